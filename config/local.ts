@@ -1,0 +1,14 @@
+/** Ports of the platform on one machine; every server binds to loopback. `npm start -- --port-<name> N` overrides one. */
+export const localPorts = {
+  mqtt: 1883,
+  kafka: 9092,
+  kafkaController: 9093,
+  dynamodb: 8001,
+  mongodb: 27017,
+  api: 8000,
+  dashboard: 8080,
+  firehose: 8010,
+  features: 8011,
+} as const;
+export type LocalPort = keyof typeof localPorts;
+export const LOOPBACK = "127.0.0.1";

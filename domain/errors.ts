@@ -1,0 +1,47 @@
+/** Why a record is in the dead-letter topic: header `error-code`. */
+export const deadLetterCodes = {
+  "invalid-sensor-id": "The MQTT topic is not `imu/{sensorId}` with a sensor id of [A-Za-z0-9:_-]{1,128}.",
+  "payload-too-large": "The payload is larger than 128 KB.",
+  "unknown-content-type": "The content type is neither application/json nor application/x-millrace-imu.",
+  "invalid-json": "The payload is not JSON (RFC 8259) in UTF-8.",
+  "invalid-packed": "The payload does not follow the packed layout.",
+  "invalid-message": "A field is missing, has the wrong type, or contradicts another one.",
+  "out-of-range": "A number is outside the range that the contract allows.",
+  "too-many-samples": "A message has 1 to 1,000 samples; this one has more.",
+  "event-from-the-future": "A sample's time is further ahead of the record's timestamp than the future guard allows.",
+  "sequence-unknown": "The sequence number is below the floor, or its boot was let go: nobody can say any more whether it was counted.",
+  "sequence-reused": "The sequence number was seen, but the samples are newer than all before: the device restarted without a new boot.",
+  "processing-failed": "Millrace's own code failed on this record.",
+} as const;
+
+export type DeadLetterCode = keyof typeof deadLetterCodes;
+
+/** Errors that stop a program or a task by name. */
+export const errorCodes = {
+  "config-invalid": "Settings are missing or wrong; every problem is listed.",
+  "arguments-invalid": "The command line is wrong; every problem is listed.",
+  "input-lost": "The log starts after the task's next offset: records were deleted before they were processed.",
+  "replay-diverged": "Catching up from the snapshot did not reproduce the outputs that were committed.",
+  "progress-missing": "There is a snapshot but no progress record.",
+  "snapshot-ahead": "The snapshot covers more than the progress record says was committed.",
+  "snapshot-corrupt": "A segment of the snapshot is missing or does not match its checksum.",
+  "state-layout-unknown": "The snapshot was written with a state layout that this version cannot read.",
+  fenced: "Another owner has taken over this partition.",
+  "outcome-unknown": "A commit may or may not have happened; the task starts again.",
+  "prerequisite-missing": "A program that Millrace needs is not installed.",
+  "port-taken": "A port that Millrace needs is in use.",
+  "data-folder-broken": "The data folder can't be used.",
+  "model-refused": "A model does not fit its manifest.",
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** An error with a stable code; the message says what was received and what to do. */
+export class MillraceError extends Error {
+  readonly code: ErrorCode;
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = "MillraceError";
+    this.code = code;
+  }
+}

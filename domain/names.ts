@@ -1,0 +1,44 @@
+/** Names of things that several parts use: consumer groups, stores, identifiers. */
+
+/** Consumer groups of the programs. */
+export const consumerGroups = {
+  sensorProcessor: "millrace-processor-sensor",
+  marketProcessor: "millrace-processor-market",
+  live: "millrace-live",
+  writeLake: "millrace-write-lake",
+  writeFeatures: "millrace-write-features",
+  storeSessions: "millrace-store-sessions",
+  storeWindows: "millrace-store-windows",
+} as const;
+
+/** Group of the MQTT shared subscription. */
+export const MQTT_SHARE_GROUP = "millrace-bridge";
+
+/** Transactional id of the task that owns one input partition: its epoch is the fence. */
+export function transactionalId(env: string, pipeline: string, topic: string, partition: number): string {
+  return `millrace.${env}.${pipeline}.${topic}.${partition}`;
+}
+
+/** Key of a task's records in `millrace-progress` and of its snapshot manifest. */
+export function taskKey(pipeline: string, topic: string, partition: number): string {
+  return `${pipeline}/${topic}/${partition}`;
+}
+
+/** MongoDB / DocumentDB collections. */
+export const collections = { sessions: "sessions", windows: "windows", sensors: "sensors" } as const;
+
+/** DynamoDB tables; the environment's name stands before them (`millrace-<env>-<name>`). */
+export const dynamoTables = { checkpoints: "checkpoints", connections: "connections" } as const;
+export function dynamoTableName(env: string, table: keyof typeof dynamoTables): string {
+  return `millrace-${env}-${dynamoTables[table]}`;
+}
+
+/** Firehose delivery stream of a lake table. */
+export function deliveryStreamName(env: string, table: string): string {
+  return `millrace-${env}-${table}`;
+}
+
+/** Feature group of the windowed features of a sensor. */
+export function featureGroupName(env: string): string {
+  return `millrace-${env}-sensor-windows`;
+}

@@ -1,0 +1,83 @@
+import { DAY, type Milliseconds } from "./time.ts";
+
+/** What a Kafka topic is created with. */
+export interface TopicSpec {
+  readonly name: string;
+  readonly partitions: number;
+  /** `delete` drops records older than `retentionMs`; `compact` keeps the newest record of each key. */
+  readonly cleanup: "delete" | "compact";
+  /** Age at which records may be deleted; -1 keeps them for ever. */
+  readonly retentionMs: Milliseconds;
+  /** `LogAppendTime`: the broker stamps records on arrival, so that no producer's clock moves ours. */
+  readonly timestampType: "LogAppendTime" | "CreateTime";
+  /** Largest record batch the broker takes. */
+  readonly maxMessageBytes: number;
+  readonly purpose: string;
+}
+
+export const DEFAULT_PARTITIONS = 10;
+const MAX_MESSAGE_BYTES = 1_048_588;
+
+function topic(name: string, purpose: string, options: Partial<TopicSpec> = {}): TopicSpec {
+  return {
+    name,
+    purpose,
+    partitions: DEFAULT_PARTITIONS,
+    cleanup: "delete",
+    retentionMs: 7 * DAY,
+    timestampType: "CreateTime",
+    maxMessageBytes: MAX_MESSAGE_BYTES,
+    ...options,
+  };
+}
+
+/** Every topic of Millrace, by the name that code uses. Derived topics have the partition count of their input. */
+export const topics = {
+  imuData: topic("imu-data-all", "readings as devices sent them, and control records", { timestampType: "LogAppendTime" }),
+  transformed: topic("sensor-data-transformed", "calibrated samples, magnitudes, gravity-free acceleration", { retentionMs: 1 * DAY }),
+  aggregated: topic("sensor-data-aggregated", "statistics per sensor and window"),
+  late: topic("sensor-data-late", "readings that missed a window, verbatim", { retentionMs: 30 * DAY }),
+  sessions: topic("new-session-topic", "sessions started and ended"),
+  inference: topic("sensor-inference", "labels and probabilities per hop"),
+  deadLetter: topic("dead-letter", "what could not be processed, verbatim, with its reason", { retentionMs: 30 * DAY }),
+  trades: topic("market-trades", "market trades, and control records", { timestampType: "LogAppendTime" }),
+  marketAggregated: topic("market-aggregated", "statistics per symbol and window"),
+  marketLate: topic("market-late", "trades that missed a window, verbatim", { retentionMs: 30 * DAY }),
+  progress: topic("millrace-progress", "how far each task is", { cleanup: "compact", retentionMs: -1 }),
+} as const satisfies Record<string, TopicSpec>;
+
+export type TopicKey = keyof typeof topics;
+
+/** Header names of Kafka records. */
+export const headers = {
+  contentType: "content-type",
+  ingestMs: "ingest-ms",
+  traceparent: "traceparent",
+  /** Kind of a control record, see `controlTypes`. */
+  type: "type",
+  errorCode: "error-code",
+  errorMessage: "error-message",
+  stage: "stage",
+  sourceTopic: "source-topic",
+  sourcePartition: "source-partition",
+  sourceOffset: "source-offset",
+  reinjectedFrom: "reinjected-from",
+  /** On a dead letter that was cut: the size and the SHA-256 (hex) of the whole payload, and the MQTT topic it came by. */
+  fullSize: "full-size",
+  fullSha256: "full-sha256",
+  mqttTopic: "mqtt-topic",
+} as const;
+
+/** Kinds of control record: null key, null value (a `model` record's arguments are in its headers). */
+export const controlTypes = { tick: "tick", model: "model" } as const;
+
+/** Milliseconds between two ticks that the bridge appends to a partition. */
+export const TICK_INTERVAL: Milliseconds = 1_000;
+
+export const contentTypes = {
+  json: "application/json",
+  /** An IMU message in packed form, see docs/packed-format.md. */
+  imuPacked: "application/x-millrace-imu",
+  /** A transformed message as columns, see docs/packed-format.md. */
+  columnsPacked: "application/x-millrace-columns",
+} as const;

@@ -1,0 +1,97 @@
+import type { EpochMs } from "../../domain/time.ts";
+
+/** One record of an input partition, as it stands in the log. */
+export interface InputRecord {
+  readonly partition: number;
+  readonly offset: number;
+  /** The broker's timestamp. */
+  readonly timestamp: EpochMs;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  /** Header values as UTF-8 text; empty when the record has none. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** One record to be written; it goes to the partition number of its input. */
+export interface OutputRecord {
+  readonly topic: string;
+  readonly key: Uint8Array | string | null;
+  readonly value: Uint8Array | null;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Whether the content depends on a model's scores: such content stays out of the chain. */
+  readonly scored: boolean;
+}
+
+/** One item of a task's state: a key that is unique in the task, and its encoded value. */
+export interface StateEntry {
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+/**
+ * What a task runs: a deterministic state machine over one input partition. State and outputs depend
+ * on the records alone, never on how they are cut into batches.
+ *
+ * Called by the engine, by `replay` and by the test driver, never concurrently:
+ * `step` for each record in offset order; `settle` whenever outputs are wanted; `encodeChanges` and
+ * `flush` only directly after `settle`.
+ */
+export interface StateMachine {
+  /** Offset of the record that comes next; records below it are refused. */
+  readonly nextOffset: number;
+  /** Checksum over ids and contents of all outputs so far, less what comes from scores. */
+  readonly chain: string;
+
+  /**
+   * Applies one record. Must not block.
+   * @throws StepFailed when our own code threw: the machine is then unusable. Build a new one, bring it
+   * to the same offset, with this offset among the failed ones: the record is then dead-lettered.
+   */
+  step(record: InputRecord): void;
+
+  /** Computes the scores that are due and gives the outputs of all steps since the last call, in order. */
+  settle(): Promise<readonly OutputRecord[]>;
+
+  /** Ends time: releases order buffers and fires what is open, with `cause: end-of-input`. Only `replay` does this. */
+  flush(): void;
+
+  /**
+   * Hands over every item that changed since the last call, encoded as it is now, and stamps it with `generation`.
+   * `generation` must grow from call to call.
+   */
+  encodeChanges(generation: number, take: (entry: StateEntry) => void): void;
+
+  /** Generations that still hold an item's newest encoding, ascending: older ones need not be kept. */
+  liveGenerations(): number[];
+
+  /** Makes the items last encoded in generations up to `generation` count as changed, so that those can be dropped. */
+  rewriteUpTo(generation: number): void;
+}
+
+/** Where a machine starts. */
+export interface MachineOrigin {
+  readonly partition: number;
+  /** Restored state, oldest generation first (a later entry replaces an earlier one of the same key); null for an empty state. */
+  readonly restored: { readonly nextOffset: number; readonly chain: string; readonly entries: Iterable<{ readonly generation: number } & StateEntry> } | null;
+  /** Offsets of records that our own code failed on: they are dead-lettered as `processing-failed`. */
+  readonly failedOffsets: ReadonlyMap<number, string>;
+}
+
+/** A pipeline as the engine sees it: where it reads, and a machine for each partition. */
+export interface MachineFactory {
+  readonly pipeline: string;
+  readonly sourceTopic: string;
+  /** Fingerprint of code, settings and model. */
+  readonly fingerprint: string;
+  create(origin: MachineOrigin): StateMachine;
+}
+
+/** Our own code threw in a step. */
+export class StepFailed extends Error {
+  readonly offset: number;
+  constructor(offset: number, cause: unknown) {
+    super(`processing failed at offset ${offset}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.name = "StepFailed";
+    this.offset = offset;
+  }
+}
