@@ -17,11 +17,12 @@ function installed() {
   return existsSync(stamp) && readFileSync(stamp, "utf8") === lock;
 }
 
+// `npm ci` would refuse a lock file made where not every platform's optional packages could be seen; `install --no-save` honours the lock without changing it.
 function install() {
   process.stderr.write("millrace: installing npm packages (first run: about a minute) …\n");
-  const result = spawnSync("npm", ["ci", "--no-fund", "--no-audit", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, 2], shell: process.platform === "win32" });
+  const result = spawnSync("npm", ["install", "--no-save", "--no-fund", "--no-audit", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, 2], shell: process.platform === "win32" });
   if (result.status !== 0) {
-    process.stderr.write(`millrace: npm ci failed (${result.error?.message ?? `exit code ${result.status}`}). See the messages above; disk full and no network are the usual causes.\n`);
+    process.stderr.write(`millrace: npm install failed (${result.error?.message ?? `exit code ${result.status}`}). See the messages above; disk full and no network are the usual causes.\n`);
     process.exit(1);
   }
   writeFileSync(stamp, lock);
