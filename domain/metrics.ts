@@ -1,0 +1,37 @@
+/** A metric that a program reports: CloudWatch namespace `Millrace`, dimensions `environment` and `program`. */
+export interface MetricSpec {
+  readonly unit: "Count" | "Milliseconds" | "Bytes" | "None";
+  /** A counter only grows while the program runs; a gauge is the value now; a timing is a distribution. */
+  readonly kind: "counter" | "gauge" | "timing";
+  readonly doc: string;
+}
+
+/** The closed set of metrics; docs, dashboards and alarms read it from here. */
+export const metrics = {
+  "bridge.messages": { unit: "Count", kind: "counter", doc: "MQTT messages that Kafka has acknowledged" },
+  "bridge.dead-letters": { unit: "Count", kind: "counter", doc: "MQTT messages that the bridge dead-lettered" },
+  "bridge.in-flight": { unit: "Count", kind: "gauge", doc: "MQTT messages received and not yet acknowledged" },
+  "bridge.publish-latency": { unit: "Milliseconds", kind: "timing", doc: "from MQTT receipt to Kafka's acknowledgement" },
+  "processor.records": { unit: "Count", kind: "counter", doc: "input records stepped, control records included" },
+  "processor.readings": { unit: "Count", kind: "counter", doc: "readings of accepted messages" },
+  "processor.duplicates": { unit: "Count", kind: "counter", doc: "messages dropped as seen before" },
+  "processor.dead-letters": { unit: "Count", kind: "counter", doc: "records dead-lettered" },
+  "processor.late-readings": { unit: "Count", kind: "counter", doc: "readings that missed a window, session or inference" },
+  "processor.windows": { unit: "Count", kind: "counter", doc: "window records written, revisions included" },
+  "processor.sessions-started": { unit: "Count", kind: "counter", doc: "session started records written" },
+  "processor.sessions-ended": { unit: "Count", kind: "counter", doc: "session ended records written" },
+  "processor.inferences": { unit: "Count", kind: "counter", doc: "hops scored" },
+  "processor.lag": { unit: "Count", kind: "gauge", doc: "records between the committed offset and the end of the log, all owned partitions" },
+  "processor.watermark-lag": { unit: "Milliseconds", kind: "gauge", doc: "partition clock less the newest watermark, largest of the owned partitions" },
+  "processor.commit-latency": { unit: "Milliseconds", kind: "timing", doc: "time a transaction's commit takes" },
+  "processor.snapshot-bytes": { unit: "Bytes", kind: "gauge", doc: "size of all live snapshot segments" },
+  "processor.restarts": { unit: "Count", kind: "counter", doc: "task restarts" },
+  "processor.recovery-time": { unit: "Milliseconds", kind: "timing", doc: "from a task's fence to its first new output" },
+  "processor.sensors": { unit: "Count", kind: "gauge", doc: "sensors in state, tombstones excluded" },
+  "live.frames": { unit: "Count", kind: "counter", doc: "WebSocket frames sent" },
+  "live.dropped-samples": { unit: "Count", kind: "counter", doc: "samples that slow clients lost" },
+  "live.connections": { unit: "Count", kind: "gauge", doc: "WebSocket connections known" },
+  "live.lag": { unit: "Count", kind: "gauge", doc: "records live has not read yet" },
+} as const satisfies Record<string, MetricSpec>;
+
+export type MetricName = keyof typeof metrics;
