@@ -23,7 +23,7 @@ export function createKafka(connection: KafkaConnection, clientId: string, logge
     brokers: connection.kafkaBrokers.split(",").map((broker) => broker.trim()),
     ...(connection.kafkaAuth === "iam" ? iam : {}),
     logLevel: logger ? logLevel.WARN : logLevel.NOTHING,
-    ...(logger ? { logCreator: () => (entry: LogEntry) => void logger[entry.level <= logLevel.ERROR ? "error" : entry.level === logLevel.WARN ? "warn" : "info"]({ kafka: entry.log }, entry.log.message) } : {}),
+    ...(logger ? { logCreator: () => (entry: LogEntry) => logger[entry.level <= logLevel.ERROR ? "error" : entry.level === logLevel.WARN ? "warn" : "info"]({ kafka: entry.log }, entry.log.message) } : {}),
     ...overrides,
   });
 }

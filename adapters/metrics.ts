@@ -1,4 +1,4 @@
-import { metrics, type MetricName } from "../domain/metrics.ts";
+import type { metrics, MetricName } from "../domain/metrics.ts";
 
 type Of<K extends string> = { [N in MetricName]: (typeof metrics)[N]["kind"] extends K ? N : never }[MetricName];
 
