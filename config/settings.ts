@@ -2,6 +2,7 @@ import { z } from "zod";
 import { MillraceError } from "../domain/errors.ts";
 import { defaultSemantics, type Semantics } from "../domain/imu.ts";
 import { SECOND } from "../domain/time.ts";
+import { localPorts } from "./local.ts";
 
 /** One setting of a program: the environment variable that carries it, how it is read, and what it is for. */
 interface Setting<T> {
@@ -20,6 +21,9 @@ function optionalText(env: string, doc: string): Setting<string | undefined> {
 }
 function whole(env: string, doc: string, fallback: number, min = 0, max = Number.MAX_SAFE_INTEGER): Setting<number> {
   return { env, doc, schema: z.coerce.number().int().min(min).max(max), default: fallback };
+}
+function fraction(env: string, doc: string, fallback: number): Setting<number> {
+  return { env, doc, schema: z.coerce.number().min(0).max(1), default: fallback };
 }
 function choice<const T extends string>(env: string, doc: string, values: readonly [T, ...T[]], fallback: T): Setting<T> {
   return { env, doc, schema: z.enum(values) as unknown as z.ZodType<T>, default: fallback };
@@ -97,6 +101,38 @@ export const programs = {
   store: { ...common, ...mongo, recentWindowsMs: whole("RECENT_WINDOWS_MS", "how long windows are kept for reading, ms", 86_400_000, 1) },
   writeLake: { ...common, firehoseEndpoint: optionalText("FIREHOSE_ENDPOINT", "Firehose endpoint instead of the region's own") },
   writeFeatures: { ...common, featureGroup: text("FEATURE_GROUP", "feature group of windowed features", "millrace-local-sensor-windows"), featureStoreEndpoint: optionalText("FEATURE_STORE_ENDPOINT", "Feature Store runtime endpoint instead of the region's own") },
+  /** Local Firehose endpoint. */
+  firehose: {
+    ...common,
+    port: whole("FIREHOSE_PORT", "port of the local Firehose endpoint", localPorts.firehose, 0, 65_535),
+    lakeDir: text("LAKE_DIR", "folder of the lake", ".millrace/lake"),
+    bufferMs: whole("FIREHOSE_BUFFER_MS", "age at which a buffer is written as Parquet, ms", 5 * SECOND, 10),
+    bufferBytes: whole("FIREHOSE_BUFFER_BYTES", "size at which a buffer is written as Parquet", 32 * 1024 * 1024, 1_024),
+    faultRate: fraction("FIREHOSE_FAULT_RATE", "share of records that are refused as the service does when it throttles; for tests", 0),
+    healthPort: whole("HEALTH_PORT", "port of GET /health; 0 for none", 0, 0, 65_535),
+  },
+  /** Local Feature Store runtime endpoint. */
+  features: {
+    ...common,
+    port: whole("FEATURES_PORT", "port of the local Feature Store endpoint", localPorts.features, 0, 65_535),
+    dataDir: text("FEATURES_DIR", "folder of the local online store", ".millrace/features"),
+    healthPort: whole("HEALTH_PORT", "port of GET /health; 0 for none", 0, 0, 65_535),
+  },
+  /** Local event source mappings; the functions' own settings stand in the same environment. */
+  eventSource: {
+    ...common,
+    ...kafka,
+    onFailureDir: text("ON_FAILURE_DIR", "folder of the on-failure destinations", ".millrace/on-failure"),
+    healthPort: whole("HEALTH_PORT", "port of GET /health; 0 for none", 0, 0, 65_535),
+  },
+  /** Local API gateway and dashboard server; the functions' own settings stand in the same environment. */
+  gateway: {
+    ...common,
+    port: whole("API_PORT", "port of REST, WebSocket and @connections", localPorts.api, 0, 65_535),
+    dashboardPort: whole("DASHBOARD_PORT", "port of the dashboard; 0 for none", localPorts.dashboard, 0, 65_535),
+    dashboardDir: text("DASHBOARD_DIR", "folder of the dashboard's files", "dashboard"),
+    healthPort: whole("HEALTH_PORT", "port of GET /health; 0 for none", 0, 0, 65_535),
+  },
 } as const;
 
 export type ProgramName = keyof typeof programs;

@@ -32,6 +32,18 @@ export const metrics = {
   "live.dropped-samples": { unit: "Count", kind: "counter", doc: "samples that slow clients lost" },
   "live.connections": { unit: "Count", kind: "gauge", doc: "WebSocket connections known" },
   "live.lag": { unit: "Count", kind: "gauge", doc: "records live has not read yet" },
+  "firehose.records": { unit: "Count", kind: "counter", doc: "records that the local Firehose endpoint has acknowledged" },
+  "firehose.files": { unit: "Count", kind: "counter", doc: "Parquet files that it wrote" },
+  "firehose.errors": { unit: "Count", kind: "counter", doc: "rows that it wrote to the error output" },
+  "firehose.buffered": { unit: "Bytes", kind: "gauge", doc: "acknowledged bytes that are not in a Parquet file yet" },
+  "event-source.records": { unit: "Count", kind: "counter", doc: "records that functions have processed" },
+  "event-source.invocations": { unit: "Count", kind: "counter", doc: "invocations of functions, retries included" },
+  "event-source.retries": { unit: "Count", kind: "counter", doc: "invocations that failed, wholly or in part" },
+  "event-source.discarded": { unit: "Count", kind: "counter", doc: "records that went to an on-failure destination" },
+  "event-source.lag": { unit: "Count", kind: "gauge", doc: "records that functions have not read yet" },
+  "gateway.connections": { unit: "Count", kind: "gauge", doc: "open WebSocket connections" },
+  "gateway.requests": { unit: "Count", kind: "counter", doc: "REST requests" },
+  "gateway.posts": { unit: "Count", kind: "counter", doc: "messages posted to connections" },
 } as const satisfies Record<string, MetricSpec>;
 
 export type MetricName = keyof typeof metrics;

@@ -1,0 +1,48 @@
+import { consumerGroups } from "./names.ts";
+import { tables } from "./tables.ts";
+import { SECOND, type Milliseconds } from "./time.ts";
+import { topics } from "./topics.ts";
+
+/**
+ * A Kafka event source mapping of a Lambda function, as AWS has it: one topic, a consumer group of its own.
+ * CDK makes the mappings of an environment from this table, and the local event source runs the same ones.
+ */
+export interface EventSourceMapping {
+  /** Folder of the function: `lambda/<functionName>/handler.ts`. */
+  readonly functionName: string;
+  readonly topic: string;
+  /** Unique among all mappings, as Lambda demands. */
+  readonly consumerGroup: string;
+  /** Records of one invocation, at most; an event also stays under 6 MB. */
+  readonly batchSize: number;
+  /** How long records are gathered before the function is invoked. */
+  readonly batchingWindowMs: Milliseconds;
+  /** Retries after the first attempt; then the records go to the on-failure destination. */
+  readonly maximumRetryAttempts: number;
+  /** Age (of the record's timestamp) beyond which a failed record is not tried again; -1 for none. */
+  readonly maximumRecordAgeMs: Milliseconds;
+  /** A batch that failed as a whole is split in two, to isolate the record that the function can't take. */
+  readonly bisectBatchOnError: boolean;
+}
+
+/** Values shared by all mappings; partial failures are reported by `ReportBatchItemFailures`. */
+const defaults = {
+  batchSize: 1_000,
+  batchingWindowMs: 0.5 * SECOND,
+  // With back-off up to 30 s: an outage of minutes passes before anything is given up.
+  maximumRetryAttempts: 20,
+  maximumRecordAgeMs: -1,
+  bisectBatchOnError: true,
+} as const;
+
+const lakeTopics = [...new Set(Object.values(tables).flatMap((table) => table.sources))];
+
+export const eventSourceMappings: readonly EventSourceMapping[] = [
+  { ...defaults, functionName: "store-sessions", topic: topics.sessions.name, consumerGroup: consumerGroups.storeSessions },
+  { ...defaults, functionName: "store-windows", topic: topics.aggregated.name, consumerGroup: consumerGroups.storeWindows },
+  { ...defaults, functionName: "write-features", topic: topics.aggregated.name, consumerGroup: consumerGroups.writeFeatures },
+  ...lakeTopics.map((topic): EventSourceMapping => ({ ...defaults, functionName: "write-lake", topic, consumerGroup: `${consumerGroups.writeLake}.${topic}` })),
+];
+
+/** Bytes of an invocation's payload, at most (Lambda's synchronous limit). */
+export const MAX_EVENT_BYTES = 6 * 1024 * 1024;
