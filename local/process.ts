@@ -1,0 +1,86 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** A process to start: a program of Millrace or a server. */
+export interface ProcessSpec {
+  readonly name: string;
+  readonly command: readonly [string, ...string[]];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Gets standard output and standard error, appended. */
+  readonly logFile: string;
+  /**
+   * A terminal's Ctrl-C reaches every process of its session. Servers ignore it (and a hang-up): they have to outlive the
+   * programs, and end when they are told to, or when this process is gone (their standard input then ends).
+   */
+  readonly outlivesInterrupt: boolean;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface RunningProcess {
+  readonly pid: number;
+  /** Resolves when the process has ended; never rejects. */
+  readonly exited: Promise<Exit>;
+  /** SIGTERM, then SIGKILL after `limitMs`; resolves when it has ended. */
+  stop(limitMs: number): Promise<Exit>;
+  /** SIGKILL; resolves when it has ended. */
+  kill(): Promise<Exit>;
+}
+
+/** Starts a process. @throws the system's error when its command cannot be run. */
+export async function startProcess(spec: ProcessSpec): Promise<RunningProcess> {
+  mkdirSync(dirname(spec.logFile), { recursive: true });
+  const log = openSync(spec.logFile, "a");
+  const [file, ...args] = spec.outlivesInterrupt ? (["/bin/sh", "-c", 'trap "" INT HUP; exec "$@"', "sh", ...spec.command] as const) : spec.command;
+  let child: ChildProcess;
+  try {
+    child = spawn(file, args, { cwd: spec.cwd, env: spec.env, stdio: [spec.outlivesInterrupt ? "pipe" : "ignore", log, log] });
+  } finally {
+    closeSync(log);
+  }
+  const exited = new Promise<Exit>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
+  await new Promise<void>((resolve, reject) => {
+    child.once("spawn", resolve);
+    child.once("error", reject);
+  });
+  // From here on an error is a signal that could not be sent: the process is gone already.
+  child.on("error", () => undefined);
+  child.stdin?.on("error", () => undefined);
+  return {
+    pid: child.pid!,
+    exited,
+    async stop(limitMs) {
+      child.kill("SIGTERM");
+      const timer = setTimeout(() => child.kill("SIGKILL"), limitMs);
+      try {
+        return await exited;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    async kill() {
+      child.kill("SIGKILL");
+      return await exited;
+    },
+  };
+}
+
+/** "exit code 1" or "SIGKILL". */
+export function describeExit(exit: Exit): string {
+  return exit.signal ?? `exit code ${exit.code}`;
+}
+
+/** The last lines of a log file, indented for a message. */
+export function logTail(logFile: string, lines = 8): string {
+  try {
+    const all = readFileSync(logFile, "utf8").trimEnd().split("\n");
+    return all.slice(-lines).map((line) => `    ${line.slice(0, 300)}`).join("\n");
+  } catch {
+    return "    (no log)";
+  }
+}

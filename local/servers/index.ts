@@ -1,0 +1,162 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { MillraceError } from "../../domain/errors.ts";
+import { pickFreePorts } from "../ports.ts";
+import { describeExit, logTail, startProcess, type ProcessSpec, type RunningProcess } from "../process.ts";
+import { serverNames, serverProcess, type ServerDefinition, type ServerName, type ServerPort, type ServerPorts } from "./definition.ts";
+import { dynamodb, dynamodbEndpoint } from "./dynamodb.ts";
+import { installServers, type Installation } from "./install.ts";
+import { kafka, kafkaBrokers } from "./kafka.ts";
+import { mongodb, mongodbUri } from "./mongodb.ts";
+import { mqtt, mqttUrl } from "./mqtt.ts";
+
+export { serverNames, type ServerName, type ServerPort, type ServerPorts } from "./definition.ts";
+
+export const serverDefinitions: Readonly<Record<ServerName, ServerDefinition>> = { kafka, mqtt, dynamodb, mongodb };
+
+/** Jars of the servers, shared by everything that starts some in this clone. */
+export const SERVERS_FOLDER = join(import.meta.dirname, "..", "..", ".millrace", "servers");
+
+/** How long a server may take to serve: seconds usually, more on a machine that is busy. */
+const READY_LIMIT_MS = 120_000;
+const STOP_LIMIT_MS = 15_000;
+
+/** How programs reach the servers: the values of the settings of these names. */
+export interface Connections {
+  readonly kafkaBrokers: string;
+  readonly mqttUrl: string;
+  readonly dynamodbEndpoint: string;
+  readonly mongodbUri: string;
+}
+
+export function connectionsTo(ports: ServerPorts): Connections {
+  return { kafkaBrokers: kafkaBrokers(ports), mqttUrl: mqttUrl(ports), dynamodbEndpoint: dynamodbEndpoint(ports), mongodbUri: mongodbUri(ports) };
+}
+
+export interface ServersOptions {
+  /** Which to start; all by default. */
+  readonly which?: readonly ServerName[];
+  /** Ports to listen on; free ones are picked for those not given. */
+  readonly ports?: Partial<ServerPorts>;
+  /** Each server keeps its data in a subfolder of its own name, its log in `<name>.log`. */
+  readonly dataDir: string;
+  readonly javaHome?: string | undefined;
+  readonly onProgress?: (message: string) => void;
+}
+
+/** One running server. After `kill` or `stop`, `start` brings it back with the same data and ports. */
+export interface Server {
+  readonly name: ServerName;
+  readonly pid: number;
+  /** Starts it again and waits until it serves. */
+  start(): Promise<void>;
+  /** SIGTERM; resolves when it has ended. */
+  stop(): Promise<void>;
+  /** SIGKILL; resolves when it has ended. */
+  kill(): Promise<void>;
+}
+
+export interface Servers extends Connections {
+  readonly ports: ServerPorts;
+  /** @throws Error when that server was not started. */
+  server(name: ServerName): Server;
+  /** Stops all of them; they also end by themselves when this process dies. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Installs, starts and awaits servers on loopback. They ignore Ctrl-C, and end with this process however it ends.
+ * @throws MillraceError `prerequisite-missing`, `data-folder-broken`, or `server-failed` with the end of the server's log.
+ */
+export async function startServers(options: ServersOptions): Promise<Servers> {
+  const onProgress = options.onProgress ?? (() => undefined);
+  const installation = await installServers({ folder: SERVERS_FOLDER, javaHome: options.javaHome, onProgress });
+  const which = options.which ?? serverNames;
+  const ports = await completePorts(options.ports ?? {});
+  const servers = new Map<ServerName, Server>();
+  const stop = async (): Promise<void> => void (await Promise.all([...servers.values()].map((server) => server.stop())));
+  const results = await Promise.allSettled(
+    which.map(async (name) => {
+      const definition = serverDefinitions[name];
+      onProgress(`starting ${definition.title}`);
+      const spec = prepareServer(definition, installation, options.dataDir, ports);
+      servers.set(name, await runServer(definition, spec, ports));
+      onProgress(`${definition.title} is up`);
+    }),
+  );
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed) {
+    await stop();
+    throw failed.reason;
+  }
+  const server = (name: ServerName): Server => {
+    const found = servers.get(name);
+    if (!found) throw new Error(`${name} was not started: only ${which.join(", ")}`);
+    return found;
+  };
+  return { ...connectionsTo(ports), ports, server, stop };
+}
+
+async function completePorts(given: Partial<ServerPorts>): Promise<ServerPorts> {
+  const needed: ServerPort[] = ["kafka", "kafkaController", "mqtt", "dynamodb", "mongodb"];
+  const free = await pickFreePorts(needed.length);
+  return { ...(Object.fromEntries(needed.map((name, i) => [name, free[i]!])) as Record<ServerPort, number>), ...given };
+}
+
+/**
+ * Creates a server's data folder and settings, and gives the process to start.
+ * @throws MillraceError `data-folder-broken`
+ */
+export function prepareServer(definition: ServerDefinition, installation: Installation, dataDir: string, ports: ServerPorts): ProcessSpec {
+  const folder = join(dataDir, definition.name);
+  try {
+    mkdirSync(folder, { recursive: true });
+    return serverProcess(definition, installation, definition.prepare(folder, ports), join(dataDir, `${definition.name}.log`));
+  } catch (cause) {
+    if (cause instanceof MillraceError) throw cause;
+    throw new MillraceError("data-folder-broken", `the data folder of ${definition.title}, ${folder}, cannot be written (${(cause as Error).message}): make room on the disk, give the folder to this user, or use another one`, { cause });
+  }
+}
+
+async function runServer(definition: ServerDefinition, spec: ProcessSpec, ports: ServerPorts): Promise<Server> {
+  let process: RunningProcess;
+  const start = async (): Promise<void> => {
+    process = await startProcess(spec);
+    try {
+      await untilReady(definition, process, spec.logFile, ports);
+    } catch (error) {
+      await process.kill();
+      throw error;
+    }
+  };
+  await start();
+  return {
+    name: definition.name,
+    get pid() {
+      return process.pid;
+    },
+    start,
+    stop: async () => void (await process.stop(STOP_LIMIT_MS)),
+    kill: async () => void (await process.kill()),
+  };
+}
+
+/**
+ * Resolves when the server answers.
+ * @throws MillraceError `server-failed` with the end of its log when it ends before, or takes longer than two minutes.
+ */
+export async function untilReady(definition: ServerDefinition, process: RunningProcess, logFile: string, ports: ServerPorts): Promise<void> {
+  const deadline = performance.now() + READY_LIMIT_MS;
+  const ended = process.exited.then((exit) => ({ exit }));
+  for (;;) {
+    const answered = definition.probe(ports).then(() => "ready" as const, () => delay(100, "retry" as const));
+    const outcome = await Promise.race([answered, ended]);
+    if (outcome === "ready") return;
+    if (outcome !== "retry") throw new MillraceError("server-failed", failure(`ended at its start (${describeExit(outcome.exit)})`));
+    if (performance.now() > deadline) throw new MillraceError("server-failed", failure(`did not answer within ${READY_LIMIT_MS / 1_000} s`));
+  }
+  function failure(what: string): string {
+    return `${definition.title} ${what}; its log, ${logFile}, ends with\n${logTail(logFile)}\n  If its data is damaged, --fresh forgets it; a full disk and too little memory are other causes.`;
+  }
+}

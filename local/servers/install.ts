@@ -1,0 +1,106 @@
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { createInterface } from "node:readline";
+import { MillraceError } from "../../domain/errors.ts";
+
+/** Where the servers' jars and compiled launchers are, and the Java that runs them. */
+export interface Installation {
+  readonly java: string;
+  readonly folder: string;
+  readonly classpath: string;
+}
+
+export interface InstallOptions {
+  /** Folder for all installations, one subfolder per content of pom.xml and launchers. */
+  readonly folder: string;
+  /** JAVA_HOME, if it is set; `java` is looked for there first, then on PATH. */
+  readonly javaHome?: string | undefined;
+  readonly onProgress: (message: string) => void;
+}
+
+const MIN_JAVA = 17;
+const SOURCES = import.meta.dirname;
+const REMEDY = `install a Java Development Kit, version ${MIN_JAVA} or later (Debian, Ubuntu: apt install openjdk-17-jdk-headless; macOS: brew install openjdk@17), and see that \`java -version\` shows it`;
+
+/**
+ * Downloads the servers with Maven and compiles their launchers, once per content of pom.xml and launchers; afterwards
+ * it needs neither network nor Maven.
+ * @throws MillraceError `prerequisite-missing` when Java (a JDK of 17 or later) or Maven is missing or fails.
+ */
+export async function installServers(options: InstallOptions): Promise<Installation> {
+  const java = findJava(options.javaHome);
+  const launchers = readdirSync(join(SOURCES, "java")).map((name) => join(SOURCES, "java", name));
+  const hash = createHash("sha256");
+  for (const file of [join(SOURCES, "pom.xml"), ...launchers]) hash.update(readFileSync(file));
+  const folder = join(options.folder, hash.digest("hex").slice(0, 16));
+  const installation = { java, folder, classpath: [join(folder, "classes"), join(folder, "jars", "*")].join(delimiter) };
+  if (existsSync(folder)) return installation;
+
+  mkdirSync(options.folder, { recursive: true });
+  const building = mkdtempSync(join(options.folder, "building-"));
+  try {
+    await download(join(building, "jars"), options.onProgress);
+    options.onProgress("compiling the servers' launchers");
+    run(javac(java), ["-nowarn", "-d", join(building, "classes"), "-cp", join(building, "jars", "*"), ...launchers], REMEDY);
+    moveIntoPlace(building, folder);
+  } finally {
+    rmSync(building, { recursive: true, force: true });
+  }
+  return installation;
+}
+
+/** A finished folder appears at once; when another process was faster, its folder is as good. */
+function moveIntoPlace(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (cause) {
+    if (!existsSync(to)) throw cause;
+  }
+}
+
+function javac(java: string): string {
+  return java.replace(/java(\.exe)?$/, "javac$1");
+}
+
+function findJava(javaHome: string | undefined): string {
+  const inHome = javaHome && join(javaHome, "bin", "java");
+  const java = inHome && existsSync(inHome) ? inHome : "java";
+  const { error, status, stderr } = spawnSync(java, ["-version"], { encoding: "utf8" });
+  if (error || status !== 0) throw new MillraceError("prerequisite-missing", `Java was not found (${java}): ${REMEDY}`, { cause: error });
+  const version = /version "(?:1\.)?(\d+)/.exec(stderr)?.[1];
+  if (version === undefined || Number(version) < MIN_JAVA) {
+    throw new MillraceError("prerequisite-missing", `Java ${version ?? "of an unknown version"} was found (${java}), but the servers need ${MIN_JAVA} or later: ${REMEDY}`);
+  }
+  if (spawnSync(javac(java), ["-version"]).error) {
+    throw new MillraceError("prerequisite-missing", `Java ${version} was found (${java}), but only to run programs: its compiler, javac, is missing: ${REMEDY}`);
+  }
+  return java;
+}
+
+function run(command: string, args: readonly string[], remedy: string): void {
+  const { error, status, stderr } = spawnSync(command, args, { encoding: "utf8" });
+  if (error || status !== 0) throw new MillraceError("prerequisite-missing", `${command} failed (${error?.message ?? `exit code ${status}`}): ${stderr?.trim().slice(-1_000)}\n${remedy}`, { cause: error });
+}
+
+/** Runs Maven and tells the artifact it is at: some 150 files, 110 MB. */
+function download(jars: string, onProgress: (message: string) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const maven = spawn("mvn", ["-B", "-f", join(SOURCES, "pom.xml"), "dependency:copy-dependencies", `-DoutputDirectory=${jars}`, "-DincludeScope=runtime"], { stdio: ["ignore", "pipe", "pipe"] });
+    const problems: string[] = [];
+    let downloaded = 0;
+    const read = (line: string): void => {
+      const artifact = /Downloaded from .*\/([^/]+\.(?:jar|so|dylib|dll)) \(([^)]*)/.exec(line);
+      if (artifact) onProgress(`downloading the servers with Maven: file ${++downloaded}, ${artifact[1]} (${artifact[2]})`);
+      if (line.includes("ERROR")) problems.push(line);
+    };
+    onProgress("downloading the servers with Maven (first run: 120 MB)");
+    for (const stream of [maven.stdout, maven.stderr]) createInterface({ input: stream }).on("line", read);
+    maven.once("error", (cause) => reject(new MillraceError("prerequisite-missing", `Maven was not found (${cause.message}): install it (Debian, Ubuntu: apt install maven; macOS: brew install maven) and see that \`mvn -version\` works`, { cause })));
+    maven.once("close", (code) => {
+      if (code === 0) resolve();
+      else reject(new MillraceError("prerequisite-missing", `Maven could not download the servers (exit code ${code}); no network, a proxy that Maven does not know (~/.m2/settings.xml) and a full disk are the usual causes:\n${problems.slice(0, 5).join("\n")}`));
+    });
+  });
+}

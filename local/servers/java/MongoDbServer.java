@@ -1,0 +1,55 @@
+import de.bwaldvogel.mongo.MongoServer;
+import de.bwaldvogel.mongo.ServerVersion;
+import de.bwaldvogel.mongo.backend.h2.H2Backend;
+import de.bwaldvogel.mongo.bson.Document;
+import de.bwaldvogel.mongo.wire.message.MongoMessage;
+import io.netty.channel.Channel;
+import org.h2.mvstore.MVStore;
+
+/** A server that speaks MongoDB's wire protocol; a write is on disk before it is answered. Arguments: data file, port. */
+public final class MongoDbServer {
+  /** H2 writes in the background, a second late; here each command that changed something is committed first. */
+  private static final class DurableBackend extends H2Backend {
+    private final MVStore store;
+
+    DurableBackend(MVStore store) {
+      super(store);
+      this.store = store;
+    }
+
+    private void commitChanges() {
+      if (store.hasUnsavedChanges()) store.commit();
+    }
+
+    @Override
+    public Document handleCommand(Channel channel, String database, String command, Document query) {
+      try {
+        return super.handleCommand(channel, database, command, query);
+      } finally {
+        commitChanges();
+      }
+    }
+
+    @Override
+    public Document handleMessage(MongoMessage message) {
+      try {
+        return super.handleMessage(message);
+      } finally {
+        commitChanges();
+      }
+    }
+  }
+
+  public static void main(String[] args) {
+    StopWithParent.watch();
+    MVStore store = new MVStore.Builder().fileName(args[0]).autoCommitBufferSize(0).open();
+    // Only the newest version of a page is ever read: without these two the file keeps old ones and grows.
+    store.setRetentionTime(0);
+    store.setVersionsToKeep(0);
+    DurableBackend backend = new DurableBackend(store);
+    backend.version(ServerVersion.MONGO_5_0);
+    MongoServer server = new MongoServer(backend);
+    server.bind("127.0.0.1", Integer.parseInt(args[1]));
+    Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow));
+  }
+}

@@ -1,0 +1,92 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createKafka } from "../../adapters/kafka.ts";
+import { LOOPBACK } from "../../config/local.ts";
+import { DEFAULT_PARTITIONS } from "../../domain/topics.ts";
+import { MillraceError } from "../../domain/errors.ts";
+import type { ServerDefinition, ServerPorts } from "./definition.ts";
+
+const NODE_ID = 1;
+
+/** Apache Kafka in KRaft mode: broker and controller in one process. */
+export const kafka: ServerDefinition = {
+  name: "kafka",
+  title: "Apache Kafka",
+  ports: ["kafka", "kafkaController"],
+  mainClass: "KafkaServer",
+  javaOptions: ["-Xmx512m", "-Xms128m"],
+  prepare(folder, ports) {
+    const logs = join(folder, "logs");
+    checkMetaProperties(join(logs, "meta.properties"));
+    const file = join(folder, "server.properties");
+    writeFileSync(file, Object.entries(settings(logs, ports)).map(([name, value]) => `${name}=${value}\n`).join(""));
+    return [file];
+  },
+  async probe(ports) {
+    const admin = createKafka({ kafkaBrokers: kafkaBrokers(ports), kafkaAuth: "none", region: "local" }, "millrace-local", undefined, { retry: { retries: 0 }, connectionTimeout: 1_000 }).admin();
+    try {
+      await admin.connect();
+      const { brokers } = await admin.describeCluster();
+      if (brokers.length === 0) throw new Error("no broker is registered yet");
+    } finally {
+      await admin.disconnect().catch(() => undefined);
+    }
+  },
+};
+
+export function kafkaBrokers(ports: Pick<ServerPorts, "kafka">): string {
+  return `${LOOPBACK}:${ports.kafka}`;
+}
+
+/** Kafka gives up on such a file with a stack trace; here it is said before. */
+function checkMetaProperties(file: string): void {
+  if (!existsSync(file)) return;
+  let content: string;
+  try {
+    content = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new MillraceError("data-folder-broken", `${file} cannot be read: give it back to this user, or forget the data with --fresh`, { cause });
+  }
+  if (!/^cluster\.id=\S+$/m.test(content) || !new RegExp(`^node\\.id=${NODE_ID}$`, "m").test(content)) {
+    throw new MillraceError("data-folder-broken", `${file} is not what Kafka wrote there (no cluster.id, or node.id is not ${NODE_ID}): restore the folder, or forget the data with --fresh`);
+  }
+}
+
+function settings(logs: string, ports: ServerPorts): Record<string, string | number | boolean> {
+  return {
+    "process.roles": "broker,controller",
+    "node.id": NODE_ID,
+    "controller.quorum.voters": `${NODE_ID}@${LOOPBACK}:${ports.kafkaController}`,
+    "controller.listener.names": "CONTROLLER",
+    listeners: `PLAINTEXT://${LOOPBACK}:${ports.kafka},CONTROLLER://${LOOPBACK}:${ports.kafkaController}`,
+    "advertised.listeners": `PLAINTEXT://${LOOPBACK}:${ports.kafka}`,
+    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "log.dirs": logs,
+    "auto.create.topics.enable": false,
+    "num.partitions": DEFAULT_PARTITIONS,
+    // One node: nothing to replicate to. Few partitions of the internal topics start, and restart, sooner.
+    "offsets.topic.replication.factor": 1,
+    "offsets.topic.num.partitions": 5,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "transaction.state.log.num.partitions": 5,
+    // A group starts at once, and may notice a dead member within a second (MSK Serverless: 6 s at least).
+    "group.initial.rebalance.delay.ms": 0,
+    "group.min.session.timeout.ms": 1_000,
+    // Transactions of dead producers are looked for every second instead of every ten.
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1_000,
+    // After a kill -9 the broker comes back as soon as its old session has run out: 9 s by default.
+    "broker.heartbeat.interval.ms": 500,
+    "broker.session.timeout.ms": 3_000,
+    // A laptop's disk: 1 GiB a partition at most, in segments of 128 MiB with indexes to match.
+    "log.retention.bytes": 1_073_741_824,
+    "log.segment.bytes": 134_217_728,
+    "log.index.size.max.bytes": 1_048_576,
+    "num.recovery.threads.per.data.dir": 2,
+    "log.cleaner.dedupe.buffer.size": 16_777_216,
+    // Compaction of the small progress topic.
+    "log.cleaner.backoff.ms": 15_000,
+    "num.network.threads": 2,
+    "num.io.threads": 4,
+  };
+}

@@ -1,0 +1,68 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { LOOPBACK } from "../../config/local.ts";
+import { probePort } from "../ports.ts";
+import type { ServerDefinition, ServerPorts } from "./definition.ts";
+
+/** ActiveMQ Artemis as an MQTT 5 broker: shared subscriptions, and sessions and messages that survive a `kill -9`. */
+export const mqtt: ServerDefinition = {
+  name: "mqtt",
+  title: "MQTT broker (ActiveMQ Artemis)",
+  ports: ["mqtt"],
+  mainClass: "ArtemisServer",
+  javaOptions: ["-Xmx256m", "-Xms64m", "-XX:+UseSerialGC"],
+  prepare(folder, ports) {
+    const file = join(folder, "broker.xml");
+    writeFileSync(file, brokerXml(folder, ports.mqtt));
+    return [file];
+  },
+  probe: (ports) => probePort(ports.mqtt),
+};
+
+export function mqttUrl(ports: Pick<ServerPorts, "mqtt">): string {
+  return `mqtt://${LOOPBACK}:${ports.mqtt}`;
+}
+
+function escapeXml(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+}
+
+/**
+ * A message is acknowledged when it is in the memory-mapped journal, which the system keeps when the process dies;
+ * the journal's buffer is written every 200 µs (3 ms by default, which every message would wait for). Queues that
+ * don't fit into memory go to disk. The broker refuses messages when less than 200 MB of the disk are free; by
+ * default it does so when 90 % are used, which many a laptop's disk is.
+ */
+function brokerXml(folder: string, port: number): string {
+  const directory = (name: string): string => escapeXml(join(folder, name));
+  return `<?xml version="1.0" encoding="UTF-8"?>
+<configuration xmlns="urn:activemq">
+  <core xmlns="urn:activemq:core">
+    <name>millrace</name>
+    <security-enabled>false</security-enabled>
+    <persistence-enabled>true</persistence-enabled>
+    <bindings-directory>${directory("bindings")}</bindings-directory>
+    <journal-directory>${directory("journal")}</journal-directory>
+    <large-messages-directory>${directory("large-messages")}</large-messages-directory>
+    <paging-directory>${directory("paging")}</paging-directory>
+    <journal-type>MAPPED</journal-type>
+    <journal-datasync>false</journal-datasync>
+    <journal-buffer-timeout>200000</journal-buffer-timeout>
+    <journal-file-size>10M</journal-file-size>
+    <global-max-size>100M</global-max-size>
+    <max-disk-usage>-1</max-disk-usage>
+    <min-disk-free>200M</min-disk-free>
+    <acceptors>
+      <acceptor name="mqtt">tcp://${LOOPBACK}:${port}?protocols=MQTT;tcpSendBufferSize=1048576;tcpReceiveBufferSize=1048576</acceptor>
+    </acceptors>
+    <address-settings>
+      <address-setting match="#">
+        <address-full-policy>PAGE</address-full-policy>
+        <max-delivery-attempts>-1</max-delivery-attempts>
+        <redelivery-delay>0</redelivery-delay>
+      </address-setting>
+    </address-settings>
+  </core>
+</configuration>
+`;
+}
