@@ -1,0 +1,163 @@
+import { z } from "zod";
+import { SENSOR_ID } from "./imu.ts";
+import { cause, channelStatistics, windowRecord } from "./records.ts";
+
+export * from "./routes.ts";
+
+/** Version of the REST and WebSocket API. */
+export const API_VERSION = "1.0.0";
+
+/** Items in a page of a list. */
+export const pageLimits = { default: 100, max: 1_000 } as const;
+
+// ---- What the REST API answers ----
+
+const epochMs = z.number().describe("epoch milliseconds, event time");
+
+export const session = z.object({
+  sessionId: z.string().describe("sensor and first sample's time: `<sensorId>@<start>`"),
+  sensorId: z.string(),
+  status: z.enum(["open", "ended"]).describe("`open` until it has ended once"),
+  start: epochMs.describe("first sample, epoch ms"),
+  end: epochMs.nullable().describe("last sample, epoch ms; null while open"),
+  samples: z.int().nullable().describe("readings in the session; null while open"),
+  revision: z.int().nullable().describe("0 for the first end, and one more for each correction; null while open"),
+  activity: z.record(z.string(), z.number()).optional().describe("seconds per recognised activity, where a model scores"),
+  supersedes: z.array(z.string()).describe("ids of earlier sessions that this one has swallowed, sorted; they are no longer listed"),
+});
+export type Session = z.infer<typeof session>;
+
+export const sensor = z.object({
+  sensorId: z.string(),
+  firstSeen: epochMs.describe("no later than its first sample's window, epoch ms"),
+  lastSeen: epochMs.describe("newest event time that is known from its windows and sessions, epoch ms"),
+  sessions: z.int().describe("sessions that are listed"),
+  samples: z.int().describe("readings in its sessions that have ended"),
+});
+export type Sensor = z.infer<typeof sensor>;
+
+export const sensorWindow = z.object({
+  id: z.string().describe("id of the record that this is the newest revision of"),
+  sensorId: z.string(),
+  operator: z.string().describe("such as tumbling-1000"),
+  window: windowRecord.shape.window.describe("[start, end), epoch ms"),
+  revision: z.int(),
+  cause,
+  count: z.int(),
+  channels: z.record(z.string(), channelStatistics),
+});
+export type SensorWindow = z.infer<typeof sensorWindow>;
+
+export const sensorFeatures = z.object({
+  sensorId: z.string(),
+  eventTime: epochMs.describe("end of the window they describe plus its revision in ms"),
+  features: z.record(z.string(), z.union([z.number(), z.string()])),
+});
+export type SensorFeatures = z.infer<typeof sensorFeatures>;
+
+export const status = z.enum(["ok", "degraded", "down"]);
+export const componentHealth = z.object({
+  status,
+  detail: z.string().optional(),
+  latencyMs: z.number().optional().describe("how long the check took"),
+  lag: z.int().optional().describe("records not yet processed"),
+  watermarkLagMs: z.number().nullable().optional().describe("wall clock less the newest window's end; null when there is none"),
+});
+export type ComponentHealth = z.infer<typeof componentHealth>;
+export const health = z.object({ status, components: z.record(z.string(), componentHealth) });
+export type Health = z.infer<typeof health>;
+
+export const root = z.object({ name: z.literal("millrace"), version: z.string(), environment: z.string(), links: z.record(z.string(), z.string()) });
+export type Root = z.infer<typeof root>;
+
+/** A page of a list, newest first; `next` is the cursor of the following page. */
+export function page<T extends z.ZodType>(item: T): z.ZodObject<{ items: z.ZodArray<T>; next: z.ZodNullable<z.ZodString> }> {
+  return z.object({ items: z.array(item), next: z.string().nullable().describe("`cursor` of the next page; null on the last one") });
+}
+
+// ---- Errors: RFC 9457 problem details ----
+
+/** Kinds of problem: `type` is `urn:millrace:problem:<code>`. */
+export const problems = {
+  "invalid-request": { status: 400, title: "Parameters of the request are wrong", doc: "`errors` lists every wrong parameter." },
+  "not-found": { status: 404, title: "There is no such resource", doc: "The path, or the thing that it names, does not exist." },
+  "method-not-allowed": { status: 405, title: "The resource does not have this method", doc: "The header `Allow` lists the methods it has." },
+  "internal-error": { status: 500, title: "Millrace failed on this request", doc: "The log has the cause under the request's id." },
+  unavailable: { status: 503, title: "A component that this needs does not answer", doc: "Try again; `GET /health` says which one." },
+} as const satisfies Record<string, { status: number; title: string; doc: string }>;
+export type ProblemCode = keyof typeof problems;
+export const PROBLEM_TYPE_PREFIX = "urn:millrace:problem:";
+export const PROBLEM_CONTENT_TYPE = "application/problem+json";
+
+export const problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().optional(),
+  instance: z.string().optional().describe("the request's path"),
+  errors: z.array(z.object({ in: z.enum(["query", "path"]), name: z.string(), received: z.string(), message: z.string() })).optional(),
+});
+export type Problem = z.infer<typeof problem>;
+
+// ---- What the REST API is asked ----
+
+const sensorIdParameter = z.string().regex(SENSOR_ID, "must be 1 to 128 of A-Z a-z 0-9 : _ -");
+const sessionIdParameter = z.string().regex(/^[A-Za-z0-9:_-]{1,128}@-?\d+(\.\d+)?(e[+-]?\d+)?$/, "must be <sensorId>@<start in epoch ms>");
+const instant = z.string().transform((text, context): number => {
+  const ms = text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(ms)) context.addIssue({ code: "custom", message: "must be epoch milliseconds, or ISO 8601 with a time zone such as 2026-07-11T10:06:17.813Z" });
+  return ms;
+});
+const interval = {
+  from: instant.optional().describe("only what overlaps [from, to): epoch ms or ISO 8601"),
+  to: instant.optional().describe("only what overlaps [from, to): epoch ms or ISO 8601"),
+};
+const paging = {
+  limit: z.string().regex(/^\d{1,9}$/, `must be a whole number from 1 to ${pageLimits.max}`).transform(Number).pipe(z.number().min(1, `must be from 1 to ${pageLimits.max}`).max(pageLimits.max, `must be from 1 to ${pageLimits.max}`)).optional().describe(`items in a page, 1 to ${pageLimits.max}; ${pageLimits.default} when absent`),
+  cursor: z.string().optional().describe("`next` of the page before, with the same other parameters"),
+};
+
+/** Query parameters per list; unknown ones are refused. */
+export const queries = {
+  none: z.strictObject({}),
+  sessions: z.strictObject({ sensorId: sensorIdParameter.optional().describe("only this sensor's sessions"), ...interval, status: z.enum(["open", "ended"], "must be open or ended").optional(), ...paging }),
+  sensors: z.strictObject(paging),
+  windows: z.strictObject({ ...interval, ...paging }),
+};
+export const pathParameters = { sensorId: sensorIdParameter, sessionId: sessionIdParameter } as const;
+
+// ---- WebSocket ----
+
+/** What a client sends. Exactly one of `sensorId` and `session`. */
+export const webSocketRequest = z.object({
+  action: z.enum(["subscribe", "unsubscribe"]),
+  sensorId: sensorIdParameter.optional(),
+  session: sessionIdParameter.optional(),
+}).refine((request) => (request.sensorId === undefined) !== (request.session === undefined), { message: "needs exactly one of sensorId and session" });
+export type WebSocketRequest = z.infer<typeof webSocketRequest>;
+
+/** What a client may subscribe to when it connects: `?sensorId=…` and `?session=…`, each repeatable. */
+export const connectParameters = { sensorId: sensorIdParameter, session: sessionIdParameter } as const;
+/** Subscriptions of one connection, at most. */
+export const MAX_SUBSCRIPTIONS = 1_000;
+
+export type WebSocketAnswer =
+  | { readonly type: "subscribed" | "unsubscribed"; readonly sensorId: string }
+  | { readonly type: "subscribed" | "unsubscribed"; readonly session: string }
+  | { readonly type: "error"; readonly code: "invalid-message" | "too-many-subscriptions"; readonly message: string };
+
+/** What `live` sends; a frame is one of them or a JSON array of several. */
+export interface LiveMessage {
+  readonly type: "samples" | "window" | "session" | "inference" | "dropped";
+  readonly data: { readonly sensorId: string } & Readonly<Record<string, unknown>>;
+}
+/** Bytes of a WebSocket frame stay below this (API Gateway's limit). */
+export const MAX_FRAME_BYTES = 32 * 1024;
+
+// ---- Kafka event source mapping ----
+
+/** What a function behind a Kafka event source answers: the offset to resume from, per partition that failed. */
+export interface BatchResponse {
+  /** `partition` is `<topic>-<partition number>`. The lowest offset of a partition counts. */
+  readonly batchItemFailures: readonly { readonly itemIdentifier: { readonly partition: string; readonly offset: number } }[];
+}

@@ -1,0 +1,88 @@
+import { consumerGroups } from "./names.ts";
+import { topics } from "./topics.ts";
+
+/**
+ * The Lambda functions: `lambda/<name>/handler.ts` exports `handler`; `program` names its settings in `config/settings.ts`.
+ * REST functions take API Gateway REST proxy events (payload 1.0), WebSocket functions API Gateway WebSocket events,
+ * the others MSK events.
+ */
+export const functions = {
+  connect: { program: "websocket", timeoutSeconds: 10, memoryMb: 256 },
+  disconnect: { program: "websocket", timeoutSeconds: 10, memoryMb: 256 },
+  subscribe: { program: "websocket", timeoutSeconds: 10, memoryMb: 256 },
+  "read-root": { program: "rest", timeoutSeconds: 10, memoryMb: 256 },
+  "read-health": { program: "rest", timeoutSeconds: 10, memoryMb: 256 },
+  "read-sessions": { program: "rest", timeoutSeconds: 10, memoryMb: 512 },
+  "read-sensors": { program: "rest", timeoutSeconds: 10, memoryMb: 512 },
+  "read-openapi": { program: "rest", timeoutSeconds: 10, memoryMb: 256 },
+  "store-sessions": { program: "store", timeoutSeconds: 60, memoryMb: 512 },
+  "store-windows": { program: "store", timeoutSeconds: 60, memoryMb: 512 },
+  "write-lake": { program: "writeLake", timeoutSeconds: 120, memoryMb: 1024 },
+  "write-features": { program: "writeFeatures", timeoutSeconds: 60, memoryMb: 512 },
+} as const satisfies Record<string, { readonly program: string; readonly timeoutSeconds: number; readonly memoryMb: number }>;
+export type FunctionName = keyof typeof functions;
+
+export interface RestRoute {
+  readonly method: "GET";
+  /** With `{name}` for path parameters, as API Gateway writes them. */
+  readonly path: string;
+  readonly function: FunctionName;
+  /** `jwt`: needs a token wherever the environment's config says so. */
+  readonly auth: "open" | "jwt";
+}
+
+/** The REST API. Any other method or path goes to `restFallback`, which answers 405 with `Allow`, or 404. */
+export const restRoutes: readonly RestRoute[] = [
+  { method: "GET", path: "/", function: "read-root", auth: "open" },
+  { method: "GET", path: "/health", function: "read-health", auth: "open" },
+  { method: "GET", path: "/sessions", function: "read-sessions", auth: "jwt" },
+  { method: "GET", path: "/sessions/{sessionId}", function: "read-sessions", auth: "jwt" },
+  { method: "GET", path: "/sensors", function: "read-sensors", auth: "jwt" },
+  { method: "GET", path: "/sensors/{sensorId}/windows", function: "read-sensors", auth: "jwt" },
+  { method: "GET", path: "/sensors/{sensorId}/features", function: "read-sensors", auth: "jwt" },
+  { method: "GET", path: "/openapi.json", function: "read-openapi", auth: "jwt" },
+  { method: "GET", path: "/docs", function: "read-openapi", auth: "jwt" },
+];
+export const restFallback: FunctionName = "read-root";
+
+export interface WebSocketRoute {
+  readonly routeKey: string;
+  readonly function: FunctionName;
+  readonly auth: "open" | "jwt";
+  /** Whether the function's response body is sent back to the client (a route response in API Gateway). */
+  readonly responds: boolean;
+}
+
+/** Picks a message's route: API Gateway's route selection expression. */
+export const ROUTE_SELECTION = "$request.body.action";
+
+export const webSocketRoutes: readonly WebSocketRoute[] = [
+  { routeKey: "$connect", function: "connect", auth: "jwt", responds: false },
+  { routeKey: "$disconnect", function: "disconnect", auth: "open", responds: false },
+  { routeKey: "subscribe", function: "subscribe", auth: "open", responds: true },
+  { routeKey: "unsubscribe", function: "subscribe", auth: "open", responds: true },
+  { routeKey: "$default", function: "subscribe", auth: "open", responds: true },
+];
+
+/** A Kafka event source mapping: one topic (as on AWS), its own consumer group, starting at the oldest record. */
+export interface EventSource {
+  readonly function: FunctionName;
+  readonly topic: string;
+  readonly group: string;
+  /** Records in one invocation, at most; an event is at most 6 MB whatever this says. */
+  readonly batchSize: number;
+  /** How long records are gathered before an invocation, ms: 500 (the service's default) or whole seconds. */
+  readonly batchingWindowMs: number;
+}
+
+function source(name: FunctionName, group: string, topic: string, batchSize: number, batchingWindowMs: number): EventSource {
+  return { function: name, topic, group: `${group}.${topic}`, batchSize, batchingWindowMs };
+}
+
+/** All report batch item failures: see `BatchResponse` in `api.ts`. */
+export const eventSources: readonly EventSource[] = [
+  source("store-sessions", consumerGroups.storeSessions, topics.sessions.name, 500, 500),
+  source("store-windows", consumerGroups.storeWindows, topics.aggregated.name, 1_000, 500),
+  source("write-features", consumerGroups.writeFeatures, topics.aggregated.name, 1_000, 500),
+  ...[topics.imuData, topics.aggregated, topics.sessions, topics.inference, topics.late, topics.marketAggregated].map((topic) => source("write-lake", consumerGroups.writeLake, topic.name, 2_000, 1_000)),
+];
