@@ -1,0 +1,40 @@
+/** One record of an input partition, as the reference and the product are both given it. */
+export interface LogRecord {
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly key: string | null;
+  readonly value: Uint8Array | null;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** One output in the order of production; `value` is the parsed JSON, or the bytes where they are not JSON. */
+export interface Output {
+  readonly topic: string;
+  readonly key: string | null;
+  readonly value: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What a run over a whole log gives. */
+export interface Run {
+  readonly outputs: readonly Output[];
+  /** Messages that were dropped as seen before. */
+  readonly duplicates: number;
+}
+
+/** Readings of a message that passed validation. */
+export interface Message {
+  readonly sensorId: string;
+  readonly seq: number;
+  readonly boot: string | undefined;
+  readonly t: readonly number[];
+  readonly samples: readonly (readonly number[])[];
+}
+
+/** One line of `replay`'s input file. */
+export function replayLine(record: LogRecord): string {
+  const { partition, offset, timestamp, key, headers, value } = record;
+  const bytes = value === null ? { value: null } : { valueBase64: Buffer.from(value).toString("base64") };
+  return JSON.stringify({ key, timestamp, partition, offset, headers, ...bytes });
+}

@@ -1,0 +1,57 @@
+import type { DeadLetterCode } from "../../domain/errors.ts";
+import { imuLimits, SENSOR_ID } from "../../domain/imu.ts";
+import { MAX_EPOCH_MS } from "../../domain/time.ts";
+import { contentTypes, headers } from "../../domain/topics.ts";
+import type { LogRecord, Message } from "./log.ts";
+
+type Fields = Record<string, unknown>;
+const isNumber = (x: unknown): x is number => typeof x === "number";
+
+/** Reads and validates a record by the contract of its payload, field by field; a code where it breaks it. */
+export function readMessage(record: LogRecord): Message | DeadLetterCode {
+  if (record.key === null || !SENSOR_ID.test(record.key)) return "invalid-sensor-id";
+  if (record.value !== null && record.value.length > imuLimits.payloadBytes) return "payload-too-large";
+  const contentType = (record.headers[headers.contentType] ?? contentTypes.json).split(";")[0]!.trim().toLowerCase();
+  if (contentType !== contentTypes.json) return "unknown-content-type";
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(record.value ?? new Uint8Array()));
+  } catch {
+    return "invalid-json";
+  }
+  if (parsed === null || typeof parsed !== "object" || Array.isArray(parsed)) return "invalid-message";
+  return shapeProblem(parsed as Fields) ?? rangeProblem(parsed as Fields) ?? message(record.key, parsed as Fields);
+}
+
+function shapeProblem(fields: Fields): DeadLetterCode | undefined {
+  const { seq, boot, t, hz, samples } = fields;
+  if (!isNumber(seq) || !Number.isInteger(seq)) return "invalid-message";
+  if (boot !== undefined && (typeof boot !== "string" || Array.from(boot).length > imuLimits.bootLength)) return "invalid-message";
+  if (!Array.isArray(samples) || samples.length === 0) return "invalid-message";
+  if (samples.length > imuLimits.samples) return "too-many-samples";
+  if (!samples.every((row) => Array.isArray(row) && row.length === 6 && row.every(isNumber))) return "invalid-message";
+  if (Array.isArray(t)) {
+    if (hz !== undefined || t.length !== samples.length || !t.every(isNumber)) return "invalid-message";
+    if (t.some((time, i) => i > 0 && time < t[i - 1])) return "invalid-message";
+    return undefined;
+  }
+  return isNumber(t) && isNumber(hz) ? undefined : "invalid-message";
+}
+
+function rangeProblem(fields: Fields): DeadLetterCode | undefined {
+  const { seq, hz, samples } = fields as { seq: number; hz?: number; samples: number[][] };
+  if (seq < 0 || seq > Number.MAX_SAFE_INTEGER) return "out-of-range";
+  if (hz !== undefined && !(hz > 0 && hz <= imuLimits.hz)) return "out-of-range";
+  if (times(fields).some((t) => !(Math.abs(t) <= MAX_EPOCH_MS))) return "out-of-range";
+  const tooLarge = (row: number[]): boolean => row.some((x, i) => Math.abs(x) > (i < 3 ? imuLimits.acceleration : imuLimits.angularRate));
+  return samples.some(tooLarge) ? "out-of-range" : undefined;
+}
+
+function times(fields: Fields): number[] {
+  const { t, hz, samples } = fields as { t: number | number[]; hz: number; samples: unknown[] };
+  return Array.isArray(t) ? t : samples.map((_, i) => t + (i * 1000) / hz);
+}
+
+function message(sensorId: string, fields: Fields): Message {
+  return { sensorId, seq: fields["seq"] as number, boot: fields["boot"] as string | undefined, t: times(fields), samples: fields["samples"] as number[][] };
+}

@@ -1,0 +1,35 @@
+type Boot = string | undefined;
+
+/** The message numbers that a sensor has used: a set per boot, what is too much of it let go. */
+export class SeenNumbers {
+  /** In the order in which the boots were first seen. */
+  private readonly boots: { boot: Boot; numbers: Set<number>; floor: number }[] = [];
+  private readonly letGo = new Set<Boot>();
+
+  knows(boot: Boot): boolean {
+    return this.boots.some((entry) => entry.boot === boot) || this.letGo.has(boot);
+  }
+
+  judge(boot: Boot, seq: number): "new" | "seen" | "unknown" {
+    if (this.letGo.has(boot)) return "unknown";
+    const entry = this.boots.find((known) => known.boot === boot);
+    if (entry === undefined) return "new";
+    if (seq < entry.floor) return "unknown";
+    return entry.numbers.has(seq) ? "seen" : "new";
+  }
+
+  add(boot: Boot, seq: number, maxIntervals: number, maxBoots: number): void {
+    let entry = this.boots.find((known) => known.boot === boot);
+    if (entry === undefined) {
+      entry = { boot, numbers: new Set(), floor: 0 };
+      this.boots.push(entry);
+      if (this.boots.length > maxBoots) this.letGo.add(this.boots.shift()!.boot);
+    }
+    entry.numbers.add(seq);
+    const starts = [...entry.numbers].filter((n) => !entry.numbers.has(n - 1)).sort((a, b) => a - b);
+    if (starts.length > maxIntervals) {
+      entry.floor = starts[1]!;
+      for (const n of entry.numbers) if (n < entry.floor) entry.numbers.delete(n);
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import type { Message } from "./log.ts";
+
+/** Puts one sensor's messages back into the order of their numbers. */
+export class Order {
+  private boot: string | undefined;
+  /** The number that comes next; undefined until the first message. */
+  private next: number | undefined;
+  private waiting: Message[] = [];
+
+  /** Takes a message: `late` when it is behind what was released. `isNewBoot`: no message of its boot came before. */
+  take(message: Message, isNewBoot: boolean, release: (message: Message) => void, late: (message: Message) => void): void {
+    if (this.next === undefined || isNewBoot) {
+      this.releaseAll(release);
+      this.boot = message.boot;
+      this.next = message.seq;
+    }
+    if (message.boot !== this.boot || message.seq < this.next) {
+      late(message);
+      return;
+    }
+    this.waiting.push(message);
+    this.releaseUpTo(this.next, release);
+  }
+
+  /** The watermark has passed the first sample of some waiting messages: nobody waits any longer for what comes before them. */
+  watermark(watermark: number, release: (message: Message) => void): void {
+    const passed = this.waiting.filter((message) => watermark >= message.t[0]!);
+    if (passed.length > 0) this.releaseUpTo(Math.max(...passed.map((message) => message.seq)), release);
+  }
+
+  releaseAll(release: (message: Message) => void): void {
+    this.releaseUpTo(Infinity, release);
+  }
+
+  /** Releases all up to a number, and then what follows without a gap. */
+  private releaseUpTo(last: number, release: (message: Message) => void): void {
+    this.waiting.sort((a, b) => a.seq - b.seq);
+    while (this.waiting.length > 0 && (this.waiting[0]!.seq <= last || this.waiting[0]!.seq === this.next)) {
+      const message = this.waiting.shift()!;
+      this.next = message.seq + 1;
+      release(message);
+    }
+  }
+}

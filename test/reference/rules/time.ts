@@ -1,0 +1,135 @@
+import { data, raw, type Rule, tick } from "./rule.ts";
+
+/** Makes a sensor silent that was heard of at `from`: idle with the last of the three. */
+const silence = (from: number): ReturnType<typeof tick>[] => [tick(from + 5_000), tick(from + 10_000), tick(from + 10_001)];
+
+export const timeRules: Rule[] = [
+  {
+    name: "readings count by event time, not by arrival",
+    log: [data("s", 0, [900]), data("s", 1, [100]), data("s", 2, [1500])],
+    about: /window/,
+    expected: ["@2 window s 0..1000 r0 watermark n=2"],
+  },
+  {
+    name: "the watermark is the sensor's highest event time less the out-of-orderness bound",
+    log: [data("s", 0, [0]), data("s", 1, [1499]), data("s", 2, [1500])],
+    about: /window/,
+    expected: ["@2 window s 0..1000 r0 watermark n=1"],
+  },
+  {
+    name: "one sensor's clock makes no other sensor late",
+    log: [data("fast", 0, [60_000]), data("slow", 0, [0]), data("slow", 1, [1500])],
+    about: /window/,
+    expected: ["@2 window slow 0..1000 r0 watermark n=1"],
+  },
+  {
+    name: "a watermark per partition fires what is due of all its sensors, in byte order",
+    settings: { watermark: "partition" },
+    log: [data("b", 0, [0]), data("a", 0, [100]), data("a", 1, [1500]), data("b", 1, [200], { at: 1600 })],
+    about: /window/,
+    expected: ["@2 window a 0..1000 r0 watermark n=1", "@2 window b 0..1000 r0 watermark n=1", "@3 window b 0..1000 r1 late n=2"],
+  },
+  {
+    name: "a sample further ahead of its record than the future guard is dead-lettered and moves no watermark",
+    log: [data("s", 0, [1000], { at: 0 }), data("s", 1, [1001], { at: 0 }), data("s", 1, [1500]), data("s", 2, [2500])],
+    about: /window|dead/,
+    expected: ["@1 dead-letter s event-from-the-future", "@3 window s 1000..2000 r0 watermark n=2"],
+  },
+  {
+    name: "a sensor silent for longer than the idle timeout goes idle, exactly at the timeout not yet",
+    log: [data("s", 0, [0]), ...silence(0)],
+    about: /window/,
+    expected: ["@3 window s 0..1000 r0 idle n=1"],
+  },
+  {
+    name: "the partition clock never goes back",
+    log: [data("s", 0, [0]), tick(4000), tick(1000), tick(8000), tick(10_000), tick(10_001)],
+    about: /window/,
+    expected: ["@5 window s 0..1000 r0 idle n=1"],
+  },
+  {
+    name: "one step counts for at most five seconds of silence",
+    log: [data("s", 0, [0]), tick(100_000), tick(200_000), tick(200_001)],
+    about: /window/,
+    expected: ["@3 window s 0..1000 r0 idle n=1"],
+  },
+  {
+    name: "a duplicate is a sign of life",
+    log: [data("s", 0, [0]), tick(5000), data("s", 0, [0], { at: 9000 }), ...silence(9000)],
+    about: /window/,
+    expected: ["@5 window s 0..1000 r0 idle n=1"],
+    duplicates: 1,
+  },
+  {
+    name: "a dead letter is no sign of life but moves the clock",
+    log: [data("s", 0, [0]), tick(5000), raw("s", 9000, "{"), tick(10_000), tick(10_001)],
+    about: /window|dead/,
+    expected: ["@2 dead-letter s invalid-json", "@4 window s 0..1000 r0 idle n=1"],
+  },
+  {
+    name: "silence is judged before the record, its own sensor included",
+    log: [data("s", 0, [0]), tick(5000), tick(10_000), data("s", 1, [10_001])],
+    about: /window/,
+    expected: ["@3 window s 0..1000 r0 idle n=1"],
+  },
+  {
+    name: "the watermark stays at idle, and a window that changes then fires again when the watermark passes it",
+    log: [data("s", 0, [0]), ...silence(0), data("s", 1, [500], { at: 10_002 }), data("s", 2, [1500], { at: 10_003 })],
+    about: /window/,
+    expected: ["@3 window s 0..1000 r0 idle n=1", "@5 window s 0..1000 r1 watermark n=2"],
+  },
+  {
+    name: "a window that fired as idle and then changes fires again at the next idle",
+    log: [data("s", 0, [0]), ...silence(0), data("s", 1, [500], { at: 10_002 }), ...silence(10_002)],
+    about: /window/,
+    expected: ["@3 window s 0..1000 r0 idle n=1", "@7 window s 0..1000 r1 idle n=2"],
+  },
+  {
+    name: "what has not changed does not fire again",
+    log: [data("s", 0, [0]), ...silence(0), data("s", 1, [1500], { at: 10_002 }), ...silence(10_002)],
+    about: /window/,
+    expected: ["@3 window s 0..1000 r0 idle n=1", "@7 window s 1000..2000 r0 idle n=1"],
+  },
+  {
+    name: "sensors go idle in byte order of their ids",
+    log: [data("a", 0, [0]), data("B", 0, [0]), data("_", 0, [0]), ...silence(0)],
+    about: /window/,
+    expected: ["@5 window B 0..1000 r0 idle n=1", "@5 window _ 0..1000 r0 idle n=1", "@5 window a 0..1000 r0 idle n=1"],
+  },
+  {
+    name: "after the expiry windows and sessions are forgotten, seen numbers are not",
+    settings: { expiryMs: 12_000, tombstoneMs: 60_000 },
+    log: [data("s", 0, [0]), tick(5000), tick(10_000), tick(12_000), tick(12_001), data("s", 0, [0], { at: 12_002 }), data("s", 1, [100], { at: 12_003 })],
+    about: /window|started|ended/,
+    flush: true,
+    expected: ["@0 started s@0", "@3 window s 0..1000 r0 idle n=1", "@3 ended s@0..0 n=1 r0 idle", "@6 started s@100", "@6 window s 0..1000 r0 end-of-input n=1", "@6 ended s@100..100 n=1 r0 end-of-input"],
+    duplicates: 1,
+  },
+  {
+    name: "after the tombstone a sensor is new",
+    settings: { expiryMs: 12_000, tombstoneMs: 3_000 },
+    log: [data("s", 0, [0]), tick(5000), tick(10_000), tick(15_000), tick(15_001), data("s", 0, [0], { at: 15_002 })],
+    about: /window/,
+    flush: true,
+    expected: ["@3 window s 0..1000 r0 idle n=1", "@5 window s 0..1000 r0 end-of-input n=1"],
+    duplicates: 0,
+  },
+  {
+    name: "the end of input releases, fires and ends what is open, by partition and sensor, and numbers on from the last record",
+    log: [data("s", 0, [0], { partition: 1 }), data("b", 0, [0]), data("a", 0, [0]), data("a", 2, [10]), tick(11)],
+    flush: true,
+    about: /transformed|end-of-input/,
+    expected: [
+      "@0 transformed s seq=0",
+      "@0 transformed b seq=0",
+      "@1 transformed a seq=0",
+      "@3 transformed a seq=2",
+      "@3 window a 0..1000 r0 end-of-input n=2",
+      "@3 ended a@0..10 n=2 r0 end-of-input",
+      "@3 window b 0..1000 r0 end-of-input n=1",
+      "@3 ended b@0..0 n=1 r0 end-of-input",
+      "@0 window s 0..1000 r0 end-of-input n=1",
+      "@0 ended s@0..0 n=1 r0 end-of-input",
+    ],
+  },
+];

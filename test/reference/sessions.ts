@@ -1,0 +1,82 @@
+import type { Semantics } from "../../domain/imu.ts";
+import type { Cause } from "../../domain/records.ts";
+import type { Message } from "./log.ts";
+
+interface Session {
+  readonly times: readonly number[];
+  readonly start: number;
+  readonly end: number;
+  readonly supersedes: ReadonlySet<string>;
+  /** Ended records of this id so far. */
+  ended: number;
+  /** Whether it has samples or joined sessions that no `ended` has told of. */
+  open: boolean;
+}
+type Write = (fields: object) => void;
+
+/** Cuts ascending times where two neighbours are further apart than the gap. */
+export function groupByGap(times: readonly number[], gap: number): number[][] {
+  const groups: number[][] = [];
+  for (const t of times) {
+    const last = groups.at(-1);
+    if (last !== undefined && t - last.at(-1)! <= gap) last.push(t);
+    else groups.push([t]);
+  }
+  return groups;
+}
+
+/** The sessions of one sensor: lists of sample times, merged anew for each message. */
+export class Sessions {
+  private all: Session[] = [];
+  private readonly sensorId: string;
+  private readonly settings: Semantics;
+  constructor(sensorId: string, settings: Semantics) {
+    this.sensorId = sensorId;
+    this.settings = settings;
+  }
+
+  private id(start: number): string {
+    return `${this.sensorId}@${start}`;
+  }
+
+  apply(message: Message, watermark: number, late: Write, write: Write): void {
+    const { sessionGapMs: gap, allowedLatenessMs: lateness } = this.settings;
+    const isLate = (t: number): boolean => watermark >= t + gap + lateness;
+    for (const group of groupByGap(message.t.filter(isLate), gap)) {
+      const [start, last] = [group[0]!, group.at(-1)!];
+      const inside = message.t.map((_, i) => i).filter((i) => isLate(message.t[i]!) && message.t[i]! >= start && message.t[i]! <= last);
+      late({ operator: "session", window: { start, end: last + gap }, t: inside.map((i) => message.t[i]), samples: inside.map((i) => message.samples[i]) });
+    }
+    this.all = this.all.filter((session) => watermark < session.end + gap + lateness);
+    const accepted = message.t.filter((t) => !isLate(t));
+    const before = this.all;
+    const together = groupByGap([...before.flatMap((session) => session.times), ...accepted].sort((a, b) => a - b), gap);
+    this.all = together.map((times) => this.merge(times, before, accepted, watermark, write));
+  }
+
+  /** What becomes of one group of times: the session it was, changed or not, or one with a new id. */
+  private merge(times: number[], before: readonly Session[], accepted: readonly number[], watermark: number, write: Write): Session {
+    const [start, end] = [times[0]!, times.at(-1)!];
+    const merged = before.filter((session) => session.start >= start && session.end <= end);
+    if (!accepted.some((t) => t >= start && t <= end)) return merged[0]!;
+    const same = merged.find((session) => session.start === start);
+    const swallowed = merged.filter((session) => session !== same).flatMap((session) => [this.id(session.start), ...session.supersedes]);
+    const session: Session = { times, start, end, supersedes: new Set([...(same?.supersedes ?? []), ...swallowed]), ended: same?.ended ?? 0, open: true };
+    if (watermark >= end + this.settings.sessionGapMs) this.tellEnded(session, "late", write);
+    else if (same === undefined) write({ type: "started", sessionId: this.id(start), start, supersedes: [...session.supersedes].sort() });
+    return session;
+  }
+
+  /** Ends, by end and start, the open sessions whose last sample the watermark has left behind by the gap. */
+  endDue(watermark: number, cause: Cause, write: Write): void {
+    const due = this.all.filter((session) => session.open && watermark >= session.end + this.settings.sessionGapMs);
+    for (const session of due.sort((a, b) => a.end - b.end || a.start - b.start)) this.tellEnded(session, cause, write);
+  }
+
+  private tellEnded(session: Session, cause: Cause, write: Write): void {
+    const { start, end, times, supersedes } = session;
+    write({ type: "ended", sessionId: this.id(start), start, end, samples: times.length, revision: session.ended, cause, supersedes: [...supersedes].sort() });
+    session.ended += 1;
+    session.open = false;
+  }
+}
