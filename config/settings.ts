@@ -58,7 +58,7 @@ const semantics = {
   expiryMs: whole("EXPIRY_MS", "silence after which windows and sessions are forgotten, ms", defaultSemantics.expiryMs, 1),
   tombstoneMs: whole("TOMBSTONE_MS", "how much longer watermark and seen numbers stay, ms", defaultSemantics.tombstoneMs),
   watermark: choice("WATERMARK_SCOPE", "one watermark per sensor or per partition", ["sensor", "partition"], defaultSemantics.watermark),
-  maxIntervalsPerBoot: whole("MAX_INTERVALS_PER_SENSOR", "intervals of seen numbers kept per sensor", defaultSemantics.maxIntervalsPerBoot, 1),
+  maxIntervalsPerSensor: whole("MAX_INTERVALS_PER_SENSOR", "intervals of seen numbers kept per sensor", defaultSemantics.maxIntervalsPerSensor, 1),
   maxBootsPerSensor: whole("MAX_BOOTS_PER_SENSOR", "boots kept per sensor", defaultSemantics.maxBootsPerSensor, 1),
   transformedFormat: choice("TRANSFORMED_FORMAT", "form of sensor-data-transformed", ["packed", "json"], defaultSemantics.transformedFormat),
 } satisfies Record<keyof Semantics, Setting<never> | Setting<number> | Setting<string> | Setting<Semantics["watermark"]> | Setting<Semantics["transformedFormat"]>>;

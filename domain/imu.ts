@@ -43,7 +43,7 @@ export interface Semantics {
   /** How much longer the tombstone (watermark, boots, seen numbers) stays. */
   readonly tombstoneMs: Milliseconds;
   readonly watermark: "sensor" | "partition";
-  readonly maxIntervalsPerBoot: number;
+  readonly maxIntervalsPerSensor: number;
   readonly maxBootsPerSensor: number;
   /** Form of `sensor-data-transformed` values. */
   readonly transformedFormat: "packed" | "json";
@@ -60,7 +60,7 @@ export const defaultSemantics: Semantics = {
   expiryMs: 24 * 60 * MINUTE,
   tombstoneMs: 30 * 24 * 60 * MINUTE,
   watermark: "sensor",
-  maxIntervalsPerBoot: 1_000,
+  maxIntervalsPerSensor: 1_000,
   maxBootsPerSensor: 100,
   transformedFormat: "packed",
 };
@@ -71,4 +71,9 @@ export const MAX_SILENCE_PER_STEP: Milliseconds = 5 * SECOND;
 /** Names a window operator as records and docs do: `tumbling-1000`, `sliding-1000-250`. */
 export function windowOperatorName(windowMs: Milliseconds, slideMs: Milliseconds): string {
   return windowMs === slideMs ? `tumbling-${windowMs}` : `sliding-${windowMs}-${slideMs}`;
+}
+
+/** Length of a text in Unicode code points: what the contract calls characters. */
+export function codePoints(text: string): number {
+  return Array.from(text).length;
 }

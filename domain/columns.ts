@@ -1,0 +1,66 @@
+/**
+ * Columns of numbers in packed little-endian form (content type `application/x-millrace-columns`), see
+ * docs/packed-format.md: u32 magic "MRC1", u32 length of the header in bytes, the header as JSON (UTF-8), zero padding
+ * to a multiple of 8 from the start, `t` as f64[count], then every other column as f32[count].
+ */
+export interface ColumnsHeader {
+  readonly id: string;
+  readonly schema: 1;
+  readonly sensorId: string;
+  readonly seq: number;
+  readonly boot?: string;
+  readonly count: number;
+  /** Names of the columns behind `t`, in order. */
+  readonly columns: readonly string[];
+}
+
+export interface Columns {
+  readonly header: ColumnsHeader;
+  /** Epoch milliseconds. */
+  readonly t: Float64Array;
+  /** One array of `header.count` values per name in `header.columns`. */
+  readonly values: readonly Float32Array[];
+}
+
+const MAGIC = 0x3143524d; // "MRC1" read as little-endian u32
+const PREFIX = 8;
+
+function bodyAt(headerBytes: number): number {
+  return Math.ceil((PREFIX + headerBytes) / 8) * 8;
+}
+
+/** Encodes `rows` rows; column c of `values` starts at `c * stride`. `headerJson` is the header's JSON text. */
+export function encodeColumns(headerJson: string, rows: number, t: Float64Array, values: Float64Array, columns: number, stride: number): Uint8Array {
+  const header = new TextEncoder().encode(headerJson);
+  const body = bodyAt(header.length);
+  const bytes = new Uint8Array(body + rows * (8 + 4 * columns));
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MAGIC, true);
+  view.setUint32(4, header.length, true);
+  bytes.set(header, PREFIX);
+  let at = body;
+  for (let row = 0; row < rows; row++, at += 8) view.setFloat64(at, t[row]!, true);
+  for (let column = 0; column < columns; column++) for (let row = 0; row < rows; row++, at += 4) view.setFloat32(at, values[column * stride + row]!, true);
+  return bytes;
+}
+
+/** @throws Error when the bytes do not follow the layout. */
+export function decodeColumns(bytes: Uint8Array): Columns {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < PREFIX || view.getUint32(0, true) !== MAGIC) throw new Error(`not packed columns: ${bytes.length} bytes that do not begin with MRC1`);
+  const headerBytes = view.getUint32(4, true);
+  const body = bodyAt(headerBytes);
+  if (body > bytes.length) throw new Error(`packed columns end within their header: ${bytes.length} bytes`);
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(PREFIX, PREFIX + headerBytes))) as ColumnsHeader;
+  const { count, columns } = header;
+  if (bytes.length !== body + count * (8 + 4 * columns.length)) throw new Error(`packed columns of ${count} rows and ${columns.length} columns have ${bytes.length} bytes`);
+  let at = body;
+  const t = new Float64Array(count);
+  for (let row = 0; row < count; row++, at += 8) t[row] = view.getFloat64(at, true);
+  const values = columns.map(() => {
+    const column = new Float32Array(count);
+    for (let row = 0; row < count; row++, at += 4) column[row] = view.getFloat32(at, true);
+    return column;
+  });
+  return { header, t, values };
+}

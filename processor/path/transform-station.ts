@@ -1,0 +1,88 @@
+import { encodeColumns } from "../../domain/columns.ts";
+import { transformedColumns } from "../../domain/imu.ts";
+import { contentTypes } from "../../domain/topics.ts";
+import type { EpochMs, Milliseconds } from "../../domain/time.ts";
+import type { Reader, Writer } from "../state/codec.ts";
+import type { Keyed } from "../state/keyed.ts";
+import { identityFields } from "./late.ts";
+import { MAX_ROWS, type Message } from "./message.ts";
+import type { OrderedStation } from "./order-station.ts";
+import type { StepContext } from "./station.ts";
+
+/** Time constant of the low-pass filter that estimates gravity. */
+export const GRAVITY_TIME_CONSTANT: Milliseconds = 1_000;
+/** A longer silence starts the filter anew. */
+export const GRAVITY_RESET_GAP: Milliseconds = 5_000;
+
+/** The filter's estimate of gravity (m/s², each axis) at the time of the last sample. */
+interface Gravity {
+  last: EpochMs;
+  readonly estimate: Float64Array;
+}
+
+/**
+ * Writes each message as columns: the six channels, the magnitudes, and the acceleration without gravity, where
+ * gravity is a causal first-order low-pass of the acceleration: g += (1 − e^(−Δt/τ))·(a − g), τ one second, begun with
+ * the first sample of a boot or after five seconds of silence.
+ */
+export class TransformStation implements OrderedStation<Gravity> {
+  readonly name = "transform";
+  readonly layout = 1;
+  readonly #to: string;
+  readonly #format: "packed" | "json";
+  /** The message's eight columns, then lax lay laz. */
+  readonly #columns = new Float64Array(transformedColumns.length * MAX_ROWS);
+
+  constructor(to: string, format: "packed" | "json") {
+    this.#to = to;
+    this.#format = format;
+  }
+
+  create(): Gravity {
+    return { last: -Infinity, estimate: new Float64Array(3) };
+  }
+
+  apply(gravity: Gravity, _keyed: Keyed, message: Message, isNewBoot: boolean, context: StepContext): void {
+    if (isNewBoot) gravity.last = -Infinity;
+    this.#filter(gravity, message);
+    const { rows } = message;
+    if (this.#format === "json") {
+      context.out.json(this.#to, message.key, (id) => {
+        let text = `{"id":"${id}","schema":1,${identityFields("sensorId", message)},"t":[${message.t.subarray(0, rows).join(",")}]`;
+        transformedColumns.forEach((name, column) => (text += `,"${name}":[${this.#columns.subarray(column * MAX_ROWS, column * MAX_ROWS + rows).join(",")}]`));
+        return `${text}}`;
+      });
+      return;
+    }
+    const header = `{"id":"${context.out.nextId(this.#to)}","schema":1,${identityFields("sensorId", message)},"count":${rows},"columns":${COLUMN_NAMES}}`;
+    context.out.bytes(this.#to, message.key, encodeColumns(header, rows, message.t, this.#columns, transformedColumns.length, MAX_ROWS), contentTypes.columnsPacked);
+  }
+
+  #filter(gravity: Gravity, message: Message): void {
+    const { rows, t, columns: input } = message;
+    const output = this.#columns;
+    for (let column = 0; column < 8; column++) output.set(input.subarray(column * MAX_ROWS, column * MAX_ROWS + rows), column * MAX_ROWS);
+    const g = gravity.estimate;
+    for (let row = 0; row < rows; row++) {
+      const elapsed = t[row]! - gravity.last;
+      const weight = elapsed > GRAVITY_RESET_GAP ? 1 : elapsed > 0 ? 1 - Math.exp(-elapsed / GRAVITY_TIME_CONSTANT) : 0;
+      if (elapsed > 0) gravity.last = t[row]!;
+      for (let axis = 0; axis < 3; axis++) {
+        const a = input[axis * MAX_ROWS + row]!;
+        g[axis] = g[axis]! + weight * (a - g[axis]!);
+        output[(8 + axis) * MAX_ROWS + row] = a - g[axis]!;
+      }
+    }
+  }
+
+  encode(gravity: Gravity, writer: Writer): void {
+    writer.f64(gravity.last);
+    writer.f64s(gravity.estimate);
+  }
+
+  decode(reader: Reader): Gravity {
+    return { last: reader.f64(), estimate: reader.f64s() };
+  }
+}
+
+const COLUMN_NAMES = JSON.stringify(transformedColumns);

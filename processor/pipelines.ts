@@ -1,0 +1,35 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Semantics } from "../domain/imu.ts";
+import type { MachineFactory } from "./path/machine.ts";
+import { PartitionMachine } from "./path/partition-machine.ts";
+import type { Pipeline } from "./path/pipeline.ts";
+import { sensorPipeline } from "./path/sensor-pipeline.ts";
+
+/** A pipeline as the engine runs it. */
+export function machineFactory(pipeline: Pipeline, settings: object): MachineFactory {
+  return {
+    pipeline: pipeline.name,
+    sourceTopic: pipeline.source,
+    fingerprint: fingerprint(settings),
+    create: (origin) => new PartitionMachine(pipeline, origin),
+  };
+}
+
+export function sensorMachineFactory(semantics: Semantics): MachineFactory {
+  return machineFactory(sensorPipeline(semantics), semantics);
+}
+
+/** Folders whose code decides what the outputs are, from this file's. */
+const CODE = ["path", "windows", "sessions", "state", "../domain"];
+
+/** SHA-256 over the code and the settings that decide what the outputs are; 16 hex digits. */
+function fingerprint(settings: object): string {
+  const hash = createHash("sha256");
+  for (const folder of CODE) {
+    const path = join(import.meta.dirname, folder);
+    for (const file of readdirSync(path).filter((name) => name.endsWith(".ts")).sort()) hash.update(file).update(readFileSync(join(path, file)));
+  }
+  return hash.update(JSON.stringify(settings, Object.keys(settings).sort())).digest("hex").slice(0, 16);
+}

@@ -1,0 +1,131 @@
+import { MillraceError } from "../../domain/errors.ts";
+
+/** Appends little-endian values to a buffer that grows; `take` gives a copy of what was written and starts anew. */
+export class Writer {
+  #buffer = Buffer.allocUnsafe(4_096);
+  #length = 0;
+
+  #room(bytes: number): number {
+    const at = this.#length;
+    if (at + bytes > this.#buffer.length) {
+      const larger = Buffer.allocUnsafe(Math.max(2 * this.#buffer.length, at + bytes));
+      this.#buffer.copy(larger, 0, 0, at);
+      this.#buffer = larger;
+    }
+    this.#length = at + bytes;
+    return at;
+  }
+
+  u8(value: number): void {
+    const at = this.#room(1);
+    this.#buffer[at] = value;
+  }
+
+  u32(value: number): void {
+    const at = this.#room(4);
+    this.#buffer.writeUInt32LE(value, at);
+  }
+
+  f64(value: number): void {
+    const at = this.#room(8);
+    this.#buffer.writeDoubleLE(value, at);
+  }
+
+  text(value: string): void {
+    const bytes = Buffer.byteLength(value);
+    this.u32(bytes);
+    const at = this.#room(bytes);
+    this.#buffer.write(value, at);
+  }
+
+  /** undefined and null are both read back as null. */
+  optionalText(value: string | null | undefined): void {
+    this.u8(value == null ? 0 : 1);
+    if (value != null) this.text(value);
+  }
+
+  f64s(values: Float64Array): void {
+    this.u32(values.length);
+    for (const value of values) this.f64(value);
+  }
+
+  f32s(values: Float32Array): void {
+    this.u32(values.length);
+    const at = this.#room(4 * values.length);
+    for (let i = 0; i < values.length; i++) this.#buffer.writeFloatLE(values[i]!, at + 4 * i);
+  }
+
+  /** Writes what `write` writes, behind its length, so that a reader can skip it. */
+  section(write: () => void): void {
+    const at = this.#room(4);
+    write();
+    this.#buffer.writeUInt32LE(this.#length - at - 4, at);
+  }
+
+  take(): Buffer {
+    const copy = Buffer.from(this.#buffer.subarray(0, this.#length));
+    this.#length = 0;
+    return copy;
+  }
+}
+
+/** Reads what `Writer` wrote. @throws MillraceError `snapshot-corrupt` when the bytes end too early. */
+export class Reader {
+  readonly #buffer: Buffer;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get done(): boolean {
+    return this.#at === this.#buffer.length;
+  }
+
+  #next(bytes: number): number {
+    const at = this.#at;
+    if (at + bytes > this.#buffer.length) throw new MillraceError("snapshot-corrupt", `a state entry of ${this.#buffer.length} bytes ends too early: ${bytes} bytes were expected at ${at}. Run \`npm run recover\`.`);
+    this.#at = at + bytes;
+    return at;
+  }
+
+  u8(): number {
+    return this.#buffer[this.#next(1)]!;
+  }
+
+  u32(): number {
+    return this.#buffer.readUInt32LE(this.#next(4));
+  }
+
+  f64(): number {
+    return this.#buffer.readDoubleLE(this.#next(8));
+  }
+
+  text(): string {
+    const bytes = this.u32();
+    const at = this.#next(bytes);
+    return this.#buffer.toString("utf8", at, at + bytes);
+  }
+
+  optionalText(): string | null {
+    return this.u8() === 0 ? null : this.text();
+  }
+
+  f64s(): Float64Array {
+    const values = new Float64Array(this.u32());
+    for (let i = 0; i < values.length; i++) values[i] = this.f64();
+    return values;
+  }
+
+  f32s(): Float32Array {
+    const values = new Float32Array(this.u32());
+    for (let i = 0; i < values.length; i++) values[i] = this.#buffer.readFloatLE(this.#next(4));
+    return values;
+  }
+
+  section(): Reader {
+    const bytes = this.u32();
+    const at = this.#next(bytes);
+    return new Reader(this.#buffer.subarray(at, at + bytes));
+  }
+}
