@@ -26,10 +26,15 @@ export class SeenNumbers {
       if (this.boots.length > maxBoots) this.letGo.add(this.boots.shift()!.boot);
     }
     entry.numbers.add(seq);
-    const starts = [...entry.numbers].filter((n) => !entry.numbers.has(n - 1)).sort((a, b) => a - b);
-    if (starts.length > maxIntervals) {
-      entry.floor = starts[1]!;
-      for (const n of entry.numbers) if (n < entry.floor) entry.numbers.delete(n);
-    }
+    if (this.boots.reduce((sum, each) => sum + starts(each.numbers).length, 0) <= maxIntervals) return;
+    const gapped = this.boots.find((each) => starts(each.numbers).length > 1);
+    if (gapped === undefined) return;
+    gapped.floor = starts(gapped.numbers)[1]!;
+    for (const n of gapped.numbers) if (n < gapped.floor) gapped.numbers.delete(n);
   }
+}
+
+/** Where each run of consecutive numbers starts, ascending. */
+function starts(numbers: Set<number>): number[] {
+  return [...numbers].filter((n) => !numbers.has(n - 1)).sort((a, b) => a - b);
 }

@@ -84,9 +84,9 @@ class Partition {
   }
 
   private accept(sensor: Sensor, message: Message): void {
-    const { maxIntervalsPerBoot, maxBootsPerSensor } = this.settings;
+    const { maxIntervalsPerSensor, maxBootsPerSensor } = this.settings;
     const isNewBoot = !sensor.numbers.knows(message.boot);
-    sensor.numbers.add(message.boot, message.seq, maxIntervalsPerBoot, maxBootsPerSensor);
+    sensor.numbers.add(message.boot, message.seq, maxIntervalsPerSensor, maxBootsPerSensor);
     const before = this.watermark(sensor);
     const late = (fields: object): void => this.write(topics.late.name, sensor.id, { seq: message.seq, ...boot(message), ...fields });
     sensor.windows.apply(message, before, late, this.writer(topics.aggregated.name, sensor.id));

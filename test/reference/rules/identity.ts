@@ -43,7 +43,7 @@ export const identityRules: Rule[] = [
   },
   {
     name: "over the limit of intervals the floor rises past the oldest gap, and what is below it is dead-lettered",
-    settings: { maxIntervalsPerBoot: 2 },
+    settings: { maxIntervalsPerSensor: 2 },
     log: [data("s", 0, [0]), data("s", 2, [0]), data("s", 4, [0]), data("s", 1, [0]), data("s", 0, [0]), data("s", 2, [0]), data("s", 3, [0])],
     flush: true,
     about: /window|dead/,
