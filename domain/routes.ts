@@ -1,10 +1,7 @@
-import { consumerGroups } from "./names.ts";
-import { topics } from "./topics.ts";
-
 /**
  * The Lambda functions: `lambda/<name>/handler.ts` exports `handler`; `program` names its settings in `config/settings.ts`.
  * REST functions take API Gateway REST proxy events (payload 1.0), WebSocket functions API Gateway WebSocket events,
- * the others MSK events.
+ * the others MSK events (see `event-source-mappings.ts`).
  */
 export const functions = {
   connect: { program: "websocket", timeoutSeconds: 10, memoryMb: 256 },
@@ -62,27 +59,4 @@ export const webSocketRoutes: readonly WebSocketRoute[] = [
   { routeKey: "subscribe", function: "subscribe", auth: "open", responds: true },
   { routeKey: "unsubscribe", function: "subscribe", auth: "open", responds: true },
   { routeKey: "$default", function: "subscribe", auth: "open", responds: true },
-];
-
-/** A Kafka event source mapping: one topic (as on AWS), its own consumer group, starting at the oldest record. */
-export interface EventSource {
-  readonly function: FunctionName;
-  readonly topic: string;
-  readonly group: string;
-  /** Records in one invocation, at most; an event is at most 6 MB whatever this says. */
-  readonly batchSize: number;
-  /** How long records are gathered before an invocation, ms: 500 (the service's default) or whole seconds. */
-  readonly batchingWindowMs: number;
-}
-
-function source(name: FunctionName, group: string, topic: string, batchSize: number, batchingWindowMs: number): EventSource {
-  return { function: name, topic, group: `${group}.${topic}`, batchSize, batchingWindowMs };
-}
-
-/** All report batch item failures: see `BatchResponse` in `api.ts`. */
-export const eventSources: readonly EventSource[] = [
-  source("store-sessions", consumerGroups.storeSessions, topics.sessions.name, 500, 500),
-  source("store-windows", consumerGroups.storeWindows, topics.aggregated.name, 1_000, 500),
-  source("write-features", consumerGroups.writeFeatures, topics.aggregated.name, 1_000, 500),
-  ...[topics.imuData, topics.aggregated, topics.sessions, topics.inference, topics.late, topics.marketAggregated].map((topic) => source("write-lake", consumerGroups.writeLake, topic.name, 2_000, 1_000)),
 ];
