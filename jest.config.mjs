@@ -9,6 +9,13 @@ const shared = {
 export default {
   projects: [
     { ...shared, displayName: "pure", testMatch: ["<rootDir>/test/**/*.test.ts"], testPathIgnorePatterns: ["\\.it\\.test\\.ts$"] },
-    { ...shared, displayName: "servers", testMatch: ["<rootDir>/test/**/*.it.test.ts"] },
+    {
+      ...shared,
+      displayName: "servers",
+      testMatch: ["<rootDir>/test/**/*.it.test.ts"],
+      globalSetup: "<rootDir>/test/support/global-setup.mjs",
+      globalTeardown: "<rootDir>/test/support/global-teardown.mjs",
+      setupFilesAfterEnv: ["<rootDir>/test/support/patience.mjs"],
+    },
   ],
 };

@@ -1,0 +1,79 @@
+/** What `npm test` runs: the pure suites, then those that need servers, which are started once for all of them. */
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { countsOf, parseTestArguments, sumCounts, type Counts, type JestResults, type Project } from "./support/results.ts";
+import { serversGiven, startSharedServers } from "./support/servers.ts";
+
+const root = join(import.meta.dirname, "..");
+/** Jest has printed its results and does not end: something that a suite started is still open. */
+const EXIT_LIMIT_MS = 60_000;
+const interrupted = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupted.abort());
+
+const { projects, jestArguments } = parseTestArguments(process.argv.slice(2));
+mkdirSync(join(root, ".millrace"), { recursive: true });
+const folder = mkdtempSync(join(root, ".millrace", "jest-"));
+try {
+  const counts: Counts[] = [];
+  for (const project of projects) if (!interrupted.signal.aborted) counts.push(await runProject(project));
+  const { passed, failed } = sumCounts(counts);
+  if (interrupted.signal.aborted) console.log("interrupted");
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exitCode = interrupted.signal.aborted ? 130 : failed > 0 ? 1 : 0;
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  console.log("0 passed, 1 failed");
+  process.exitCode = 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function runProject(project: Project): Promise<Counts> {
+  const needsServers = project === "servers" && !serversGiven() && hasSuites(project);
+  const servers = needsServers ? await startSharedServers((message) => console.log(`servers: ${message}`)) : undefined;
+  try {
+    return await runJest(project);
+  } finally {
+    await servers?.stop();
+  }
+}
+
+function jestCommand(project: Project): string[] {
+  const jest = join(root, "node_modules", "jest", "bin", "jest.js");
+  return ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning", jest, "--selectProjects", project, "--passWithNoTests", ...(project === "servers" ? ["--runInBand"] : []), ...jestArguments];
+}
+
+function hasSuites(project: Project): boolean {
+  return spawnSync(process.execPath, [...jestCommand(project), "--listTests"], { cwd: root, encoding: "utf8" }).stdout.includes(".test.ts");
+}
+
+async function runJest(project: Project): Promise<Counts> {
+  const results = join(folder, `${project}.json`);
+  const jest = spawn(process.execPath, [...jestCommand(project), "--json", `--outputFile=${results}`], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+  const stop = (): void => void jest.kill("SIGTERM");
+  interrupted.signal.addEventListener("abort", stop);
+  let hanging: NodeJS.Timeout | undefined;
+  let hung = false;
+  // Under --json, standard output is only the line that says where the results went; it comes when they are complete.
+  jest.stdout.once("data", () => {
+    hanging = setTimeout(() => {
+      hung = true;
+      console.error(`Jest's ${project} suites are done, but ${EXIT_LIMIT_MS / 1_000} s later something is still open in them (--detectOpenHandles shows what)`);
+      jest.kill("SIGKILL");
+    }, EXIT_LIMIT_MS);
+  });
+  const code = await new Promise<number | null>((resolve) => jest.once("close", resolve));
+  clearTimeout(hanging);
+  interrupted.signal.removeEventListener("abort", stop);
+  return readCounts(results, hung || code !== 0);
+}
+
+function readCounts(file: string, expectFailure: boolean): Counts {
+  try {
+    const counts = countsOf(JSON.parse(readFileSync(file, "utf8")) as JestResults);
+    return expectFailure && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+  } catch {
+    return { passed: 0, failed: 1 };
+  }
+}

@@ -1,0 +1,6 @@
+// Jest's own start of the servers, for `jest <path>` without `npm test`. A plain module: Node strips the types of what it imports.
+import { serversGiven, startSharedServers } from "./servers.ts";
+
+export default async function setup() {
+  if (!serversGiven()) globalThis.__sharedServers = await startSharedServers((message) => process.stderr.write(`servers: ${message}\n`));
+}
