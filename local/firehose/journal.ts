@@ -1,0 +1,149 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readdir, readFile, stat, unlink, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+
+/** A record as it was acknowledged. */
+export interface JournalEntry {
+  readonly arrivalMs: number;
+  readonly data: Uint8Array;
+}
+
+/** The segment that is being written. */
+interface Segment {
+  readonly name: string;
+  readonly file: FileHandle;
+  bytes: number;
+  readonly openedMs: number;
+}
+
+const SUFFIX = ".journal";
+
+/**
+ * The journal of one delivery stream: segments of lines `<CRC-32 of the rest> <arrival ms> <base64>`. `append`
+ * resolves when its entries are on the disk; appends that arrive while one is being written share the next sync.
+ * A segment is appended to by the process that made it and by nobody after it: only its end can be torn, and what
+ * is torn was not acknowledged.
+ */
+export class Journal {
+  readonly #directory: string;
+  #segment: Segment | null = null;
+  #waiting: { readonly lines: string; resolve: () => void; reject: (error: unknown) => void }[] = [];
+  #sealers: (() => void)[] = [];
+  #working = false;
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Opens the folder, making it if need be; segments of earlier processes are found by `sealed()`. */
+  static async open(directory: string): Promise<Journal> {
+    await mkdir(directory, { recursive: true });
+    return new Journal(directory);
+  }
+
+  /** Bytes and age of the segment that is being written. */
+  active(nowMs: number): { bytes: number; ageMs: number } {
+    return this.#segment ? { bytes: this.#segment.bytes, ageMs: nowMs - this.#segment.openedMs } : { bytes: 0, ageMs: 0 };
+  }
+
+  append(entries: readonly JournalEntry[]): Promise<void> {
+    const lines = entries.map(encodeLine).join("");
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ lines, resolve, reject });
+      this.#work();
+    });
+  }
+
+  /** Ends the active segment, if there is one: later appends go to a new one. */
+  seal(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#sealers.push(resolve);
+      this.#work();
+    });
+  }
+
+  /** Names of the segments that nobody writes to any more, oldest first, with their bytes. */
+  async sealed(): Promise<{ name: string; bytes: number }[]> {
+    const names = (await readdir(this.#directory)).filter((file) => file.endsWith(SUFFIX)).map((file) => file.slice(0, -SUFFIX.length));
+    const done = names.filter((name) => name !== this.#segment?.name).sort();
+    return Promise.all(done.map(async (name) => ({ name, bytes: (await stat(this.#path(name))).size })));
+  }
+
+  /** Entries of a sealed segment, and how many lines were torn or corrupt. */
+  async read(name: string): Promise<{ entries: JournalEntry[]; corrupt: number }> {
+    const entries: JournalEntry[] = [];
+    let corrupt = 0;
+    for (const line of (await readFile(this.#path(name), "latin1")).split("\n")) {
+      const entry = decodeLine(line);
+      if (entry) entries.push(entry);
+      else if (line.length > 0) corrupt++;
+    }
+    return { entries, corrupt };
+  }
+
+  async remove(name: string): Promise<void> {
+    await unlink(this.#path(name));
+  }
+
+  #work(): void {
+    if (this.#working) return;
+    this.#working = true;
+    void this.#writeAll().finally(() => { this.#working = false; });
+  }
+
+  /** The one writer: what waits is written in one go, and a segment is ended between two writes. Never rejects. */
+  async #writeAll(): Promise<void> {
+    while (this.#waiting.length + this.#sealers.length > 0) {
+      if (this.#sealers.length > 0) {
+        const sealers = this.#sealers;
+        this.#sealers = [];
+        await this.#leaveSegment();
+        for (const resolve of sealers) resolve();
+        continue;
+      }
+      const batch = this.#waiting;
+      this.#waiting = [];
+      try {
+        const segment = (this.#segment ??= await this.#create());
+        const bytes = Buffer.from(batch.map(({ lines }) => lines).join(""), "latin1");
+        await segment.file.writeFile(bytes);
+        await segment.file.datasync();
+        segment.bytes += bytes.length;
+        for (const { resolve } of batch) resolve();
+      } catch (error) {
+        // What was written of it stands at the segment's end: leave that segment as it is.
+        await this.#leaveSegment();
+        for (const { reject } of batch) reject(error);
+      }
+    }
+  }
+
+  async #leaveSegment(): Promise<void> {
+    const segment = this.#segment;
+    this.#segment = null;
+    await segment?.file.close().catch(() => {});
+  }
+
+  async #create(): Promise<Segment> {
+    const openedMs = Date.now();
+    const name = `${String(openedMs).padStart(15, "0")}-${randomBytes(4).toString("hex")}`;
+    return { name, file: await open(this.#path(name), "ax"), bytes: 0, openedMs };
+  }
+
+  #path(name: string): string {
+    return join(this.#directory, name + SUFFIX);
+  }
+}
+
+function encodeLine(entry: JournalEntry): string {
+  const rest = `${entry.arrivalMs} ${Buffer.from(entry.data).toString("base64")}`;
+  return `${crc32(rest).toString(16).padStart(8, "0")} ${rest}\n`;
+}
+
+function decodeLine(line: string): JournalEntry | null {
+  const rest = line.slice(9);
+  if (line.length < 10 || crc32(rest).toString(16).padStart(8, "0") !== line.slice(0, 8)) return null;
+  const space = rest.indexOf(" ");
+  return { arrivalMs: Number(rest.slice(0, space)), data: Buffer.from(rest.slice(space + 1), "base64") };
+}

@@ -1,0 +1,19 @@
+// The local Firehose endpoint: takes records like the service, writes them to the lake as Parquet.
+import { startHealthServer } from "../../adapters/health.ts";
+import { createLogger } from "../../adapters/log.ts";
+import { Metrics } from "../../adapters/metrics.ts";
+import { onShutdown } from "../../adapters/shutdown.ts";
+import { LOOPBACK } from "../../config/local.ts";
+import { readSettings } from "../../config/settings.ts";
+import { startFirehose } from "./server.ts";
+
+const settings = readSettings("firehose", process.env);
+const log = createLogger("firehose", settings.logLevel);
+const metrics = new Metrics();
+const firehose = await startFirehose({ ...settings, log, metrics, random: Math.random });
+if (settings.healthPort > 0) await startHealthServer(settings.healthPort, LOOPBACK, () => {
+  const problem = firehose.problem();
+  return { status: problem === null ? "ok" : "degraded", components: { lake: problem === null ? { status: "ok" } : { status: "degraded", detail: problem } } };
+}, metrics);
+onShutdown(() => firehose.close(), 20_000);
+log.info({ port: firehose.port, lakeDir: settings.lakeDir }, "Firehose endpoint is ready");

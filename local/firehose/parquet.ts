@@ -1,0 +1,81 @@
+import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
+import { open, rename, rm, writeFile } from "node:fs/promises";
+import type { TableSpec } from "../../domain/tables.ts";
+import { duckdbType, parseHiveType } from "../lake/types.ts";
+
+/** Text as an SQL literal. */
+export const sqlText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+/** A name as an SQL identifier. */
+export const sqlName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+/** Writes rows as Parquet files with exactly the columns and types of their table; calls must not overlap. */
+export class ParquetWriter {
+  readonly #connection: DuckDBConnection;
+
+  private constructor(connection: DuckDBConnection) {
+    this.#connection = connection;
+  }
+
+  static async create(): Promise<ParquetWriter> {
+    const instance = await DuckDBInstance.create(":memory:", { threads: "1", memory_limit: "512MB" });
+    return new ParquetWriter(await instance.connect());
+  }
+
+  /**
+   * Writes `rows` (lines of JSON) to `target`, which appears whole or not at all; `scratch` is a path on the same
+   * file system that nobody else uses. Rows that JavaScript reads and DuckDB does not (lone surrogates, a key
+   * twice) are left out, and their indexes returned.
+   */
+  async write(table: TableSpec, rows: readonly string[], scratch: string, target: string): Promise<number[]> {
+    let refused: number[] = [];
+    try {
+      await this.#copy(table, rows, scratch, target);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      refused = await this.#refused(table, rows, scratch, 0);
+      const good = rows.filter((_, i) => !refused.includes(i));
+      if (good.length > 0) await this.#copy(table, good, scratch, target);
+    }
+    await rm(`${scratch}.ndjson`, { force: true });
+    return refused;
+  }
+
+  close(): void {
+    this.#connection.closeSync();
+  }
+
+  async #copy(table: TableSpec, rows: readonly string[], scratch: string, target: string): Promise<void> {
+    await writeFile(`${scratch}.ndjson`, rows.join("\n"));
+    const columns = table.columns.map(({ name }) => sqlName(name)).join(", ");
+    await this.#connection.run(`COPY (SELECT ${columns} FROM ${source(table, scratch)}) TO ${sqlText(`${scratch}.parquet`)} (FORMAT parquet, COMPRESSION snappy)`);
+    await syncFile(`${scratch}.parquet`);
+    await rename(`${scratch}.parquet`, target);
+  }
+
+  /** Indexes of the rows that can't be read, found by halving. */
+  async #refused(table: TableSpec, rows: readonly string[], scratch: string, from: number): Promise<number[]> {
+    await writeFile(`${scratch}.ndjson`, rows.join("\n"));
+    try {
+      await this.#connection.run(`SELECT count(COLUMNS(*)) FROM ${source(table, scratch)}`);
+      return [];
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      if (rows.length === 1) return [from];
+      const middle = Math.ceil(rows.length / 2);
+      return [...await this.#refused(table, rows.slice(0, middle), scratch, from), ...await this.#refused(table, rows.slice(middle), scratch, from + middle)];
+    }
+  }
+}
+
+/** Whether the rows are at fault, and not the disk or the memory. */
+const isUnreadable = (error: unknown): boolean => /^(Invalid Input|Conversion|Out of Range) Error/.test((error as Error).message);
+
+function source(table: TableSpec, scratch: string): string {
+  const columns = table.columns.map(({ name, type }) => `${sqlText(name)}: ${sqlText(duckdbType(parseHiveType(type)))}`).join(", ");
+  return `read_json(${sqlText(`${scratch}.ndjson`)}, format='newline_delimited', columns={${columns}})`;
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, "r");
+  try { await file.sync(); } finally { await file.close(); }
+}
