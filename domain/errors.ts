@@ -26,6 +26,7 @@ export const errorCodes = {
   "snapshot-ahead": "The snapshot covers more than the progress record says was committed.",
   "snapshot-corrupt": "A segment of the snapshot is missing or does not match its checksum.",
   "state-layout-unknown": "The snapshot was written with a state layout that this version cannot read.",
+  "step-failed-again": "Our own code failed on a record, and again when it was to be dead-lettered.",
   fenced: "Another owner has taken over this partition.",
   "outcome-unknown": "A commit may or may not have happened; the task starts again.",
   "prerequisite-missing": "A program that Millrace needs is not installed.",

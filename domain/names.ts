@@ -42,3 +42,6 @@ export function deliveryStreamName(env: string, table: string): string {
 export function featureGroupName(env: string): string {
   return `millrace-${env}-sensor-windows`;
 }
+
+/** Attributes of the checkpoints table: its partition key (a string; there is no sort key), and the TTL that removes orphaned segments. */
+export const checkpointAttributes = { key: "id", ttl: "expiresAt" } as const;

@@ -1,0 +1,66 @@
+import type { Cluster } from "kafkajs";
+import { z } from "zod";
+import { topics } from "../../domain/topics.ts";
+import type { Progress } from "../engine/ports.ts";
+import { partitionBounds } from "./kafka-cluster.ts";
+import { fetchedRecords, type FetchedPartition } from "./kafka-records.ts";
+
+const progressSchema = z.object({ nextOffset: z.number().int().min(0), origin: z.number().int().min(0), fingerprint: z.string(), chain: z.string() });
+const READ_COMMITTED = 1;
+/** How far before the claim the search begins; it goes back further until it finds something. */
+const FIRST_LOOK_BACK = 256;
+const MAX_WAIT_MS = 100;
+/** How long a claim may take to become readable: as long as another task's open transaction in the partition. */
+const CLAIM_LIMIT_MS = 60_000;
+
+/** Key of a claim: a claim under the task's own key would let compaction remove the progress before it. */
+export function claimKey(task: string): string {
+  return `${task}#claim`;
+}
+
+export function encodeProgress(progress: Progress): string {
+  return JSON.stringify({ nextOffset: progress.nextOffset, origin: progress.origin, fingerprint: progress.fingerprint, chain: progress.chain });
+}
+
+/**
+ * Step 2: reads the task's partition of `millrace-progress`, committed records only, until the claim with `token`
+ * comes back, and gives the task's last progress before it.
+ */
+export async function progressBefore(cluster: Cluster, task: string, partition: number, token: string): Promise<Progress | null> {
+  const { earliest, latest } = await partitionBounds(cluster, topics.progress.name, partition);
+  for (let lookBack = FIRST_LOOK_BACK; ; lookBack *= 16) {
+    const from = Math.max(earliest, latest - lookBack);
+    const found = await lastProgress(cluster, task, partition, token, from);
+    if (found || from === earliest) return found;
+  }
+}
+
+async function lastProgress(cluster: Cluster, task: string, partition: number, token: string, from: number): Promise<Progress | null> {
+  let last: Progress | null = null;
+  const deadline = Date.now() + CLAIM_LIMIT_MS;
+  for (let offset = from; Date.now() < deadline; ) {
+    const { records, nextOffset } = await fetchProgress(cluster, partition, offset);
+    for (const record of records) {
+      const key = text(record.key);
+      if (key === claimKey(task) && text(record.value) === token) return last;
+      if (key === task && record.value) last = progressSchema.parse(JSON.parse(text(record.value)!));
+    }
+    offset = nextOffset;
+  }
+  throw new Error(`${task}: the claim did not come back from ${topics.progress.name}/${partition} within ${CLAIM_LIMIT_MS} ms`);
+}
+
+async function fetchProgress(cluster: Cluster, partition: number, offset: number): Promise<ReturnType<typeof fetchedRecords>> {
+  const topic = topics.progress.name;
+  await cluster.refreshMetadataIfNecessary();
+  const node = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
+  if (node === undefined) throw new Error(`${topic} has no partition ${partition}: it needs as many partitions as its inputs`);
+  const broker = await cluster.findBroker({ nodeId: node });
+  const answer = (await broker.fetch({ maxWaitTime: MAX_WAIT_MS, minBytes: 1, maxBytes: 1_048_576, isolationLevel: READ_COMMITTED, topics: [{ topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes: 1_048_576 }] }] })) as { responses: { partitions: FetchedPartition[] }[] };
+  const fetched = answer.responses[0]?.partitions[0];
+  return fetched ? fetchedRecords(topic, offset, fetched) : { records: [], nextOffset: offset };
+}
+
+function text(bytes: Uint8Array | null): string | null {
+  return bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+}

@@ -1,0 +1,57 @@
+import { AssignerProtocol, type GroupMember, type PartitionAssigner } from "kafkajs";
+
+const NAME = "millrace-sticky";
+const VERSION = 1;
+
+/** A member of the group as its assignment sees it. */
+export interface StickyMember {
+  readonly id: string;
+  /** What it owned before this rebalance. */
+  readonly owned: readonly number[];
+}
+
+/**
+ * Spreads partitions evenly (counts differ by at most one) and moves as few as possible: a moved task has to
+ * be restored and caught up. kafkajs brings only an eager round-robin that moves almost everything.
+ */
+export function assignSticky(members: readonly StickyMember[], partitions: readonly number[]): Map<string, number[]> {
+  const sorted = [...members].sort((a, b) => b.owned.length - a.owned.length || (a.id < b.id ? -1 : 1));
+  const fair = Math.floor(partitions.length / sorted.length);
+  let larger = partitions.length % sorted.length;
+  const free = new Set(partitions);
+  const assigned = new Map<string, number[]>();
+  const room = new Map<string, number>();
+  for (const { id, owned } of sorted) {
+    const capacity = fair + (larger > 0 ? 1 : 0);
+    if (larger > 0) larger--;
+    const kept = owned.filter((partition) => free.has(partition)).slice(0, capacity);
+    for (const partition of kept) free.delete(partition);
+    assigned.set(id, kept);
+    room.set(id, capacity - kept.length);
+  }
+  for (const partition of [...free].sort((a, b) => a - b)) {
+    const [id] = [...room].find(([, left]) => left > 0)!;
+    assigned.get(id)!.push(partition);
+    room.set(id, room.get(id)! - 1);
+  }
+  return assigned;
+}
+
+/** The assigner of one member of a single-topic group; `owned` says what it owns when a rebalance begins. */
+export function stickyAssigner(topic: string, owned: () => readonly number[]): PartitionAssigner {
+  return ({ cluster }) => ({
+    name: NAME,
+    version: VERSION,
+    assign({ members }) {
+      const partitions = cluster.findTopicPartitionMetadata(topic).map((metadata) => metadata.partitionId).sort((a, b) => a - b);
+      const assigned = assignSticky(members.map(stickyMember), partitions);
+      return Promise.resolve([...assigned].map(([memberId, mine]) => ({ memberId, memberAssignment: AssignerProtocol.MemberAssignment.encode({ version: VERSION, assignment: { [topic]: mine }, userData: Buffer.alloc(0) }) })));
+    },
+    protocol: ({ topics }) => ({ name: NAME, metadata: AssignerProtocol.MemberMetadata.encode({ version: VERSION, topics, userData: Buffer.from(JSON.stringify(owned())) }) }),
+  });
+}
+
+function stickyMember({ memberId, memberMetadata }: GroupMember): StickyMember {
+  const text = AssignerProtocol.MemberMetadata.decode(memberMetadata)?.userData.toString() ?? "";
+  return { id: memberId, owned: text === "" ? [] : (JSON.parse(text) as number[]) };
+}

@@ -1,0 +1,153 @@
+import type { MillraceError } from "../../domain/errors.ts";
+import type { Membership } from "./ports.ts";
+import { Task, type TaskContext, type TaskEnd, type TaskPhase } from "./task.ts";
+
+/** First and longest wait before joining anew after a fence that the group does not explain. */
+const REJOIN_MS = { first: 500, most: 30_000 } as const;
+
+/** How one owned partition is, for health. */
+export interface TaskStatus {
+  readonly task: string;
+  readonly partition: number;
+  readonly phase: TaskPhase;
+  /** Why the task stopped by name. */
+  readonly stopped: MillraceError | null;
+}
+
+interface Owned {
+  readonly task: Task;
+  readonly ended: Promise<void>;
+  /** Number of the assignment under which it began. */
+  readonly since: number;
+  stopped: MillraceError | null;
+}
+
+/**
+ * Runs a task for each partition that the consumer group assigns to this process. The group decides who should
+ * own a partition; that only one owner can commit is the fence's doing, so nothing here needs to be in time.
+ */
+export class Processor {
+  readonly #membership: Membership;
+  readonly #context: TaskContext;
+  readonly #owned = new Map<number, Owned>();
+  /** What is still handing over; a new task of the same partition waits for it. */
+  readonly #ending = new Map<number, Promise<void>>();
+  readonly #onLost: (error: unknown) => void;
+  #rejoinWait: number = REJOIN_MS.first;
+  #rejoining = false;
+  #rejoinedAt = -Infinity;
+  #assigned: ReadonlySet<number> = new Set();
+  /** How many assignments the group has made. */
+  #assignments = 0;
+  #joined = false;
+  #stopping = false;
+
+  /** `onLost` is called when the process can do nothing more and should end. */
+  constructor(membership: Membership, context: Omit<TaskContext, "confirm">, onLost: (error: unknown) => void) {
+    this.#membership = membership;
+    this.#context = { ...context, openPorts: (partition) => context.openPorts(partition), confirm: () => membership.confirm() };
+    this.#onLost = onLost;
+  }
+
+  /** Whether the group has assigned anything yet, if only nothing. */
+  get joined(): boolean {
+    return this.#joined;
+  }
+
+  tasks(): TaskStatus[] {
+    return [...this.#owned].map(([partition, { task, stopped }]) => ({ task: task.name, partition, phase: task.phase, stopped })).sort((a, b) => a.partition - b.partition);
+  }
+
+  async start(): Promise<void> {
+    await this.#membership.join({
+      onAssigned: (partitions) => this.#assign(new Set(partitions)),
+      onRebalancing: () => this.#owned.forEach(({ task }) => task.prepareHandOver()),
+      onLost: this.#onLost,
+    });
+  }
+
+  /** Step 7 for all tasks, then leaves the group. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#release();
+    await this.#membership.leave();
+  }
+
+  #assign(partitions: ReadonlySet<number>): void {
+    if (this.#stopping) return;
+    this.#joined = true;
+    this.#assignments++;
+    this.#assigned = partitions;
+    for (const partition of [...this.#owned.keys()]) if (!partitions.has(partition)) this.#drop(partition);
+    for (const partition of partitions) if (!this.#owned.has(partition)) this.#take(partition);
+  }
+
+  #take(partition: number): void {
+    const task = new Task(partition, this.#context);
+    const owned: Owned = { task, since: this.#assignments, stopped: null, ended: (this.#ending.get(partition) ?? Promise.resolve()).then(async () => this.#ended(partition, owned, await task.run())) };
+    this.#owned.set(partition, owned);
+  }
+
+  /** Hands a partition over without waiting for it. */
+  #drop(partition: number): Promise<void> {
+    const owned = this.#owned.get(partition);
+    if (!owned) return Promise.resolve();
+    this.#owned.delete(partition);
+    owned.task.stop();
+    const ending = owned.ended.finally(() => {
+      if (this.#ending.get(partition) === ending) this.#ending.delete(partition);
+    });
+    this.#ending.set(partition, ending);
+    return ending;
+  }
+
+  async #release(): Promise<void> {
+    for (const partition of [...this.#owned.keys()]) void this.#drop(partition);
+    await Promise.all(this.#ending.values());
+  }
+
+  async #ended(partition: number, owned: Owned, end: TaskEnd): Promise<void> {
+    const { observer } = this.#context;
+    if (end.kind === "stopped") {
+      owned.stopped = end.error;
+      observer.log("error", { task: owned.task.name, code: end.error.code, err: end.error }, "task stopped by name");
+    } else if (end.kind === "fenced") {
+      observer.log("warn", { task: owned.task.name, reason: end.error.message }, "task was fenced");
+      if (this.#owned.get(partition) === owned) await this.#afterFence(partition, owned);
+    }
+  }
+
+  /**
+   * Another owns the partition. If the group has changed hands since this task began, the newest assignment
+   * says who it belongs to. If it has not, the group still calls us the owner: leave and join anew, so that it
+   * decides again; fencing back would go on for ever.
+   */
+  async #afterFence(partition: number, owned: Owned): Promise<void> {
+    this.#owned.delete(partition);
+    const confirmed = await this.#membership.confirm();
+    if (this.#stopping || this.#rejoining) return;
+    if (!confirmed || this.#assignments > owned.since) {
+      if (this.#assigned.has(partition) && !this.#owned.has(partition)) this.#take(partition);
+      return;
+    }
+    this.#context.observer.log("warn", { task: owned.task.name, waitMs: this.#rejoinWait }, "fenced by an owner that the group does not know: leaving the group and joining anew");
+    await this.#rejoin();
+  }
+
+  async #rejoin(): Promise<void> {
+    const { runtime } = this.#context;
+    this.#rejoining = true;
+    try {
+      if (runtime.now() - this.#rejoinedAt > REJOIN_MS.most * 2) this.#rejoinWait = REJOIN_MS.first;
+      await this.#release();
+      await this.#membership.leave();
+      await runtime.sleep(this.#rejoinWait);
+      this.#rejoinWait = Math.min(this.#rejoinWait * 2, REJOIN_MS.most);
+      this.#rejoinedAt = runtime.now();
+      this.#rejoining = false;
+      if (!this.#stopping) await this.start();
+    } catch (error) {
+      this.#onLost(error);
+    }
+  }
+}

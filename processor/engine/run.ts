@@ -1,0 +1,187 @@
+import type { OutputRecord, StateMachine } from "../path/machine.ts";
+import type { EngineObserver, Progress, Runtime, TaskPorts } from "./ports.ts";
+import type { Captured, Snapshots } from "./snapshots.ts";
+import type { TaskOptions } from "./task.ts";
+
+/** Outputs of the next transaction that may wait for the one in commit; more holds up the steps. */
+const MAX_WAITING_OUTPUTS = 20_000;
+/** Longest wait for records when no commit is due. */
+const IDLE_WAIT_MS = 1_000;
+
+interface RunParts {
+  readonly name: string;
+  readonly ports: TaskPorts;
+  readonly runtime: Runtime;
+  readonly machine: StateMachine;
+  readonly snapshots: Snapshots;
+  readonly origin: number;
+  readonly fingerprint: string;
+  readonly observer: EngineObserver;
+  readonly options: TaskOptions;
+  /** When this life began. */
+  readonly started: number;
+}
+
+/**
+ * Steps 5 to 7 of a task's life. One loop reads, steps and settles; sends and commits go on beside it:
+ *
+ *     records ─▶ step, settle ─▶ waiting outputs ─▶ send (open transaction) ─▶ commit with progress
+ *                    ▲ goes on while ──────────────────────────────────────────────┘
+ *
+ * A commit cuts the stream right after a `settle`: the transaction holds the outputs of all records below the
+ * cut, and its progress record names the cut. Outputs of later records wait until it is committed.
+ */
+export class Run {
+  readonly #p: RunParts;
+  #waiting: OutputRecord[] = [];
+  /** The send or commit that is under way; never rejects. */
+  #busy: Promise<void> | null = null;
+  #committing = false;
+  /** Stepped since the last cut. */
+  #uncommitted = false;
+  #cutAt: number;
+  #snapshotAt: number;
+  #stopping = false;
+  #failure: { readonly error: unknown } | null = null;
+  #producedFirst = false;
+
+  constructor(parts: RunParts) {
+    this.#p = parts;
+    const now = parts.runtime.now();
+    this.#cutAt = now;
+    this.#snapshotAt = now + parts.options.snapshotIntervalMs;
+  }
+
+  /** Makes `loop` return. */
+  stop(): void {
+    this.#stopping = true;
+    this.#p.ports.input.wake();
+  }
+
+  /** Takes the next snapshot with the next commit. */
+  snapshotSoon(): void {
+    this.#snapshotAt = this.#p.runtime.now();
+  }
+
+  /** Step 5, until `stop` is called. Rejects with what made a send, a commit or a step fail. */
+  async loop(): Promise<void> {
+    const { ports, runtime, machine, observer, options, name } = this.#p;
+    while (!this.#stopping) {
+      const records = await ports.input.read(this.#waitMs());
+      this.#throwFailure();
+      if (records.length > 0) {
+        for (const record of records) machine.step(record);
+        const outputs = await machine.settle();
+        this.#throwFailure();
+        this.#uncommitted = true;
+        for (const output of outputs) this.#waiting.push(output);
+        observer.stepped(name, records.length, outputs);
+      }
+      if (this.#uncommitted && !this.#committing && runtime.now() - this.#cutAt >= options.commitIntervalMs) this.#cut();
+      else this.#pump();
+      while (this.#waiting.length > MAX_WAITING_OUTPUTS && this.#busy) {
+        await this.#busy;
+        this.#throwFailure();
+      }
+    }
+  }
+
+  /** Step 7: commits what was stepped, writes a last snapshot, as far as time allows. */
+  async handOver(): Promise<void> {
+    const { runtime, snapshots, observer, options, name } = this.#p;
+    const work = (async (): Promise<void> => {
+      while (this.#busy) await this.#busy;
+      this.#throwFailure();
+      this.#snapshotAt = runtime.now();
+      this.#cut(true);
+      while (this.#busy) await this.#busy;
+      this.#throwFailure();
+      await snapshots.flushed();
+    })();
+    const late = Symbol("late");
+    const first = await Promise.race([work, runtime.sleep(options.handOverMs).then(() => late)]);
+    if (first === late) {
+      work.catch(() => undefined);
+      observer.log("warn", { task: name, ms: options.handOverMs }, "the hand-over took too long and was cut off; the next owner catches up");
+    }
+  }
+
+  /** How long the next read may wait: until a commit is due, if there is something to commit. */
+  #waitMs(): number {
+    if (!this.#uncommitted || this.#committing) return IDLE_WAIT_MS; // the end of a commit wakes the read
+    return Math.max(0, this.#cutAt + this.#p.options.commitIntervalMs - this.#p.runtime.now());
+  }
+
+  /** Sends what waits, inside the open transaction, unless a send or commit is under way. */
+  #pump(): void {
+    if (this.#busy || this.#failure || this.#waiting.length === 0) return;
+    const outputs = this.#take();
+    this.#do(async () => {
+      await this.#p.ports.output.send(outputs);
+      this.#noteFirst(outputs);
+    });
+  }
+
+  /** Ends the transaction at what has been stepped and settled so far. */
+  #cut(force = false): void {
+    const { ports, runtime, machine, snapshots, options, origin, fingerprint, name, observer } = this.#p;
+    if (!this.#uncommitted && !force) return;
+    const progress: Progress = { nextOffset: machine.nextOffset, origin, fingerprint, chain: machine.chain };
+    // 6. The state at the transaction's last record, encoded before any later step.
+    const now = runtime.now();
+    let captured: Captured | null = null;
+    if (now >= this.#snapshotAt && (force || snapshots.idle)) {
+      captured = snapshots.capture(machine);
+      this.#snapshotAt = now + options.snapshotIntervalMs;
+    }
+    const last = this.#take();
+    this.#uncommitted = false;
+    this.#committing = true;
+    this.#cutAt = now;
+    const sending = this.#busy;
+    this.#do(async () => {
+      await sending;
+      if (this.#failure) return;
+      const begun = runtime.now();
+      await ports.output.commit(progress, last);
+      this.#committing = false;
+      this.#noteFirst(last);
+      observer.committed(name, { nextOffset: progress.nextOffset, latencyMs: runtime.now() - begun, lag: ports.input.lag() });
+      // 6. The transaction is known to be committed: the snapshot may be written.
+      if (captured) snapshots.write(captured, progress).catch((error: unknown) => this.#fail(error));
+    });
+  }
+
+  #take(): OutputRecord[] {
+    const outputs = this.#waiting;
+    this.#waiting = [];
+    return outputs;
+  }
+
+  /** Runs a send or commit beside the loop, then wakes the loop. */
+  #do(work: () => Promise<void>): void {
+    const busy: Promise<void> = work()
+      .catch((error: unknown) => this.#fail(error))
+      .then(() => {
+        if (this.#busy === busy) this.#busy = null;
+        if (!this.#committing) this.#pump();
+        this.#p.ports.input.wake();
+      });
+    this.#busy = busy;
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#p.ports.input.wake();
+  }
+
+  #throwFailure(): void {
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  #noteFirst(outputs: readonly OutputRecord[]): void {
+    if (this.#producedFirst || outputs.length === 0) return;
+    this.#producedFirst = true;
+    this.#p.observer.recovered(this.#p.name, this.#p.runtime.now() - this.#p.started);
+  }
+}

@@ -1,0 +1,96 @@
+import { promisify } from "node:util";
+import { deflate, inflate } from "node:zlib";
+import { MillraceError } from "../../domain/errors.ts";
+import type { StateEntry } from "../path/machine.ts";
+
+/** Layout of manifests and segments; a change of either raises it. */
+export const SNAPSHOT_LAYOUT = 1;
+/** Bytes of a segment: DynamoDB takes items of up to 400 KB, names and key included. */
+export const SEGMENT_BYTES = 380_000;
+/** Bytes of entries that are compressed together; a larger entry stands alone. */
+const CHUNK_BYTES = 1_000_000;
+const INITIAL_BYTES = 65_536;
+
+const deflateAsync = promisify(deflate);
+const inflateAsync = promisify(inflate);
+const utf8 = new TextEncoder();
+
+/**
+ * Collects the entries of one generation, copying their bytes, so that the machine may go on at once.
+ * Layout of a chunk: per entry u32 length of the key, u32 length of the value (little-endian), key in UTF-8, value.
+ */
+export class EntryCollector {
+  readonly #chunks: Uint8Array[] = [];
+  #buffer = new Uint8Array(INITIAL_BYTES);
+  #view = new DataView(this.#buffer.buffer);
+  #used = 0;
+  entries = 0;
+
+  readonly take = (entry: StateEntry): void => {
+    const need = 8 + entry.key.length * 3 + entry.value.length;
+    if (this.#used > 0 && this.#used + need > CHUNK_BYTES) this.#close();
+    if (this.#used + need > this.#buffer.length) this.#grow(this.#used + need);
+    const keyLength = utf8.encodeInto(entry.key, this.#buffer.subarray(this.#used + 8)).written;
+    this.#view.setUint32(this.#used, keyLength, true);
+    this.#view.setUint32(this.#used + 4, entry.value.length, true);
+    this.#buffer.set(entry.value, this.#used + 8 + keyLength);
+    this.#used += 8 + keyLength + entry.value.length;
+    this.entries++;
+  };
+
+  #close(): void {
+    this.#chunks.push(this.#buffer.slice(0, this.#used));
+    this.#used = 0;
+  }
+
+  #grow(need: number): void {
+    const larger = new Uint8Array(Math.max(need, this.#buffer.length * 2));
+    larger.set(this.#buffer.subarray(0, this.#used));
+    this.#buffer = larger;
+    this.#view = new DataView(larger.buffer);
+  }
+
+  /** Compresses what was collected (off the main thread) and cuts it into segments. */
+  async segments(): Promise<Uint8Array[]> {
+    if (this.#used > 0) this.#close();
+    const frames: Buffer[] = [];
+    for (const chunk of this.#chunks) {
+      const packed = await deflateAsync(chunk, { level: 1 });
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(packed.length);
+      frames.push(length, packed);
+    }
+    const all = Buffer.concat(frames);
+    const segments: Uint8Array[] = [];
+    for (let from = 0; from < all.length; from += SEGMENT_BYTES) segments.push(all.subarray(from, from + SEGMENT_BYTES));
+    return segments;
+  }
+}
+
+/** The entries of one generation, from its segments in order. @throws MillraceError `snapshot-corrupt` */
+export async function readSegments(segments: readonly Uint8Array[]): Promise<StateEntry[]> {
+  const all = Buffer.concat(segments);
+  const entries: StateEntry[] = [];
+  try {
+    for (let at = 0; at < all.length; ) {
+      const length = all.readUInt32LE(at);
+      if (at + 4 + length > all.length) throw new Error(`a chunk of ${length} bytes is cut at byte ${at}`);
+      readChunk(await inflateAsync(all.subarray(at + 4, at + 4 + length)), entries);
+      at += 4 + length;
+    }
+  } catch (cause) {
+    throw new MillraceError("snapshot-corrupt", `the segments of a snapshot can't be read (${cause instanceof Error ? cause.message : String(cause)}); see \`npm run recover\``, { cause });
+  }
+  return entries;
+}
+
+function readChunk(chunk: Buffer, entries: StateEntry[]): void {
+  for (let at = 0; at < chunk.length; ) {
+    const keyLength = chunk.readUInt32LE(at);
+    const valueLength = chunk.readUInt32LE(at + 4);
+    const valueAt = at + 8 + keyLength;
+    if (valueAt + valueLength > chunk.length) throw new Error(`an entry is cut at byte ${at}`);
+    entries.push({ key: chunk.toString("utf8", at + 8, valueAt), value: chunk.subarray(valueAt, valueAt + valueLength) });
+    at = valueAt + valueLength;
+  }
+}

@@ -1,0 +1,168 @@
+import { MillraceError } from "../../domain/errors.ts";
+import type { StateEntry, StateMachine } from "../path/machine.ts";
+import type { EngineObserver, Manifest, Progress, Runtime, SegmentGroup, SnapshotStore } from "./ports.ts";
+import { EntryCollector, readSegments, SNAPSHOT_LAYOUT } from "./segments.ts";
+
+/** More generations than this make the oldest be rewritten, so that the manifest stays small. */
+const MAX_GENERATIONS = 60;
+/** Attempts at claiming a manifest that others write at the same time. */
+const CLAIM_ATTEMPTS = 8;
+const CONCURRENT_ITEMS = 4;
+const RETRY_MS = { first: 200, most: 10_000 } as const;
+
+/** A generation as it was encoded at a transaction's last record. */
+export interface Captured {
+  readonly generation: number;
+  readonly collector: EntryCollector;
+  /** Generations that hold an item's newest encoding, this one included. */
+  readonly live: ReadonlySet<number>;
+}
+
+/**
+ * Steps 3 and 6 for one life of a task: the manifest that this owner has claimed, and what it writes under it.
+ * A snapshot that cannot be written now is written later: it stays in memory, and none is captured meanwhile.
+ */
+export class Snapshots {
+  readonly #store: SnapshotStore;
+  readonly #task: string;
+  readonly #runtime: Runtime;
+  readonly #observer: EngineObserver;
+  #manifest: Manifest;
+  #generation: number;
+  #writing: Promise<void> = Promise.resolve();
+  #pending = 0;
+  #closed = false;
+
+  private constructor(store: SnapshotStore, task: string, runtime: Runtime, observer: EngineObserver, manifest: Manifest) {
+    this.#store = store;
+    this.#task = task;
+    this.#runtime = runtime;
+    this.#observer = observer;
+    this.#manifest = manifest;
+    this.#generation = manifest.segments.at(-1)?.generation ?? 0;
+  }
+
+  /** Step 3, claim: writes the newest manifest back with a fresh owner token. From now on no older owner's snapshot counts. */
+  static async claim(store: SnapshotStore, task: string, runtime: Runtime, observer: EngineObserver): Promise<Snapshots> {
+    const owner = runtime.token();
+    for (let attempt = 0; attempt < CLAIM_ATTEMPTS; attempt++) {
+      const found = await store.readManifest(task);
+      if (found?.owner === owner) return new Snapshots(store, task, runtime, observer, found); // an earlier attempt had got through
+      const next: Manifest = found ? { ...found, owner, version: found.version + 1 } : { owner, version: 1, layout: SNAPSHOT_LAYOUT, covers: null, segments: [] };
+      if (await store.writeManifest(task, next, found)) return new Snapshots(store, task, runtime, observer, next);
+    }
+    throw new Error(`${task}: others wrote the manifest between reading and claiming it ${CLAIM_ATTEMPTS} times`);
+  }
+
+  get manifest(): Manifest {
+    return this.#manifest;
+  }
+
+  /** Whether nothing waits to be written. */
+  get idle(): boolean {
+    return this.#pending === 0;
+  }
+
+  /** Step 3, restore: all entries, oldest generation first. @throws MillraceError `snapshot-corrupt` */
+  async load(): Promise<({ generation: number } & StateEntry)[]> {
+    const entries: ({ generation: number } & StateEntry)[] = [];
+    for (const group of this.#manifest.segments) {
+      const segments = await inBatches(group.parts, async (part) => {
+        const bytes = await this.#store.getSegment(this.#task, { owner: group.owner, generation: group.generation, part });
+        if (!bytes) throw new MillraceError("snapshot-corrupt", `${this.#task}: segment ${part} of generation ${group.generation} is missing or does not match its checksum; see \`npm run recover -- --task ${this.#task}\``);
+        return bytes;
+      });
+      for (const entry of await readSegments(segments)) entries.push({ generation: group.generation, key: entry.key, value: entry.value });
+    }
+    return entries;
+  }
+
+  /** Step 6, first half, directly after `settle` at a transaction's last record: encodes what changed. Does not block. */
+  capture(machine: StateMachine): Captured {
+    const generations = machine.liveGenerations();
+    if (generations.length >= MAX_GENERATIONS) machine.rewriteUpTo(generations[generations.length - MAX_GENERATIONS]!);
+    const collector = new EntryCollector();
+    const generation = ++this.#generation;
+    machine.encodeChanges(generation, collector.take);
+    return { generation, collector, live: new Set(machine.liveGenerations()) };
+  }
+
+  /**
+   * Step 6, second half, when the transaction that reached `covers` is known to be committed: segments, then the manifest.
+   * Retries until it works, `close` is called or the manifest turns out to be another's.
+   * @returns a promise that rejects only with `fenced`; it need not be awaited.
+   */
+  write(captured: Captured, covers: Progress): Promise<void> {
+    this.#pending++;
+    this.#writing = this.#writing.then(async () => {
+      try {
+        await this.#writeUntilDone(captured, covers);
+      } finally {
+        this.#pending--;
+      }
+    });
+    return this.#writing;
+  }
+
+  /** Resolves when everything captured so far is written. */
+  flushed(): Promise<void> {
+    return this.#writing;
+  }
+
+  /** Gives up what is not written yet. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  async #writeUntilDone(captured: Captured, covers: Progress): Promise<void> {
+    const started = this.#runtime.now();
+    let segments: Uint8Array[] | null = null;
+    for (let wait: number = RETRY_MS.first; !this.#closed; wait = Math.min(wait * 2, RETRY_MS.most)) {
+      try {
+        segments ??= await captured.collector.segments();
+        await this.#writeOnce(captured, covers, segments);
+        this.#observer.snapshotWritten(this.#task, { bytes: this.#manifest.segments.reduce((sum, group) => sum + group.bytes, 0), milliseconds: this.#runtime.now() - started });
+        return;
+      } catch (error) {
+        if (error instanceof MillraceError) throw error;
+        this.#observer.log("warn", { task: this.#task, generation: captured.generation, err: error }, "a snapshot could not be written; it is tried again");
+        await this.#runtime.sleep(wait);
+      }
+    }
+  }
+
+  async #writeOnce(captured: Captured, covers: Progress, segments: readonly Uint8Array[]): Promise<void> {
+    const before = this.#manifest;
+    await inBatches(segments.length, (part) => this.#store.putSegment(this.#task, { owner: before.owner, generation: captured.generation, part }, segments[part]!));
+    const group: SegmentGroup = { generation: captured.generation, owner: before.owner, parts: segments.length, bytes: segments.reduce((sum, segment) => sum + segment.length, 0) };
+    const kept = before.segments.filter((segment) => captured.live.has(segment.generation));
+    const next: Manifest = { version: before.version + 1, owner: before.owner, layout: SNAPSHOT_LAYOUT, covers, segments: group.parts > 0 ? [...kept, group] : kept };
+    if (!(await this.#store.writeManifest(this.#task, next, before)) && !(await this.#isStored(next))) throw new MillraceError("fenced", `${this.#task}: another owner has claimed the snapshot manifest`);
+    this.#manifest = next;
+    this.#deleteDropped(before.segments.filter((segment) => !captured.live.has(segment.generation)));
+  }
+
+  /** Whether a write whose answer got lost had worked. */
+  async #isStored(next: Manifest): Promise<boolean> {
+    const stored = await this.#store.readManifest(this.#task);
+    return stored !== null && stored.owner === next.owner && stored.version === next.version;
+  }
+
+  /** Only the writer whose manifest dropped a segment deletes it; what fails here is left to the table's TTL. */
+  #deleteDropped(groups: readonly SegmentGroup[]): void {
+    for (const group of groups) {
+      inBatches(group.parts, (part) => this.#store.deleteSegment(this.#task, { owner: group.owner, generation: group.generation, part })).catch((error: unknown) => {
+        this.#observer.log("debug", { task: this.#task, generation: group.generation, err: error }, "a dropped segment could not be deleted");
+      });
+    }
+  }
+}
+
+/** Calls `work` for 0 … count-1, a few at a time; results in order. */
+async function inBatches<T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  for (let from = 0; from < count; from += CONCURRENT_ITEMS) {
+    results.push(...(await Promise.all(Array.from({ length: Math.min(CONCURRENT_ITEMS, count - from) }, (_, i) => work(from + i)))));
+  }
+  return results;
+}

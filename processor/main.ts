@@ -1,0 +1,45 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { startHealthServer } from "../adapters/health.ts";
+import { createKafka } from "../adapters/kafka.ts";
+import { createLogger } from "../adapters/log.ts";
+import { Metrics } from "../adapters/metrics.ts";
+import { onShutdown } from "../adapters/shutdown.ts";
+import { LOOPBACK } from "../config/local.ts";
+import { readSettings } from "../config/settings.ts";
+import { consumerGroups } from "../domain/names.ts";
+import { createCheckpointTable } from "./adapters/dynamo-snapshots.ts";
+import { defaultTaskOptions } from "./engine/task.ts";
+import { engineObserver } from "./observer.ts";
+import { sensorMachineFactory } from "./path/pipelines.ts";
+import { startService } from "./service.ts";
+
+const settings = readSettings("processor", process.env);
+const logger = createLogger("processor", settings.logLevel);
+const metrics = new Metrics();
+const kafka = createKafka(settings, "millrace-processor");
+const dynamodb = new DynamoDBClient({
+  region: settings.region,
+  ...(settings.dynamodbEndpoint ? { endpoint: settings.dynamodbEndpoint, credentials: { accessKeyId: "local", secretAccessKey: "local" } } : {}),
+});
+if (settings.dynamodbEndpoint) await createCheckpointTable(dynamodb, settings.checkpointTable);
+
+const service = await startService({
+  kafka,
+  dynamodb,
+  checkpointTable: settings.checkpointTable,
+  environment: settings.environment,
+  groupId: consumerGroups.sensorProcessor,
+  factory: sensorMachineFactory(settings),
+  options: { ...defaultTaskOptions, commitIntervalMs: settings.commitIntervalMs, snapshotIntervalMs: settings.snapshotIntervalMs },
+  observer: engineObserver(logger, metrics),
+  logger,
+  onLost: (error) => {
+    logger.error({ err: error }, "the membership in the consumer group is lost; the process ends so that it starts anew");
+    process.exit(1);
+  },
+});
+const host = settings.dynamodbEndpoint ? LOOPBACK : "0.0.0.0";
+if (settings.healthPort > 0) await startHealthServer(settings.healthPort, host, () => service.health(), metrics);
+
+const SHUTDOWN_LIMIT_MS = 20_000;
+onShutdown(() => service.stop(), SHUTDOWN_LIMIT_MS);

@@ -1,0 +1,84 @@
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import type { Kafka } from "kafkajs";
+import type { Logger } from "../adapters/log.ts";
+import type { Health } from "../adapters/health.ts";
+import { transactionalId, taskKey } from "../domain/names.ts";
+import { DynamoSnapshots } from "./adapters/dynamo-snapshots.ts";
+import { openCluster } from "./adapters/kafka-cluster.ts";
+import { KafkaInput } from "./adapters/kafka-input.ts";
+import { KafkaMembership } from "./adapters/kafka-membership.ts";
+import { TransactionalOutput } from "./adapters/kafka-output.ts";
+import { systemRuntime } from "./adapters/runtime.ts";
+import type { EngineObserver } from "./engine/ports.ts";
+import { Processor } from "./engine/processor.ts";
+import type { TaskOptions } from "./engine/task.ts";
+import type { MachineFactory } from "./path/machine.ts";
+
+/** What a processor is put together from. */
+export interface ServiceParts {
+  readonly kafka: Kafka;
+  readonly dynamodb: DynamoDBClient;
+  readonly checkpointTable: string;
+  readonly environment: string;
+  readonly groupId: string;
+  readonly factory: MachineFactory;
+  readonly options: TaskOptions;
+  readonly observer: EngineObserver;
+  readonly logger: Logger;
+  /** Called when the process can do nothing more and should end. */
+  onLost(error: unknown): void;
+}
+
+/** A running processor: the engine on its real ports. */
+export interface Service {
+  health(): Health;
+  /** Hands all tasks over and leaves. */
+  stop(): Promise<void>;
+}
+
+/** Starts a processor on Kafka and DynamoDB. */
+export async function startService(parts: ServiceParts): Promise<Service> {
+  const { kafka, factory, environment, groupId } = parts;
+  const input = new KafkaInput(kafka, factory.sourceTopic, parts.logger);
+  const progressCluster = openCluster(kafka);
+  const snapshots = new DynamoSnapshots(parts.dynamodb, parts.checkpointTable);
+  const membership = new KafkaMembership(kafka, groupId, factory.sourceTopic, parts.logger);
+  const processor = new Processor(
+    membership,
+    {
+      factory,
+      options: parts.options,
+      observer: parts.observer,
+      runtime: systemRuntime,
+      openPorts: (partition) => ({
+        input: input.open(partition),
+        output: new TransactionalOutput(kafka, progressCluster, {
+          task: taskKey(factory.pipeline, factory.sourceTopic, partition),
+          transactionalId: transactionalId(environment, factory.pipeline, factory.sourceTopic, partition),
+          groupId,
+          sourceTopic: factory.sourceTopic,
+          partition,
+        }),
+        snapshots,
+      }),
+    },
+    parts.onLost,
+  );
+  await processor.start();
+  return {
+    health: () => processorHealth(processor),
+    stop: async () => {
+      await processor.stop();
+      await Promise.all([input.close(), progressCluster.disconnect()]);
+    },
+  };
+}
+
+function processorHealth(processor: Processor): Health {
+  const tasks = processor.tasks();
+  const components = Object.fromEntries(
+    tasks.map(({ task, phase, stopped }) => [task, stopped ? ({ status: "down", detail: `${stopped.code}: ${stopped.message}` } as const) : phase === "running" ? ({ status: "ok" } as const) : ({ status: "degraded", detail: phase } as const)]),
+  );
+  const well = tasks.every(({ phase }) => phase === "running");
+  return { status: !processor.joined ? "down" : well ? "ok" : "degraded", components };
+}
