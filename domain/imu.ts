@@ -65,6 +65,11 @@ export const defaultSemantics: Semantics = {
   transformedFormat: "packed",
 };
 
+/** The semantics among other settings: nothing else may enter the fingerprint of what decides outputs. */
+export function pickSemantics(settings: Semantics): Semantics {
+  return Object.fromEntries(Object.keys(defaultSemantics).map((name) => [name, settings[name as keyof Semantics]])) as unknown as Semantics;
+}
+
 /** One step of the partition clock counts for at most this much of a sensor's silence: after an outage of ours nobody is silent. */
 export const MAX_SILENCE_PER_STEP: Milliseconds = 5 * SECOND;
 

@@ -6,11 +6,12 @@ import { Metrics } from "../adapters/metrics.ts";
 import { onShutdown } from "../adapters/shutdown.ts";
 import { LOOPBACK } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
+import { pickSemantics } from "../domain/imu.ts";
 import { consumerGroups } from "../domain/names.ts";
 import { createCheckpointTable } from "./adapters/dynamo-snapshots.ts";
 import { defaultTaskOptions } from "./engine/task.ts";
 import { engineObserver } from "./observer.ts";
-import { sensorMachineFactory } from "./path/pipelines.ts";
+import { sensorMachineFactory } from "./pipelines.ts";
 import { startService } from "./service.ts";
 
 const settings = readSettings("processor", process.env);
@@ -29,7 +30,7 @@ const service = await startService({
   checkpointTable: settings.checkpointTable,
   environment: settings.environment,
   groupId: consumerGroups.sensorProcessor,
-  factory: sensorMachineFactory(settings),
+  factory: sensorMachineFactory(pickSemantics(settings)),
   options: { ...defaultTaskOptions, commitIntervalMs: settings.commitIntervalMs, snapshotIntervalMs: settings.snapshotIntervalMs },
   observer: engineObserver(logger, metrics),
   logger,

@@ -41,6 +41,8 @@ export class Run {
   #uncommitted = false;
   #cutAt: number;
   #snapshotAt: number;
+  /** What the newest snapshot covers, or where the state began. */
+  #snapshotOffset: number;
   #stopping = false;
   #failure: { readonly error: unknown } | null = null;
   #producedFirst = false;
@@ -50,6 +52,7 @@ export class Run {
     const now = parts.runtime.now();
     this.#cutAt = now;
     this.#snapshotAt = now + parts.options.snapshotIntervalMs;
+    this.#snapshotOffset = parts.snapshots.manifest.covers?.nextOffset ?? parts.origin;
   }
 
   /** Makes `loop` return. */
@@ -92,8 +95,10 @@ export class Run {
     const work = (async (): Promise<void> => {
       while (this.#busy) await this.#busy;
       this.#throwFailure();
-      this.#snapshotAt = runtime.now();
-      this.#cut(true);
+      if (this.#p.machine.nextOffset > this.#snapshotOffset) {
+        this.#snapshotAt = runtime.now();
+        this.#cut(true);
+      }
       while (this.#busy) await this.#busy;
       this.#throwFailure();
       await snapshots.flushed();
@@ -133,6 +138,7 @@ export class Run {
     if (now >= this.#snapshotAt && (force || snapshots.idle)) {
       captured = snapshots.capture(machine);
       this.#snapshotAt = now + options.snapshotIntervalMs;
+      this.#snapshotOffset = progress.nextOffset;
     }
     const last = this.#take();
     this.#uncommitted = false;
