@@ -24,6 +24,8 @@ export interface Columns {
 
 const MAGIC = 0x3143524d; // "MRC1" read as little-endian u32
 const PREFIX = 8;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 function bodyAt(headerBytes: number): number {
   return Math.ceil((PREFIX + headerBytes) / 8) * 8;
@@ -31,7 +33,7 @@ function bodyAt(headerBytes: number): number {
 
 /** Encodes `rows` rows; column c of `values` starts at `c * stride`. `headerJson` is the header's JSON text. */
 export function encodeColumns(headerJson: string, rows: number, t: Float64Array, values: Float64Array, columns: number, stride: number): Uint8Array {
-  const header = new TextEncoder().encode(headerJson);
+  const header = encoder.encode(headerJson);
   const body = bodyAt(header.length);
   const bytes = new Uint8Array(body + rows * (8 + 4 * columns));
   const view = new DataView(bytes.buffer);
@@ -51,7 +53,7 @@ export function decodeColumns(bytes: Uint8Array): Columns {
   const headerBytes = view.getUint32(4, true);
   const body = bodyAt(headerBytes);
   if (body > bytes.length) throw new Error(`packed columns end within their header: ${bytes.length} bytes`);
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(PREFIX, PREFIX + headerBytes))) as ColumnsHeader;
+  const header = JSON.parse(decoder.decode(bytes.subarray(PREFIX, PREFIX + headerBytes))) as ColumnsHeader;
   const { count, columns } = header;
   if (bytes.length !== body + count * (8 + 4 * columns.length)) throw new Error(`packed columns of ${count} rows and ${columns.length} columns have ${bytes.length} bytes`);
   let at = body;

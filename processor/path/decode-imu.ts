@@ -51,7 +51,8 @@ function spreadTimes(times: Times, message: Message): Rejection | null {
 }
 
 function rangeProblem(message: Message): Rejection | null {
-  if (!(Number.isSafeInteger(message.seq) && message.seq >= 0)) return { code: "invalid-message", message: `seq is ${message.seq}; it must be an integer of at least 0` };
+  if (!Number.isSafeInteger(message.seq)) return { code: "invalid-message", message: `seq is ${message.seq}; it must be an integer` };
+  if (message.seq < 0) return { code: "out-of-range", message: `seq is ${message.seq}; it must be at least 0` };
   if (message.boot !== null && message.boot.length > imuLimits.bootLength && codePoints(message.boot) > imuLimits.bootLength) return { code: "invalid-message", message: `boot has more than ${imuLimits.bootLength} characters` };
   for (let channel = 0; channel < 6; channel++) {
     const limit = channel < 3 ? imuLimits.acceleration : imuLimits.angularRate;

@@ -121,10 +121,9 @@ export class PartitionMachine implements StateMachine {
   #sweepSilent(): void {
     const { idleTimeoutMs, expiryMs, tombstoneMs } = this.#pipeline.limits;
     const [active, idle, expired] = this.#silence;
-    for (const keyed of active.takeSeenBefore(this.#silenceClock - idleTimeoutMs)) {
-      this.#fireAll(keyed, Infinity, "idle");
-      this.#become(keyed, PRESENCE.idle);
-    }
+    const silent = active.takeSeenBefore(this.#silenceClock - idleTimeoutMs);
+    for (const keyed of silent.toSorted(byKey)) this.#fireAll(keyed, Infinity, "idle");
+    for (const keyed of silent) this.#become(keyed, PRESENCE.idle);
     for (const keyed of idle.takeSeenBefore(this.#silenceClock - expiryMs)) {
       this.#dropSlots(keyed);
       this.#become(keyed, PRESENCE.expired);

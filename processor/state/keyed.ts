@@ -57,7 +57,7 @@ export class SilenceList {
     keyed.previous = keyed.next = null;
   }
 
-  /** Takes out all keys that were last seen before `lastSeen`, sorted by key (bytes; keys are ASCII). */
+  /** Takes out all keys that were last seen before `lastSeen`, the longest silent first. */
   takeSeenBefore(lastSeen: Milliseconds): Keyed[] {
     if (this.#head === null || this.#head.lastSeen >= lastSeen) return [];
     const taken: Keyed[] = [];
@@ -65,7 +65,7 @@ export class SilenceList {
       this.remove(keyed);
       taken.push(keyed);
     }
-    return taken.sort(byKey);
+    return taken;
   }
 }
 
