@@ -1,0 +1,27 @@
+import { connectParameters, MAX_SUBSCRIPTIONS } from "../../domain/api.ts";
+import type { Subscription } from "../shared/connections.ts";
+
+/** Query string of a WebSocket connect, as API Gateway gives it. */
+export interface ConnectQuery {
+  readonly queryStringParameters?: Readonly<Record<string, string | undefined>> | null;
+  readonly multiValueQueryStringParameters?: Readonly<Record<string, readonly string[] | undefined>> | null;
+}
+
+/**
+ * What `?sensorId=…` and `?session=…` (each repeatable) subscribe to. Other parameters, such as a ticket that an
+ * authorizer reads, are not ours.
+ */
+export function connectSubscriptions(query: ConnectQuery): { readonly subscriptions: Subscription[]; readonly problems: string[] } {
+  const subscriptions: Subscription[] = [];
+  const problems: string[] = [];
+  for (const [name, kind] of [["sensorId", "sensors"], ["session", "sessions"]] as const) {
+    const single = query.queryStringParameters?.[name];
+    for (const id of query.multiValueQueryStringParameters?.[name] ?? (single === undefined ? [] : [single])) {
+      const parsed = connectParameters[name].safeParse(id);
+      if (parsed.success) subscriptions.push({ kind, id });
+      else problems.push(`${name} is ${JSON.stringify(id)}: ${parsed.error.issues[0]!.message}`);
+    }
+  }
+  if (subscriptions.length > MAX_SUBSCRIPTIONS) problems.push(`${subscriptions.length} subscriptions are more than ${MAX_SUBSCRIPTIONS}`);
+  return { subscriptions, problems };
+}

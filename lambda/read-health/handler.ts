@@ -1,0 +1,36 @@
+import { createKafka } from "../../adapters/kafka.ts";
+import { createLogger } from "../../adapters/log.ts";
+import { readSettings } from "../../config/settings.ts";
+import { queries } from "../../domain/api.ts";
+import { collections, consumerGroups } from "../../domain/names.ts";
+import { topics } from "../../domain/topics.ts";
+import type { WindowDocument } from "../shared/documents.ts";
+import { mongoDatabase } from "../shared/mongo.ts";
+import { readParameters } from "../shared/parameters.ts";
+import { json, restFunction } from "../shared/rest.ts";
+import { check, healthOf, type StoreState } from "./health.ts";
+import { groupReader } from "./processor-group.ts";
+
+/** The whole answer is there within two seconds, whatever does not answer. */
+const CHECK_LIMIT_MS = 1_500;
+
+const settings = readSettings("rest", process.env);
+const log = createLogger("read-health", settings.logLevel);
+const kafka = createKafka(settings, "millrace-read-health", undefined, { connectionTimeout: CHECK_LIMIT_MS, requestTimeout: CHECK_LIMIT_MS, retry: { retries: 0 } });
+const readGroup = groupReader(kafka, consumerGroups.sensorProcessor, topics.imuData.name);
+const database = mongoDatabase(settings, CHECK_LIMIT_MS);
+
+/** `GET /health`: 503 when a component is down. */
+export const handler = restFunction(log, {
+  "/health": async (event) => {
+    readParameters(event, queries.none);
+    const [group, store] = await Promise.all([check(CHECK_LIMIT_MS, readGroup), check(CHECK_LIMIT_MS, readStore)]);
+    const health = healthOf(group, store, Date.now());
+    return json(health, health.status === "down" ? 503 : 200);
+  },
+});
+
+async function readStore(): Promise<StoreState> {
+  const newest = await (await database()).collection<WindowDocument>(collections.windows).find().sort({ end: -1 }).limit(1).project<{ end: number }>({ end: 1 }).toArray();
+  return { newestWindowEnd: newest[0]?.end ?? null };
+}

@@ -1,0 +1,34 @@
+import type { APIGatewayProxyResult } from "aws-lambda";
+import { problems, PROBLEM_CONTENT_TYPE, PROBLEM_TYPE_PREFIX, type Problem, type ProblemCode } from "../../domain/api.ts";
+
+export type ParameterProblem = NonNullable<Problem["errors"]>[number];
+
+/** An outcome that the client is told as RFC 9457 problem details. */
+export class ProblemError extends Error {
+  readonly code: ProblemCode;
+  readonly errors: readonly ParameterProblem[] | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  constructor(code: ProblemCode, detail: string, options: { cause?: unknown; errors?: readonly ParameterProblem[]; headers?: Record<string, string> } = {}) {
+    super(detail, { cause: options.cause });
+    this.name = "ProblemError";
+    this.code = code;
+    this.errors = options.errors;
+    this.headers = options.headers ?? {};
+  }
+}
+
+/** Headers of every REST answer: any page may read it (there are no cookies), and what is live is not cached. */
+export const commonHeaders = { "access-control-allow-origin": "*", "cache-control": "no-store" } as const;
+
+export function problemResponse(error: ProblemError, instance: string): APIGatewayProxyResult {
+  const { status, title } = problems[error.code];
+  const body: Problem = {
+    type: PROBLEM_TYPE_PREFIX + error.code,
+    title,
+    status,
+    detail: error.message,
+    instance,
+    ...(error.errors ? { errors: [...error.errors] } : {}),
+  };
+  return { statusCode: status, headers: { "content-type": PROBLEM_CONTENT_TYPE, ...commonHeaders, ...error.headers }, body: JSON.stringify(body) };
+}

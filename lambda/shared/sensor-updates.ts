@@ -1,0 +1,19 @@
+import type { SensorDocument } from "./documents.ts";
+import type { UpdateOne } from "./mongo.ts";
+
+/** Event times at which a sensor is known to have sent something. */
+export interface Sighting {
+  readonly sensorId: string;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** One update per sensor; minimum and maximum make them indifferent to order and repetition. */
+export function sensorUpdates(sightings: Iterable<Sighting>): UpdateOne<SensorDocument>[] {
+  const seen = new Map<string, { first: number; last: number }>();
+  for (const { sensorId, first, last } of sightings) {
+    const known = seen.get(sensorId);
+    seen.set(sensorId, { first: Math.min(known?.first ?? first, first), last: Math.max(known?.last ?? last, last) });
+  }
+  return [...seen].map(([sensorId, { first, last }]) => ({ filter: { _id: sensorId }, update: { $min: { firstSeen: first }, $max: { lastSeen: last } } }));
+}

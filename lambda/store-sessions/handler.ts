@@ -1,0 +1,22 @@
+import { createLogger } from "../../adapters/log.ts";
+import { readSettings } from "../../config/settings.ts";
+import { collections } from "../../domain/names.ts";
+import { sessionRecord } from "../../domain/records.ts";
+import { createIndexes, type SensorDocument, type SessionDocument } from "../shared/documents.ts";
+import { batchFunction, parseRecords } from "../shared/kafka-event.ts";
+import { bulkUpsert, mongoDatabase } from "../shared/mongo.ts";
+import { sensorUpdates } from "../shared/sensor-updates.ts";
+import { sessionUpdates, sightingOf } from "./session-updates.ts";
+
+const settings = readSettings("store", process.env);
+const log = createLogger("store-sessions", settings.logLevel);
+const database = mongoDatabase(settings, 5_000, createIndexes);
+
+/** Session records to MongoDB, idempotently: `new-session-topic` to the collections `sessions` and `sensors`. */
+export const handler = batchFunction(log, async (records) => {
+  const sessions = parseRecords(records, sessionRecord, log).map(({ value }) => value);
+  const db = await database();
+  await bulkUpsert(db.collection<SessionDocument>(collections.sessions), sessionUpdates(sessions));
+  await bulkUpsert(db.collection<SensorDocument>(collections.sensors), sensorUpdates(sessions.map(sightingOf)));
+  return [];
+});

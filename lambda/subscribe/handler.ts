@@ -1,0 +1,12 @@
+import { webSocketClients, webSocketFunction } from "../shared/websocket.ts";
+import { answerTo, parseRequest } from "./request.ts";
+
+const { log, connections } = webSocketClients("subscribe", process.env);
+
+/** Routes `subscribe`, `unsubscribe` and `$default`: changes subscriptions; the body is sent back to the client. */
+export const handler = webSocketFunction(log, async (event) => {
+  const request = parseRequest(event.body);
+  if (!request.ok) return { statusCode: 200, body: JSON.stringify(request.answer) };
+  const done = await connections.change(event.requestContext.connectionId, request.action, request.subscription, Date.now());
+  return { statusCode: 200, body: JSON.stringify(answerTo(request.action, request.subscription, done)) };
+});
