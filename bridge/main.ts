@@ -1,0 +1,35 @@
+import { startHealthServer } from "../adapters/health.ts";
+import { createKafka } from "../adapters/kafka.ts";
+import { createLogger } from "../adapters/log.ts";
+import { Metrics } from "../adapters/metrics.ts";
+import { onShutdown } from "../adapters/shutdown.ts";
+import { LOOPBACK } from "../config/local.ts";
+import { readSettings } from "../config/settings.ts";
+import { MQTT_SUBSCRIPTION } from "../domain/imu.ts";
+import { MQTT_SHARE_GROUP } from "../domain/names.ts";
+import { KafkaSender } from "./adapters/kafka-sender.ts";
+import { MqttReceiver } from "./adapters/mqtt-receiver.ts";
+import { Bridge } from "./bridge.ts";
+
+const DRAIN_LIMIT_MS = 5_000;
+const SHUTDOWN_LIMIT_MS = 15_000;
+
+const settings = readSettings("bridge", process.env);
+const logger = createLogger("bridge", settings.logLevel);
+const metrics = new Metrics();
+const kafka = createKafka(settings, settings.mqttClientId, logger, { connectionTimeout: 3_000, requestTimeout: 10_000, retry: { retries: 2, initialRetryTime: 50, maxRetryTime: 1_000 } });
+const bridge = new Bridge(new KafkaSender(kafka), metrics, logger);
+const receiver = new MqttReceiver({
+  url: settings.mqttUrl,
+  region: settings.region,
+  clients: settings.mqttClients,
+  clientId: settings.mqttClientId,
+  subscription: `$share/${MQTT_SHARE_GROUP}/${MQTT_SUBSCRIPTION}`,
+  onMessage: (client, publish, acknowledge) => bridge.receive(client, publish, acknowledge),
+  onSessionResumed: (client) => bridge.forget(client),
+  logger,
+});
+if (settings.healthPort > 0) await startHealthServer(settings.healthPort, settings.environment === "local" ? LOOPBACK : "0.0.0.0", () => bridge.health(settings.mqttClients), metrics);
+onShutdown(() => bridge.stop(DRAIN_LIMIT_MS), SHUTDOWN_LIMIT_MS);
+bridge.start(receiver);
+logger.info({ mqttUrl: settings.mqttUrl, clients: settings.mqttClients, kafkaBrokers: settings.kafkaBrokers }, "started");

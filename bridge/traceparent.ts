@@ -1,0 +1,11 @@
+/** A traceparent of version 00 (W3C Trace Context, section 3.2.2); trace id and parent id of zeros alone are invalid. */
+const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+export function isTraceparent(text: string): boolean {
+  return TRACEPARENT.test(text);
+}
+
+/** A new, sampled traceparent from 24 random bytes. */
+export function newTraceparent(random: Buffer): string {
+  return `00-${random.toString("hex", 0, 16)}-${random.toString("hex", 16, 24)}-01`;
+}
