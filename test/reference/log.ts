@@ -19,8 +19,8 @@ export interface Output {
 /** What a run over a whole log gives. */
 export interface Run {
   readonly outputs: readonly Output[];
-  /** Messages that were dropped as seen before. */
-  readonly duplicates: number;
+  /** Messages that were dropped as seen before; undefined where nobody counts them. */
+  readonly duplicates: number | undefined;
 }
 
 /** Readings of a message that passed validation. */

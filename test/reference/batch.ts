@@ -1,0 +1,99 @@
+import type { Semantics } from "../../domain/imu.ts";
+import type { LateRecord, SessionRecord, WindowRecord } from "../../domain/records.ts";
+import { topics } from "../../domain/topics.ts";
+import type { LogRecord, Message, Output } from "./log.ts";
+import { readMessage } from "./message.ts";
+import { groupByGap } from "./sessions.ts";
+
+/** Counts of one sensor that must come out the same however the stream was cut, by a name that says what is counted. */
+export type Totals = Map<string, number>;
+
+/**
+ * Looks at a whole log at once, with no notion of time passing: the readings of all messages, each message once.
+ * Only for settings under which no identity is forgotten (no small limits, no expiry).
+ */
+function messagesOf(log: readonly LogRecord[], futureGuardMs: number): Map<string, Message[]> {
+  const seen = new Set<string>();
+  const bySensor = new Map<string, Message[]>();
+  for (const record of log) {
+    const message = record.key === null ? "control" : readMessage(record);
+    if (typeof message === "string" || message.t.at(-1)! > record.timestamp + futureGuardMs) continue;
+    const identity = JSON.stringify([record.partition, message.sensorId, message.boot, message.seq]);
+    if (seen.has(identity)) continue;
+    seen.add(identity);
+    const sensor = `${record.partition}/${message.sensorId}`;
+    bySensor.set(sensor, [...(bySensor.get(sensor) ?? []), message]);
+  }
+  return bySensor;
+}
+
+/** Readings per window of every sensor. */
+export function batchWindows(log: readonly LogRecord[], { windowMs, slideMs, futureGuardMs }: Semantics): Totals {
+  const totals: Totals = new Map();
+  for (const [sensor, messages] of messagesOf(log, futureGuardMs)) {
+    for (const t of messages.flatMap((message) => message.t)) {
+      const last = Math.floor(t / slideMs) + 1;
+      for (let k = last; k * slideMs + windowMs > t; k -= 1) if (k * slideMs <= t) add(totals, `${sensor} ${k * slideMs}`, 1);
+    }
+  }
+  return totals;
+}
+
+/** Samples per session of every sensor: all its times in order, cut at gaps. */
+export function batchSessions(log: readonly LogRecord[], { sessionGapMs, futureGuardMs }: Semantics): Totals {
+  const totals: Totals = new Map();
+  for (const [sensor, messages] of messagesOf(log, futureGuardMs)) {
+    const times = messages.flatMap((message) => message.t).sort((a, b) => a - b);
+    for (const group of groupByGap(times, sessionGapMs)) add(totals, `${sensor} ${group[0]}..${group.at(-1)}`, group.length);
+  }
+  return totals;
+}
+
+/** Messages of every sensor. */
+export function batchMessages(log: readonly LogRecord[], { futureGuardMs }: Semantics): Totals {
+  return new Map([...messagesOf(log, futureGuardMs)].map(([sensor, messages]) => [sensor, messages.length]));
+}
+
+const partitionOf = (output: Output): string => (output.value as { id: string }).id.split("/")[1]!;
+
+/** What outputs say of windows in the end: the last revision's count, and the readings that were told as late. */
+export function toldWindows(outputs: readonly Output[]): Totals {
+  const last: Totals = new Map();
+  const late: Totals = new Map();
+  for (const output of outputs) {
+    const { sensorId, window, ...rest } = output.value as WindowRecord & LateRecord;
+    const name = `${output.topic === topics.deadLetter.name ? "" : partitionOf(output)}/${sensorId} ${window?.start}`;
+    if (output.topic === topics.aggregated.name) last.set(name, rest.count);
+    if (output.topic === topics.late.name && rest.operator === "window") add(late, name, rest.t.length);
+  }
+  for (const [name, count] of late) add(last, name, count);
+  return last;
+}
+
+/** What outputs say of sessions in the end: the last `ended` of each id that no other has swallowed. */
+export function toldSessions(outputs: readonly Output[]): Totals {
+  const last = new Map<string, { name: string; samples: number }>();
+  const swallowed = new Set<string>();
+  for (const output of outputs) {
+    if (output.topic !== topics.sessions.name) continue;
+    const record = output.value as SessionRecord;
+    const partition = partitionOf(output);
+    for (const id of record.supersedes) swallowed.add(`${partition}/${id}`);
+    if (record.type === "ended") last.set(`${partition}/${record.sessionId}`, { name: `${partition}/${record.sensorId} ${record.start}..${record.end}`, samples: record.samples });
+  }
+  return new Map([...last].filter(([id]) => !swallowed.has(id)).map(([, { name, samples }]) => [name, samples]));
+}
+
+/** Messages that were transformed, or told as too late for it. */
+export function toldMessages(outputs: readonly Output[]): Totals {
+  const totals: Totals = new Map();
+  for (const output of outputs) {
+    const { sensorId, operator } = (output.value ?? {}) as LateRecord;
+    if (output.topic === topics.transformed.name || operator === "inference") add(totals, `${partitionOf(output)}/${sensorId}`, 1);
+  }
+  return totals;
+}
+
+function add(totals: Totals, name: string, count: number): void {
+  totals.set(name, (totals.get(name) ?? 0) + count);
+}

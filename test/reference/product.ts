@@ -1,0 +1,72 @@
+import type { Semantics } from "../../domain/imu.ts";
+import { topics } from "../../domain/topics.ts";
+import { sensorMachineFactory } from "../../processor/pipelines.ts";
+import type { InputRecord, OutputRecord, StateEntry, StateMachine } from "../../processor/path/machine.ts";
+import type { LogRecord, Output, Run } from "./log.ts";
+
+/** How a log is cut: after how many records outputs are taken, and before how many the state is written and read back. */
+export interface Cuts {
+  readonly settleEvery: number;
+  /** 0 for never. */
+  readonly restoreEvery: number;
+}
+const ONE_BY_ONE: Cuts = { settleEvery: 1, restoreEvery: 0 };
+
+/** Runs the product's machines, one per partition, over a log. */
+export async function productRun(log: readonly LogRecord[], settings: Semantics, flush: boolean, cuts: Cuts = ONE_BY_ONE): Promise<Run> {
+  const factory = sensorMachineFactory(settings);
+  const lanes = new Map<number, Lane>();
+  const outputs: Output[] = [];
+  let current: Lane | undefined;
+  let unsettled = 0;
+  const settle = async (lane: Lane): Promise<void> => void outputs.push(...(await lane.machine.settle()).map(readOutput));
+  for (const [i, record] of log.entries()) {
+    const lane = lanes.get(record.partition) ?? { machine: factory.create({ partition: record.partition, restored: null, failedOffsets: new Map() }), generation: 0, entries: new Map() };
+    lanes.set(record.partition, lane);
+    if (current !== undefined && (current !== lane || unsettled >= cuts.settleEvery)) {
+      await settle(current);
+      unsettled = 0;
+    }
+    if (cuts.restoreEvery > 0 && i % cuts.restoreEvery === 0) {
+      await settle(lane);
+      restore(lane, (restored) => factory.create({ partition: record.partition, restored, failedOffsets: new Map() }));
+    }
+    current = lane;
+    lane.machine.step(inputRecord(record));
+    unsettled += 1;
+  }
+  if (current !== undefined) await settle(current);
+  for (const [, lane] of flush ? [...lanes].sort(([a], [b]) => a - b) : []) {
+    lane.machine.flush();
+    await settle(lane);
+  }
+  return { outputs, duplicates: undefined };
+}
+
+interface Lane {
+  machine: StateMachine;
+  generation: number;
+  /** Newest encoding of every item, by its key. */
+  readonly entries: Map<string, StateEntry & { generation: number }>;
+}
+
+/** Writes what changed, drops what no generation holds any more, and goes on with a machine built from the rest. */
+function restore(lane: Lane, create: (restored: NonNullable<Parameters<ReturnType<typeof sensorMachineFactory>["create"]>[0]["restored"]>) => StateMachine): void {
+  const { nextOffset, chain } = lane.machine;
+  lane.generation += 1;
+  lane.machine.encodeChanges(lane.generation, ({ key, value }) => lane.entries.set(key, { key, value: Uint8Array.from(value), generation: lane.generation }));
+  const live = new Set(lane.machine.liveGenerations());
+  for (const [key, { generation }] of lane.entries) if (!live.has(generation)) lane.entries.delete(key);
+  const entries = [...lane.entries.values()].sort((a, b) => a.generation - b.generation);
+  lane.machine = create({ nextOffset, chain, entries });
+}
+
+function inputRecord({ key, ...rest }: LogRecord): InputRecord {
+  return { ...rest, key: key === null ? null : Buffer.from(key) };
+}
+
+function readOutput({ topic, key, value, headers }: OutputRecord): Output {
+  const text = key === null || typeof key === "string" ? key : Buffer.from(key).toString("utf8");
+  if (topic === topics.deadLetter.name || value === null) return { topic, key: text, value: value === null ? null : Uint8Array.from(value), headers };
+  return { topic, key: text, value: JSON.parse(Buffer.from(value).toString("utf8")) as unknown, headers };
+}

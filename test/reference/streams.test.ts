@@ -1,0 +1,56 @@
+import { expect, test } from "@jest/globals";
+import { batchMessages, batchSessions, batchWindows, toldMessages, toldSessions, toldWindows } from "./batch.ts";
+import { byteDifference, difference } from "./compare.ts";
+import { productRun } from "./product.ts";
+import { holdsForStreams } from "./property.ts";
+import { referenceRun } from "./reference.ts";
+import { hostileStreams, type Stream } from "./streams.ts";
+
+const RUNS = 400;
+const MINUTE = 60_000;
+
+/** The same streams under settings with which no identity and no state is forgotten. */
+const unforgetting = hostileStreams().map((stream): Stream => ({ ...stream, flush: true, settings: { ...stream.settings, expiryMs: 2e12, maxIntervalsPerSensor: 1e6, maxBootsPerSensor: 1e6 } }));
+/** And nothing is late. */
+const patient = unforgetting.map((stream): Stream => ({ ...stream, settings: { ...stream.settings, allowedLatenessMs: 1e12 } }));
+
+/** Jest's message where two values differ. */
+function differs(received: unknown, expected: unknown): string | undefined {
+  try {
+    expect(received).toEqual(expected);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+test("the processor's outputs are the reference's, over hostile streams", async () => {
+  await holdsForStreams(hostileStreams(), RUNS, async ({ log, settings, flush }) => difference(referenceRun(log, settings, flush), await productRun(log, settings, flush)));
+}, MINUTE);
+
+test("the processor's outputs do not depend on how the log is cut and how often the state is written and read back", async () => {
+  await holdsForStreams(hostileStreams(), RUNS / 2, async ({ log, settings, flush }) => {
+    const whole = await productRun(log, settings, flush);
+    for (const cuts of [{ settleEvery: 1000, restoreEvery: 0 }, { settleEvery: 3, restoreEvery: 1 }, { settleEvery: 2, restoreEvery: 3 }]) {
+      const problem = byteDifference(whole, await productRun(log, settings, flush, cuts));
+      if (problem !== undefined) return `${JSON.stringify(cuts)}: ${problem}`;
+    }
+    return undefined;
+  });
+}, MINUTE);
+
+for (const [who, run] of [["reference", referenceRun], ["processor", productRun]] as const) {
+  test(`the ${who} counts, where nothing is late, what a look at the whole log at once counts`, async () => {
+    await holdsForStreams(patient, RUNS / 2, async ({ log, settings, flush }) => {
+      const { outputs } = await run(log, settings, flush);
+      return differs(toldWindows(outputs), batchWindows(log, settings)) ?? differs(toldSessions(outputs), batchSessions(log, settings));
+    });
+  }, MINUTE);
+
+  test(`the ${who} counts every reading in its windows or tells it as late, and transforms every message or tells it as behind`, async () => {
+    await holdsForStreams(unforgetting, RUNS / 2, async ({ log, settings, flush }) => {
+      const { outputs } = await run(log, settings, flush);
+      return differs(toldWindows(outputs), batchWindows(log, settings)) ?? differs(toldMessages(outputs), batchMessages(log, settings));
+    });
+  }, MINUTE);
+}

@@ -1,0 +1,53 @@
+import fc from "fast-check";
+import { defaultSemantics, type Semantics } from "../../domain/imu.ts";
+import type { LogRecord } from "./log.ts";
+import { type Act, acts, LogBuilder } from "./acts.ts";
+
+/** A whole log with the settings under which it is read. */
+export interface Stream {
+  readonly settings: Semantics;
+  readonly log: readonly LogRecord[];
+  readonly flush: boolean;
+}
+
+const windows = fc.constantFrom([1000, 1000], [1000, 500], [1000, 300], [1000, 999], [700, 700], [1500, 400], [1, 1], [5000, 5000]);
+
+/** Settings small enough for short logs to reach every limit. */
+export const hostileSettings: fc.Arbitrary<Semantics> = fc
+  .record({
+    window: windows,
+    allowedLatenessMs: fc.constantFrom(1001, 1500, 3000, 5000, 60_000),
+    outOfOrdernessMs: fc.constantFrom(0, 100, 500, 2000),
+    sessionGapMs: fc.constantFrom(1, 100, 500, 1500, 2000, 6000),
+    idleTimeoutMs: fc.constantFrom(1, 1000, 3000, 5000, 10_000),
+    futureGuardMs: fc.constantFrom(0, 500, 1000),
+    expiryBeyondMs: fc.constantFrom(1e9, 1e9),
+    tombstoneMs: fc.constantFrom(0, 3000, 1e9),
+    watermark: fc.constantFrom("sensor", "sensor", "partition"),
+    maxIntervalsPerSensor: fc.constantFrom(1, 2, 3, 1000),
+    maxBootsPerSensor: fc.constantFrom(1, 2, 100),
+  })
+  .map(({ window: [windowMs, slideMs], expiryBeyondMs, ...rest }) => ({
+    ...defaultSemantics,
+    ...rest,
+    windowMs: windowMs!,
+    slideMs: slideMs!,
+    expiryMs: Math.max(rest.allowedLatenessMs, rest.idleTimeoutMs) + expiryBeyondMs,
+    transformedFormat: "json",
+  }));
+
+/** Where event time is: around the epoch, before it, and today. */
+const origins = fc.constantFrom(0, -86_400_000, 1_657_533_977_000);
+
+/** Hostile streams: every kind of disorder, with samples exactly on the bounds that the settings draw. */
+export function hostileStreams(settings: fc.Arbitrary<Semantics> = hostileSettings, maxActs = 40): fc.Arbitrary<Stream> {
+  return fc
+    .record({ settings, origin: origins, partitions: fc.constantFrom(1, 1, 2), acts: fc.array(acts, { minLength: 1, maxLength: maxActs, size: "max" }), flush: fc.boolean() })
+    .map(({ settings: chosen, origin, partitions, acts: list, flush }) => ({ settings: chosen, flush, log: build(list, chosen, origin, partitions) }));
+}
+
+function build(list: readonly Act[], settings: Semantics, origin: number, partitions: number): LogRecord[] {
+  const builder = new LogBuilder(settings, origin, partitions);
+  for (const act of list) builder.play(act);
+  return builder.log;
+}
