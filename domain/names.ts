@@ -28,7 +28,7 @@ export function taskKey(pipeline: string, topic: string, partition: number): str
 export const collections = { sessions: "sessions", windows: "windows", sensors: "sensors" } as const;
 
 /** DynamoDB tables; the environment's name stands before them (`millrace-<env>-<name>`). */
-export const dynamoTables = { checkpoints: "checkpoints", connections: "connections" } as const;
+export const dynamoTables = { checkpoints: "checkpoints", connections: "connections", tickets: "tickets", devices: "devices" } as const;
 export function dynamoTableName(env: string, table: keyof typeof dynamoTables): string {
   return `millrace-${env}-${dynamoTables[table]}`;
 }
@@ -45,3 +45,14 @@ export function featureGroupName(env: string): string {
 
 /** Attributes of the checkpoints table: its partition key (a string; there is no sort key), and the TTL that removes orphaned segments. */
 export const checkpointAttributes = { key: "id", ttl: "expiresAt" } as const;
+
+/** Partition key (a string; there are no sort keys) and TTL attribute (epoch seconds) of each DynamoDB table. */
+export const dynamoAttributes = {
+  checkpoints: checkpointAttributes,
+  connections: { key: "connectionId", ttl: "expiresAt" },
+  tickets: { key: "ticketKey", ttl: "expiresAt" },
+  devices: { key: "serialNumber" },
+} as const satisfies Record<keyof typeof dynamoTables, { readonly key: string; readonly ttl?: string }>;
+
+/** Consumer group of the deployment checks. */
+export const CHECK_GROUP = "millrace-check";

@@ -48,6 +48,9 @@ export const topics = {
 
 export type TopicKey = keyof typeof topics;
 
+/** Topic of the deployment checks alone: no program reads or writes it. */
+export const checkTopic: TopicSpec = topic("millrace-check", "records of the deployment checks", { partitions: 1, retentionMs: DAY });
+
 /** Header names of Kafka records. */
 export const headers = {
   contentType: "content-type",

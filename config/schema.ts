@@ -1,0 +1,143 @@
+import { z } from "zod";
+import { MillraceError } from "../domain/errors.ts";
+import type { Semantics } from "../domain/imu.ts";
+import { DAY, SECOND } from "../domain/time.ts";
+import { topics, type TopicKey } from "../domain/topics.ts";
+import { configProblems, normalisedPath, semanticsOf } from "./rules.ts";
+
+const whole = (min: number, max: number) => z.int().min(min).max(max);
+const cidr = z.string().regex(/^(\d{1,3}\.){3}\d{1,3}\/(1[6-9]|2[0-8])$/, "expected an IPv4 CIDR block from /16 to /28, such as 10.20.0.0/16");
+const arn = z.string().regex(/^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:\d{0,12}:.+$/, "expected an ARN");
+const topicKey = z.enum(Object.keys(topics) as [TopicKey, ...TopicKey[]]);
+
+/** A domain of one's own; its certificate is made beforehand, since only the owner of the zone can validate it. */
+const domain = z.strictObject({ name: z.hostname(), certificateArn: arn, hostedZoneId: z.string().optional(), hostedZoneName: z.hostname().optional() });
+
+/** How one pipeline runs: as many ECS tasks as the lag asks for, each one vCPU; a partition is owned by one of them. */
+const pipeline = z.strictObject({
+  minTasks: whole(1, 1_000),
+  maxTasks: whole(1, 1_000),
+  memoryMiB: z.literal([2048, 3072, 4096, 5120, 6144, 7168, 8192]).default(2048),
+  /** Records of lag per task above which a task is added. */
+  lagPerTask: whole(1, 10_000_000).default(5_000),
+});
+
+const semantics = z.strictObject({
+  windowMs: whole(1, DAY).optional(),
+  slideMs: whole(1, DAY).optional(),
+  allowedLatenessMs: whole(0, 30 * DAY).optional(),
+  outOfOrdernessMs: whole(0, DAY).optional(),
+  sessionGapMs: whole(1, DAY).optional(),
+  idleTimeoutMs: whole(1, DAY).optional(),
+  futureGuardMs: whole(0, DAY).optional(),
+  expiryMs: whole(1, 365 * DAY).optional(),
+  tombstoneMs: whole(1, 3_650 * DAY).optional(),
+  watermark: z.enum(["sensor", "partition"]).optional(),
+  maxIntervalsPerSensor: whole(1, 100_000).optional(),
+  maxBootsPerSensor: whole(1, 10_000).optional(),
+  transformedFormat: z.enum(["packed", "json"]).optional(),
+} satisfies Record<keyof Semantics, z.ZodType>);
+
+/** One environment: what `config/<env>.ts` gives. An unknown key is a mistake, not an extension. */
+export const environmentSchema = z.strictObject({
+  /** Stands in every name, so that environments can share an account. */
+  name: z.string().regex(/^[a-z][a-z0-9]{1,11}$/, "expected 2 to 12 lower-case letters and digits"),
+  /** @default the account of the CLI's credentials, at deployment */
+  account: z.string().regex(/^\d{12}$/, "expected 12 digits").optional(),
+  region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "expected a region such as eu-central-1"),
+  /** Named here, not looked up: a synth needs no credentials. */
+  zones: z.array(z.string()).min(2).max(6),
+  /** On everything that can be tagged, beside `project` and `environment`. */
+  tags: z.record(z.string().min(1).max(128), z.string().max(256)).default({}),
+  /** What happens to data when a stack goes: `true` keeps it, and protects stacks and stores from deletion. */
+  retainData: z.boolean(),
+  logRetentionDays: z.literal([7, 14, 30, 60, 90, 180, 365, 400, 731]),
+  network: z.strictObject({
+    cidr,
+    /** Networks that will be peered or routed to: ours must not overlap them. */
+    peerCidrs: z.array(cidr).default([]),
+    /** 0 puts the two services that need the internet (bridge, live) into public subnets without any way in. */
+    natGateways: whole(0, 6),
+  }),
+  kafka: z.strictObject({
+    /** Per topic key of `domain/topics.ts`: partitions of the inputs (outputs follow theirs) and retention. */
+    partitions: z.partialRecord(topicKey, whole(1, 1_000)).default({}),
+    retentionMs: z.partialRecord(topicKey, whole(60 * SECOND, 365 * DAY)).default({}),
+  }),
+  bridge: z.strictObject({ tasks: whole(1, 100), connectionsPerTask: whole(1, 1_000) }),
+  processor: z.strictObject({
+    delivery: z.enum(["transactional", "idempotent"]),
+    commitIntervalMs: whole(1, 10 * SECOND).default(100),
+    snapshotIntervalMs: whole(SECOND, 600 * SECOND).default(10 * SECOND),
+    sensor: pipeline,
+    market: pipeline.nullable(),
+    semantics: semantics.default({}),
+  }),
+  live: z.strictObject({ tasks: whole(1, 100) }),
+  lake: z.strictObject({
+    glacierAfterDays: whole(1, 3_650),
+    expireAfterDays: whole(1, 36_500).default(2_557),
+    bufferMiB: whole(64, 128).default(128),
+    bufferSeconds: whole(60, 900),
+    /** Bucket (with versioning, in another region) that everything is replicated to. */
+    replicaBucketArn: arn.nullable(),
+    /** Bytes that one Athena query may scan. */
+    queryScanLimitGiB: whole(1, 10_000),
+    /** CloudTrail data events: who read or wrote which object. */
+    auditTrail: z.boolean(),
+  }),
+  features: z.strictObject({ onlineTtlDays: whole(1, 365) }),
+  documents: z.strictObject({ minCapacity: z.number().min(0.5).max(256), maxCapacity: z.number().min(1).max(256), instances: whole(1, 16), backupDays: whole(1, 35) }),
+  api: z.strictObject({
+    domain: domain.nullable(),
+    websocketDomain: domain.nullable(),
+    /** OpenID Connect issuer of the tokens; `null` leaves the API open, which only an environment without real data may do. */
+    auth: z.strictObject({ issuer: z.url({ protocol: /^https$/ }), audience: z.string().min(1), jwksUri: z.url({ protocol: /^https$/ }) }).nullable(),
+    corsOrigins: z.array(z.string()).min(1),
+    requestsPerSecond: whole(1, 10_000),
+    burst: whole(1, 10_000),
+    requestsPerDay: whole(1, 100_000_000),
+  }),
+  web: z.strictObject({
+    /** The certificate of a CloudFront domain is in us-east-1. */
+    domain: domain.nullable(),
+    /** Web ACL of scope CLOUDFRONT (in us-east-1). */
+    webAclArn: arn.nullable(),
+  }),
+  alarms: z.strictObject({ email: z.email().nullable() }),
+});
+
+export type EnvironmentInput = z.input<typeof environmentSchema>;
+export type Environment = z.output<typeof environmentSchema> & { readonly semantics: Semantics };
+
+/**
+ * Validates an environment.
+ * @throws MillraceError `config-invalid` that lists every problem of shape and of sense, each with its path.
+ */
+export function readEnvironment(input: unknown): Environment {
+  const parsed = environmentSchema.safeParse(input);
+  if (!parsed.success) throw invalid([...parsed.error.issues.map((issue) => `${normalisedPath(issue.path) || "(top)"}: ${issue.message}`), ...senseOfWhatIsWellFormed(input, parsed.error)]);
+  const problems = configProblems(parsed.data);
+  if (problems.length > 0) throw invalid(problems);
+  return { ...parsed.data, semantics: semanticsOf(parsed.data.processor.semantics) };
+}
+
+function invalid(problems: readonly string[]): MillraceError {
+  return new MillraceError("config-invalid", `the environment's config has ${problems.length} problem(s):\n${problems.map((problem) => `  - ${problem}`).join("\n")}`);
+}
+
+/** Contradictions among the sections that are well-formed once unknown keys are taken away. */
+function senseOfWhatIsWellFormed(input: unknown, error: z.ZodError): string[] {
+  const known = structuredClone(input) as Record<string, unknown>;
+  if (typeof known !== "object" || known === null) return [];
+  for (const issue of error.issues) {
+    if (issue.code !== "unrecognized_keys") continue;
+    const holder = issue.path.reduce<unknown>((value, part) => (value as Record<PropertyKey, unknown>)[part], known) as Record<string, unknown>;
+    for (const key of issue.keys) delete holder[key];
+  }
+  const sections = Object.entries(environmentSchema.shape).flatMap(([name, schema]) => {
+    const section = schema.safeParse(known[name]);
+    return section.success ? [[name, section.data] as const] : [];
+  });
+  return configProblems(Object.fromEntries(sections));
+}

@@ -1,0 +1,20 @@
+import type { APIGatewayAuthorizerResult, APIGatewayTokenAuthorizerEvent } from "aws-lambda";
+import { JwtVerifier } from "aws-jwt-verify";
+import { createLogger } from "../../adapters/log.ts";
+import { readSettings } from "../../config/settings.ts";
+import { allowStage, bearerToken } from "./policy.ts";
+
+const settings = readSettings("authorizer", process.env);
+const logger = createLogger("authorize-request", settings.logLevel);
+const verifier = JwtVerifier.create({ issuer: settings.jwtIssuer, audience: settings.jwtAudience, jwksUri: settings.jwksUri });
+
+/** REST authorizer: a JWT of the configured issuer and audience, by the issuer's published keys. API Gateway answers 401 to `Unauthorized`. */
+export async function handler(event: APIGatewayTokenAuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
+  const token = bearerToken(event.authorizationToken);
+  if (token === undefined) throw new Error("Unauthorized");
+  const claims = await verifier.verify(token).catch((error: unknown) => {
+    logger.warn({ reason: error instanceof Error ? error.message : String(error) }, "token refused");
+    throw new Error("Unauthorized", { cause: error });
+  });
+  return allowStage(claims.sub ?? "unnamed", event.methodArn);
+}

@@ -1,0 +1,16 @@
+import { createKafka } from "../../adapters/kafka.ts";
+import { createLogger } from "../../adapters/log.ts";
+import { readSettings } from "../../config/settings.ts";
+import { CHECK_GROUP } from "../../domain/names.ts";
+import { checkTopic } from "../../domain/topics.ts";
+import { readCommitted } from "./read.ts";
+
+const settings = readSettings("kafkaTools", process.env);
+const logger = createLogger("consume-test", settings.logLevel);
+/** How long reading may take, below the function's own limit. */
+const LIMIT_MS = 45_000;
+
+/** Deployment check, invoked by `npm run smoke`: what a reader of committed records sees of the records that `produce-test` wrote. */
+export async function handler(event: { readonly nonce: string }): Promise<{ values: string[]; complete: boolean }> {
+  return await readCommitted(createKafka(settings, "millrace-consume-test", logger), checkTopic.name, CHECK_GROUP, event.nonce, LIMIT_MS);
+}
