@@ -62,7 +62,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
         snapshots,
       }),
     },
-    parts.onLost,
+    (error) => parts.onLost(error),
   );
   await processor.start();
   return {

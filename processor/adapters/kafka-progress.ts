@@ -3,13 +3,11 @@ import { z } from "zod";
 import { topics } from "../../domain/topics.ts";
 import type { Progress } from "../engine/ports.ts";
 import { partitionBounds } from "./kafka-cluster.ts";
-import { fetchedRecords, type FetchedPartition } from "./kafka-records.ts";
+import { fetchRecords } from "./kafka-records.ts";
 
 const progressSchema = z.object({ nextOffset: z.number().int().min(0), origin: z.number().int().min(0), fingerprint: z.string(), chain: z.string() });
-const READ_COMMITTED = 1;
 /** How far before the claim the search begins; it goes back further until it finds something. */
 const FIRST_LOOK_BACK = 256;
-const MAX_WAIT_MS = 100;
 /** How long a claim may take to become readable: as long as another task's open transaction in the partition. */
 const CLAIM_LIMIT_MS = 60_000;
 
@@ -39,7 +37,7 @@ async function lastProgress(cluster: Cluster, task: string, partition: number, t
   let last: Progress | null = null;
   const deadline = Date.now() + CLAIM_LIMIT_MS;
   for (let offset = from; Date.now() < deadline; ) {
-    const { records, nextOffset } = await fetchProgress(cluster, partition, offset);
+    const { records, nextOffset } = await fetchRecords(cluster, topics.progress.name, partition, offset);
     for (const record of records) {
       const key = text(record.key);
       if (key === claimKey(task) && text(record.value) === token) return last;
@@ -48,17 +46,6 @@ async function lastProgress(cluster: Cluster, task: string, partition: number, t
     offset = nextOffset;
   }
   throw new Error(`${task}: the claim did not come back from ${topics.progress.name}/${partition} within ${CLAIM_LIMIT_MS} ms`);
-}
-
-async function fetchProgress(cluster: Cluster, partition: number, offset: number): Promise<ReturnType<typeof fetchedRecords>> {
-  const topic = topics.progress.name;
-  await cluster.refreshMetadataIfNecessary();
-  const node = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
-  if (node === undefined) throw new Error(`${topic} has no partition ${partition}: it needs as many partitions as its inputs`);
-  const broker = await cluster.findBroker({ nodeId: node });
-  const answer = (await broker.fetch({ maxWaitTime: MAX_WAIT_MS, minBytes: 1, maxBytes: 1_048_576, isolationLevel: READ_COMMITTED, topics: [{ topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes: 1_048_576 }] }] })) as { responses: { partitions: FetchedPartition[] }[] };
-  const fetched = answer.responses[0]?.partitions[0];
-  return fetched ? fetchedRecords(topic, offset, fetched) : { records: [], nextOffset: offset };
 }
 
 function text(bytes: Uint8Array | null): string | null {

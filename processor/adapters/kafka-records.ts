@@ -1,6 +1,6 @@
-import type { InputRecord } from "../path/machine.ts";
 import { createRequire } from "node:module";
-import type { IHeaders, KafkaMessage } from "kafkajs";
+import type { Cluster, IHeaders, KafkaMessage } from "kafkajs";
+import type { InputRecord } from "../path/machine.ts";
 
 /** What a broker answers for one partition of a fetch, as kafkajs decodes it. */
 export interface FetchedPartition {
@@ -67,4 +67,23 @@ export function fetchedRecords(topic: string, fetchOffset: number, partition: Fe
     records: batch.messages.map((message) => new KafkaRecord(partition.partition, message)),
     nextOffset: last ? Math.max(fetchOffset, Number(last.offset) + 1) : fetchOffset,
   };
+}
+
+const READ_COMMITTED = 1;
+const FETCH_BYTES = 1_048_576;
+const FETCH_WAIT_MS = 100;
+
+/**
+ * One fetch of committed records of one partition. Open transactions hold it up: then it gives none.
+ * @throws when the topic has no such partition, or the broker can't be reached.
+ */
+export async function fetchRecords(cluster: Cluster, topic: string, partition: number, fetchOffset: number): Promise<{ records: InputRecord[]; nextOffset: number }> {
+  await cluster.refreshMetadataIfNecessary();
+  const node = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
+  if (node === undefined) throw new Error(`${topic} has no partition ${partition}`);
+  const broker = await cluster.findBroker({ nodeId: node });
+  const topics = [{ topic, partitions: [{ partition, fetchOffset: String(fetchOffset), maxBytes: FETCH_BYTES }] }];
+  const answer = (await broker.fetch({ maxWaitTime: FETCH_WAIT_MS, minBytes: 1, maxBytes: FETCH_BYTES, isolationLevel: READ_COMMITTED, topics })) as { responses: { partitions: FetchedPartition[] }[] };
+  const fetched = answer.responses[0]?.partitions[0];
+  return fetched ? fetchedRecords(topic, fetchOffset, fetched) : { records: [], nextOffset: fetchOffset };
 }

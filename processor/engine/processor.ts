@@ -78,7 +78,7 @@ export class Processor {
     this.#joined = true;
     this.#assignments++;
     this.#assigned = partitions;
-    for (const partition of [...this.#owned.keys()]) if (!partitions.has(partition)) this.#drop(partition);
+    for (const partition of [...this.#owned.keys()]) if (!partitions.has(partition)) void this.#drop(partition);
     for (const partition of partitions) if (!this.#owned.has(partition)) this.#take(partition);
   }
 

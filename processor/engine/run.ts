@@ -93,14 +93,12 @@ export class Run {
   async handOver(): Promise<void> {
     const { runtime, snapshots, observer, options, name } = this.#p;
     const work = (async (): Promise<void> => {
-      while (this.#busy) await this.#busy;
-      this.#throwFailure();
+      await this.#quiet();
       if (this.#p.machine.nextOffset > this.#snapshotOffset) {
         this.#snapshotAt = runtime.now();
         this.#cut(true);
       }
-      while (this.#busy) await this.#busy;
-      this.#throwFailure();
+      await this.#quiet();
       await snapshots.flushed();
     })();
     const late = Symbol("late");
@@ -109,6 +107,12 @@ export class Run {
       work.catch(() => undefined);
       observer.log("warn", { task: name, ms: options.handOverMs }, "the hand-over took too long and was cut off; the next owner catches up");
     }
+  }
+
+  /** Waits until no send or commit is under way. */
+  async #quiet(): Promise<void> {
+    for (let busy = this.#busy; busy; busy = this.#busy) await busy;
+    this.#throwFailure();
   }
 
   /** How long the next read may wait: until a commit is due, if there is something to commit. */

@@ -115,7 +115,7 @@ export class Task {
   /** What an error that ended a life means: an end, or null for a new life. */
   #judge(error: unknown): TaskEnd | null {
     if (error instanceof StepFailed) {
-      const message = error.cause instanceof Error ? error.cause.message : String(error.cause);
+      const { message } = error;
       this.#c.observer.log("error", { task: this.name, offset: error.offset, err: error }, "our own code failed on a record; it goes to the dead letters");
       if (this.#failed.has(error.offset)) return { kind: "stopped", error: new MillraceError("step-failed-again", `${this.name}: the record at offset ${error.offset} fails even as a dead letter: ${message}`, { cause: error }) };
       this.#failed.set(error.offset, message);
