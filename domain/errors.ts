@@ -32,6 +32,7 @@ export const errorCodes = {
   "prerequisite-missing": "A program that Millrace needs is not installed.",
   "port-taken": "A port that Millrace needs is in use.",
   "data-folder-broken": "The data folder can't be used.",
+  "already-running": "Another start of Millrace uses this data folder.",
   "server-failed": "A local server ended at its start, or does not answer.",
   "model-refused": "A model does not fit its manifest.",
 } as const;

@@ -72,7 +72,7 @@ export async function startProcess(spec: ProcessSpec): Promise<RunningProcess> {
 
 /** "exit code 1" or "SIGKILL". */
 export function describeExit(exit: Exit): string {
-  return exit.signal ?? `exit code ${exit.code}`;
+  return exit.signal ?? (exit.code === null ? "could not be run" : `exit code ${exit.code}`);
 }
 
 /** The last lines of a log file, indented for a message. */

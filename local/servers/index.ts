@@ -80,7 +80,7 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
     which.map(async (name) => {
       const definition = serverDefinitions[name];
       onProgress(`starting ${definition.title}`);
-      const spec = prepareServer(definition, installation, options.dataDir, ports);
+      const spec = prepareServer(definition, installation, ports, options.dataDir);
       servers.set(name, await runServer(definition, spec, ports));
       onProgress(`${definition.title} is up`);
     }),
@@ -108,11 +108,11 @@ async function completePorts(given: Partial<ServerPorts>): Promise<ServerPorts> 
  * Creates a server's data folder and settings, and gives the process to start.
  * @throws MillraceError `data-folder-broken`
  */
-export function prepareServer(definition: ServerDefinition, installation: Installation, dataDir: string, ports: ServerPorts): ProcessSpec {
+export function prepareServer(definition: ServerDefinition, installation: Installation, ports: ServerPorts, dataDir: string, logDir = dataDir): ProcessSpec {
   const folder = join(dataDir, definition.name);
   try {
     mkdirSync(folder, { recursive: true });
-    return serverProcess(definition, installation, definition.prepare(folder, ports), join(dataDir, `${definition.name}.log`));
+    return serverProcess(definition, installation, definition.prepare(folder, ports), join(logDir, `${definition.name}.log`));
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause;
     throw new MillraceError("data-folder-broken", `the data folder of ${definition.title}, ${folder}, cannot be written (${(cause as Error).message}): make room on the disk, give the folder to this user, or use another one`, { cause });

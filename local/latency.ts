@@ -1,0 +1,74 @@
+import WebSocket from "ws";
+import { LOOPBACK } from "../config/local.ts";
+import { RecentLatencies } from "./figures.ts";
+
+const MAX_SENSORS = 10;
+const KEEP_MS = 10_000;
+const RETRY_MS = 1_000;
+
+/**
+ * Measures, as a client of the platform's own WebSocket, how old the newest sample of each `samples` message is when it
+ * arrives. A device publishes a message when its last sample is taken, so this is the time from publish to WebSocket,
+ * as far as the device's clock is this machine's.
+ */
+export class LatencyProbe {
+  readonly #apiPort: number;
+  readonly #latencies = new RecentLatencies(KEEP_MS);
+  readonly #subscribed = new Set<string>();
+  #socket: WebSocket | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(apiPort: number) {
+    this.#apiPort = apiPort;
+  }
+
+  /** Connects, and subscribes to some of the sensors that the REST API lists; tries again until `stop`. */
+  start(): void {
+    this.#timer = setInterval(() => void this.#tend().catch(() => undefined), RETRY_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#socket?.terminate();
+  }
+
+  percentiles(): { p50: number | undefined; p99: number | undefined } {
+    return this.#latencies.percentiles(performance.now());
+  }
+
+  async #tend(): Promise<void> {
+    if (!this.#socket || this.#socket.readyState === WebSocket.CLOSED) this.#connect();
+    const socket = this.#socket;
+    if (socket?.readyState !== WebSocket.OPEN || this.#subscribed.size >= MAX_SENSORS) return;
+    const response = await fetch(`http://${LOOPBACK}:${this.#apiPort}/sensors?limit=${MAX_SENSORS}`, { signal: AbortSignal.timeout(2_000) });
+    const { items } = (await response.json()) as { items?: { sensorId: string }[] };
+    for (const { sensorId } of items ?? []) {
+      if (this.#subscribed.has(sensorId) || this.#subscribed.size >= MAX_SENSORS) continue;
+      this.#subscribed.add(sensorId);
+      socket.send(JSON.stringify({ action: "subscribe", sensorId }));
+    }
+  }
+
+  #connect(): void {
+    this.#subscribed.clear();
+    const socket = new WebSocket(`ws://${LOOPBACK}:${this.#apiPort}/`);
+    this.#socket = socket;
+    // A failed connection closes, too, and the next tick connects again.
+    socket.on("error", () => undefined);
+    socket.on("message", (frame: Buffer) => this.#receive(frame.toString()));
+  }
+
+  #receive(frame: string): void {
+    const now = Date.now();
+    const parsed = JSON.parse(frame) as Message | Message[];
+    for (const { type, data } of Array.isArray(parsed) ? parsed : [parsed]) {
+      const newest = type === "samples" ? data?.t?.at(-1) : undefined;
+      if (newest !== undefined) this.#latencies.add(now - newest, performance.now());
+    }
+  }
+}
+
+interface Message {
+  readonly type: string;
+  readonly data?: { readonly t?: readonly number[] };
+}

@@ -1,0 +1,98 @@
+/** `npm start`: everything of Millrace on this machine, until Ctrl-C. */
+import { join } from "node:path";
+import { LOOPBACK } from "../config/local.ts";
+import { MillraceError } from "../domain/errors.ts";
+import { LatencyProbe } from "./latency.ts";
+import { parseStartOptions, startHelp, type StartOptions } from "./options.ts";
+import { Platform } from "./platform.ts";
+import { statusLine } from "./status.ts";
+import { Terminal } from "./terminal.ts";
+
+const STATUS_INTERVAL_MS = 1_000;
+/** A terminal's Ctrl-C comes twice, directly and through npm; what comes later than this is meant as a second one. */
+const SECOND_INTERRUPT_AFTER_MS = 1_000;
+
+const terminal = new Terminal(process.stdout);
+// Nobody reads any more, such as after `| head`: what runs goes on.
+process.stdout.on("error", () => undefined);
+
+let options: StartOptions;
+try {
+  const parsed = parseStartOptions(process.argv.slice(2), join(import.meta.dirname, "..", ".millrace"));
+  if (parsed === "help") {
+    console.log(startHelp);
+    process.exit(0);
+  }
+  options = parsed;
+} catch (error) {
+  console.error(`millrace: ${(error as Error).message}`);
+  process.exit(2);
+}
+
+const platform = new Platform(options, process.env, { progress: (message) => terminal.progress(message), note: (message) => terminal.print(message) });
+const probe = new LatencyProbe(options.ports.api);
+let stoppingSince: number | undefined;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    if (stoppingSince === undefined) void stop(0);
+    else if (performance.now() - stoppingSince > SECOND_INTERRUPT_AFTER_MS) platform.killAll();
+  });
+}
+
+try {
+  await platform.start();
+  if (stoppingSince === undefined) await report();
+} catch (error) {
+  if (stoppingSince === undefined) {
+    terminal.keep();
+    console.error(`millrace: ${error instanceof MillraceError ? error.message : String((error as Error)?.stack ?? error)}`);
+    await stop(1);
+  }
+}
+
+/** Says where things are, then how they do, every second. */
+async function report(): Promise<void> {
+  terminal.keep();
+  terminal.print(whereThingsAre());
+  probe.start();
+  while (stoppingSince === undefined) {
+    const wait = new Promise((resolve) => setTimeout(resolve, STATUS_INTERVAL_MS));
+    const figures = await platform.figures();
+    if (stoppingSince !== undefined) return;
+    terminal.status(statusLine(figures, probe.percentiles(), platform.status()));
+    if (!platform.isOwned()) {
+      terminal.print("npm is gone: stopping");
+      return void stop(1);
+    }
+    await wait;
+  }
+}
+
+async function stop(code: number): Promise<void> {
+  stoppingSince = performance.now();
+  probe.stop();
+  terminal.keep();
+  await platform.stop();
+  terminal.progress("everything is stopped");
+  terminal.keep();
+  process.exit(code);
+}
+
+function whereThingsAre(): string {
+  const { ports, home, simulator, sensors, rateHz } = options;
+  const { kafkaBrokers, mqttUrl, mongodbUri, dynamodbEndpoint } = platform.connections;
+  const api = `http://${LOOPBACK}:${ports.api}`;
+  return [
+    "Millrace is running",
+    `  dashboard   http://${LOOPBACK}:${ports.dashboard}`,
+    `  API         ${api} (documentation: ${api}/docs)`,
+    `  WebSocket   ws://${LOOPBACK}:${ports.api}/?sensorId=…`,
+    `  MQTT        ${mqttUrl} (publish to imu/{sensorId})`,
+    `  Kafka       ${kafkaBrokers}`,
+    `  stores      ${mongodbUri}  ${dynamodbEndpoint}`,
+    `  lake        ${join(home, "data", "lake")}`,
+    `  logs        ${join(home, "logs")}`,
+    simulator ? `  simulator   ${sensors} sensors at ${rateHz} Hz` : "  simulator   none: publish your own readings",
+    "Ctrl-C stops all of it.",
+  ].join("\n");
+}
