@@ -90,6 +90,7 @@ export const programs = {
     ...common,
     ...kafka,
     ...connections,
+    sessionGapMs: semantics.sessionGapMs,
     websocketEndpoint: text("WEBSOCKET_ENDPOINT", "endpoint of the @connections API", "http://127.0.0.1:8000"),
     healthPort: whole("HEALTH_PORT", "port of GET /health; 0 for none", 0, 0, 65_535),
   },

@@ -151,8 +151,8 @@ export interface LiveMessage {
   readonly type: "samples" | "window" | "session" | "inference" | "dropped";
   readonly data: { readonly sensorId: string } & Readonly<Record<string, unknown>>;
 }
-/** Bytes of a WebSocket frame stay below this (API Gateway's limit). */
-export const MAX_FRAME_BYTES = 32 * 1024;
+/** Bytes of a WebSocket frame, at most: a little under API Gateway's 32 KB. */
+export const MAX_FRAME_BYTES = 32_000;
 
 // ---- Kafka event source mapping ----
 

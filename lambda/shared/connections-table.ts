@@ -1,6 +1,6 @@
 import { CreateTableCommand, DescribeTableCommand, DynamoDBClient, ResourceInUseException, ResourceNotFoundException, UpdateTimeToLiveCommand, waitUntilTableExists, type CreateTableCommandInput } from "@aws-sdk/client-dynamodb";
 import { HOUR } from "../../domain/time.ts";
-import { localCredentials } from "./local-credentials.ts";
+import { localCredentials } from "../../adapters/local-credentials.ts";
 
 /**
  * The table of WebSocket connections: one item per connection.

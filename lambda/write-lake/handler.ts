@@ -3,7 +3,7 @@ import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
 import { deliveryStreamName } from "../../domain/names.ts";
 import { batchFunction, type KafkaRecord } from "../shared/kafka-event.ts";
-import { localCredentials } from "../shared/local-credentials.ts";
+import { localCredentials } from "../../adapters/local-credentials.ts";
 import { deliver, type Delivery } from "./deliver.ts";
 import { lakeTables } from "./rows.ts";
 

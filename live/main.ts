@@ -1,0 +1,87 @@
+import { createKafka } from "../adapters/kafka.ts";
+import { startHealthServer, type Health } from "../adapters/health.ts";
+import { createLogger } from "../adapters/log.ts";
+import { Metrics } from "../adapters/metrics.ts";
+import { onShutdown } from "../adapters/shutdown.ts";
+import { LOOPBACK } from "../config/local.ts";
+import { readSettings } from "../config/settings.ts";
+import { consumerGroups } from "../domain/names.ts";
+import { SECOND } from "../domain/time.ts";
+import { headers, topics } from "../domain/topics.ts";
+import { connectionsTable, gatewayConnections } from "./aws-connections.ts";
+import { FanOut } from "./fan-out.ts";
+import { Marks } from "./marks.ts";
+import { liveTopics, readRecord } from "./messages.ts";
+import { route } from "./router.ts";
+import { SessionExtents } from "./session-extents.ts";
+import { audiences, type Audience } from "./subscriptions.ts";
+import { tail, type Tail } from "./tail.ts";
+
+/** How long a new subscription takes to be noticed, at most, but for the read itself. */
+const POLL_MS = 0.4 * SECOND;
+
+const settings = readSettings("live", process.env);
+const log = createLogger("live", settings.logLevel);
+const metrics = new Metrics();
+const table = connectionsTable(settings.connectionsTable, settings.region, settings.dynamodbEndpoint, log);
+const gateway = gatewayConnections(settings.websocketEndpoint, settings.region, settings.dynamodbEndpoint !== undefined, (id) => table.forget(id), log);
+const fanOut = new FanOut(gateway, metrics);
+const marks = new Marks();
+const extents = new SessionExtents(settings.sessionGapMs);
+
+let subscribed = new Map<string, Audience>();
+let tableAnswers = true;
+let polling: NodeJS.Timeout | undefined;
+let records: Tail | undefined;
+
+async function poll(): Promise<void> {
+  try {
+    const items = await table.list();
+    subscribed = audiences(items);
+    fanOut.update(new Set(items.map(({ connectionId }) => connectionId)));
+    if (!tableAnswers) log.info("the table of connections answers again");
+    tableAnswers = true;
+  } catch (error) {
+    if (tableAnswers) log.error({ err: error }, "the table of connections does not answer; the list stays as it was");
+    tableAnswers = false;
+  }
+  polling = setTimeout(() => void poll(), POLL_MS);
+}
+
+function health(): Health {
+  const kafka = records?.joined ?? false;
+  return {
+    status: !kafka ? "down" : tableAnswers ? "ok" : "degraded",
+    components: { kafka: { status: kafka ? "ok" : "down" }, connections: { status: tableAnswers ? "ok" : "degraded" } },
+  };
+}
+
+const healthServer = settings.healthPort > 0 ? await startHealthServer(settings.healthPort, settings.environment === "local" ? LOOPBACK : "0.0.0.0", health, metrics) : undefined;
+onShutdown(async () => {
+  clearTimeout(polling);
+  healthServer?.close();
+  await records?.stop();
+}, 10 * SECOND);
+
+await poll();
+records = await tail(createKafka(settings, "millrace-live", log, { retry: { retries: Number.MAX_SAFE_INTEGER, initialRetryTime: 100, maxRetryTime: 2_000 } }), {
+  topics: liveTopics,
+  groupId: consumerGroups.live,
+  log,
+  onLag: (lag) => metrics.set("live.lag", lag),
+  onRecord: (topic, { key, value, headers: received, offset }) => {
+    if (value === null) return;
+    const audience = subscribed.get(key?.toString("utf8") ?? "");
+    // Sessions are learnt from even when nobody watches: a later subscription may ask for one of them.
+    if (!audience && topic !== topics.sessions.name) return;
+    try {
+      const record = readRecord(topic, received?.[headers.contentType]?.toString(), value);
+      if (!marks.isNew(topic, record.data.id)) return;
+      if (record.type === "session") extents.learn(record.data);
+      if (audience) route(record, audience, extents, (connectionId, messages) => fanOut.give(connectionId, messages));
+    } catch (error) {
+      log.error({ err: error, topic, offset }, "record does not have the form of its topic and was passed over");
+    }
+  },
+});
+log.info({ topics: liveTopics }, "live is up");

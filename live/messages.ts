@@ -1,0 +1,91 @@
+import { MAX_FRAME_BYTES } from "../domain/api.ts";
+import { decodeColumns } from "../domain/columns.ts";
+import type { InferenceRecord, SessionRecord, WindowRecord } from "../domain/records.ts";
+import { contentTypes, topics } from "../domain/topics.ts";
+import type { EpochMs } from "../domain/time.ts";
+import { shortDecimal } from "./numbers.ts";
+
+/** A transformed message: columns of equal length. */
+export interface Samples {
+  readonly id: string;
+  readonly sensorId: string;
+  readonly seq: number;
+  readonly boot?: string;
+  /** Epoch ms, not decreasing. */
+  readonly t: ArrayLike<EpochMs>;
+  readonly columns: Readonly<Record<string, ArrayLike<number>>>;
+}
+
+/** What a record of a topic that live reads holds. */
+export type LiveRecord =
+  | { readonly type: "samples"; readonly data: Samples }
+  | { readonly type: "window"; readonly data: WindowRecord }
+  | { readonly type: "session"; readonly data: SessionRecord }
+  | { readonly type: "inference"; readonly data: InferenceRecord };
+
+/** A message for clients: its JSON text and what a queue needs to know of it. */
+export interface Message {
+  readonly type: LiveRecord["type"];
+  readonly sensorId: string;
+  readonly text: string;
+  /** Of `text` in UTF-8. */
+  readonly bytes: number;
+  /** Readings in it; 0 unless it is `samples`. */
+  readonly samples: number;
+}
+
+const types: Readonly<Record<string, Exclude<LiveRecord["type"], "samples">>> = { [topics.aggregated.name]: "window", [topics.sessions.name]: "session", [topics.inference.name]: "inference" };
+
+/** The topics that live reads. */
+export const liveTopics: readonly string[] = [topics.transformed.name, ...Object.keys(types)];
+
+/** Reads a record's value. @throws Error when it does not have the form of its topic. */
+export function readRecord(topic: string, contentType: string | undefined, value: Buffer): LiveRecord {
+  const type = types[topic];
+  if (type) return { type, data: JSON.parse(value.toString("utf8")) as never };
+  return { type: "samples", data: contentType === contentTypes.columnsPacked ? fromPacked(value) : fromJson(value) };
+}
+
+function fromPacked(value: Buffer): Samples {
+  const { header, t, values } = decodeColumns(value);
+  const { id, sensorId, seq, boot, columns } = header;
+  return { id, sensorId, seq, ...(boot === undefined ? {} : { boot }), t, columns: Object.fromEntries(columns.map((name, i) => [name, values[i]!])) };
+}
+
+function fromJson(value: Buffer): Samples {
+  const { id, sensorId, seq, boot, schema: _, t, ...columns } = JSON.parse(value.toString("utf8")) as { schema: unknown; t: number[] } & Omit<Samples, "t" | "columns"> & Record<string, number[]>;
+  return { id, sensorId, seq, ...(boot === undefined ? {} : { boot }), t, columns } as unknown as Samples;
+}
+
+/** A window, session or inference as a message: its record as it is. */
+export function toMessage(record: Exclude<LiveRecord, { type: "samples" }>): Message {
+  const text = `{"type":"${record.type}","data":${JSON.stringify(record.data)}}`;
+  return { type: record.type, sensorId: record.data.sensorId, text, bytes: Buffer.byteLength(text), samples: 0 };
+}
+
+/**
+ * Rows [from, to) of a transformed message as messages that each fit a frame: one, or several that tell `part` (from 0)
+ * and `parts`. Numbers are the f32 that they are, in few digits.
+ */
+export function samplesMessages(samples: Samples, from: number, to: number): Message[] {
+  const whole = samplesMessage(samples, from, to);
+  if (whole.bytes <= MAX_FRAME_BYTES) return [whole];
+  // Rows differ in their digits, hence the margin; what does not fit nevertheless is cut in more parts.
+  for (let parts = Math.ceil((whole.bytes * 1.1) / MAX_FRAME_BYTES); ; parts++) {
+    const cut = (part: number): number => from + Math.floor(((to - from) * part) / parts);
+    const messages = Array.from({ length: parts }, (_, part) => samplesMessage(samples, cut(part), cut(part + 1), { part, parts }));
+    if (parts >= to - from || messages.every(({ bytes }) => bytes <= MAX_FRAME_BYTES)) return messages;
+  }
+}
+
+function samplesMessage({ id, sensorId, seq, boot, t, columns }: Samples, from: number, to: number, part?: { part: number; parts: number }): Message {
+  const cut = (values: ArrayLike<number>): number[] => Array.prototype.slice.call(values, from, to) as number[];
+  const data = { sensorId, id, seq, boot, ...part, t: cut(t), ...Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, cut(values).map(shortDecimal)])) };
+  const text = `{"type":"samples","data":${JSON.stringify(data)}}`;
+  return { type: "samples", sensorId, text, bytes: Buffer.byteLength(text), samples: to - from };
+}
+
+/** Tells a client how many readings of a sensor it did not get. */
+export function droppedText(sensorId: string, samples: number): string {
+  return JSON.stringify({ type: "dropped", data: { sensorId, samples } });
+}

@@ -1,0 +1,82 @@
+import { MAX_FRAME_BYTES } from "../domain/api.ts";
+import { droppedText, type Message } from "./messages.ts";
+
+/** Bounds of what waits for one connection. */
+export interface OutboxLimits {
+  /** Bytes of samples; beyond, the oldest are dropped and counted. */
+  readonly samplesBytes: number;
+  /** Bytes of everything else, of which nothing is dropped; beyond, the connection is given up. */
+  readonly otherBytes: number;
+}
+
+export const outboxLimits: OutboxLimits = { samplesBytes: 256 * 1024, otherBytes: 4 * 1024 * 1024 };
+
+/** What waits for one connection, in order. */
+export class Outbox {
+  readonly #limits: OutboxLimits;
+  #queue: Message[] = [];
+  #samplesBytes = 0;
+  #otherBytes = 0;
+  /** Readings dropped since the client was last told, by sensor. */
+  readonly #dropped = new Map<string, number>();
+
+  constructor(limits: OutboxLimits = outboxLimits) {
+    this.#limits = limits;
+  }
+
+  get isEmpty(): boolean {
+    return this.#queue.length === 0 && this.#dropped.size === 0;
+  }
+
+  /** Takes messages in. Returns how many readings were dropped for it, or null when the connection must be given up. */
+  push(messages: readonly Message[]): number | null {
+    for (const message of messages) {
+      this.#queue.push(message);
+      if (message.type === "samples") this.#samplesBytes += message.bytes;
+      else this.#otherBytes += message.bytes;
+    }
+    if (this.#otherBytes > this.#limits.otherBytes) return null;
+    return this.#samplesBytes > this.#limits.samplesBytes ? this.#dropOldest() : 0;
+  }
+
+  /** Drops samples down to half of their bound, so that this is rare. */
+  #dropOldest(): number {
+    let total = 0;
+    this.#queue = this.#queue.filter((message) => {
+      if (message.type !== "samples" || this.#samplesBytes <= this.#limits.samplesBytes / 2) return true;
+      this.#samplesBytes -= message.bytes;
+      this.#dropped.set(message.sensorId, (this.#dropped.get(message.sensorId) ?? 0) + message.samples);
+      total += message.samples;
+      return false;
+    });
+    return total;
+  }
+
+  /** Takes the next frame out: one message, or a JSON array of as many as fit. Empty text when nothing waits. */
+  takeFrame(): string {
+    const texts: string[] = [];
+    // Brackets, and a comma for each message.
+    let bytes = 2;
+    const fits = (more: number): boolean => texts.length === 0 || bytes + more + 1 <= MAX_FRAME_BYTES;
+    const take = (text: string, size: number): void => {
+      texts.push(text);
+      bytes += size + 1;
+    };
+    for (const [sensorId, samples] of this.#dropped) {
+      const text = droppedText(sensorId, samples);
+      if (!fits(text.length)) break;
+      take(text, text.length);
+      this.#dropped.delete(sensorId);
+    }
+    let taken = 0;
+    for (const message of this.#queue) {
+      if (!fits(message.bytes)) break;
+      take(message.text, message.bytes);
+      if (message.type === "samples") this.#samplesBytes -= message.bytes;
+      else this.#otherBytes -= message.bytes;
+      taken++;
+    }
+    this.#queue.splice(0, taken);
+    return texts.length === 0 ? "" : texts.length === 1 ? texts[0]! : `[${texts.join(",")}]`;
+  }
+}

@@ -1,0 +1,53 @@
+import type { SessionRecord } from "../domain/records.ts";
+import type { EpochMs, Milliseconds, TimeInterval } from "../domain/time.ts";
+
+/** Sessions whose last known sample is remembered. */
+const REMEMBERED = 10_000;
+
+/** The sensor and the start (epoch ms) that a session's id names: `<sensorId>@<start>`. */
+export function parseSessionId(sessionId: string): { readonly sensorId: string; readonly start: EpochMs } {
+  const at = sessionId.lastIndexOf("@");
+  return { sensorId: sessionId.slice(0, at), start: Number(sessionId.slice(at + 1)) };
+}
+
+/**
+ * What of a sensor's data is within a session: from its start on, and as far as samples follow one another within the
+ * gap. The last sample is known from the session's `ended`, or from the samples themselves. Of a session that had ended
+ * before this process began, the end is not known: then all that follows its start counts, until a gap.
+ */
+export class SessionExtents {
+  readonly #gapMs: Milliseconds;
+  readonly #last = new Map<string, EpochMs>();
+
+  constructor(gapMs: Milliseconds) {
+    this.#gapMs = gapMs;
+  }
+
+  learn(record: SessionRecord): void {
+    if (record.type === "ended") this.#advance(record.sessionId, record.end);
+  }
+
+  /** The rows [from, to) of a message that are within the session; equal when there are none. */
+  rows(sessionId: string, start: EpochMs, t: ArrayLike<EpochMs>): { readonly from: number; readonly to: number } {
+    let from = 0;
+    while (from < t.length && t[from]! < start) from++;
+    let last = this.#last.get(sessionId);
+    let to = from;
+    while (to < t.length && (last === undefined || t[to]! <= last + this.#gapMs)) last = Math.max(last ?? t[to]!, t[to++]!);
+    if (to > from) this.#advance(sessionId, last!);
+    return { from, to };
+  }
+
+  /** Whether an interval of event time has a part in the session. */
+  overlaps(sessionId: string, start: EpochMs, interval: TimeInterval): boolean {
+    const last = this.#last.get(sessionId);
+    return interval.end > start && (last === undefined || interval.start <= last + this.#gapMs);
+  }
+
+  #advance(sessionId: string, last: EpochMs): void {
+    const known = this.#last.get(sessionId) ?? last;
+    this.#last.delete(sessionId);
+    this.#last.set(sessionId, Math.max(known, last));
+    if (this.#last.size > REMEMBERED) this.#last.delete(this.#last.keys().next().value!);
+  }
+}
