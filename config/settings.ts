@@ -73,6 +73,12 @@ export const programs = {
     mqttClientId: text("MQTT_CLIENT_ID", "stable prefix of the client ids", "millrace-bridge"),
     healthPort: whole("HEALTH_PORT", "port of GET /health; 0 for none", 0, 0, 65_535),
   },
+  /** What the command line of the simulator does not say. */
+  simulator: {
+    ...common,
+    mqttUrl: text("MQTT_URL", "mqtt://host:port of the broker", "mqtt://127.0.0.1:1883"),
+    healthPort: whole("HEALTH_PORT", "port of GET /health; 0 for none", 0, 0, 65_535),
+  },
   processor: {
     ...common,
     ...kafka,

@@ -1,0 +1,67 @@
+import { writeFileSync } from "node:fs";
+import { startHealthServer } from "../adapters/health.ts";
+import { createLogger } from "../adapters/log.ts";
+import { Metrics } from "../adapters/metrics.ts";
+import { LOOPBACK } from "../config/local.ts";
+import { readSettings } from "../config/settings.ts";
+import { MillraceError } from "../domain/errors.ts";
+import { recordedFleet, syntheticFleet, type Fleet } from "./devices.ts";
+import { help, parseOptions, type SimulatorOptions } from "./options.ts";
+import { findRecordings, readRecordings } from "./read-recordings.ts";
+import { Report } from "./report.ts";
+import { Schedule } from "./schedule.ts";
+import { simulate } from "./simulation.ts";
+
+/** IoT Core discards what a connection publishes beyond 100 messages a second; repetitions count, too. */
+const MESSAGES_PER_CONNECTION = 80;
+const MAX_CONNECTIONS = 100;
+const STATUS_MS = 10_000;
+
+/** History without an end of its own: one lap, see `Schedule`. */
+function historyMs({ once, durationMs, speed }: SimulatorOptions, fleet: Fleet): number {
+  const wanted = durationMs === undefined ? fleet.lapMs : durationMs * speed;
+  return once ? Math.min(wanted, fleet.lapMs) : wanted;
+}
+
+function loadFleet(options: SimulatorOptions): Fleet {
+  if (options.recordings === undefined) return syntheticFleet(options);
+  const files = [...findRecordings(options.recordings)].slice(0, options.sensors);
+  return recordedFleet(new Map(files.map(([sensor, paths]) => [sensor, readRecordings(paths)])), options);
+}
+
+async function run(options: SimulatorOptions): Promise<void> {
+  const settings = readSettings("simulator", process.env);
+  const logger = createLogger("simulator", settings.logLevel);
+  const fleet = loadFleet(options);
+  const metrics = new Metrics();
+  const report = new Report();
+  const startedAt = Date.now();
+  const boot = startedAt.toString(36);
+  const mqttUrl = options.mqttUrl ?? settings.mqttUrl;
+  const connections = options.connections ?? Math.min(MAX_CONNECTIONS, fleet.devices.length, Math.ceil((fleet.messagesPerSecond * Math.max(1, options.speed)) / MESSAGES_PER_CONNECTION));
+  if (settings.healthPort > 0) await startHealthServer(settings.healthPort, LOOPBACK, () => ({ status: "ok", components: {} }), metrics);
+
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+  if (options.durationMs !== undefined) setTimeout(() => stop.abort(), options.durationMs).unref();
+  const status = setInterval(() => logger.info(metrics.snapshot(), "publishing"), STATUS_MS);
+  logger.info({ sensors: fleet.devices.length, connections, mqttUrl, boot, seed: options.seed, speed: options.speed, format: options.format }, "started");
+
+  const schedule = new Schedule({ startedAt, speed: options.speed, historyMs: historyMs(options, fleet) });
+  await simulate({ devices: fleet.devices, connections, faults: options.faults, format: options.format, schedule, boot, mqttUrl, metrics, report, logger }, stop.signal);
+
+  clearInterval(status);
+  const summary = { boot, seed: options.seed, startedAt, endedAt: Date.now(), totals: report.totals() };
+  if (options.reportFile !== undefined) writeFileSync(options.reportFile, `${JSON.stringify({ ...summary, sensors: Object.fromEntries(report.sensors) }, null, 1)}\n`);
+  console.log(JSON.stringify({ ...summary, publishLatencyMs: metrics.snapshot()["simulator.publish-latency"] }));
+}
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options === "help") console.log(help);
+  else await run(options);
+  process.exit(0);
+} catch (error) {
+  console.error(error instanceof MillraceError ? `simulator: ${error.message}` : error);
+  process.exit(1);
+}
