@@ -21,7 +21,7 @@ export const hostileSettings: fc.Arbitrary<Semantics> = fc
     sessionGapMs: fc.constantFrom(1, 100, 500, 1500, 2000, 6000),
     idleTimeoutMs: fc.constantFrom(1, 1000, 3000, 5000, 10_000),
     futureGuardMs: fc.constantFrom(0, 500, 1000),
-    expiryBeyondMs: fc.constantFrom(1e9, 1e9),
+    expiryBeyondMs: fc.constantFrom(1, 3000, 20_000, 1e9, 1e9, 1e9),
     tombstoneMs: fc.constantFrom(0, 3000, 1e9),
     watermark: fc.constantFrom("sensor", "sensor", "partition"),
     maxIntervalsPerSensor: fc.constantFrom(1, 2, 3, 1000),

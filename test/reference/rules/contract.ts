@@ -29,6 +29,7 @@ export const broken: [code: string, value: string | Uint8Array, key?: string | n
   ["invalid-message", one("[0,0,0,0,0,0,0]")],
   ["invalid-message", one("[0,0,null,0,0,0]")],
   ["too-many-samples", `{"seq":0,"t":0,"hz":1000,"samples":[${rows(1001)}]}`],
+  ["out-of-range", `{"seq":-1,"t":[0],"samples":[${row}]}`],
   ["out-of-range", `{"seq":0,"t":0,"hz":0,"samples":[${row}]}`],
   ["out-of-range", `{"seq":0,"t":0,"hz":10000.5,"samples":[${row}]}`],
   ["out-of-range", `{"seq":0,"t":[-8640000000000001],"samples":[${row}]}`],
