@@ -1,13 +1,14 @@
 import fc from "fast-check";
 import type { Semantics } from "../../domain/imu.ts";
 import type { LogRecord } from "./log.ts";
+import { pack, packedHeaders, type Payload } from "./packed.ts";
 import { broken } from "./rules/contract.ts";
 
 const SENSORS = ["s1", "S2", "_", "a:b"];
 
 /** What happens next in a stream, in terms of the settings; numbers choose among what is there. */
 export type Act =
-  | { kind: "message"; sensor: number; from: From; nudge: number; spacing: Spacing; count: number; number: "next" | "skip" | "jump" | "fill" | "old"; boot: "same" | "new" | "old"; values: Values; advance: number; hz: boolean }
+  | { kind: "message"; sensor: number; from: From; nudge: number; spacing: Spacing; count: number; number: "next" | "skip" | "jump" | "fill" | "old"; boot: "same" | "new" | "old"; values: Values; advance: number; hz: boolean; packed: boolean }
   | { kind: "again"; which: number; advance: number }
   | { kind: "reuse"; which: number; nudge: number; advance: number }
   | { kind: "broken"; which: number; sensor: number; advance: number }
@@ -35,6 +36,7 @@ const message: fc.Arbitrary<Act> = fc.record({
   values: fc.constantFrom<Values[]>("noise", "noise", "constant", "nearly constant", "extreme", "zero"),
   advance: advances,
   hz: fc.constantFrom(false, false, false, true),
+  packed: fc.constantFrom(false, false, true),
 });
 
 export const acts: fc.Arbitrary<Act> = fc.oneof(
@@ -53,19 +55,18 @@ interface Device {
   last: number;
   highest: number;
 }
-interface Payload {
-  seq: number;
-  boot?: string | undefined;
-  t: number[] | number;
-  hz?: number;
-  samples: number[][];
+
+interface Sent {
+  readonly sensor: number;
+  readonly payload: Payload;
+  readonly packed: boolean;
 }
 
 /** Turns acts into a log: keeps what devices and the broker know. */
 export class LogBuilder {
   readonly log: LogRecord[] = [];
   private readonly devices: Device[];
-  private readonly sent: { sensor: number; payload: Payload }[] = [];
+  private readonly sent: Sent[] = [];
   private readonly clocks: number[];
   private readonly settings: Semantics;
   private readonly partitions: number;
@@ -115,29 +116,31 @@ export class LogBuilder {
     const t = this.times(first, act.spacing, act.count);
     const samples = t.map(() => this.row(act.values));
     const payload: Payload = act.hz && Math.abs(first) > 1e12 ? { seq: this.number(device, act.number), boot, t: first, hz: 125, samples } : { seq: this.number(device, act.number), boot, t, samples };
-    this.send(act.sensor, payload, act.advance, act.from !== "at the guard");
+    this.send({ sensor: act.sensor, payload, packed: act.packed }, act.advance, act.from !== "at the guard");
   }
 
-  private send(sensorIndex: number, payload: Payload, advance: number, follow: boolean): void {
-    const device = this.devices[sensorIndex]!;
-    const last = Array.isArray(payload.t) ? payload.t.at(-1)! : payload.t + ((payload.samples.length - 1) * 1000) / payload.hz!;
-    this.sent.push({ sensor: sensorIndex, payload });
-    const partition = sensorIndex % this.partitions;
-    this.append(partition, advance, SENSORS[sensorIndex]!, Buffer.from(JSON.stringify(payload)), {}, follow ? Math.ceil(last - this.settings.futureGuardMs) : -Infinity);
+  private send(sent: Sent, advance: number, follow: boolean): void {
+    const device = this.devices[sent.sensor]!;
+    const { t, hz, samples } = sent.payload;
+    const last = typeof t === "number" ? t + ((samples.length - 1) * 1000) / hz! : t.at(-1)!;
+    this.sent.push(sent);
+    this.resend(sent, advance, follow ? Math.ceil(last - this.settings.futureGuardMs) : -Infinity);
     if (last > this.log.at(-1)!.timestamp + this.settings.futureGuardMs) return;
     device.last = last;
     device.highest = Math.max(device.highest, last);
   }
 
-  private resend({ sensor: sensorIndex, payload }: { sensor: number; payload: Payload }, advance: number): void {
-    this.append(sensorIndex % this.partitions, advance, SENSORS[sensorIndex]!, Buffer.from(JSON.stringify(payload)));
+  private resend({ sensor: index, payload, packed }: Sent, advance: number, atLeast = -Infinity): void {
+    const value = packed ? pack(payload) : Buffer.from(JSON.stringify(payload));
+    this.append(index % this.partitions, advance, SENSORS[index]!, value, packed ? packedHeaders : {}, atLeast);
   }
 
   private reuse(act: Act & { kind: "reuse" }): void {
     const sent = this.sent[act.which % Math.max(1, this.sent.length)];
     if (sent === undefined) return;
     const { seq, boot } = sent.payload;
-    this.send(sent.sensor, { seq, boot, t: [this.devices[sent.sensor]!.highest + act.nudge], samples: [this.row("noise")] }, act.advance, true);
+    const payload = { seq, boot, t: [this.devices[sent.sensor]!.highest + act.nudge], samples: [this.row("noise")] };
+    this.send({ sensor: sent.sensor, payload, packed: false }, act.advance, true);
   }
 
   private first(device: Device, from: From, clock: number): number {

@@ -1,3 +1,5 @@
+import { topics } from "../../domain/topics.ts";
+
 /** One record of an input partition, as the reference and the product are both given it. */
 export interface LogRecord {
   readonly partition: number;
@@ -32,9 +34,25 @@ export interface Message {
   readonly samples: readonly (readonly number[])[];
 }
 
-/** One line of `replay`'s input file. */
+/** One line of `replay`'s input file; JSON as JSON where that says the same. */
 export function replayLine(record: LogRecord): string {
   const { partition, offset, timestamp, key, headers, value } = record;
-  const bytes = value === null ? { value: null } : { valueBase64: Buffer.from(value).toString("base64") };
-  return JSON.stringify({ key, timestamp, partition, offset, headers, ...bytes });
+  const text = value === null ? "null" : Buffer.from(value).toString("utf8");
+  const field = isPlainJson(text) && (value === null || text !== "null") ? { value: JSON.parse(text) as unknown } : { valueBase64: Buffer.from(value!).toString("base64") };
+  return JSON.stringify({ key, timestamp, partition, offset, headers, ...field });
+}
+
+function isPlainJson(text: string): boolean {
+  try {
+    return JSON.stringify(JSON.parse(text)) === text;
+  } catch {
+    return false;
+  }
+}
+
+/** One line of `replay`'s output. */
+export function readReplayLine(text: string): Output {
+  const { topic, key, headers, value, valueBase64 } = JSON.parse(text) as Output & { valueBase64?: string };
+  if (topic !== topics.deadLetter.name) return { topic, key, headers, value };
+  return { topic, key, headers, value: valueBase64 === undefined ? Buffer.from(JSON.stringify(value)) : Buffer.from(valueBase64, "base64") };
 }

@@ -3,6 +3,7 @@ import { imuLimits, SENSOR_ID } from "../../domain/imu.ts";
 import { MAX_EPOCH_MS } from "../../domain/time.ts";
 import { contentTypes, headers } from "../../domain/topics.ts";
 import type { LogRecord, Message } from "./log.ts";
+import { unpack } from "./packed.ts";
 
 type Fields = Record<string, unknown>;
 const isNumber = (x: unknown): x is number => typeof x === "number";
@@ -12,15 +13,20 @@ export function readMessage(record: LogRecord): Message | DeadLetterCode {
   if (record.key === null || !SENSOR_ID.test(record.key)) return "invalid-sensor-id";
   if (record.value !== null && record.value.length > imuLimits.payloadBytes) return "payload-too-large";
   const contentType = (record.headers[headers.contentType] ?? contentTypes.json).split(";")[0]!.trim().toLowerCase();
+  const parsed = parse(contentType, record.value ?? new Uint8Array());
+  if (typeof parsed === "string") return parsed;
+  return shapeProblem(parsed) ?? rangeProblem(parsed) ?? message(record.key, parsed);
+}
+
+function parse(contentType: string, value: Uint8Array): Fields | DeadLetterCode {
+  if (contentType === contentTypes.imuPacked) return unpack(value) ?? "invalid-packed";
   if (contentType !== contentTypes.json) return "unknown-content-type";
-  let parsed: unknown;
   try {
-    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(record.value ?? new Uint8Array()));
+    const parsed: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(value));
+    return parsed === null || typeof parsed !== "object" || Array.isArray(parsed) ? "invalid-message" : (parsed as Fields);
   } catch {
     return "invalid-json";
   }
-  if (parsed === null || typeof parsed !== "object" || Array.isArray(parsed)) return "invalid-message";
-  return shapeProblem(parsed as Fields) ?? rangeProblem(parsed as Fields) ?? message(record.key, parsed as Fields);
 }
 
 function shapeProblem(fields: Fields): DeadLetterCode | undefined {
@@ -43,7 +49,7 @@ function rangeProblem(fields: Fields): DeadLetterCode | undefined {
   if (seq < 0 || seq > Number.MAX_SAFE_INTEGER) return "out-of-range";
   if (hz !== undefined && !(hz > 0 && hz <= imuLimits.hz)) return "out-of-range";
   if (times(fields).some((t) => !(Math.abs(t) <= MAX_EPOCH_MS))) return "out-of-range";
-  const tooLarge = (row: number[]): boolean => row.some((x, i) => Math.abs(x) > (i < 3 ? imuLimits.acceleration : imuLimits.angularRate));
+  const tooLarge = (row: number[]): boolean => row.some((x, i) => !(Math.abs(x) <= (i < 3 ? imuLimits.acceleration : imuLimits.angularRate)));
   return samples.some(tooLarge) ? "out-of-range" : undefined;
 }
 

@@ -1,7 +1,7 @@
 import type { Semantics } from "../../domain/imu.ts";
 import { topics } from "../../domain/topics.ts";
 import { sensorMachineFactory } from "../../processor/pipelines.ts";
-import type { InputRecord, OutputRecord, StateEntry, StateMachine } from "../../processor/path/machine.ts";
+import type { InputRecord, MachineOrigin, OutputRecord, StateEntry, StateMachine } from "../../processor/path/machine.ts";
 import type { LogRecord, Output, Run } from "./log.ts";
 
 /** How a log is cut: after how many records outputs are taken, and before how many the state is written and read back. */
@@ -21,7 +21,7 @@ export async function productRun(log: readonly LogRecord[], settings: Semantics,
   let unsettled = 0;
   const settle = async (lane: Lane): Promise<void> => void outputs.push(...(await lane.machine.settle()).map(readOutput));
   for (const [i, record] of log.entries()) {
-    const lane = lanes.get(record.partition) ?? { machine: factory.create({ partition: record.partition, restored: null, failedOffsets: new Map() }), generation: 0, entries: new Map() };
+    const lane = lanes.get(record.partition) ?? { machine: factory.create({ partition: record.partition, restored: null, failedOffsets: new Map() }), generation: 0, generations: new Map() };
     lanes.set(record.partition, lane);
     if (current !== undefined && (current !== lane || unsettled >= cuts.settleEvery)) {
       await settle(current);
@@ -46,19 +46,25 @@ export async function productRun(log: readonly LogRecord[], settings: Semantics,
 interface Lane {
   machine: StateMachine;
   generation: number;
-  /** Newest encoding of every item, by its key. */
-  readonly entries: Map<string, StateEntry & { generation: number }>;
+  /** What was written, by generation: only whole generations are ever dropped. */
+  readonly generations: Map<number, StateEntry[]>;
 }
+/** Generations kept before the oldest is written anew. */
+const MAX_GENERATIONS = 3;
 
-/** Writes what changed, drops what no generation holds any more, and goes on with a machine built from the rest. */
-function restore(lane: Lane, create: (restored: NonNullable<Parameters<ReturnType<typeof sensorMachineFactory>["create"]>[0]["restored"]>) => StateMachine): void {
-  const { nextOffset, chain } = lane.machine;
+/** Writes what changed, drops the generations that no item needs, and goes on with a machine built from the rest. */
+function restore(lane: Lane, create: (restored: NonNullable<MachineOrigin["restored"]>) => StateMachine): void {
+  const { machine, generations } = lane;
   lane.generation += 1;
-  lane.machine.encodeChanges(lane.generation, ({ key, value }) => lane.entries.set(key, { key, value: Uint8Array.from(value), generation: lane.generation }));
-  const live = new Set(lane.machine.liveGenerations());
-  for (const [key, { generation }] of lane.entries) if (!live.has(generation)) lane.entries.delete(key);
-  const entries = [...lane.entries.values()].sort((a, b) => a.generation - b.generation);
-  lane.machine = create({ nextOffset, chain, entries });
+  const oldest = Math.min(...generations.keys());
+  if (generations.size >= MAX_GENERATIONS) machine.rewriteUpTo(oldest);
+  const written: StateEntry[] = [];
+  machine.encodeChanges(lane.generation, ({ key, value }) => written.push({ key, value: Uint8Array.from(value) }));
+  generations.set(lane.generation, written);
+  const live = new Set(machine.liveGenerations());
+  for (const generation of generations.keys()) if (!live.has(generation)) generations.delete(generation);
+  const entries = [...generations].flatMap(([generation, list]) => list.map((entry) => ({ ...entry, generation })));
+  lane.machine = create({ nextOffset: machine.nextOffset, chain: machine.chain, entries });
 }
 
 function inputRecord({ key, ...rest }: LogRecord): InputRecord {

@@ -1,8 +1,16 @@
+import { pack, packedHeaders } from "../packed.ts";
 import { data, raw, type Rule } from "./rule.ts";
 
 const row = "[1,2,2,2,3,6]";
 const rows = (n: number): string => Array.from({ length: n }, () => row).join(",");
 const one = (samples: string): string => `{"seq":0,"t":[0],"samples":[${samples}]}`;
+const packed = pack({ seq: 0, boot: "b1", t: [0], samples: [[1, 2, 2, 2, 3, 6]] });
+/** A packed message with one byte changed. */
+function changed(at: number, byte: number): Uint8Array {
+  const bytes = Uint8Array.from(packed);
+  bytes[at] = byte;
+  return bytes;
+}
 /** Every payload that breaks the contract in one way, and the code that says so. */
 export const broken: [code: string, value: string | Uint8Array, key?: string | null, headers?: Record<string, string>][] = [
   ["invalid-sensor-id", one(row), "a/b"],
@@ -36,6 +44,25 @@ export const broken: [code: string, value: string | Uint8Array, key?: string | n
   ["out-of-range", one("[320.5,0,0,0,0,0]")],
   ["out-of-range", one("[0,0,-320.5,0,0,0]")],
   ["out-of-range", one("[0,0,0,70.5,0,0]")],
+  ["invalid-packed", "", "s", packedHeaders],
+  ["invalid-packed", one(row), "s", packedHeaders],
+  ["invalid-packed", packed.subarray(0, packed.length - 1), "s", packedHeaders],
+  ["invalid-packed", Buffer.concat([packed, Buffer.alloc(1)]), "s", packedHeaders],
+  ["invalid-packed", changed(0, 0x6d), "s", packedHeaders],
+  ["invalid-packed", changed(2, 2), "s", packedHeaders],
+  ["invalid-packed", changed(3, 7), "s", packedHeaders],
+  ["invalid-packed", changed(3, 1), "s", packedHeaders],
+  ["invalid-packed", changed(7, 1), "s", packedHeaders],
+  ["invalid-packed", changed(16, 0xff), "s", packedHeaders],
+  ["invalid-packed", changed(18, 1), "s", packedHeaders],
+  ["invalid-message", pack({ seq: 0, t: [], samples: [] }), "s", packedHeaders],
+  ["invalid-message", pack({ seq: 0.5, t: [0], samples: [[0, 0, 0, 0, 0, 0]] }), "s", packedHeaders],
+  ["invalid-message", pack({ seq: 0, t: [1, 0], samples: [[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]] }), "s", packedHeaders],
+  ["out-of-range", pack({ seq: 0, t: 0, hz: 0, samples: [[0, 0, 0, 0, 0, 0]] }), "s", packedHeaders],
+  ["out-of-range", pack({ seq: 0, t: [NaN], samples: [[0, 0, 0, 0, 0, 0]] }), "s", packedHeaders],
+  ["out-of-range", pack({ seq: 0, t: [0], samples: [[0, 0, NaN, 0, 0, 0]] }), "s", packedHeaders],
+  ["out-of-range", pack({ seq: 0, t: [0], samples: [[0, 0, 0, 0, -70.5, 0]] }), "s", packedHeaders],
+  ["too-many-samples", pack({ seq: 0, t: 0, hz: 1000, samples: Array.from({ length: 1001 }, () => [0, 0, 0, 0, 0, 0]) }), "s", packedHeaders],
 ];
 
 export const contractRules: Rule[] = [
@@ -61,6 +88,14 @@ export const contractRules: Rule[] = [
     flush: true,
     about: /ended/,
     expected: ["@0 ended s@0..10 n=3 r0 end-of-input"],
+  },
+  {
+    name: "a packed message is the same message",
+    log: [raw("s", 10, pack({ seq: 0, boot: "b", t: 0, hz: 200, samples: [[1, 2, 2, 0.5, 0, 0], [1, 2, 2, 0.5, 0, 0]] }), packedHeaders), data("s", 0, [0, 5], { boot: "b" })],
+    flush: true,
+    about: /dead|ended/,
+    expected: ["@1 ended s@0..5 n=2 r0 end-of-input"],
+    duplicates: 1,
   },
   {
     name: "control records and records without readings touch no sensor",

@@ -1,0 +1,59 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, test } from "@jest/globals";
+import fc from "fast-check";
+import type { Semantics } from "../../domain/imu.ts";
+import { difference } from "./compare.ts";
+import { readReplayLine, replayLine, type Run } from "./log.ts";
+import { readable } from "./property.ts";
+import { referenceRun } from "./reference.ts";
+import { hostileSettings, hostileStreams, type Stream } from "./streams.ts";
+
+const program = join(import.meta.dirname, "../../processor/replay.ts");
+
+/** The limits of identities have no option of the command. */
+const streams = hostileStreams(hostileSettings.map((settings) => ({ ...settings, maxIntervalsPerSensor: 1_000, maxBootsPerSensor: 100 })), 80);
+
+function options(settings: Semantics): string[] {
+  const named = {
+    window: settings.windowMs,
+    slide: settings.slideMs,
+    lateness: settings.allowedLatenessMs,
+    "out-of-orderness": settings.outOfOrdernessMs,
+    "session-gap": settings.sessionGapMs,
+    "idle-timeout": settings.idleTimeoutMs,
+    "future-guard": settings.futureGuardMs,
+    expiry: settings.expiryMs,
+    tombstone: settings.tombstoneMs,
+    watermark: settings.watermark,
+    transformed: settings.transformedFormat,
+  };
+  return Object.entries(named).flatMap(([name, value]) => [`--${name}`, String(value)]);
+}
+
+/** Bytes that the command prints for a stream. */
+async function replay({ log, settings, flush }: Stream): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "millrace-reference-"));
+  try {
+    const input = join(folder, "input.ndjson");
+    await writeFile(input, log.map((record) => `${replayLine(record)}\n`).join(""));
+    const { stdout } = await promisify(execFile)(process.execPath, ["--disable-warning=ExperimentalWarning", program, "--input", input, ...(flush ? ["--flush"] : []), ...options(settings)], { maxBuffer: 1e9 });
+    return stdout;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+test("the replay command prints the reference's outputs, the same bytes every time", async () => {
+  const seed = process.env["SEED"] === undefined ? Date.now() % 2 ** 31 : Number(process.env["SEED"]);
+  for (const stream of fc.sample(streams, { numRuns: 6, seed })) {
+    const printed = await replay(stream);
+    const run: Run = { outputs: printed.split("\n").filter((text) => text !== "").map(readReplayLine), duplicates: undefined };
+    const problem = difference(referenceRun(stream.log, stream.settings, stream.flush), run);
+    if (problem !== undefined) throw new Error(`seed ${seed} (SEED=${seed} runs it again):\n${problem}\n${readable(stream)}`);
+    expect(await replay(stream)).toBe(printed);
+  }
+}, 120_000);
