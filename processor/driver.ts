@@ -1,6 +1,6 @@
 import { headers as headerNames, controlTypes, topics } from "../domain/topics.ts";
 import type { EpochMs } from "../domain/time.ts";
-import { type InputRecord, type MachineFactory, type OutputRecord, StepFailed, type StateEntry, type StateMachine } from "./path/machine.ts";
+import { process, type InputRecord, type MachineFactory, type OutputRecord, StepFailed, type StateEntry, type StateMachine } from "./path/machine.ts";
 
 /** One record for the driver; everything but the value may be left out. */
 export interface DriverRecord {
@@ -42,18 +42,14 @@ export class PipelineDriver {
   readonly #log: InputRecord[] = [];
   readonly #failed = new Map<number, string>();
   readonly #outputs: OutputRecord[] = [];
-  #machine: StateMachine | null;
+  #machine: StateMachine | null = null;
+  #crashed = false;
   #clock: EpochMs = 0;
   #generation = 0;
   #snapshot: Snapshot | null = null;
 
   constructor(factory: MachineFactory) {
     this.#factory = factory;
-    this.#machine = this.#create(null);
-  }
-
-  #create(restored: Parameters<MachineFactory["create"]>[0]["restored"]): StateMachine {
-    return this.#factory.create({ partition: 0, restored, failedOffsets: this.#failed });
   }
 
   /** Offset of the record that comes next. */
@@ -86,30 +82,26 @@ export class PipelineDriver {
   async #append(record: InputRecord): Promise<void> {
     this.#log.push(record);
     this.#clock = Math.max(this.#clock, record.timestamp);
-    if (this.#machine) await this.#step(record);
-  }
-
-  async #step(record: InputRecord): Promise<void> {
+    if (this.#crashed) return;
     try {
-      this.#machine!.step(record);
+      this.#outputs.push(...(await process(await this.#running(), [record])));
     } catch (error) {
       if (!(error instanceof StepFailed)) throw error;
       this.#failed.set(record.offset, error.message);
       await this.restore();
-      return;
     }
-    this.#outputs.push(...(await this.#machine!.settle()));
   }
 
   /** Ends time, as `replay --flush` does. */
   async flush(): Promise<void> {
-    this.#running().flush();
-    this.#outputs.push(...(await this.#running().settle()));
+    const machine = await this.#running();
+    machine.flush();
+    this.#outputs.push(...(await machine.settle()));
   }
 
   /** Writes what changed since the last snapshot, and drops what no item needs any more. */
-  snapshot(): void {
-    const machine = this.#running();
+  async snapshot(): Promise<void> {
+    const machine = await this.#running();
     const generation = ++this.#generation;
     const entries: StateEntry[] = [];
     const kept = [...(this.#snapshot?.generations ?? [])];
@@ -122,6 +114,7 @@ export class PipelineDriver {
   /** The process dies: state is gone, the log and the last snapshot stay. Records appended now wait for `restore`. */
   crash(): void {
     this.#machine = null;
+    this.#crashed = true;
   }
 
   /**
@@ -131,13 +124,10 @@ export class PipelineDriver {
   async restore(): Promise<void> {
     const snapshot = this.#snapshot;
     const given = this.#outputs.length;
-    this.#machine = this.#create(snapshot === null ? null : { nextOffset: snapshot.nextOffset, chain: snapshot.chain, entries: entriesOf(snapshot) });
+    this.#machine = await this.#factory.create({ partition: 0, restored: snapshot === null ? null : { nextOffset: snapshot.nextOffset, chain: snapshot.chain, entries: entriesOf(snapshot) }, failedOffsets: this.#failed });
+    this.#crashed = false;
     const skipped = Number((snapshot?.chain ?? "0-0").split("-")[0]);
-    const produced: OutputRecord[] = [];
-    for (const record of this.#log.slice(snapshot?.nextOffset ?? 0)) {
-      this.#machine.step(record);
-      produced.push(...(await this.#machine.settle()));
-    }
+    const produced = await process(this.#machine, this.#log.slice(snapshot?.nextOffset ?? 0));
     produced.slice(0, given - skipped).forEach((output, i) => {
       const before = this.#outputs[skipped + i]!;
       if (!sameOutput(before, output)) throw new Error(`after a restore output ${skipped + i} differs: ${describe(before)} became ${describe(output)}`);
@@ -145,9 +135,9 @@ export class PipelineDriver {
     this.#outputs.push(...produced.slice(given - skipped));
   }
 
-  #running(): StateMachine {
-    if (!this.#machine) throw new Error("the driver has crashed: call restore() first");
-    return this.#machine;
+  async #running(): Promise<StateMachine> {
+    if (this.#crashed) throw new Error("the driver has crashed: call restore() first");
+    return (this.#machine ??= await this.#factory.create({ partition: 0, restored: null, failedOffsets: this.#failed }));
   }
 
   /** Everything that was written, in order, as it stands in the topics. */

@@ -2,27 +2,30 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Semantics } from "../domain/imu.ts";
+import { noModels, type ScoringPorts } from "./inference/scoring.ts";
 import type { MachineFactory } from "./path/machine.ts";
 import { PartitionMachine } from "./path/partition-machine.ts";
 import type { Pipeline } from "./path/pipeline.ts";
 import { sensorPipeline } from "./path/sensor-pipeline.ts";
 
+const WITHOUT_MODELS: ScoringPorts = { source: noModels, refused: () => undefined };
+
 /** A pipeline as the engine runs it. */
-export function machineFactory(pipeline: Pipeline, settings: object): MachineFactory {
+export function machineFactory(pipeline: Pipeline, settings: object, scoring: ScoringPorts = WITHOUT_MODELS): MachineFactory {
   return {
     pipeline: pipeline.name,
     sourceTopic: pipeline.source,
     fingerprint: fingerprint(settings),
-    create: (origin) => new PartitionMachine(pipeline, origin),
+    create: (origin) => PartitionMachine.create(pipeline, scoring, origin),
   };
 }
 
-export function sensorMachineFactory(semantics: Semantics): MachineFactory {
-  return machineFactory(sensorPipeline(semantics), semantics);
+export function sensorMachineFactory(semantics: Semantics, scoring?: ScoringPorts): MachineFactory {
+  return machineFactory(sensorPipeline(semantics), semantics, scoring);
 }
 
 /** Folders whose code decides what the outputs are, from this file's. */
-const CODE = ["path", "windows", "sessions", "state", "../domain"];
+const CODE = ["path", "inference", "windows", "sessions", "state", "../domain"];
 
 /** SHA-256 over the code and the settings that decide what the outputs are; 16 hex digits. */
 function fingerprint(settings: object): string {

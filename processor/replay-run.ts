@@ -1,4 +1,4 @@
-import { type InputRecord, type MachineFactory, type OutputRecord, StepFailed, type StateMachine } from "./path/machine.ts";
+import { process, type InputRecord, type MachineFactory, type OutputRecord, StepFailed, type StateMachine } from "./path/machine.ts";
 
 /** Records that are stepped before their scores are computed and their outputs handed on. */
 const BATCH = 256;
@@ -33,8 +33,8 @@ export class Replay {
     let current: Lane | null = null;
     let unsettled = 0;
     for await (const record of this.#records()) {
-      const lane = this.#laneOf(record.partition);
-      if (current !== null && (lane !== current || unsettled >= BATCH)) {
+      const lane = await this.#laneOf(record.partition);
+      if (current !== null && (lane !== current || unsettled >= BATCH || lane.machine.mustSettle)) {
         await this.#settle(current);
         unsettled = 0;
       }
@@ -56,9 +56,11 @@ export class Replay {
     }
   }
 
-  #laneOf(partition: number): Lane {
-    let lane = this.#lanes.get(partition);
-    if (!lane) this.#lanes.set(partition, (lane = { partition, machine: this.#factory.create({ partition, restored: null, failedOffsets: new Map() }), outputs: 0, failed: new Map() }));
+  async #laneOf(partition: number): Promise<Lane> {
+    const known = this.#lanes.get(partition);
+    if (known) return known;
+    const lane = { partition, machine: await this.#factory.create({ partition, restored: null, failedOffsets: new Map() }), outputs: 0, failed: new Map<number, string>() };
+    this.#lanes.set(partition, lane);
     return lane;
   }
 
@@ -71,12 +73,11 @@ export class Replay {
   /** Our own code threw in a step: a new machine is brought behind that record, which is dead-lettered. */
   async #rebuild(lane: Lane, { offset, message }: StepFailed): Promise<void> {
     lane.failed.set(offset, message);
-    lane.machine = this.#factory.create({ partition: lane.partition, restored: null, failedOffsets: lane.failed });
+    lane.machine = await this.#factory.create({ partition: lane.partition, restored: null, failedOffsets: lane.failed });
     const outputs: OutputRecord[] = [];
     for await (const record of this.#records()) {
       if (record.partition !== lane.partition) continue;
-      lane.machine.step(record);
-      outputs.push(...(await lane.machine.settle()));
+      outputs.push(...(await process(lane.machine, [record])));
       if (record.offset === offset) break;
     }
     const fresh = outputs.slice(lane.outputs);

@@ -1,4 +1,4 @@
-import type { OutputRecord, StateMachine } from "../path/machine.ts";
+import { process, type OutputRecord, type StateMachine } from "../path/machine.ts";
 import type { EngineObserver, Progress, Runtime, TaskPorts } from "./ports.ts";
 import type { Captured, Snapshots } from "./snapshots.ts";
 import type { TaskOptions } from "./task.ts";
@@ -73,8 +73,7 @@ export class Run {
       const records = await ports.input.read(this.#waitMs());
       this.#throwFailure();
       if (records.length > 0) {
-        for (const record of records) machine.step(record);
-        const outputs = await machine.settle();
+        const outputs = await process(machine, records);
         this.#throwFailure();
         this.#uncommitted = true;
         for (const output of outputs) this.#waiting.push(output);

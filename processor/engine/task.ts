@@ -1,6 +1,6 @@
 import { MillraceError } from "../../domain/errors.ts";
 import { taskKey } from "../../domain/names.ts";
-import { StepFailed, type MachineFactory, type StateMachine } from "../path/machine.ts";
+import { process, StepFailed, type MachineFactory, type StateMachine } from "../path/machine.ts";
 import type { EngineObserver, Progress, Runtime, TaskPorts } from "./ports.ts";
 import { Run } from "./run.ts";
 import { Snapshots } from "./snapshots.ts";
@@ -145,7 +145,7 @@ export class Task {
       snapshots = await Snapshots.claim(ports.snapshots, this.name, runtime, this.#c.observer);
       const start = startingPoint(this.name, progress, snapshots.manifest, await input.bounds());
       const covers = snapshots.manifest.covers;
-      const machine = this.#c.factory.create({
+      const machine = await this.#c.factory.create({
         partition: this.partition,
         restored: start.restore && covers ? { nextOffset: covers.nextOffset, chain: covers.chain, entries: await snapshots.load() } : null,
         failedOffsets: this.#failed,
@@ -177,10 +177,9 @@ export class Task {
   async #catchUp({ input }: TaskPorts, machine: StateMachine, committed: Progress): Promise<void> {
     while (machine.nextOffset < committed.nextOffset && !this.#stopping) {
       const records = await input.read(CATCH_UP_WAIT_MS);
-      let used = 0;
-      for (; used < records.length && records[used]!.offset < committed.nextOffset; used++) machine.step(records[used]!);
-      await machine.settle();
-      if (used < records.length) break;
+      const committedRecords = records.filter(({ offset }) => offset < committed.nextOffset);
+      await process(machine, committedRecords);
+      if (committedRecords.length < records.length) break;
     }
     if (this.#stopping) return;
     checkCaughtUp(this.name, committed, { nextOffset: machine.nextOffset, chain: machine.chain, fingerprint: this.#c.factory.fingerprint });

@@ -42,6 +42,9 @@ export interface StateMachine {
   /** Checksum over ids and contents of all outputs so far, less what comes from scores. */
   readonly chain: string;
 
+  /** Whether the last step changes what the next one has to know: `settle` must come before it. */
+  readonly mustSettle: boolean;
+
   /**
    * Applies one record. Must not block.
    * @throws StepFailed when our own code threw: the machine is then unusable. Build a new one, bring it
@@ -83,7 +86,19 @@ export interface MachineFactory {
   readonly sourceTopic: string;
   /** Fingerprint of code, settings and model. */
   readonly fingerprint: string;
-  create(origin: MachineOrigin): StateMachine;
+  /** @throws MillraceError when what was restored can't be read, or needs a model that can't be loaded. */
+  create(origin: MachineOrigin): StateMachine | Promise<StateMachine>;
+}
+
+/** Steps records and settles: the outputs of all of them, in order. @throws StepFailed, see `StateMachine.step`. */
+export async function process(machine: StateMachine, records: Iterable<InputRecord>): Promise<readonly OutputRecord[]> {
+  let before: OutputRecord[] = [];
+  for (const record of records) {
+    if (machine.mustSettle) before = [...before, ...(await machine.settle())];
+    machine.step(record);
+  }
+  const last = await machine.settle();
+  return before.length === 0 ? last : [...before, ...last];
 }
 
 /** Our own code threw in a step. */

@@ -3,7 +3,7 @@ import type { Reader, Writer } from "../state/codec.ts";
 import type { Keyed } from "../state/keyed.ts";
 import { emitLate, type LateOutput } from "./late.ts";
 import { MAX_ROWS, Message } from "./message.ts";
-import type { Station, StepContext } from "./station.ts";
+import type { ModelLookup, Station, StepContext } from "./station.ts";
 
 /** Something that needs a key's messages in the order in which the device sent them. */
 export interface OrderedStation<S = unknown> {
@@ -13,7 +13,9 @@ export interface OrderedStation<S = unknown> {
   /** `isNewBoot`: the first message of a boot. The message is only lent. */
   apply(state: S, keyed: Keyed, message: Message, isNewBoot: boolean, context: StepContext): void;
   encode(state: S, writer: Writer): void;
-  decode(reader: Reader, layout: number): S;
+  decode(reader: Reader, layout: number, modelBySha256: ModelLookup): S;
+  /** The key has gone idle: its session has ended. */
+  reset?(state: S): void;
 }
 
 /** A copy of a message that waits for those before it. */
@@ -91,6 +93,10 @@ export class OrderStation implements Station<OrderState> {
     this.#releaseWaiting(state, keyed, contiguous(state, 0), context);
   }
 
+  idle(state: OrderState): void {
+    this.#options.stations.forEach((station, i) => station.reset?.(state.slots[i]));
+  }
+
   dueAt(state: OrderState): EpochMs {
     return state.waiting.reduce((first, held) => Math.min(first, held.t[0]!), Infinity);
   }
@@ -127,7 +133,7 @@ export class OrderStation implements Station<OrderState> {
     });
   }
 
-  decode(reader: Reader): OrderState {
+  decode(reader: Reader, _layout: number, modelBySha256: ModelLookup): OrderState {
     const state: OrderState = {
       started: reader.u8() === 1,
       boot: reader.optionalText(),
@@ -138,7 +144,7 @@ export class OrderStation implements Station<OrderState> {
     };
     for (const station of this.#options.stations) {
       const layout = reader.u8();
-      state.slots.push(station.decode(reader.section(), layout));
+      state.slots.push(station.decode(reader.section(), layout, modelBySha256));
     }
     return state;
   }

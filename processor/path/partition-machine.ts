@@ -7,6 +7,8 @@ import { Reader, Writer } from "../state/codec.ts";
 import { Generations, type Stamped } from "../state/generations.ts";
 import { byKey, Keyed, PRESENCE, SilenceList } from "../state/keyed.ts";
 import { Sequences } from "../state/sequences.ts";
+import { MODEL_HEADER, modelControl } from "../../domain/models.ts";
+import { Scoring, type ScoringPorts } from "../inference/scoring.ts";
 import { admit } from "./admit.ts";
 import { Emitter } from "./emitter.ts";
 import { type InputRecord, type MachineOrigin, type OutputRecord, StepFailed, type StateEntry, type StateMachine } from "./machine.ts";
@@ -35,6 +37,7 @@ export class PartitionMachine implements StateMachine {
   readonly #context: StepContext;
   readonly #out: Emitter;
   readonly #generations = new Generations();
+  readonly #scoring: Scoring;
   readonly figures: Figures = { readings: 0, duplicates: 0, deadLetters: 0, lateReadings: 0, windows: 0, sessionsStarted: 0, sessionsEnded: 0, inferences: 0 };
 
   #nextOffset = 0;
@@ -51,19 +54,30 @@ export class PartitionMachine implements StateMachine {
   #changed: Keyed[] = [];
   readonly #task: Stamped = { generation: -1, changed: true };
 
-  constructor(pipeline: Pipeline, origin: MachineOrigin) {
+  /** @throws MillraceError when what was restored can't be read, or needs a model that can't be loaded. */
+  static async create(pipeline: Pipeline, scoring: ScoringPorts, origin: MachineOrigin): Promise<PartitionMachine> {
+    const machine = new PartitionMachine(pipeline, scoring, origin);
+    if (origin.restored) await machine.#restore(origin.restored);
+    return machine;
+  }
+
+  private constructor(pipeline: Pipeline, scoring: ScoringPorts, origin: MachineOrigin) {
     this.#pipeline = pipeline;
     this.#partition = origin.partition;
     this.#failedOffsets = origin.failedOffsets;
     this.#stations = pipeline.stations();
     this.#message = new Message(pipeline.width);
     this.#out = new Emitter(pipeline.source, origin.partition, origin.restored?.chain ?? null);
-    this.#context = { out: this.#out, figures: this.figures, generations: this.#generations };
-    if (origin.restored) this.#restore(origin.restored);
+    this.#scoring = new Scoring(scoring);
+    this.#context = { out: this.#out, figures: this.figures, generations: this.#generations, scoring: this.#scoring };
   }
 
   get nextOffset(): number {
     return this.#nextOffset;
+  }
+
+  get mustSettle(): boolean {
+    return this.#scoring.mustSettle;
   }
 
   get chain(): string {
@@ -82,12 +96,13 @@ export class PartitionMachine implements StateMachine {
 
   step(record: InputRecord): void {
     if (record.offset < this.#nextOffset) throw new Error(`offset ${record.offset} was stepped already: next is ${this.#nextOffset}`);
+    if (this.mustSettle) throw new Error(`settle before offset ${record.offset}: the record before it assigned a model`);
     try {
       this.#out.begin(record.offset, record.headers[headerNames.traceparent]);
       this.#moveClock(record.timestamp);
       const failure = this.#failedOffsets.get(record.offset);
       if (failure === undefined) {
-        this.#sweepSilent();
+        this.#sweepSilent(record.offset);
         this.#take(record);
       } else {
         this.#deadLetter(record, { code: "processing-failed", message: failure });
@@ -99,6 +114,7 @@ export class PartitionMachine implements StateMachine {
   }
 
   async settle(): Promise<readonly OutputRecord[]> {
+    await this.#scoring.settle();
     return this.#out.take();
   }
 
@@ -118,14 +134,17 @@ export class PartitionMachine implements StateMachine {
   }
 
   /** 2. Who has been silent for too long goes idle, expires, or is forgotten. */
-  #sweepSilent(): void {
+  #sweepSilent(offset: number): void {
     const { idleTimeoutMs, expiryMs, tombstoneMs } = this.#pipeline.limits;
     const [active, idle, expired] = this.#silence;
     const silent = active.takeSeenBefore(this.#silenceClock - idleTimeoutMs);
-    for (const keyed of silent.toSorted(byKey)) this.#fireAll(keyed, Infinity, "idle");
+    for (const keyed of silent.toSorted(byKey)) {
+      this.#fireAll(keyed, Infinity, "idle");
+      this.#stations.forEach((station, i) => station.idle?.(keyed.slots[i]));
+    }
     for (const keyed of silent) this.#become(keyed, PRESENCE.idle);
     for (const keyed of idle.takeSeenBefore(this.#silenceClock - expiryMs)) {
-      this.#dropSlots(keyed);
+      this.#dropSlots(keyed, offset);
       this.#become(keyed, PRESENCE.expired);
     }
     for (const keyed of expired.takeSeenBefore(this.#silenceClock - expiryMs - tombstoneMs)) {
@@ -140,7 +159,8 @@ export class PartitionMachine implements StateMachine {
     this.#markChanged(keyed);
   }
 
-  #dropSlots(keyed: Keyed): void {
+  #dropSlots(keyed: Keyed, offset: number): void {
+    keyed.life = offset;
     this.#stations.forEach((station, i) => {
       station.drop?.(keyed.slots[i], this.#context);
       keyed.slots[i] = station.create();
@@ -150,9 +170,7 @@ export class PartitionMachine implements StateMachine {
   /** 3. The record. */
   #take(record: InputRecord): void {
     if (record.key === null && record.value === null) {
-      const type = record.headers[headerNames.type];
-      if (type === undefined || type in controlTypes) return;
-      return this.#deadLetter(record, { code: "invalid-message", message: `a control record of type ${JSON.stringify(type)} is not known; known are ${Object.keys(controlTypes).join(", ")}` });
+      return this.#control(record);
     }
     if (record.key === null || record.value === null) {
       return this.#deadLetter(record, { code: "invalid-message", message: `the record has no ${record.key === null ? "key" : "value"}; only control records have neither` });
@@ -163,15 +181,24 @@ export class PartitionMachine implements StateMachine {
     if (rejection) return this.#deadLetter(record, rejection);
     const known = this.#keys.get(key) ?? null;
     const admission = admit(message, known, record.timestamp, this.#pipeline.limits);
-    if (admission === "new") this.#apply(known ?? this.#create(key), message);
+    if (admission === "new") this.#apply(known ?? this.#create(key, record.offset), message);
     else if (admission === "duplicate") {
       this.figures.duplicates++;
       this.#sawLife(known!);
     } else this.#deadLetter(record, admission);
   }
 
-  #create(key: string): Keyed {
-    const keyed = new Keyed(key, this.#stations.map((station) => station.create()));
+  #control(record: InputRecord): void {
+    const type = record.headers[headerNames.type];
+    if (type === undefined || type === controlTypes.tick) return;
+    if (type !== controlTypes.model) return this.#deadLetter(record, { code: "invalid-message", message: `a control record of type ${JSON.stringify(type)} is not known; known are ${Object.keys(controlTypes).join(", ")}` });
+    const control = modelControl.safeParse(parsed(record.headers[MODEL_HEADER]));
+    if (control.success) return this.#scoring.control(control.data);
+    this.#deadLetter(record, { code: "invalid-message", message: `the header ${MODEL_HEADER} of a model record is ${record.headers[MODEL_HEADER]}: ${control.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("; ")}` });
+  }
+
+  #create(key: string, offset: number): Keyed {
+    const keyed = new Keyed(key, offset, this.#stations.map((station) => station.create()));
     keyed.lastSeen = this.#silenceClock;
     this.#keys.set(key, keyed);
     this.#silence[PRESENCE.active].append(keyed);
@@ -255,6 +282,7 @@ export class PartitionMachine implements StateMachine {
     const writer = new Writer();
     writer.u8(TASK_LAYOUT);
     for (const value of [this.#clock, this.#silenceClock, this.#maxEventTime]) writer.f64(value);
+    writer.text(this.#scoring.encode());
     this.#generations.stamp(this.#task, generation);
     take({ key: TASK_ENTRY, value: writer.take() });
     for (const keyed of this.#changed) {
@@ -271,6 +299,7 @@ export class PartitionMachine implements StateMachine {
 
   #encodeKeyed(keyed: Keyed, writer: Writer): void {
     writer.u8(KEYED_LAYOUT);
+    writer.f64(keyed.life);
     writer.f64(keyed.maxEventTime);
     writer.f64(keyed.lastSeen);
     writer.u8(keyed.presence);
@@ -283,7 +312,7 @@ export class PartitionMachine implements StateMachine {
     });
   }
 
-  #restore(restored: NonNullable<MachineOrigin["restored"]>): void {
+  async #restore(restored: NonNullable<MachineOrigin["restored"]>): Promise<void> {
     this.#nextOffset = restored.nextOffset;
     const newest = new Map<string, { generation: number; value: Uint8Array }>();
     for (const { key, generation, value } of restored.entries) newest.set(key, { generation, value });
@@ -294,6 +323,7 @@ export class PartitionMachine implements StateMachine {
     this.#clock = reader.f64();
     this.#silenceClock = reader.f64();
     this.#maxEventTime = reader.f64();
+    await this.#scoring.restore(reader.text());
     this.#generations.stamp(this.#task, task.generation);
     for (const [key, { generation, value }] of newest) if (key.startsWith(KEYED_PREFIX)) this.#restoreKeyed(key.slice(KEYED_PREFIX.length), generation, new Reader(value));
     for (const keyed of [...this.#keys.values()].sort((a, b) => a.lastSeen - b.lastSeen)) this.#silence[keyed.presence].append(keyed);
@@ -305,7 +335,7 @@ export class PartitionMachine implements StateMachine {
 
   #restoreKeyed(key: string, generation: number, reader: Reader): void {
     knownLayout("key", reader.u8(), KEYED_LAYOUT);
-    const keyed = new Keyed(key, []);
+    const keyed = new Keyed(key, reader.f64(), []);
     keyed.maxEventTime = reader.f64();
     keyed.lastSeen = reader.f64();
     keyed.presence = reader.u8() as Keyed["presence"];
@@ -319,7 +349,7 @@ export class PartitionMachine implements StateMachine {
       written.delete(station.name);
       if (!state) return station.create();
       knownLayout(station.name, state.layout, station.layout);
-      return station.decode(state.section, state.layout);
+      return station.decode(state.section, state.layout, (sha256) => this.#scoring.modelBySha256(sha256));
     });
     if (written.size > 0) throw new MillraceError("state-layout-unknown", `the snapshot holds state of stations that this pipeline does not have: ${[...written.keys()].join(", ")}. Run \`npm run recover\`.`);
     this.#keys.set(key, keyed);
@@ -342,6 +372,15 @@ export class PartitionMachine implements StateMachine {
       if (keyed.generation <= generation) this.#markChanged(keyed);
       this.#stations.forEach((station, i) => station.items?.rewriteUpTo(keyed.slots[i], generation));
     }
+  }
+}
+
+/** JSON, or undefined. */
+function parsed(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? "");
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Semantics, imuChannels } from "../../domain/imu.ts";
 import { topics } from "../../domain/topics.ts";
+import { InferenceStation } from "../inference/inference-station.ts";
 import { SessionStation } from "../sessions/session-station.ts";
 import { imuStatistics } from "../windows/statistics.ts";
 import { WindowStation } from "../windows/window-station.ts";
@@ -9,7 +10,10 @@ import { OrderStation } from "./order-station.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { TransformStation } from "./transform-station.ts";
 
-/** The sensor pipeline: decode ▸ admit ▸ windows ▸ sessions ▸ order ▸ transform. */
+/** Where the sessions stand among the stations. */
+const SESSIONS = 1;
+
+/** The sensor pipeline: decode ▸ admit ▸ windows ▸ sessions ▸ order ▸ transform ▸ inference. */
 export function sensorPipeline(semantics: Semantics): Pipeline {
   const late: LateOutput = { topic: topics.late.name, idField: "sensorId", width: imuChannels.length };
   return {
@@ -19,10 +23,15 @@ export function sensorPipeline(semantics: Semantics): Pipeline {
     decode: decodeImu,
     deadLetter: topics.deadLetter.name,
     limits: semantics,
-    stations: () => [
-      new WindowStation({ ...semantics, aggregate: imuStatistics, to: topics.aggregated.name, late }),
-      new SessionStation({ ...semantics, to: topics.sessions.name, late }),
-      new OrderStation({ width: IMU_WIDTH, late, stations: [new TransformStation(topics.transformed.name, semantics.transformedFormat)] }),
-    ],
+    stations: () => {
+      const sessions = new SessionStation({ ...semantics, to: topics.sessions.name, late });
+      const transform = new TransformStation(topics.transformed.name, semantics.transformedFormat);
+      const inference = new InferenceStation({ ...semantics, to: topics.inference.name, credit: (keyed, interval) => sessions.credit(keyed.slots[SESSIONS] as ReturnType<typeof sessions.create>, interval) });
+      return [
+        new WindowStation({ ...semantics, aggregate: imuStatistics, to: topics.aggregated.name, late }),
+        sessions,
+        new OrderStation({ width: IMU_WIDTH, late, stations: [transform, inference] }),
+      ];
+    },
   };
 }

@@ -2,6 +2,8 @@ import type { Cause } from "../../domain/records.ts";
 import type { EpochMs } from "../../domain/time.ts";
 import type { Reader, Writer } from "../state/codec.ts";
 import type { Generations } from "../state/generations.ts";
+import type { Model } from "../inference/model.ts";
+import type { Scoring } from "../inference/scoring.ts";
 import type { Keyed } from "../state/keyed.ts";
 import type { Emitter } from "./emitter.ts";
 import type { StateEntry } from "./machine.ts";
@@ -24,6 +26,7 @@ export interface StepContext {
   readonly out: Emitter;
   readonly figures: Figures;
   readonly generations: Generations;
+  readonly scoring: Scoring;
 }
 
 /**
@@ -43,14 +46,19 @@ export interface Station<S = unknown> {
   fire?(state: S, keyed: Keyed, upTo: EpochMs, watermark: EpochMs, cause: Cause, context: StepContext): void;
   /** The lowest watermark at which `release` or `fire` has something to do; infinite when there is none. */
   dueAt?(state: S): EpochMs;
+  /** The key has gone idle: its session has ended. */
+  idle?(state: S): void;
   /** Called before the key's state is dropped at expiry. */
   drop?(state: S, context: StepContext): void;
   encode(state: S, writer: Writer): void;
   /** `layout` is the version that wrote it, at most this one's. */
-  decode(reader: Reader, layout: number): S;
+  decode(reader: Reader, layout: number, modelBySha256: ModelLookup): S;
   /** State that is kept in entries of its own, because most of it doesn't change between two snapshots. */
   readonly items?: Items<S>;
 }
+
+/** The assigned model with a hash. */
+export type ModelLookup = (sha256: string) => Model | null;
 
 export interface Items<S> {
   encodeChanges(generation: number, generations: Generations, take: (entry: StateEntry) => void): void;

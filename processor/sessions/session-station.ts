@@ -1,5 +1,5 @@
 import { type Cause, sessionId } from "../../domain/records.ts";
-import type { EpochMs, Milliseconds } from "../../domain/time.ts";
+import type { EpochMs, Milliseconds, TimeInterval } from "../../domain/time.ts";
 import { emitLate, type LateOutput } from "../path/late.ts";
 import type { Message } from "../path/message.ts";
 import type { Station, StepContext } from "../path/station.ts";
@@ -26,7 +26,11 @@ interface Session {
   due: boolean;
   /** Ids that it has swallowed, sorted. */
   supersedes: readonly string[];
+  /** Seconds per label, of itself and of those it has swallowed; filled as scores come in. */
+  activity: readonly Activity[];
 }
+
+type Activity = Map<string, number>;
 
 /** A session that a message has changed. */
 interface Touched {
@@ -88,6 +92,12 @@ export class SessionStation implements Station<Session[]> {
       writer.u8(session.due ? 1 : 0);
       writer.u32(session.supersedes.length);
       for (const id of session.supersedes) writer.text(id);
+      const activity = total(session.activity);
+      writer.u32(activity.size);
+      for (const [label, seconds] of activity) {
+        writer.text(label);
+        writer.f64(seconds);
+      }
     }
   }
 
@@ -99,7 +109,17 @@ export class SessionStation implements Station<Session[]> {
       ended: reader.u32(),
       due: reader.u8() === 1,
       supersedes: Array.from({ length: reader.u32() }, () => reader.text()),
+      activity: [new Map(Array.from({ length: reader.u32() }, (): [string, number] => [reader.text(), reader.f64()]))],
     }));
+  }
+
+  /** Takes seconds of a label for the session that an interval lies in; null when none is kept. */
+  credit(sessions: readonly Session[], { start, end }: TimeInterval): ((label: string, seconds: number) => void) | null {
+    const session = sessions.findLast((one) => one.start < end && one.end >= start);
+    if (!session) return null;
+    if (session.activity.length === 0) session.activity = [new Map()];
+    const activity = session.activity[0]!;
+    return (label, seconds) => activity.set(label, (activity.get(label) ?? 0) + seconds);
   }
 
   /** Sessions are by start and more than a gap apart, so the final ones stand first. */
@@ -127,7 +147,7 @@ export class SessionStation implements Station<Session[]> {
     while (behind < sessions.length && sessions[behind]!.start - cluster.end <= gap) behind++;
     const joined = sessions.slice(first, behind);
     const kept = joined[0] && joined[0].start <= cluster.start ? joined[0] : null;
-    const session: Session = kept ?? { start: cluster.start, end: cluster.end, samples: 0, ended: 0, due: true, supersedes: [] };
+    const session: Session = kept ?? { start: cluster.start, end: cluster.end, samples: 0, ended: 0, due: true, supersedes: [], activity: [] };
     session.samples += cluster.to - cluster.from;
     session.end = Math.max(session.end, cluster.end);
     session.due = true;
@@ -135,6 +155,7 @@ export class SessionStation implements Station<Session[]> {
     for (const other of swallowed) {
       session.samples += other.samples;
       session.end = Math.max(session.end, other.end);
+      session.activity = [...session.activity, ...other.activity];
     }
     if (swallowed.length > 0) session.supersedes = [...new Set([...session.supersedes, ...swallowed.flatMap((other) => [sessionId(key, other.start), ...other.supersedes])])].sort();
     if (joined.length !== 1 || kept === null) sessions.splice(first, joined.length, session);
@@ -152,11 +173,20 @@ export class SessionStation implements Station<Session[]> {
     const revision = session.ended++;
     session.due = false;
     context.figures.sessionsEnded++;
-    context.out.json(
-      to,
-      key,
-      (id) =>
-        `{"id":"${id}","schema":1,"type":"ended","sessionId":"${sessionId(key, session.start)}","${late.idField}":"${key}","start":${session.start},"end":${session.end},"samples":${session.samples},"revision":${revision},"cause":"${cause}","supersedes":${JSON.stringify(session.supersedes)}}`,
-    );
+    const id = context.out.nextId(to);
+    const text = `{"id":"${id}","schema":1,"type":"ended","sessionId":"${sessionId(key, session.start)}","${late.idField}":"${key}","start":${session.start},"end":${session.end},"samples":${session.samples},"revision":${revision},"cause":"${cause}","supersedes":${JSON.stringify(session.supersedes)}`;
+    const output = context.out.pending(to, key, text);
+    const { activity } = session;
+    context.scoring.then(() => {
+      const seconds = total(activity);
+      output.value = Buffer.from(seconds.size === 0 ? `${text}}` : `${text},"activity":${JSON.stringify(Object.fromEntries([...seconds].sort(([a], [b]) => (a < b ? -1 : 1))))}}`);
+    });
   }
+}
+
+/** Seconds per label over several accounts. */
+function total(accounts: readonly Activity[]): Activity {
+  const sum: Activity = new Map();
+  for (const account of accounts) for (const [label, seconds] of account) sum.set(label, (sum.get(label) ?? 0) + seconds);
+  return sum;
 }

@@ -15,6 +15,8 @@ export class Keyed implements Stamped {
   lastSeen: Milliseconds = 0;
   presence: Presence = PRESENCE.active;
   sequences = new Sequences();
+  /** Offset of the step in which the stations' state began: items of an earlier life are not its own. */
+  life: number;
   /** State of each station, in the order of the path. */
   slots: unknown[];
   generation = -1;
@@ -23,8 +25,9 @@ export class Keyed implements Stamped {
   previous: Keyed | null = null;
   next: Keyed | null = null;
 
-  constructor(key: string, slots: unknown[]) {
+  constructor(key: string, life: number, slots: unknown[]) {
     this.key = key;
+    this.life = life;
     this.slots = slots;
   }
 }

@@ -171,6 +171,7 @@ export class WindowStation implements Station<KeyWindows> {
       if (window.gone) continue;
       generations.stamp(window, generation);
       const { chunk, at } = window.place;
+      writer.f64(window.keyed.life);
       writer.f64(window.start);
       writer.u32(window.count);
       writer.u32(window.fired);
@@ -182,6 +183,7 @@ export class WindowStation implements Station<KeyWindows> {
   }
 
   #restore(windows: KeyWindows, keyed: Keyed, reader: Reader, watermark: EpochMs, generation: number, generations: Generations): void {
+    if (reader.f64() !== keyed.life) return;
     const start = reader.f64();
     if (watermark >= start + this.#options.windowMs + this.#options.allowedLatenessMs) return;
     const window = this.#windowAt(windows, keyed, start);

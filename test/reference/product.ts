@@ -21,7 +21,7 @@ export async function productRun(log: readonly LogRecord[], settings: Semantics,
   let unsettled = 0;
   const settle = async (lane: Lane): Promise<void> => void outputs.push(...(await lane.machine.settle()).map(readOutput));
   for (const [i, record] of log.entries()) {
-    const lane = lanes.get(record.partition) ?? { machine: factory.create({ partition: record.partition, restored: null, failedOffsets: new Map() }), generation: 0, generations: new Map() };
+    const lane: Lane = lanes.get(record.partition) ?? { machine: await factory.create({ partition: record.partition, restored: null, failedOffsets: new Map() }), generation: 0, generations: new Map() };
     lanes.set(record.partition, lane);
     if (current !== undefined && (current !== lane || unsettled >= cuts.settleEvery)) {
       await settle(current);
@@ -29,7 +29,7 @@ export async function productRun(log: readonly LogRecord[], settings: Semantics,
     }
     if (cuts.restoreEvery > 0 && i % cuts.restoreEvery === 0) {
       await settle(lane);
-      restore(lane, (restored) => factory.create({ partition: record.partition, restored, failedOffsets: new Map() }));
+      await restore(lane, async (restored) => factory.create({ partition: record.partition, restored, failedOffsets: new Map() }));
     }
     current = lane;
     lane.machine.step(inputRecord(record));
@@ -53,7 +53,7 @@ interface Lane {
 const MAX_GENERATIONS = 3;
 
 /** Writes what changed, drops the generations that no item needs, and goes on with a machine built from the rest. */
-function restore(lane: Lane, create: (restored: NonNullable<MachineOrigin["restored"]>) => StateMachine): void {
+async function restore(lane: Lane, create: (restored: NonNullable<MachineOrigin["restored"]>) => Promise<StateMachine>): Promise<void> {
   const { machine, generations } = lane;
   lane.generation += 1;
   const oldest = Math.min(...generations.keys());
@@ -64,7 +64,7 @@ function restore(lane: Lane, create: (restored: NonNullable<MachineOrigin["resto
   const live = new Set(machine.liveGenerations());
   for (const generation of generations.keys()) if (!live.has(generation)) generations.delete(generation);
   const entries = [...generations].flatMap(([generation, list]) => list.map((entry) => ({ ...entry, generation })));
-  lane.machine = create({ nextOffset: machine.nextOffset, chain: machine.chain, entries });
+  lane.machine = await create({ nextOffset: machine.nextOffset, chain: machine.chain, entries });
 }
 
 function inputRecord({ key, ...rest }: LogRecord): InputRecord {

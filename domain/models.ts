@@ -1,0 +1,42 @@
+import { z } from "zod";
+
+const tensor = z.object({ name: z.string(), shape: z.array(z.union([z.string(), z.int()])), dtype: z.literal("float32") });
+
+/** What stands beside a `model.onnx`: how it is fed, what it gives, and what it must give for the probe. */
+export const modelManifest = z.looseObject({
+  name: z.string().regex(/^[a-z0-9-]{1,64}$/),
+  version: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/),
+  /** Of model.onnx, hex. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  opset: z.int(),
+  sampleRateHz: z.number().positive(),
+  hopMs: z.number().positive(),
+  /** An output describes the hop that ended this long before the newest one; at most one hop. */
+  decisionDelayMs: z.number().min(0),
+  resetGapMs: z.number().positive(),
+  labels: z.array(z.string()).min(1),
+  inputs: z.array(tensor),
+  outputs: z.array(tensor),
+  state: z.array(z.object({ input: z.string(), output: z.string(), shape: z.array(z.int()) })).length(1),
+});
+export type ModelManifest = z.infer<typeof modelManifest>;
+
+/** Names one version of a model; the hash makes it the same everywhere. */
+export const modelReference = z.object({ name: z.string(), version: z.string(), sha256: z.string() });
+export type ModelReference = z.infer<typeof modelReference>;
+
+/**
+ * What a `model` control record says, as JSON in its header `model`. `live`: scores from here on, instead of all
+ * others. `shadow`: scores beside the live one, which says whether they agree. `canary`: scores instead of the
+ * live one for a share of the keys. `off`: stops scoring in any stage.
+ */
+export const modelControl = z.discriminatedUnion("stage", [
+  z.object({ stage: z.literal("live"), model: modelReference }),
+  z.object({ stage: z.literal("shadow"), model: modelReference }),
+  z.object({ stage: z.literal("canary"), model: modelReference, share: z.number().gt(0).max(1) }),
+  z.object({ stage: z.literal("off"), model: modelReference }),
+]);
+export type ModelControl = z.infer<typeof modelControl>;
+
+/** Header of a `model` control record that holds `modelControl` as JSON. */
+export const MODEL_HEADER = "model";

@@ -1,0 +1,128 @@
+import type { ModelReference } from "../../domain/models.ts";
+import type { Milliseconds, TimeInterval } from "../../domain/time.ts";
+import type { OrderedStation } from "../path/order-station.ts";
+import type { Message } from "../path/message.ts";
+import type { ModelLookup, StepContext } from "../path/station.ts";
+import type { Reader, Writer } from "../state/codec.ts";
+import type { Keyed } from "../state/keyed.ts";
+import { type Hop, Lane } from "./lane.ts";
+import { type Model, modelOf } from "./model.ts";
+
+/** Takes seconds of a label: the session that an interval lies in, as long as it is kept. */
+export type CreditActivity = (keyed: Keyed, interval: TimeInterval) => ((label: string, seconds: number) => void) | null;
+
+export interface InferenceOptions {
+  readonly to: string;
+  readonly sessionGapMs: Milliseconds;
+  readonly credit: CreditActivity;
+}
+
+/** A key's lanes: through the model that scores it, and through the shadow. */
+interface Lanes {
+  main: Lane | null;
+  shadow: Lane | null;
+}
+
+/**
+ * Scores each key's readings, hop by hop, by the model that the log has assigned. Outputs are numbered in their step;
+ * their content is filled in by `settle`, once the scores are there.
+ */
+export class InferenceStation implements OrderedStation<Lanes> {
+  readonly name = "inference";
+  readonly layout = 1;
+  readonly #options: InferenceOptions;
+
+  constructor(options: InferenceOptions) {
+    this.#options = options;
+  }
+
+  create(): Lanes {
+    return { main: null, shadow: null };
+  }
+
+  apply(lanes: Lanes, keyed: Keyed, message: Message, isNewBoot: boolean, context: StepContext): void {
+    const { assignment } = context.scoring;
+    lanes.main = this.#laneFor(lanes.main, modelOf(assignment, keyed.key));
+    if (!lanes.main) return;
+    lanes.shadow = this.#laneFor(lanes.shadow, assignment.shadow);
+    if (isNewBoot) this.reset(lanes);
+    const shadowed: Hop[] = [];
+    lanes.shadow?.push(message, (hop) => {
+      context.scoring.hops.push(hop);
+      if (hop.describes) shadowed.push(hop);
+    });
+    lanes.main.push(message, (hop) => {
+      context.scoring.hops.push(hop);
+      const { describes } = hop;
+      if (describes) this.#emit(keyed, hop, describes, shadowed.find((other) => other.describes!.end === describes.end) ?? null, context);
+    });
+  }
+
+  /** The key is silent, its session has ended: the next reading begins anew. */
+  reset(lanes: Lanes): void {
+    lanes.main?.forgetLast();
+    lanes.shadow?.forgetLast();
+  }
+
+  #laneFor(lane: Lane | null, model: Model | null): Lane | null {
+    if (model === null) return null;
+    return lane?.model === model ? lane : new Lane(model, this.#options.sessionGapMs);
+  }
+
+  #emit(keyed: Keyed, hop: Hop, window: TimeInterval, shadow: Hop | null, context: StepContext): void {
+    const { model } = hop.lane;
+    const id = context.out.nextId(this.#options.to);
+    const head = `{"id":"${id}","schema":1,"sensorId":"${keyed.key}","window":{"start":${window.start},"end":${window.end}},"model":${referenceText(model)}`;
+    const output = context.out.pending(this.#options.to, keyed.key, head);
+    const credit = this.#options.credit(keyed, window);
+    context.figures.inferences++;
+    context.scoring.then(() => {
+      const label = topLabel(hop);
+      output.value = Buffer.from(`${head},"label":${JSON.stringify(label)},"probabilities":${probabilitiesText(hop)}${shadow ? shadowText(shadow, label) : ""}}`);
+      if (label !== null) credit?.(label, (window.end - window.start) / 1_000);
+    });
+  }
+
+  encode(lanes: Lanes, writer: Writer): void {
+    for (const lane of [lanes.main, lanes.shadow]) {
+      writer.optionalText(lane?.model.reference.sha256);
+      if (lane) writer.section(() => lane.encode(writer));
+    }
+  }
+
+  decode(reader: Reader, _layout: number, modelBySha256: ModelLookup): Lanes {
+    const lane = (): Lane | null => {
+      const sha256 = reader.optionalText();
+      if (sha256 === null) return null;
+      const section = reader.section();
+      const model = modelBySha256(sha256);
+      if (!model) return null;
+      const restored = new Lane(model, this.#options.sessionGapMs);
+      restored.decode(section);
+      return restored;
+    };
+    return { main: lane(), shadow: lane() };
+  }
+}
+
+function referenceText({ reference: { name, version } }: { reference: ModelReference }): string {
+  return `{"name":"${name}","version":"${version}"}`;
+}
+
+/** The most probable label, of equals the first; null when the model gave no finite number. */
+function topLabel({ probabilities, lane }: Hop): string | null {
+  if (!probabilities!.every(Number.isFinite)) return null;
+  let top = 0;
+  for (let i = 1; i < probabilities!.length; i++) if (probabilities![i]! > probabilities![top]!) top = i;
+  return lane.model.manifest.labels[top]!;
+}
+
+function probabilitiesText(hop: Hop): string {
+  if (topLabel(hop) === null) return "null";
+  return `{${hop.lane.model.manifest.labels.map((label, i) => `${JSON.stringify(label)}:${hop.probabilities![i]}`).join(",")}}`;
+}
+
+function shadowText(shadow: Hop, liveLabel: string | null): string {
+  const label = topLabel(shadow);
+  return `,"shadow":{"model":${referenceText(shadow.lane.model)},"label":${JSON.stringify(label)},"agrees":${label === liveLabel}}`;
+}

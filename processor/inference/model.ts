@@ -1,0 +1,53 @@
+import type { ModelControl, ModelManifest, ModelReference } from "../../domain/models.ts";
+import { crc32 } from "node:zlib";
+
+/** A model that fits its manifest and gave what its probe expects. */
+export interface Model {
+  readonly reference: ModelReference;
+  readonly manifest: ModelManifest;
+  /** Rows of a hop. */
+  readonly rows: number;
+  /** Numbers of the recurrent state. */
+  readonly stateSize: number;
+  /** Rows of a batch: every run has this shape, padded with zeros. */
+  readonly batch: number;
+  /**
+   * One run. `readings`: batch × rows × 6; `state`: batch × stateSize; gives batch × labels probabilities and the next state.
+   */
+  run(readings: Float32Array, state: Float32Array): Promise<{ probabilities: Float32Array; state: Float32Array }>;
+}
+
+/** Where models come from. */
+export interface ModelSource {
+  /** @throws MillraceError `model-refused` when it does not fit its manifest; other errors are worth another try. */
+  load(reference: ModelReference): Promise<Model>;
+}
+
+/** Which models score which keys, as the log has decided so far. */
+export interface Assignment {
+  readonly live: Model | null;
+  readonly shadow: Model | null;
+  readonly canary: { readonly model: Model; readonly share: number } | null;
+}
+
+export const NO_MODELS: Assignment = { live: null, shadow: null, canary: null };
+
+/** The assignment after a control record whose model was taken. */
+export function assign(before: Assignment, control: ModelControl, model: Model): Assignment {
+  const same = (other: Model | null | undefined): boolean => other?.reference.sha256 === model.reference.sha256;
+  switch (control.stage) {
+    case "live":
+      return { live: model, shadow: null, canary: null };
+    case "shadow":
+      return { ...before, shadow: model };
+    case "canary":
+      return { ...before, canary: { model, share: control.share } };
+    case "off":
+      return { live: same(before.live) ? null : before.live, shadow: same(before.shadow) ? null : before.shadow, canary: same(before.canary?.model) ? null : before.canary };
+  }
+}
+
+/** The model that scores a key: the canary for a share of the keys by a hash of theirs, the live one for the rest. */
+export function modelOf({ live, canary }: Assignment, key: string): Model | null {
+  return canary !== null && crc32(key) / 2 ** 32 < canary.share ? canary.model : live;
+}
