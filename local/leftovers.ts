@@ -12,8 +12,10 @@ interface RunRecord {
   readonly processes: Readonly<Record<string, ProcessIdentity>>;
 }
 
-/** How long the rest of an earlier start may take to end by itself, having been told to. */
-const END_LIMIT_MS = 30_000;
+/** How long an earlier start that is alive may take to hand over and stop everything, having been told to. */
+const STOP_LIMIT_MS = 60_000;
+/** How long single processes may take: with their servers gone, there is nothing to hand over to. */
+const END_LIMIT_MS = 3_000;
 
 /** The file `run.json` of a home folder: written at every start of a process, removed when all have ended. */
 export class RunFile {
@@ -60,11 +62,14 @@ export async function endLeftovers(home: string, onProgress: (message: string) =
   }
   if (left().length === 0) return;
   onProgress(`ending what an earlier start left: ${left().map(([name, { pid }]) => `${name} (${pid})`).join(", ")}`);
-  // A start that is alive ends its own processes in the right order.
-  signal(isAlive(record.main) ? [record.main] : left().map(([, identity]) => identity), "SIGTERM");
-  if (!(await untilTrue(() => left().length === 0, END_LIMIT_MS))) {
-    signal([record.main, ...left().map(([, identity]) => identity)], "SIGKILL");
-    await untilTrue(() => left().length === 0, END_LIMIT_MS);
+  // A start that is alive ends its own processes, in the right order.
+  if (isAlive(record.main)) {
+    signal([record.main], "SIGTERM");
+    await untilTrue(() => !isAlive(record.main), STOP_LIMIT_MS);
+  }
+  for (const name of ["SIGTERM", "SIGKILL"] as const) {
+    signal(left().map(([, identity]) => identity), name);
+    if (await untilTrue(() => left().length === 0, END_LIMIT_MS)) return;
   }
 }
 

@@ -1,0 +1,34 @@
+import { expect, test } from "@jest/globals";
+import { FigureKeeper, RecentLatencies } from "../../local/figures.ts";
+import { statusLine } from "../../local/status.ts";
+
+const snapshots = (processor: Record<string, unknown>, bridge: Record<string, unknown> = {}): Map<string, Record<string, unknown>> => new Map([["processor", processor], ["bridge", bridge]]);
+
+test("rates are what was counted since the last update, per second", () => {
+  const keeper = new FigureKeeper();
+  keeper.update(snapshots({ "processor.readings": 1_000, "processor.windows": 10 }), 0);
+  const figures = keeper.update(snapshots({ "processor.readings": 5_000, "processor.windows": 50, "processor.lag": 7 }), 2_000);
+  expect(figures).toMatchObject({ readingsPerSecond: 2_000, windowsPerSecond: 20, lag: 7 });
+});
+
+test("a program that was started again counts on from what it had counted before", () => {
+  const keeper = new FigureKeeper();
+  keeper.update(snapshots({ "processor.sessions-started": 20, "processor.dead-letters": 1 }, { "bridge.dead-letters": 2 }), 0);
+  keeper.update(new Map(), 1_000);
+  const figures = keeper.update(snapshots({ "processor.sessions-started": 3, "processor.dead-letters": 0 }, { "bridge.dead-letters": 4 }), 2_000);
+  expect(figures).toMatchObject({ sessionsStarted: 23, deadLetters: 5 });
+});
+
+test("percentiles are by nearest rank, over the last seconds only", () => {
+  const latencies = new RecentLatencies(10_000);
+  latencies.add(9_999, 0);
+  for (let i = 1; i <= 200; i++) latencies.add(i, 15_000);
+  expect(latencies.percentiles(20_000)).toEqual({ p50: 100, p99: 198 });
+  expect(latencies.percentiles(99_000)).toEqual({ p50: undefined, p99: undefined });
+});
+
+test("the status line says everything, and what is not running", () => {
+  const figures = { readingsPerSecond: 40_012.3, windowsPerSecond: 19.6, sessionsStarted: 21, deadLetters: 3, lag: 12 };
+  const units = new Map([["kafka", { state: "restarting" as const, pid: 1, restarts: 2 }], ["live", { state: "running" as const, pid: 2, restarts: 1 }]]);
+  expect(statusLine(figures, { p50: 8.25, p99: 41.7 }, units)).toBe("in 40,012 readings/s · out 20 windows/s · sessions 21 · latency p50 8.3 p99 42 ms · dead letters 3 · lag 12 · restarts 3 · restarting: kafka");
+});

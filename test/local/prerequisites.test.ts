@@ -1,0 +1,58 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { installServers } from "../../local/servers/install.ts";
+import { openHome } from "../../local/home.ts";
+import { kafka } from "../../local/servers/kafka.ts";
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "millrace-prerequisites-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A JAVA_HOME whose `java -version` prints this, as JDK 8 and 17 do. */
+function javaHome(name: string, version: string, withCompiler: boolean): string {
+  const bin = join(folder, name, "bin");
+  mkdirSync(bin, { recursive: true });
+  for (const command of withCompiler ? ["java", "javac"] : ["java"]) {
+    writeFileSync(join(bin, command), `#!/bin/sh\necho 'openjdk version "${version}" 2025-04-15' >&2\n`);
+    chmodSync(join(bin, command), 0o755);
+  }
+  return join(folder, name);
+}
+const install = (home: string): Promise<unknown> => installServers({ folder: join(folder, "servers"), javaHome: home, onProgress: () => undefined });
+
+test("a Java that is too old is named, with the remedy", async () => {
+  await expect(install(javaHome("old", "1.8.0_392", true))).rejects.toMatchObject({ code: "prerequisite-missing", message: expect.stringMatching(/Java 8 was found.*17 or later.*apt install/s) });
+  await expect(install(javaHome("eleven", "11.0.2", true))).rejects.toThrow("Java 11 was found");
+});
+
+test("a Java without its compiler is told apart from a JDK", async () => {
+  await expect(install(javaHome("jre", "17.0.15", false))).rejects.toMatchObject({ code: "prerequisite-missing", message: expect.stringContaining("javac, is missing") });
+});
+
+test("a home that is a file is refused, with the remedy", () => {
+  const file = join(folder, "file");
+  writeFileSync(file, "");
+  expect(() => openHome(file, false)).toThrow(expect.objectContaining({ code: "data-folder-broken", message: expect.stringContaining("--home DIR") }));
+});
+
+test("--fresh forgets data, a plain start keeps it, and the logs before are kept once", () => {
+  const home = openHome(join(folder, "home"), false);
+  writeFileSync(join(home.data, "kept"), "1");
+  writeFileSync(join(home.logs, "a.log"), "1");
+  openHome(home.folder, false);
+  expect(() => writeFileSync(join(home.folder, "logs.previous", "a.log"), "", { flag: "r+" })).not.toThrow();
+  expect(() => writeFileSync(join(home.data, "kept"), "", { flag: "r+" })).not.toThrow();
+  openHome(home.folder, true);
+  expect(() => writeFileSync(join(home.data, "kept"), "", { flag: "r+" })).toThrow("ENOENT");
+});
+
+test("Kafka's damaged meta.properties is named before Kafka is started", () => {
+  const data = join(folder, "kafka");
+  mkdirSync(join(data, "logs"), { recursive: true });
+  writeFileSync(join(data, "logs", "meta.properties"), "version=1\n");
+  expect(() => kafka.prepare(data, { kafka: 1, kafkaController: 2, mqtt: 3, dynamodb: 4, mongodb: 5 })).toThrow(expect.objectContaining({ code: "data-folder-broken", message: expect.stringContaining("--fresh") }));
+});
