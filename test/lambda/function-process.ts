@@ -1,0 +1,33 @@
+import { fork } from "node:child_process";
+import { join } from "node:path";
+
+/** A Lambda function in a process of its own, as on AWS: its settings are its environment, its clients end with it. */
+export interface FunctionProcess {
+  invoke<T = Record<string, unknown>>(event: unknown): Promise<T>;
+  stop(): Promise<void>;
+}
+
+export function startFunction(name: string, env: Readonly<Record<string, string>>): FunctionProcess {
+  const child = fork(join(import.meta.dirname, "function-host.mjs"), [join(import.meta.dirname, `../../lambda/${name}/handler.ts`)], { env: { ...process.env, LOG_LEVEL: "error", ...env }, execArgv: ["--disable-warning=ExperimentalWarning"], serialization: "advanced", stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
+  let calls = 0;
+  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  child.on("message", ({ call, result, error }: { call: number; result?: never; error?: string }) => {
+    if (error === undefined) waiting.get(call)?.resolve(result!);
+    else waiting.get(call)?.reject(new Error(error));
+    waiting.delete(call);
+  });
+  child.once("exit", (code) => {
+    for (const { reject } of waiting.values()) reject(new Error(`function ${name} ended with ${code}`));
+  });
+  return {
+    invoke: (event) => new Promise((resolve, reject) => {
+      waiting.set(++calls, { resolve, reject });
+      child.send({ call: calls, event: event as object });
+    }),
+    stop: async () => {
+      child.kill("SIGKILL");
+      await exited;
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { MongoClient, type Db } from "mongodb";
+import { sharedServers, uniqueName } from "../support/servers.ts";
+import { mskEvent } from "./events.ts";
+import { startFunction, type FunctionProcess } from "./function-process.ts";
+import { ended, started, windowed } from "./records.ts";
+
+const database = uniqueName("stores");
+const env = { MONGODB_URI: sharedServers().mongodbUri, MONGODB_DATABASE: database };
+let client: MongoClient;
+let db: Db;
+let storeSessions: FunctionProcess;
+let storeWindows: FunctionProcess;
+
+beforeAll(async () => {
+  client = await MongoClient.connect(env.MONGODB_URI);
+  db = client.db(database);
+  storeSessions = startFunction("store-sessions", env);
+  storeWindows = startFunction("store-windows", env);
+});
+afterAll(async () => {
+  await Promise.all([storeSessions.stop(), storeWindows.stop()]);
+  await db.dropDatabase();
+  await client.close();
+});
+
+/** Delivers values in the given order, cut into events of `size`. */
+async function deliver(fn: FunctionProcess, topic: string, values: readonly unknown[], size = values.length): Promise<void> {
+  for (let at = 0; at < values.length; at += size) {
+    const answer = await fn.invoke(mskEvent(values.slice(at, at + size).map((value, i) => ({ topic, offset: at + i, key: "k", value }))));
+    expect(answer).toEqual({ batchItemFailures: [] });
+  }
+}
+
+async function sessionsOf(sensorId: string): Promise<unknown[]> {
+  const documents = await db.collection("sessions").find({ _id: { $regex: `^${sensorId}@` } as never }).sort({ _id: 1 }).toArray();
+  return documents.filter(({ superseded }) => superseded !== true).map(({ _id, status, end, samples, revision, supersedes, activity }) => ({ sessionId: _id, status, end, samples, revision, supersedes, activity }));
+}
+
+/** A life of a sensor's sessions, as DESIGN's rules give it: extended twice, then swallowed by an earlier start, and one that stays open. */
+const history = (sensor: string): Record<string, unknown>[] => [
+  started(sensor, 1_000),
+  ended(sensor, 1_000, 2_000, 11),
+  ended(sensor, 1_000, 2_500, 16, { revision: 1, activity: { walking: 1.5 } }),
+  started(sensor, 9_000),
+  ended(sensor, 9_000, 9_900, 10),
+  ended(sensor, 500, 2_500, 21, { supersedes: [`${sensor}@1000`] }),
+  ended(sensor, 500, 9_900, 40, { revision: 1, supersedes: [`${sensor}@1000`, `${sensor}@9000`] }),
+  started(sensor, 20_000),
+  started(sensor, 30_000),
+  ended(sensor, 30_000, 31_000, 5),
+];
+const outcome = (sensor: string): unknown[] => [
+  { sessionId: `${sensor}@20000`, status: "open", end: null, samples: null, revision: null, supersedes: [], activity: null },
+  { sessionId: `${sensor}@30000`, status: "ended", end: 31_000, samples: 5, revision: 0, supersedes: [], activity: null },
+  { sessionId: `${sensor}@500`, status: "ended", end: 9_900, samples: 40, revision: 1, supersedes: [`${sensor}@1000`, `${sensor}@9000`], activity: null },
+];
+
+test("any order and repetition of a sensor's session records, cut into any events, ends in the same sessions", async () => {
+  let run = 0;
+  const deliveries = fc.record({
+    order: fc.array(fc.nat(history("x").length - 1), { maxLength: 15 }).chain((extra) => fc.shuffledSubarray([...history("x").keys(), ...extra], { minLength: history("x").length + extra.length, maxLength: history("x").length + extra.length })),
+    size: fc.integer({ min: 1, max: 12 }),
+  });
+  await fc.assert(fc.asyncProperty(deliveries, async ({ order, size }) => {
+    const sensor = `p${run++}`;
+    const records = history(sensor);
+    await deliver(storeSessions, "new-session-topic", order.map((i) => records[i]!), size);
+    expect(await sessionsOf(sensor)).toEqual(outcome(sensor));
+    expect(await db.collection("sensors").findOne({ _id: sensor as never })).toEqual({ _id: sensor, firstSeen: 500, lastSeen: 31_000 });
+  }), { numRuns: 60 });
+});
+
+test("two deliveries of the same records at the same time end in the same sessions", async () => {
+  const records = history("twice");
+  const other = startFunction("store-sessions", env);
+  try {
+    await Promise.all([deliver(storeSessions, "new-session-topic", records, 2), deliver(other, "new-session-topic", records.toReversed(), 3), deliver(storeSessions, "new-session-topic", records, 1)]);
+  } finally {
+    await other.stop();
+  }
+  expect(await sessionsOf("twice")).toEqual(outcome("twice"));
+});
+
+test("of a window the highest revision stays, in whatever order its revisions come", async () => {
+  let run = 0;
+  const orders = fc.shuffledSubarray([0, 1, 2, 0, 2], { minLength: 3, maxLength: 5 }).filter((order) => order.includes(2));
+  await fc.assert(fc.asyncProperty(orders, fc.integer({ min: 1, max: 5 }), async (order, size) => {
+    const sensor = `w${run++}`;
+    await deliver(storeWindows, "sensor-data-aggregated", order.map((revision) => windowed(sensor, 1_657_533_977_000, { revision, count: 100 + revision, offset: revision })), size);
+    const windows = await db.collection("windows").find({ sensorId: sensor }).toArray();
+    expect(windows).toEqual([expect.objectContaining({ revision: 2, count: 102, recordId: "imu-data-all/0/2/0", start: 1_657_533_977_000, end: 1_657_533_978_000, expireAt: new Date(1_657_533_977_900 + 86_400_000) })]);
+  }), { numRuns: 30 });
+});
+
+test("a record that follows no schema holds up nothing", async () => {
+  const records = [{ topic: "new-session-topic", offset: 1, value: "{" }, { topic: "new-session-topic", offset: 2, value: { type: "ended" } }, { topic: "new-session-topic", offset: 3, value: started("after", 5) }, { topic: "new-session-topic", offset: 4 }];
+  expect(await storeSessions.invoke(mskEvent(records))).toEqual({ batchItemFailures: [] });
+  expect(await sessionsOf("after")).toHaveLength(1);
+});
+
+test("windows expire and the lists have their indexes", async () => {
+  const indexes = await db.collection("windows").indexes();
+  expect(indexes).toContainEqual(expect.objectContaining({ key: { expireAt: 1 }, expireAfterSeconds: 0 }));
+  expect((await db.collection("sessions").indexes()).map(({ key }) => key)).toEqual(expect.arrayContaining([{ start: -1, _id: -1 }, { sensorId: 1, start: -1, _id: -1 }]));
+});
+
+test("a store that cannot be reached fails the whole event", async () => {
+  const unreachable = startFunction("store-windows", { ...env, MONGODB_URI: "mongodb://127.0.0.1:9/?retryWrites=false", LOG_LEVEL: "error" });
+  try {
+    await expect(unreachable.invoke(mskEvent([{ topic: "sensor-data-aggregated", offset: 1, value: windowed("s", 0) }]))).rejects.toThrow(/ECONNREFUSED/);
+  } finally {
+    await unreachable.stop();
+  }
+}, 30_000);
