@@ -8,7 +8,13 @@ export const modelManifest = z.looseObject({
   version: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/),
   /** Of model.onnx, hex. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** File of the model, beside the manifest. */
+  file: z.string().default("model.onnx"),
   opset: z.int(),
+  /** Batch sizes in which a row's bits were shown not to depend on its neighbours. */
+  batchSizes: z.array(z.int().positive()).min(1),
+  /** Rows of a hop: sampleRateHz × hopMs / 1000. */
+  rowsPerHop: z.int().positive(),
   sampleRateHz: z.number().positive(),
   hopMs: z.number().positive(),
   /** An output describes the hop that ended this long before the newest one; at most one hop. */
@@ -17,9 +23,20 @@ export const modelManifest = z.looseObject({
   labels: z.array(z.string()).min(1),
   inputs: z.array(tensor),
   outputs: z.array(tensor),
-  state: z.array(z.object({ input: z.string(), output: z.string(), shape: z.array(z.int()) })).length(1),
+  state: z.array(z.object({ input: z.string(), output: z.string(), shape: z.array(z.int()).length(1) })).length(1),
+  /** File of the probe, beside the manifest. */
+  probe: z.string(),
 });
 export type ModelManifest = z.infer<typeof modelManifest>;
+
+/** Hops that are run one after another from a state of zeros, and what they must give, within `tolerance` (absolute). */
+export const modelProbe = z.looseObject({
+  /** `readings`: rowsPerHop × 6, oldest row first; `probabilities`: one per label. */
+  hops: z.array(z.looseObject({ readings: z.array(z.number()), probabilities: z.array(z.number()) })).min(1),
+  finalState: z.array(z.number()),
+  tolerance: z.number().positive(),
+});
+export type ModelProbe = z.infer<typeof modelProbe>;
 
 /** Names one version of a model; the hash makes it the same everywhere. */
 export const modelReference = z.object({ name: z.string(), version: z.string(), sha256: z.string() });

@@ -1,0 +1,99 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { GetObjectCommand, NoSuchKey, S3Client } from "@aws-sdk/client-s3";
+import { z } from "zod";
+import { MillraceError } from "../../domain/errors.ts";
+import { modelManifest, modelProbe, type ModelReference } from "../../domain/models.ts";
+import type { Model, ModelSource } from "../inference/model.ts";
+import { createOnnxModel } from "./onnx-model.ts";
+
+/** Files under one place; null when there is no such file. */
+export interface ModelFiles {
+  /** As the operator wrote it. */
+  readonly place: string;
+  read(path: string): Promise<Uint8Array | null>;
+}
+
+/** A folder, or a prefix in S3 (`s3://bucket/prefix`). */
+export function modelFiles(source: string, region: string): ModelFiles {
+  const s3 = /^s3:\/\/([^/]+)\/?(.*)$/.exec(source);
+  return s3 ? s3Files(source, s3[1]!, s3[2]!.replace(/\/$/, ""), new S3Client({ region })) : folderFiles(source);
+}
+
+function folderFiles(folder: string): ModelFiles {
+  return {
+    place: folder,
+    read: (path) =>
+      readFile(join(folder, path)).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+        throw error;
+      }),
+  };
+}
+
+function s3Files(place: string, bucket: string, prefix: string, client: S3Client): ModelFiles {
+  return {
+    place,
+    read: async (path) => {
+      try {
+        const object = await client.send(new GetObjectCommand({ Bucket: bucket, Key: prefix === "" ? path : `${prefix}/${path}` }));
+        return await object.Body!.transformToByteArray();
+      } catch (error) {
+        if (error instanceof NoSuchKey) return null;
+        throw error;
+      }
+    },
+  };
+}
+
+/**
+ * Models by name and version: `<name>/<version>/{manifest.json, model.onnx, probe.json}`. Loaded once per hash.
+ */
+export class ModelStore implements ModelSource {
+  readonly #files: ModelFiles;
+  readonly #loaded = new Map<string, Promise<Model>>();
+
+  constructor(files: ModelFiles) {
+    this.#files = files;
+  }
+
+  load(reference: ModelReference): Promise<Model> {
+    const known = this.#loaded.get(reference.sha256);
+    if (known) return known;
+    const loading = loadModel(this.#files, `${reference.name}/${reference.version}`, reference);
+    this.#loaded.set(reference.sha256, loading);
+    loading.catch(() => this.#loaded.delete(reference.sha256));
+    return loading;
+  }
+}
+
+/**
+ * Loads and checks the model in a folder; `expected` is what a control record names.
+ * @throws MillraceError `model-refused`; whatever reading throws when the place can't be reached.
+ */
+export async function loadModel(files: ModelFiles, folder: string, expected?: ModelReference): Promise<Model> {
+  const refused = (what: string): MillraceError => new MillraceError("model-refused", `model in ${files.place}/${folder}: ${what}`);
+  const required = async (name: string): Promise<Uint8Array> => {
+    const bytes = await files.read(`${folder}/${name}`);
+    if (bytes === null) throw refused(`${name} is missing`);
+    return bytes;
+  };
+  const json = async <T>(name: string, schema: z.ZodType<T>): Promise<T> => {
+    const text = Buffer.from(await required(name)).toString("utf8");
+    try {
+      return schema.parse(JSON.parse(text));
+    } catch (error) {
+      throw refused(`${name} is not as it should be: ${error instanceof z.ZodError ? error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ") : (error as Error).message}`);
+    }
+  };
+  const manifest = await json("manifest.json", modelManifest);
+  for (const field of ["name", "version", "sha256"] as const) {
+    if (expected && manifest[field] !== expected[field]) throw refused(`its manifest says ${field} ${manifest[field]}; ${expected[field]} is expected`);
+  }
+  if (manifest.rowsPerHop !== (manifest.sampleRateHz * manifest.hopMs) / 1_000) throw refused(`rowsPerHop is ${manifest.rowsPerHop}, but ${manifest.sampleRateHz} Hz over ${manifest.hopMs} ms are ${(manifest.sampleRateHz * manifest.hopMs) / 1_000}`);
+  const bytes = await required(manifest.file);
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  if (sha256 !== manifest.sha256) throw refused(`${manifest.file} (${bytes.length} bytes) has SHA-256 ${sha256}; the manifest says ${manifest.sha256}`);
+  return createOnnxModel(bytes, manifest, await json(manifest.probe, modelProbe));
+}
