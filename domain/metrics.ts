@@ -26,6 +26,7 @@ export const metrics = {
   "processor.sessions-started": { unit: "Count", kind: "counter", doc: "session started records written" },
   "processor.sessions-ended": { unit: "Count", kind: "counter", doc: "session ended records written" },
   "processor.inferences": { unit: "Count", kind: "counter", doc: "hops scored" },
+  "processor.models-refused": { unit: "Count", kind: "counter", doc: "model records whose model did not fit its manifest" },
   "processor.lag": { unit: "Count", kind: "gauge", doc: "records between the committed offset and the end of the log, all owned partitions" },
   "processor.watermark-lag": { unit: "Milliseconds", kind: "gauge", doc: "partition clock less the newest watermark, largest of the owned partitions" },
   "processor.commit-latency": { unit: "Milliseconds", kind: "timing", doc: "time a transaction's commit takes" },

@@ -1,5 +1,5 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { startHealthServer } from "../adapters/health.ts";
+import { type Health, startHealthServer } from "../adapters/health.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import { createLogger } from "../adapters/log.ts";
 import { Metrics } from "../adapters/metrics.ts";
@@ -12,6 +12,8 @@ import { createCheckpointTable } from "./adapters/dynamo-snapshots.ts";
 import { defaultTaskOptions } from "./engine/task.ts";
 import { engineObserver } from "./observer.ts";
 import { sensorMachineFactory } from "./pipelines.ts";
+import { modelFiles, ModelStore } from "./adapters/model-store.ts";
+import { noModels, type ScoringPorts } from "./inference/scoring.ts";
 import { startService } from "./service.ts";
 
 const settings = readSettings("processor", process.env);
@@ -24,13 +26,23 @@ const dynamodb = new DynamoDBClient({
 });
 if (settings.dynamodbEndpoint) await createCheckpointTable(dynamodb, settings.checkpointTable);
 
+const refusedModels = new Map<string, string>();
+const scoring: ScoringPorts = {
+  source: settings.modelSource ? new ModelStore(modelFiles(settings.modelSource, settings.region)) : noModels,
+  refused: ({ name, version }, reason) => {
+    refusedModels.set(`${name} ${version}`, reason);
+    metrics.add("processor.models-refused");
+    logger.error({ model: name, version, reason }, "model refused; what scored before goes on");
+  },
+};
+
 const service = await startService({
   kafka,
   dynamodb,
   checkpointTable: settings.checkpointTable,
   environment: settings.environment,
   groupId: consumerGroups.sensorProcessor,
-  factory: sensorMachineFactory(pickSemantics(settings)),
+  factory: sensorMachineFactory(pickSemantics(settings), scoring),
   options: { ...defaultTaskOptions, commitIntervalMs: settings.commitIntervalMs, snapshotIntervalMs: settings.snapshotIntervalMs },
   observer: engineObserver(logger, metrics),
   logger,
@@ -40,7 +52,14 @@ const service = await startService({
   },
 });
 const host = settings.dynamodbEndpoint ? LOOPBACK : "0.0.0.0";
-if (settings.healthPort > 0) await startHealthServer(settings.healthPort, host, () => service.health(), metrics);
+if (settings.healthPort > 0) await startHealthServer(settings.healthPort, host, () => withRefusedModels(service.health(), refusedModels), metrics);
 
 const SHUTDOWN_LIMIT_MS = 20_000;
 onShutdown(() => service.stop(), SHUTDOWN_LIMIT_MS);
+
+/** A refused model doesn't stop anything, but somebody has to know. */
+function withRefusedModels(health: Health, refused: ReadonlyMap<string, string>): Health {
+  if (refused.size === 0) return health;
+  const models = { status: "degraded", detail: [...refused].map(([model, reason]) => `${model} refused: ${reason}`).join("; ") } as const;
+  return { status: health.status === "ok" ? "degraded" : health.status, components: { ...health.components, models } };
+}
