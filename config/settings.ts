@@ -61,7 +61,8 @@ const semantics = {
   maxIntervalsPerSensor: whole("MAX_INTERVALS_PER_SENSOR", "intervals of seen numbers kept per sensor", defaultSemantics.maxIntervalsPerSensor, 1),
   maxBootsPerSensor: whole("MAX_BOOTS_PER_SENSOR", "boots kept per sensor", defaultSemantics.maxBootsPerSensor, 1),
   transformedFormat: choice("TRANSFORMED_FORMAT", "form of sensor-data-transformed", ["packed", "json"], defaultSemantics.transformedFormat),
-} satisfies Record<keyof Semantics, Setting<never> | Setting<number> | Setting<string> | Setting<Semantics["watermark"]> | Setting<Semantics["transformedFormat"]>>;
+  outputs: choice("OUTPUTS", "everything, or windows alone", ["all", "windows"], defaultSemantics.outputs),
+} satisfies Record<keyof Semantics, Setting<never> | Setting<number> | Setting<string> | Setting<Semantics["watermark"]> | Setting<Semantics["transformedFormat"]> | Setting<Semantics["outputs"]>>;
 
 /** Settings per program: CDK and the local platform write them, the programs read them. */
 export const programs = {

@@ -47,6 +47,8 @@ export interface Semantics {
   readonly maxBootsPerSensor: number;
   /** Form of `sensor-data-transformed` values. */
   readonly transformedFormat: "packed" | "json";
+  /** `windows`: deduplication and windows alone, for who needs neither sessions nor samples downstream. */
+  readonly outputs: "all" | "windows";
 }
 
 export const defaultSemantics: Semantics = {
@@ -63,6 +65,7 @@ export const defaultSemantics: Semantics = {
   maxIntervalsPerSensor: 1_000,
   maxBootsPerSensor: 100,
   transformedFormat: "packed",
+  outputs: "all",
 };
 
 /** The semantics among other settings: nothing else may enter the fingerprint of what decides outputs. */

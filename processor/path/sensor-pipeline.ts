@@ -24,14 +24,12 @@ export function sensorPipeline(semantics: Semantics): Pipeline {
     deadLetter: topics.deadLetter.name,
     limits: semantics,
     stations: () => {
+      const windows = new WindowStation({ ...semantics, aggregate: imuStatistics, to: topics.aggregated.name, late });
+      if (semantics.outputs === "windows") return [windows];
       const sessions = new SessionStation({ ...semantics, to: topics.sessions.name, late });
       const transform = new TransformStation(topics.transformed.name, semantics.transformedFormat);
       const inference = new InferenceStation({ ...semantics, to: topics.inference.name, credit: (keyed, interval) => sessions.credit(keyed.slots[SESSIONS] as ReturnType<typeof sessions.create>, interval) });
-      return [
-        new WindowStation({ ...semantics, aggregate: imuStatistics, to: topics.aggregated.name, late }),
-        sessions,
-        new OrderStation({ width: IMU_WIDTH, late, stations: [transform, inference] }),
-      ];
+      return [windows, sessions, new OrderStation({ width: IMU_WIDTH, late, stations: [transform, inference] })];
     },
   };
 }
