@@ -36,6 +36,7 @@ const semantics = z.strictObject({
   maxIntervalsPerSensor: whole(1, 100_000).optional(),
   maxBootsPerSensor: whole(1, 10_000).optional(),
   transformedFormat: z.enum(["packed", "json"]).optional(),
+  outputs: z.enum(["all", "windows"]).optional(),
 } satisfies Record<keyof Semantics, z.ZodType>);
 
 /** One environment: what `config/<env>.ts` gives. An unknown key is a mistake, not an extension. */
