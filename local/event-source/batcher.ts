@@ -1,0 +1,80 @@
+import { MAX_EVENT_BYTES } from "../../domain/event-source-mappings.ts";
+import type { Milliseconds } from "../../domain/time.ts";
+import { eventBytes, failedFrom, partitionName, type KafkaRecord } from "./event.ts";
+import type { Outcome } from "./retry.ts";
+
+/** Room for what stands around the records in an event. */
+const ENVELOPE_BYTES = 1_024;
+
+/** The most records from the front of `records` that fit one event; at least one. */
+export function fittingPrefix(records: readonly KafkaRecord[], batchSize: number): number {
+  let bytes = ENVELOPE_BYTES;
+  for (let i = 0; i < records.length; i++) {
+    bytes += eventBytes(records[i] as KafkaRecord);
+    if (i >= batchSize || (i > 0 && bytes > MAX_EVENT_BYTES)) return i;
+  }
+  return records.length;
+}
+
+interface Waiting {
+  readonly records: readonly KafkaRecord[];
+  readonly settle: (outcome: Outcome & { error?: unknown }) => void;
+}
+
+/**
+ * Gathers slices of several partitions into one event until the batching window is over or the event is full, and
+ * invokes the function with it. Each slice is told how it went for it.
+ */
+export class Batcher {
+  readonly #options: { batchSize: number; windowMs: Milliseconds; invoke: (records: readonly KafkaRecord[]) => Promise<unknown> };
+  #waiting: Waiting[] = [];
+  #records = 0;
+  #bytes = ENVELOPE_BYTES;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: { batchSize: number; windowMs: Milliseconds; invoke: (records: readonly KafkaRecord[]) => Promise<unknown> }) {
+    this.#options = options;
+  }
+
+  /**
+   * Delivers records of one partition, which fit an event; `alone` without others, so that only they can be at fault.
+   * Never rejects; `error` says why it was not ok.
+   */
+  deliver(records: readonly KafkaRecord[], alone: boolean): Promise<Outcome & { error?: unknown }> {
+    return new Promise((settle) => {
+      if (alone) { void this.#invoke([{ records, settle }]); return; }
+      const bytes = records.reduce((sum, record) => sum + eventBytes(record), 0);
+      if (this.#records + records.length > this.#options.batchSize || this.#bytes + bytes > MAX_EVENT_BYTES) this.#flush();
+      this.#waiting.push({ records, settle });
+      this.#records += records.length;
+      this.#bytes += bytes;
+      if (this.#records >= this.#options.batchSize) this.#flush();
+      else this.#timer ??= setTimeout(() => this.#flush(), this.#options.windowMs);
+    });
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const slices = this.#waiting;
+    this.#waiting = [];
+    this.#records = 0;
+    this.#bytes = ENVELOPE_BYTES;
+    if (slices.length > 0) void this.#invoke(slices);
+  }
+
+  async #invoke(slices: readonly Waiting[]): Promise<void> {
+    const records = slices.flatMap((slice) => slice.records);
+    try {
+      const failed = failedFrom(await this.#options.invoke(records), records);
+      if (failed === null) throw new Error("the function reported failures of records that were not in its batch");
+      for (const slice of slices) {
+        const { topic, partition } = slice.records[0] as KafkaRecord;
+        const resumeFrom = failed.get(partitionName(topic, partition));
+        slice.settle(resumeFrom === undefined ? { ok: true } : { ok: false, resumeFrom, shared: slices.length > 1, error: new Error(`the function reported a failure at offset ${resumeFrom}`) });
+      }
+    } catch (error) {
+      for (const slice of slices) slice.settle({ ok: false, resumeFrom: null, shared: slices.length > 1, error });
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import type { MSKEvent, MSKRecord } from "aws-lambda";
+import type { BatchResponse } from "../../domain/api.ts";
+
+/** A Kafka record on its way to a function. */
+export interface KafkaRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestampMs: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: readonly (readonly [string, Buffer])[];
+}
+
+export const CLUSTER_ARN = "arn:aws:kafka:us-east-1:000000000000:cluster/local/00000000-0000-0000-0000-000000000000-s1";
+
+export const partitionName = (topic: string, partition: number): string => `${topic}-${partition}`;
+
+/** The event that Lambda makes of records, see "Using Lambda with Amazon MSK": absent keys and values are left out. */
+export function mskEvent(records: readonly KafkaRecord[], brokers: string, timestampType: string): MSKEvent {
+  const byPartition: Record<string, MSKRecord[]> = {};
+  for (const { topic, partition, offset, timestampMs, key, value, headers } of records) {
+    (byPartition[partitionName(topic, partition)] ??= []).push({
+      topic,
+      partition,
+      offset,
+      timestamp: timestampMs,
+      timestampType: timestampType as MSKRecord["timestampType"],
+      ...(key === null ? {} : { key: key.toString("base64") }),
+      ...(value === null ? {} : { value: value.toString("base64") }),
+      headers: headers.map(([name, bytes]) => ({ [name]: [...bytes] })),
+    } as MSKRecord);
+  }
+  return { eventSource: "aws:kafka", eventSourceArn: CLUSTER_ARN, bootstrapServers: brokers, records: byPartition };
+}
+
+const RECORD_OVERHEAD = 160;
+
+/** Bytes of a record in the event's JSON, rounded up. */
+export function eventBytes({ topic, key, value, headers }: KafkaRecord): number {
+  const base64 = (bytes: Buffer | null): number => Math.ceil((bytes?.length ?? 0) / 3) * 4;
+  return RECORD_OVERHEAD + topic.length + base64(key) + base64(value) + headers.reduce((sum, [name, bytes]) => sum + name.length + 8 + bytes.length * 4, 0);
+}
+
+/**
+ * The offset from which each partition is to be delivered again, by partition name; empty when all went well.
+ * Null when the function reports something that was not in the batch: Lambda takes that as a failure of all of it.
+ */
+export function failedFrom(response: unknown, records: readonly KafkaRecord[]): Map<string, number> | null {
+  const failures = (response as BatchResponse | null | undefined)?.batchItemFailures;
+  const from = new Map<string, number>();
+  if (failures === undefined || failures === null) return from;
+  if (!Array.isArray(failures)) return null;
+  const sent = new Set(records.map(({ topic, partition, offset }) => `${partitionName(topic, partition)}/${offset}`));
+  for (const failure of failures as readonly (BatchResponse["batchItemFailures"][number] | null)[]) {
+    const { partition, offset } = failure?.itemIdentifier ?? {};
+    if (partition === undefined || offset === undefined || !sent.has(`${partition}/${offset}`)) return null;
+    from.set(partition, Math.min(from.get(partition) ?? offset, offset));
+  }
+  return from;
+}

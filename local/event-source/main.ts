@@ -1,0 +1,61 @@
+// The local event source: brings Kafka records to the Lambda functions as the event source mappings say.
+import type { Admin } from "kafkajs";
+import { startHealthServer } from "../../adapters/health.ts";
+import { createKafka } from "../../adapters/kafka.ts";
+import { createLogger } from "../../adapters/log.ts";
+import { Metrics } from "../../adapters/metrics.ts";
+import { onShutdown } from "../../adapters/shutdown.ts";
+import { LOOPBACK } from "../../config/local.ts";
+import { readSettings } from "../../config/settings.ts";
+import type { FunctionName } from "../../domain/api.ts";
+import { eventSourceMappings } from "../../domain/event-source-mappings.ts";
+import { hasHandler, loadFunction, type Invoke } from "../lambda/invoke.ts";
+import { groupLag } from "./lag.ts";
+import { Poller } from "./poller.ts";
+
+const LAG_INTERVAL_MS = 5_000;
+
+const settings = readSettings("eventSource", process.env);
+const log = createLogger("event-source", settings.logLevel);
+const metrics = new Metrics();
+const kafka = createKafka(settings, "millrace-event-source", log);
+
+const functions = new Map<string, Invoke>();
+for (const name of new Set(eventSourceMappings.map(({ functionName }) => functionName as FunctionName))) {
+  if (hasHandler(name)) functions.set(name, await loadFunction(name));
+  else log.warn({ function: name }, "there is no such function: its mappings are left out");
+}
+const pollers = eventSourceMappings.flatMap((mapping) => {
+  const invoke = functions.get(mapping.functionName);
+  return invoke ? [{ mapping, poller: new Poller({ mapping, invoke, kafka, brokers: settings.kafkaBrokers, onFailureDir: settings.onFailureDir, log, metrics }) }] : [];
+});
+for (const { poller } of pollers) poller.start();
+
+let admin: Admin | null = null;
+async function measureLag(): Promise<void> {
+  try {
+    if (admin === null) { admin = kafka.admin(); await admin.connect(); }
+    let lag = 0;
+    for (const { mapping } of pollers) lag += await groupLag(admin, mapping.consumerGroup, mapping.topic);
+    metrics.set("event-source.lag", lag);
+  } catch (error) {
+    log.debug({ err: error }, "can't measure the lag");
+  }
+}
+const lagTimer = setInterval(() => void measureLag(), LAG_INTERVAL_MS);
+
+if (settings.healthPort > 0) {
+  await startHealthServer(settings.healthPort, LOOPBACK, () => {
+    const problems = pollers.filter(({ poller }) => poller.problem !== null);
+    return {
+      status: problems.length === 0 ? "ok" : "degraded",
+      components: Object.fromEntries(pollers.map(({ mapping, poller }) => [`${mapping.functionName}/${mapping.topic}`, poller.problem === null ? { status: "ok" as const } : { status: "degraded" as const, detail: poller.problem }])),
+    };
+  }, metrics);
+}
+onShutdown(async () => {
+  clearInterval(lagTimer);
+  await Promise.all(pollers.map(({ poller }) => poller.stop()));
+  await admin?.disconnect();
+}, 20_000);
+log.info({ mappings: pollers.map(({ mapping }) => mapping.consumerGroup) }, "event source is ready");

@@ -1,0 +1,59 @@
+import type { Context } from "aws-lambda";
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { functions, type FunctionName } from "../../domain/api.ts";
+
+/** A Lambda handler as the runtime calls it. */
+export type Handler = (event: unknown, context: Context) => Promise<unknown>;
+/** One invocation: resolves with the function's result, rejects with its error or after its timeout. */
+export type Invoke = (event: unknown) => Promise<unknown>;
+
+const root = join(import.meta.dirname, "../..");
+
+/** File of a function; it does not exist for functions that later versions bring. */
+export const handlerFile = (name: FunctionName): string => join(root, "lambda", name, "handler.ts");
+export const hasHandler = (name: FunctionName): boolean => existsSync(handlerFile(name));
+
+/** Loads a function from `lambda/<name>/handler.ts` and calls it as Lambda does, with its timeout. */
+export async function loadFunction(name: FunctionName): Promise<Invoke> {
+  const module = (await import(pathToFileURL(handlerFile(name)).href)) as { handler?: Handler };
+  if (typeof module.handler !== "function") throw new Error(`${handlerFile(name)} exports no function "handler"`);
+  return invoker(name, module.handler, functions[name].timeoutSeconds * 1_000);
+}
+
+/** Lambda ends the process of an invocation that takes too long; here its result is ignored. */
+export function invoker(name: string, handler: Handler, timeoutMs: number): Invoke {
+  return async (event) => {
+    const context = createContext(name, performance.now() + timeoutMs);
+    let timer: NodeJS.Timeout | undefined;
+    const timeout = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`${name}: Task timed out after ${timeoutMs / 1_000} seconds`)), timeoutMs);
+    });
+    try {
+      return await Promise.race([handler(event, context), timeout]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+function createContext(name: string, deadlineMs: number): Context {
+  return {
+    callbackWaitsForEmptyEventLoop: false,
+    functionName: name,
+    functionVersion: "$LATEST",
+    invokedFunctionArn: functionArn(name),
+    memoryLimitInMB: "512",
+    awsRequestId: randomUUID(),
+    logGroupName: `/aws/lambda/${name}`,
+    logStreamName: "local",
+    getRemainingTimeInMillis: () => Math.max(0, deadlineMs - performance.now()),
+    done: () => {},
+    fail: () => {},
+    succeed: () => {},
+  };
+}
+
+export const functionArn = (name: string): string => `arn:aws:lambda:us-east-1:000000000000:function:${name}`;

@@ -1,0 +1,22 @@
+// A process with one event source mapping whose function appends the values to a file; for tests that kill it.
+import type { MSKEvent } from "aws-lambda";
+import { appendFileSync } from "node:fs";
+import { createKafka } from "../../../adapters/kafka.ts";
+import { createLogger } from "../../../adapters/log.ts";
+import { Metrics } from "../../../adapters/metrics.ts";
+import type { EventSourceMapping } from "../../../domain/event-source-mappings.ts";
+import { Poller } from "../../../local/event-source/poller.ts";
+
+const [brokers, output, mapping] = process.argv.slice(2) as [string, string, string];
+new Poller({
+  mapping: JSON.parse(mapping) as EventSourceMapping,
+  invoke: async (event) => {
+    const records = Object.values((event as MSKEvent).records).flat();
+    appendFileSync(output, records.map(({ value }) => `${Buffer.from(value, "base64").toString()}\n`).join(""));
+  },
+  kafka: createKafka({ kafkaBrokers: brokers, kafkaAuth: "none", region: "local" }, "poller-process"),
+  brokers,
+  onFailureDir: output,
+  log: createLogger("test", "fatal"),
+  metrics: new Metrics(),
+}).start();
