@@ -1,0 +1,74 @@
+import { existsSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { demand, latency, throughput } from "./scenarios.ts";
+import type { Load } from "./load.ts";
+
+const USAGE = `npm run bench -- [--only NAME,…] [--messages N] [--seconds S] [--flink DIR] [--json]
+Measures the processor on real Kafka: readings per CPU second (user and system time of the processor's process; the broker is not
+in it), rate, peak memory, latency and recovery. Scenarios: windows, packed, all, sensors, inference, latency, flink.
+--messages: messages of 20 readings in a filled topic (default 400000). --flink: folder of the same job in Apache Flink.`;
+
+const root = join(import.meta.dirname, "..");
+const ANCHORS = join(root, "..", "shared", "anchors");
+const { values } = parseArgs({
+  options: { only: { type: "string" }, messages: { type: "string", default: "400000" }, seconds: { type: "string", default: "20" }, flink: { type: "string", default: ANCHORS }, json: { type: "boolean", default: false }, help: { type: "boolean", default: false } },
+});
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+const messages = Number(values.messages);
+const results: Record<string, object> = {};
+const million = (value: number): string => `${(value / 1e6).toFixed(2)} M`;
+const report = (name: string, result: object, line: string): void => {
+  results[name] = result;
+  if (!values.json) console.log(`${name.padEnd(24)} ${line}`);
+};
+
+async function measure(name: string, load: Partial<Load>, outputs: "all" | "windows", model?: string): Promise<void> {
+  const folder = join(root, ".millrace", "bench", `${name}-${process.pid}`);
+  const result = await throughput({ sensors: 200, messages, partitions: 2, format: "json", ...load }, outputs, folder, model);
+  rmSync(folder, { recursive: true, force: true });
+  report(name, result, `${million(result.perCpuSecond)} readings/CPU s   ${million(result.perSecond)}/s   ${result.peakMb.toFixed(0)} MB   ${result.snapshot}`);
+}
+
+const scenarios: Record<string, () => Promise<void>> = {
+  windows: () => measure("windows", {}, "windows"),
+  packed: () => measure("packed", { format: "packed" }, "windows"),
+  all: () => measure("all", {}, "all"),
+  sensors: async () => {
+    for (const sensors of [10, 1_000, 10_000]) await measure(`windows, ${sensors} sensors`, { sensors }, "windows");
+  },
+  inference: async () => {
+    await measure("inference, 1000 sensors", { sensors: 1_000 }, "all", join(root, "models", "activity"));
+    if (!values.json) console.log(`${"".padEnd(24)} (1,000 sensors at 200 Hz send ${million(demand(1_000))} readings/s)`);
+  },
+  latency: async () => {
+    const folder = join(root, ".millrace", "bench", `latency-${process.pid}`);
+    const result = await latency(200, 2_000, Number(values.seconds), folder);
+    rmSync(folder, { recursive: true, force: true });
+    report("latency, 2000 messages/s", result, `record to committed window p50 ${result.p50} ms, p99 ${result.p99} ms; after kill -9 the first new window came in ${(result.recoveryMs / 1_000).toFixed(1)} s`);
+  },
+  flink: () => Promise.resolve(flink()),
+};
+
+/** The same job in Flink needs a broker at 127.0.0.1:9092 and a filled topic: its README says how. */
+function flink(): void {
+  if (!existsSync(join(values.flink, "run"))) return report("flink", { skipped: true }, "not there: give --flink DIR");
+  const run = spawnSync(join(values.flink, "run"), ["flink", "b", "1"], { encoding: "utf8", timeout: 900_000 });
+  const line = /RESULT (\{.*\})/.exec(run.stdout ?? "");
+  if (!line) return report("flink", { skipped: true }, `did not run: it needs a broker at 127.0.0.1:9092 with a filled topic, see ${values.flink}/README.md`);
+  const result = JSON.parse(line[1]!) as { rpsCpu: number; rpsWall: number; rssMB: number };
+  report("flink b, parallelism 1", result, `${million(result.rpsCpu)} readings/CPU s   ${million(result.rpsWall)}/s   ${result.rssMB} MB`);
+}
+
+const wanted = values.only?.split(",") ?? Object.keys(scenarios);
+const unknown = wanted.filter((name) => !(name in scenarios));
+if (unknown.length > 0 || !(messages >= 10_000)) {
+  console.error(`${unknown.length > 0 ? `no scenario ${unknown.join(", ")}` : `--messages is ${values.messages}; at least 10000 are needed`}\n${USAGE}`);
+  process.exit(2);
+}
+for (const name of wanted) await scenarios[name]!();
+if (values.json) console.log(JSON.stringify(results, null, 2));

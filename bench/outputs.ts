@@ -1,0 +1,50 @@
+import type { Consumer, Kafka } from "kafkajs";
+import { windowRecord } from "../domain/records.ts";
+import { topics } from "../domain/topics.ts";
+
+/** Follows a topic from its start or end, committed records alone unless said otherwise. */
+export async function follow(kafka: Kafka, topic: string, from: "start" | "end", each: (record: { partition: number; offset: number; timestamp: number; value: Buffer | null; receivedAt: number }) => void): Promise<Consumer> {
+  const consumer = kafka.consumer({ groupId: `bench-${topic}-${process.hrtime.bigint()}`, maxWaitTimeInMs: 20, minBytes: 1 });
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning: from === "start" });
+  const joined = new Promise<void>((resolve) => consumer.on(consumer.events.GROUP_JOIN, () => resolve()));
+  await consumer.run({
+    autoCommit: false,
+    eachBatch: async ({ batch }) => {
+      const receivedAt = Date.now();
+      for (const { offset, timestamp, value } of batch.messages) each({ partition: batch.partition, offset: Number(offset), timestamp: Number(timestamp), value, receivedAt });
+    },
+  });
+  await joined;
+  return consumer;
+}
+
+/** Readings in all fired windows, by their last revisions, and how many revisions were written twice. */
+export async function countReadings(kafka: Kafka, until: (readings: number) => boolean): Promise<{ readings: number; windows: number; repeated: number }> {
+  const counts = new Map<string, number>();
+  const seen = new Set<string>();
+  let readings = 0;
+  let repeated = 0;
+  let done: () => void = () => undefined;
+  const finished = new Promise<void>((resolve) => (done = resolve));
+  const consumer = await follow(kafka, topics.aggregated.name, "start", ({ value }) => {
+    const record = windowRecord.parse(JSON.parse(value!.toString("utf8")));
+    const window = `${record.sensorId}@${record.window.start}`;
+    if (seen.has(`${window}/${record.revision}`)) repeated++;
+    seen.add(`${window}/${record.revision}`);
+    readings += record.count - (counts.get(window) ?? 0);
+    counts.set(window, record.count);
+    if (until(readings)) done();
+  });
+  const limit = setTimeout(done, 30_000);
+  await finished;
+  clearTimeout(limit);
+  await consumer.disconnect();
+  return { readings, windows: counts.size, repeated };
+}
+
+/** The value below which the fraction `q` of the values lies. */
+export function percentile(values: readonly number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN;
+}

@@ -1,0 +1,135 @@
+import { cpSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Kafka } from "kafkajs";
+import { createKafka } from "../adapters/kafka.ts";
+import type { Settings } from "../config/settings.ts";
+import { type ModelManifest, MODEL_HEADER } from "../domain/models.ts";
+import { controlTypes, headers, topics } from "../domain/topics.ts";
+import { pickFreePorts } from "../local/ports.ts";
+import { startServers } from "../local/servers/index.ts";
+import { createTopics } from "../local/servers/topics.ts";
+import { countReadings, follow, percentile } from "./outputs.ts";
+import { fill, type Load, MESSAGE_MS, pace, READINGS_PER_MESSAGE } from "./load.ts";
+import { Subject, until } from "./subject.ts";
+
+/** What a scenario runs on: brokers of its own, empty at the start. */
+interface Stage {
+  readonly kafka: Kafka;
+  readonly settings: Partial<Settings<"processor">> & { healthPort: number };
+}
+
+async function onStage<T>(partitions: number, folder: string, work: (stage: Stage) => Promise<T>): Promise<T> {
+  mkdirSync(folder, { recursive: true });
+  const servers = await startServers({ which: ["kafka", "dynamodb"], dataDir: folder });
+  try {
+    const kafka = createKafka({ kafkaBrokers: servers.kafkaBrokers, kafkaAuth: "none", region: "local" }, "bench");
+    const admin = kafka.admin();
+    await admin.connect();
+    await createTopics(admin, { partitions });
+    await admin.disconnect();
+    const [healthPort] = await pickFreePorts(1);
+    return await work({ kafka, settings: { environment: "bench", kafkaBrokers: servers.kafkaBrokers, dynamodbEndpoint: servers.dynamodbEndpoint, healthPort: healthPort!, logLevel: "error" } });
+  } finally {
+    await servers.stop();
+  }
+}
+
+export interface Throughput {
+  readonly readings: number;
+  readonly perCpuSecond: number;
+  readonly perSecond: number;
+  readonly peakMb: number;
+  readonly snapshot: string;
+}
+
+/** Reads a filled topic from start to end, exactly once; the rates are those after the first tenth (the JIT's). */
+export async function throughput(load: Load, outputs: Settings<"processor">["outputs"], folder: string, modelFolder?: string): Promise<Throughput> {
+  return onStage(load.partitions, folder, async ({ kafka, settings }) => {
+    const control = modelFolder ? await assignModel(kafka, load.partitions, modelFolder, folder) : 0;
+    const records = (await fill(kafka, load)) + control;
+    const subject = new Subject({ ...settings, outputs, ...(modelFolder ? { modelSource: join(folder, "models") } : {}) });
+    try {
+      const first = await until("a tenth of the records", 120_000, async () => {
+        const sample = await subject.sample();
+        return sample && sample.records >= records / 10 ? sample : null;
+      });
+      const last = await until("all records", 900_000, async () => {
+        const sample = await subject.sample();
+        return sample && sample.records >= records && sample.lag === 0 ? sample : null;
+      });
+      const readings = (last.records - first.records) * READINGS_PER_MESSAGE;
+      const expected = (records - control - load.sensors) * READINGS_PER_MESSAGE;
+      const counted = await countReadings(kafka, (found) => found >= expected);
+      return {
+        readings,
+        perCpuSecond: readings / (last.cpu - first.cpu),
+        perSecond: readings / ((last.at - first.at) / 1_000),
+        peakMb: last.peakMb,
+        snapshot: counted.readings === expected && counted.repeated === 0 ? "exact" : `MISMATCH: ${counted.readings} of ${expected} readings, ${counted.repeated} windows twice`,
+      };
+    } finally {
+      await subject.kill("SIGTERM");
+    }
+  });
+}
+
+/** Appends the control record that makes a model live to every partition; gives how many. */
+async function assignModel(kafka: Kafka, partitions: number, modelFolder: string, folder: string): Promise<number> {
+  const { name, version, sha256 } = JSON.parse(readFileSync(join(modelFolder, "manifest.json"), "utf8")) as ModelManifest;
+  cpSync(modelFolder, join(folder, "models", name, version), { recursive: true });
+  const producer = kafka.producer();
+  await producer.connect();
+  const control = { key: null, value: null, headers: { [headers.type]: controlTypes.model, [MODEL_HEADER]: JSON.stringify({ stage: "live", model: { name, version, sha256 } }) } };
+  await producer.send({ topic: topics.imuData.name, messages: Array.from({ length: partitions }, (_, partition) => ({ ...control, partition })) });
+  await producer.disconnect();
+  return partitions;
+}
+
+export interface Latency {
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+  /** From kill -9 to the first new committed window, ms. */
+  readonly recoveryMs: number;
+}
+
+/** A paced load: from the timestamp of the record that caused a window to the window's arrival at a read-committed consumer; then kill -9. */
+export async function latency(sensors: number, perSecond: number, seconds: number, folder: string): Promise<Latency> {
+  return onStage(2, folder, async ({ kafka, settings }) => {
+    const timestamps = new Map<string, number>();
+    const latencies: number[] = [];
+    let measuring = false;
+    let lastOutputAt = 0;
+    const inputs = await follow(kafka, topics.imuData.name, "end", ({ partition, offset, timestamp }) => timestamps.set(`${partition}/${offset}`, timestamp));
+    const outputs = await follow(kafka, topics.aggregated.name, "start", ({ value, receivedAt }) => {
+      lastOutputAt = receivedAt;
+      const { id } = JSON.parse(value!.toString("utf8")) as { id: string };
+      const [, partition, offset] = id.split("/");
+      const caused = timestamps.get(`${partition}/${offset}`);
+      if (measuring && caused !== undefined) latencies.push(receivedAt - caused);
+    });
+    let subject = new Subject(settings);
+    const load = pace(kafka, { sensors, partitions: 2, format: "json" }, perSecond);
+    await until("the first window", 60_000, () => Promise.resolve(lastOutputAt > 0 ? true : null));
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    measuring = true;
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+    measuring = false;
+    await subject.kill("SIGKILL");
+    const killedAt = Date.now();
+    // What was committed before the kill may still be on its way to this consumer.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const before = Date.now();
+    subject = new Subject(settings);
+    const recoveredAt = await until("a window after the kill", 60_000, () => Promise.resolve(lastOutputAt > before ? lastOutputAt : null));
+    await load.stop();
+    await Promise.all([inputs.disconnect(), outputs.disconnect()]);
+    await subject.kill("SIGTERM");
+    return { perSecond, p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99), recoveryMs: recoveredAt - killedAt };
+  });
+}
+
+/** Readings a second that `sensors` sensors send at 200 Hz. */
+export function demand(sensors: number): number {
+  return (sensors * READINGS_PER_MESSAGE * 1_000) / MESSAGE_MS;
+}

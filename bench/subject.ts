@@ -1,0 +1,62 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { writeSettings, type Settings } from "../config/settings.ts";
+
+/** What the operating system and the program itself say of a running processor. */
+export interface Sample {
+  readonly at: number;
+  /** User and system time, seconds. */
+  readonly cpu: number;
+  readonly records: number;
+  readonly lag: number;
+  readonly peakMb: number;
+}
+
+/** A processor of its own process, as it runs everywhere. */
+export class Subject {
+  readonly #child: ChildProcess;
+  readonly #port: number;
+  readonly #ended: Promise<void>;
+
+  constructor(settings: Partial<Settings<"processor">> & { healthPort: number }) {
+    this.#port = settings.healthPort;
+    const program = join(import.meta.dirname, "..", "processor", "main.ts");
+    this.#child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program], { env: { ...process.env, ...writeSettings("processor", settings) }, stdio: ["ignore", "ignore", "inherit"] });
+    this.#ended = new Promise((resolve) => this.#child.once("exit", () => resolve()));
+  }
+
+  /** null while it does not answer yet. */
+  async sample(): Promise<Sample | null> {
+    try {
+      const response = await fetch(`http://127.0.0.1:${this.#port}/metrics`);
+      const metrics = (await response.json()) as Record<string, number>;
+      return { at: performance.now(), ...this.#usage(), records: metrics["processor.records"] ?? 0, lag: metrics["processor.lag"] ?? Infinity };
+    } catch {
+      return null;
+    }
+  }
+
+  /** From /proc: 100 ticks a second on every Linux. */
+  #usage(): { cpu: number; peakMb: number } {
+    const pid = this.#child.pid!;
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
+    const peak = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))!;
+    return { cpu: (Number(fields[11]) + Number(fields[12])) / 100, peakMb: Number(peak[1]) / 1_024 };
+  }
+
+  async kill(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    this.#child.kill(signal);
+    await this.#ended;
+  }
+}
+
+/** Polls `what` until it gives something. @throws Error with `name` after `limitMs`. */
+export async function until<T>(name: string, limitMs: number, what: () => Promise<T | null>): Promise<T> {
+  for (const deadline = Date.now() + limitMs; Date.now() < deadline; ) {
+    const found = await what();
+    if (found !== null) return found;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`${name}: not within ${limitMs / 1_000} s`);
+}
