@@ -79,7 +79,7 @@ async function stop(code: number): Promise<void> {
 }
 
 function whereThingsAre(): string {
-  const { ports, home, simulator, sensors, rateHz } = options;
+  const { ports, home, simulator, simulatorArguments } = options;
   const { kafkaBrokers, mqttUrl, mongodbUri, dynamodbEndpoint } = platform.connections;
   const api = `http://${LOOPBACK}:${ports.api}`;
   return [
@@ -92,7 +92,7 @@ function whereThingsAre(): string {
     `  stores      ${mongodbUri}  ${dynamodbEndpoint}`,
     `  lake        ${join(home, "data", "lake")}`,
     `  logs        ${join(home, "logs")}`,
-    simulator ? `  simulator   ${sensors} sensors at ${rateHz} Hz` : "  simulator   none: publish your own readings",
+    `  simulator   ${!simulator ? "none: publish your own readings" : simulatorArguments.join(" ") || "20 sensors at 100 Hz"}`,
     "Ctrl-C stops all of it.",
   ].join("\n");
 }

@@ -1,15 +1,13 @@
 import { resolve } from "node:path";
 import { localPorts, type LocalPort } from "../config/local.ts";
 import { MillraceError } from "../domain/errors.ts";
+import { parseOptions } from "../simulator/options.ts";
+import { findRecordings } from "../simulator/read-recordings.ts";
 
 /** What `npm start` was asked for. */
 export interface StartOptions {
-  readonly sensors: number;
-  readonly rateHz: number;
-  /** Folder of recordings that the simulator replays; synthetic motion without it. */
-  readonly recordings: string | undefined;
-  readonly speed: number | undefined;
-  readonly faults: string | undefined;
+  /** The simulator's part of the command line, checked. */
+  readonly simulatorArguments: readonly string[];
   readonly simulator: boolean;
   /** Forget the data of earlier starts. */
   readonly fresh: boolean;
@@ -18,8 +16,6 @@ export interface StartOptions {
   readonly ports: Readonly<Record<LocalPort, number>>;
 }
 
-const DEFAULT_SENSORS = 20;
-const DEFAULT_RATE_HZ = 100;
 const MAX_PORT = 65_535;
 const portNames = Object.keys(localPorts) as LocalPort[];
 
@@ -30,11 +26,13 @@ export function portOption(name: LocalPort): string {
 
 export const startHelp = `npm start -- [options]: everything of Millrace on this machine
 
-  --sensors N        simulated sensors (${DEFAULT_SENSORS})
-  --rate HZ          samples a second of each (${DEFAULT_RATE_HZ})
-  --data DIR         replay recordings (layout of sp-sw-har) instead of synthetic motion
-  --speed X          replay that many times faster than real time (1)
-  --faults LIST      faults of the devices, such as duplicate=0.01,late=0.01,corrupt=0.001,disconnect=0.01
+  --sensors N        how many sensors are simulated (20; with --data as many as were recorded)
+  --rate HZ          samples a second of synthetic motion (100)
+  --data DIR         replay recordings (layout of sp-sw-har: DIR/s01/s01_01_sw.csv) instead
+  --speed X          so many times faster than real time (1)
+  --faults LIST      per message, such as duplicate=0.01,late=0.01,corrupt=0.001,disconnect=0.01
+  --seed N, --once, --format json|packed, --batch-ms MS, --pause-ms MS, --duration S
+                     as for npm run simulate
   --no-simulator     no simulated sensors: publish your own to the MQTT broker
   --fresh            forget the data of earlier starts
   --home DIR         folder for data and logs (.millrace)
@@ -44,20 +42,18 @@ ${portNames.map((name) => `  ${`${portOption(name)} N`.padEnd(26)} (${localPorts
 Servers of your own: KAFKA_BROKERS, MQTT_URL, MONGODB_URI, DYNAMODB_ENDPOINT; Millrace then starts none of that kind.
 Settings of the programs, such as SESSION_GAP_MS, are taken from the environment.`;
 
-type Draft = { -readonly [K in keyof StartOptions]: StartOptions[K] } & { ports: Record<LocalPort, number> };
+type Draft = { -readonly [K in keyof StartOptions]: StartOptions[K] } & { ports: Record<LocalPort, number>; simulatorArguments: string[] };
 /** Applies an option's value, or says what was expected instead. */
 type Apply = (draft: Draft, value: string) => string | void;
 
+const simulatorOptions = ["--sensors", "--rate", "--data", "--speed", "--faults", "--seed", "--format", "--batch-ms", "--pause-ms", "--duration"];
 const withValue: Readonly<Record<string, Apply>> = {
-  "--sensors": (draft, value) => number(value, 1, 100_000, true, (n) => (draft.sensors = n)),
-  "--rate": (draft, value) => number(value, 0, 10_000, false, (n) => (draft.rateHz = n)),
-  "--speed": (draft, value) => number(value, 0, 10_000, false, (n) => (draft.speed = n)),
-  "--data": (draft, value) => void (draft.recordings = resolve(value)),
-  "--faults": (draft, value) => (/^[a-z-]+=[0-9.]+(,[a-z-]+=[0-9.]+)*$/.test(value) ? void (draft.faults = value) : "a list such as duplicate=0.01,late=0.01"),
+  ...Object.fromEntries(simulatorOptions.map((name): [string, Apply] => [name, (draft, value) => void draft.simulatorArguments.push(`${name}=${name === "--data" ? resolve(value) : value}`)])),
   "--home": (draft, value) => void (draft.home = resolve(value)),
-  ...Object.fromEntries(portNames.map((name): [string, Apply] => [portOption(name), (draft, value) => number(value, 1, MAX_PORT, true, (n) => (draft.ports[name] = n))])),
+  ...Object.fromEntries(portNames.map((name): [string, Apply] => [portOption(name), (draft, value) => port(value, (n) => (draft.ports[name] = n))])),
 };
 const flags: Readonly<Record<string, (draft: Draft) => void>> = {
+  "--once": (draft) => void draft.simulatorArguments.push("--once"),
   "--no-simulator": (draft) => (draft.simulator = false),
   "--fresh": (draft) => (draft.fresh = true),
 };
@@ -68,7 +64,7 @@ const flags: Readonly<Record<string, (draft: Draft) => void>> = {
  */
 export function parseStartOptions(args: readonly string[], home: string): StartOptions | "help" {
   if (args.includes("--help") || args.includes("-h")) return "help";
-  const draft: Draft = { sensors: DEFAULT_SENSORS, rateHz: DEFAULT_RATE_HZ, recordings: undefined, speed: undefined, faults: undefined, simulator: true, fresh: false, home, ports: { ...localPorts } };
+  const draft: Draft = { simulatorArguments: [], simulator: true, fresh: false, home, ports: { ...localPorts } };
   const problems: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
@@ -85,7 +81,7 @@ export function parseStartOptions(args: readonly string[], home: string): StartO
       problems.push(`${arg} is not an option of npm start`);
     }
   }
-  problems.push(...sharedPorts(draft.ports));
+  problems.push(...simulatorProblems(draft.simulatorArguments), ...sharedPorts(draft.ports));
   if (problems.length > 0) throw new MillraceError("arguments-invalid", `the command line:\n${problems.map((problem) => `  - ${problem}`).join("\n")}\nnpm start -- --help lists the options`);
   return draft;
 }
@@ -95,12 +91,23 @@ function split(arg: string): [string, string] {
   return [arg.slice(0, at), arg.slice(at + 1)];
 }
 
-/** Bounds: `min` is exclusive when fractions are allowed (a rate of 0 makes no sense), inclusive otherwise; `max` is inclusive. */
-function number(text: string, min: number, max: number, whole: boolean, set: (value: number) => void): string | void {
-  const value = /^[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : Number.NaN;
-  const valid = whole ? Number.isInteger(value) && value >= min && value <= max : value > min && value <= max;
-  if (!valid) return whole ? `a whole number from ${min} to ${max}` : `a number above ${min}, at most ${max}`;
+function port(text: string, set: (value: number) => void): string | void {
+  const value = /^[0-9]+$/.test(text) ? Number(text) : 0;
+  if (value < 1 || value > MAX_PORT) return `a whole number from 1 to ${MAX_PORT}`;
   set(value);
+}
+
+/** What the simulator would say to its part, and to the recordings: said now, not in its log. */
+function simulatorProblems(args: readonly string[]): string[] {
+  try {
+    const options = parseOptions(args);
+    if (options !== "help" && options.recordings !== undefined) findRecordings(options.recordings);
+    return [];
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error;
+    const list = error.message.split("\n").flatMap((line) => (line.startsWith("  - ") ? [line.slice(4)] : []));
+    return list.length > 0 ? list : [error.message.split("\n")[0]!];
+  }
 }
 
 function sharedPorts(ports: Readonly<Record<LocalPort, number>>): string[] {

@@ -59,7 +59,7 @@ export function localPrograms(options: StartOptions, connections: Connections, h
     processor: (healthPort) => writeSettings("processor", { ...common, ...kafka, dynamodbEndpoint, checkpointTable, healthPort }),
     live: (healthPort) => writeSettings("live", { ...common, ...kafka, dynamodbEndpoint, connectionsTable, websocketEndpoint: url(api), healthPort }),
     bridge: (healthPort) => writeSettings("bridge", { ...common, ...kafka, mqttUrl, healthPort }),
-    simulator: (healthPort) => ({ MQTT_URL: mqttUrl, HEALTH_PORT: String(healthPort) }),
+    simulator: (healthPort) => writeSettings("simulator", { ...common, mqttUrl, healthPort }),
   };
   const stages: Record<LocalProgram, Program["stopStage"]> = { simulator: 1, bridge: 2, processor: 2, live: 2, "event-source": 2, gateway: 3, firehose: 3, features: 3 };
   const mains: Partial<Record<LocalProgram, string>> = { firehose: "local/firehose/main.ts", features: "local/features/main.ts", gateway: "local/gateway/main.ts", "event-source": "local/event-source/main.ts" };
@@ -69,7 +69,7 @@ export function localPrograms(options: StartOptions, connections: Connections, h
     .map((name, i): Program => ({
       name,
       main: mains[name] ?? `${name}/main.ts`,
-      args: name === "simulator" ? simulatorArguments(options) : [],
+      args: name === "simulator" ? options.simulatorArguments : [],
       settings: settings[name](healthPorts[i]!),
       healthPort: healthPorts[i]!,
       stopStage: stages[name],
@@ -77,9 +77,4 @@ export function localPrograms(options: StartOptions, connections: Connections, h
       mayFinish: name === "simulator",
     }))
     .filter(({ main }) => existsSync(join(import.meta.dirname, "..", main)));
-}
-
-function simulatorArguments({ sensors, rateHz, recordings, speed, faults }: StartOptions): string[] {
-  const given: [string, string | number | undefined][] = [["--sensors", sensors], ["--rate", rateHz], ["--data", recordings], ["--speed", speed], ["--faults", faults]];
-  return given.flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)]));
 }

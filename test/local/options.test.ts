@@ -4,23 +4,28 @@ import { parseStartOptions, startHelp } from "../../local/options.ts";
 const parse = (line: string): ReturnType<typeof parseStartOptions> => parseStartOptions(line.split(" ").filter(Boolean), "/home/millrace");
 
 describe("npm start's command line", () => {
-  test("without options: 20 sensors at 100 Hz, the documented ports, data kept", () => {
+  test("without options: the simulator's defaults, the documented ports, data kept", () => {
     expect(parse("")).toEqual({
-      sensors: 20, rateHz: 100, recordings: undefined, speed: undefined, faults: undefined, simulator: true, fresh: false, home: "/home/millrace",
+      simulatorArguments: [], simulator: true, fresh: false, home: "/home/millrace",
       ports: { mqtt: 1883, kafka: 9092, kafkaController: 9093, dynamodb: 8001, mongodb: 27017, api: 8000, dashboard: 8080, firehose: 8010, features: 8011 },
     });
   });
 
   test("takes every option, with the value as the next word or behind an equals sign", () => {
-    expect(parse("--sensors 50 --rate=12.5 --data /recordings --speed 4 --faults duplicate=0.01,late=0.02 --fresh --no-simulator --port-kafka-controller 19093 --home /elsewhere")).toMatchObject({
-      sensors: 50, rateHz: 12.5, recordings: "/recordings", speed: 4, faults: "duplicate=0.01,late=0.02", fresh: true, simulator: false, home: "/elsewhere", ports: { kafkaController: 19093, kafka: 9092 },
+    expect(parse("--sensors 50 --rate=12.5 --speed 4 --faults duplicate=0.01,late=0.02 --fresh --no-simulator --port-kafka-controller 19093 --home /elsewhere")).toMatchObject({
+      simulatorArguments: ["--sensors=50", "--rate=12.5", "--speed=4", "--faults=duplicate=0.01,late=0.02"], fresh: true, simulator: false, home: "/elsewhere", ports: { kafkaController: 19093, kafka: 9092 },
     });
   });
 
   test("lists all problems at once, with what was received", () => {
-    const wrong = (): unknown => parse("--sensors 0 --rate fast --port-api 70000 --port-mqtt --verbose extra --faults 1 --fresh=yes");
+    const wrong = (): unknown => parse("--sensors 0 --rate fast --port-api 70000 --port-mqtt --verbose extra --faults duplicate=2,fire=1 --data /no/such/folder --fresh=yes");
     expect(wrong).toThrow(expect.objectContaining({ code: "arguments-invalid" }));
-    for (const part of ['--sensors is "0"', '--rate is "fast"', '--port-api is "70000"', "--port-mqtt", "--verbose is not an option", "extra is not an option", '--faults is "1"', "--fresh=yes is not an option"]) expect(wrong).toThrow(part);
+    for (const part of ['--sensors is "0"', '--rate is "fast"', '--port-api is "70000"', "--port-mqtt", "--verbose is not an option", "extra is not an option", '--faults has "duplicate=2"', '--faults has "fire=1"', "--fresh=yes is not an option"]) expect(wrong).toThrow(part);
+  });
+
+  test("a folder without recordings is named before anything is started", () => {
+    expect(() => parse("--data /no/such/folder")).toThrow("--data /no/such/folder cannot be read");
+    expect(() => parse(`--data ${import.meta.dirname}`)).toThrow("has no recordings");
   });
 
   test("refuses two servers on one port", () => {
