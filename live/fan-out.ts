@@ -18,12 +18,14 @@ export interface ConnectionsPort {
 }
 
 export interface FanOutOptions {
-  /** Time from one frame of a connection to its next: what comes meanwhile shares a frame. The first goes at once. */
-  readonly frameIntervalMs: Milliseconds;
+  /** Frames that all connections together are sent at most: a post costs a fraction of a millisecond of CPU, whatever is in it. */
+  readonly framesPerSecond: number;
+  /** Bounds of the time from one frame of a connection to its next; what comes meanwhile shares a frame. After a rest the first goes at once. */
+  readonly frameIntervalMs: { readonly min: Milliseconds; readonly max: Milliseconds };
   readonly backoffMs: { readonly first: Milliseconds; readonly max: Milliseconds };
 }
 
-export const fanOutDefaults: FanOutOptions = { frameIntervalMs: 10, backoffMs: { first: 50, max: 2_000 } };
+export const fanOutDefaults: FanOutOptions = { framesPerSecond: 500, frameIntervalMs: { min: 2, max: 100 }, backoffMs: { first: 50, max: 2_000 } };
 
 interface Connection {
   readonly id: string;
@@ -40,6 +42,8 @@ export class FanOut {
   readonly #connections = new Map<string, Connection>();
   /** Connections found gone, until the list of connections has none of them any more. */
   readonly #gone = new Set<string>();
+  /** Connections that have something to send. */
+  #pumping = 0;
 
   constructor(port: ConnectionsPort, metrics: Metrics, options: FanOutOptions = fanOutDefaults) {
     this.#port = port;
@@ -76,15 +80,23 @@ export class FanOut {
 
   async #pump(connection: Connection): Promise<void> {
     connection.pumping = true;
+    this.#pumping++;
     // Whatever else the same read from Kafka brings for this connection goes into the same frame.
     await Promise.resolve();
     while (connection.alive && !connection.outbox.isEmpty) {
       const started = performance.now();
       await this.#postUntilDone(connection, connection.outbox.takeFrame());
-      const rest = this.#options.frameIntervalMs - (performance.now() - started);
+      const rest = this.#frameIntervalMs() - (performance.now() - started);
       if (rest > 0) await delay(rest);
     }
     connection.pumping = false;
+    this.#pumping--;
+  }
+
+  /** Only connections that have something to send share the frames. */
+  #frameIntervalMs(): Milliseconds {
+    const { framesPerSecond, frameIntervalMs } = this.#options;
+    return Math.min(frameIntervalMs.max, Math.max(frameIntervalMs.min, (this.#pumping * 1_000) / framesPerSecond));
   }
 
   async #postUntilDone(connection: Connection, frame: string): Promise<void> {

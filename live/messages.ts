@@ -79,10 +79,16 @@ export function samplesMessages(samples: Samples, from: number, to: number): Mes
 }
 
 function samplesMessage({ id, sensorId, seq, boot, t, columns }: Samples, from: number, to: number, part?: { part: number; parts: number }): Message {
-  const cut = (values: ArrayLike<number>): number[] => Array.prototype.slice.call(values, from, to) as number[];
-  const data = { sensorId, id, seq, boot, ...part, t: cut(t), ...Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, cut(values).map(shortDecimal)])) };
+  const data: Record<string, unknown> = { sensorId, id, seq, boot, ...part, t: cut(t, from, to, Number) };
+  for (const name in columns) data[name] = cut(columns[name]!, from, to, shortDecimal);
   const text = `{"type":"samples","data":${JSON.stringify(data)}}`;
   return { type: "samples", sensorId, text, bytes: Buffer.byteLength(text), samples: to - from };
+}
+
+function cut<T>(values: ArrayLike<number>, from: number, to: number, convert: (value: number) => T): T[] {
+  const result: T[] = [];
+  for (let i = from; i < to; i++) result.push(convert(values[i]!));
+  return result;
 }
 
 /** Tells a client how many readings of a sensor it did not get. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { health, page, pathParameters, problem, PROBLEM_CONTENT_TYPE, problems, queries, restRoutes, root, sensor, sensorFeatures, sensorWindow, session, type ProblemCode } from "../../domain/api.ts";
+import { health, page, pageLimits, pathParameters, problem, PROBLEM_CONTENT_TYPE, problems, queries, restRoutes, root, sensor, sensorFeatures, sensorWindow, session, type ProblemCode } from "../../domain/api.ts";
 
 type Json = Record<string, unknown>;
 
@@ -67,11 +67,12 @@ function pathParametersOf(path: string): Json[] {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: "path", required: true, schema: jsonSchema(pathParameters[name as keyof typeof pathParameters]) }));
 }
 
-/** Query strings are text: the schemas' input side says what may be sent. */
+/** Query strings are text, and so are the schemas' inputs; a page's size is told as the number that it stands for. */
 function queryParametersOf(query: z.ZodObject): Json[] {
   return Object.entries(query.shape).map(([name, schema]) => {
     const { description, ...rest } = jsonSchema(schema as z.ZodType);
-    return { name, in: "query", required: false, ...(description ? { description } : {}), schema: rest };
+    const limit = { type: "integer", minimum: 1, maximum: pageLimits.max, default: pageLimits.default };
+    return { name, in: "query", required: false, ...(description ? { description } : {}), schema: name === "limit" ? limit : rest };
   });
 }
 

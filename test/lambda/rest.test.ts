@@ -1,0 +1,57 @@
+import { expect, test } from "@jest/globals";
+import { problem } from "../../domain/api.ts";
+import { createLogger } from "../../adapters/log.ts";
+import { decodeCursor, encodeCursor, toPage } from "../../lambda/shared/cursor.ts";
+import { ProblemError } from "../../lambda/shared/problems.ts";
+import { json, restFunction } from "../../lambda/shared/rest.ts";
+import { restEvent } from "./events.ts";
+
+const log = createLogger("test", "silent");
+const fn = restFunction(log, {
+  "/sessions": () => json({ fine: true }),
+  "/sensors": () => {
+    throw new Error("secret detail");
+  },
+  "/health": () => {
+    throw new ProblemError("unavailable", "MongoDB does not answer");
+  },
+});
+
+test.each([
+  ["/sessions", "GET", "/sessions", 200],
+  ["/sensors", "GET", "/sensors", 500],
+  ["/health", "GET", "/health", 503],
+  ["/{proxy+}", "GET", "/nothing/here", 404],
+  ["/{proxy+}", "GET", "/sensors/a/b/c", 404],
+  ["/sessions", "POST", "/sessions", 405],
+  ["/{proxy+}", "DELETE", "/sessions/s1@5", 405],
+  ["/{proxy+}", "PUT", "/sensors/s1/windows/", 405],
+])("resource %s, %s %s is answered %d", async (resource, method, path, status) => {
+  const answer = await fn(restEvent(resource, { method, path }));
+  expect(answer.statusCode).toBe(status);
+  expect(answer.headers).toMatchObject({ "content-type": status === 200 ? "application/json" : "application/problem+json", "access-control-allow-origin": "*" });
+  if (status === 405) expect(answer.headers).toMatchObject({ allow: "GET" });
+  if (status !== 200) {
+    const body = problem.parse(JSON.parse(answer.body));
+    expect(body).toMatchObject({ status, instance: path });
+    expect(body.type).toMatch(/^urn:millrace:problem:[a-z-]+$/);
+    expect(answer.body).not.toContain("secret");
+  }
+});
+
+test("a cursor comes back as the position it was made of, for the same query alone", () => {
+  const cursor = encodeCursor({ value: 1657533977813.25, id: "a@1657533977813.25" }, ["q", 1]);
+  expect(cursor).toMatch(/^[A-Za-z0-9_-]+$/);
+  expect(decodeCursor(cursor, ["q", 1])).toEqual({ value: 1657533977813.25, id: "a@1657533977813.25" });
+  expect(() => decodeCursor(cursor, ["q", 2])).toThrow("other parameters");
+  expect(() => decodeCursor(`${cursor}x`, ["q", 1])).toThrow(ProblemError);
+});
+
+test("a page has a next exactly when one more was found", () => {
+  const position = (n: number): { value: number; id: string } => ({ value: n, id: String(n) });
+  expect(toPage([3, 2, 1], 3, "q", position, String)).toEqual({ items: ["3", "2", "1"], next: null });
+  const { items, next } = toPage([3, 2, 1], 2, "q", position, String);
+  expect(items).toEqual(["3", "2"]);
+  expect(decodeCursor(next!, "q")).toEqual({ value: 2, id: "2" });
+  expect(toPage([], 2, "q", position, String)).toEqual({ items: [], next: null });
+});

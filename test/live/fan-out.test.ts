@@ -1,0 +1,89 @@
+import { expect, test } from "@jest/globals";
+import { Metrics } from "../../adapters/metrics.ts";
+import { FanOut, type ConnectionsPort, type PostOutcome } from "../../live/fan-out.ts";
+import type { Message } from "../../live/messages.ts";
+import { audiences } from "../../live/subscriptions.ts";
+
+const options = { framesPerSecond: 1e9, frameIntervalMs: { min: 0, max: 0 }, backoffMs: { first: 1, max: 4 } };
+const message = (name: string): Message => ({ type: "window", sensorId: "s1", text: JSON.stringify(name), bytes: name.length + 2, samples: 0 });
+
+/** A port whose posts end when the test says so. */
+function manualPort(): ConnectionsPort & { readonly posts: { id: string; frame: string; end: (outcome: PostOutcome) => void }[]; readonly forgotten: string[]; readonly closed: string[] } {
+  const posts: { id: string; frame: string; end: (outcome: PostOutcome) => void }[] = [];
+  const forgotten: string[] = [];
+  const closed: string[] = [];
+  return { posts, forgotten, closed, post: (id, frame) => new Promise((end) => posts.push({ id, frame, end })), forget: async (id) => void forgotten.push(id), close: async (id) => void closed.push(id) };
+}
+async function until(done: () => boolean): Promise<void> {
+  for (let i = 0; i < 1_000 && !done(); i++) await new Promise((resolve) => setTimeout(resolve, 1));
+  expect(done()).toBe(true);
+}
+
+test("a connection has one frame under way, and what comes meanwhile shares the next; connections don't wait for each other", async () => {
+  const port = manualPort();
+  const fanOut = new FanOut(port, new Metrics(), options);
+  fanOut.update(new Set(["a", "b"]));
+  fanOut.give("a", [message("1")]);
+  fanOut.give("b", [message("1")]);
+  await until(() => port.posts.length === 2);
+  fanOut.give("a", [message("2")]);
+  fanOut.give("a", [message("3")]);
+  fanOut.give("unknown", [message("1")]);
+  port.posts[1]!.end("sent");
+  expect(port.posts.map(({ id, frame }) => [id, frame])).toEqual([["a", '"1"'], ["b", '"1"']]);
+  port.posts[0]!.end("sent");
+  await until(() => port.posts.length === 3);
+  expect(port.posts[2]).toMatchObject({ id: "a", frame: '["2","3"]' });
+});
+
+test("a frame that was not taken is sent again before anything else; one that is refused is not", async () => {
+  const port = manualPort();
+  const fanOut = new FanOut(port, new Metrics(), options);
+  fanOut.update(new Set(["a"]));
+  fanOut.give("a", [message("1")]);
+  await until(() => port.posts.length === 1);
+  fanOut.give("a", [message("2")]);
+  port.posts[0]!.end("retry");
+  await until(() => port.posts.length === 2);
+  port.posts[1]!.end("refused");
+  await until(() => port.posts.length === 3);
+  expect(port.posts.map(({ frame }) => frame)).toEqual(['"1"', '"1"', '"2"']);
+});
+
+test("a connection that is gone is forgotten once, also while the list still has it", async () => {
+  const port = manualPort();
+  const metrics = new Metrics();
+  const fanOut = new FanOut(port, metrics, options);
+  fanOut.update(new Set(["a"]));
+  fanOut.give("a", [message("1")]);
+  await until(() => port.posts.length === 1);
+  port.posts[0]!.end("gone");
+  await until(() => port.forgotten.length === 1);
+  fanOut.update(new Set(["a"]));
+  fanOut.give("a", [message("2")]);
+  expect(metrics.snapshot()["live.connections"]).toBe(0);
+  fanOut.update(new Set());
+  // API Gateway never gives an id twice, but nothing here depends on that.
+  fanOut.update(new Set(["a"]));
+  fanOut.give("a", [message("3")]);
+  await until(() => port.posts.length === 2);
+  expect(port.posts[1]!.frame).toBe('"3"');
+  expect(port.forgotten).toEqual(["a"]);
+});
+
+test("a client too slow for its windows is disconnected", async () => {
+  const port = manualPort();
+  const fanOut = new FanOut(port, new Metrics(), options);
+  fanOut.update(new Set(["a"]));
+  for (let i = 0; i < 100 && port.closed.length === 0; i++) fanOut.give("a", [{ ...message("w"), bytes: 1024 * 1024 }]);
+  expect(port.closed).toEqual(["a"]);
+});
+
+test("subscriptions turned round: who wants a sensor, or a session of it", () => {
+  const of = (connectionId: string, sensors: string[], sessions: string[] = []): Parameters<typeof audiences>[0] extends Iterable<infer T> ? T : never => ({ connectionId, sensors: new Set(sensors), sessions: new Set(sessions) });
+  expect(Object.fromEntries(audiences([of("a", ["s1", "s2"], ["s1@5"]), of("b", ["s1"]), of("c", [], ["s1@5", "s3@1.5"]), of("d", [], ["s1@5"]), of("e", [])]))).toEqual({
+    s1: { all: ["a", "b"], sessions: [{ sessionId: "s1@5", start: 5, connectionIds: ["c", "d"] }] },
+    s2: { all: ["a"], sessions: [] },
+    s3: { all: [], sessions: [{ sessionId: "s3@1.5", start: 1.5, connectionIds: ["c"] }] },
+  });
+});
