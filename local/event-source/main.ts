@@ -11,14 +11,14 @@ import type { FunctionName } from "../../domain/api.ts";
 import { eventSourceMappings } from "../../domain/event-source-mappings.ts";
 import { hasHandler, loadFunction, type Invoke } from "../lambda/invoke.ts";
 import { groupLag } from "./lag.ts";
-import { Poller } from "./poller.ts";
+import { KAFKA_RETRY, Poller } from "./poller.ts";
 
 const LAG_INTERVAL_MS = 5_000;
 
 const settings = readSettings("eventSource", process.env);
 const log = createLogger("event-source", settings.logLevel);
 const metrics = new Metrics();
-const kafka = createKafka(settings, "millrace-event-source", log);
+const kafka = createKafka(settings, "millrace-event-source", log, { retry: KAFKA_RETRY });
 
 const functions = new Map<string, Invoke>();
 for (const name of new Set(eventSourceMappings.map(({ functionName }) => functionName as FunctionName))) {

@@ -22,10 +22,12 @@ export interface PollerOptions {
   readonly backOff?: (failuresInARow: number) => Milliseconds;
 }
 
-/** A dead member holds its partitions for this long after a kill -9. */
-const SESSION_TIMEOUT_MS = 10_000;
+/** The least that brokers take: a dead member holds its partitions for this long after a kill -9. */
+const SESSION_TIMEOUT_MS = 6_000;
 const COMMIT_INTERVAL_MS = 500;
 const RESTART_MS = 1_000;
+/** For the Kafka client that pollers get, and for their consumers: by default kafkajs waits up to 30 s for a broker that is back. */
+export const KAFKA_RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 } as const;
 
 /**
  * One event source mapping. Each partition is delivered on its own: while its records are with the function, or wait
@@ -80,38 +82,57 @@ export class Poller {
     await this.#consumer?.disconnect().catch(() => {});
   }
 
+  /** Makes a consumer and has it join; what crashes later is replaced by a new one. */
   async #connect(): Promise<void> {
-    const { mapping, kafka, log } = this.#options;
+    const { mapping, log } = this.#options;
     while (!this.#stopping.signal.aborted) {
-      const consumer = kafka.consumer({
-        groupId: mapping.consumerGroup,
-        readUncommitted: true,
-        sessionTimeout: SESSION_TIMEOUT_MS,
-        rebalanceTimeout: SESSION_TIMEOUT_MS,
-        heartbeatInterval: 1_000,
-        maxWaitTimeInMs: 200,
-        retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: () => Promise.resolve(true) },
-      });
-      consumer.on(consumer.events.GROUP_JOIN, () => { this.#forget(); this.#problem = null; });
-      consumer.on(consumer.events.CRASH, ({ payload }) => { this.#problem = payload.error.message; log.warn({ err: payload.error, group: mapping.consumerGroup }, "the consumer starts again"); });
-      // A batch of nothing but transaction markers reaches no eachBatch, but it moves the position.
-      consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
-        if (payload.batchSize === 0 && !this.#deliveries.has(payload.partition)) this.#toCommit.set(payload.partition, (BigInt(payload.lastOffset) + 1n).toString());
-      });
+      const consumer = this.#createConsumer();
+      let replaced = false;
+      const replace = async (error: Error): Promise<void> => {
+        if (replaced) return;
+        replaced = true;
+        this.#problem = error.message;
+        this.#consumer = null;
+        this.#forget();
+        log.warn({ err: error, group: mapping.consumerGroup }, "the consumer ended: starting a new one");
+        await consumer.disconnect().catch(() => {});
+        await delay(RESTART_MS, this.#stopping.signal);
+        await this.#connect();
+      };
       try {
         await consumer.connect();
         await consumer.subscribe({ topic: mapping.topic, fromBeginning: true });
+        consumer.on(consumer.events.CRASH, ({ payload }) => void replace(payload.error));
         await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: 4, eachBatch: (payload) => this.#take(payload) });
-        this.#consumer = consumer;
+        if (!replaced) this.#consumer = consumer;
         if (this.#stopping.signal.aborted) await consumer.disconnect();
         return;
       } catch (error) {
+        if (replaced) return;
         this.#problem = (error as Error).message;
         log.warn({ err: error, group: mapping.consumerGroup }, "can't consume yet: trying again");
         await consumer.disconnect().catch(() => {});
         await delay(RESTART_MS, this.#stopping.signal);
       }
     }
+  }
+
+  #createConsumer(): Consumer {
+    const consumer = this.#options.kafka.consumer({
+      groupId: this.#options.mapping.consumerGroup,
+      readUncommitted: true,
+      sessionTimeout: SESSION_TIMEOUT_MS,
+      rebalanceTimeout: SESSION_TIMEOUT_MS,
+      heartbeatInterval: 1_000,
+      maxWaitTimeInMs: 200,
+      retry: { ...KAFKA_RETRY, restartOnFailure: () => Promise.resolve(false) },
+    });
+    consumer.on(consumer.events.GROUP_JOIN, () => { this.#forget(); this.#problem = null; });
+    // A batch of nothing but transaction markers reaches no eachBatch, but it moves the position.
+    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
+      if (payload.batchSize === 0 && !this.#deliveries.has(payload.partition)) this.#toCommit.set(payload.partition, (BigInt(payload.lastOffset) + 1n).toString());
+    });
+    return consumer;
   }
 
   /** A new generation begins at the committed offsets: what is under way from the one before is not committed. */

@@ -13,7 +13,7 @@ import { Metrics } from "../../../adapters/metrics.ts";
 import type { EventSourceMapping } from "../../../domain/event-source-mappings.ts";
 import { destinationFile } from "../../../local/event-source/destination.ts";
 import { groupLag } from "../../../local/event-source/lag.ts";
-import { Poller } from "../../../local/event-source/poller.ts";
+import { KAFKA_RETRY, Poller } from "../../../local/event-source/poller.ts";
 import { startServers, type Servers } from "../../../local/servers/index.ts";
 import { sharedServers, uniqueName } from "../../support/servers.ts";
 
@@ -25,7 +25,7 @@ let producer: Producer;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "millrace-event-source-"));
   brokers = sharedServers().kafkaBrokers;
-  kafka = createKafka({ kafkaBrokers: brokers, kafkaAuth: "none", region: "local" }, "event-source-test");
+  kafka = createKafka({ kafkaBrokers: brokers, kafkaAuth: "none", region: "local" }, "event-source-test", undefined, { retry: KAFKA_RETRY });
   producer = kafka.producer();
   await producer.connect();
 });
@@ -148,7 +148,7 @@ test("a broker that is killed and comes back loses no record", async () => {
   let own: Producer | undefined;
   try {
     servers = await startServers({ which: ["kafka"], dataDir: folder });
-    const at = { kafka: createKafka({ kafkaBrokers: servers.kafkaBrokers, kafkaAuth: "none", region: "local" }, "broker-restart"), brokers: servers.kafkaBrokers };
+    const at = { kafka: createKafka({ kafkaBrokers: servers.kafkaBrokers, kafkaAuth: "none", region: "local" }, "broker-restart", undefined, { retry: KAFKA_RETRY }), brokers: servers.kafkaBrokers };
     own = at.kafka.producer();
     await own.connect();
     const mapping = await makeTopic(2, at.kafka);
