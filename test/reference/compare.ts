@@ -87,5 +87,5 @@ function windowProblem(want: WindowRecord, got: WindowRecord): string | undefine
 
 /** Within the tolerance of the value; next to nothing may be off by rounding at the scale of the readings it came from. */
 function near(want: number, got: number, scale: number): boolean {
-  return Math.abs(want - got) <= Math.max(TOLERANCE * Math.abs(want), 1e-13 * scale);
+  return Math.abs(want - got) <= Math.max(TOLERANCE * Math.abs(want), 1e-14 * scale);
 }

@@ -23,7 +23,7 @@ function recordLine(record: LogRecord): string {
 export async function holdsForStreams(streams: fc.Arbitrary<Stream>, runs: number, problem: (stream: Stream) => Promise<string | undefined>): Promise<void> {
   const property = fc.asyncProperty(streams, async (stream) => (await problem(stream)) === undefined);
   const given = process.env["SEED"];
-  const result = await fc.check(property, { numRuns: runs, endOnFailure: false, interruptAfterTimeLimit: 25_000, ...(given === undefined ? {} : { seed: Number(given) }) });
+  const result = await fc.check(property, { numRuns: runs, endOnFailure: false, interruptAfterTimeLimit: 8_000, ...(given === undefined ? {} : { seed: Number(given) }) });
   if (!result.failed || result.counterexample === null) return;
   const [stream] = result.counterexample;
   throw new Error(`seed ${result.seed} (SEED=${result.seed} runs it again), after ${result.numRuns} streams and ${result.numShrinks} shrinks:\n${await problem(stream)}\n${readable(stream)}`);

@@ -13,17 +13,26 @@ export function magnitude(x: number, y: number, z: number): number {
   return Math.sqrt(x * x + y * y + z * z);
 }
 
+/** A sum whose rounding errors are summed up beside it (Neumaier 1974). */
 function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
+  let total = 0;
+  let lost = 0;
+  for (const value of values) {
+    const next = total + value;
+    lost += Math.abs(total) >= Math.abs(value) ? total - next + value : value - next + total;
+    total = next;
+  }
+  return total + lost;
 }
 
-/** The definitions: the mean first, then the mean square of what is left. */
+/** The definitions: the mean first, then the mean square of what is left, less what the rounded mean leaves in it. */
 function statistics(values: readonly number[]): ChannelStatistics {
   const n = values.length;
   const mean = sum(values) / n;
+  const rest = values.map((x) => x - mean);
   return {
     mean,
-    std: Math.sqrt(sum(values.map((x) => (x - mean) ** 2)) / n),
+    std: Math.sqrt(Math.max(0, sum(rest.map((x) => x * x)) / n - (sum(rest) / n) ** 2)),
     min: Math.min(...values),
     max: Math.max(...values),
     rms: Math.sqrt(sum(values.map((x) => x * x)) / n),

@@ -4,7 +4,7 @@ import { byteDifference, difference } from "./compare.ts";
 import { productRun } from "./product.ts";
 import { holdsForStreams } from "./property.ts";
 import { referenceRun } from "./reference.ts";
-import { hostileStreams, type Stream } from "./streams.ts";
+import { hostileStreams, type Stream, usualSettings } from "./streams.ts";
 
 const RUNS = 400;
 const MINUTE = 60_000;
@@ -26,6 +26,10 @@ function differs(received: unknown, expected: unknown): string | undefined {
 
 test("the processor's outputs are the reference's, over hostile streams", async () => {
   await holdsForStreams(hostileStreams(), RUNS, async ({ log, settings, flush }) => difference(referenceRun(log, settings, flush), await productRun(log, settings, flush)));
+}, MINUTE);
+
+test("and under the settings that it usually has", async () => {
+  await holdsForStreams(hostileStreams(usualSettings, 80), RUNS / 2, async ({ log, settings, flush }) => difference(referenceRun(log, settings, flush), await productRun(log, settings, flush)));
 }, MINUTE);
 
 test("the processor's outputs do not depend on how the log is cut and how often the state is written and read back", async () => {

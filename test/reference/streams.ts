@@ -36,6 +36,9 @@ export const hostileSettings: fc.Arbitrary<Semantics> = fc
     transformedFormat: "json",
   }));
 
+/** What runs where nobody says otherwise, tumbling and sliding. */
+export const usualSettings: fc.Arbitrary<Semantics> = fc.constantFrom(defaultSemantics.slideMs, 250).map((slideMs) => ({ ...defaultSemantics, slideMs, transformedFormat: "json" }));
+
 /** Where event time is: around the epoch, before it, and today. */
 const origins = fc.constantFrom(0, -86_400_000, 1_657_533_977_000);
 
