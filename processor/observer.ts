@@ -1,30 +1,44 @@
 import type { Logger } from "../adapters/log.ts";
 import type { Metrics } from "../adapters/metrics.ts";
 import type { MetricName } from "../domain/metrics.ts";
-import { topics } from "../domain/topics.ts";
 import type { EngineObserver } from "./engine/ports.ts";
+import { PartitionMachine } from "./path/partition-machine.ts";
+import type { Figures } from "./path/station.ts";
 
-type Counter = "processor.windows" | "processor.dead-letters" | "processor.inferences";
-const countedTopics: ReadonlyMap<string, Counter & MetricName> = new Map([
-  [topics.aggregated.name, "processor.windows"],
-  [topics.marketAggregated.name, "processor.windows"],
-  [topics.deadLetter.name, "processor.dead-letters"],
-  [topics.inference.name, "processor.inferences"],
-]);
+/** Metrics of what a machine counts. */
+const counters = {
+  readings: "processor.readings",
+  duplicates: "processor.duplicates",
+  deadLetters: "processor.dead-letters",
+  lateReadings: "processor.late-readings",
+  windows: "processor.windows",
+  sessionsStarted: "processor.sessions-started",
+  sessionsEnded: "processor.sessions-ended",
+  inferences: "processor.inferences",
+} as const satisfies Record<keyof Figures, MetricName>;
 
 /** Turns what the engine tells into logs and metrics. */
 export function engineObserver(logger: Logger, metrics: Metrics): EngineObserver {
   const lags = new Map<string, number>();
   const snapshotBytes = new Map<string, number>();
   const sum = (values: ReadonlyMap<string, number>): number => [...values.values()].reduce((total, value) => total + value, 0);
+  const counting = new Map<string, { readonly figures: Figures; reported: Figures }>();
+  const report = (counted: { readonly figures: Figures; reported: Figures }): void => {
+    for (const [name, metric] of Object.entries(counters) as [keyof Figures, (typeof counters)[keyof Figures]][]) {
+      const more = counted.figures[name] - counted.reported[name];
+      if (more > 0) metrics.add(metric, more);
+    }
+    counted.reported = { ...counted.figures };
+  };
   return {
     log: (level, fields, message) => logger[level](fields, message),
-    stepped: (_task, records, outputs) => {
+    running: (task, machine) => {
+      if (machine instanceof PartitionMachine) counting.set(task, { figures: machine.figures, reported: { ...machine.figures } });
+    },
+    stepped: (task, records) => {
       metrics.add("processor.records", records);
-      for (const output of outputs) {
-        const counter = countedTopics.get(output.topic);
-        if (counter) metrics.add(counter);
-      }
+      const counted = counting.get(task);
+      if (counted) report(counted);
     },
     committed: (task, { latencyMs, lag }) => {
       metrics.time("processor.commit-latency", latencyMs);

@@ -1,4 +1,4 @@
-import type { InputRecord, OutputRecord } from "../path/machine.ts";
+import type { InputRecord, OutputRecord, StateMachine } from "../path/machine.ts";
 
 /**
  * What the engine needs from the world. Each port has a real adapter (`processor/adapters`) and a simulated
@@ -129,6 +129,8 @@ export interface TaskPorts {
 export interface EngineObserver {
   log(level: "debug" | "info" | "warn" | "error", fields: Record<string, unknown>, message: string): void;
   committed(task: string, facts: { readonly nextOffset: number; readonly latencyMs: number; readonly lag: number }): void;
+  /** The task has caught up: what its machine counts from here on is new. */
+  running?(task: string, machine: StateMachine): void;
   stepped(task: string, records: number, outputs: readonly OutputRecord[]): void;
   snapshotWritten(task: string, facts: { readonly bytes: number; readonly milliseconds: number }): void;
   restarted(task: string, error: unknown): void;

@@ -69,6 +69,7 @@ export class Run {
   /** Step 5, until `stop` is called. Rejects with what made a send, a commit or a step fail. */
   async loop(): Promise<void> {
     const { ports, runtime, machine, observer, options, name } = this.#p;
+    observer.running?.(name, machine);
     while (!this.#stopping) {
       const records = await ports.input.read(this.#waitMs());
       this.#throwFailure();
