@@ -58,7 +58,10 @@ const rules: readonly Rule[] = [
   { reads: ["kafka"], problems: ({ kafka }) => Object.keys(kafka.partitions).filter((key) => Object.values(pipelineTopics).some(({ outputs }) => (outputs as readonly string[]).includes(key))).map((key) => `kafka.partitions.${key}: an output has the partitions of its input; set those of ${Object.values(pipelineTopics).find(({ outputs }) => (outputs as readonly string[]).includes(key))?.input} instead`) },
   { reads: ["kafka"], problems: ({ kafka }) => [kafka.retentionMs.progress !== undefined && "kafka.retentionMs.progress: that topic is compacted; it has no retention"] },
   { reads: ["lake"], problems: ({ lake }) => [lake.expireAfterDays <= lake.glacierAfterDays && `lake.expireAfterDays: ${lake.expireAfterDays}, not after glacierAfterDays (${lake.glacierAfterDays})`] },
-  { reads: ["lake"], problems: ({ lake }) => [lake.replicaBucketArn !== null && !lake.replicaBucketArn.includes(":s3:::") && `lake.replicaBucketArn: ${lake.replicaBucketArn} is not the ARN of a bucket`] },
+  { reads: ["lake", "region"], problems: ({ lake, region }) => [
+    lake.replica !== null && !lake.replica.bucketArn.includes(":s3:::") && `lake.replica.bucketArn: ${lake.replica.bucketArn} is not the ARN of a bucket`,
+    lake.replica !== null && (!lake.replica.keyArn.includes(":kms:") || lake.replica.keyArn.includes(`:${region}:`)) && `lake.replica.keyArn: ${lake.replica.keyArn} is not the ARN of a KMS key in another region than ${region}`,
+  ] },
   { reads: ["documents"], problems: ({ documents }) => [documents.minCapacity > documents.maxCapacity && `documents.minCapacity: ${documents.minCapacity}, more than maxCapacity (${documents.maxCapacity})`] },
   { reads: ["api", "region"], problems: ({ api, region }) => [["domain", api.domain] as const, ["websocketDomain", api.websocketDomain] as const].map(([name, domain]) => domain !== null && !domain.certificateArn.startsWith("arn:aws:acm:" + region + ":") && `api.${name}.certificateArn: ${domain.certificateArn} is no ACM certificate in ${region}; a regional API takes one from its own region`) },
   { reads: ["web"], problems: ({ web }) => [

@@ -52,6 +52,11 @@ export const environmentSchema = z.strictObject({
   tags: z.record(z.string().min(1).max(128), z.string().max(256)).default({}),
   /** What happens to data when a stack goes: `true` keeps it, and protects stacks and stores from deletion. */
   retainData: z.boolean(),
+  /**
+   * Some settings exist once in an account and region: IoT logging and fleet indexing, API Gateway's log role.
+   * One environment of an account owns them; the others rely on it.
+   */
+  ownsAccountSettings: z.boolean(),
   logRetentionDays: z.literal([7, 14, 30, 60, 90, 180, 365, 400, 731]),
   network: z.strictObject({
     cidr,
@@ -80,15 +85,15 @@ export const environmentSchema = z.strictObject({
     expireAfterDays: whole(1, 36_500).default(2_557),
     bufferMiB: whole(64, 128).default(128),
     bufferSeconds: whole(60, 900),
-    /** Bucket (with versioning, in another region) that everything is replicated to. */
-    replicaBucketArn: arn.nullable(),
+    /** Versioned bucket in another region that the tables are replicated to, and the key there that encrypts them. */
+    replica: z.strictObject({ bucketArn: arn, keyArn: arn }).nullable(),
     /** Bytes that one Athena query may scan. */
     queryScanLimitGiB: whole(1, 10_000),
     /** CloudTrail data events: who read or wrote which object. */
     auditTrail: z.boolean(),
   }),
   features: z.strictObject({ onlineTtlDays: whole(1, 365) }),
-  documents: z.strictObject({ minCapacity: z.number().min(0.5).max(256), maxCapacity: z.number().min(1).max(256), instances: whole(1, 16), backupDays: whole(1, 35) }),
+  documents: z.strictObject({ minCapacity: z.number().min(0.5).max(256), maxCapacity: z.number().min(1).max(256), instances: whole(1, 16), backupDays: whole(7, 35) }),
   api: z.strictObject({
     domain: domain.nullable(),
     websocketDomain: domain.nullable(),

@@ -1,0 +1,104 @@
+import { aws_ec2 as ec2, aws_ecr_assets as assets, aws_ecs as ecs, aws_iam as iam, type aws_kms as kms, aws_logs as logs, Duration, IgnoreMode, RemovalPolicy } from "aws-cdk-lib";
+import { Construct } from "constructs";
+import { root } from "../bundles.ts";
+import { logGroupName, resourceName } from "../names.ts";
+import type { MillraceStack } from "../stacks/stack.ts";
+import { acknowledge, acknowledgeWildcards } from "./acknowledge.ts";
+
+/** Port of `GET /health` in every container; nothing outside of the task reaches it. */
+export const HEALTH_PORT = 8_090;
+/** Fargate's longest: time to finish a transaction, take a snapshot and hand over. */
+const STOP_TIMEOUT = Duration.seconds(120);
+
+export interface StreamServiceProps {
+  /** Name of the service, after the environment's. */
+  readonly name: string;
+  /** Folder of the program, with its Dockerfile. */
+  readonly program: "bridge" | "processor" | "live";
+  readonly cluster: ecs.ICluster;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly desiredCount: number;
+  readonly cpu: 256 | 512 | 1024;
+  readonly memoryMiB: number;
+  readonly key: kms.IKey;
+  readonly subnets: ec2.SubnetSelection;
+  readonly securityGroup: ec2.ISecurityGroup;
+  /** For services in public subnets: they need an address to reach the internet; their security group lets nobody in. */
+  readonly assignPublicIp: boolean;
+  /** `restart`: the old task stops before the new one starts, for programs whose identity only one may have. */
+  readonly deployment: "rolling" | "restart";
+}
+
+/** A program on Fargate: arm64, read-only, not root, health-checked, rolled back when a deployment fails. */
+export class StreamService extends Construct implements iam.IGrantable {
+  readonly service: ecs.FargateService;
+  readonly taskRole: iam.Role;
+
+  constructor(stack: MillraceStack, props: StreamServiceProps) {
+    super(stack, `Service-${props.name}`);
+    const { config } = stack;
+    const logGroup = new logs.LogGroup(this, "Logs", { logGroupName: logGroupName(config, `service/${props.name}`), encryptionKey: props.key, retention: config.logRetentionDays, removalPolicy: RemovalPolicy.DESTROY });
+    this.taskRole = new iam.Role(this, "TaskRole", { assumedBy: new iam.ServicePrincipal("ecs-tasks.amazonaws.com"), description: `Millrace ${config.name}: what ${props.name} may do` });
+    const task = new ecs.FargateTaskDefinition(this, "Task", {
+      family: resourceName(config, props.name),
+      cpu: props.cpu,
+      memoryLimitMiB: props.memoryMiB,
+      runtimePlatform: { cpuArchitecture: ecs.CpuArchitecture.ARM64, operatingSystemFamily: ecs.OperatingSystemFamily.LINUX },
+      taskRole: this.taskRole,
+    });
+    this.#container(task, logGroup, props);
+    this.service = new ecs.FargateService(this, "Service", {
+      serviceName: resourceName(config, props.name),
+      cluster: props.cluster,
+      taskDefinition: task,
+      desiredCount: props.desiredCount,
+      circuitBreaker: { enable: true, rollback: true },
+      ...(props.deployment === "rolling" ? { minHealthyPercent: 100, maxHealthyPercent: 200 } : { minHealthyPercent: 0, maxHealthyPercent: 100 }),
+      vpcSubnets: props.subnets,
+      securityGroups: [props.securityGroup],
+      assignPublicIp: props.assignPublicIp,
+      enableECSManagedTags: true,
+      propagateTags: ecs.PropagatedTagSource.SERVICE,
+      platformVersion: ecs.FargatePlatformVersion.VERSION1_4,
+    });
+    acknowledge(task, { ECS2: "the variables are addresses and numbers that the template shows anyway; the one secret is read by its ARN at run time" });
+    acknowledgeWildcards(task, { "*": "fetching an image takes a token of the whole registry: ecr:GetAuthorizationToken has no resource" });
+  }
+
+  get grantPrincipal(): iam.IPrincipal {
+    return this.taskRole;
+  }
+
+  #container(task: ecs.FargateTaskDefinition, logGroup: logs.ILogGroup, props: StreamServiceProps): void {
+    const container = task.addContainer(props.program, {
+      image: ecs.ContainerImage.fromDockerImageAsset(image(this, props.program)),
+      environment: { ...props.environment },
+      essential: true,
+      readonlyRootFilesystem: true,
+      user: "1000:1000",
+      linuxParameters: new ecs.LinuxParameters(this, "LinuxParameters", { initProcessEnabled: true }),
+      stopTimeout: STOP_TIMEOUT,
+      logging: ecs.LogDrivers.awsLogs({ logGroup, streamPrefix: props.name, mode: ecs.AwsLogDriverMode.NON_BLOCKING }),
+      healthCheck: {
+        command: ["CMD", "node", "-e", `fetch("http://127.0.0.1:${HEALTH_PORT}/health").then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))`],
+        interval: Duration.seconds(15),
+        timeout: Duration.seconds(5),
+        retries: 3,
+        startPeriod: Duration.seconds(120),
+      },
+    });
+    container.addMountPoints({ sourceVolume: "tmp", containerPath: "/tmp", readOnly: false });
+    task.addVolume({ name: "tmp" });
+  }
+}
+
+/** The image of a program: staged at synth, built only when it is published. What the Dockerfile does not copy is left out, so that it doesn't change the image's tag. */
+function image(scope: Construct, program: StreamServiceProps["program"]): assets.DockerImageAsset {
+  return new assets.DockerImageAsset(scope, "Image", {
+    directory: root,
+    file: `${program}/Dockerfile`,
+    platform: assets.Platform.LINUX_ARM64,
+    ignoreMode: IgnoreMode.DOCKER,
+    exclude: ["bridge", "processor", "live"].filter((other) => other !== program),
+  });
+}

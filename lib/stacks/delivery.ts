@@ -1,0 +1,26 @@
+import type { Construct } from "constructs";
+import { aws_iam as iam } from "aws-cdk-lib";
+import type { Environment } from "../../config/schema.ts";
+import { writeSettings } from "../../config/settings.ts";
+import { KafkaConsumer } from "../constructs/kafka-consumer.ts";
+import type { LakeStack } from "./lake.ts";
+import type { SecurityStack } from "./security.ts";
+import { MillraceStack } from "./stack.ts";
+import type { StreamingStack } from "./streaming.ts";
+
+/** What carries Kafka's records into the lake. */
+export class DeliveryStack extends MillraceStack {
+  readonly writeLake: KafkaConsumer;
+
+  constructor(scope: Construct, id: string, config: Environment, { security, streaming, lake }: { readonly security: SecurityStack; readonly streaming: StreamingStack; readonly lake: LakeStack }) {
+    super(scope, id, { config, stateful: false, description: "Kafka to the lake" });
+    this.writeLake = new KafkaConsumer(this, {
+      name: "write-lake",
+      description: "rows of the lake, from every topic that it keeps",
+      environment: writeSettings("writeLake", { environment: config.name }),
+      cluster: streaming.cluster,
+      key: security.keys.operations,
+    });
+    this.writeLake.function.role.addToPolicy(new iam.PolicyStatement({ actions: ["firehose:PutRecordBatch"], resources: Object.values(lake.deliveries).map(({ stream }) => stream.attrArn) }));
+  }
+}

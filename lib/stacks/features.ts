@@ -1,0 +1,33 @@
+import { aws_events as events, aws_events_targets as targets, aws_iam as iam, Duration } from "aws-cdk-lib";
+import type { Construct } from "constructs";
+import type { Environment } from "../../config/schema.ts";
+import { writeSettings } from "../../config/settings.ts";
+import { featureGroupName } from "../../domain/names.ts";
+import { functions } from "../../domain/routes.ts";
+import { allowKey } from "../constructs/grants.ts";
+import { KafkaConsumer } from "../constructs/kafka-consumer.ts";
+import { MillraceFunction } from "../constructs/millrace-function.ts";
+import { resourceName } from "../names.ts";
+import type { LakeStack } from "./lake.ts";
+import type { SecurityStack } from "./security.ts";
+import { MillraceStack } from "./stack.ts";
+import type { StreamingStack } from "./streaming.ts";
+
+/** What writes the feature store, and what checks that it can be read. */
+export class FeaturesStack extends MillraceStack {
+  readonly writeFeatures: KafkaConsumer;
+  readonly checkFeatures: MillraceFunction;
+
+  constructor(scope: Construct, id: string, config: Environment, { security, streaming, lake }: { readonly security: SecurityStack; readonly streaming: StreamingStack; readonly lake: LakeStack }) {
+    super(scope, id, { config, stateful: false, description: "feature writer and checker" });
+    const environment = writeSettings("writeFeatures", { environment: config.name, featureGroup: featureGroupName(config.name) });
+    this.writeFeatures = new KafkaConsumer(this, { name: "write-features", description: "windows to the feature store", environment, cluster: streaming.cluster, key: security.keys.operations });
+    this.checkFeatures = new MillraceFunction(this, { name: "check-features", description: "writes a record of its own and reads it back", environment, timeoutSeconds: 30, memoryMiB: functions["write-features"].memoryMb, key: security.keys.operations, reservedConcurrency: 1 });
+    const group = this.formatArn({ service: "sagemaker", resource: "feature-group", resourceName: lake.featureGroup.ref });
+    for (const [grantee, actions] of [[this.writeFeatures.function, ["sagemaker:PutRecord"]], [this.checkFeatures, ["sagemaker:PutRecord", "sagemaker:GetRecord"]]] as const) {
+      grantee.role.addToPolicy(new iam.PolicyStatement({ actions: [...actions], resources: [group] }));
+      allowKey(grantee, security.keys.readings, "sagemaker", ["Decrypt", "GenerateDataKey"]);
+    }
+    new events.Rule(this, "CheckSchedule", { ruleName: resourceName(config, "check-features"), schedule: events.Schedule.rate(Duration.minutes(5)), targets: [new targets.LambdaFunction(this.checkFeatures.function, { retryAttempts: 0, maxEventAge: Duration.minutes(5) })] });
+  }
+}
