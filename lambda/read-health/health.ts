@@ -36,7 +36,7 @@ export async function check<T>(limitMs: number, run: () => Promise<T>): Promise<
   }
 }
 
-/** Puts the checks together. The whole is as bad as its worst component. */
+/** Puts the checks together. The whole is as bad as its worst component. What errors say is for the log: everybody may read this. */
 export function healthOf(group: Check<GroupState>, store: Check<StoreState>, now: number): Health {
   const components = { kafka: kafkaHealth(group), mongodb: storeHealth(store), processor: processorHealth(group, store, now) };
   const statuses = Object.values(components).map((component) => component.status);
@@ -44,11 +44,11 @@ export function healthOf(group: Check<GroupState>, store: Check<StoreState>, now
 }
 
 function kafkaHealth(group: Check<GroupState>): ComponentHealth {
-  return group.ok ? { status: "ok", latencyMs: group.latencyMs } : { status: "down", detail: group.error, latencyMs: group.latencyMs };
+  return group.ok ? { status: "ok", latencyMs: group.latencyMs } : { status: "down", detail: "Kafka does not answer", latencyMs: group.latencyMs };
 }
 
 function storeHealth(store: Check<StoreState>): ComponentHealth {
-  return store.ok ? { status: "ok", latencyMs: store.latencyMs } : { status: "down", detail: store.error, latencyMs: store.latencyMs };
+  return store.ok ? { status: "ok", latencyMs: store.latencyMs } : { status: "down", detail: "MongoDB does not answer", latencyMs: store.latencyMs };
 }
 
 function processorHealth(group: Check<GroupState>, store: Check<StoreState>, now: number): ComponentHealth {

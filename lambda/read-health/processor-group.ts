@@ -5,7 +5,7 @@ import type { GroupState } from "./health.ts";
 export function groupReader(kafka: Kafka, groupId: string, topic: string): () => Promise<GroupState> {
   let connecting: Promise<Admin> | undefined;
   const connect = async (): Promise<Admin> => {
-    const admin = kafka.admin({ retry: { retries: 0 } });
+    const admin = kafka.admin();
     await admin.connect();
     return admin;
   };

@@ -103,7 +103,7 @@ test("a subscriber gets samples, windows, sessions and inferences of its sensor,
     { sensorId: mine, id: expect.any(String), seq: expect.any(Number), t: [1_000, 1_010.5], ax: [9.81, 10.81], accMag: [0.1, 0.1] },
     { sensorId: mine, id: expect.any(String), seq: expect.any(Number), boot: "b", t: [1_020], ax: [9.81], accMag: [0] },
   ]);
-  expect(messages.map(({ type }) => type).sort()).toEqual(["inference", "samples", "samples", "session", "window"]);
+  expect(messages.map(({ type }) => String(type)).toSorted()).toEqual(["inference", "samples", "samples", "session", "window"]);
   expect(messages.find(({ type }) => type === "session")!["data"]).toMatchObject({ type: "started", sessionId: `${mine}@1000` });
   expect(received("one", other)).toEqual([]);
 });

@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { Partitioners, type Admin, type Consumer, type Producer } from "kafkajs";
+import { createKafka } from "../../adapters/kafka.ts";
+import { consumerGroups } from "../../domain/names.ts";
+import { topics } from "../../domain/topics.ts";
+import { groupReader } from "../../lambda/read-health/processor-group.ts";
+import { createTopics } from "../../local/servers/topics.ts";
+import { sharedServers, uniqueName } from "../support/servers.ts";
+import { restEvent } from "./events.ts";
+import { startFunction } from "./function-process.ts";
+
+const { kafkaBrokers, mongodbUri } = sharedServers();
+const kafka = createKafka({ kafkaBrokers, kafkaAuth: "none", region: "local" }, "health-test", undefined, { retry: { retries: 5 } });
+const topic = uniqueName("health");
+const groupId = uniqueName("health-group");
+let admin: Admin;
+let producer: Producer;
+let consumer: Consumer;
+
+beforeAll(async () => {
+  admin = kafka.admin();
+  producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  consumer = kafka.consumer({ groupId });
+  await Promise.all([admin.connect(), producer.connect(), consumer.connect()]);
+  await admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true });
+  await createTopics(admin);
+});
+afterAll(async () => {
+  await Promise.all([admin.disconnect(), producer.disconnect(), consumer.disconnect()]);
+});
+
+test("a group's members and lag, from before its first member to after its last", async () => {
+  const clients: Admin[] = [];
+  const used = { admin: (options: object) => { const client = kafka.admin(options); clients.push(client); return client; } } as unknown as typeof kafka;
+  const read = groupReader(used, groupId, topic);
+  expect(await read()).toEqual({ state: "Dead", members: 0, lag: null });
+  await producer.send({ topic, messages: Array.from({ length: 10 }, (_, i) => ({ value: "x", partition: i % 2 })) });
+  await admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset: "2" }, { partition: 1, offset: "5" }] });
+  // Five records in each partition: 3 and 0 are left.
+  expect(await read()).toEqual({ state: "Empty", members: 0, lag: 3 });
+  await consumer.subscribe({ topic });
+  const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
+  await consumer.run({ autoCommit: false, eachBatch: async () => undefined });
+  await joined;
+  expect(await read()).toEqual({ state: "Stable", members: 1, lag: 3 });
+  await Promise.all(clients.map((client) => client.disconnect()));
+});
+
+test("health answers within two seconds, also when nothing else does", async () => {
+  const up = startFunction("read-health", { KAFKA_BROKERS: kafkaBrokers, MONGODB_URI: mongodbUri, MONGODB_DATABASE: uniqueName("health") });
+  const down = startFunction("read-health", { KAFKA_BROKERS: "127.0.0.1:9", MONGODB_URI: "mongodb://127.0.0.1:9/?retryWrites=false" });
+  const hanging = startFunction("read-health", { KAFKA_BROKERS: "192.0.2.1:9092", MONGODB_URI: "mongodb://192.0.2.1/?retryWrites=false" });
+  try {
+    // A first call waits for the process to start; that is not the answer's time.
+    await Promise.all([up, down, hanging].map((fn) => fn.invoke(restEvent("/health"))));
+    const ask = async (fn: typeof up): Promise<{ status: number; body: { status: string; components: Record<string, { status: string }> }; ms: number }> => {
+      const start = performance.now();
+      const { statusCode, body } = await fn.invoke<{ statusCode: number; body: string }>(restEvent("/health"));
+      return { status: statusCode, body: JSON.parse(body) as never, ms: performance.now() - start };
+    };
+    const answers = await Promise.all([ask(up), ask(down), ask(hanging)]);
+    for (const { ms } of answers) expect(ms).toBeLessThan(2_000);
+    expect(answers[0].body.components).toMatchObject({ kafka: { status: "ok" }, mongodb: { status: "ok" } });
+    for (const { status, body } of answers.slice(1)) {
+      expect(status).toBe(503);
+      expect(body).toMatchObject({ status: "down", components: { kafka: { status: "down" }, mongodb: { status: "down" }, processor: { status: "down" } } });
+    }
+    expect([consumerGroups.sensorProcessor, topics.imuData.name]).toEqual(["millrace-processor-sensor", "imu-data-all"]);
+  } finally {
+    await Promise.all([up.stop(), down.stop(), hanging.stop()]);
+  }
+}, 30_000);
