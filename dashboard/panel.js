@@ -1,0 +1,77 @@
+import { COLOURS, Trace } from "./trace.js";
+
+/** One chosen sensor: its traces, its newest window, its activity. */
+export class Panel {
+  element = document.createElement("article");
+  #trace;
+  #window = document.createElement("dl");
+  #activity = document.createElement("span");
+  #dropped = document.createElement("span");
+
+  /** @param {string} sensorId */
+  constructor(sensorId) {
+    this.element.className = "panel";
+    this.element.dataset.sensor = sensorId;
+    const title = document.createElement("h2");
+    title.textContent = sensorId;
+    const legend = document.createElement("span");
+    legend.className = "legend";
+    for (const [name, colour] of Object.entries(COLOURS)) {
+      const entry = document.createElement("span");
+      const line = document.createElement("i");
+      line.style.background = `var(${colour})`;
+      entry.append(line, name === "accMag" ? "|a|" : name);
+      legend.append(entry);
+    }
+    legend.append("m/s²");
+    this.#activity.className = "activity";
+    this.#dropped.className = "muted";
+    const head = document.createElement("div");
+    head.className = "panel-head";
+    head.append(title, legend, this.#dropped, this.#activity);
+    const canvas = document.createElement("canvas");
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", `acceleration of ${sensorId} over the last ten seconds`);
+    this.#trace = new Trace(canvas);
+    this.#window.className = "window";
+    this.element.append(head, canvas, this.#window);
+  }
+
+  /** @param {Record<string, number[]>} columns */
+  samples(columns) {
+    this.#trace.add(columns);
+  }
+
+  /** @param {{ window: { start: number, end: number }, count: number, revision: number, cause: string, channels: Record<string, { mean: number, std: number, rms: number }> }} record */
+  window({ window, count, revision, cause, channels }) {
+    const time = new Date(window.start).toLocaleTimeString();
+    const entries = { [`window ${time}`]: `${((window.end - window.start) / 1_000).toFixed(1)} s`, readings: count, "|a| mean": channels.accMag?.mean.toFixed(2), "|a| std": channels.accMag?.std.toFixed(2), fired: revision > 0 ? `${cause}, revision ${revision}` : cause };
+    this.#window.replaceChildren(...Object.entries(entries).map(([name, value]) => {
+      const group = document.createElement("div");
+      const term = document.createElement("dt");
+      term.textContent = name;
+      const definition = document.createElement("dd");
+      definition.textContent = String(value ?? "–");
+      group.append(term, definition);
+      return group;
+    }));
+  }
+
+  /** @param {{ label: string | null, probabilities: Record<string, number> | null, model: { name: string, version: string } }} record */
+  inference({ label, probabilities, model }) {
+    const share = label !== null && probabilities ? ` ${Math.round((probabilities[label] ?? 0) * 100)} %` : "";
+    const small = document.createElement("small");
+    small.textContent = share;
+    this.#activity.title = `${model.name} ${model.version}`;
+    this.#activity.replaceChildren(label === null ? "–" : label.toLowerCase().replaceAll("_", " "), small);
+  }
+
+  /** @param {number} samples */
+  dropped(samples) {
+    this.#dropped.textContent = `${samples} samples skipped: this page could not keep up`;
+  }
+
+  draw() {
+    this.#trace.draw();
+  }
+}

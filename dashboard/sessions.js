@@ -1,0 +1,53 @@
+/** Colours of the labels in the order in which they are first seen. */
+const PALETTE = ["#0f766e", "#d97706", "#2563eb", "#db2777", "#7c3aed", "#65a30d", "#64748b"];
+/** @type {Map<string, string>} */
+const colours = new Map();
+
+/** @param {string} label */
+function colourOf(label) {
+  if (!colours.has(label)) colours.set(label, /** @type {string} */ (PALETTE[colours.size % PALETTE.length]));
+  return /** @type {string} */ (colours.get(label));
+}
+
+/** @param {number} ms */
+function duration(ms) {
+  const seconds = ms / 1_000;
+  return seconds < 120 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}
+
+/** @typedef {{ sessionId: string, sensorId: string, status: "open" | "ended", start: number, end: number | null, samples: number | null, revision: number | null, activity?: Record<string, number> }} Session */
+
+/** @param {HTMLElement} body @param {Session[]} sessions */
+export function showSessions(body, sessions) {
+  body.replaceChildren(...sessions.map((session) => {
+    const row = document.createElement("tr");
+    row.dataset.session = session.sessionId;
+    const status = document.createElement("span");
+    status.className = `status ${session.status}`;
+    status.textContent = session.status;
+    const cells = [session.sensorId, new Date(session.start).toLocaleTimeString(), session.end === null ? "…" : duration(session.end - session.start), session.samples === null ? "…" : session.samples.toLocaleString(), status, session.revision === null ? "" : String(session.revision), activityBar(session.activity)];
+    cells.forEach((content, i) => {
+      const cell = document.createElement("td");
+      if (i === 2 || i === 3 || i === 5) cell.className = "number";
+      cell.append(content);
+      row.append(cell);
+    });
+    return row;
+  }));
+}
+
+/** @param {Record<string, number> | undefined} activity */
+function activityBar(activity) {
+  if (!activity) return "";
+  const bar = document.createElement("span");
+  bar.className = "share";
+  const total = Object.values(activity).reduce((sum, seconds) => sum + seconds, 0);
+  for (const [label, seconds] of Object.entries(activity).sort(([a], [b]) => a.localeCompare(b))) {
+    const part = document.createElement("span");
+    part.style.width = `${(seconds / total) * 100}%`;
+    part.style.background = colourOf(label);
+    part.title = `${label.toLowerCase().replaceAll("_", " ")} ${seconds.toFixed(1)} s`;
+    bar.append(part);
+  }
+  return bar;
+}
