@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { startHealthServer } from "../adapters/health.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import { createLogger } from "../adapters/log.ts";
@@ -13,11 +14,13 @@ import { Bridge } from "./bridge.ts";
 
 const DRAIN_LIMIT_MS = 5_000;
 const SHUTDOWN_LIMIT_MS = 15_000;
+const FIRST_SUBSCRIPTION_LIMIT_MS = 20_000;
 
 const settings = readSettings("bridge", process.env);
 const logger = createLogger("bridge", settings.logLevel);
 const metrics = new Metrics();
-const kafka = createKafka(settings, settings.mqttClientId, logger, { connectionTimeout: 3_000, requestTimeout: 10_000, retry: { retries: 2, initialRetryTime: 50, maxRetryTime: 1_000 } });
+// kafkajs would log every attempt of an outage; the bridge says what matters of it.
+const kafka = createKafka(settings, settings.mqttClientId, undefined, { connectionTimeout: 3_000, requestTimeout: 10_000, retry: { retries: 2, initialRetryTime: 50, maxRetryTime: 1_000 } });
 const bridge = new Bridge(new KafkaSender(kafka), metrics, logger);
 const receiver = new MqttReceiver({
   url: settings.mqttUrl,
@@ -29,7 +32,9 @@ const receiver = new MqttReceiver({
   onSessionResumed: (client) => bridge.forget(client),
   logger,
 });
-if (settings.healthPort > 0) await startHealthServer(settings.healthPort, settings.environment === "local" ? LOOPBACK : "0.0.0.0", () => bridge.health(settings.mqttClients), metrics);
 onShutdown(() => bridge.stop(DRAIN_LIMIT_MS), SHUTDOWN_LIMIT_MS);
 bridge.start(receiver);
 logger.info({ mqttUrl: settings.mqttUrl, clients: settings.mqttClients, kafkaBrokers: settings.kafkaBrokers }, "started");
+// Before the first subscription a broker acknowledges and forgets what devices publish: who waits for /health starts none too early.
+await Promise.race([receiver.firstSubscription, sleep(FIRST_SUBSCRIPTION_LIMIT_MS)]);
+if (settings.healthPort > 0) await startHealthServer(settings.healthPort, settings.environment === "local" ? LOOPBACK : "0.0.0.0", () => bridge.health(settings.mqttClients), metrics);

@@ -23,6 +23,8 @@ export const RECEIVE_MAXIMUM = 100;
 const SESSION_EXPIRY_SECONDS = 15 * 60;
 const KEEP_ALIVE_SECONDS = 30;
 const SUBSCRIBE_RETRY_MS = 1_000;
+/** A message that waits in a session is delivered at once when the session goes on. */
+const PROOF_MS = 1_000;
 const STOP_LIMIT_MS = 3_000;
 /** MQTT 5 reason codes from here on are errors (section 2.4). */
 const FAILED = 0x80;
@@ -32,6 +34,8 @@ export class MqttReceiver {
   readonly #options: MqttReceiverOptions;
   readonly #clients: mqtt5.Mqtt5Client[] = [];
   readonly #subscribed = new Set<string>();
+  #turn: Promise<void> = Promise.resolve();
+  readonly #firstSubscription = Promise.withResolvers<void>();
 
   constructor(options: MqttReceiverOptions) {
     this.#options = options;
@@ -40,6 +44,11 @@ export class MqttReceiver {
   /** Connections that are up and subscribed. */
   get subscribed(): number {
     return this.#subscribed.size;
+  }
+
+  /** Resolves when the broker has the subscription for the first time: from then on it keeps what is published. */
+  get firstSubscription(): Promise<void> {
+    return this.#firstSubscription.promise;
   }
 
   /** Connects, and reconnects whenever a connection is lost, until `stop`. */
@@ -64,16 +73,24 @@ export class MqttReceiver {
     const { logger } = this.#options;
     const client = new mqtt5.Mqtt5Client(clientConfig(this.#options, clientId));
     let connection = 0;
+    let everSubscribed = false;
+    const markSubscribed = (): void => {
+      everSubscribed = true;
+      this.#subscribed.add(clientId);
+      this.#firstSubscription.resolve();
+    };
     client.on("messageReceived", ({ message, acknowledgementControl }) => {
       // The handle has to be taken within this call; otherwise the client acknowledges by itself.
       const handle = acknowledgementControl?.acquireHandle();
+      if (!this.#subscribed.has(clientId)) markSubscribed();
       this.#options.onMessage(clientId, toPublish(message), () => handle?.invokeAcknowledgement());
     });
     client.on("connectionSuccess", ({ connack }) => {
       logger.info({ clientId, sessionPresent: connack.sessionPresent }, "connected to the MQTT broker");
-      if (connack.sessionPresent) this.#options.onSessionResumed(clientId);
       const current = ++connection;
-      void this.#subscribe(client, clientId, () => connection === current);
+      if (connack.sessionPresent) this.#options.onSessionResumed(clientId);
+      if (connack.sessionPresent && everSubscribed) markSubscribed();
+      else void this.#subscribe(client, connack.sessionPresent, () => connection === current && !this.#subscribed.has(clientId)).then((done) => (done ? markSubscribed() : undefined));
     });
     client.on("disconnection", ({ error, disconnect }) => {
       connection++;
@@ -85,23 +102,35 @@ export class MqttReceiver {
     return client;
   }
 
-  /** Subscribes on every connection: the broker may have lost the session, and to repeat it is harmless. */
-  async #subscribe(client: mqtt5.Mqtt5Client, clientId: string, isCurrent: () => boolean): Promise<void> {
+  /**
+   * Subscribes, as long as that is needed; true when the broker has confirmed it.
+   *
+   * A session that an earlier process left has the subscription, unless that one died before it subscribed. A message
+   * that arrives is the proof; only without one is it subscribed to again. Artemis would otherwise take away what is
+   * under way, and when the acknowledgements for that come it forgets to send on what waits. Artemis also refuses two
+   * that create a group at the same moment, so the clients take turns.
+   */
+  async #subscribe(client: mqtt5.Mqtt5Client, sessionPresent: boolean, isNeeded: () => boolean): Promise<boolean> {
     const { subscription, logger } = this.#options;
-    while (isCurrent()) {
+    if (sessionPresent) await sleep(PROOF_MS);
+    while (isNeeded()) {
+      const before = this.#turn;
+      const turn = Promise.withResolvers<void>();
+      this.#turn = turn.promise;
       try {
+        await before;
+        if (!isNeeded()) return false;
         const { reasonCodes, reasonString } = await client.subscribe({ subscriptions: [{ topicFilter: subscription, qos: mqtt5.QoS.AtLeastOnce }] });
-        if (!isCurrent()) return;
-        if ((reasonCodes[0] ?? FAILED) < FAILED) {
-          this.#subscribed.add(clientId);
-          return;
-        }
-        logger.error({ clientId, subscription, reasonCode: reasonCodes[0], reason: reasonString }, "the MQTT broker refuses the subscription");
+        if ((reasonCodes[0] ?? FAILED) < FAILED) return isNeeded();
+        logger.error({ subscription, reasonCode: reasonCodes[0], reason: reasonString }, "the MQTT broker refuses the subscription");
       } catch (error) {
-        logger.warn({ clientId, subscription, error: (error as Error).message }, "subscribing failed");
+        logger.warn({ subscription, error: (error as Error).message }, "subscribing failed");
+      } finally {
+        turn.resolve();
       }
       await sleep(SUBSCRIBE_RETRY_MS);
     }
+    return false;
   }
 }
 

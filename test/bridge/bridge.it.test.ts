@@ -1,0 +1,210 @@
+import { createHash, randomBytes } from "node:crypto";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { connectAsync, type MqttClient } from "mqtt";
+import { startServers, type Servers } from "../../local/servers/index.ts";
+import { createTopics } from "../../local/servers/topics.ts";
+import { countRecords, eventually, readTopic, startProgram, testKafka, type Program, type StoredRecord } from "./harness.ts";
+
+jest.setTimeout(240_000);
+
+const INPUT = "imu-data-all";
+const DEAD_LETTERS = "dead-letter";
+let folder: string;
+let servers: Servers;
+let bridge: Program;
+let device: MqttClient;
+
+function startBridge(): Program {
+  return startProgram("bridge/main.ts", [], { KAFKA_BROKERS: servers.kafkaBrokers, MQTT_URL: servers.mqttUrl }, join(folder, "bridge.log"));
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "millrace-bridge-"));
+  servers = await startServers({ which: ["kafka", "mqtt"], dataDir: folder });
+  const admin = testKafka(servers.kafkaBrokers).admin();
+  await admin.connect();
+  await createTopics(admin);
+  await admin.disconnect();
+  bridge = startBridge();
+  device = await connectAsync(servers.mqttUrl, { protocolVersion: 5 });
+  // The bridge ticks once it has subscribed.
+  await eventually("the bridge's first tick", async () => ((await countRecords(servers.kafkaBrokers, INPUT)) > 0 ? true : undefined));
+});
+
+afterAll(async () => {
+  await device?.endAsync();
+  await bridge?.end("SIGTERM");
+  await servers?.stop();
+  if (folder) rmSync(folder, { recursive: true, force: true });
+});
+
+function stored(topic: string, key: string, count = 1): Promise<StoredRecord[]> {
+  return eventually(`${count} records of ${JSON.stringify(key)} in ${topic}`, async () => {
+    const records = (await readTopic(servers.kafkaBrokers, topic)).filter((record) => record.key?.toString() === key);
+    return records.length >= count ? records : undefined;
+  });
+}
+
+describe("what a device publishes", () => {
+  test("is in Kafka with its bytes, its content type and its trace", async () => {
+    const payload = randomBytes(1_000);
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    await device.publishAsync("imu/trace:1", payload, { qos: 1, properties: { contentType: "application/x-millrace-imu", userProperties: { traceparent } } });
+    const [record] = await stored(INPUT, "trace:1");
+    expect(record!.value!.equals(payload)).toBe(true);
+    expect(record!.headers).toEqual({ "content-type": "application/x-millrace-imu", traceparent, "ingest-ms": expect.stringMatching(/^\d{13}$/) });
+  });
+
+  test("has no content type of the bridge's making, and gets a trace of its own", async () => {
+    await device.publishAsync("imu/plain", "not even JSON", { qos: 1 });
+    const [record] = await stored(INPUT, "plain");
+    expect(record!.value!.toString()).toBe("not even JSON");
+    expect(Object.keys(record!.headers).sort()).toEqual(["ingest-ms", "traceparent"]);
+    expect(record!.headers["traceparent"]).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  });
+
+  test("may be empty, and the bridge lives on", async () => {
+    await device.publishAsync("imu/empty", Buffer.alloc(0), { qos: 1 });
+    const [record] = await stored(INPUT, "empty");
+    expect(record!.value).toEqual(Buffer.alloc(0));
+  });
+
+  test("goes to the partition that Kafka's own partitioner gives its key, in the order of publishing", async () => {
+    for (let i = 0; i < 50; i++) device.publish("imu/s01-sw", String(i), { qos: 1 });
+    const records = await stored(INPUT, "s01-sw", 50);
+    // Java: Utils.toPositive(Utils.murmur2("s01-sw".getBytes())) % 10, as kcat's murmur2_random says, too.
+    expect(new Set(records.map(({ partition }) => partition))).toEqual(new Set([partitionByMurmur2("s01-sw", 10)]));
+    expect(new Set(records.map(({ value }) => value!.toString())).size).toBe(50);
+  });
+});
+
+/** Murmur2 as in org.apache.kafka.common.utils.Utils, written from its description (Appleby) with 64-bit integers. */
+function partitionByMurmur2(key: string, partitions: number): number {
+  const data = Buffer.from(key);
+  const [m, mask] = [0x5bd1e995n, 0xffffffffn];
+  let h = 0x9747b28cn ^ BigInt(data.length);
+  let i = 0;
+  for (; i + 4 <= data.length; i += 4) {
+    let k = (BigInt(data.readUInt32LE(i)) * m) & mask;
+    k = ((k ^ (k >> 24n)) * m) & mask;
+    h = ((h * m) & mask) ^ k;
+  }
+  const rest = data.subarray(i);
+  if (rest.length > 0) {
+    for (const [n, byte] of rest.entries()) h ^= BigInt(byte) << BigInt(8 * n);
+    h = (h * m) & mask;
+  }
+  h = ((h ^ (h >> 13n)) * m) & mask;
+  h ^= h >> 15n;
+  return Number((h & 0x7fffffffn) % BigInt(partitions));
+}
+
+describe("what Kafka could not take as it is", () => {
+  test.each([
+    ["imu/a/b", "a/b"],
+    ["imu/a b", "a b"],
+    [`imu/${"x".repeat(129)}`, "x".repeat(129)],
+    ["imu/", ""],
+  ])("from %j is a dead letter, invalid-sensor-id", async (topic, key) => {
+    const payload = randomBytes(100);
+    await device.publishAsync(topic, payload, { qos: 1, properties: { contentType: "application/json" } });
+    const record = (await stored(DEAD_LETTERS, key)).find(({ headers }) => headers["mqtt-topic"] === topic);
+    expect(record!.value!.equals(payload)).toBe(true);
+    expect(record!.headers).toMatchObject({ "error-code": "invalid-sensor-id", "error-message": expect.stringContaining(topic.slice(0, 50)), stage: "bridge", "content-type": "application/json" });
+  });
+
+  test("because it has 300,000 bytes is a dead letter, payload-too-large, verbatim", async () => {
+    const payload = randomBytes(300_000);
+    await device.publishAsync("imu/large", payload, { qos: 1 });
+    const [record] = await stored(DEAD_LETTERS, "large");
+    expect(record!.value!.equals(payload)).toBe(true);
+    expect(record!.headers).toMatchObject({ "error-code": "payload-too-large", stage: "bridge", "mqtt-topic": "imu/large" });
+    expect(record!.headers).not.toHaveProperty("full-size");
+  });
+
+  test("because it has 2,000,000 bytes is cut at 900 KB, with its full size and SHA-256", async () => {
+    const payload = randomBytes(2_000_000);
+    await device.publishAsync("imu/huge", payload, { qos: 1 });
+    const [record] = await stored(DEAD_LETTERS, "huge");
+    expect(record!.value!.equals(payload.subarray(0, 921_600))).toBe(true);
+    expect(record!.headers).toMatchObject({ "full-size": "2000000", "full-sha256": createHash("sha256").update(payload).digest("hex") });
+  });
+});
+
+test("every partition of both input topics gets a tick a second", async () => {
+  for (const topic of [INPUT, "market-trades"]) {
+    const ticks = await eventually(`three ticks in each partition of ${topic}`, async () => {
+      const records = (await readTopic(servers.kafkaBrokers, topic)).filter(({ headers }) => headers["type"] === "tick");
+      const times = Array.from({ length: 10 }, (_, partition) => records.filter((record) => record.partition === partition));
+      return times.every(({ length }) => length >= 3) ? records : undefined;
+    });
+    expect(ticks.every(({ key, value, headers }) => key === null && value === null && Object.keys(headers).length === 1)).toBe(true);
+  }
+});
+
+const installed = ["mosquitto_pub", "kcat"].every((tool) => spawnSync("which", [tool]).status === 0);
+(installed ? test : test.skip)("mosquitto_pub's message is what kcat reads", async () => {
+  const file = join(folder, "payload.json");
+  writeFileSync(file, '{"seq": 1,\n "t": 1657533977813, "hz": 100, "samples": [[0.1, -0.25, 9.80665, 1e-3, 0, 0]]}\u00e9\n');
+  const { hostname, port } = new URL(servers.mqttUrl);
+  execFileSync("mosquitto_pub", ["-h", hostname, "-p", port, "-V", "mqttv5", "-q", "1", "-t", "imu/foreign", "-f", file, "-D", "publish", "content-type", "application/json"]);
+  await stored(INPUT, "foreign");
+  const json = execFileSync("kcat", ["-b", servers.kafkaBrokers, "-C", "-q", "-t", INPUT, "-e", "-J"], { encoding: "utf8", maxBuffer: 1e8 });
+  const records = json.trim().split("\n").map((line) => JSON.parse(line) as { key: string; payload: string; headers?: string[] });
+  const record = records.find(({ key }) => key === "foreign")!;
+  expect(record.payload).toBe(readFileSync(file, "utf8"));
+  expect(record.headers).toEqual(expect.arrayContaining(["content-type", "application/json"]));
+});
+
+interface SimulatorReport {
+  readonly boot: string;
+  readonly sensors: Readonly<Record<string, { readonly messages: number; readonly samples: number }>>;
+}
+
+/** Distinct messages and their samples of one boot, by sensor: what the processor counts, as (sensor, boot, seq) identify a message. */
+async function distinct(boot: string): Promise<Record<string, { messages: number; samples: number }>> {
+  const seen = new Map<string, Map<number, number>>();
+  for (const { key, value } of await readTopic(servers.kafkaBrokers, INPUT)) {
+    if (!key || !value?.includes(`"boot":"${boot}"`)) continue;
+    const message = JSON.parse(value.toString()) as { seq: number; samples: unknown[] };
+    const sensor = seen.get(key.toString()) ?? new Map<number, number>();
+    seen.set(key.toString(), sensor.set(message.seq, message.samples.length));
+  }
+  return Object.fromEntries([...seen].map(([sensor, messages]) => [sensor, { messages: messages.size, samples: [...messages.values()].reduce((a, b) => a + b, 0) }]));
+}
+
+test("no acknowledged message is lost when the bridge, Kafka and the MQTT broker are killed while devices publish", async () => {
+  const reportFile = join(folder, "report.json");
+  const simulator = startProgram("simulator/main.ts", ["--sensors", "20", "--rate", "50", "--duration", "25", "--pause-ms", "0", "--report", reportFile, "--faults", "duplicate=0.02,disconnect=0.002"], { MQTT_URL: servers.mqttUrl }, join(folder, "simulator.log"));
+  const more = async (count: number): Promise<void> => {
+    const before = await eventually("Kafka answers", () => countRecords(servers.kafkaBrokers, INPUT));
+    await eventually(`${count} more records`, async () => ((await countRecords(servers.kafkaBrokers, INPUT)) >= before + count ? true : undefined));
+  };
+  await more(300);
+  await bridge.end("SIGKILL");
+  bridge = startBridge();
+  await more(300);
+  await servers.server("kafka").kill();
+  await servers.server("kafka").start();
+  await more(300);
+  await servers.server("mqtt").kill();
+  await servers.server("mqtt").start();
+  await more(300);
+  await bridge.end("SIGTERM");
+  bridge = startBridge();
+
+  expect((await simulator.exited).code).toBe(0);
+  const report = JSON.parse(readFileSync(reportFile, "utf8")) as SimulatorReport;
+  const expected = Object.fromEntries(Object.entries(report.sensors).map(([sensor, { messages, samples }]) => [sensor, { messages, samples }]));
+  expect(Object.keys(expected)).toHaveLength(20);
+  let found: typeof expected = {};
+  await eventually("everything that was acknowledged is in Kafka", async () => {
+    found = await distinct(report.boot);
+    return Object.entries(expected).every(([sensor, { messages }]) => (found[sensor]?.messages ?? 0) >= messages) ? true : undefined;
+  }).catch(() => undefined);
+  expect(found).toEqual(expected);
+});
