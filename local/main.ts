@@ -57,9 +57,9 @@ async function report(): Promise<void> {
   probe.start();
   while (stoppingSince === undefined) {
     const wait = new Promise((resolve) => setTimeout(resolve, STATUS_INTERVAL_MS));
-    const figures = await platform.figures();
+    const { figures, health } = await platform.figures();
     if (stoppingSince !== undefined) return;
-    terminal.status(statusLine(figures, probe.percentiles(), platform.status()));
+    terminal.status(statusLine(figures, probe.percentiles(), platform.status(), health));
     if (!platform.isOwned()) {
       terminal.print("npm is gone: stopping");
       return void stop(1);

@@ -148,20 +148,25 @@ export class Platform {
     return this.#runFile?.isOwned() ?? true;
   }
 
-  /** Asks all programs for their metrics; those that don't answer within a second are left out. */
-  async figures(): Promise<Figures> {
+  /** Asks all programs for metrics and health; those that don't answer within a second are left out. */
+  async figures(): Promise<{ readonly figures: Figures; readonly health: ReadonlyMap<string, string> }> {
     const snapshots = new Map<string, MetricsSnapshot>();
+    const health = new Map<string, string>();
     await Promise.all(
       this.#programs.map(async ({ name, healthPort }) => {
         try {
-          const response = await fetch(`http://${LOOPBACK}:${healthPort}/metrics`, { signal: AbortSignal.timeout(SECOND) });
-          if (response.ok) snapshots.set(name, (await response.json()) as MetricsSnapshot);
+          const [metrics, state] = await Promise.all(["metrics", "health"].map(async (path) => {
+            const response = await fetch(`http://${LOOPBACK}:${healthPort}/${path}`, { signal: AbortSignal.timeout(SECOND) });
+            return (await response.json()) as MetricsSnapshot;
+          }));
+          snapshots.set(name, metrics!);
+          health.set(name, String(state!["status"]));
         } catch {
           // It is being started again, or busy.
         }
       }),
     );
-    return this.#figures.update(snapshots, performance.now());
+    return { figures: this.#figures.update(snapshots, performance.now()), health };
   }
 
   #wantedPorts(): WantedPort[] {

@@ -6,8 +6,8 @@ export interface Latency {
   readonly p99: number | undefined;
 }
 
-/** The line of figures. */
-export function statusLine(figures: Figures, latency: Latency, units: ReadonlyMap<string, UnitStatus>): string {
+/** The line of figures. @param health status by program, as `GET /health` says it; what is not `ok` is told. */
+export function statusLine(figures: Figures, latency: Latency, units: ReadonlyMap<string, UnitStatus>, health: ReadonlyMap<string, string>): string {
   const count = (value: number): string => Math.round(value).toLocaleString("en-US");
   const ms = (value: number | undefined): string => (value === undefined ? "–" : value.toFixed(value < 10 ? 1 : 0));
   const restarts = [...units.values()].reduce((sum, unit) => sum + unit.restarts, 0);
@@ -21,5 +21,6 @@ export function statusLine(figures: Figures, latency: Latency, units: ReadonlyMa
     `lag ${count(figures.lag)}`,
     `restarts ${count(restarts)}`,
     ...notRunning.map(([name, { state }]) => `${state}: ${name}`),
+    ...[...health].filter(([name, status]) => status !== "ok" && units.get(name)?.state === "running").map(([name, status]) => `${status}: ${name}`),
   ].join(" · ");
 }

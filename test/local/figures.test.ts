@@ -30,5 +30,6 @@ test("percentiles are by nearest rank, over the last seconds only", () => {
 test("the status line says everything, and what is not running", () => {
   const figures = { readingsPerSecond: 40_012.3, windowsPerSecond: 19.6, sessionsStarted: 21, deadLetters: 3, lag: 12 };
   const units = new Map([["kafka", { state: "restarting" as const, pid: 1, restarts: 2 }], ["live", { state: "running" as const, pid: 2, restarts: 1 }]]);
-  expect(statusLine(figures, { p50: 8.25, p99: 41.7 }, units)).toBe("in 40,012 readings/s · out 20 windows/s · sessions 21 · latency p50 8.3 p99 42 ms · dead letters 3 · lag 12 · restarts 3 · restarting: kafka");
+  const health = new Map([["live", "degraded"], ["gateway", "ok"]]);
+  expect(statusLine(figures, { p50: 8.25, p99: 41.7 }, units, health)).toBe("in 40,012 readings/s · out 20 windows/s · sessions 21 · latency p50 8.3 p99 42 ms · dead letters 3 · lag 12 · restarts 3 · restarting: kafka · degraded: live");
 });
