@@ -59,7 +59,7 @@ function factsFromProc(pid: number): ProcessFacts | undefined {
 }
 
 function factsFromPs(pid: number): ProcessFacts | undefined {
-  const { stdout } = spawnSync("ps", ["-o", "ppid=,stat=,lstart=,command=", "-p", String(pid)], { encoding: "utf8", env: { ...process.env, LC_ALL: "C" } });
+  const { stdout } = spawnSync("env", ["LC_ALL=C", "ps", "-o", "ppid=,stat=,lstart=,command=", "-p", String(pid)], { encoding: "utf8" });
   const match = /^\s*(\d+)\s+(\S+)\s+(\S+ \S+\s+\d+ [\d:]+ \d{4})\s+(.*)$/m.exec(stdout ?? "");
   return !match || match[2]!.startsWith("Z") ? undefined : { parent: Number(match[1]), started: match[3]!, command: match[4]! };
 }
