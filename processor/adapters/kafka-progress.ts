@@ -5,7 +5,7 @@ import type { Progress } from "../engine/ports.ts";
 import { partitionBounds } from "./kafka-cluster.ts";
 import { fetchRecords } from "./kafka-records.ts";
 
-const progressSchema = z.object({ nextOffset: z.number().int().min(0), origin: z.number().int().min(0), fingerprint: z.string(), chain: z.string() });
+const progressSchema = z.object({ nextOffset: z.number().int().min(0), origin: z.number().int().min(0), fingerprint: z.string(), chain: z.string(), failed: z.array(z.tuple([z.number().int().min(0), z.string()])).default([]) });
 /** How far before the claim the search begins; it goes back further until it finds something. */
 const FIRST_LOOK_BACK = 256;
 /** How long a claim may take to become readable: as long as another task's open transaction in the partition. */
@@ -17,7 +17,8 @@ export function claimKey(task: string): string {
 }
 
 export function encodeProgress(progress: Progress): string {
-  return JSON.stringify({ nextOffset: progress.nextOffset, origin: progress.origin, fingerprint: progress.fingerprint, chain: progress.chain });
+  const { nextOffset, origin, fingerprint, chain, failed } = progress;
+  return JSON.stringify({ nextOffset, origin, fingerprint, chain, ...(failed.length > 0 ? { failed } : {}) });
 }
 
 /**

@@ -18,6 +18,8 @@ export interface Progress {
   readonly fingerprint: string;
   /** Checksum over ids and contents of all outputs so far, less what comes from scores. */
   readonly chain: string;
+  /** Records below `nextOffset` that our own code failed on, with the message: a restart steps them as dead letters at once. */
+  readonly failed: readonly (readonly [offset: number, message: string])[];
 }
 
 /** One input partition, read by one task. The task owns the position: nothing else moves it. */
@@ -69,7 +71,7 @@ export interface Manifest {
   /** Layout of manifest and segments, see `SNAPSHOT_LAYOUT`. */
   readonly layout: number;
   /** State and chain that the segments hold; null when only a claim was written so far. */
-  readonly covers: Progress | null;
+  readonly covers: Omit<Progress, "failed"> | null;
   /** Ascending by generation. */
   readonly segments: readonly SegmentGroup[];
 }
@@ -92,13 +94,16 @@ export interface SegmentKey {
   readonly part: number;
 }
 
-/** Wall clock, timers and randomness. */
+/** Wall clock, timers, randomness, and work off the main thread. */
 export interface Runtime {
   /** Milliseconds; only differences mean something. */
   now(): number;
   sleep(ms: number): Promise<void>;
   /** A token that nobody else has. */
   token(): string;
+  /** Compresses (zlib). */
+  deflate(bytes: Uint8Array): Promise<Uint8Array>;
+  inflate(bytes: Uint8Array): Promise<Uint8Array>;
 }
 
 /** Which partitions of the source topic this process works on, as its consumer group decides. */

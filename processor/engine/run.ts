@@ -1,5 +1,6 @@
-import { process, type OutputRecord, type StateMachine } from "../path/machine.ts";
+import { process, StepFailed, type InputRecord, type OutputRecord } from "../path/machine.ts";
 import type { EngineObserver, Progress, Runtime, TaskPorts } from "./ports.ts";
+import type { Replica } from "./replica.ts";
 import type { Captured, Snapshots } from "./snapshots.ts";
 import type { TaskOptions } from "./task.ts";
 
@@ -12,7 +13,7 @@ interface RunParts {
   readonly name: string;
   readonly ports: TaskPorts;
   readonly runtime: Runtime;
-  readonly machine: StateMachine;
+  readonly replica: Replica;
   readonly snapshots: Snapshots;
   readonly origin: number;
   readonly fingerprint: string;
@@ -68,17 +69,14 @@ export class Run {
 
   /** Step 5, until `stop` is called. Rejects with what made a send, a commit or a step fail. */
   async loop(): Promise<void> {
-    const { ports, runtime, machine, observer, options, name } = this.#p;
-    observer.running?.(name, machine);
+    const { ports, runtime, replica, observer, options, name } = this.#p;
+    observer.running?.(name, replica.machine);
     while (!this.#stopping) {
       const records = await ports.input.read(this.#waitMs());
       this.#throwFailure();
       if (records.length > 0) {
-        const outputs = await process(machine, records);
+        await this.#step(records);
         this.#throwFailure();
-        this.#uncommitted = true;
-        for (const output of outputs) this.#waiting.push(output);
-        observer.stepped(name, records.length, outputs);
       }
       if (this.#uncommitted && !this.#committing && runtime.now() - this.#cutAt >= options.commitIntervalMs) this.#cut();
       else this.#pump();
@@ -89,12 +87,36 @@ export class Run {
     }
   }
 
+  async #step(records: readonly InputRecord[]): Promise<void> {
+    const { replica, observer, name, fingerprint } = this.#p;
+    const { machine } = replica;
+    const settled = { nextOffset: machine.nextOffset, chain: machine.chain, fingerprint };
+    let outputs: readonly OutputRecord[];
+    try {
+      outputs = await process(machine, records);
+    } catch (error) {
+      if (!(error instanceof StepFailed)) throw error;
+      // The machine is spoilt. Build it again as it was after the last settle; the records come again from there.
+      // What the old machine encoded must be in the manifest first: the new one relies on the generations it loads.
+      replica.note(error);
+      await this.#quiet();
+      await this.#p.snapshots.flushed();
+      await replica.build(settled.nextOffset > this.#p.origin ? settled : null);
+      if (!this.#stopping) observer.running?.(name, replica.machine);
+      this.snapshotSoon(); // the next failure shall cost less
+      return;
+    }
+    this.#uncommitted = true;
+    for (const output of outputs) this.#waiting.push(output);
+    observer.stepped(name, records.length, outputs);
+  }
+
   /** Step 7: commits what was stepped, writes a last snapshot, as far as time allows. */
   async handOver(): Promise<void> {
     const { runtime, snapshots, observer, options, name } = this.#p;
     const work = (async (): Promise<void> => {
       await this.#quiet();
-      if (this.#p.machine.nextOffset > this.#snapshotOffset) {
+      if (this.#p.replica.machine.nextOffset > this.#snapshotOffset) {
         this.#snapshotAt = runtime.now();
         this.#cut(true);
       }
@@ -133,9 +155,10 @@ export class Run {
 
   /** Ends the transaction at what has been stepped and settled so far. */
   #cut(force = false): void {
-    const { ports, runtime, machine, snapshots, options, origin, fingerprint, name, observer } = this.#p;
+    const { ports, runtime, replica, snapshots, options, origin, fingerprint, name, observer } = this.#p;
+    const { machine } = replica;
     if (!this.#uncommitted && !force) return;
-    const progress: Progress = { nextOffset: machine.nextOffset, origin, fingerprint, chain: machine.chain };
+    const progress: Progress = { nextOffset: machine.nextOffset, origin, fingerprint, chain: machine.chain, failed: replica.failed() };
     // 6. The state at the transaction's last record, encoded before any later step.
     const now = runtime.now();
     let captured: Captured | null = null;

@@ -1,7 +1,6 @@
-import { promisify } from "node:util";
-import { deflate, inflate } from "node:zlib";
 import { MillraceError } from "../../domain/errors.ts";
 import type { StateEntry } from "../path/machine.ts";
+import type { Runtime } from "./ports.ts";
 
 /** Layout of manifests and segments; a change of either raises it. */
 export const SNAPSHOT_LAYOUT = 1;
@@ -11,8 +10,6 @@ export const SEGMENT_BYTES = 380_000;
 const CHUNK_BYTES = 1_000_000;
 const INITIAL_BYTES = 65_536;
 
-const deflateAsync = promisify(deflate);
-const inflateAsync = promisify(inflate);
 const utf8 = new TextEncoder();
 
 /**
@@ -50,12 +47,12 @@ export class EntryCollector {
     this.#view = new DataView(larger.buffer);
   }
 
-  /** Compresses what was collected (off the main thread) and cuts it into segments. */
-  async segments(): Promise<Uint8Array[]> {
+  /** Compresses what was collected and cuts it into segments. */
+  async segments(runtime: Pick<Runtime, "deflate">): Promise<Uint8Array[]> {
     if (this.#used > 0) this.#close();
-    const frames: Buffer[] = [];
+    const frames: Uint8Array[] = [];
     for (const chunk of this.#chunks) {
-      const packed = await deflateAsync(chunk, { level: 1 });
+      const packed = await runtime.deflate(chunk);
       const length = Buffer.alloc(4);
       length.writeUInt32LE(packed.length);
       frames.push(length, packed);
@@ -68,14 +65,14 @@ export class EntryCollector {
 }
 
 /** The entries of one generation, from its segments in order. @throws MillraceError `snapshot-corrupt` */
-export async function readSegments(segments: readonly Uint8Array[]): Promise<StateEntry[]> {
+export async function readSegments(segments: readonly Uint8Array[], runtime: Pick<Runtime, "inflate">): Promise<StateEntry[]> {
   const all = Buffer.concat(segments);
   const entries: StateEntry[] = [];
   try {
     for (let at = 0; at < all.length; ) {
       const length = all.readUInt32LE(at);
       if (at + 4 + length > all.length) throw new Error(`a chunk of ${length} bytes is cut at byte ${at}`);
-      readChunk(await inflateAsync(all.subarray(at + 4, at + 4 + length)), entries);
+      readChunk(asBuffer(await runtime.inflate(all.subarray(at + 4, at + 4 + length))), entries);
       at += 4 + length;
     }
   } catch (cause) {
@@ -93,4 +90,8 @@ function readChunk(chunk: Buffer, entries: StateEntry[]): void {
     entries.push({ key: chunk.toString("utf8", at + 8, valueAt), value: chunk.subarray(valueAt, valueAt + valueLength) });
     at = valueAt + valueLength;
   }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -72,7 +72,7 @@ export class Snapshots {
         if (!bytes) throw new MillraceError("snapshot-corrupt", `${this.#task}: segment ${part} of generation ${group.generation} is missing or does not match its checksum; see \`npm run recover -- --task ${this.#task}\``);
         return bytes;
       });
-      for (const entry of await readSegments(segments)) entries.push({ generation: group.generation, key: entry.key, value: entry.value });
+      for (const entry of await readSegments(segments, this.#runtime)) entries.push({ generation: group.generation, key: entry.key, value: entry.value });
     }
     return entries;
   }
@@ -90,7 +90,7 @@ export class Snapshots {
   /**
    * Step 6, second half, when the transaction that reached `covers` is known to be committed: segments, then the manifest.
    * Retries until it works, `close` is called or the manifest turns out to be another's.
-   * @returns a promise that rejects only with `fenced`; it need not be awaited.
+   * @returns a promise that rejects only with `outcome-unknown`; it need not be awaited.
    */
   write(captured: Captured, covers: Progress): Promise<void> {
     this.#pending++;
@@ -119,7 +119,7 @@ export class Snapshots {
     let segments: Uint8Array[] | null = null;
     for (let wait: number = RETRY_MS.first; !this.#closed; wait = Math.min(wait * 2, RETRY_MS.most)) {
       try {
-        segments ??= await captured.collector.segments();
+        segments ??= await captured.collector.segments(this.#runtime);
         await this.#writeOnce(captured, covers, segments);
         this.#observer.snapshotWritten(this.#task, { bytes: this.#manifest.segments.reduce((sum, group) => sum + group.bytes, 0), milliseconds: this.#runtime.now() - started });
         return;
@@ -136,8 +136,9 @@ export class Snapshots {
     await inBatches(segments.length, (part) => this.#store.putSegment(this.#task, { owner: before.owner, generation: captured.generation, part }, segments[part]!));
     const group: SegmentGroup = { generation: captured.generation, owner: before.owner, parts: segments.length, bytes: segments.reduce((sum, segment) => sum + segment.length, 0) };
     const kept = before.segments.filter((segment) => captured.live.has(segment.generation));
-    const next: Manifest = { version: before.version + 1, owner: before.owner, layout: SNAPSHOT_LAYOUT, covers, segments: group.parts > 0 ? [...kept, group] : kept };
-    if (!(await this.#store.writeManifest(this.#task, next, before)) && !(await this.#isStored(next))) throw new MillraceError("fenced", `${this.#task}: another owner has claimed the snapshot manifest`);
+    const { nextOffset, origin, fingerprint, chain } = covers;
+    const next: Manifest = { version: before.version + 1, owner: before.owner, layout: SNAPSHOT_LAYOUT, covers: { nextOffset, origin, fingerprint, chain }, segments: group.parts > 0 ? [...kept, group] : kept };
+    if (!(await this.#store.writeManifest(this.#task, next, before)) && !(await this.#isStored(next))) throw new MillraceError("outcome-unknown", `${this.#task}: another has claimed the snapshot manifest, so the fence is in doubt`);
     this.#manifest = next;
     this.#deleteDropped(before.segments.filter((segment) => !captured.live.has(segment.generation)));
   }

@@ -1,10 +1,11 @@
 import { MillraceError } from "../../domain/errors.ts";
 import { taskKey } from "../../domain/names.ts";
-import { process, StepFailed, type MachineFactory, type StateMachine } from "../path/machine.ts";
-import type { EngineObserver, Progress, Runtime, TaskPorts } from "./ports.ts";
+import type { MachineFactory } from "../path/machine.ts";
+import type { EngineObserver, Runtime, TaskPorts } from "./ports.ts";
+import { Replica } from "./replica.ts";
 import { Run } from "./run.ts";
 import { Snapshots } from "./snapshots.ts";
-import { checkCaughtUp, startingPoint } from "./starting-point.ts";
+import { startingPoint } from "./starting-point.ts";
 
 export interface TaskOptions {
   readonly commitIntervalMs: number;
@@ -31,6 +32,14 @@ export interface TaskContext {
 
 /** How a task ended: handed over, fenced by another owner, or stopped by name for somebody on call. */
 export type TaskEnd = { readonly kind: "handed-over" } | { readonly kind: "fenced"; readonly error: MillraceError } | { readonly kind: "stopped"; readonly error: MillraceError };
+
+/** What is known of one life of a task when it has ended. */
+interface Life {
+  /** It got as far as step 5. */
+  ran: boolean;
+  /** After its error it still owned the partition. */
+  confirmed: boolean;
+}
 
 /** What a task is doing, for health. */
 export type TaskPhase = "starting" | "fencing" | "reading-progress" | "restoring" | "catching-up" | "running" | "waiting" | "handing-over" | "ended";
@@ -90,14 +99,14 @@ export class Task {
     let wait = this.#c.options.backoffMs.first;
     try {
       for (;;) {
-        const born = { ran: false };
+        const life: Life = { ran: false, confirmed: false };
         try {
-          await this.#live(born);
+          await this.#live(life);
           return { kind: "handed-over" };
         } catch (error) {
-          const end = this.#judge(error);
+          const end = this.#judge(error, life.confirmed);
           if (end) return end;
-          if (born.ran) wait = this.#c.options.backoffMs.first;
+          if (life.ran) wait = this.#c.options.backoffMs.first;
           this.#c.observer.restarted(this.name, error);
         }
         this.#phase = "waiting";
@@ -112,22 +121,15 @@ export class Task {
     }
   }
 
-  /** What an error that ended a life means: an end, or null for a new life. */
-  #judge(error: unknown): TaskEnd | null {
-    if (error instanceof StepFailed) {
-      const { message } = error;
-      this.#c.observer.log("error", { task: this.name, offset: error.offset, err: error }, "our own code failed on a record; it goes to the dead letters");
-      if (this.#failed.has(error.offset)) return { kind: "stopped", error: new MillraceError("step-failed-again", `${this.name}: the record at offset ${error.offset} fails even as a dead letter: ${message}`, { cause: error }) };
-      this.#failed.set(error.offset, message);
-      return null;
-    }
-    if (error instanceof MillraceError && error.code === "fenced") return { kind: "fenced", error };
-    if (error instanceof MillraceError && error.code !== "outcome-unknown") return { kind: "stopped", error };
-    return null;
+  /** What an error that ended a life means: an end, or null for a new life; `confirmed` says that no stale view can have caused it. */
+  #judge(error: unknown, confirmed: boolean): TaskEnd | null {
+    if (!(error instanceof MillraceError) || error.code === "outcome-unknown") return null;
+    if (error.code === "fenced") return { kind: "fenced", error };
+    return confirmed || error.code === "step-failed-again" ? { kind: "stopped", error } : null;
   }
 
-  async #live(born: { ran: boolean }): Promise<void> {
-    const { runtime } = this.#c;
+  async #live(life: Life): Promise<void> {
+    const { runtime, factory, observer, options } = this.#c;
     const ports = this.#c.openPorts(this.partition);
     const { input, output } = ports;
     const started = runtime.now();
@@ -142,28 +144,31 @@ export class Task {
       const progress = await output.claim(runtime.token());
       // 3. Claim and restore.
       this.#phase = "restoring";
-      snapshots = await Snapshots.claim(ports.snapshots, this.name, runtime, this.#c.observer);
+      snapshots = await Snapshots.claim(ports.snapshots, this.name, runtime, observer);
       const start = startingPoint(this.name, progress, snapshots.manifest, await input.bounds());
-      const covers = snapshots.manifest.covers;
-      const machine = await this.#c.factory.create({
-        partition: this.partition,
-        restored: start.restore && covers ? { nextOffset: covers.nextOffset, chain: covers.chain, entries: await snapshots.load() } : null,
-        failedOffsets: this.#failed,
-      });
-      input.seek(start.from);
+      const replica = new Replica({ task: this.name, partition: this.partition, factory, input, snapshots, observer, origin: start.origin, failed: this.#failed, stopping: () => this.#stopping });
+      for (const [offset, message] of start.committed?.failed ?? []) this.#failed.set(offset, message);
       // 4. Catch up.
       this.#phase = "catching-up";
-      if (start.committed) await this.#catchUp(ports, machine, start.committed);
+      await replica.build(start.committed);
       if (this.#stopping) return;
       // 5 and 6. Run and snapshot; 7. hand over.
       this.#phase = "running";
-      born.ran = true;
-      this.#c.observer.log("info", { task: this.name, from: start.from, committed: start.committed?.nextOffset ?? null, ms: Math.round(runtime.now() - started) }, "task runs");
-      this.#run = new Run({ name: this.name, ports, runtime, machine, snapshots, origin: start.origin, fingerprint: this.#c.factory.fingerprint, observer: this.#c.observer, options: this.#c.options, started });
+      life.ran = true;
+      observer.log("info", { task: this.name, from: start.from, committed: start.committed?.nextOffset ?? null, ms: Math.round(runtime.now() - started) }, "task runs");
+      this.#run = new Run({ name: this.name, ports, runtime, replica, snapshots, origin: start.origin, fingerprint: factory.fingerprint, observer, options, started });
       if (this.#stopping) this.#run.stop();
       await this.#run.loop();
       this.#phase = "handing-over";
       await this.#run.handOver();
+    } catch (error) {
+      // A task that was fenced while it slept compares what is no longer so. Before it stops by name, a second claim
+      // shows that it still owns the partition; while it runs, a transaction may be open: then the next life decides.
+      if (error instanceof MillraceError && error.code !== "fenced" && error.code !== "outcome-unknown" && !life.ran) {
+        await output.claim(runtime.token());
+        life.confirmed = true;
+      }
+      throw error;
     } finally {
       this.#run = null;
       this.#wake = null;
@@ -172,20 +177,4 @@ export class Task {
       await output.discard();
     }
   }
-
-  /** Step 4: steps [S, C) and drops the outputs: they were committed already. */
-  async #catchUp({ input }: TaskPorts, machine: StateMachine, committed: Progress): Promise<void> {
-    while (machine.nextOffset < committed.nextOffset && !this.#stopping) {
-      const records = await input.read(CATCH_UP_WAIT_MS);
-      const committedRecords = records.filter(({ offset }) => offset < committed.nextOffset);
-      await process(machine, committedRecords);
-      if (committedRecords.length < records.length) break;
-    }
-    if (this.#stopping) return;
-    checkCaughtUp(this.name, committed, { nextOffset: machine.nextOffset, chain: machine.chain, fingerprint: this.#c.factory.fingerprint });
-    input.seek(committed.nextOffset);
-  }
-
 }
-
-const CATCH_UP_WAIT_MS = 500;

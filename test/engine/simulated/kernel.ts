@@ -1,0 +1,148 @@
+/** A small, fast, seeded generator (mulberry32): the same seed gives the same schedule. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+/** One program in the simulated world. */
+export interface SimulatedProcess {
+  readonly name: string;
+  alive: boolean;
+  /** Virtual time until which it stands still: its requests arrive, it notices nothing. */
+  pausedUntil: number;
+}
+
+/** What happens to a process at a point of the protocol. `error-before`: the request gets lost; `error-after`: its answer does. */
+export type Fault = "crash" | "error-before" | "error-after" | { readonly pauseMs: number };
+
+/** Decides about a point, say `commit:sent`; `moment` is `before` the effect or `after` it. */
+export type FaultPlan = (process: SimulatedProcess, point: string, moment: "before" | "after") => Fault | null;
+
+interface SimulatedEvent {
+  readonly at: number;
+  readonly order: number;
+  readonly process: SimulatedProcess | null;
+  run(): void;
+}
+
+/**
+ * Virtual time, and a queue of events that a seeded scheduler runs one by one. Everything that a port does goes
+ * through `call`: the request travels, takes effect, and the answer travels back, with faults at each point.
+ */
+export class Kernel {
+  readonly random: () => number;
+  readonly trace: string[] = [];
+  plan: FaultPlan = () => null;
+  now = 0;
+  /** Longest time that a request or an answer travels. */
+  maxDelayMs = 5;
+  #queue: SimulatedEvent[] = [];
+  #order = 0;
+
+  constructor(seed: number) {
+    this.random = seededRandom(seed);
+  }
+
+  process(name: string): SimulatedProcess {
+    return { name, alive: true, pausedUntil: 0 };
+  }
+
+  kill(process: SimulatedProcess): void {
+    process.alive = false;
+  }
+
+  /** Runs `work` after `delayMs`; events of the same time in random order. Null: an event of the world. */
+  schedule(delayMs: number, process: SimulatedProcess | null, run: () => void): void {
+    this.#push({ at: this.now + delayMs, order: this.random() + this.#order++ * 1e-9, process, run });
+  }
+
+  sleep(process: SimulatedProcess, ms: number): Promise<void> {
+    return new Promise((resolve) => this.schedule(ms, process, resolve));
+  }
+
+  /** A request to the world that takes effect by `effect`. */
+  call<T>(process: SimulatedProcess, point: string, effect: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (!process.alive) return;
+      const before = this.#fault(process, point, "before");
+      if (!process.alive) return;
+      const lost = (): void => this.schedule(this.#delay(), process, () => reject(new Error(`simulated: ${point} failed`)));
+      if (before === "error-before") return lost();
+      this.schedule(this.#delay(), null, () => {
+        let answer: () => void;
+        try {
+          const result = effect();
+          answer = () => resolve(result);
+        } catch (error) {
+          answer = () => reject(error as Error);
+        }
+        if (!process.alive) return;
+        const after = this.#fault(process, point, "after");
+        if (!process.alive) return;
+        if (after === "error-after" || before === "error-after") return lost();
+        this.schedule(this.#delay(), process, answer);
+      });
+    });
+  }
+
+  /** Runs events until `done` or until virtual time has passed `untilMs`. @returns whether `done` came true. */
+  async run(untilMs: number, done: () => boolean): Promise<boolean> {
+    for (;;) {
+      await new Promise<void>((resolve) => setImmediate(resolve)); // all microtasks
+      if (done()) return true;
+      const event = this.#pop();
+      if (!event || event.at > untilMs) return false;
+      this.now = Math.max(this.now, event.at);
+      if (event.process && !event.process.alive) continue;
+      if (event.process && event.process.pausedUntil > this.now) this.#push({ ...event, at: event.process.pausedUntil });
+      else event.run();
+    }
+  }
+
+  #fault(process: SimulatedProcess, point: string, moment: "before" | "after"): Fault | null {
+    const fault = this.plan(process, point, moment);
+    if (fault === null) return null;
+    this.trace.push(`${Math.round(this.now)} ${process.name} ${moment} ${point}: ${typeof fault === "string" ? fault : `pause ${fault.pauseMs}`}`);
+    if (fault === "crash") this.kill(process);
+    else if (typeof fault === "object") process.pausedUntil = this.now + fault.pauseMs;
+    return fault;
+  }
+
+  #delay(): number {
+    return this.random() * this.maxDelayMs;
+  }
+
+  #push(event: SimulatedEvent): void {
+    const queue = this.#queue;
+    let at = queue.push(event) - 1;
+    for (let parent = (at - 1) >> 1; at > 0 && earlier(event, queue[parent]!); at = parent, parent = (at - 1) >> 1) queue[at] = queue[parent]!;
+    queue[at] = event;
+  }
+
+  #pop(): SimulatedEvent | undefined {
+    const queue = this.#queue;
+    const first = queue[0];
+    const last = queue.pop();
+    if (!first || !last || queue.length === 0) return first;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= queue.length) break;
+      if (child + 1 < queue.length && earlier(queue[child + 1]!, queue[child]!)) child++;
+      if (!earlier(queue[child]!, last)) break;
+      queue[at] = queue[child]!;
+      at = child;
+    }
+    queue[at] = last;
+    return first;
+  }
+}
+
+function earlier(a: SimulatedEvent, b: SimulatedEvent): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order);
+}
