@@ -11,6 +11,9 @@ export const modelManifest = z.looseObject({
   /** File of the model, beside the manifest. */
   file: z.string().default("model.onnx"),
   opset: z.int(),
+  irVersion: z.int(),
+  /** What it is used for, as far as the commands know; what scores is decided in the log. */
+  stage: z.enum(["candidate", "shadow", "canary", "live"]).default("candidate"),
   /** Batch sizes in which a row's bits were shown not to depend on its neighbours. */
   batchSizes: z.array(z.int().positive()).min(1),
   /** Rows of a hop: sampleRateHz × hopMs / 1000. */

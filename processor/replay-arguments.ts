@@ -16,13 +16,15 @@ const SEMANTICS_OPTIONS = {
   tombstone: "tombstoneMs",
 } as const satisfies Record<string, keyof Semantics>;
 
-const USAGE = `npm run replay -- --input FILE [--flush] [${Object.keys(SEMANTICS_OPTIONS).map((name) => `--${name} MS`).join("] [")}] [--watermark sensor|partition] [--transformed packed|json]
+const USAGE = `npm run replay -- --input FILE [--flush] [${Object.keys(SEMANTICS_OPTIONS).map((name) => `--${name} MS`).join("] [")}] [--watermark sensor|partition] [--transformed packed|json] [--models FOLDER]
 Runs the processor over a file of Kafka records (NDJSON, as \`npm run dump\` writes it) and writes its outputs as NDJSON.`;
 
 export interface ReplayOptions {
   readonly input: string;
   readonly flush: boolean;
   readonly semantics: Semantics;
+  /** Folder or S3 prefix of the models that the log's control records name; without it they are refused. */
+  readonly models: string | undefined;
 }
 
 /** @throws MillraceError `arguments-invalid` that lists every problem. */
@@ -32,9 +34,9 @@ export function parseReplayArguments(args: readonly string[]): ReplayOptions {
     args: [...args],
     strict: false,
     tokens: true,
-    options: { input: { type: "string" }, flush: { type: "boolean" }, watermark: { type: "string" }, transformed: { type: "string" }, ...Object.fromEntries(names.map((name) => [name, { type: "string" as const }])) },
+    options: { input: { type: "string" }, models: { type: "string" }, flush: { type: "boolean" }, watermark: { type: "string" }, transformed: { type: "string" }, ...Object.fromEntries(names.map((name) => [name, { type: "string" as const }])) },
   });
-  const known = new Set(["input", "flush", "watermark", "transformed", ...names]);
+  const known = new Set(["input", "models", "flush", "watermark", "transformed", ...names]);
   const problems = tokens.flatMap((token) => (token.kind === "positional" ? [`${JSON.stringify(token.value)} is no option`] : token.kind === "option" && !known.has(token.name) ? [`${token.rawName} is no option`] : []));
   const semantics: Record<string, number | string> = { ...defaultSemantics };
   for (const name of names) {
@@ -57,5 +59,5 @@ export function parseReplayArguments(args: readonly string[]): ReplayOptions {
   if (typeof input !== "string") problems.push("--input FILE is missing");
   if (problems.length === 0) problems.push(...semanticsProblems(semantics as unknown as Semantics));
   if (problems.length > 0) throw new MillraceError("arguments-invalid", `${problems.map((problem) => `- ${problem}`).join("\n")}\n${USAGE}`);
-  return { input: input as string, flush: values["flush"] === true, semantics: semantics as unknown as Semantics };
+  return { input: input as string, flush: values["flush"] === true, semantics: semantics as unknown as Semantics, models: typeof values["models"] === "string" ? values["models"] : undefined };
 }

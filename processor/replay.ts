@@ -1,6 +1,8 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { MillraceError } from "../domain/errors.ts";
+import { modelFiles, ModelStore } from "./adapters/model-store.ts";
+import { noModels, type ScoringPorts } from "./inference/scoring.ts";
 import type { InputRecord, OutputRecord } from "./path/machine.ts";
 import { sensorMachineFactory } from "./pipelines.ts";
 import { parseReplayArguments } from "./replay-arguments.ts";
@@ -18,8 +20,12 @@ async function print(outputs: readonly OutputRecord[]): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const { input, flush, semantics } = parseReplayArguments(process.argv.slice(2));
-  await new Replay(sensorMachineFactory(semantics), () => recordsOf(input), print).run(flush);
+  const { input, flush, semantics, models } = parseReplayArguments(process.argv.slice(2));
+  const scoring: ScoringPorts = {
+    source: models === undefined ? noModels : new ModelStore(modelFiles(models, process.env["AWS_REGION"] ?? "us-east-1")),
+    refused: (_reference, reason) => process.stderr.write(`model-refused: ${reason}\n`),
+  };
+  await new Replay(sensorMachineFactory(semantics, scoring), () => recordsOf(input), print).run(flush);
 }
 
 main().catch((error: unknown) => {

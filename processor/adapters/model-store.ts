@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { GetObjectCommand, NoSuchKey, S3Client } from "@aws-sdk/client-s3";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { GetObjectCommand, ListObjectsV2Command, NoSuchKey, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { z } from "zod";
 import { MillraceError } from "../../domain/errors.ts";
 import { modelManifest, modelProbe, type ModelReference } from "../../domain/models.ts";
 import type { Model, ModelSource } from "../inference/model.ts";
+import { onnxVersions } from "./onnx-header.ts";
 import { createOnnxModel } from "./onnx-model.ts";
 
 /** Files under one place; null when there is no such file. */
@@ -13,6 +14,9 @@ export interface ModelFiles {
   /** As the operator wrote it. */
   readonly place: string;
   read(path: string): Promise<Uint8Array | null>;
+  write(path: string, bytes: Uint8Array | string): Promise<void>;
+  /** Names of the folders directly in a folder. */
+  folders(path: string): Promise<string[]>;
 }
 
 /** A folder, or a prefix in S3 (`s3://bucket/prefix`). */
@@ -29,20 +33,38 @@ function folderFiles(folder: string): ModelFiles {
         if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
         throw error;
       }),
+    write: async (path, bytes) => {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), bytes);
+    },
+    folders: async (path) => {
+      const entries = await readdir(join(folder, path), { withFileTypes: true }).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+        throw error;
+      });
+      return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    },
   };
 }
 
 function s3Files(place: string, bucket: string, prefix: string, client: S3Client): ModelFiles {
+  const key = (path: string): string => [prefix, path].filter((part) => part !== "").join("/");
   return {
     place,
     read: async (path) => {
       try {
-        const object = await client.send(new GetObjectCommand({ Bucket: bucket, Key: prefix === "" ? path : `${prefix}/${path}` }));
+        const object = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key(path) }));
         return await object.Body!.transformToByteArray();
       } catch (error) {
         if (error instanceof NoSuchKey) return null;
         throw error;
       }
+    },
+    write: async (path, bytes) => void (await client.send(new PutObjectCommand({ Bucket: bucket, Key: key(path), Body: bytes }))),
+    folders: async (path) => {
+      const folder = key(path) === "" ? "" : `${key(path)}/`;
+      const listing = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: folder, Delimiter: "/" }));
+      return (listing.CommonPrefixes ?? []).map(({ Prefix }) => Prefix!.slice(folder.length, -1));
     },
   };
 }
@@ -95,5 +117,7 @@ export async function loadModel(files: ModelFiles, folder: string, expected?: Mo
   const bytes = await required(manifest.file);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   if (sha256 !== manifest.sha256) throw refused(`${manifest.file} (${bytes.length} bytes) has SHA-256 ${sha256}; the manifest says ${manifest.sha256}`);
+  const versions = onnxVersions(bytes);
+  if (versions?.opset !== manifest.opset || versions.irVersion !== manifest.irVersion) throw refused(`${manifest.file} has ${versions ? `opset ${versions.opset} and IR version ${versions.irVersion}` : "no readable header"}; the manifest says opset ${manifest.opset} and IR version ${manifest.irVersion}`);
   return createOnnxModel(bytes, manifest, await json(manifest.probe, modelProbe));
 }
