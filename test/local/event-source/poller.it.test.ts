@@ -70,7 +70,7 @@ async function lagOf({ consumerGroup, topic }: EventSourceMapping): Promise<numb
   try { return await groupLag(admin, consumerGroup, topic); } catch { return Infinity; } finally { await admin.disconnect(); }
 }
 
-const values = (event: MSKEvent): string[] => Object.values(event.records).flat().map(({ value = "" }) => Buffer.from(value, "base64").toString());
+const values = (event: MSKEvent): string[] => Object.values(event.records).flat().map(({ value }: { value?: string }) => Buffer.from(value ?? "", "base64").toString());
 
 test("records of several partitions come in one event, and are committed when they are done", async () => {
   const mapping = await makeTopic(3);

@@ -1,0 +1,30 @@
+// The local API gateway: REST, WebSocket and @connections on one port, the dashboard on another. The functions run in
+// this process and read their own settings from its environment.
+import { startHealthServer } from "../../adapters/health.ts";
+import { createLogger } from "../../adapters/log.ts";
+import { Metrics } from "../../adapters/metrics.ts";
+import { onShutdown } from "../../adapters/shutdown.ts";
+import { LOOPBACK } from "../../config/local.ts";
+import { readSettings } from "../../config/settings.ts";
+import { restFallback, restRoutes, webSocketRoutes, type FunctionName } from "../../domain/api.ts";
+import { hasHandler, loadFunction, type Invoke } from "../lambda/invoke.ts";
+import { startDashboard } from "./dashboard.ts";
+import { startGateway } from "./server.ts";
+
+const settings = readSettings("gateway", process.env);
+const log = createLogger("gateway", settings.logLevel);
+const metrics = new Metrics();
+
+const functions = new Map<FunctionName, Invoke>();
+for (const name of new Set([...restRoutes, ...webSocketRoutes].map((route) => route.function).concat(restFallback))) {
+  if (hasHandler(name)) functions.set(name, await loadFunction(name));
+  else log.warn({ function: name }, "there is no such function: its routes answer 502");
+}
+const gateway = await startGateway({ port: settings.port, restRoutes, restFallback, webSocketRoutes, functions, log, metrics });
+const dashboard = settings.dashboardPort > 0 ? await startDashboard({ port: settings.dashboardPort, folder: settings.dashboardDir, apiPort: gateway.port, environment: settings.environment }) : null;
+if (settings.healthPort > 0) await startHealthServer(settings.healthPort, LOOPBACK, () => ({ status: "ok", components: { gateway: { status: "ok" } } }), metrics);
+onShutdown(async () => {
+  await dashboard?.close();
+  await gateway.close();
+}, 10_000);
+log.info({ port: gateway.port, dashboardPort: dashboard?.port }, "gateway is ready");

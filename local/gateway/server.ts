@@ -1,0 +1,64 @@
+import { getRequestListener } from "@hono/node-server";
+import { createServer } from "node:http";
+import type { Logger } from "../../adapters/log.ts";
+import type { Metrics } from "../../adapters/metrics.ts";
+import type { FunctionName, RestRoute, WebSocketRoute } from "../../domain/api.ts";
+import type { Milliseconds } from "../../domain/time.ts";
+import type { Invoke } from "../lambda/invoke.ts";
+import { listen } from "../listen.ts";
+import { ConnectionHub, webSocketLimits } from "./connections.ts";
+import { connectionOf, manageConnection } from "./management.ts";
+import { restApp } from "./rest.ts";
+import { WebSocketApi } from "./websocket.ts";
+
+export interface GatewayOptions {
+  readonly port: number;
+  readonly restRoutes: readonly RestRoute[];
+  readonly restFallback: FunctionName;
+  readonly webSocketRoutes: readonly WebSocketRoute[];
+  readonly functions: ReadonlyMap<FunctionName, Invoke>;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Idle time and life of a connection. @default API Gateway's: 10 minutes, 2 hours */
+  readonly limits?: { readonly idleMs: Milliseconds; readonly lifeMs: Milliseconds };
+  /** Time between two looks at the limits. @default 1 s */
+  readonly sweepMs?: Milliseconds;
+}
+
+export interface Gateway {
+  readonly port: number;
+  /** Closes all connections, with their `$disconnect`. */
+  close(): Promise<void>;
+}
+
+const CLOSE_LIMIT_MS = 3_000;
+
+/** Starts the REST API, the WebSocket API and @connections on one port. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const hub = new ConnectionHub(options.limits ?? webSocketLimits);
+  const rest = getRequestListener(restApp({ ...options, routes: options.restRoutes, fallback: options.restFallback }).fetch);
+  const webSocket = new WebSocketApi({ ...options, routes: options.webSocketRoutes, hub });
+  const server = createServer((request, response) => {
+    const connectionId = connectionOf(request.url ?? "/");
+    if (connectionId === null) void rest(request, response);
+    else void manageConnection(hub, connectionId, request, response, options.metrics, options.log);
+  });
+  server.on("upgrade", (request, socket, head) => void webSocket.upgrade(request, socket, head));
+  // Clients keep their connections: ending them while a post is on its way would fail it.
+  server.keepAliveTimeout = 65_000;
+  const port = await listen(server, options.port);
+  const sweeper = setInterval(() => {
+    hub.sweep(Date.now());
+    options.metrics.set("gateway.connections", hub.size);
+  }, options.sweepMs ?? 1_000);
+  return {
+    port,
+    close: async () => {
+      clearInterval(sweeper);
+      const closed = new Promise((resolve) => server.close(resolve));
+      await webSocket.close(CLOSE_LIMIT_MS);
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,212 @@
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { ApiGatewayManagementApiClient, DeleteConnectionCommand, GetConnectionCommand, PostToConnectionCommand } from "@aws-sdk/client-apigatewaymanagementapi";
+import type { APIGatewayProxyEvent } from "aws-lambda";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { WebSocket } from "ws";
+import { createLogger } from "../../adapters/log.ts";
+import { Metrics } from "../../adapters/metrics.ts";
+import type { FunctionName, RestRoute, WebSocketRoute } from "../../domain/api.ts";
+import { startDashboard } from "../../local/gateway/dashboard.ts";
+import { startGateway, type Gateway, type GatewayOptions } from "../../local/gateway/server.ts";
+import { invoker } from "../../local/lambda/invoke.ts";
+
+const restRoutes: RestRoute[] = [{ method: "GET", path: "/sessions/{sessionId}", function: "read-sessions", auth: "open" }, { method: "GET", path: "/sessions", function: "read-sessions", auth: "open" }];
+const webSocketRoutes: WebSocketRoute[] = [
+  { routeKey: "$connect", function: "connect", auth: "open", responds: false },
+  { routeKey: "$disconnect", function: "disconnect", auth: "open", responds: false },
+  { routeKey: "subscribe", function: "subscribe", auth: "open", responds: true },
+  { routeKey: "$default", function: "subscribe", auth: "open", responds: false },
+];
+type SocketEvent = { requestContext: { connectionId: string; routeKey: string; eventType: string; disconnectStatusCode?: number }; body?: string; queryStringParameters?: unknown; multiValueQueryStringParameters?: unknown };
+
+let gateway: Gateway;
+let socketEvents: SocketEvent[];
+let restEvents: APIGatewayProxyEvent[];
+let onConnect: (event: SocketEvent) => Promise<unknown>;
+let sockets: WebSocket[];
+
+async function start(limits?: GatewayOptions["limits"]): Promise<void> {
+  const functions: [FunctionName, (event: never) => Promise<unknown>][] = [
+    ["read-sessions", async (event: APIGatewayProxyEvent) => { restEvents.push(event); if (event.queryStringParameters?.["fail"]) throw new Error("broken"); return { statusCode: 201, headers: { "x-one": "1" }, multiValueHeaders: { "set-cookie": ["a=1", "b=2"] }, body: "{}" }; }],
+    ["read-root", async (event: APIGatewayProxyEvent) => { restEvents.push(event); return { statusCode: 404, body: "none" }; }],
+    ["connect", async (event: SocketEvent) => { socketEvents.push(event); return onConnect(event); }],
+    ["disconnect", async (event: SocketEvent) => void socketEvents.push(event)],
+    ["subscribe", async (event: SocketEvent) => { socketEvents.push(event); if (event.body?.includes("fail")) throw new Error("broken"); await pause(event.body?.includes("slow") ? 50 : 0); return { statusCode: 200, body: `answer to ${event.body}` }; }],
+  ];
+  gateway = await startGateway({ port: 0, restRoutes, restFallback: "read-root", webSocketRoutes, functions: new Map(functions.map(([name, handler]) => [name, invoker(name, handler as never, 5_000)])), log: createLogger("test", "fatal"), metrics: new Metrics(), sweepMs: 10, ...(limits ? { limits } : {}) });
+}
+
+beforeEach(() => {
+  socketEvents = [];
+  restEvents = [];
+  sockets = [];
+  onConnect = async () => ({ statusCode: 200 });
+});
+afterEach(async () => {
+  for (const socket of sockets) socket.terminate();
+  await gateway.close();
+});
+
+function connect(path = "/"): WebSocket {
+  const socket = new WebSocket(`ws://127.0.0.1:${gateway.port}${path}`);
+  sockets.push(socket);
+  socket.on("error", () => {});
+  return socket;
+}
+async function connected(path = "/"): Promise<{ socket: WebSocket; id: string; next: () => Promise<string> }> {
+  const socket = connect(path);
+  const messages: string[] = [];
+  socket.on("message", (data: Buffer) => messages.push(data.toString()));
+  await once(socket, "open");
+  const id = socketEvents.findLast(({ requestContext }) => requestContext.eventType === "CONNECT")?.requestContext.connectionId as string;
+  return { socket, id, next: async () => { await until(() => messages.length > 0); return messages.shift() as string; } };
+}
+async function until(done: () => boolean): Promise<void> {
+  while (!done()) await pause(5);
+}
+const client = (path = ""): ApiGatewayManagementApiClient => new ApiGatewayManagementApiClient({ endpoint: `http://127.0.0.1:${gateway.port}${path}`, region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" }, maxAttempts: 1 });
+
+test("a request becomes the event of the REST proxy integration, and the result the response", async () => {
+  await start();
+  const response = await fetch(`http://127.0.0.1:${gateway.port}/sessions/s1%40165?a=1&a=%C3%A9&b=`, { headers: { "X-Two": "2", origin: "http://localhost:8080" } });
+  expect([response.status, await response.text(), response.headers.get("x-one"), response.headers.getSetCookie(), response.headers.get("access-control-allow-origin")]).toEqual([201, "{}", "1", ["a=1", "b=2"], "*"]);
+  expect(restEvents).toMatchObject([{ resource: "/sessions/{sessionId}", path: "/sessions/s1%40165", httpMethod: "GET", pathParameters: { sessionId: "s1%40165" }, queryStringParameters: { a: "é", b: "" }, multiValueQueryStringParameters: { a: ["1", "é"], b: [""] }, headers: { "x-two": "2" }, multiValueHeaders: { "x-two": ["2"] }, body: null, isBase64Encoded: false, requestContext: { resourcePath: "/sessions/{sessionId}", identity: { sourceIp: "127.0.0.1" } } }]);
+  expect((await fetch(`http://127.0.0.1:${gateway.port}/sessions?fail=1`)).status).toBe(502);
+});
+
+test("what has no route goes to the fallback, and a preflight is answered", async () => {
+  await start();
+  expect((await fetch(`http://127.0.0.1:${gateway.port}/a/b`)).status).toBe(404);
+  expect((await fetch(`http://127.0.0.1:${gateway.port}/sessions`, { method: "POST", body: "{\"a\":1}", headers: { "content-type": "application/json" } })).status).toBe(404);
+  expect(restEvents).toMatchObject([{ resource: "/{proxy+}", pathParameters: { proxy: "a/b" } }, { resource: "/{proxy+}", httpMethod: "POST", body: "{\"a\":1}" }]);
+  const preflight = await fetch(`http://127.0.0.1:${gateway.port}/sessions`, { method: "OPTIONS", headers: { origin: "http://x", "access-control-request-method": "GET", "access-control-request-headers": "authorization" } });
+  expect([preflight.status, preflight.headers.get("access-control-allow-headers")]).toEqual([204, "authorization,content-type"]);
+});
+
+test("a connection passes through $connect, its routes and $disconnect", async () => {
+  await start();
+  const { socket, id, next } = await connected("/?sensorId=a&sensorId=b");
+  socket.send('{"action":"subscribe","slow":1}');
+  socket.send('{"action":"subscribe"}');
+  expect([await next(), await next()]).toEqual(['answer to {"action":"subscribe","slow":1}', 'answer to {"action":"subscribe"}']);
+  for (const body of ['{"action":"$connect"}', "no json", '{"action":"subscribe","fail":1}']) socket.send(body);
+  expect(JSON.parse(await next())).toEqual({ message: "Internal server error", connectionId: id, requestId: expect.any(String) });
+  socket.close(4_001, "bye");
+  await until(() => socketEvents.some(({ requestContext }) => requestContext.eventType === "DISCONNECT"));
+  expect(socketEvents.map(({ requestContext, body }) => [requestContext.eventType, requestContext.routeKey, body, requestContext.disconnectStatusCode])).toEqual([
+    ["CONNECT", "$connect", undefined, undefined],
+    ["MESSAGE", "subscribe", '{"action":"subscribe","slow":1}', undefined],
+    ["MESSAGE", "subscribe", '{"action":"subscribe"}', undefined],
+    ["MESSAGE", "$default", '{"action":"$connect"}', undefined],
+    ["MESSAGE", "$default", "no json", undefined],
+    ["MESSAGE", "subscribe", '{"action":"subscribe","fail":1}', undefined],
+    ["DISCONNECT", "$disconnect", undefined, 4_001],
+  ]);
+  expect(new Set(socketEvents.map(({ requestContext }) => requestContext.connectionId))).toEqual(new Set([id]));
+  expect(socketEvents[0]).toMatchObject({ queryStringParameters: { sensorId: "b" }, multiValueQueryStringParameters: { sensorId: ["a", "b"] } });
+});
+
+test("$connect can refuse a handshake", async () => {
+  await start();
+  onConnect = async () => ({ statusCode: 403, body: "no" });
+  const [, response] = await once(connect(), "unexpected-response") as [unknown, { statusCode: number }];
+  expect(response.statusCode).toBe(403);
+  onConnect = async () => { throw new Error("broken"); };
+  const [, failed] = await once(connect(), "unexpected-response") as [unknown, { statusCode: number }];
+  expect(failed.statusCode).toBe(500);
+});
+
+test.each(["", "/stage"])("the official @connections client works against the endpoint with path %j", async (path) => {
+  await start();
+  const { socket, id, next } = await connected();
+  await client(path).send(new PostToConnectionCommand({ ConnectionId: id, Data: "grüße" }));
+  expect(await next()).toBe("grüße");
+  const described = await client(path).send(new GetConnectionCommand({ ConnectionId: id }));
+  expect(described.Identity?.SourceIp).toBe("127.0.0.1");
+  expect(described.ConnectedAt).toBeInstanceOf(Date);
+  const closed = once(socket, "close");
+  await client(path).send(new DeleteConnectionCommand({ ConnectionId: id }));
+  await closed;
+  await until(() => socketEvents.some(({ requestContext }) => requestContext.eventType === "DISCONNECT"));
+  for (const command of [new PostToConnectionCommand({ ConnectionId: id, Data: "x" }), new GetConnectionCommand({ ConnectionId: id }), new DeleteConnectionCommand({ ConnectionId: "bm9uZQ=" })]) {
+    await expect(client(path).send(command as PostToConnectionCommand)).rejects.toMatchObject({ name: "GoneException", $metadata: { httpStatusCode: 410 } });
+  }
+});
+
+test("messages up to 128 KB arrive in frames of at most 32 KB; larger ones are refused", async () => {
+  await start();
+  const { socket, id, next } = await connected();
+  const text = "ü".repeat(64 * 1024);
+  const frames: number[] = [];
+  // The raw bytes that come in: each frame here has a header of 4 bytes, so none may hold more than 32,768 + 4.
+  (socket as unknown as { _socket: { on(name: "data", listener: (chunk: Buffer) => void): void } })._socket.on("data", (chunk) => frames.push(chunk.length));
+  await client().send(new PostToConnectionCommand({ ConnectionId: id, Data: text }));
+  expect(await next()).toBe(text);
+  expect(frames.reduce((a, b) => a + b, 0)).toBe(128 * 1024 + 4 * 4);
+  await expect(client().send(new PostToConnectionCommand({ ConnectionId: id, Data: `${text}!` }))).rejects.toMatchObject({ name: "PayloadTooLargeException", $metadata: { httpStatusCode: 413 } });
+  const closed = once(socket, "close") as Promise<[number]>;
+  socket.send("x".repeat(128 * 1024 + 1));
+  expect((await closed)[0]).toBe(1009);
+});
+
+test("a client that doesn't read is told of by LimitExceededException, and others get theirs", async () => {
+  await start();
+  const slow = await connected();
+  const fast = await connected();
+  slow.socket.pause();
+  const Data = "x".repeat(100_000);
+  const send = async (): Promise<string> => client().send(new PostToConnectionCommand({ ConnectionId: slow.id, Data })).then(() => "sent", (error: Error) => error.name);
+  let outcome = "sent";
+  while (outcome === "sent") outcome = await send();
+  expect(outcome).toBe("LimitExceededException");
+  await client().send(new PostToConnectionCommand({ ConnectionId: fast.id, Data: "hello" }));
+  expect(await fast.next()).toBe("hello");
+  slow.socket.resume();
+  expect(await slow.next()).toBe(Data);
+});
+
+test("what is posted while $connect runs waits for the handshake", async () => {
+  await start();
+  let posted: Promise<unknown> = Promise.resolve();
+  onConnect = async ({ requestContext }) => {
+    posted = client().send(new PostToConnectionCommand({ ConnectionId: requestContext.connectionId, Data: "early" }));
+    await pause(50);
+    return { statusCode: 200 };
+  };
+  const { next } = await connected();
+  expect(await next()).toBe("early");
+  await posted;
+});
+
+test("a silent connection is closed, one that pings is not, and none lives too long", async () => {
+  await start({ idleMs: 300, lifeMs: 1_500 });
+  const silent = await connected();
+  const pinging = await connected();
+  const timer = setInterval(() => pinging.socket.ping(), 20);
+  const ended: string[] = [];
+  silent.socket.on("close", (code) => ended.push(`silent ${code}`));
+  pinging.socket.on("close", (code) => ended.push(`pinging ${code}`));
+  await until(() => ended.length === 2);
+  clearInterval(timer);
+  expect(ended).toEqual(["silent 1001", "pinging 1001"]);
+});
+
+test("the dashboard's files and the API's addresses are served", async () => {
+  await start();
+  const folder = mkdtempSync(join(tmpdir(), "millrace-dashboard-"));
+  writeFileSync(join(folder, "index.html"), "<h1>page</h1>");
+  const dashboard = await startDashboard({ port: 0, folder, apiPort: gateway.port, environment: "local" });
+  try {
+    const page = await fetch(`http://127.0.0.1:${dashboard.port}/`);
+    expect([await page.text(), page.headers.get("content-type")]).toEqual(["<h1>page</h1>", "text/html; charset=utf-8"]);
+    expect(await (await fetch(`http://localhost:${dashboard.port}/config.json`)).json()).toEqual({ environment: "local", apiUrl: `http://localhost:${gateway.port}`, webSocketUrl: `ws://localhost:${gateway.port}` });
+    expect((await fetch(`http://127.0.0.1:${dashboard.port}/..%2fpackage.json`)).status).toBe(404);
+  } finally {
+    await dashboard.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
