@@ -20,7 +20,8 @@ type Spacing = "10" | "0" | "0.25" | "gap" | "beyond the gap" | "window" | "slid
 type Values = "noise" | "constant" | "nearly constant" | "extreme" | "zero";
 
 const advances = fc.constantFrom(0, 0, 1, 10, 100, 1000, 4999, 5000, 5001, 3_600_000, -2000);
-const nudges = fc.constantFrom(0, 0, 0, 1, -1, 0.25, -0.25, 50, -50);
+/** 2^-12 ms is the distance between two doubles at today's epoch milliseconds. */
+const nudges = fc.constantFrom(0, 0, 0, 1, -1, 0.25, -0.25, 2 ** -12, -(2 ** -12), 50, -50);
 const which = fc.nat(50);
 const sensor = fc.constantFrom(0, 0, 0, 1, 2, 3);
 
@@ -89,7 +90,7 @@ export class LogBuilder {
         return this.reuse(act);
       case "broken": {
         const [, value, key = SENSORS[act.sensor]!, headers = {}] = broken[act.which % broken.length]!;
-        return this.append(act.sensor % this.partitions, act.advance, key, Buffer.from(value), headers);
+        return this.append(act.sensor % this.partitions, act.advance, key, typeof value === "string" ? Buffer.from(value) : value, headers);
       }
       case "ticks":
         for (let i = 0; i < act.count; i += 1) this.append(act.partition % this.partitions, this.tickAdvance(act.advance), null, null, { type: "tick" });

@@ -2,6 +2,14 @@ import fc from "fast-check";
 import { type LogRecord, replayLine } from "./log.ts";
 import type { Stream } from "./streams.ts";
 
+/** How long one property looks for a counterexample, at most: all of them together stay under a minute. */
+const TIME_LIMIT_MS = 8_000;
+/** With the environment variable `SEARCH_SECONDS`, each property looks for that long, and as many values as it takes. */
+const searchSeconds = Number(process.env["SEARCH_SECONDS"] ?? 0);
+
+/** Jest's limit for a test of one property. */
+export const PROPERTY_TIMEOUT_MS = 60_000 + 4_000 * searchSeconds;
+
 /** A stream as a person wants to read it: a line per record, the samples only counted. */
 export function readable({ settings, flush, log }: Stream): string {
   return [JSON.stringify(settings), `flush: ${flush}`, ...log.map(recordLine)].join("\n");
@@ -17,14 +25,19 @@ function recordLine(record: LogRecord): string {
 }
 
 /**
- * Looks for a stream for which `problem` names one; fails with the smallest one found and the seed that leads to it.
- * With the environment variable `SEED` set to a printed seed, the same streams come again.
+ * Looks for a value for which `problem` names one; fails with the smallest one found and the seed that leads to it.
+ * With the environment variable `SEED` set to a printed seed, the same values come again.
  */
-export async function holdsForStreams(streams: fc.Arbitrary<Stream>, runs: number, problem: (stream: Stream) => Promise<string | undefined>): Promise<void> {
-  const property = fc.asyncProperty(streams, async (stream) => (await problem(stream)) === undefined);
+export async function holds<T>(values: fc.Arbitrary<T>, runs: number, show: (value: T) => string, problem: (value: T) => Promise<string | undefined>): Promise<void> {
+  const property = fc.asyncProperty(values, async (value) => (await problem(value)) === undefined);
   const given = process.env["SEED"];
-  const result = await fc.check(property, { numRuns: runs, endOnFailure: false, interruptAfterTimeLimit: 8_000, ...(given === undefined ? {} : { seed: Number(given) }) });
+  const result = await fc.check(property, { numRuns: searchSeconds > 0 ? 1e9 : runs, interruptAfterTimeLimit: searchSeconds > 0 ? 1_000 * searchSeconds : TIME_LIMIT_MS, ...(given === undefined ? {} : { seed: Number(given) }) });
   if (!result.failed || result.counterexample === null) return;
-  const [stream] = result.counterexample;
-  throw new Error(`seed ${result.seed} (SEED=${result.seed} runs it again), after ${result.numRuns} streams and ${result.numShrinks} shrinks:\n${await problem(stream)}\n${readable(stream)}`);
+  const [value] = result.counterexample;
+  throw new Error(`seed ${result.seed} (SEED=${result.seed} runs it again), after ${result.numRuns} runs and ${result.numShrinks} shrinks:\n${await problem(value)}\n${show(value)}`);
+}
+
+/** `holds` for streams. */
+export async function holdsForStreams(streams: fc.Arbitrary<Stream>, runs: number, problem: (stream: Stream) => Promise<string | undefined>): Promise<void> {
+  await holds(streams, runs, readable, problem);
 }

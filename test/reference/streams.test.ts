@@ -2,12 +2,11 @@ import { expect, test } from "@jest/globals";
 import { batchMessages, batchSessions, batchWindows, toldMessages, toldSessions, toldWindows } from "./batch.ts";
 import { byteDifference, difference } from "./compare.ts";
 import { productRun } from "./product.ts";
-import { holdsForStreams } from "./property.ts";
+import { holdsForStreams, PROPERTY_TIMEOUT_MS } from "./property.ts";
 import { referenceRun } from "./reference.ts";
 import { hostileStreams, type Stream, usualSettings } from "./streams.ts";
 
 const RUNS = 400;
-const MINUTE = 60_000;
 
 /** The same streams under settings with which no identity and no state is forgotten. */
 const unforgetting = hostileStreams().map((stream): Stream => ({ ...stream, flush: true, settings: { ...stream.settings, expiryMs: 2e12, maxIntervalsPerSensor: 1e6, maxBootsPerSensor: 1e6 } }));
@@ -26,11 +25,11 @@ function differs(received: unknown, expected: unknown): string | undefined {
 
 test("the processor's outputs are the reference's, over hostile streams", async () => {
   await holdsForStreams(hostileStreams(), RUNS, async ({ log, settings, flush }) => difference(referenceRun(log, settings, flush), await productRun(log, settings, flush)));
-}, MINUTE);
+}, PROPERTY_TIMEOUT_MS);
 
 test("and under the settings that it usually has", async () => {
   await holdsForStreams(hostileStreams(usualSettings, 80), RUNS / 2, async ({ log, settings, flush }) => difference(referenceRun(log, settings, flush), await productRun(log, settings, flush)));
-}, MINUTE);
+}, PROPERTY_TIMEOUT_MS);
 
 test("the processor's outputs do not depend on how the log is cut and how often the state is written and read back", async () => {
   await holdsForStreams(hostileStreams(), RUNS / 2, async ({ log, settings, flush }) => {
@@ -41,7 +40,7 @@ test("the processor's outputs do not depend on how the log is cut and how often 
     }
     return undefined;
   });
-}, MINUTE);
+}, PROPERTY_TIMEOUT_MS);
 
 for (const [who, run] of [["reference", referenceRun], ["processor", productRun]] as const) {
   test(`the ${who} counts, where nothing is late, what a look at the whole log at once counts`, async () => {
@@ -49,12 +48,12 @@ for (const [who, run] of [["reference", referenceRun], ["processor", productRun]
       const { outputs } = await run(log, settings, flush);
       return differs(toldWindows(outputs), batchWindows(log, settings)) ?? differs(toldSessions(outputs), batchSessions(log, settings));
     });
-  }, MINUTE);
+  }, PROPERTY_TIMEOUT_MS);
 
   test(`the ${who} counts every reading in its windows or tells it as late, and transforms every message or tells it as behind`, async () => {
     await holdsForStreams(unforgetting, RUNS / 2, async ({ log, settings, flush }) => {
       const { outputs } = await run(log, settings, flush);
       return differs(toldWindows(outputs), batchWindows(log, settings)) ?? differs(toldMessages(outputs), batchMessages(log, settings));
     });
-  }, MINUTE);
+  }, PROPERTY_TIMEOUT_MS);
 }

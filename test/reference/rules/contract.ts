@@ -12,12 +12,15 @@ function changed(at: number, byte: number): Uint8Array {
   return bytes;
 }
 /** Every payload that breaks the contract in one way, and the code that says so. */
-export const broken: [code: string, value: string | Uint8Array, key?: string | null, headers?: Record<string, string>][] = [
+export const broken: [code: string, value: string | Uint8Array | null, key?: string | null, headers?: Record<string, string>][] = [
   ["invalid-sensor-id", one(row), "a/b"],
   ["invalid-sensor-id", one(row), ""],
   ["invalid-sensor-id", one(row), "x".repeat(129)],
+  ["invalid-sensor-id", one(row), null],
+  ["payload-too-large", one(row) + " ".repeat(131_072)],
   ["unknown-content-type", one(row), "s", { "content-type": "text/plain" }],
   ["invalid-json", ""],
+  ["invalid-json", null],
   ["invalid-json", "{seq:0}"],
   ["invalid-json", '{"seq":0,"t":[0],"samples":[[NaN,0,0,0,0,0]]}'],
   ["invalid-json", Uint8Array.of(0x22, 0xff, 0x22)],
@@ -68,6 +71,7 @@ export const broken: [code: string, value: string | Uint8Array, key?: string | n
 export const contractRules: Rule[] = [
   {
     name: "what breaks the contract is dead-lettered with a code that says how",
+    // A record with neither key nor value would be a control record.
     log: broken.map(([, value, key = "s", headers = {}]) => raw(key, 0, value, headers)),
     flush: true,
     expected: broken.map(([code, , key = "s"], offset) => `@${offset} dead-letter ${key} ${code}`),
@@ -76,11 +80,12 @@ export const contractRules: Rule[] = [
     name: "what is at the bounds of the contract is taken",
     log: [
       raw("x".repeat(128), 0, `{"seq":0,"boot":"${"\u{1F600}".repeat(64)}","t":[0],"samples":[[320,-320,320,70,-70,70]],"more":1}`, { "content-type": "Application/JSON; charset=utf-8" }),
+      raw("full", 0, one(row).padEnd(131_072)),
       raw("a:B_-", 0, `{"seq":9007199254740991,"t":0,"hz":10000,"samples":[${rows(1000)}]}`),
     ],
     flush: true,
     about: /window|dead/,
-    expected: [`@1 window a:B_- 0..1000 r0 end-of-input n=1000`, `@1 window ${"x".repeat(128)} 0..1000 r0 end-of-input n=1`],
+    expected: [`@2 window a:B_- 0..1000 r0 end-of-input n=1000`, "@2 window full 0..1000 r0 end-of-input n=1", `@2 window ${"x".repeat(128)} 0..1000 r0 end-of-input n=1`],
   },
   {
     name: "the first sample's time and hz give every sample's time",
