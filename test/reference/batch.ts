@@ -61,10 +61,11 @@ export function toldWindows(outputs: readonly Output[]): Totals {
   const last: Totals = new Map();
   const late: Totals = new Map();
   for (const output of outputs) {
-    const { sensorId, window, ...rest } = output.value as WindowRecord & LateRecord;
-    const name = `${output.topic === topics.deadLetter.name ? "" : partitionOf(output)}/${sensorId} ${window?.start}`;
-    if (output.topic === topics.aggregated.name) last.set(name, rest.count);
-    if (output.topic === topics.late.name && rest.operator === "window") add(late, name, rest.t.length);
+    if (output.topic !== topics.aggregated.name && output.topic !== topics.late.name) continue;
+    const { sensorId, window, count, operator, t } = output.value as WindowRecord & LateRecord;
+    const name = `${partitionOf(output)}/${sensorId} ${window.start}`;
+    if (output.topic === topics.aggregated.name) last.set(name, count);
+    else if (operator === "window") add(late, name, t.length);
   }
   for (const [name, count] of late) add(last, name, count);
   return last;
