@@ -21,7 +21,8 @@ export function difference(expected: Run, actual: Run): string | undefined {
 /** Where two runs of the product first differ by as much as a byte. */
 export function byteDifference(one: Run, other: Run): string | undefined {
   const i = Array.from({ length: Math.max(one.outputs.length, other.outputs.length) }).findIndex((_, at) => !isDeepStrictEqual(one.outputs[at], other.outputs[at]));
-  return i === -1 ? undefined : `output ${i}:\n  one:   ${show(one.outputs[i])}\n  other: ${show(other.outputs[i])}`;
+  if (i === -1) return one.duplicates === other.duplicates ? undefined : `duplicates: ${one.duplicates} against ${other.duplicates}`;
+  return `output ${i}:\n  one:   ${show(one.outputs[i])}\n  other: ${show(other.outputs[i])}`;
 }
 
 function show(output: Output | undefined): string {

@@ -1,5 +1,6 @@
 import type { Semantics } from "../../domain/imu.ts";
 import { topics } from "../../domain/topics.ts";
+import { PartitionMachine } from "../../processor/path/partition-machine.ts";
 import { sensorMachineFactory } from "../../processor/pipelines.ts";
 import type { InputRecord, MachineOrigin, OutputRecord, StateEntry, StateMachine } from "../../processor/path/machine.ts";
 import type { LogRecord, Output, Run } from "./log.ts";
@@ -21,7 +22,7 @@ export async function productRun(log: readonly LogRecord[], settings: Semantics,
   let unsettled = 0;
   const settle = async (lane: Lane): Promise<void> => void outputs.push(...(await lane.machine.settle()).map(readOutput));
   for (const [i, record] of log.entries()) {
-    const lane: Lane = lanes.get(record.partition) ?? { machine: await factory.create({ partition: record.partition, restored: null, failedOffsets: new Map() }), generation: 0, generations: new Map() };
+    const lane: Lane = lanes.get(record.partition) ?? { machine: await factory.create({ partition: record.partition, restored: null, failedOffsets: new Map() }), duplicates: 0, generation: 0, generations: new Map() };
     lanes.set(record.partition, lane);
     if (current !== undefined && (current !== lane || unsettled >= cuts.settleEvery)) {
       await settle(current);
@@ -40,11 +41,18 @@ export async function productRun(log: readonly LogRecord[], settings: Semantics,
     lane.machine.flush();
     await settle(lane);
   }
-  return { outputs, duplicates: undefined };
+  return { outputs, duplicates: [...lanes.values()].reduce((sum, lane) => sum + lane.duplicates + duplicatesOf(lane), 0) };
+}
+
+/** What the lane's machine of the moment has counted. */
+function duplicatesOf({ machine }: Lane): number {
+  return machine instanceof PartitionMachine ? machine.figures.duplicates : 0;
 }
 
 interface Lane {
   machine: StateMachine;
+  /** Duplicates that machines before this one have counted. */
+  duplicates: number;
   generation: number;
   /** What was written, by generation: only whole generations are ever dropped. */
   readonly generations: Map<number, StateEntry[]>;
@@ -64,6 +72,7 @@ async function restore(lane: Lane, create: (restored: NonNullable<MachineOrigin[
   const live = new Set(machine.liveGenerations());
   for (const generation of generations.keys()) if (!live.has(generation)) generations.delete(generation);
   const entries = [...generations].flatMap(([generation, list]) => list.map((entry) => ({ ...entry, generation })));
+  lane.duplicates += duplicatesOf(lane);
   lane.machine = await create({ nextOffset: machine.nextOffset, chain: machine.chain, entries });
 }
 
