@@ -3,6 +3,7 @@ import { createKafka } from "../adapters/kafka.ts";
 import { LOOPBACK, type LocalPort } from "../config/local.ts";
 import { dynamoTableName } from "../domain/names.ts";
 import { SECOND } from "../domain/time.ts";
+import { topics } from "../domain/topics.ts";
 import { dynamoDbClient, ensureConnectionsTable } from "../lambda/shared/connections-table.ts";
 import { createCheckpointTable } from "../processor/adapters/dynamo-snapshots.ts";
 import { FigureKeeper, type Figures, type MetricsSnapshot } from "./figures.ts";
@@ -10,7 +11,8 @@ import { freeBytes, megabytes, openHome, type Home } from "./home.ts";
 import { endLeftovers, RunFile } from "./leftovers.ts";
 import { portOption, type StartOptions } from "./options.ts";
 import { pickFreePorts, requireFreePorts, type WantedPort } from "./ports.ts";
-import { LOCAL_ENVIRONMENT, localPrograms, PROGRAM_COUNT, type Program } from "./programs.ts";
+import { prepareModels } from "./models.ts";
+import { LOCAL_ENVIRONMENT, localPrograms, modelStore, PROGRAM_COUNT, type Program } from "./programs.ts";
 import { connectionsTo, serverDefinitions, serverNames, SERVERS_FOLDER, type Connections, type ServerName } from "./servers/index.ts";
 import { installServers } from "./servers/install.ts";
 import { createTopics } from "./servers/topics.ts";
@@ -178,13 +180,16 @@ export class Platform {
   async #createTopicsAndTables(): Promise<void> {
     const region = this.#env["AWS_REGION"] || "us-east-1";
     const kafkaAuth = this.#env["KAFKA_AUTH"] === "iam" ? "iam" : "none";
-    const admin = createKafka({ kafkaBrokers: this.connections.kafkaBrokers, kafkaAuth, region }, "millrace-local").admin();
+    const kafka = createKafka({ kafkaBrokers: this.connections.kafkaBrokers, kafkaAuth, region }, "millrace-local");
+    const admin = kafka.admin();
     await admin.connect();
+    let created: string[];
     try {
-      await createTopics(admin);
+      created = await createTopics(admin);
     } finally {
       await admin.disconnect();
     }
+    await prepareModels(kafka, LOCAL_ENVIRONMENT, modelStore(this.#options.home), created.includes(topics.imuData.name));
     const dynamodb = dynamoDbClient(region, this.connections.dynamodbEndpoint);
     await createCheckpointTable(dynamodb, dynamoTableName(LOCAL_ENVIRONMENT, "checkpoints"));
     await ensureConnectionsTable(dynamodb, dynamoTableName(LOCAL_ENVIRONMENT, "connections"));

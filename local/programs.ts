@@ -27,6 +27,11 @@ export interface Program {
 const names = ["firehose", "features", "gateway", "event-source", "processor", "live", "bridge", "simulator"] as const;
 export type LocalProgram = (typeof names)[number];
 
+/** Folder of the models that may score. */
+export function modelStore(home: string): string {
+  return join(home, "models");
+}
+
 /** How many ports `localPrograms` needs for the programs' health. */
 export const PROGRAM_COUNT = names.length;
 
@@ -56,7 +61,7 @@ export function localPrograms(options: StartOptions, connections: Connections, h
       ...writeSettings("writeFeatures", { ...common, ...featureStore }),
       ...writeSettings("eventSource", { ...common, ...kafka, onFailureDir: data("on-failure"), healthPort }),
     }),
-    processor: (healthPort) => writeSettings("processor", { ...common, ...kafka, dynamodbEndpoint, checkpointTable, healthPort }),
+    processor: (healthPort) => writeSettings("processor", { ...common, ...kafka, dynamodbEndpoint, checkpointTable, modelSource: modelStore(options.home), healthPort }),
     live: (healthPort) => writeSettings("live", { ...common, ...kafka, dynamodbEndpoint, connectionsTable, websocketEndpoint: url(api), healthPort }),
     bridge: (healthPort) => writeSettings("bridge", { ...common, ...kafka, mqttUrl, healthPort }),
     simulator: (healthPort) => writeSettings("simulator", { ...common, mqttUrl, healthPort }),
