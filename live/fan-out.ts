@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { setImmediate, setTimeout as delay } from "node:timers/promises";
 import type { Metrics } from "../adapters/metrics.ts";
 import type { Milliseconds } from "../domain/time.ts";
 import type { Message } from "./messages.ts";
@@ -82,7 +82,7 @@ export class FanOut {
     connection.pumping = true;
     this.#pumping++;
     // Whatever else the same read from Kafka brings for this connection goes into the same frame.
-    await Promise.resolve();
+    await setImmediate();
     while (connection.alive && !connection.outbox.isEmpty) {
       const started = performance.now();
       await this.#postUntilDone(connection, connection.outbox.takeFrame());

@@ -1,7 +1,9 @@
+import type { Db } from "mongodb";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
 import { collections } from "../../domain/names.ts";
 import { windowRecord } from "../../domain/records.ts";
+import { MINUTE } from "../../domain/time.ts";
 import { createIndexes, type SensorDocument, type WindowDocument } from "../shared/documents.ts";
 import { batchFunction, parseRecords } from "../shared/kafka-event.ts";
 import { bulkUpsert, mongoDatabase } from "../shared/mongo.ts";
@@ -10,7 +12,11 @@ import { sightingOf, windowUpdates } from "./window-updates.ts";
 
 const settings = readSettings("store", process.env);
 const log = createLogger("store-windows", settings.logLevel);
+/** Time between two deletions of what has expired. */
+const EXPIRY_INTERVAL_MS = MINUTE;
 const database = mongoDatabase(settings, 5_000, createIndexes);
+
+let expiredAt = -Infinity;
 
 /** Window records to MongoDB, idempotently: `sensor-data-aggregated` to the collections `windows` and `sensors`. */
 export const handler = batchFunction(log, async (records) => {
@@ -18,5 +24,13 @@ export const handler = batchFunction(log, async (records) => {
   const db = await database();
   await bulkUpsert(db.collection<WindowDocument>(collections.windows), windowUpdates(windows, settings.recentWindowsMs));
   await bulkUpsert(db.collection<SensorDocument>(collections.sensors), sensorUpdates(windows.map(sightingOf)));
+  await deleteExpired(db, Date.now());
   return [];
 });
+
+/** The index on `expireAt` does this, too, where the server knows expiry; the one on a laptop doesn't. */
+async function deleteExpired(db: Db, nowMs: number): Promise<void> {
+  if (nowMs - expiredAt < EXPIRY_INTERVAL_MS) return;
+  expiredAt = nowMs;
+  await db.collection<WindowDocument>(collections.windows).deleteMany({ expireAt: { $lte: new Date(nowMs) } }).catch((error: unknown) => log.warn({ err: error }, "expired windows were not deleted"));
+}

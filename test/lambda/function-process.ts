@@ -8,7 +8,9 @@ export interface FunctionProcess {
 }
 
 export function startFunction(name: string, env: Readonly<Record<string, string>>): FunctionProcess {
-  const child = fork(join(import.meta.dirname, "function-host.mjs"), [join(import.meta.dirname, `../../lambda/${name}/handler.ts`)], { env: { ...process.env, LOG_LEVEL: "error", ...env }, execArgv: ["--disable-warning=ExperimentalWarning"], serialization: "advanced", stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const child = fork(join(import.meta.dirname, "function-host.mjs"), [join(import.meta.dirname, `../../lambda/${name}/handler.ts`)], { env: { ...process.env, LOG_LEVEL: "error", ...env }, execArgv: ["--disable-warning=ExperimentalWarning"], serialization: "advanced", stdio: ["ignore", "ignore", "pipe", "ipc"] });
+  let log = "";
+  child.stderr!.on("data", (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4_000)));
   const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
   let calls = 0;
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
@@ -18,7 +20,7 @@ export function startFunction(name: string, env: Readonly<Record<string, string>
     waiting.delete(call);
   });
   child.once("exit", (code) => {
-    for (const { reject } of waiting.values()) reject(new Error(`function ${name} ended with ${code}`));
+    for (const { reject } of waiting.values()) reject(new Error(`function ${name} ended with ${code}: ${log}`));
   });
   return {
     invoke: (event) => new Promise((resolve, reject) => {

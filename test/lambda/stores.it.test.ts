@@ -26,9 +26,9 @@ afterAll(async () => {
 });
 
 /** Delivers values in the given order, cut into events of `size`. */
-async function deliver(fn: FunctionProcess, topic: string, values: readonly unknown[], size = values.length): Promise<void> {
+async function deliver(fn: FunctionProcess, topic: string, values: readonly unknown[], size = values.length, timestamp = Date.now()): Promise<void> {
   for (let at = 0; at < values.length; at += size) {
-    const answer = await fn.invoke(mskEvent(values.slice(at, at + size).map((value, i) => ({ topic, offset: at + i, key: "k", value }))));
+    const answer = await fn.invoke(mskEvent(values.slice(at, at + size).map((value, i) => ({ topic, offset: at + i, timestamp, key: "k", value }))));
     expect(answer).toEqual({ batchItemFailures: [] });
   }
 }
@@ -85,12 +85,13 @@ test("two deliveries of the same records at the same time end in the same sessio
 
 test("of a window the highest revision stays, in whatever order its revisions come", async () => {
   let run = 0;
+  const now = Date.now();
   const orders = fc.shuffledSubarray([0, 1, 2, 0, 2], { minLength: 3, maxLength: 5 }).filter((order) => order.includes(2));
   await fc.assert(fc.asyncProperty(orders, fc.integer({ min: 1, max: 5 }), async (order, size) => {
     const sensor = `w${run++}`;
-    await deliver(storeWindows, "sensor-data-aggregated", order.map((revision) => windowed(sensor, 1_657_533_977_000, { revision, count: 100 + revision, offset: revision })), size);
+    await deliver(storeWindows, "sensor-data-aggregated", order.map((revision) => windowed(sensor, 1_657_533_977_000, { revision, count: 100 + revision, offset: revision })), size, now);
     const windows = await db.collection("windows").find({ sensorId: sensor }).toArray();
-    expect(windows).toEqual([expect.objectContaining({ revision: 2, count: 102, recordId: "imu-data-all/0/2/0", start: 1_657_533_977_000, end: 1_657_533_978_000, expireAt: new Date(1_657_533_977_900 + 86_400_000) })]);
+    expect(windows).toEqual([expect.objectContaining({ revision: 2, count: 102, recordId: "imu-data-all/0/2/0", start: 1_657_533_977_000, end: 1_657_533_978_000, expireAt: new Date(now + 86_400_000) })]);
   }), { numRuns: 30 });
 });
 
@@ -103,6 +104,11 @@ test("a record that follows no schema holds up nothing", async () => {
 test("windows expire and the lists have their indexes", async () => {
   const indexes = await db.collection("windows").indexes();
   expect(indexes).toContainEqual(expect.objectContaining({ key: { expireAt: 1 }, expireAfterSeconds: 0 }));
+  // A new process looks for what has expired with its first event.
+  const fresh = startFunction("store-windows", env);
+  await deliver(fresh, "sensor-data-aggregated", [windowed("old", 0)], 1, Date.now() - 86_400_001);
+  await fresh.stop();
+  expect(await db.collection("windows").countDocuments({ sensorId: "old" })).toBe(0);
   expect((await db.collection("sessions").indexes()).map(({ key }) => key)).toEqual(expect.arrayContaining([{ start: -1, _id: -1 }, { sensorId: 1, start: -1, _id: -1 }]));
 });
 
