@@ -1,4 +1,4 @@
-import { Validations, type Stack } from "aws-cdk-lib";
+import { Validations, type CfnResource, type Stack } from "aws-cdk-lib";
 import type { IConstruct } from "constructs";
 
 /** A finding of cdk-nag that is right as it is. */
@@ -53,7 +53,8 @@ export function acknowledgeCdkFunctions(stack: Stack, idPrefix: string, what: st
   }
 }
 
-/** Accepts a finding of the CDK's own validation of templates, such as `W3010`. */
-export function acknowledgeValidation(construct: IConstruct, rule: string, reason: string): void {
-  Validations.of(construct).acknowledge({ id: `CloudFormation-Validate::${rule}`, reason });
+/** Accepts a finding of cfn-lint at a resource, such as `W3010`; the CDK's own validation of templates has the same rules. */
+export function acknowledgeLint(resource: CfnResource, rule: string, reason: string): void {
+  Validations.of(resource).acknowledge({ id: `CloudFormation-Validate::${rule}`, reason });
+  resource.addMetadata("cfn-lint", { config: { ignore_checks: [rule] }, reason });
 }

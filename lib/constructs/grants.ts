@@ -13,7 +13,7 @@ export function allowKey(grantee: iam.IGrantable, key: kms.IKey, service: "dynam
 export type TableAction = "GetItem" | "PutItem" | "UpdateItem" | "DeleteItem" | "Scan" | "Query" | "DescribeTable";
 
 /** These actions on one table, and its key. */
-export function allowTable(grantee: iam.IGrantable, table: dynamodb.ITableV2, key: kms.IKey, actions: readonly TableAction[]): void {
+export function allowTable(grantee: iam.IGrantable, table: dynamodb.ITable, key: kms.IKey, actions: readonly TableAction[]): void {
   allow(grantee, actions.map((action) => `dynamodb:${action}`), [table.tableArn]);
   allowKey(grantee, key, "dynamodb", ["Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKey", "DescribeKey"]);
 }

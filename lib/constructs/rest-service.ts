@@ -12,7 +12,7 @@ import { MillraceFunction } from "./millrace-function.ts";
 export interface RestServiceProps {
   readonly functions: Readonly<Record<string, MillraceFunction>>;
   readonly keys: Readonly<Record<DataClass, kms.IKey>>;
-  readonly ticketsTable: dynamodb.ITableV2;
+  readonly ticketsTable: dynamodb.ITable;
 }
 
 /** Requests from one address in five minutes above which the firewall refuses it. */

@@ -1,4 +1,4 @@
-import { aws_ec2 as ec2, aws_ecr_assets as assets, aws_ecs as ecs, aws_iam as iam, type aws_kms as kms, aws_logs as logs, Duration, IgnoreMode, RemovalPolicy } from "aws-cdk-lib";
+import { type aws_ec2 as ec2, aws_ecr_assets as assets, aws_ecs as ecs, aws_iam as iam, type aws_kms as kms, aws_logs as logs, Duration, IgnoreMode, RemovalPolicy } from "aws-cdk-lib";
 import { Construct } from "constructs";
 import { root } from "../bundles.ts";
 import { logGroupName, resourceName } from "../names.ts";

@@ -13,8 +13,8 @@ import { MillraceFunction } from "./millrace-function.ts";
 
 export interface WebSocketServiceProps {
   readonly keys: Readonly<Record<DataClass, kms.IKey>>;
-  readonly ticketsTable: dynamodb.ITableV2;
-  readonly connectionsTable: dynamodb.ITableV2;
+  readonly ticketsTable: dynamodb.ITable;
+  readonly connectionsTable: dynamodb.ITable;
 }
 
 /** What each function does with the table of connections. */
@@ -62,7 +62,7 @@ export class WebSocketService extends Construct {
     }
   }
 
-  #authorizer(stack: MillraceStack, keys: WebSocketServiceProps["keys"], ticketsTable: dynamodb.ITableV2): WebSocketLambdaAuthorizer {
+  #authorizer(stack: MillraceStack, keys: WebSocketServiceProps["keys"], ticketsTable: dynamodb.ITable): WebSocketLambdaAuthorizer {
     const handler = new MillraceFunction(stack, { name: "authorize-connection", description: "WebSocket authorizer: a ticket, once", environment: writeSettings("tickets", { environment: stack.config.name, ticketsTable: ticketsTable.tableName }), timeoutSeconds: 10, memoryMiB: 256, key: keys.operations });
     allowTable(handler, ticketsTable, keys.state, ["DeleteItem"]);
     return new WebSocketLambdaAuthorizer("Ticket", handler.function, { identitySource: ["route.request.querystring.ticket"] });

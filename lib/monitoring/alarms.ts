@@ -75,7 +75,7 @@ function serviceAlarms({ processing, ingestion, serving }: MonitoredStacks): Ala
 
 function functionAlarms({ delivery, features, serving, ingestion }: MonitoredStacks): AlarmSpec[] {
   const consumers = [delivery.writeLake, features.writeFeatures, ...serving.stores];
-  const queues = [...consumers.map(({ failures, node }) => ({ name: node.id.replace("Consumer-", ""), queue: failures })), { name: "iot-rules", queue: ingestion.ruleFailures }];
+  const queues = [...consumers.map(({ failures, node }) => ({ name: node.id.replace("Consumer-", ""), queue: failures })), { name: "iot-rules", queue: ingestion.ruleFailures }, { name: "feature-checks", queue: features.missedChecks }];
   return [
     ...queues.map(({ name, queue }): AlarmSpec => ({ name: `failures-${name}`, description: `${name} gave something up; the queue says which records`, metric: queue.metricApproximateNumberOfMessagesVisible({ period: Duration.minutes(1), statistic: cloudwatch.Stats.MAXIMUM }), threshold: 0, evaluationPeriods: 1, missing: "fine" })),
     { name: "features-wrong", description: "the check of the feature store failed: its log says what differs", metric: features.checkFeatures.function.metricErrors({ period: Duration.minutes(5), statistic: cloudwatch.Stats.SUM }), threshold: 0, evaluationPeriods: 2, missing: "fine" },

@@ -1,9 +1,10 @@
-import { aws_events as events, aws_events_targets as targets, aws_iam as iam, Duration } from "aws-cdk-lib";
+import { aws_events as events, aws_events_targets as targets, aws_iam as iam, aws_sqs as sqs, Duration, RemovalPolicy } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { featureGroupName } from "../../domain/names.ts";
 import { functions } from "../../domain/routes.ts";
+import { acknowledge } from "../constructs/acknowledge.ts";
 import { allowKey } from "../constructs/grants.ts";
 import { KafkaConsumer } from "../constructs/kafka-consumer.ts";
 import { MillraceFunction } from "../constructs/millrace-function.ts";
@@ -17,6 +18,8 @@ import type { StreamingStack } from "./streaming.ts";
 export class FeaturesStack extends MillraceStack {
   readonly writeFeatures: KafkaConsumer;
   readonly checkFeatures: MillraceFunction;
+  /** Checks that EventBridge could not start. */
+  readonly missedChecks: sqs.Queue;
 
   constructor(scope: Construct, id: string, config: Environment, { security, streaming, lake }: { readonly security: SecurityStack; readonly streaming: StreamingStack; readonly lake: LakeStack }) {
     super(scope, id, { config, stateful: false, description: "feature writer and checker" });
@@ -28,6 +31,8 @@ export class FeaturesStack extends MillraceStack {
       grantee.role.addToPolicy(new iam.PolicyStatement({ actions: [...actions], resources: [group] }));
       allowKey(grantee, security.keys.readings, "sagemaker", ["Decrypt", "GenerateDataKey"]);
     }
-    new events.Rule(this, "CheckSchedule", { ruleName: resourceName(config, "check-features"), schedule: events.Schedule.rate(Duration.minutes(5)), targets: [new targets.LambdaFunction(this.checkFeatures.function, { retryAttempts: 0, maxEventAge: Duration.minutes(5) })] });
+    this.missedChecks = new sqs.Queue(this, "MissedChecks", { queueName: resourceName(config, "missed-feature-checks"), encryption: sqs.QueueEncryption.KMS, encryptionMasterKey: security.keys.operations, enforceSSL: true, retentionPeriod: Duration.days(14), removalPolicy: RemovalPolicy.DESTROY });
+    acknowledge(this.missedChecks, { SQS3: "it is itself where failures go; an alarm watches it" });
+    new events.Rule(this, "CheckSchedule", { ruleName: resourceName(config, "check-features"), schedule: events.Schedule.rate(Duration.minutes(5)), targets: [new targets.LambdaFunction(this.checkFeatures.function, { retryAttempts: 0, maxEventAge: Duration.minutes(5), deadLetterQueue: this.missedChecks })] });
   }
 }

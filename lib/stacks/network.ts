@@ -1,7 +1,7 @@
 import { aws_ec2 as ec2, aws_iam as iam, type aws_kms as kms, aws_logs as logs, RemovalPolicy } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
-import { acknowledgeValidation } from "../constructs/acknowledge.ts";
+import { acknowledgeLint } from "../constructs/acknowledge.ts";
 import { logGroupName, resourceName } from "../names.ts";
 import type { SecurityStack } from "./security.ts";
 import { MillraceStack } from "./stack.ts";
@@ -74,7 +74,7 @@ export class NetworkStack extends MillraceStack {
     this.vpc = vpc as ec2.IVpc;
     this.privateSubnets = { subnetGroupName: "private" };
     this.outboundSubnets = { subnetGroupName: nat ? "private" : "public" };
-    acknowledgeValidation(this, "W3010", "the zones are the config's: a synth looks nothing up, and the subnets stay where they are");
+    for (const subnet of vpc.node.findAll().filter((node) => node instanceof ec2.CfnSubnet)) acknowledgeLint(subnet, "W3010", "the zones are the config's: a synth looks nothing up, and the subnets stay where they are");
     this.securityGroups = this.#securityGroups();
     this.#endpoints();
     this.#flowLogs(keys.operations);

@@ -42,7 +42,7 @@ export class SecurityStack extends MillraceStack {
     }));
     operations.addToResourcePolicy(new iam.PolicyStatement({
       sid: "AlarmsAndEventsOfThisAccount",
-      principals: [new iam.ServicePrincipal("cloudwatch.amazonaws.com"), new iam.ServicePrincipal("iot.amazonaws.com")],
+      principals: [new iam.ServicePrincipal("cloudwatch.amazonaws.com"), new iam.ServicePrincipal("iot.amazonaws.com"), new iam.ServicePrincipal("events.amazonaws.com")],
       actions: ["kms:Decrypt", "kms:GenerateDataKey"],
       resources: ["*"],
       conditions: { StringEquals: { "aws:SourceAccount": this.account } },

@@ -1,4 +1,4 @@
-import { Aws, aws_apigatewayv2 as websocket, aws_iam as iam, CfnOutput } from "aws-cdk-lib";
+import { Aws, type aws_apigatewayv2 as websocket, aws_iam as iam, CfnOutput } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";

@@ -1,8 +1,8 @@
-import { aws_docdb as docdb, aws_dynamodb as dynamodb, aws_ec2 as ec2, type aws_kms as kms, aws_s3 as s3, aws_secretsmanager as secretsmanager, CfnOutput, Duration, RemovalPolicy } from "aws-cdk-lib";
+import { aws_docdb as docdb, aws_dynamodb as dynamodb, aws_ec2 as ec2, type aws_kms as kms, aws_logs as logs, aws_s3 as s3, aws_secretsmanager as secretsmanager, CfnOutput, Duration, RemovalPolicy } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { dynamoAttributes, dynamoTableName, type dynamoTables } from "../../domain/names.ts";
-import { acknowledge, acknowledgeValidation } from "../constructs/acknowledge.ts";
+import { acknowledge, acknowledgeLint } from "../constructs/acknowledge.ts";
 import { bucketName, resourceName } from "../names.ts";
 import type { NetworkStack } from "./network.ts";
 import type { SecurityStack } from "./security.ts";
@@ -13,14 +13,14 @@ const PASSWORD_EXCLUDES = "\"@/:%?#[]";
 
 /** What the running platform remembers: tables, models, the document database. */
 export class StateStack extends MillraceStack {
-  readonly tables: Readonly<Record<keyof typeof dynamoTables, dynamodb.ITableV2>>;
+  readonly tables: Readonly<Record<keyof typeof dynamoTables, dynamodb.ITable>>;
   readonly models: s3.IBucket;
   readonly documents: docdb.DatabaseCluster;
   readonly documentsSecret: secretsmanager.ISecret;
 
   constructor(scope: Construct, id: string, config: Environment, { network, security }: { readonly network: NetworkStack; readonly security: SecurityStack }) {
     super(scope, id, { config, stateful: true, description: "tables, models, document database" });
-    this.tables = Object.fromEntries((Object.keys(dynamoAttributes) as (keyof typeof dynamoTables)[]).map((name) => [name, this.#table(name, security.keys.state)])) as Record<keyof typeof dynamoTables, dynamodb.ITableV2>;
+    this.tables = Object.fromEntries((Object.keys(dynamoAttributes) as (keyof typeof dynamoTables)[]).map((name) => [name, this.#table(name, security.keys.state)])) as Record<keyof typeof dynamoTables, dynamodb.ITable>;
     this.models = this.#models(security.keys.state);
     this.documents = this.#documents(network, security);
     const { secret } = this.documents;
@@ -29,18 +29,19 @@ export class StateStack extends MillraceStack {
     new CfnOutput(this, "ModelsBucket", { value: this.models.bucketName, description: "bucket that models are uploaded to" });
   }
 
-  #table(name: keyof typeof dynamoTables, key: kms.IKey): dynamodb.ITableV2 {
+  #table(name: keyof typeof dynamoTables, key: kms.IKey): dynamodb.ITable {
     const { key: partitionKey, ttl } = { ttl: undefined, ...dynamoAttributes[name] };
-    return new dynamodb.TableV2(this, `Table-${name}`, {
+    return new dynamodb.Table(this, `Table-${name}`, {
       tableName: dynamoTableName(this.config.name, name),
       partitionKey: { name: partitionKey, type: dynamodb.AttributeType.STRING },
       ...(ttl ? { timeToLiveAttribute: ttl } : {}),
-      billing: dynamodb.Billing.onDemand(),
-      encryption: dynamodb.TableEncryptionV2.customerManagedKey(key),
+      billingMode: dynamodb.BillingMode.PAY_PER_REQUEST,
+      encryption: dynamodb.TableEncryption.CUSTOMER_MANAGED,
+      encryptionKey: key,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       deletionProtection: this.config.retainData,
       removalPolicy: this.dataRemovalPolicy,
-    }) as dynamodb.ITableV2;
+    }) as dynamodb.ITable;
   }
 
   #models(key: kms.IKey): s3.IBucket {
@@ -84,6 +85,10 @@ export class StateStack extends MillraceStack {
       exportAuditLogsToCloudWatch: true,
       exportProfilerLogsToCloudWatch: true,
     });
+    for (const log of ["audit", "profiler"]) {
+      const logGroup = new logs.LogGroup(this, `DocumentsLogs-${log}`, { logGroupName: `/aws/docdb/${resourceName(this.config, "documents")}/${log}`, retention: this.config.logRetentionDays, removalPolicy: RemovalPolicy.DESTROY });
+      cluster.node.addDependency(logGroup);
+    }
     acknowledge(cluster, {
       DOC2: "another port hides nothing from who is in the VPC; a security group lets in the functions that read and write sessions, and nobody else",
       DOC3: "user and password come from Secrets Manager, by a reference that the rule can't read",
@@ -121,7 +126,7 @@ export class StateStack extends MillraceStack {
         preferredMaintenanceWindow: "sun:05:00-sun:06:00",
       });
       instance.applyRemovalPolicy(RemovalPolicy.DESTROY);
-      acknowledgeValidation(instance, "E3620", "db.serverless is the class of DocumentDB Serverless, which the rule's list does not have yet");
+      acknowledgeLint(instance, "E3620", "db.serverless is the class of DocumentDB Serverless, which the rule's list does not have yet");
     }
   }
 }
