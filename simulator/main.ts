@@ -17,10 +17,11 @@ const MESSAGES_PER_CONNECTION = 80;
 const MAX_CONNECTIONS = 100;
 const STATUS_MS = 10_000;
 
-/** History without an end of its own: one lap, see `Schedule`. */
-function historyMs({ once, durationMs, speed }: SimulatorOptions, fleet: Fleet): number {
-  const wanted = durationMs === undefined ? fleet.lapMs : durationMs * speed;
-  return once ? Math.min(wanted, fleet.lapMs) : wanted;
+/** How much of the simulation is history, see `Schedule`: all of it when it has an end, otherwise one lap. */
+function historyMs({ once, durationMs, speed, pauseMs }: SimulatorOptions, fleet: Fleet): number {
+  const lapMs = once ? fleet.lapMs - pauseMs : fleet.lapMs;
+  if (durationMs === undefined) return lapMs;
+  return once ? Math.min(durationMs * speed, lapMs) : durationMs * speed;
 }
 
 function loadFleet(options: SimulatorOptions): Fleet {

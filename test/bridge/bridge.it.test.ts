@@ -1,10 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { connectAsync, type MqttClient } from "mqtt";
+import type { ImuMessage } from "../../domain/imu-message.ts";
+import { decodePackedImu } from "../../domain/packed-imu.ts";
 import { startServers, type Servers } from "../../local/servers/index.ts";
 import { createTopics } from "../../local/servers/topics.ts";
 import { countRecords, eventually, readTopic, startProgram, testKafka, type Program, type StoredRecord } from "./harness.ts";
@@ -176,6 +178,36 @@ async function distinct(boot: string): Promise<Record<string, { messages: number
   }
   return Object.fromEntries([...seen].map(([sensor, messages]) => [sensor, { messages: messages.size, samples: [...messages.values()].reduce((a, b) => a + b, 0) }]));
 }
+
+test("recordings arrive with every sample as it was recorded, at times moved to now, in both forms", async () => {
+  const rows = ["-4.160221099853516,-1.1829516887664795,-8.990732192993164,0.0028251686599105597,-0.013896775431931019,-0.03214583545923233", "1,2,3,4,5,6", "0.5,0.25,0.125,-0.5,-0.25,-0.125"];
+  const offsets = [0, 51, 160];
+  mkdirSync(join(folder, "DATA", "s99"), { recursive: true });
+  for (const execution of ["01", "02"]) {
+    const lines = rows.map((row, i) => `${row},${1657533977813 + offsets[i]!},WALKING`);
+    writeFileSync(join(folder, "DATA", "s99", `s99_${execution}_sw.csv`), ["x_acc,y_acc,z_acc,x_gyro,y_gyro,z_gyro,timestamp,label", ...lines, ""].join("\n"));
+  }
+  for (const format of ["json", "packed"] as const) {
+    const reportFile = join(folder, `recorded-${format}.json`);
+    const before = Date.now();
+    const simulator = startProgram("simulator/main.ts", ["--data", folder, "--once", "--speed", "10", "--format", format, "--report", reportFile], { MQTT_URL: servers.mqttUrl }, join(folder, "simulator.log"));
+    expect((await simulator.exited).code).toBe(0);
+    const report = JSON.parse(readFileSync(reportFile, "utf8")) as SimulatorReport;
+    const decode = ({ value, headers }: StoredRecord): ImuMessage => (headers["content-type"] === "application/x-millrace-imu" ? (decodePackedImu(value!) as ImuMessage) : (JSON.parse(value!.toString()) as ImuMessage));
+    // 100 ms of readings a message: two messages a recording.
+    const messages = await eventually("four messages", async () => {
+      const found = (await readTopic(servers.kafkaBrokers, INPUT)).filter(({ key }) => key?.toString() === "s99-sw").map(decode).filter(({ boot }) => boot === report.boot);
+      return found.length >= 4 ? found.toSorted((a, b) => a.seq - b.seq) : undefined;
+    });
+    const recorded = rows.map((row) => row.split(",").map(Number)).map((row) => (format === "packed" ? row.map(Math.fround) : row));
+    expect(messages.flatMap(({ samples }) => samples)).toEqual([...recorded, ...recorded]);
+    const times = messages.flatMap(({ t }) => t as number[]);
+    expect(times.map((time) => time - times[0]!)).toEqual([0, 51, 160, 6_660, 6_711, 6_820]);
+    expect(times.at(-1)!).toBeLessThanOrEqual(Date.now());
+    expect(times.at(-1)!).toBeGreaterThan(before);
+    expect(report.sensors["s99-sw"]!).toMatchObject({ messages: 4, samples: 6, executions: [{ name: "s99_01_sw.csv", start: times[0], end: times[2], samples: 3 }, { name: "s99_02_sw.csv", start: times[3], end: times[5], samples: 3 }] });
+  }
+});
 
 test("no acknowledged message is lost when the bridge, Kafka and the MQTT broker are killed while devices publish", async () => {
   const reportFile = join(folder, "report.json");
