@@ -17,7 +17,7 @@ export async function startDashboard(options: DashboardOptions): Promise<{ reado
   const app = new Hono();
   app.get("/config.json", (context) => {
     const { hostname } = new URL(context.req.url);
-    return context.json({ environment: options.environment, apiUrl: `http://${hostname}:${options.apiPort}`, webSocketUrl: `ws://${hostname}:${options.apiPort}` }, 200, { "cache-control": "no-store" });
+    return context.json({ environment: options.environment, restUrl: `http://${hostname}:${options.apiPort}`, webSocketUrl: `ws://${hostname}:${options.apiPort}` }, 200, { "cache-control": "no-store" });
   });
   app.use("*", serveStatic({ root: options.folder, onFound: (_path, context) => context.header("cache-control", "no-cache") }));
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;

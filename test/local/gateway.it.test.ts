@@ -203,7 +203,7 @@ test("the dashboard's files and the API's addresses are served", async () => {
   try {
     const page = await fetch(`http://127.0.0.1:${dashboard.port}/`);
     expect([await page.text(), page.headers.get("content-type")]).toEqual(["<h1>page</h1>", "text/html; charset=utf-8"]);
-    expect(await (await fetch(`http://localhost:${dashboard.port}/config.json`)).json()).toEqual({ environment: "local", apiUrl: `http://localhost:${gateway.port}`, webSocketUrl: `ws://localhost:${gateway.port}` });
+    expect(await (await fetch(`http://localhost:${dashboard.port}/config.json`)).json()).toEqual({ environment: "local", restUrl: `http://localhost:${gateway.port}`, webSocketUrl: `ws://localhost:${gateway.port}` });
     expect((await fetch(`http://127.0.0.1:${dashboard.port}/..%2fpackage.json`)).status).toBe(404);
   } finally {
     await dashboard.close();
