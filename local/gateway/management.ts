@@ -25,7 +25,8 @@ export async function manageConnection(hub: ConnectionHub, connectionId: string,
       metrics.add("gateway.posts");
       response.writeHead(200, { "content-type": "application/json", "content-length": 0 }).end();
     } else if (request.method === "GET") {
-      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(hub.describe(connectionId)));
+      const description = JSON.stringify(hub.describe(connectionId));
+      response.writeHead(200, { "content-type": "application/json" }).end(description);
     } else if (request.method === "DELETE") {
       await hub.close(connectionId);
       response.writeHead(204).end();

@@ -70,6 +70,11 @@ async function until(done: () => boolean): Promise<void> {
 }
 const client = (path = ""): ApiGatewayManagementApiClient => new ApiGatewayManagementApiClient({ endpoint: `http://127.0.0.1:${gateway.port}${path}`, region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" }, maxAttempts: 1 });
 
+/** Errors of the SDK hold sockets: comparing them as they are would print those. */
+function outcome(call: Promise<unknown>): Promise<string> {
+  return call.then(() => "sent", (error: Error & { $metadata?: { httpStatusCode?: number } }) => `${error.name} ${error.$metadata?.httpStatusCode}`);
+}
+
 test("a request becomes the event of the REST proxy integration, and the result the response", async () => {
   await start();
   const response = await fetch(`http://127.0.0.1:${gateway.port}/sessions/s1%40165?a=1&a=%C3%A9&b=`, { headers: { "X-Two": "2", origin: "http://localhost:8080" } });
@@ -127,13 +132,13 @@ test.each(["", "/stage"])("the official @connections client works against the en
   expect(await next()).toBe("grüße");
   const described = await client(path).send(new GetConnectionCommand({ ConnectionId: id }));
   expect(described.Identity?.SourceIp).toBe("127.0.0.1");
-  expect(described.ConnectedAt).toBeInstanceOf(Date);
+  expect(Math.abs(Number(described.ConnectedAt) - Date.now())).toBeLessThan(60_000);
   const closed = once(socket, "close");
   await client(path).send(new DeleteConnectionCommand({ ConnectionId: id }));
   await closed;
   await until(() => socketEvents.some(({ requestContext }) => requestContext.eventType === "DISCONNECT"));
   for (const command of [new PostToConnectionCommand({ ConnectionId: id, Data: "x" }), new GetConnectionCommand({ ConnectionId: id }), new DeleteConnectionCommand({ ConnectionId: "bm9uZQ=" })]) {
-    await expect(client(path).send(command as PostToConnectionCommand)).rejects.toMatchObject({ name: "GoneException", $metadata: { httpStatusCode: 410 } });
+    expect(await outcome(client(path).send(command as PostToConnectionCommand))).toBe("GoneException 410");
   }
 });
 
@@ -147,7 +152,7 @@ test("messages up to 128 KB arrive in frames of at most 32 KB; larger ones are r
   await client().send(new PostToConnectionCommand({ ConnectionId: id, Data: text }));
   expect(await next()).toBe(text);
   expect(frames.reduce((a, b) => a + b, 0)).toBe(128 * 1024 + 4 * 4);
-  await expect(client().send(new PostToConnectionCommand({ ConnectionId: id, Data: `${text}!` }))).rejects.toMatchObject({ name: "PayloadTooLargeException", $metadata: { httpStatusCode: 413 } });
+  expect(await outcome(client().send(new PostToConnectionCommand({ ConnectionId: id, Data: `${text}!` })))).toBe("PayloadTooLargeException 413");
   const closed = once(socket, "close") as Promise<[number]>;
   socket.send("x".repeat(128 * 1024 + 1));
   expect((await closed)[0]).toBe(1009);
@@ -159,10 +164,9 @@ test("a client that doesn't read is told of by LimitExceededException, and other
   const fast = await connected();
   slow.socket.pause();
   const Data = "x".repeat(100_000);
-  const send = async (): Promise<string> => client().send(new PostToConnectionCommand({ ConnectionId: slow.id, Data })).then(() => "sent", (error: Error) => error.name);
-  let outcome = "sent";
-  while (outcome === "sent") outcome = await send();
-  expect(outcome).toBe("LimitExceededException");
+  let last = "sent";
+  while (last === "sent") last = await outcome(client().send(new PostToConnectionCommand({ ConnectionId: slow.id, Data })));
+  expect(last).toBe("LimitExceededException 429");
   await client().send(new PostToConnectionCommand({ ConnectionId: fast.id, Data: "hello" }));
   expect(await fast.next()).toBe("hello");
   slow.socket.resume();
