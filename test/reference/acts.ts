@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import type { Semantics } from "../../domain/imu.ts";
+import { MAX_EPOCH_MS } from "../../domain/time.ts";
 import type { LogRecord } from "./log.ts";
 import { pack, packedHeaders, type Payload } from "./packed.ts";
 import { broken } from "./rules/contract.ts";
@@ -15,7 +16,7 @@ export type Act =
   | { kind: "ticks"; count: number; advance: number | "idle" | "past idle"; partition: number };
 
 /** Where a message's first sample lies. */
-type From = "after the last" | "at the highest" | "on a window's start" | "when a window fires" | "when a window goes" | "a gap after" | "when a session ends" | "when a session is late" | "at the guard" | "far back" | "a bit back";
+type From = "after the last" | "at the highest" | "on a window's start" | "when a window fires" | "when a window goes" | "a gap after" | "when a session ends" | "when a session is late" | "at the guard" | "far back" | "a bit back" | "at the beginning of time";
 type Spacing = "10" | "0" | "0.25" | "gap" | "beyond the gap" | "window" | "slide" | "ragged";
 type Values = "noise" | "constant" | "nearly constant" | "extreme" | "zero";
 
@@ -28,7 +29,7 @@ const sensor = fc.constantFrom(0, 0, 0, 1, 2, 3);
 const message: fc.Arbitrary<Act> = fc.record({
   kind: fc.constant("message" as const),
   sensor,
-  from: fc.constantFrom<From[]>("after the last", "after the last", "after the last", "at the highest", "on a window's start", "when a window fires", "when a window goes", "a gap after", "when a session ends", "when a session is late", "at the guard", "far back", "a bit back", "a bit back"),
+  from: fc.constantFrom<From[]>("after the last", "after the last", "after the last", "at the highest", "on a window's start", "when a window fires", "when a window goes", "a gap after", "when a session ends", "when a session is late", "at the guard", "far back", "a bit back", "a bit back", "at the beginning of time"),
   nudge: nudges,
   spacing: fc.constantFrom<Spacing[]>("10", "10", "0", "0.25", "gap", "beyond the gap", "window", "slide", "ragged"),
   count: fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 1, max: 6 }) }, { weight: 1, arbitrary: fc.integer({ min: 20, max: 60 }) }),
@@ -106,7 +107,9 @@ export class LogBuilder {
     const timestamp = Math.max(Math.ceil(this.clocks[partition]! + advance), atLeast);
     this.clocks[partition] = Math.max(this.clocks[partition]!, timestamp);
     const offset = this.log.filter((record) => record.partition === partition).length;
-    this.log.push({ partition, offset, timestamp, key, value, headers });
+    // Every third record was traced.
+    const traced = this.log.length % 3 === 1 ? { traceparent: `00-${String(this.log.length).padStart(32, "0")}-00f067aa0ba902b7-01` } : {};
+    this.log.push({ partition, offset, timestamp, key, value, headers: { ...headers, ...traced } });
   }
 
   private message(act: Act & { kind: "message" }): void {
@@ -169,6 +172,8 @@ export class LogBuilder {
         return clock + futureGuardMs;
       case "far back":
         return device.highest - 100_000;
+      case "at the beginning of time":
+        return -MAX_EPOCH_MS;
       case "a bit back":
         return device.highest - 700;
     }

@@ -34,6 +34,8 @@ function show(output: Output | undefined): string {
 function outputProblem(want: Output, got: Output): string | undefined {
   if (want.topic !== got.topic) return `topic ${want.topic} against ${got.topic}`;
   if (want.key !== got.key) return `key ${want.key} against ${got.key}`;
+  const trace = headers.traceparent;
+  if (want.headers[trace] !== got.headers[trace]) return `header ${trace}: ${want.headers[trace]} against ${got.headers[trace]}`;
   if (want.topic === topics.deadLetter.name) return deadLetterProblem(want, got);
   if (want.topic === topics.transformed.name) return transformedProblem(want.value as Transformed, got.value as Transformed);
   if (want.topic === topics.aggregated.name) return windowProblem(want.value as WindowRecord, got.value as WindowRecord);

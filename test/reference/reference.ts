@@ -31,7 +31,7 @@ class Partition {
   private silence = 0;
   private highest = -Infinity;
   private sensors: Sensor[] = [];
-  private source = { partition: 0, offset: 0 };
+  private source: Pick<LogRecord, "partition" | "offset" | "headers"> = { partition: 0, offset: 0, headers: {} };
   private written: Record<string, number> = {};
   private readonly settings: Semantics;
   private readonly outputs: Output[];
@@ -134,11 +134,17 @@ class Partition {
     const n = this.written[topic] ?? 0;
     this.written[topic] = n + 1;
     const id = `${topics.imuData.name}/${this.source.partition}/${this.source.offset}/${n}`;
-    this.outputs.push({ topic, key: sensorId, value: { id, schema: 1, sensorId, ...fields }, headers: {} });
+    this.outputs.push({ topic, key: sensorId, value: { id, schema: 1, sensorId, ...fields }, headers: this.carried() });
+  }
+
+  /** Headers that every output takes over from the record that caused it. */
+  private carried(): Record<string, string> {
+    const { traceparent } = this.source.headers;
+    return traceparent === undefined ? {} : { traceparent };
   }
 
   private deadLetter(record: LogRecord, code: DeadLetterCode): void {
-    const headers = { "error-code": code, "source-topic": topics.imuData.name, "source-partition": `${record.partition}`, "source-offset": `${record.offset}` };
+    const headers = { "error-code": code, "source-topic": topics.imuData.name, "source-partition": `${record.partition}`, "source-offset": `${record.offset}`, ...this.carried() };
     this.outputs.push({ topic: topics.deadLetter.name, key: record.key, value: record.value, headers });
   }
 }

@@ -11,7 +11,7 @@ const RUNS = 400;
 /** The same streams under settings with which no identity and no state is forgotten. */
 const unforgetting = hostileStreams().map((stream): Stream => ({ ...stream, flush: true, settings: { ...stream.settings, expiryMs: 2e12, maxIntervalsPerSensor: 1e6, maxBootsPerSensor: 1e6 } }));
 /** And nothing is late. */
-const patient = unforgetting.map((stream): Stream => ({ ...stream, settings: { ...stream.settings, allowedLatenessMs: 1e12 } }));
+const patient = unforgetting.map((stream): Stream => ({ ...stream, settings: { ...stream.settings, allowedLatenessMs: 1e17, expiryMs: 2e17 } }));
 
 /** Jest's message where two values differ. */
 function differs(received: unknown, expected: unknown): string | undefined {

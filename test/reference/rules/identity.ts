@@ -1,3 +1,4 @@
+import { line } from "../describe.ts";
 import type { Output } from "../log.ts";
 import { data, raw, type Rule, tick } from "./rule.ts";
 
@@ -112,6 +113,14 @@ export const identityRules: Rule[] = [
       "@2 ended s@7600..7600 n=1 r0 watermark",
       "@2 ended s@10000..10000 n=2 r0 watermark",
     ],
+  },
+  {
+    name: "outputs carry on the trace of the record that caused them",
+    log: [data("s", 0, [0]), { ...data("s", 1, [1500]), headers: { traceparent: "00-1" } }, { ...tick(1501), headers: { type: "tick", traceparent: "00-2" } }, { ...raw("s", 1502, "{"), headers: { traceparent: "00-3" } }],
+    flush: true,
+    about: /window|dead/,
+    show: (output) => `${line(output)} ${output.headers["traceparent"]}`,
+    expected: ["@1 window s 0..1000 r0 watermark n=1 00-1", "@3 dead-letter s invalid-json 00-3", "@3 window s 1000..2000 r0 end-of-input n=1 00-3"],
   },
   {
     name: "an id is the causing record's place and a count per output topic, a tick's too",
