@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, expect, jest, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { createKafka } from "../../adapters/kafka.ts";
 import { topics } from "../../domain/topics.ts";
 import { isPortFree } from "../../local/ports.ts";
@@ -15,29 +15,21 @@ const servers = ["kafka", "mqtt", "dynamodb", "mongodb"];
 
 let folder: string;
 let ports: PlatformPorts;
-const started: StartedPlatform[] = [];
-const start = (...args: string[]): StartedPlatform => {
-  const platform = new StartedPlatform(join(folder, "home"), ports, args);
-  started.push(platform);
-  return platform;
-};
+/** The start that the tests below go on with, one after the other: each start costs many processes. */
+let running: StartedPlatform;
+const start = (...args: string[]): StartedPlatform => new StartedPlatform(join(folder, "home"), ports, args);
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "millrace-start-"));
   ports = await pickPlatformPorts();
+  running = start("--sensors", "4", "--rate", "50");
 });
-// Whatever failed, nothing stays: each start is told to stop, and awaited.
-afterEach(async () => {
-  for (const platform of started.splice(0)) {
-    try {
-      platform.interrupt();
-    } catch {
-      // It has ended.
-    }
-    await platform.exited;
-  }
+// Whatever failed, nothing stays.
+afterAll(async () => {
+  running.interrupt();
+  await running.exited;
+  rmSync(folder, { recursive: true, force: true });
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const untilUp = (platform: StartedPlatform): Promise<void> => eventually(() => expect(platform.output).toContain("Ctrl-C stops all of it."), PATIENT_MS);
 const untilEnded = (pids: readonly number[]): Promise<void> => eventually(() => expect(pids.filter(isRunning)).toEqual([]), PATIENT_MS);
@@ -51,62 +43,63 @@ async function inputRecords(): Promise<number> {
   return offsets.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
 }
 
-test("what is killed comes back, Ctrl-C leaves nothing, and the data is there at the next start", async () => {
-  const first = start("--sensors", "4", "--rate", "50");
-  await untilUp(first);
-  await eventually(() => expect(first.output).toMatch(/in [1-9][\d,]* readings\/s/), PATIENT_MS);
-  for (const name of ["processor", "bridge", ...servers]) {
-    const before = first.pids()[name]!;
-    process.kill(before, "SIGKILL");
-    await eventually(() => expect(first.pids()[name]).not.toBe(before), PATIENT_MS);
-    expect(first.output).toContain(`${name} ended (SIGKILL)`);
-  }
-  // The line of figures counts them, and nothing is still on its way.
-  await eventually(() => expect(first.output.trimEnd().split("\n").at(-1)).toMatch(/restarts [1-9]\d*$/), PATIENT_MS);
-  await eventually(async () => expect(await inputRecords()).toBeGreaterThan(0), PATIENT_MS);
-  const kept = await inputRecords();
+test("it says where things are, and figures flow", async () => {
+  await untilUp(running);
+  expect(running.output).toContain(`http://127.0.0.1:${ports.api}`);
+  await eventually(() => expect(running.output).toMatch(/in [1-9][\d,]* readings\/s/), PATIENT_MS);
+});
 
-  const pids = Object.values(first.pids());
-  first.interrupt();
-  expect(await first.exited).toBe(0);
+test("programs and servers that are killed come back, and the line of figures counts them", async () => {
+  for (const name of ["processor", "bridge", ...servers]) {
+    const before = running.pids()[name]!;
+    process.kill(before, "SIGKILL");
+    await eventually(() => expect(running.pids()[name]).not.toBe(before), PATIENT_MS);
+    expect(running.output).toContain(`${name} ended (SIGKILL)`);
+  }
+  await eventually(() => {
+    const line = running.output.trimEnd().split("\n").at(-1)!;
+    expect(Number(/restarts (\d+)/.exec(line)?.[1])).toBeGreaterThanOrEqual(6);
+    expect(line).not.toContain("starting:");
+  }, PATIENT_MS);
+});
+
+test("Ctrl-C leaves no process and no port, and the next start has the data", async () => {
+  const kept = await eventually(async () => {
+    const records = await inputRecords();
+    expect(records).toBeGreaterThan(0);
+    return records;
+  }, PATIENT_MS);
+  const pids = Object.values(running.pids());
+  running.interrupt();
+  expect(await running.exited).toBe(0);
   expect(pids.filter(isRunning)).toEqual([]);
   for (const port of Object.values(ports)) expect([port, await isPortFree(port)]).toEqual([port, true]);
 
-  const second = start("--no-simulator");
-  await untilUp(second);
+  running = start("--no-simulator");
+  await untilUp(running);
   expect(await inputRecords()).toBeGreaterThanOrEqual(kept);
 });
 
-test("a start after kill -9 ends what was left and keeps the data; two at once are refused", async () => {
-  const killed = start("--no-simulator");
-  await untilUp(killed);
-  const left = killed.pids();
+test("a second start from the same folder is refused while the first is well", async () => {
+  const second = start("--no-simulator");
+  expect(await second.exited).toBe(1);
+  expect(second.output).toContain(`running already, as process ${running.pids()["main"]}`);
+});
+
+test("a start after kill -9 ends what was left, and has the data", async () => {
+  const left = running.pids();
   const kept = await inputRecords();
-
-  const meanwhile = start("--no-simulator");
-  expect(await meanwhile.exited).toBe(1);
-  expect(meanwhile.output).toContain(`running already, as process ${left["main"]}`);
-
   process.kill(left["main"]!, "SIGKILL");
-  await killed.exited;
-  const next = start("--no-simulator");
-  await untilUp(next);
+  await running.exited;
+  running = start("--no-simulator");
+  await untilUp(running);
   expect(Object.values(left).filter(isRunning)).toEqual([]);
   expect(await inputRecords()).toBeGreaterThanOrEqual(kept);
-
-  next.interrupt();
-  expect(await next.exited).toBe(0);
-
-  const fresh = start("--no-simulator", "--fresh");
-  await untilUp(fresh);
-  expect(await inputRecords()).toBeLessThan(kept);
 });
 
 test("when npm is killed, what it ran stops by itself", async () => {
-  const platform = start("--no-simulator");
-  await untilUp(platform);
-  const pids = Object.values(platform.pids());
-  platform.killBootstrap();
+  const pids = Object.values(running.pids());
+  running.killBootstrap();
   await untilEnded(pids);
 });
 

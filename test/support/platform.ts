@@ -39,9 +39,13 @@ export class StartedPlatform {
     return this.#output;
   }
 
-  /** What a terminal does on Ctrl-C: SIGINT for every process of the foreground group. */
+  /** What a terminal does on Ctrl-C: SIGINT for every process of the foreground group. Nothing when all have ended. */
   interrupt(): void {
-    process.kill(-this.#child.pid!, "SIGINT");
+    try {
+      process.kill(-this.#child.pid!, "SIGINT");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
   }
 
   /** `kill -9` on what npm runs; the start itself is its child. */
