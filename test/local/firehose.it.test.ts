@@ -1,21 +1,20 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { DescribeDeliveryStreamCommand, FirehoseClient, PutRecordBatchCommand, PutRecordCommand } from "@aws-sdk/client-firehose";
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { toJson } from "../../local/lake/json.ts";
 import { openLake } from "../../local/lake/open.ts";
+import { freePort, killPrograms, startProgram } from "./support/program.ts";
 
-const PROGRAM = join(import.meta.dirname, "../../local/firehose/main.ts");
 let lakeDir: string;
 let running: ChildProcess[] = [];
 
 beforeEach(() => { lakeDir = mkdtempSync(join(tmpdir(), "millrace-lake-")); });
 afterEach(async () => {
-  for (const child of running.filter((child) => child.exitCode === null && child.signalCode === null)) { child.kill("SIGKILL"); await once(child, "exit"); }
+  await killPrograms(running);
   running = [];
   rmSync(lakeDir, { recursive: true, force: true });
 });
@@ -23,18 +22,9 @@ afterEach(async () => {
 /** Starts the real program and waits until it says that it is ready. */
 async function start(env: Record<string, string> = {}): Promise<{ child: ChildProcess; client: FirehoseClient }> {
   const port = await freePort();
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", PROGRAM], { env: { ...process.env, LAKE_DIR: lakeDir, FIREHOSE_PORT: String(port), FIREHOSE_BUFFER_MS: "100", ...env }, stdio: ["ignore", "ignore", "pipe"] });
+  const child = await startProgram("local/firehose/main.ts", { LAKE_DIR: lakeDir, FIREHOSE_PORT: String(port), FIREHOSE_BUFFER_MS: "100", ...env });
   running.push(child);
-  for await (const line of child.stderr as AsyncIterable<Buffer>) if (line.toString().includes("endpoint is ready")) break;
   return { child, client: new FirehoseClient({ region: "us-east-1", endpoint: `http://127.0.0.1:${port}`, credentials: { accessKeyId: "local", secretAccessKey: "local" }, maxAttempts: 1 }) };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 async function stop(child: ChildProcess): Promise<void> {
@@ -96,15 +86,16 @@ test("what does not fit the table is in the error output, verbatim, and the rest
 
 test("the limits of a call are the service's, with its own errors", async () => {
   const { client } = await start();
-  const put = (name: string, data: Uint8Array[]): Promise<unknown> => client.send(new PutRecordBatchCommand({ DeliveryStreamName: name, Records: data.map((Data) => ({ Data })) }));
+  // Errors of the SDK hold sockets: comparing them as they are would print those.
+  const put = (name: string, data: Uint8Array[]): Promise<unknown> => client.send(new PutRecordBatchCommand({ DeliveryStreamName: name, Records: data.map((Data) => ({ Data })) })).then(({ FailedPutCount }) => FailedPutCount, (error: Error) => error.name);
   const row = bytes(raw(1));
-  await expect(put("millrace-local-raw", Array<Uint8Array>(501).fill(row))).rejects.toMatchObject({ name: "ValidationException" });
-  await expect(put("millrace-local-raw", [])).rejects.toMatchObject({ name: "ValidationException" });
-  await expect(put("millrace-local-raw", [Buffer.alloc(1_024_001)])).rejects.toMatchObject({ name: "ValidationException" });
-  await expect(put("millrace-local-raw", Array<Uint8Array>(5).fill(Buffer.alloc(900_000)))).rejects.toMatchObject({ name: "InvalidArgumentException" });
-  await expect(put("millrace-local-none", [row])).rejects.toMatchObject({ name: "ResourceNotFoundException" });
-  await expect(put("millrace-local-raw", Array<Uint8Array>(500).fill(row))).resolves.toMatchObject({ FailedPutCount: 0 });
-  await expect(put("millrace-local-raw", Array<Uint8Array>(4).fill(Buffer.alloc(1_024_000, " ")))).resolves.toMatchObject({ FailedPutCount: 0 });
+  expect(await put("millrace-local-raw", Array<Uint8Array>(501).fill(row))).toBe("ValidationException");
+  expect(await put("millrace-local-raw", [])).toBe("ValidationException");
+  expect(await put("millrace-local-raw", [Buffer.alloc(1_024_001)])).toBe("ValidationException");
+  expect(await put("millrace-local-raw", Array<Uint8Array>(5).fill(Buffer.alloc(900_000)))).toBe("InvalidArgumentException");
+  expect(await put("millrace-local-none", [row])).toBe("ResourceNotFoundException");
+  expect(await put("millrace-local-raw", Array<Uint8Array>(500).fill(row))).toBe(0);
+  expect(await put("millrace-local-raw", Array<Uint8Array>(4).fill(Buffer.alloc(1_024_000, " ")))).toBe(0);
   await expect(client.send(new DescribeDeliveryStreamCommand({ DeliveryStreamName: "millrace-local-raw" }))).resolves.toMatchObject({ DeliveryStreamDescription: { DeliveryStreamStatus: "ACTIVE" } });
 });
 

@@ -1,0 +1,18 @@
+// The local Feature Store runtime: an online store with the service's semantics.
+import { startHealthServer } from "../../adapters/health.ts";
+import { createLogger } from "../../adapters/log.ts";
+import { Metrics } from "../../adapters/metrics.ts";
+import { onShutdown } from "../../adapters/shutdown.ts";
+import { LOOPBACK } from "../../config/local.ts";
+import { readSettings } from "../../config/settings.ts";
+import { EVENT_TIME_FEATURE, features, RECORD_IDENTIFIER_FEATURE } from "../../domain/features.ts";
+import { featureGroupName } from "../../domain/names.ts";
+import { startFeatureStore } from "./server.ts";
+
+const settings = readSettings("features", process.env);
+const log = createLogger("features", settings.logLevel);
+const groups = [{ name: featureGroupName(settings.environment), recordIdentifier: RECORD_IDENTIFIER_FEATURE, eventTime: EVENT_TIME_FEATURE, features }];
+const store = await startFeatureStore({ ...settings, groups, log });
+if (settings.healthPort > 0) await startHealthServer(settings.healthPort, LOOPBACK, () => ({ status: "ok", components: { store: { status: "ok" } } }), new Metrics());
+onShutdown(() => store.close(), 10_000);
+log.info({ port: store.port, dataDir: settings.dataDir }, "Feature Store endpoint is ready");
