@@ -16,7 +16,7 @@ export type Act =
   | { kind: "ticks"; count: number; advance: number | "idle" | "past idle"; partition: number };
 
 /** Where a message's first sample lies. */
-type From = "after the last" | "at the highest" | "on a window's start" | "when a window fires" | "when a window goes" | "a gap after" | "when a session ends" | "when a session is late" | "at the guard" | "far back" | "a bit back" | "at the beginning of time";
+type From = "after the last" | "at the highest" | "on a window's start" | "when a window fires" | "when a window goes" | "a gap after" | "when a session ends" | "when a session is over" | "when a session is late" | "at the guard" | "far back" | "a bit back" | "at the beginning of time";
 type Spacing = "10" | "0" | "0.25" | "gap" | "beyond the gap" | "window" | "slide" | "ragged";
 type Values = "noise" | "constant" | "nearly constant" | "extreme" | "zero";
 
@@ -29,7 +29,7 @@ const sensor = fc.constantFrom(0, 0, 0, 1, 2, 3);
 const message: fc.Arbitrary<Act> = fc.record({
   kind: fc.constant("message" as const),
   sensor,
-  from: fc.constantFrom<From[]>("after the last", "after the last", "after the last", "at the highest", "on a window's start", "when a window fires", "when a window goes", "a gap after", "when a session ends", "when a session is late", "at the guard", "far back", "a bit back", "a bit back", "at the beginning of time"),
+  from: fc.constantFrom<From[]>("after the last", "after the last", "after the last", "at the highest", "on a window's start", "when a window fires", "when a window goes", "a gap after", "when a session ends", "when a session is over", "when a session is late", "at the guard", "far back", "a bit back", "a bit back", "at the beginning of time"),
   nudge: nudges,
   spacing: fc.constantFrom<Spacing[]>("10", "10", "0", "0.25", "gap", "beyond the gap", "window", "slide", "ragged"),
   count: fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 1, max: 6 }) }, { weight: 1, arbitrary: fc.integer({ min: 20, max: 60 }) }),
@@ -166,6 +166,8 @@ export class LogBuilder {
         return device.highest + sessionGapMs;
       case "when a session ends":
         return device.last + sessionGapMs + outOfOrdernessMs;
+      case "when a session is over":
+        return watermark - sessionGapMs;
       case "when a session is late":
         return watermark - sessionGapMs - allowedLatenessMs;
       case "at the guard":

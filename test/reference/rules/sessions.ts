@@ -24,9 +24,10 @@ export const sessionRules: Rule[] = [
   },
   {
     name: "late data that extends an ended session ends it again at once",
-    log: [data("s", 0, [0]), data("s", 1, [5000]), data("s", 2, [1000])],
+    // The watermark is 4000: exactly 2000 plus the gap.
+    log: [data("s", 0, [0]), data("s", 1, [4500]), data("s", 2, [2000])],
     about,
-    expected: ["@0 started s@0", "@1 started s@5000", "@1 ended s@0..0 n=1 r0 watermark", "@2 ended s@0..1000 n=2 r1 late"],
+    expected: ["@0 started s@0", "@1 started s@4500", "@1 ended s@0..0 n=1 r0 watermark", "@2 ended s@0..2000 n=2 r1 late"],
   },
   {
     name: "late data within an ended session ends it again",
