@@ -126,7 +126,7 @@ export const programs = {
   firehose: {
     ...common,
     port: whole("FIREHOSE_PORT", "port of the local Firehose endpoint", localPorts.firehose, 0, 65_535),
-    lakeDir: text("LAKE_DIR", "folder of the lake", ".millrace/lake"),
+    lakeDir: text("LAKE_DIR", "folder of the lake", ".millrace/data/lake"),
     bufferMs: whole("FIREHOSE_BUFFER_MS", "age at which a buffer is written as Parquet, ms", 5 * SECOND, 10),
     bufferBytes: whole("FIREHOSE_BUFFER_BYTES", "size at which a buffer is written as Parquet", 32 * 1024 * 1024, 1_024),
     faultRate: fraction("FIREHOSE_FAULT_RATE", "share of records that are refused as the service does when it throttles; for tests", 0),
@@ -136,14 +136,14 @@ export const programs = {
   features: {
     ...common,
     port: whole("FEATURES_PORT", "port of the local Feature Store endpoint", localPorts.features, 0, 65_535),
-    dataDir: text("FEATURES_DIR", "folder of the local online store", ".millrace/features"),
+    dataDir: text("FEATURES_DIR", "folder of the local online store", ".millrace/data/features"),
     healthPort: whole("HEALTH_PORT", "port of GET /health; 0 for none", 0, 0, 65_535),
   },
   /** Local event source mappings; the functions' own settings stand in the same environment. */
   eventSource: {
     ...common,
     ...kafka,
-    onFailureDir: text("ON_FAILURE_DIR", "folder of the on-failure destinations", ".millrace/on-failure"),
+    onFailureDir: text("ON_FAILURE_DIR", "folder of the on-failure destinations", ".millrace/data/on-failure"),
     healthPort: whole("HEALTH_PORT", "port of GET /health; 0 for none", 0, 0, 65_535),
   },
   /** Local API gateway and dashboard server; the functions' own settings stand in the same environment. */

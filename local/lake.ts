@@ -7,7 +7,7 @@ import { openLake } from "./lake/open.ts";
 
 const USAGE = `usage: npm run lake -- "select count(*) from raw_exact" [--json] [--lake DIR]
   --json      one JSON object a line instead of a table
-  --lake DIR  folder of the lake (default: LAKE_DIR, or .millrace/lake)
+  --lake DIR  folder of the lake (default: LAKE_DIR, or .millrace/data/lake)
 tables: raw, aggregated, sessions, inference, late, market; each also as <table>_exact, one row per id`;
 
 try {
