@@ -42,6 +42,7 @@ const service = await startService({
   checkpointTable: settings.checkpointTable,
   environment: settings.environment,
   groupId: consumerGroups.sensorProcessor,
+  delivery: settings.delivery,
   factory: sensorMachineFactory(pickSemantics(settings), scoring),
   options: { ...defaultTaskOptions, commitIntervalMs: settings.commitIntervalMs, snapshotIntervalMs: settings.snapshotIntervalMs },
   observer: engineObserver(logger, metrics),

@@ -5,11 +5,12 @@ import type { Health } from "../adapters/health.ts";
 import { transactionalId, taskKey } from "../domain/names.ts";
 import { DynamoSnapshots } from "./adapters/dynamo-snapshots.ts";
 import { openCluster } from "./adapters/kafka-cluster.ts";
+import { IdempotentOutput } from "./adapters/kafka-idempotent-output.ts";
 import { KafkaInput } from "./adapters/kafka-input.ts";
 import { KafkaMembership } from "./adapters/kafka-membership.ts";
-import { TransactionalOutput } from "./adapters/kafka-output.ts";
+import { TransactionalOutput, type OutputTarget } from "./adapters/kafka-output.ts";
 import { systemRuntime } from "./adapters/runtime.ts";
-import type { EngineObserver } from "./engine/ports.ts";
+import type { EngineObserver, TaskPorts } from "./engine/ports.ts";
 import { Processor } from "./engine/processor.ts";
 import type { TaskOptions } from "./engine/task.ts";
 import type { MachineFactory } from "./path/machine.ts";
@@ -21,10 +22,13 @@ export interface ServiceParts {
   readonly checkpointTable: string;
   readonly environment: string;
   readonly groupId: string;
+  readonly delivery: "transactional" | "idempotent";
   readonly factory: MachineFactory;
   readonly options: TaskOptions;
   readonly observer: EngineObserver;
   readonly logger: Logger;
+  /** Stands between the engine and its ports: tests of failures strike there. */
+  wrap?(ports: TaskPorts): TaskPorts;
   /** Called when the process can do nothing more and should end. */
   onLost(error: unknown): void;
 }
@@ -50,17 +54,18 @@ export async function startService(parts: ServiceParts): Promise<Service> {
       options: parts.options,
       observer: parts.observer,
       runtime: systemRuntime,
-      openPorts: (partition) => ({
-        input: input.open(partition),
-        output: new TransactionalOutput(kafka, progressCluster, {
+      openPorts: (partition) => {
+        const target: OutputTarget = {
           task: taskKey(factory.pipeline, factory.sourceTopic, partition),
           transactionalId: transactionalId(environment, factory.pipeline, factory.sourceTopic, partition),
           groupId,
           sourceTopic: factory.sourceTopic,
           partition,
-        }),
-        snapshots,
-      }),
+        };
+        const output = parts.delivery === "transactional" ? new TransactionalOutput(kafka, progressCluster, target) : new IdempotentOutput(kafka, target, (...commit) => membership.commitOffset(...commit));
+        const ports: TaskPorts = { input: input.open(partition), output, snapshots };
+        return parts.wrap?.(ports) ?? ports;
+      },
     },
     (error) => parts.onLost(error),
   );

@@ -74,6 +74,12 @@ export class KafkaMembership implements Membership {
     await consumer?.disconnect();
   }
 
+  /** Commits a group offset as this member in its current generation; only `delivery: idempotent` does. */
+  async commitOffset(partition: number, offset: number, metadata: string): Promise<void> {
+    if (!this.#consumer) throw new Error("not a member of the group");
+    await this.#consumer.commitOffsets([{ topic: this.#topic, partition, offset: String(offset), metadata }]);
+  }
+
   confirm(): Promise<boolean> {
     if (!this.#consumer) return Promise.resolve(false);
     return new Promise((resolve) => this.#confirmations.push(resolve));

@@ -21,6 +21,10 @@ export function encodeProgress(progress: Progress): string {
   return JSON.stringify({ nextOffset, origin, fingerprint, chain, ...(failed.length > 0 ? { failed } : {}) });
 }
 
+export function decodeProgress(json: string): Progress {
+  return progressSchema.parse(JSON.parse(json));
+}
+
 /**
  * Step 2: reads the task's partition of `millrace-progress`, committed records only, until the claim with `token`
  * comes back, and gives the task's last progress before it.
@@ -42,7 +46,7 @@ async function lastProgress(cluster: Cluster, task: string, partition: number, t
     for (const record of records) {
       const key = text(record.key);
       if (key === claimKey(task) && text(record.value) === token) return last;
-      if (key === task && record.value) last = progressSchema.parse(JSON.parse(text(record.value)!));
+      if (key === task && record.value) last = decodeProgress(text(record.value)!);
     }
     offset = nextOffset;
   }

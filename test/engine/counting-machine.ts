@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import { StepFailed, type InputRecord, type MachineFactory, type MachineOrigin, type OutputRecord, type StateEntry, type StateMachine } from "../../processor/path/machine.ts";
 
-export const COUNTS = "counts";
-export const THIRDS = "thirds";
 export const POISON = "poison";
-export const DEAD = "dead-letter";
+
+/** Topics that the machine of a source topic writes to. */
+export function outputTopics(source: string): { counts: string; thirds: string; dead: string } {
+  return { counts: `${source}-counts`, thirds: `${source}-thirds`, dead: `${source}-dead` };
+}
 
 /**
  * A small machine for tests of the engine: counts records per key and tells each count; every third goes to a second
@@ -16,11 +18,13 @@ class CountingMachine implements StateMachine {
   readonly mustSettle = false;
   readonly #topic: string;
   readonly #failed: ReadonlyMap<number, string>;
+  readonly #factor: number;
   readonly #counts = new Map<string, { count: number; generation: number; changed: boolean }>();
   #outputs: OutputRecord[] = [];
 
-  constructor(topic: string, { restored, failedOffsets }: MachineOrigin) {
+  constructor(topic: string, factor: number, { restored, failedOffsets }: MachineOrigin) {
     this.#topic = topic;
+    this.#factor = factor;
     this.#failed = failedOffsets;
     if (!restored) return;
     this.nextOffset = restored.nextOffset;
@@ -32,13 +36,13 @@ class CountingMachine implements StateMachine {
     if (offset < this.nextOffset) throw new Error(`offset ${offset} was stepped before`);
     const name = Buffer.from(key ?? []).toString();
     const failure = this.#failed.get(offset);
-    if (failure !== undefined) this.#emit(DEAD, name, `${this.#topic}/${partition}/${offset}/0`, Buffer.from(value ?? []).toString());
+    if (failure !== undefined) this.#emit(outputTopics(this.#topic).dead, name, `${this.#topic}/${partition}/${offset}/0`, Buffer.from(value ?? []).toString());
     else if (Buffer.from(value ?? []).toString() === POISON) throw new StepFailed(offset, new Error("poisoned"));
     else {
       const state = this.#counts.get(name) ?? { count: 0, generation: 0, changed: false };
       this.#counts.set(name, { count: state.count + 1, generation: state.generation, changed: true });
-      this.#emit(COUNTS, name, `${this.#topic}/${partition}/${offset}/0`, String(state.count + 1));
-      if ((state.count + 1) % 3 === 0) this.#emit(THIRDS, name, `${this.#topic}/${partition}/${offset}/0`, String(state.count + 1));
+      this.#emit(outputTopics(this.#topic).counts, name, `${this.#topic}/${partition}/${offset}/0`, String((state.count + 1) * this.#factor));
+      if ((state.count + 1) % 3 === 0) this.#emit(outputTopics(this.#topic).thirds, name, `${this.#topic}/${partition}/${offset}/0`, String(state.count + 1));
     }
     this.nextOffset = offset + 1;
   }
@@ -75,17 +79,19 @@ class CountingMachine implements StateMachine {
   }
 }
 
+/** `v1` counts by one; any other fingerprint is other code, which gives other outputs. */
 export function countingMachineFactory(sourceTopic: string, fingerprint = "v1"): MachineFactory {
-  return { pipeline: "count", sourceTopic, fingerprint, create: (origin) => new CountingMachine(sourceTopic, origin) };
+  return { pipeline: "count", sourceTopic, fingerprint, create: (origin) => new CountingMachine(sourceTopic, fingerprint === "v1" ? 1 : 10, origin) };
 }
 
 /** What a log must give, computed without any machine: lines of `topic key body`, in order. */
 export function expectedOutputs(sourceTopic: string, partition: number, log: readonly { readonly offset: number; readonly key: string; readonly value: string }[]): string[] {
+  const { counts, thirds, dead } = outputTopics(sourceTopic);
   return log.flatMap(({ offset, key, value }, at) => {
     const id = `${sourceTopic}/${partition}/${offset}/0`;
-    if (value === POISON) return [`${DEAD} ${key} ${id} ${value}`];
+    if (value === POISON) return [`${dead} ${key} ${id} ${value}`];
     const count = log.slice(0, at + 1).filter((each) => each.key === key && each.value !== POISON).length;
-    const lines = [`${COUNTS} ${key} ${id} ${count}`];
-    return count % 3 === 0 ? [...lines, `${THIRDS} ${key} ${id} ${count}`] : lines;
+    const lines = [`${counts} ${key} ${id} ${count}`];
+    return count % 3 === 0 ? [...lines, `${thirds} ${key} ${id} ${count}`] : lines;
   });
 }

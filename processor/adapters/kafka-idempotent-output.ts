@@ -1,0 +1,69 @@
+import { Partitioners, type Admin, type Kafka, type Producer } from "kafkajs";
+import { MillraceError } from "../../domain/errors.ts";
+import type { Progress, TaskOutput } from "../engine/ports.ts";
+import type { OutputRecord } from "../path/machine.ts";
+import { inBatches, type OutputTarget } from "./kafka-output.ts";
+import { decodeProgress, encodeProgress } from "./kafka-progress.ts";
+
+/** Commits a group's offset with its metadata as this member in its current generation. */
+export type OffsetCommit = (partition: number, offset: number, metadata: string) => Promise<void>;
+
+/** What says that the group has given the partition to another. */
+const FENCED = new Set(["ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID", "FENCED_INSTANCE_ID"]);
+/** The broker takes 4,096 bytes of metadata. */
+const MAX_METADATA_BYTES = 4_000;
+
+/**
+ * `delivery: idempotent`, where transactions can't be had: outputs first, by an idempotent producer, then progress
+ * as the group's offset, with the group's member and generation. There is no fence: after a crash or a takeover,
+ * outputs come again with ids already seen.
+ */
+export class IdempotentOutput implements TaskOutput {
+  readonly #target: OutputTarget;
+  readonly #producer: Producer;
+  readonly #admin: Admin;
+  readonly #commitOffset: OffsetCommit;
+  #discarded = false;
+
+  constructor(kafka: Kafka, target: OutputTarget, commitOffset: OffsetCommit) {
+    this.#target = target;
+    this.#commitOffset = commitOffset;
+    this.#admin = kafka.admin();
+    this.#producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, createPartitioner: Partitioners.DefaultPartitioner, allowAutoTopicCreation: false });
+  }
+
+  async fence(): Promise<void> {
+    await this.#producer.connect();
+  }
+
+  async claim(): Promise<Progress | null> {
+    const { groupId, sourceTopic, partition } = this.#target;
+    await this.#admin.connect();
+    const [topic] = await this.#admin.fetchOffsets({ groupId, topics: [sourceTopic] });
+    const committed = topic?.partitions.find((each) => each.partition === partition);
+    return committed?.metadata ? decodeProgress(committed.metadata) : null;
+  }
+
+  async send(outputs: readonly OutputRecord[]): Promise<void> {
+    for (const topicMessages of inBatches(outputs, this.#target.partition)) await this.#producer.sendBatch({ topicMessages });
+  }
+
+  async commit(progress: Progress, last: readonly OutputRecord[]): Promise<void> {
+    await this.send(last);
+    const whole = encodeProgress(progress);
+    const metadata = Buffer.byteLength(whole) <= MAX_METADATA_BYTES ? whole : encodeProgress({ ...progress, failed: [] });
+    try {
+      await this.#commitOffset(this.#target.partition, progress.nextOffset, metadata);
+    } catch (error) {
+      const { type, cause } = error as { type?: string; cause?: { type?: string } };
+      if (FENCED.has(type ?? cause?.type ?? "")) throw new MillraceError("fenced", `${this.#target.task}: the group refuses this member's offsets: another owns the partition`, { cause: error });
+      throw error;
+    }
+  }
+
+  async discard(): Promise<void> {
+    if (this.#discarded) return;
+    this.#discarded = true;
+    await Promise.allSettled([this.#producer.disconnect(), this.#admin.disconnect()]);
+  }
+}

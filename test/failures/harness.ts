@@ -1,0 +1,173 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { Partitioners, type Kafka, type Producer } from "kafkajs";
+import { createKafka } from "../../adapters/kafka.ts";
+import type { Health } from "../../adapters/health.ts";
+import { topics } from "../../domain/topics.ts";
+import { openCluster, partitionBounds } from "../../processor/adapters/kafka-cluster.ts";
+import { fetchRecords } from "../../processor/adapters/kafka-records.ts";
+import type { InputRecord } from "../../processor/path/machine.ts";
+import { expectedOutputs, outputTopics } from "../engine/counting-machine.ts";
+import { sharedServers, uniqueName } from "../support/servers.ts";
+import type { Strike } from "./strikes.ts";
+
+export interface ProgramArguments {
+  readonly kafkaBrokers: string;
+  readonly dynamodbEndpoint: string;
+  readonly topic: string;
+  readonly table: string;
+  readonly environment: string;
+  readonly groupId: string;
+  readonly delivery: "transactional" | "idempotent";
+  readonly fingerprint: string;
+  readonly strike?: Strike;
+}
+
+interface Told {
+  struck?: Strike;
+  committed?: { task: string; nextOffset: number };
+  snapshot?: string;
+  restarted?: string;
+  recovered?: number;
+  health?: Health;
+}
+
+/** One processor process. */
+export class Program {
+  readonly child: ChildProcess;
+  readonly exited: Promise<unknown>;
+  readonly told: Told[] = [];
+  log = "";
+
+  constructor(given: ProgramArguments) {
+    this.child = fork(join(import.meta.dirname, "processor-program.ts"), [JSON.stringify(given)], { stdio: ["ignore", "inherit", "pipe", "ipc"], execArgv: ["--disable-warning=ExperimentalWarning"] });
+    this.child.on("message", (message) => this.told.push(message as Told));
+    this.child.stderr?.on("data", (chunk: Buffer) => (this.log += chunk.toString()));
+    this.exited = once(this.child, "exit");
+  }
+
+  get alive(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.child.kill(name);
+  }
+
+  async end(): Promise<void> {
+    if (!this.alive) return;
+    this.signal("SIGCONT");
+    this.signal("SIGTERM");
+    await this.exited;
+  }
+
+  async health(): Promise<Health> {
+    const before = this.told.length;
+    this.child.send("health");
+    for (;;) {
+      const answer = this.told.slice(before).find((each) => each.health);
+      if (answer) return answer.health!;
+      await once(this.child, "message");
+    }
+  }
+}
+
+/** A source topic of its own, fed at a steady pace, its processors, and what readers of its outputs see. */
+export class Stream {
+  readonly kafka: Kafka;
+  readonly given: ProgramArguments;
+  readonly partitions: number;
+  readonly #programs: Program[] = [];
+  #producer: Producer | null = null;
+  #feeding: Promise<void> = Promise.resolve();
+  #fed = true;
+
+  private constructor(kafka: Kafka, given: ProgramArguments, partitions: number) {
+    this.kafka = kafka;
+    this.given = given;
+    this.partitions = partitions;
+  }
+
+  static async create(options: { partitions?: number; delivery?: "transactional" | "idempotent" } = {}): Promise<Stream> {
+    const { kafkaBrokers, dynamodbEndpoint } = sharedServers();
+    const name = uniqueName("engine");
+    const partitions = options.partitions ?? 2;
+    const kafka = createKafka({ kafkaBrokers, kafkaAuth: "none", region: "local" }, name);
+    const admin = kafka.admin();
+    await admin.connect();
+    const existing = await admin.listTopics();
+    const { counts, thirds, dead } = outputTopics(name);
+    const progress = existing.includes(topics.progress.name) ? [] : [{ topic: topics.progress.name, numPartitions: topics.progress.partitions, configEntries: [{ name: "cleanup.policy", value: "compact" }] }];
+    await admin.createTopics({ waitForLeaders: true, topics: [...[name, counts, thirds, dead].map((topic) => ({ topic, numPartitions: partitions, configEntries: [{ name: "retention.ms", value: "-1" }] })), ...progress] });
+    await admin.disconnect();
+    return new Stream(kafka, { kafkaBrokers, dynamodbEndpoint, topic: name, table: name, environment: name, groupId: name, delivery: options.delivery ?? "transactional", fingerprint: "v1" }, partitions);
+  }
+
+  start(changes: Partial<ProgramArguments> = {}): Program {
+    const program = new Program({ ...this.given, ...changes });
+    this.#programs.push(program);
+    return program;
+  }
+
+  async append(records: readonly { key: string; value: string; partition: number }[]): Promise<void> {
+    if (!this.#producer) {
+      this.#producer = this.kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+      await this.#producer.connect();
+    }
+    await this.#producer.send({ topic: this.given.topic, messages: [...records] });
+  }
+
+  /** Feeds a few records to each partition every 20 ms, until `stopFeeding`. */
+  feed(): void {
+    this.#fed = false;
+    this.#feeding = (async () => {
+      for (let n = 0; !this.#fed; n++) {
+        await this.append(Array.from({ length: this.partitions * 2 }, (_, i) => ({ key: `k${(n * 7 + i) % 11}`, value: "x", partition: i % this.partitions })));
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    })();
+  }
+
+  async stopFeeding(): Promise<void> {
+    this.#fed = true;
+    await this.#feeding;
+  }
+
+  /** All committed records of a topic's partition. */
+  async read(topic: string, partition: number): Promise<InputRecord[]> {
+    const cluster = openCluster(this.kafka);
+    try {
+      const { earliest, latest } = await partitionBounds(cluster, topic, partition);
+      const all: InputRecord[] = [];
+      for (let offset = earliest; offset < latest; ) {
+        const { records, nextOffset } = await fetchRecords(cluster, topic, partition, offset);
+        all.push(...records);
+        offset = nextOffset;
+      }
+      return all;
+    } finally {
+      await cluster.disconnect();
+    }
+  }
+
+  /** Committed outputs and the expected ones as sorted lines (topics are read one after another). */
+  async results(): Promise<{ committed: string[]; expected: string[] }> {
+    const committed: string[] = [];
+    const expected: string[] = [];
+    for (let partition = 0; partition < this.partitions; partition++) {
+      const log = await this.read(this.given.topic, partition);
+      expected.push(...expectedOutputs(this.given.topic, partition, log.map(({ offset, key, value }) => ({ offset, key: Buffer.from(key!).toString(), value: Buffer.from(value!).toString() }))));
+      for (const topic of Object.values(outputTopics(this.given.topic))) {
+        for (const { key, value } of await this.read(topic, partition)) committed.push(`${topic} ${Buffer.from(key!).toString()} ${Buffer.from(value!).toString()}`);
+      }
+    }
+    return { committed: committed.sort(), expected: expected.sort() };
+  }
+
+  async close(): Promise<void> {
+    await this.stopFeeding();
+    await Promise.all(this.#programs.map((program) => program.end()));
+    await this.#producer?.disconnect();
+  }
+}

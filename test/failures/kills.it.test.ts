@@ -1,0 +1,168 @@
+import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import { eventually } from "../support/eventually.ts";
+import { Stream, type Program } from "./harness.ts";
+import { points, type Strike } from "./strikes.ts";
+
+jest.setTimeout(400_000);
+
+let stream: Stream;
+afterEach(() => stream.close());
+
+/** Everything fed is processed: each output is there exactly once, and nothing else. */
+async function expectExactlyOnce(): Promise<void> {
+  await stream.stopFeeding();
+  await eventually(async () => {
+    const { committed, expected } = await stream.results();
+    expect(committed.length).toBeGreaterThanOrEqual(expected.length);
+  }, 60_000);
+  const { committed, expected } = await stream.results();
+  expect(expected.length).toBeGreaterThan(0);
+  expect(committed).toEqual(expected);
+}
+
+async function commits(program: Program, atLeast = 5): Promise<void> {
+  await eventually(() => expect(program.told.filter((each) => each.committed).length).toBeGreaterThanOrEqual(atLeast), 60_000);
+}
+
+async function struck(program: Program, strike: Strike): Promise<void> {
+  await eventually(() => expect(program.told).toContainEqual({ struck: strike }), 60_000).catch((error: unknown) => {
+    throw new Error(`${strike.moment} ${strike.point} was never reached:\n${program.log.slice(-4_000)}`, { cause: error });
+  });
+}
+
+describe("a processor on real Kafka and DynamoDB", () => {
+  test("killed with kill -9 before, within and after each step, one kill after another, gives every output exactly once", async () => {
+    stream = await Stream.create();
+    stream.feed();
+    const first = stream.start();
+    await commits(first);
+    await eventually(() => expect(first.told.filter((each) => each.snapshot).length).toBeGreaterThan(1));
+    first.signal("SIGKILL");
+    await first.exited;
+    for (const point of points) {
+      for (const moment of ["before", "within", "after"] as const) {
+        const strike: Strike = { point, moment, occurrence: point === "read" || point === "send" || point === "commit" ? 4 : 1, action: "kill" };
+        const program = stream.start({ strike });
+        await struck(program, strike);
+        await program.exited;
+      }
+    }
+    const last = stream.start();
+    await commits(last);
+    await expectExactlyOnce();
+  });
+
+  test("comes back after kill -9 within five seconds", async () => {
+    stream = await Stream.create();
+    stream.feed();
+    const first = stream.start();
+    await commits(first);
+    first.signal("SIGKILL");
+    await first.exited;
+    const killed = performance.now();
+    const second = stream.start();
+    await commits(second, 1);
+    const milliseconds = Math.round(performance.now() - killed);
+    console.log(`first commit ${milliseconds} ms after kill -9, the start of the new process included`);
+    await expectExactlyOnce();
+  });
+
+  test("asleep as a zombie while another takes over, wakes up and changes nothing", async () => {
+    for (const moment of ["before", "within", "after"] as const) {
+      stream = await Stream.create();
+      stream.feed();
+      const strike: Strike = { point: "commit", moment, occurrence: 5, action: "stop" };
+      const zombie = stream.start({ strike });
+      await struck(zombie, strike);
+      const heir = stream.start();
+      await commits(heir);
+      zombie.signal("SIGCONT");
+      await eventually(() => expect(zombie.log).toContain("fenced"), 60_000);
+      await commits(heir, heir.told.filter((each) => each.committed).length + 5).catch(() => undefined);
+      await expectExactlyOnce();
+      await stream.close();
+    }
+  });
+
+  test("asleep with a snapshot half written, wakes up too late to have it count", async () => {
+    stream = await Stream.create();
+    stream.feed();
+    const strike: Strike = { point: "segment:put", moment: "after", occurrence: 2, action: "stop" };
+    const zombie = stream.start({ strike });
+    await struck(zombie, strike);
+    const heir = stream.start();
+    await commits(heir);
+    zombie.signal("SIGCONT");
+    await eventually(() => expect(zombie.log).toMatch(/fenced|claimed the snapshot manifest/), 60_000);
+    heir.signal("SIGKILL");
+    await heir.exited;
+    await commits(stream.start());
+    await expectExactlyOnce();
+  });
+
+  test("after a commit with unknown outcome begins again and gives every output exactly once", async () => {
+    for (const moment of ["before", "after"] as const) {
+      stream = await Stream.create();
+      stream.feed();
+      const strike: Strike = { point: "commit", moment, occurrence: 5, action: "fail" };
+      const program = stream.start({ strike });
+      await struck(program, strike);
+      await eventually(() => expect(program.told.some((each) => each.restarted)).toBe(true));
+      await commits(program, program.told.filter((each) => each.committed).length + 5);
+      await expectExactlyOnce();
+      await stream.close();
+    }
+  });
+
+  test("goes by its progress record when the coordinator has a wrong group offset", async () => {
+    stream = await Stream.create();
+    stream.feed();
+    const first = stream.start();
+    await commits(first);
+    await first.end();
+    const admin = stream.kafka.admin();
+    await admin.connect();
+    await admin.setOffsets({ groupId: stream.given.groupId, topic: stream.given.topic, partitions: [{ partition: 0, offset: "0" }, { partition: 1, offset: "3" }] });
+    await admin.disconnect();
+    await commits(stream.start());
+    await expectExactlyOnce();
+  });
+
+  test("hands over to a second processor that joins, and takes back when it leaves", async () => {
+    stream = await Stream.create({ partitions: 4 });
+    stream.feed();
+    const first = stream.start();
+    await commits(first);
+    const second = stream.start();
+    await commits(second);
+    await second.end();
+    await commits(first, first.told.filter((each) => each.committed).length + 10);
+    await expectExactlyOnce();
+  });
+
+  test("fenced again and again by a processor of another group backs off, and every output is there once", async () => {
+    stream = await Stream.create();
+    stream.feed();
+    const one = stream.start();
+    const two = stream.start({ groupId: `${stream.given.groupId}-other` });
+    await eventually(() => expect(one.log.includes("joining anew") || two.log.includes("joining anew")).toBe(true), 60_000);
+    await two.end();
+    await commits(one, one.told.filter((each) => each.committed).length + 5);
+    const rejoins = one.log.split("joining anew").length + two.log.split("joining anew").length - 2;
+    expect(rejoins).toBeLessThan(20);
+    await expectExactlyOnce();
+  });
+
+  test("stops by name when its code changed and a catch-up gives other outputs, and says so in its health", async () => {
+    stream = await Stream.create({ partitions: 1 });
+    stream.feed();
+    const first = stream.start({ strike: { point: "segment:put", moment: "before", occurrence: 2, action: "kill" } });
+    await first.exited; // more is committed than the last snapshot covers
+    const second = stream.start({ fingerprint: "v2" });
+    await eventually(async () => {
+      const health = await second.health();
+      expect(health.status).toBe("degraded");
+      expect(Object.values(health.components)[0]?.detail).toContain("replay-diverged");
+    }, 60_000);
+  });
+});

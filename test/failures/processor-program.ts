@@ -1,0 +1,47 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { createKafka } from "../../adapters/kafka.ts";
+import { createLogger } from "../../adapters/log.ts";
+import { onShutdown } from "../../adapters/shutdown.ts";
+import { createCheckpointTable } from "../../processor/adapters/dynamo-snapshots.ts";
+import { defaultTaskOptions } from "../../processor/engine/task.ts";
+import { startService } from "../../processor/service.ts";
+import { countingMachineFactory } from "../engine/counting-machine.ts";
+import type { ProgramArguments } from "./harness.ts";
+import { strikingPorts } from "./strikes.ts";
+
+// A processor of its own process, on real Kafka and DynamoDB, with the counting machine: what tests of failures kill.
+const given = JSON.parse(process.argv[2]!) as ProgramArguments;
+const logger = createLogger("counting", "info");
+const dynamodb = new DynamoDBClient({ region: "local", endpoint: given.dynamodbEndpoint, credentials: { accessKeyId: "local", secretAccessKey: "local" } });
+await createCheckpointTable(dynamodb, given.table);
+const service = await startService({
+  kafka: createKafka({ kafkaBrokers: given.kafkaBrokers, kafkaAuth: "none", region: "local" }, "counting"),
+  dynamodb,
+  checkpointTable: given.table,
+  environment: given.environment,
+  groupId: given.groupId,
+  delivery: given.delivery,
+  factory: countingMachineFactory(given.topic, given.fingerprint),
+  options: { ...defaultTaskOptions, snapshotIntervalMs: 300 },
+  observer: {
+    log: (level, fields, message) => logger[level](fields, message),
+    committed: (task, { nextOffset }) => process.send?.({ committed: { task, nextOffset } }),
+    stepped: () => undefined,
+    snapshotWritten: (task) => process.send?.({ snapshot: task }),
+    restarted: (task, error) => {
+      process.send?.({ restarted: task });
+      logger.warn({ task, err: error }, "task starts again");
+    },
+    recovered: (_task, milliseconds) => process.send?.({ recovered: milliseconds }),
+  },
+  logger,
+  ...(given.strike ? { wrap: strikingPorts(given.strike) } : {}),
+  onLost: (error) => {
+    logger.error({ err: error }, "membership lost");
+    process.exit(1);
+  },
+});
+process.on("message", (message) => {
+  if (message === "health") process.send?.({ health: service.health() });
+});
+onShutdown(() => service.stop(), 15_000);
