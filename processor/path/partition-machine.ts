@@ -23,6 +23,8 @@ const TASK_ENTRY = "task";
 const KEYED_PREFIX = "key/";
 
 const utf8 = new TextDecoder();
+/** What a record without a value holds: no form of message. */
+const NO_BYTES = new Uint8Array(0);
 
 /**
  * One input partition's state machine: DESIGN section 3, "A step". Everything that decides comes from the records;
@@ -172,12 +174,9 @@ export class PartitionMachine implements StateMachine {
     if (record.key === null && record.value === null) {
       return this.#control(record);
     }
-    if (record.key === null || record.value === null) {
-      return this.#deadLetter(record, { code: "invalid-message", message: `the record has no ${record.key === null ? "key" : "value"}; only control records have neither` });
-    }
     const message = this.#message;
-    const key = keyText(record.key);
-    const rejection = this.#pipeline.decode(key, record.value, record.headers, message);
+    const key = record.key === null ? "" : keyText(record.key);
+    const rejection = this.#pipeline.decode(key, record.value ?? NO_BYTES, record.headers, message);
     if (rejection) return this.#deadLetter(record, rejection);
     const known = this.#keys.get(key) ?? null;
     const admission = admit(message, known, record.timestamp, this.#pipeline.limits);

@@ -24,9 +24,14 @@ export function assignWindows(message: Message, size: Milliseconds, slide: Milli
   }
 }
 
-/** Start of the earliest window that holds `t`. The remainder is exact in doubles where a quotient would round. */
+/**
+ * Start of the earliest window that holds `t`. A quotient of doubles may round to the next whole number, so it is
+ * corrected by comparing: products with whole numbers are exact up to the largest event time.
+ */
 function firstWindow(t: EpochMs, size: Milliseconds, slide: Milliseconds): EpochMs {
-  const remainder = t % slide;
-  const last = t - (remainder < 0 ? remainder + slide : remainder);
-  return last - Math.ceil((size - (t - last)) / slide) * slide + slide;
+  let k = Math.floor(t / slide);
+  while (k * slide > t) k--;
+  while ((k + 1) * slide <= t) k++;
+  while (t < (k - 1) * slide + size) k--;
+  return k * slide;
 }
