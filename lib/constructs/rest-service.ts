@@ -65,7 +65,12 @@ export class RestService extends Construct {
     const authorizer = this.#authorizer(stack, keys);
     const secured: apigateway.MethodOptions = authorizer ? { authorizer, authorizationType: apigateway.AuthorizationType.CUSTOM } : {};
     for (const route of restRoutes) this.api.root.resourceForPath(route.path).addMethod(route.method, integrations[route.function], route.auth === "jwt" ? secured : {});
-    this.api.root.addProxy({ anyMethod: true, ...(integrations[restFallback] ? { defaultIntegration: integrations[restFallback] } : {}) });
+    const fallback = integrations[restFallback];
+    if (fallback) {
+      // Other methods of known paths are answered with 405, other paths with 404.
+      for (const path of new Set(restRoutes.map((route) => route.path))) this.api.root.resourceForPath(path).addMethod("ANY", fallback);
+      this.api.root.addProxy({ anyMethod: true, defaultIntegration: fallback });
+    }
     const issue = new MillraceFunction(stack, { name: "issue-ticket", description: "REST: /tickets, for a WebSocket connection", environment: writeSettings("tickets", { environment: stack.config.name, ticketsTable: ticketsTable.tableName }), timeoutSeconds: 10, memoryMiB: 256, key: keys.operations });
     allowTable(issue, ticketsTable, keys.state, ["PutItem"]);
     this.api.root.resourceForPath("/tickets").addMethod("POST", new apigateway.LambdaIntegration(issue.function, { allowTestInvoke: false }), secured);

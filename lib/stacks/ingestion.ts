@@ -1,4 +1,4 @@
-import { ArnFormat, Aws, aws_iam as iam, aws_iot as iot, aws_logs as logs, aws_sqs as sqs, CfnOutput, custom_resources as cr, Duration, RemovalPolicy } from "aws-cdk-lib";
+import { ArnFormat, Aws, aws_iam as iam, aws_iot as iot, type aws_kms as kms, aws_logs as logs, aws_sqs as sqs, CfnOutput, custom_resources as cr, Duration, RemovalPolicy } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
@@ -28,6 +28,8 @@ export interface IngestionNeeds {
 
 /** IoT Core: who devices are, what they may do, what is logged of them; and the bridge that takes their messages to Kafka. */
 export class IngestionStack extends MillraceStack {
+  readonly #key: kms.IKey;
+  #lookupLogs: logs.LogGroup | undefined;
   readonly bridges: readonly StreamService[];
   readonly ruleFailures: sqs.Queue;
   readonly admitDevice: MillraceFunction;
@@ -35,6 +37,7 @@ export class IngestionStack extends MillraceStack {
   constructor(scope: Construct, id: string, config: Environment, needs: IngestionNeeds) {
     super(scope, id, { config, stateful: false, description: "IoT Core and the bridge" });
     const { security, state } = needs;
+    this.#key = security.keys.operations;
     this.admitDevice = new MillraceFunction(this, {
       name: "admit-device",
       description: "pre-provisioning hook: only registered devices get a certificate",
@@ -97,7 +100,8 @@ export class IngestionStack extends MillraceStack {
 
   /** One call of an IoT API that has neither a CloudFormation resource nor an ARN to be limited to. */
   #ask(id: string, resourceType: string, call: cr.AwsSdkCall, action: string): cr.AwsCustomResource {
-    const resource = new cr.AwsCustomResource(this, id, { onCreate: call, onUpdate: call, installLatestAwsSdk: false, resourceType, timeout: Duration.minutes(2), policy: cr.AwsCustomResourcePolicy.fromStatements([new iam.PolicyStatement({ actions: [action], resources: ["*"] })]) });
+    this.#lookupLogs ??= new logs.LogGroup(this, "LookupLogs", { logGroupName: logGroupName(this.config, "function/iot-lookups"), encryptionKey: this.#key, retention: this.config.logRetentionDays, removalPolicy: RemovalPolicy.DESTROY });
+    const resource = new cr.AwsCustomResource(this, id, { onCreate: call, onUpdate: call, logGroup: this.#lookupLogs, installLatestAwsSdk: false, resourceType, timeout: Duration.minutes(2), policy: cr.AwsCustomResourcePolicy.fromStatements([new iam.PolicyStatement({ actions: [action], resources: ["*"] })]) });
     acknowledgeWildcards(resource, { "*": `${action} takes no resource` });
     return resource;
   }

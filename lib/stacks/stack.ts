@@ -19,7 +19,10 @@ export class MillraceStack extends Stack {
 
   constructor(scope: Construct, id: string, { config, stateful, description }: MillraceStackProps) {
     const account = config.account ?? process.env["CDK_DEFAULT_ACCOUNT"];
+    // Stack tags reach what CloudFormation can tag; the CDK's reach resources whose tags are properties.
+    const tags = { project: "millrace", environment: config.name, "data-class": stateful ? "stateful" : "stateless", ...config.tags };
     super(scope, id, {
+      tags,
       stackName: resourceName(config, id),
       description: `Millrace ${config.name}: ${description}`,
       env: { ...(account === undefined ? {} : { account }), region: config.region },
@@ -27,7 +30,7 @@ export class MillraceStack extends Stack {
     });
     this.config = config;
     this.dataRemovalPolicy = config.retainData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
-    for (const [key, value] of Object.entries({ project: "millrace", environment: config.name, "data-class": stateful ? "stateful" : "stateless", ...config.tags })) Tags.of(this).add(key, value);
+    for (const [key, value] of Object.entries(tags)) Tags.of(this).add(key, value);
   }
 
   /** The zones of the config: nothing is looked up, so a synth needs no credentials. */

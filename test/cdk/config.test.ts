@@ -1,0 +1,70 @@
+import { describe, expect, test } from "@jest/globals";
+import { environment, environmentNames } from "../../config/environments.ts";
+import prod from "../../config/prod.ts";
+import { cidrsOverlap } from "../../config/rules.ts";
+import { readEnvironment } from "../../config/schema.ts";
+import { withoutAws, root } from "./synthesised.ts";
+import { spawnSync } from "node:child_process";
+
+function problemsOf(config: unknown): string {
+  try {
+    readEnvironment(config);
+    return "";
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+describe("an environment's config", () => {
+  test.each(environmentNames)("%s is valid", (name) => {
+    expect(environment(name).name).toBe(name);
+  });
+
+  test("is refused with all problems named at once, of shape and of sense", () => {
+    const message = problemsOf({
+      ...prod,
+      nmae: "prod",
+      network: { ...prod.network, peerCidrs: ["10.40.128.0/20"], natGatways: 1, natGateways: 2 },
+      kafka: { partitions: {}, retentionMs: { imuData: 200_000 } },
+      processor: { ...prod.processor, sensor: { minTasks: 1, maxTasks: 11 } },
+      api: { ...prod.api, domain: { name: "api.example.com" } },
+      zones: ["us-east-1a", "eu-west-1a"],
+    });
+    expect(message).toContain('"nmae"');
+    expect(message).toContain('"natGatways"');
+    expect(message).toContain("10.40.0.0/16 overlaps the peer network 10.40.128.0/20");
+    expect(message).toContain("kafka.retentionMs.imuData: 200000 ms, not above the allowed lateness (300000 ms)");
+    expect(message).toContain("processor.sensor.maxTasks: 11, more than the 10 partitions of imu-data-all");
+    expect(message).toContain("api.domain.certificateArn");
+    expect(message).toContain("eu-west-1a is not a zone of the region us-east-1");
+    expect(message).toMatch(/has 7 problem/);
+  });
+
+  test.each([
+    ["a certificate of another region", { api: { ...prod.api, domain: { name: "api.example.com", certificateArn: "arn:aws:acm:eu-west-1:111122223333:certificate/a" } } }, "api.domain.certificateArn"],
+    ["a CloudFront certificate outside of us-east-1", { web: { ...prod.web, domain: { name: "www.example.com", certificateArn: "arn:aws:acm:eu-west-1:111122223333:certificate/a" } } }, "web.domain.certificateArn"],
+    ["an open API where data is kept", { api: { ...prod.api, auth: null } }, "must not have an open API"],
+    ["any origin where data is kept", { api: { ...prod.api, corsOrigins: ["*"] } }, "must name its origins"],
+    ["a future guard as long as the lateness", { processor: { ...prod.processor, semantics: { futureGuardMs: 300_000 } } }, "futureGuardMs is 300000"],
+    ["partitions of an output", { kafka: { ...prod.kafka, partitions: { aggregated: 5 } } }, "kafka.partitions.aggregated"],
+    ["more NAT gateways than zones", { network: { ...prod.network, natGateways: 4 } }, "more than the 3 zones"],
+    ["a lake that expires before it is archived", { lake: { ...prod.lake, glacierAfterDays: 90, expireAfterDays: 60 } }, "lake.expireAfterDays"],
+    ["a database whose least capacity is above its most", { documents: { ...prod.documents, minCapacity: 64 } }, "documents.minCapacity"],
+    ["fewer tasks at most than at least", { processor: { ...prod.processor, sensor: { minTasks: 5, maxTasks: 2 } } }, "processor.sensor.minTasks"],
+  ])("refuses %s", (_what, change, problem) => {
+    expect(problemsOf({ ...prod, ...change })).toContain(problem);
+  });
+
+  test("CIDR blocks overlap when one begins inside the other", () => {
+    expect(cidrsOverlap("10.0.0.0/16", "10.0.255.0/24")).toBe(true);
+    expect(cidrsOverlap("10.0.0.0/24", "10.0.1.0/24")).toBe(false);
+    expect(cidrsOverlap("192.168.0.0/16", "192.168.0.0/28")).toBe(true);
+    expect(cidrsOverlap("172.16.0.0/17", "172.16.128.0/17")).toBe(false);
+  });
+
+  test("a wrong one ends the synth with exit code 1 and the reasons on standard error", () => {
+    const result = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", "bin/app.ts"], { cwd: root, encoding: "utf8", env: { ...withoutAws(), CDK_CONTEXT_JSON: '{"env":"pord"}' } });
+    expect(result.status).toBe(1);
+    expect(result.stderr).toContain('there is no environment "pord"; choose one of dev, staging, prod');
+  });
+});
