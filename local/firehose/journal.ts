@@ -28,18 +28,22 @@ const SUFFIX = ".journal";
 export class Journal {
   readonly #directory: string;
   #segment: Segment | null = null;
+  /** Bytes of the segments that nobody writes to any more, by name, oldest first. */
+  readonly #sealed: Map<string, number>;
   #waiting: { readonly lines: string; resolve: () => void; reject: (error: unknown) => void }[] = [];
   #sealers: (() => void)[] = [];
   #working = false;
 
-  private constructor(directory: string) {
+  private constructor(directory: string, sealed: ReadonlyMap<string, number>) {
     this.#directory = directory;
+    this.#sealed = new Map(sealed);
   }
 
-  /** Opens the folder, making it if need be; segments of earlier processes are found by `sealed()`. */
+  /** Opens the folder, making it if need be; the segments of earlier processes are sealed. */
   static async open(directory: string): Promise<Journal> {
     await mkdir(directory, { recursive: true });
-    return new Journal(directory);
+    const files = (await readdir(directory)).filter((file) => file.endsWith(SUFFIX)).sort();
+    return new Journal(directory, new Map(await Promise.all(files.map(async (file) => [file.slice(0, -SUFFIX.length), (await stat(join(directory, file))).size] as const))));
   }
 
   /** Bytes and age of the segment that is being written. */
@@ -63,11 +67,12 @@ export class Journal {
     });
   }
 
-  /** Names of the segments that nobody writes to any more, oldest first, with their bytes. */
-  async sealed(): Promise<{ name: string; bytes: number }[]> {
-    const names = (await readdir(this.#directory)).filter((file) => file.endsWith(SUFFIX)).map((file) => file.slice(0, -SUFFIX.length));
-    const done = names.filter((name) => name !== this.#segment?.name).sort();
-    return Promise.all(done.map(async (name) => ({ name, bytes: (await stat(this.#path(name))).size })));
+  /**
+   * Segments that nobody writes to any more, oldest first. Kept in memory: in the folder, one that is just being made
+   * looks the same.
+   */
+  sealed(): { name: string; bytes: number }[] {
+    return [...this.#sealed].map(([name, bytes]) => ({ name, bytes }));
   }
 
   /** Entries of a sealed segment, and how many lines were torn or corrupt. */
@@ -84,12 +89,13 @@ export class Journal {
 
   async remove(name: string): Promise<void> {
     await unlink(this.#path(name));
+    this.#sealed.delete(name);
   }
 
   #work(): void {
     if (this.#working) return;
     this.#working = true;
-    void this.#writeAll().finally(() => { this.#working = false; });
+    void this.#writeAll();
   }
 
   /** The one writer: what waits is written in one go, and a segment is ended between two writes. Never rejects. */
@@ -117,12 +123,16 @@ export class Journal {
         for (const { reject } of batch) reject(error);
       }
     }
+    // In the same turn as the last look at what waits: nothing can come in between and be left waiting.
+    this.#working = false;
   }
 
   async #leaveSegment(): Promise<void> {
     const segment = this.#segment;
     this.#segment = null;
-    await segment?.file.close().catch(() => {});
+    if (segment === null) return;
+    await segment.file.close().catch(() => {});
+    this.#sealed.set(segment.name, segment.bytes);
   }
 
   async #create(): Promise<Segment> {

@@ -78,7 +78,7 @@ export async function startFirehose(options: FirehoseOptions): Promise<Firehose>
         options.log.error({ err: error, stream: name }, "could not write to the lake: the records stay in the journal");
       });
     }
-    backlogBytes = (await Promise.all([...opened.values()].map((stream) => stream.bufferedBytes(Date.now())))).reduce((a, b) => a + b, 0);
+    backlogBytes = [...opened.values()].reduce((sum, stream) => sum + stream.bufferedBytes(Date.now()), 0);
     options.metrics.set("firehose.buffered", backlogBytes);
   };
   const loop = (async () => {

@@ -58,8 +58,8 @@ export class DeliveryStream {
   }
 
   /** Bytes that are acknowledged and not in a file of the lake. */
-  async bufferedBytes(nowMs: number): Promise<number> {
-    return (await this.#journal.sealed()).reduce((sum, { bytes }) => sum + bytes, this.#journal.active(nowMs).bytes);
+  bufferedBytes(nowMs: number): number {
+    return this.#journal.sealed().reduce((sum, { bytes }) => sum + bytes, this.#journal.active(nowMs).bytes);
   }
 
   /** Seals the active segment when it is due (or `force`d) and converts all that are sealed. */
@@ -67,7 +67,7 @@ export class DeliveryStream {
     const { bytes, ageMs } = this.#journal.active(nowMs);
     if (bytes > 0 && (force || bytes >= this.#options.bufferBytes || ageMs >= this.#options.bufferMs)) await this.#journal.seal();
     const problems: unknown[] = [];
-    for (const { name } of await this.#journal.sealed()) await this.#convert(name).catch((error: unknown) => problems.push(error));
+    for (const { name } of this.#journal.sealed()) await this.#convert(name).catch((error: unknown) => problems.push(error));
     if (problems.length > 0) throw problems[0];
   }
 

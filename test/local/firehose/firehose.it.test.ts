@@ -5,9 +5,9 @@ import { once } from "node:events";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { toJson } from "../../local/lake/json.ts";
-import { openLake } from "../../local/lake/open.ts";
-import { freePort, killPrograms, startProgram } from "./support/program.ts";
+import { toJson } from "../../../local/lake/json.ts";
+import { openLake } from "../../../local/lake/open.ts";
+import { freePort, killPrograms, startProgram } from "../support/program.ts";
 
 let lakeDir: string;
 let running: ChildProcess[] = [];

@@ -1,0 +1,66 @@
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Journal, type JournalEntry } from "../../../local/firehose/journal.ts";
+
+let directory: string;
+beforeEach(() => { directory = mkdtempSync(join(tmpdir(), "millrace-journal-")); });
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const entry = (text: string, arrivalMs = 1): JournalEntry => ({ arrivalMs, data: Buffer.from(text) });
+async function drain(journal: Journal): Promise<string[]> {
+  const texts: string[] = [];
+  for (const { name } of journal.sealed()) {
+    texts.push(...(await journal.read(name)).entries.map(({ data }) => Buffer.from(data).toString()));
+    await journal.remove(name);
+  }
+  return texts;
+}
+
+test("what is appended while segments are sealed, read and removed all the time is read exactly once", async () => {
+  const journal = await Journal.open(directory);
+  const sent = Array.from({ length: 400 }, (_, i) => `${i}`);
+  let left = sent.length;
+  const appends = Array.from({ length: 4 }, async (_, worker) => {
+    for (const text of sent.filter((_text, i) => i % 4 === worker)) { await journal.append([entry(text)]); left--; }
+  });
+  const read: string[] = [];
+  while (left > 0) {
+    await Promise.race([journal.seal(), new Promise((resolve) => setImmediate(resolve))]);
+    read.push(...await drain(journal));
+  }
+  await Promise.all(appends);
+  await journal.seal();
+  read.push(...await drain(journal));
+  expect(read.map(Number).sort((a, b) => a - b)).toEqual(sent.map(Number));
+  expect(readdirSync(directory)).toEqual([]);
+});
+
+test("a segment of an earlier process is there, without a torn end, and is not written to again", async () => {
+  const earlier = await Journal.open(directory);
+  await earlier.append([entry("a", 5), entry("b")]);
+  await earlier.seal();
+  const [file] = readdirSync(directory) as [string];
+  const whole = readFileSync(join(directory, file));
+  for (const [cut, texts, corrupt] of [[0, ["a", "b"], 0], [1, ["a", "b"], 0], [3, ["a"], 1], [whole.length - 4, [], 1]] as const) {
+    writeFileSync(join(directory, file), whole);
+    truncateSync(join(directory, file), whole.length - cut);
+    const journal = await Journal.open(directory);
+    await journal.append([entry("c")]);
+    const [{ name }] = journal.sealed() as [ReturnType<Journal["sealed"]>[number]];
+    const { entries, corrupt: lines } = await journal.read(name);
+    expect([entries.map(({ data }) => Buffer.from(data).toString()), lines]).toEqual([texts, corrupt]);
+    await journal.seal();
+    for (const other of readdirSync(directory)) if (other !== file) rmSync(join(directory, other));
+  }
+});
+
+test("a line whose bytes have changed is not taken for a record", async () => {
+  const journal = await Journal.open(directory);
+  await journal.append([entry("a")]);
+  await journal.seal();
+  const [{ name }] = journal.sealed() as [ReturnType<Journal["sealed"]>[number]];
+  appendFileSync(join(directory, `${name}.journal`), "00000000 1 YQ==\n");
+  expect((await journal.read(name)).corrupt).toBe(1);
+});
