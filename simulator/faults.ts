@@ -56,8 +56,8 @@ const PACKED_PREFIX_BYTES = 4;
 
 /** A damaged copy that is refused whatever its content was: cut short, or with a byte that neither UTF-8 nor the packed layout allows. */
 export function damaged(payload: Uint8Array, damage: Damage, format: "json" | "packed"): Uint8Array {
-  if (damage.kind === "cut") return payload.slice(0, 1 + Math.floor(damage.at * (payload.length - 1)));
-  const copy = payload.slice();
+  if (damage.kind === "cut") return payload.subarray(0, 1 + Math.floor(damage.at * (payload.length - 1)));
+  const copy = new Uint8Array(payload);
   copy[Math.floor(damage.at * (format === "packed" ? PACKED_PREFIX_BYTES : payload.length))] = NO_UTF8;
   return copy;
 }
