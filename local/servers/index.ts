@@ -149,12 +149,16 @@ async function runServer(definition: ServerDefinition, spec: ProcessSpec, ports:
 export async function untilReady(definition: ServerDefinition, process: RunningProcess, logFile: string, ports: ServerPorts): Promise<void> {
   const deadline = performance.now() + READY_LIMIT_MS;
   const ended = process.exited.then((exit) => ({ exit }));
+  let refusal: unknown;
   for (;;) {
-    const answered = definition.probe(ports).then(() => "ready" as const, () => delay(100, "retry" as const));
+    const answered = definition.probe(ports).then(() => "ready" as const, (error: unknown) => {
+      refusal = error;
+      return delay(100, "retry" as const);
+    });
     const outcome = await Promise.race([answered, ended]);
     if (outcome === "ready") return;
     if (outcome !== "retry") throw new MillraceError("server-failed", failure(`ended at its start (${describeExit(outcome.exit)})`));
-    if (performance.now() > deadline) throw new MillraceError("server-failed", failure(`did not answer within ${READY_LIMIT_MS / 1_000} s`));
+    if (performance.now() > deadline) throw new MillraceError("server-failed", failure(`did not answer within ${READY_LIMIT_MS / 1_000} s (${refusal instanceof Error ? refusal.message : String(refusal)})`), { cause: refusal });
   }
   function failure(what: string): string {
     return `${definition.title} ${what}; its log, ${logFile}, ends with\n${logTail(logFile)}\n  If its data is damaged, --fresh forgets it; a full disk and too little memory are other causes.`;

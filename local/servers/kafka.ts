@@ -7,6 +7,13 @@ import { MillraceError } from "../../domain/errors.ts";
 import type { ServerDefinition, ServerPorts } from "./definition.ts";
 
 const NODE_ID = 1;
+/** Few partitions of the internal topics start, and restart, sooner. */
+const INTERNAL_PARTITIONS = 5;
+/**
+ * Groups whose names hash (Java's `String.hashCode`) to one partition of the offsets topic each: when all of them are
+ * answered, so is every group. The first question creates that topic, which clients would otherwise see as errors.
+ */
+const PROBE_GROUPS = ["0", "1", "2", "3", "4"];
 
 /** Apache Kafka in KRaft mode: broker and controller in one process. */
 export const kafka: ServerDefinition = {
@@ -23,13 +30,17 @@ export const kafka: ServerDefinition = {
     return [file];
   },
   async probe(ports) {
-    const admin = createKafka({ kafkaBrokers: kafkaBrokers(ports), kafkaAuth: "none", region: "local" }, "millrace-local", undefined, { retry: { retries: 0 }, connectionTimeout: 1_000 }).admin();
+    const kafka = createKafka({ kafkaBrokers: kafkaBrokers(ports), kafkaAuth: "none", region: "local" }, "millrace-local", undefined, { retry: { retries: 0 }, connectionTimeout: 1_000, requestTimeout: 5_000 });
+    const admin = kafka.admin();
+    const producer = kafka.producer({ transactionalId: "millrace-probe", maxInFlightRequests: 1, idempotent: true, retry: { retries: 1, initialRetryTime: 50 } });
     try {
       await admin.connect();
-      const { brokers } = await admin.describeCluster();
-      if (brokers.length === 0) throw new Error("no broker is registered yet");
+      // Tells this client its brokers, too.
+      await admin.describeCluster();
+      for (const groupId of PROBE_GROUPS) await admin.fetchOffsets({ groupId });
+      await producer.connect();
     } finally {
-      await admin.disconnect().catch(() => undefined);
+      await Promise.allSettled([admin.disconnect(), producer.disconnect()]);
     }
   },
 };
@@ -64,12 +75,12 @@ function settings(logs: string, ports: ServerPorts): Record<string, string | num
     "log.dirs": logs,
     "auto.create.topics.enable": false,
     "num.partitions": DEFAULT_PARTITIONS,
-    // One node: nothing to replicate to. Few partitions of the internal topics start, and restart, sooner.
+    // One node: nothing to replicate to.
     "offsets.topic.replication.factor": 1,
-    "offsets.topic.num.partitions": 5,
+    "offsets.topic.num.partitions": INTERNAL_PARTITIONS,
     "transaction.state.log.replication.factor": 1,
     "transaction.state.log.min.isr": 1,
-    "transaction.state.log.num.partitions": 5,
+    "transaction.state.log.num.partitions": INTERNAL_PARTITIONS,
     // A group starts at once, and may notice a dead member within a second (MSK Serverless: 6 s at least).
     "group.initial.rebalance.delay.ms": 0,
     "group.min.session.timeout.ms": 1_000,
