@@ -1,0 +1,33 @@
+import { expect, test } from "@jest/globals";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { localPorts } from "../../config/local.ts";
+import { readSettings } from "../../config/settings.ts";
+import { eventSourceMappings } from "../../domain/event-source-mappings.ts";
+import { webSocketLimits } from "../../local/gateway/connections.ts";
+import { limits } from "../../local/firehose/protocol.ts";
+import { backOff } from "../../local/event-source/retry.ts";
+
+const page = readFileSync(join(import.meta.dirname, "../../docs/local-endpoints.md"), "utf8");
+
+test("docs/local-endpoints.md states the ports, limits and defaults of the code", () => {
+  const firehose = readSettings("firehose", {});
+  for (const sentence of [
+    `(\`local/firehose\`, port ${localPorts.firehose})`,
+    `(\`local/gateway\`, port ${localPorts.api}; dashboard ${localPorts.dashboard})`,
+    `(\`local/features\`, port ${localPorts.features})`,
+    `${limits.records} records and ${limits.callBytes / 1024 ** 2} MiB a call, ${(limits.recordBytes / 1024).toLocaleString("en-US")} KiB a record`,
+    `${firehose.bufferMs / 1_000} s old (\`FIREHOSE_BUFFER_MS\`) or has ${firehose.bufferBytes / 1024 ** 2} MiB (\`FIREHOSE_BUFFER_BYTES\`)`,
+    `read_parquet('${firehose.lakeDir}/raw`,
+    `back off from ${backOff(1)} ms to ${backOff(1_000) / 1_000} s`,
+    `Idle after ${webSocketLimits.idleMs / 60_000} minutes without a message or ping, closed after ${webSocketLimits.lifeMs / 3_600_000} hours`,
+    `over ${webSocketLimits.messageBytes / 1024} KB`,
+    `frames of at most ${webSocketLimits.frameBytes / 1024} KB`,
+  ]) expect(page).toContain(sentence);
+  for (const { batchingWindowMs } of eventSourceMappings) expect(page).toContain(`gathered for ${batchingWindowMs} ms`);
+});
+
+test("each mapping has a consumer group of its own, as Lambda demands", () => {
+  const groups = eventSourceMappings.map(({ consumerGroup }) => consumerGroup);
+  expect(new Set(groups).size).toBe(groups.length);
+});
