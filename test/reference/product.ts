@@ -64,12 +64,13 @@ const MAX_GENERATIONS = 3;
 async function restore(lane: Lane, create: (restored: NonNullable<MachineOrigin["restored"]>) => Promise<StateMachine>): Promise<void> {
   const { machine, generations } = lane;
   lane.generation += 1;
-  const oldest = Math.min(...generations.keys());
-  if (generations.size >= MAX_GENERATIONS) machine.rewriteUpTo(oldest);
+  const rewritten = generations.size >= MAX_GENERATIONS ? Math.min(...generations.keys()) : 0;
+  if (rewritten > 0) machine.rewriteUpTo(rewritten);
   const written: StateEntry[] = [];
   machine.encodeChanges(lane.generation, ({ key, value }) => written.push({ key, value: Uint8Array.from(value) }));
   generations.set(lane.generation, written);
   const live = new Set(machine.liveGenerations());
+  for (const generation of live) if (generation <= rewritten) throw new Error(`generation ${generation} is still live, though all up to ${rewritten} were written anew`);
   for (const generation of generations.keys()) if (!live.has(generation)) generations.delete(generation);
   const entries = [...generations].flatMap(([generation, list]) => list.map((entry) => ({ ...entry, generation })));
   lane.duplicates += duplicatesOf(lane);
