@@ -18,9 +18,9 @@ export const windowRules: Rule[] = [
   },
   {
     name: "windows are aligned to the epoch, before it too",
-    log: [data("s", 0, [-1001, -1, 0]), data("s", 1, [1500])],
+    log: [data("s", 0, [-1001, -1, -1e-14, 0]), data("s", 1, [1500])],
     about: /window/,
-    expected: ["@0 window s -2000..-1000 r0 watermark n=1", "@1 window s -1000..0 r0 watermark n=1", "@1 window s 0..1000 r0 watermark n=1"],
+    expected: ["@0 window s -2000..-1000 r0 watermark n=1", "@1 window s -1000..0 r0 watermark n=2", "@1 window s 0..1000 r0 watermark n=1"],
   },
   {
     name: "a sliding window's reading counts in every pane that holds it",
