@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LOOPBACK } from "../config/local.ts";
 import { writeSettings } from "../config/settings.ts";
@@ -80,6 +79,5 @@ export function localPrograms(options: StartOptions, connections: Connections, h
       stopStage: stages[name],
       stopLimitMs: (stages[name] === 2 ? 22 : 10) * SECOND,
       mayFinish: name === "simulator",
-    }))
-    .filter(({ main }) => existsSync(join(import.meta.dirname, "..", main)));
+    }));
 }
