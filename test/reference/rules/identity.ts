@@ -3,6 +3,8 @@ import type { Output } from "../log.ts";
 import { data, raw, type Rule, tick } from "./rule.ts";
 
 const silence = (from: number): ReturnType<typeof tick>[] => [tick(from + 5_000), tick(from + 10_000), tick(from + 10_001)];
+/** One message of each of three hundred boots, 10 ms apart. */
+const hundreds = (): ReturnType<typeof data>[] => Array.from({ length: 300 }, (_, i) => data("s", 0, [i * 10], { boot: `b${i}` }));
 const order = /transformed|inference/;
 
 /** Where an output stands: its topic and its id. */
@@ -57,6 +59,16 @@ export const identityRules: Rule[] = [
     log: [data("s", 0, [0], { boot: "a" }), data("s", 0, [0], { boot: "b" }), data("s", 0, [0], { boot: "c" }), data("s", 9, [0], { boot: "a" }), data("s", 0, [0], { boot: "b" })],
     about: /dead/,
     expected: ["@3 dead-letter s sequence-unknown"],
+    duplicates: 1,
+  },
+  {
+    name: "a boot let go long ago is not taken for a new one",
+    settings: { maxBootsPerSensor: 1 },
+    log: [...hundreds(), ...hundreds(), data("s", 0, [3000], { boot: "newest" })],
+    flush: true,
+    about: /dead|ended/,
+    // All but the last boot were let go: each of their messages comes a second time, at offsets 300 to 598.
+    expected: [...Array.from({ length: 299 }, (_, i) => `@${300 + i} dead-letter s sequence-unknown`), "@600 ended s@0..3000 n=301 r0 end-of-input"],
     duplicates: 1,
   },
   {
