@@ -20,7 +20,7 @@ const settings = readSettings("bridge", process.env);
 const logger = createLogger("bridge", settings.logLevel);
 const metrics = new Metrics();
 // kafkajs would log every attempt of an outage; the bridge says what matters of it.
-const kafka = createKafka(settings, settings.mqttClientId, undefined, { connectionTimeout: 3_000, requestTimeout: 10_000, retry: { retries: 2, initialRetryTime: 50, maxRetryTime: 1_000 } });
+const kafka = createKafka(settings, settings.mqttClientId, undefined, { connectionTimeout: 3_000, requestTimeout: 6_000, retry: { retries: 1, initialRetryTime: 50, maxRetryTime: 1_000 } });
 const bridge = new Bridge(new KafkaSender(kafka), metrics, logger);
 const receiver = new MqttReceiver({
   url: settings.mqttUrl,

@@ -42,7 +42,7 @@ export class Outbox {
   #sending = 0;
   #wake: (() => void) | null = null;
   #closed = false;
-  #failingSince: number | null = null;
+  #sendingSince: number | null = null;
 
   constructor(sender: RecordSender, options: OutboxOptions) {
     this.#sender = sender;
@@ -54,9 +54,9 @@ export class Outbox {
     return this.#queue.length + this.#sending;
   }
 
-  /** `performance.now()` of the first of the failures that still last; null while all is well. */
-  get failingSince(): number | null {
-    return this.#failingSince;
+  /** How long the batch on its way has waited for Kafka's acknowledgement, all attempts included; 0 when there is none. */
+  get unacknowledgedMs(): number {
+    return this.#sendingSince === null ? 0 : performance.now() - this.#sendingSince;
   }
 
   add(entry: OutboxEntry): void {
@@ -112,14 +112,14 @@ export class Outbox {
    * by a new producer: what is then twice in the log is dropped downstream by its sequence number.
    */
   async #deliver(records: readonly BridgeRecord[]): Promise<boolean> {
+    this.#sendingSince = performance.now();
     for (let attempt = 0; !this.#closed; attempt++) {
       try {
         if (attempt > 0) await this.#sender.restart();
         await this.#sender.send(records);
-        this.#failingSince = null;
+        this.#sendingSince = null;
         return true;
       } catch (error) {
-        this.#failingSince ??= performance.now();
         this.#options.onFailure(error, attempt + 1);
         if (!this.#closed) await sleep(this.#options.retryDelayMs(attempt + 1));
       }

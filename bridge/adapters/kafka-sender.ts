@@ -3,6 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { RecordSender } from "../outbox.ts";
 import type { BridgeRecord } from "../to-record.ts";
 
+/** How long a broker may wait for its replicas, and this program for the answer. */
+const ACKNOWLEDGE_LIMIT_MS = 5_000;
 /** A connection of a broker that is gone may never close. */
 const DISCONNECT_LIMIT_MS = 2_000;
 
@@ -28,7 +30,7 @@ export class KafkaSender implements RecordSender {
       if (!messages) byTopic.set(topic, (messages = []));
       messages.push({ key, value, headers, ...(partition === undefined ? {} : { partition }) });
     }
-    await this.#producer.sendBatch({ acks: -1, topicMessages: [...byTopic].map(([topic, messages]) => ({ topic, messages })) });
+    await this.#producer.sendBatch({ acks: -1, timeout: ACKNOWLEDGE_LIMIT_MS, topicMessages: [...byTopic].map(([topic, messages]) => ({ topic, messages })) });
   }
 
   async restart(): Promise<void> {

@@ -171,7 +171,7 @@ function clientConfig({ url, region }: MqttReceiverOptions, clientId: string): m
     offlineQueueBehavior: mqtt5.ClientOperationQueueBehavior.FailAllOnDisconnect,
     retryJitterMode: mqtt5.RetryJitterType.Full,
     minReconnectDelayMs: 100,
-    maxReconnectDelayMs: 3_000,
+    maxReconnectDelayMs: 2_000,
     minConnectedTimeToResetReconnectDelayMs: 5_000,
     connackTimeoutMs: 10_000,
     pingTimeoutMs: 10_000,
