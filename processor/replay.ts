@@ -1,11 +1,16 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
+import { createKafka } from "../adapters/kafka.ts";
+import { readSettings } from "../config/settings.ts";
 import { MillraceError } from "../domain/errors.ts";
+import { openCluster } from "./adapters/kafka-cluster.ts";
 import { modelFiles, ModelStore } from "./adapters/model-store.ts";
 import { noModels, type ScoringPorts } from "./inference/scoring.ts";
 import type { InputRecord, OutputRecord } from "./path/machine.ts";
 import { sensorMachineFactory } from "./pipelines.ts";
-import { parseReplayArguments } from "./replay-arguments.ts";
+import { rawLakeRecords } from "./adapters/raw-lake.ts";
+import { reinjectDeadLetters } from "./reinject.ts";
+import { parseReplayArguments, type ReplaySource } from "./replay-arguments.ts";
 import { InputLines, outputLine } from "./replay-lines.ts";
 import { Replay } from "./replay-run.ts";
 
@@ -19,13 +24,28 @@ async function print(outputs: readonly OutputRecord[]): Promise<void> {
   if (!process.stdout.write(outputs.map((output) => `${outputLine(output)}\n`).join(""))) await new Promise((resolve) => process.stdout.once("drain", resolve));
 }
 
+async function reinject({ code, brokers, dryRun }: Extract<ReplaySource, { kind: "dead-letter" }>): Promise<void> {
+  const settings = readSettings("processor", { ...process.env, ...(brokers ? { KAFKA_BROKERS: brokers } : {}) });
+  const kafka = createKafka(settings, "millrace-reinject");
+  const cluster = openCluster(kafka);
+  try {
+    const summary = await reinjectDeadLetters({ kafka, cluster, environment: settings.environment, delivery: settings.delivery, code, dryRun, told: (sentence) => process.stderr.write(`${sentence}\n`) });
+    process.stdout.write(`${JSON.stringify({ ...(dryRun ? { dryRun } : {}), ...(code === undefined ? {} : { code }), ...summary })}\n`);
+  } finally {
+    await cluster.disconnect();
+  }
+}
+
 async function main(): Promise<void> {
-  const { input, flush, semantics, models } = parseReplayArguments(process.argv.slice(2));
+  const { source, flush, semantics, models } = parseReplayArguments(process.argv.slice(2));
+  if (source.kind === "dead-letter") return reinject(source);
   const scoring: ScoringPorts = {
     source: models === undefined ? noModels : new ModelStore(modelFiles(models, process.env["AWS_REGION"] ?? "us-east-1")),
     refused: (_reference, reason) => process.stderr.write(`model-refused: ${reason}\n`),
   };
-  await new Replay(sensorMachineFactory(semantics, scoring), () => recordsOf(input), print).run(flush);
+  const factory = sensorMachineFactory(semantics, scoring);
+  const records = source.kind === "file" ? () => recordsOf(source.file) : () => rawLakeRecords(source.dir, factory.sourceTopic, (sentence) => process.stderr.write(`${sentence}\n`));
+  await new Replay(factory, records, print).run(flush);
 }
 
 main().catch((error: unknown) => {
