@@ -72,9 +72,9 @@ async function stop(code: number): Promise<void> {
   stoppingSince = performance.now();
   probe.stop();
   terminal.keep();
+  const hadStarted = platform.status().size > 0;
   await platform.stop();
-  terminal.progress("everything is stopped");
-  terminal.keep();
+  if (hadStarted) terminal.print("everything is stopped");
   process.exit(code);
 }
 
