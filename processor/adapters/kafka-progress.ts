@@ -38,6 +38,18 @@ export async function progressBefore(cluster: Cluster, task: string, partition: 
   }
 }
 
+/** The task's last committed progress as it is now, read without claiming anything. */
+export async function currentProgress(cluster: Cluster, task: string, partition: number): Promise<Progress | null> {
+  const { earliest, latest } = await partitionBounds(cluster, topics.progress.name, partition);
+  let last: Progress | null = null;
+  for (let offset = earliest; offset < latest; ) {
+    const { records, nextOffset } = await fetchRecords(cluster, topics.progress.name, partition, offset);
+    for (const record of records) if (text(record.key) === task && record.value) last = decodeProgress(text(record.value)!);
+    offset = nextOffset;
+  }
+  return last;
+}
+
 async function lastProgress(cluster: Cluster, task: string, partition: number, token: string, from: number): Promise<Progress | null> {
   let last: Progress | null = null;
   const deadline = Date.now() + CLAIM_LIMIT_MS;

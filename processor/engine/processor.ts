@@ -5,6 +5,9 @@ import { Task, type TaskContext, type TaskEnd, type TaskPhase } from "./task.ts"
 /** First and longest wait before joining anew after a fence that the group does not explain. */
 const REJOIN_MS = { first: 500, most: 30_000 } as const;
 
+/** How often a task that stopped by name looks whether somebody has recovered it. */
+const RECOVERED_POLL_MS = 2_000;
+
 /** How one owned partition is, for health. */
 export interface TaskStatus {
   readonly task: string;
@@ -110,10 +113,24 @@ export class Processor {
     const { observer } = this.#context;
     if (end.kind === "stopped") {
       owned.stopped = end.error;
+      void this.#resumeWhenRecovered(partition, owned);
       observer.log("error", { task: owned.task.name, code: end.error.code, err: end.error }, "task stopped by name");
     } else if (end.kind === "fenced") {
       observer.log("warn", { task: owned.task.name, reason: end.error.message }, "task was fenced");
       if (this.#owned.get(partition) === owned) await this.#afterFence(partition, owned);
+    }
+  }
+
+  /** `npm run recover` claims the manifest: then a task that stopped by name begins anew. */
+  async #resumeWhenRecovered(partition: number, owned: Owned): Promise<void> {
+    const { runtime } = this.#context;
+    const { snapshots, input } = this.#context.openPorts(partition);
+    input.close();
+    const read = async (): Promise<string | undefined> => (await snapshots.readManifest(owned.task.name).catch(() => null))?.owner;
+    const before = await read();
+    for (let owner = before; this.#owned.get(partition) === owned && !this.#stopping; owner = await read()) {
+      if (owner !== before && owner !== undefined) return this.#take(partition);
+      await runtime.sleep(RECOVERED_POLL_MS);
     }
   }
 

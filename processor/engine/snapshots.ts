@@ -54,6 +54,11 @@ export class Snapshots {
     throw new Error(`${task}: others wrote the manifest between reading and claiming it ${CLAIM_ATTEMPTS} times`);
   }
 
+  /** A manifest as it was read, only to load what it names. */
+  static of(store: SnapshotStore, task: string, runtime: Runtime, observer: EngineObserver, manifest: Manifest): Snapshots {
+    return new Snapshots(store, task, runtime, observer, manifest);
+  }
+
   get manifest(): Manifest {
     return this.#manifest;
   }
@@ -102,6 +107,21 @@ export class Snapshots {
       }
     });
     return this.#writing;
+  }
+
+  /** Replaces everything by one generation that holds all of the machine's state. */
+  replace(machine: StateMachine, covers: Progress): Promise<void> {
+    machine.rewriteUpTo(this.#generation);
+    return this.write(this.capture(machine), covers);
+  }
+
+  /** Leaves a manifest without a snapshot. */
+  async forget(): Promise<void> {
+    const before = this.#manifest;
+    const next: Manifest = { ...before, version: before.version + 1, layout: SNAPSHOT_LAYOUT, covers: null, segments: [] };
+    if (!(await this.#store.writeManifest(this.#task, next, before))) throw new MillraceError("outcome-unknown", `${this.#task}: another has claimed the snapshot manifest`);
+    this.#manifest = next;
+    this.#deleteDropped(before.segments);
   }
 
   /** Resolves when everything captured so far is written. */

@@ -42,7 +42,7 @@ class CountingMachine implements StateMachine {
       const state = this.#counts.get(name) ?? { count: 0, generation: 0, changed: false };
       this.#counts.set(name, { count: state.count + 1, generation: state.generation, changed: true });
       this.#emit(outputTopics(this.#topic).counts, name, `${this.#topic}/${partition}/${offset}/0`, String((state.count + 1) * this.#factor));
-      if ((state.count + 1) % 3 === 0) this.#emit(outputTopics(this.#topic).thirds, name, `${this.#topic}/${partition}/${offset}/0`, String(state.count + 1));
+      if ((state.count + 1) % 3 === 0) this.#emit(outputTopics(this.#topic).thirds, name, `${this.#topic}/${partition}/${offset}/0`, String((state.count + 1) * this.#factor));
     }
     this.nextOffset = offset + 1;
   }

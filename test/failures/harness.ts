@@ -110,12 +110,16 @@ export class Stream {
     return program;
   }
 
-  async append(records: readonly { key: string; value: string; partition: number }[]): Promise<void> {
+  append(records: readonly { key: string; value: string; partition: number }[]): Promise<void> {
+    return this.appendTo(this.given.topic, records);
+  }
+
+  async appendTo(topic: string, records: readonly { key: string; value: string; partition: number }[]): Promise<void> {
     if (!this.#producer) {
       this.#producer = this.kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
       await this.#producer.connect();
     }
-    await this.#producer.send({ topic: this.given.topic, messages: [...records] });
+    await this.#producer.send({ topic, messages: [...records] });
   }
 
   /** Feeds a few records to each partition every 20 ms, until `stopFeeding`. */

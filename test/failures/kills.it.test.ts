@@ -1,4 +1,8 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import { createLogger } from "../../adapters/log.ts";
+import { Recovery } from "../../processor/recover-task.ts";
+import { countingMachineFactory } from "../engine/counting-machine.ts";
 import { eventually } from "../support/eventually.ts";
 import { Stream, type Program } from "./harness.ts";
 import { points, type Strike } from "./strikes.ts";
@@ -163,6 +167,36 @@ describe("a processor on real Kafka and DynamoDB", () => {
       const health = await second.health();
       expect(health.status).toBe("degraded");
       expect(Object.values(health.components)[0]?.detail).toContain("replay-diverged");
+    }, 60_000);
+    const { topic, table: checkpointTable, environment, groupId, delivery, dynamodbEndpoint } = stream.given;
+    const dynamodb = new DynamoDBClient({ region: "local", endpoint: dynamodbEndpoint, credentials: { accessKeyId: "local", secretAccessKey: "local" } });
+    const recovery = new Recovery({ kafka: stream.kafka, dynamodb, checkpointTable, environment, groupId, delivery, factory: countingMachineFactory(topic, "v2"), logger: createLogger("recover", "error") });
+    const task = `count/${topic}/0`;
+    expect(await recovery.tasks()).toEqual(new Map([[task, 0]]));
+    const { problem, choices } = await recovery.diagnose(task, 0);
+    expect(problem?.code).toBe("replay-diverged");
+    expect(choices).toContain("accept-new-code");
+    await recovery.recover(task, 0, "accept-new-code");
+    expect((await recovery.diagnose(task, 0)).problem).toBeNull();
+    await recovery.close();
+    await commits(second);
+    expect((await second.health()).status).toBe("ok");
+  });
+
+  test("without transactions, killed with kill -9, loses nothing and repeats only with the same ids", async () => {
+    stream = await Stream.create({ delivery: "idempotent" });
+    stream.feed();
+    for (const point of ["commit", "send", "read"] as const) {
+      const strike: Strike = { point, moment: "after", occurrence: 6, action: "kill" };
+      const program = stream.start({ strike });
+      await struck(program, strike);
+      await program.exited;
+    }
+    await commits(stream.start());
+    await stream.stopFeeding();
+    await eventually(async () => {
+      const { committed, expected } = await stream.results();
+      expect([...new Set(committed)]).toEqual(expected);
     }, 60_000);
   });
 });

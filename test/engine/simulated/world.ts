@@ -1,4 +1,4 @@
-import type { Runtime } from "../../../processor/engine/ports.ts";
+import type { Runtime, TaskPorts } from "../../../processor/engine/ports.ts";
 import { Processor } from "../../../processor/engine/processor.ts";
 import { defaultTaskOptions, type TaskOptions } from "../../../processor/engine/task.ts";
 import type { MachineFactory } from "../../../processor/path/machine.ts";
@@ -29,7 +29,8 @@ export class World {
   readonly processors: { process: SimulatedProcess; processor: Processor }[] = [];
   readonly #group: SimulatedGroup;
   readonly #options: WorldOptions;
-  readonly #factory: MachineFactory;
+  /** What processors run that start from now on. */
+  factory: MachineFactory;
   starts = 0;
   tokens = 0;
 
@@ -39,37 +40,49 @@ export class World {
     if (options.plan) this.kernel.plan = options.plan;
     this.partitions = Array.from({ length: options.partitions }, () => new SimulatedPartition());
     this.#group = new SimulatedGroup(this.kernel, options.partitions);
-    this.#factory = options.factory ?? countingMachineFactory(SOURCE);
+    this.factory = options.factory ?? countingMachineFactory(SOURCE);
     for (let i = 0; i < options.processors; i++) this.#start(i);
     this.#supervise();
   }
 
   #start(slot: number): void {
     const process = this.kernel.process(`p${slot}.${this.starts++}`);
-    const runtime: Runtime = {
+    const processor = new Processor(
+      new SimulatedMembership(this.#group, process),
+      {
+        factory: this.factory,
+        options: { ...defaultTaskOptions, snapshotIntervalMs: 500, ...this.#options.task },
+        runtime: this.runtime(process),
+        observer: { log: (level, fields, message) => level !== "debug" && this.kernel.trace.push(`${Math.round(this.kernel.now)} ${process.name} ${message} ${JSON.stringify(fields)}`), committed() {}, stepped() {}, snapshotWritten() {}, restarted: (_task, error) => this.kernel.trace.push(`${Math.round(this.kernel.now)} ${process.name} restarts: ${String(error)}`), recovered() {} },
+        openPorts: (partition) => this.ports(process, partition),
+      },
+      () => this.kernel.kill(process),
+    );
+    this.processors[slot] = { process, processor };
+    void processor.start();
+  }
+
+  runtime(process: SimulatedProcess): Runtime {
+    return {
       now: () => this.kernel.now,
       sleep: (ms) => this.kernel.sleep(process, ms),
       token: () => `token-${this.tokens++}`,
       deflate: (bytes) => Promise.resolve(bytes),
       inflate: (bytes) => Promise.resolve(bytes),
     };
-    const processor = new Processor(
-      new SimulatedMembership(this.#group, process),
-      {
-        factory: this.#factory,
-        options: { ...defaultTaskOptions, snapshotIntervalMs: 500, ...this.#options.task },
-        runtime,
-        observer: { log: (level, fields, message) => level !== "debug" && this.kernel.trace.push(`${Math.round(this.kernel.now)} ${process.name} ${message} ${JSON.stringify(fields)}`), committed() {}, stepped() {}, snapshotWritten() {}, restarted: (_task, error) => this.kernel.trace.push(`${Math.round(this.kernel.now)} ${process.name} restarts: ${String(error)}`), recovered() {} },
-        openPorts: (partition) => ({
-          input: new SimulatedInput(this.kernel, process, this.partitions[partition]!, 8),
-          output: new SimulatedOutput(this.kernel, process, this.partitions[partition]!),
-          snapshots: new SimulatedSnapshots(this.kernel, process, this.table),
-        }),
-      },
-      () => this.kernel.kill(process),
-    );
-    this.processors[slot] = { process, processor };
-    void processor.start();
+  }
+
+  ports(process: SimulatedProcess, partition: number): TaskPorts {
+    const log = this.partitions[partition]!;
+    return { input: new SimulatedInput(this.kernel, process, log, 8), output: new SimulatedOutput(this.kernel, process, log), snapshots: new SimulatedSnapshots(this.kernel, process, this.table) };
+  }
+
+  /** Runs the world until a promise is settled. */
+  async until<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    void Promise.allSettled([promise]).then(() => (settled = true));
+    await this.kernel.run(Infinity, () => settled);
+    return promise;
   }
 
   /** What has died is started again. */
