@@ -1,0 +1,155 @@
+import { spawnSync } from "node:child_process";
+import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import { environment } from "../../config/environments.ts";
+import { pythonTools } from "./python.ts";
+import { resourcesOf, root, synthesised, type Synthesised } from "./synthesised.ts";
+
+const LIMIT_MS = 600_000;
+
+/** Types that moto's CloudFormation can't make: they are cut from the copy that is deployed there. */
+const cutTypes: Readonly<Record<string, string>> = {
+  "AWS::ApiGateway::Account": "moto knows the API's resources and methods, not the account's log role",
+  "AWS::ApiGateway::Stage": "moto makes stages by its API alone",
+  "AWS::ApiGateway::UsagePlan": "moto makes usage plans by its API alone",
+  "AWS::ApiGatewayV2::Api": "moto makes WebSocket APIs by its API alone",
+  "AWS::ApiGatewayV2::Integration": "belongs to a WebSocket API",
+  "AWS::ApiGatewayV2::Route": "belongs to a WebSocket API",
+  "AWS::ApiGatewayV2::RouteResponse": "belongs to a WebSocket API",
+  "AWS::ApiGatewayV2::Stage": "belongs to a WebSocket API",
+  "AWS::ApplicationAutoScaling::ScalableTarget": "moto scales by its API alone",
+  "AWS::ApplicationAutoScaling::ScalingPolicy": "moto scales by its API alone",
+  "AWS::Athena::NamedQuery": "moto makes queries by its API alone",
+  "AWS::Athena::WorkGroup": "moto makes work groups by its API alone",
+  "AWS::CloudFront::Distribution": "moto makes distributions by its API alone",
+  "AWS::CloudFront::OriginAccessControl": "belongs to a distribution",
+  "AWS::CloudFront::ResponseHeadersPolicy": "belongs to a distribution",
+  "AWS::DocDB::DBCluster": "moto has no DocumentDB in CloudFormation",
+  "AWS::DocDB::DBClusterParameterGroup": "belongs to DocumentDB",
+  "AWS::DocDB::DBInstance": "belongs to DocumentDB",
+  "AWS::DocDB::DBSubnetGroup": "belongs to DocumentDB",
+  "AWS::EC2::SecurityGroupEgress": "moto makes rules of the other direction",
+  "AWS::IoT::Logging": "moto has no IoT logging",
+  "AWS::IoT::ProvisioningTemplate": "moto has no fleet provisioning",
+  "AWS::IoT::ResourceSpecificLogging": "moto has no IoT logging",
+  "AWS::IoT::ThingGroup": "moto makes thing groups by its API alone",
+  "AWS::IoT::TopicRule": "moto makes rules by its API alone",
+  "AWS::Lambda::EventSourceMapping": "moto maps queues and streams to functions, not Kafka",
+  "AWS::Logs::LogStream": "moto makes log streams by its API alone",
+  "AWS::MSK::ClusterPolicy": "belongs to MSK",
+  "AWS::MSK::ServerlessCluster": "moto has no MSK in CloudFormation",
+  "AWS::S3::BucketPolicy": "moto makes bucket policies by its API alone",
+  "AWS::SNS::TopicPolicy": "moto makes topic policies by its API alone",
+  "AWS::SQS::QueuePolicy": "moto makes queue policies by its API alone",
+  "AWS::SageMaker::FeatureGroup": "moto makes feature groups by its API alone",
+  "AWS::SecretsManager::ResourcePolicy": "belongs to the database's secret",
+  "AWS::SecretsManager::RotationSchedule": "belongs to the database's secret",
+  "AWS::SecretsManager::SecretTargetAttachment": "belongs to DocumentDB",
+  "AWS::Serverless::Application": "the rotation function comes from AWS's repository of applications",
+  "AWS::WAFv2::WebACL": "moto makes web ACLs by its API alone",
+  "AWS::WAFv2::WebACLAssociation": "belongs to a web ACL",
+  "Custom::CDKBucketDeployment": "runs a function, which wants Docker on the stand-in",
+  "Custom::IotEndpoint": "runs a function, which wants Docker on the stand-in",
+  "Custom::IotFleetIndexing": "runs a function, which wants Docker on the stand-in",
+  "Custom::KafkaBootstrapBrokers": "runs a function, which wants Docker on the stand-in",
+  "Custom::KafkaTopics": "runs a function, which wants Docker on the stand-in",
+  "Custom::S3AutoDeleteObjects": "runs a function, which wants Docker on the stand-in",
+  "Custom::VpcRestrictDefaultSG": "runs a function, which wants Docker on the stand-in",
+};
+
+interface Found {
+  readonly [what: string]: readonly string[];
+}
+interface StandUp {
+  readonly stacks: Readonly<Record<string, string>>;
+  readonly cut: readonly string[];
+  readonly found: Found & { readonly buckets: Readonly<Record<string, { encryption: string; lifecycle: number }>>; readonly glue: Readonly<Record<string, readonly string[]>>; readonly restApis: Readonly<Record<string, readonly string[]>>; readonly logGroups: readonly (readonly [string, number | null])[] };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+const tools = pythonTools();
+const described = tools === undefined ? describe.skip : describe;
+
+described("dev's stacks on an AWS stand-in", () => {
+  let platform: Synthesised;
+  let result: StandUp;
+  /** Names that the template gives to resources of a type. */
+  const named = (type: string, property: string): string[] => resourcesOf(platform, type).flatMap(({ resource }) => (typeof resource.Properties[property] === "string" ? [resource.Properties[property]] : [])).sort();
+
+  beforeAll(async () => {
+    platform = await synthesised("dev");
+    const run = spawnSync(join(tools ?? "", "python"), [join(root, "test/cdk/standin/stand_up.py"), platform.folder, String(await freePort())], { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
+    const last = run.stdout.trim().split("\n").at(-1) ?? "";
+    if (run.status !== 0 || !last.startsWith("{")) throw new Error(`the stand-in failed:\n${run.stdout.slice(-4_000)}\n${run.stderr.slice(-4_000)}`);
+    result = JSON.parse(last) as StandUp;
+  }, LIMIT_MS);
+
+  test("are created by CloudFormation, all of them", () => {
+    expect(result.stacks).toEqual(Object.fromEntries(Object.values(platform.stacks).map(({ stackName }) => [stackName, "CREATE_COMPLETE"])));
+  });
+
+  test("lose only the types that the stand-in doesn't make", () => {
+    expect(result.cut).toEqual(Object.keys(cutTypes).sort());
+  });
+
+  test("have the network of the config", () => {
+    const config = environment("dev");
+    expect(result.found["vpcs"]).toEqual([config.network.cidr]);
+    // A /16: public /20s from its start, private /19s after them.
+    expect(result.found["subnets"]).toEqual(["10.20.0.0/20", "10.20.16.0/20", "10.20.32.0/19", "10.20.64.0/19"]);
+    expect(result.found["securityGroups"]).toEqual(named("AWS::EC2::SecurityGroup", "GroupName"));
+    expect(result.found["endpoints"]).toEqual(expect.arrayContaining(["com.amazonaws.us-east-1.s3", "com.amazonaws.us-east-1.dynamodb", "com.amazonaws.us-east-1.secretsmanager", "com.amazonaws.us-east-1.ecr.dkr"]));
+  });
+
+  test("have keys, encrypted buckets with lifecycles, tables and secrets", () => {
+    expect(result.found["keys"]).toEqual(["operations", "readings", "secrets", "state"].map((name) => `alias/millrace-dev-${name}`));
+    expect(result.found.buckets["millrace-dev-lake-123456789012-us-east-1"]).toEqual({ encryption: "aws:kms", lifecycle: 5 });
+    expect(result.found.buckets["millrace-dev-models-123456789012-us-east-1"]).toEqual({ encryption: "aws:kms", lifecycle: 1 });
+    expect(result.found["tables"]).toEqual(["checkpoints", "connections", "devices", "tickets"].map((name) => `millrace-dev-${name}`));
+    expect(result.found["secrets"]).toBe(1);
+  });
+
+  test("have the lake's streams, database, tables and views", () => {
+    const tables = ["aggregated", "inference", "late", "market", "raw", "sessions"];
+    expect(result.found["deliveryStreams"]).toEqual(tables.map((name) => `millrace-dev-${name}`));
+    expect(result.found.glue).toEqual({ millrace_dev: tables.flatMap((name) => [name, `${name}_exact`]) });
+  });
+
+  test("have the functions, services, roles and logs of the templates", () => {
+    expect(result.found["functions"]).toEqual(expect.arrayContaining(named("AWS::Lambda::Function", "FunctionName")));
+    expect(result.found["clusters"]?.length).toBe(1);
+    expect(result.found["services"]).toEqual(named("AWS::ECS::Service", "ServiceName"));
+    expect(result.found["taskDefinitions"]).toEqual(named("AWS::ECS::TaskDefinition", "Family"));
+    expect(result.found["roles"]).toBe(resourcesOf(platform, "AWS::IAM::Role").length);
+    expect(result.found["rolesWithPolicies"]).toBeGreaterThanOrEqual(resourcesOf(platform, "AWS::IAM::Policy").length);
+    expect(result.found.logGroups.filter(([, days]) => days !== 7)).toEqual([]);
+    expect(result.found.logGroups.map(([name]) => name)).toEqual(expect.arrayContaining(named("AWS::Logs::LogGroup", "LogGroupName")));
+  });
+
+  test("have the API, the alarm topic and the alarms", () => {
+    expect(result.found.restApis["millrace-dev-api"]).toEqual(expect.arrayContaining(["/", "/health", "/sessions", "/sessions/{sessionId}", "/sensors/{sensorId}/windows", "/tickets"]));
+    expect(result.found["topics"]).toEqual(["millrace-dev-alarms"]);
+    expect(result.found["alarms"]).toEqual(expect.arrayContaining(named("AWS::CloudWatch::Alarm", "AlarmName")));
+  });
+});
+
+const linted = tools === undefined ? test.skip : test;
+
+linted.each(["dev", "staging", "prod"] as const)("cfn-lint finds nothing in the templates of %s", async (env) => {
+  const { folder, templates } = await synthesised(env);
+  const { region } = environment(env);
+  const run = spawnSync(join(tools ?? "", "python"), ["-c", "import sys; from cfnlint.runner import main; sys.exit(main())", "--config-file", join(root, ".cfnlintrc.yaml"), "--regions", region, "--template", ...Object.keys(templates).map((id) => join(folder, `${id}.template.json`))], { encoding: "utf8" });
+  expect(run.stdout + run.stderr).toBe("");
+  expect(run.status).toBe(0);
+}, LIMIT_MS);
