@@ -31,8 +31,8 @@ const SECONDS = HOURS * 3_600;
 const GB = 1_000_000_000;
 const MILLION = 1_000_000;
 
-/** Bytes of the pieces, measured on messages of the simulator; a message has about 60 bytes beside its readings. */
-export const sizes = { message: 60, jsonReading: 62, packedReading: 28, transformedReading: 88, window: 1_150, inference: 330, lakeRow: 1_300 } as const;
+/** Bytes of the pieces. A packed reading is six float32 (docs/packed-format.md); the others were measured on the simulator's output. */
+export const sizes = { message: 60, jsonReading: 62, packedReading: 24, transformedReading: 88, window: 1_150, inference: 330, lakeRow: 1_300 } as const;
 
 /** What the estimate supposes beside the workload, in words. */
 export const assumptions = [

@@ -93,8 +93,9 @@ def without(template, cut):
         for property_name in UNREADABLE.get(resource["Type"], []):
             resource.get("Properties", {}).pop(property_name, None)
         if resource["Type"] == "AWS::ApiGateway::Method":
-            # moto wants it of every integration; one that answers by itself (a preflight) has none.
+            # moto wants these of every integration; one that answers by itself (a preflight) has none.
             resource["Properties"]["Integration"].setdefault("IntegrationHttpMethod", "POST")
+            resource["Properties"]["Integration"].setdefault("Uri", "none")
         needed = resource.pop("DependsOn", [])
         needed = [item for item in ([needed] if isinstance(needed, str) else needed) if item not in gone]
         if needed:
