@@ -1,0 +1,149 @@
+import type { Kafka } from "kafkajs";
+import { defaultSemantics, type Semantics } from "../../domain/imu.ts";
+import type { LateRecord, SessionRecord, WindowRecord } from "../../domain/records.ts";
+import { headers as headerNames, topics } from "../../domain/topics.ts";
+import { openCluster, partitionBounds } from "../../processor/adapters/kafka-cluster.ts";
+import { fetchRecords } from "../../processor/adapters/kafka-records.ts";
+import { modelFiles, ModelStore } from "../../processor/adapters/model-store.ts";
+import type { InputRecord, OutputRecord } from "../../processor/path/machine.ts";
+import { sensorMachineFactory } from "../../processor/pipelines.ts";
+import { outputLine } from "../../processor/replay-lines.ts";
+import { Replay } from "../../processor/replay-run.ts";
+import type { SensorReport } from "../../simulator/report.ts";
+
+/** What was published, sensor by sensor: the simulator's report. */
+export type Published = Readonly<Record<string, SensorReport>>;
+
+/** Every reading published against every record that committed readers see. */
+export interface Accounts {
+  readonly published: number;
+  /** In the last revisions of all windows, or in the late topic. */
+  readonly accounted: number;
+  readonly lost: number;
+  /** Records whose id, or whose window or session and revision, had been there before. */
+  readonly duplicated: number;
+  readonly sessionsExpected: number;
+  /** Recordings without a session of exactly their start, end and samples, and sessions without a recording. */
+  readonly sessionsWrong: readonly string[];
+  readonly deadLettersExpected: number;
+  readonly deadLetters: number;
+}
+
+const json = <T>(record: InputRecord): T => JSON.parse(Buffer.from(record.value!).toString("utf8")) as T;
+
+/** All committed records of a topic up to its end now, by partition, in offset order. */
+export async function readTopic(kafka: Kafka, topic: string): Promise<InputRecord[][]> {
+  const cluster = openCluster(kafka);
+  await cluster.connect();
+  try {
+    await cluster.addTargetTopic(topic);
+    const partitions = cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId).sort((a, b) => a - b);
+    return await Promise.all(
+      partitions.map(async (partition) => {
+        const { earliest, latest } = await partitionBounds(cluster, topic, partition);
+        const records: InputRecord[] = [];
+        for (let offset = earliest; offset < latest; ) {
+          const fetched = await fetchRecords(cluster, topic, partition, offset);
+          records.push(...fetched.records.filter((record) => record.offset < latest));
+          offset = fetched.nextOffset;
+        }
+        return records;
+      }),
+    );
+  } finally {
+    await cluster.disconnect();
+  }
+}
+
+/** Readings in windows, per sensor, and how often something was told twice. */
+function windowReadings(records: readonly InputRecord[]): { bySensor: Map<string, number>; repeated: number } {
+  const newest = new Map<string, WindowRecord>();
+  const told = new Set<string>();
+  let repeated = 0;
+  for (const record of records.map((one) => json<WindowRecord>(one))) {
+    const window = `${record.sensorId}@${record.window.start}`;
+    for (const name of [record.id, `${window}#${record.revision}`]) {
+      if (told.has(name)) repeated++;
+      told.add(name);
+    }
+    if ((newest.get(window)?.revision ?? -1) < record.revision) newest.set(window, record);
+  }
+  const bySensor = new Map<string, number>();
+  for (const { sensorId, count } of newest.values()) bySensor.set(sensorId, (bySensor.get(sensorId) ?? 0) + count);
+  return { bySensor, repeated };
+}
+
+/** Sessions as a reader sees them in the end: last ended record of each id that no other has swallowed. */
+function finalSessions(records: readonly InputRecord[]): { sessions: string[]; repeated: number } {
+  const ended = new Map<string, Extract<SessionRecord, { type: "ended" }>>();
+  const swallowed = new Set<string>();
+  const told = new Set<string>();
+  let repeated = 0;
+  for (const record of records.map((one) => json<SessionRecord>(one))) {
+    if (told.has(record.id)) repeated++;
+    told.add(record.id);
+    for (const id of record.supersedes) swallowed.add(id);
+    if (record.type === "ended" && (ended.get(record.sessionId)?.revision ?? -1) < record.revision) ended.set(record.sessionId, record);
+  }
+  return { sessions: [...ended.values()].filter(({ sessionId }) => !swallowed.has(sessionId)).map(({ sensorId, start, end, samples }) => `${sensorId} ${start} to ${end}: ${samples} samples`), repeated };
+}
+
+/** Compares what was published with what is in Kafka now. */
+export async function settleAccounts(kafka: Kafka, published: Published): Promise<Accounts> {
+  const [windows, sessions, late, dead] = await Promise.all([topics.aggregated, topics.sessions, topics.late, topics.deadLetter].map(async ({ name }) => (await readTopic(kafka, name)).flat()));
+  const { bySensor, repeated } = windowReadings(windows!);
+  for (const record of late!.map((one) => json<LateRecord>(one))) if (record.operator === "window") bySensor.set(record.sensorId, (bySensor.get(record.sensorId) ?? 0) + record.t.length);
+  const found = finalSessions(sessions!);
+  const expected = Object.entries(published).flatMap(([sensorId, { executions }]) => executions.map(({ start, end, samples }) => `${sensorId} ${start} to ${end}: ${samples} samples`));
+  const ours = found.sessions.filter((session) => session.slice(0, session.indexOf(" ")) in published);
+  const sensors = Object.entries(published);
+  return {
+    published: sensors.reduce((sum, [, { samples }]) => sum + samples, 0),
+    accounted: sensors.reduce((sum, [sensorId]) => sum + (bySensor.get(sensorId) ?? 0), 0),
+    lost: sensors.reduce((sum, [sensorId, { samples }]) => sum + Math.max(0, samples - (bySensor.get(sensorId) ?? 0)), 0),
+    duplicated: repeated + found.repeated + sensors.reduce((sum, [sensorId, { samples }]) => sum + Math.max(0, (bySensor.get(sensorId) ?? 0) - samples), 0),
+    sessionsExpected: expected.length,
+    sessionsWrong: [...expected.filter((session) => !ours.includes(session)).map((session) => `missing: ${session}`), ...ours.filter((session) => !expected.includes(session)).map((session) => `unexpected: ${session}`)],
+    deadLettersExpected: sensors.reduce((sum, [, { corrupt }]) => sum + corrupt, 0),
+    deadLetters: new Set(dead!.filter(({ key, headers }) => key !== null && Buffer.from(key).toString() in published && headers[headerNames.stage] === "processor").map(({ headers }) => `${headers[headerNames.sourcePartition]}/${headers[headerNames.sourceOffset]}`)).size,
+  };
+}
+
+/** Whether every reading is accounted for, once. */
+export function isSettled({ lost, duplicated, sessionsWrong, deadLetters, deadLettersExpected }: Accounts): boolean {
+  return lost === 0 && duplicated === 0 && sessionsWrong.length === 0 && deadLetters >= deadLettersExpected;
+}
+
+/**
+ * Replays the log of the input topic and compares each output partition, byte for byte. What is in Kafka must be
+ * the beginning of what the replay gives: the log is read after the outputs. Gives the differences, one per topic and partition.
+ */
+export async function compareWithReplay(kafka: Kafka, modelFolder: string, semantics: Semantics = defaultSemantics): Promise<{ compared: number; differences: string[] }> {
+  const outputTopics = [topics.aggregated, topics.sessions, topics.transformed, topics.inference, topics.late, topics.deadLetter].map(({ name }) => name);
+  const written = new Map(await Promise.all(outputTopics.map(async (topic) => [topic, await readTopic(kafka, topic)] as const)));
+  const log = await readTopic(kafka, topics.imuData.name);
+  const scoring = { source: new ModelStore(modelFiles(modelFolder, "local")), refused: () => undefined };
+  const differences: string[] = [];
+  let compared = 0;
+  for (const [partition, records] of log.entries()) {
+    const replayed = new Map<string, string[]>();
+    const take = async (outputs: readonly OutputRecord[]): Promise<void> => {
+      for (const output of outputs) {
+        const lines = replayed.get(output.topic) ?? [];
+        replayed.set(output.topic, lines);
+        lines.push(outputLine(output));
+      }
+    };
+    await new Replay(sensorMachineFactory(semantics, scoring), async function* () {
+      yield* records;
+    }, take).run(false);
+    for (const topic of outputTopics) {
+      const lines = (written.get(topic)![partition] ?? []).filter(({ headers }) => headers[headerNames.stage] !== "bridge").map(({ key, value, headers }) => outputLine({ topic, key, value, headers, scored: false }));
+      const expected = replayed.get(topic) ?? [];
+      compared += lines.length;
+      const at = lines.findIndex((line, i) => line !== expected[i]);
+      if (at >= 0) differences.push(`${topic}/${partition}, record ${at} of ${lines.length}: Kafka has ${lines[at]!.slice(0, 300)}, the replay gives ${expected[at]?.slice(0, 300) ?? "nothing"}`);
+    }
+  }
+  return { compared, differences };
+}
