@@ -38,7 +38,7 @@ const programPorts: readonly { name: LocalPort; purpose: string }[] = [
 /** A disk with less is called full. */
 const FULL_BYTES = 50 * 1024 * 1024;
 /** How long a start waits for programs before it says where things are, and which are still coming. */
-const PROGRAMS_LIMIT_MS = 15 * SECOND;
+const PROGRAMS_LIMIT_MS = 60 * SECOND;
 
 export interface PlatformOutput {
   /** What goes on now. */
@@ -76,7 +76,7 @@ export class Platform {
   }
 
   /**
-   * Resolves when everything has been started, and all programs answer or 15 s have passed.
+   * Resolves when everything has been started, and all programs answer or a minute has passed.
    * @throws MillraceError with the remedy when that cannot be.
    */
   async start(): Promise<void> {
@@ -109,10 +109,16 @@ export class Platform {
   async #startPrograms(home: Home): Promise<void> {
     this.#programs = localPrograms(this.#options, this.connections, await pickFreePorts(PROGRAM_COUNT));
     this.#output.progress(`starting ${this.#programs.map(({ name }) => name).join(", ")}`);
-    for (const program of this.#programs) if (!this.#stopping) this.#supervisor.launch(programUnit(program, this.#env, home.logs));
+    const launch = (programs: readonly Program[]): void => {
+      for (const program of programs) if (!this.#stopping) this.#supervisor.launch(programUnit(program, this.#env, home.logs));
+    };
+    const publishes = ({ name }: Program): boolean => name === "simulator";
+    launch(this.#programs.filter((program) => !publishes(program)));
     const deadline = performance.now() + PROGRAMS_LIMIT_MS;
-    const coming = (): boolean => [...this.status().values()].some(({ state }) => state === "starting");
+    const coming = (): boolean => [...this.status().values()].some(({ state }) => state !== "running");
     while (coming() && !this.#stopping && performance.now() < deadline) await delay(50);
+    // An MQTT broker acknowledges and forgets what nobody has subscribed to yet: who publishes comes last.
+    launch(this.#programs.filter(publishes));
   }
 
   /** Stops the simulator, then the programs, which hand over, then the servers. */

@@ -37,7 +37,7 @@ export async function* rawLakeRecords(lakeDir: string, topic: string, told: (sen
 function recordOf([partition, offset, timestamp, key, value, headers]: readonly Json[], topic: string, told: (sentence: string) => void): InputRecord {
   const given = headers === null ? {} : (JSON.parse(headers as string) as Record<string, string>);
   const { [headerNames.fullSize]: size, [headerNames.fullSha256]: sha256 } = given;
-  if (value === null && sha256 !== undefined) told(`${topic}/${String(partition)}/${String(offset)}: the lake holds no value of ${size} bytes (SHA-256 ${sha256}); it is replayed without one`);
+  if (value === null && sha256 !== undefined) told(`${topic}/${Number(partition)}/${Number(offset)}: the lake holds no value of ${size} bytes (SHA-256 ${sha256}); it is replayed without one`);
   // DuckDB writes whole numbers of 64 bits as text.
   return { partition: Number(partition), offset: Number(offset), timestamp: Number(timestamp), key: key === null ? null : Buffer.from(key as string), value: value === null ? null : Buffer.from(value as string, "base64"), headers: given };
 }

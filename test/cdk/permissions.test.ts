@@ -17,7 +17,7 @@ const list = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value)
 /** A resource of a policy as text: references become `<name>`. */
 function textOf(value: unknown): string {
   if (typeof value === "string") return value;
-  const [[name = "", argument] = []] = Object.entries(value as Record<string, unknown>);
+  const [name, argument] = Object.entries(value as Record<string, unknown>)[0] ?? ["", undefined];
   if (name === "Fn::Join") return (argument as [string, unknown[]])[1].map(textOf).join((argument as [string, unknown[]])[0]);
   if (name === "Fn::ImportValue") return `<${textOf(argument)}>`;
   if (name === "Fn::Select") return "<part>";

@@ -118,7 +118,7 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
     const targets = all("AWS::ApplicationAutoScaling::ScalableTarget");
     const pipelines = [config.processor.sensor, config.processor.market].filter((pipeline) => pipeline !== null);
     expect(targets.map(({ resource }) => [resource.Properties["MinCapacity"], resource.Properties["MaxCapacity"]])).toEqual(pipelines.map(({ minTasks, maxTasks }) => [minTasks, maxTasks]));
-    expect(all("AWS::ApplicationAutoScaling::ScalingPolicy").map(({ resource }) => resource.Properties["PolicyType"]).sort()).toEqual(pipelines.flatMap(() => ["StepScaling", "TargetTrackingScaling"]).sort());
+    expect(all("AWS::ApplicationAutoScaling::ScalingPolicy").map(({ resource }) => resource.Properties["PolicyType"]).toSorted((a, b) => String(a).localeCompare(String(b)))).toEqual(pipelines.flatMap(() => ["StepScaling", "TargetTrackingScaling"]).sort());
     const lag = all("AWS::CloudWatch::Alarm").filter(({ resource }) => JSON.stringify(resource.Properties["Metrics"] ?? "").includes("SumOffsetLag"));
     expect(lag.length).toBeGreaterThan(0);
   });

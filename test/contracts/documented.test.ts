@@ -31,7 +31,7 @@ test("the page lists every metric, and no other", () => {
 });
 
 test("the page lists every setting of every program with its default", () => {
-  const settings = Object.values(programs).flatMap((program) => Object.values(program as Record<string, { env: string; doc: string; default?: unknown }>));
+  const settings = Object.values(programs).flatMap((program) => Object.values(program as Record<string, { env: string; doc: string; default?: string | number }>));
   const expected = settings.map((setting) => [setting.env, !("default" in setting) ? "must be given" : setting.default === undefined ? "none" : String(setting.default), setting.doc]);
   expect(rows("Settings of the programs")).toEqual(expected);
 });
