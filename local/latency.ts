@@ -16,6 +16,7 @@ export class LatencyProbe {
   readonly #latencies = new RecentLatencies(KEEP_MS);
   readonly #subscribed = new Set<string>();
   #socket: WebSocket | undefined;
+  #connectedAtMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(apiPort: number) {
@@ -39,6 +40,8 @@ export class LatencyProbe {
   async #tend(): Promise<void> {
     if (!this.#socket || this.#socket.readyState === WebSocket.CLOSED) this.#connect();
     const socket = this.#socket;
+    // Those it chose have fallen silent: it chooses anew.
+    if (performance.now() - this.#connectedAtMs > KEEP_MS && this.percentiles().p50 === undefined) socket?.terminate();
     if (socket?.readyState !== WebSocket.OPEN || this.#subscribed.size >= MAX_SENSORS) return;
     const response = await fetch(`http://${LOOPBACK}:${this.#apiPort}/sensors?limit=${MAX_SENSORS}`, { signal: AbortSignal.timeout(2_000) });
     const { items } = (await response.json()) as { items?: { sensorId: string }[] };
@@ -51,6 +54,7 @@ export class LatencyProbe {
 
   #connect(): void {
     this.#subscribed.clear();
+    this.#connectedAtMs = performance.now();
     const socket = new WebSocket(`ws://${LOOPBACK}:${this.#apiPort}/`);
     this.#socket = socket;
     // A failed connection closes, too, and the next tick connects again.
