@@ -1,6 +1,8 @@
-// A process with one event source mapping whose function appends the values to a file; for tests that kill it.
+// A process with one event source mapping whose function appends the values to a file, slowly enough for commits in
+// between; for tests that kill it.
 import type { MSKEvent } from "aws-lambda";
 import { appendFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 import { createKafka } from "../../../adapters/kafka.ts";
 import { createLogger } from "../../../adapters/log.ts";
 import { Metrics } from "../../../adapters/metrics.ts";
@@ -12,6 +14,7 @@ new Poller({
   mapping: JSON.parse(mapping) as EventSourceMapping,
   invoke: async (event) => {
     const records = Object.values((event as MSKEvent).records).flat();
+    await pause(100);
     appendFileSync(output, records.map(({ value }) => `${Buffer.from(value, "base64").toString()}\n`).join(""));
   },
   kafka: createKafka({ kafkaBrokers: brokers, kafkaAuth: "none", region: "local" }, "poller-process"),

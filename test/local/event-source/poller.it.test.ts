@@ -127,7 +127,7 @@ test("a record that the function can't take is found by halving and goes to the 
 
 test("kill -9 between deliveries loses no record", async () => {
   const mapping = { ...(await makeTopic(2)), batchSize: 5, batchingWindowMs: 5 };
-  const sent = Array.from({ length: 300 }, (_, i) => `v${i}`);
+  const sent = Array.from({ length: 150 }, (_, i) => `v${i}`);
   await producer.send({ topic: mapping.topic, messages: sent.map((value, i) => ({ partition: i % 2, value })) });
   const output = join(folder, mapping.topic);
   const delivered = (): string[] => (existsSync(output) ? readFileSync(output, "utf8").trim().split("\n") : []);
