@@ -54,5 +54,7 @@ function isPlainJson(text: string): boolean {
 export function readReplayLine(text: string): Output {
   const { topic, key, headers, value, valueBase64 } = JSON.parse(text) as Output & { valueBase64?: string };
   if (topic !== topics.deadLetter.name) return { topic, key, headers, value };
-  return { topic, key, headers, value: valueBase64 === undefined ? Buffer.from(JSON.stringify(value)) : Buffer.from(valueBase64, "base64") };
+  if (valueBase64 !== undefined) return { topic, key, headers, value: Buffer.from(valueBase64, "base64") };
+  // A source value that was the text "null" comes in base64; `null` itself is no value.
+  return { topic, key, headers, value: value === null ? null : Buffer.from(JSON.stringify(value)) };
 }
