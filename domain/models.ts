@@ -45,6 +45,11 @@ export type ModelProbe = z.infer<typeof modelProbe>;
 export const modelReference = z.object({ name: z.string(), version: z.string(), sha256: z.string() });
 export type ModelReference = z.infer<typeof modelReference>;
 
+/** One text per reference: the same bytes under another version, or with another manifest, are another model. */
+export function modelKey({ name, version, sha256 }: ModelReference): string {
+  return `${name}/${version}/${sha256}`;
+}
+
 /**
  * What a `model` control record says, as JSON in its header `model`. `live`: scores from here on, instead of all
  * others. `shadow`: scores beside the live one, which says whether they agree. `canary`: scores instead of the

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { GetObjectCommand, ListObjectsV2Command, NoSuchKey, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { z } from "zod";
 import { MillraceError } from "../../domain/errors.ts";
-import { modelManifest, modelProbe, type ModelReference } from "../../domain/models.ts";
+import { modelKey, modelManifest, modelProbe, type ModelReference } from "../../domain/models.ts";
 import type { Model, ModelSource } from "../inference/model.ts";
 import { onnxVersions } from "./onnx-header.ts";
 import { createOnnxModel } from "./onnx-model.ts";
@@ -70,7 +70,7 @@ function s3Files(place: string, bucket: string, prefix: string, client: S3Client
 }
 
 /**
- * Models by name and version: `<name>/<version>/{manifest.json, model.onnx, probe.json}`. Loaded once per hash.
+ * Models by name and version: `<name>/<version>/{manifest.json, model.onnx, probe.json}`. Loaded once.
  */
 export class ModelStore implements ModelSource {
   readonly #files: ModelFiles;
@@ -81,11 +81,12 @@ export class ModelStore implements ModelSource {
   }
 
   load(reference: ModelReference): Promise<Model> {
-    const known = this.#loaded.get(reference.sha256);
+    const key = modelKey(reference);
+    const known = this.#loaded.get(key);
     if (known) return known;
     const loading = loadModel(this.#files, `${reference.name}/${reference.version}`, reference);
-    this.#loaded.set(reference.sha256, loading);
-    loading.catch(() => this.#loaded.delete(reference.sha256));
+    this.#loaded.set(key, loading);
+    loading.catch(() => this.#loaded.delete(key));
     return loading;
   }
 }

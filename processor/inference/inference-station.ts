@@ -1,4 +1,4 @@
-import type { ModelReference } from "../../domain/models.ts";
+import { modelKey, type ModelReference } from "../../domain/models.ts";
 import type { Milliseconds, TimeInterval } from "../../domain/time.ts";
 import type { OrderedStation } from "../path/order-station.ts";
 import type { Message } from "../path/message.ts";
@@ -85,17 +85,17 @@ export class InferenceStation implements OrderedStation<Lanes> {
 
   encode(lanes: Lanes, writer: Writer): void {
     for (const lane of [lanes.main, lanes.shadow]) {
-      writer.optionalText(lane?.model.reference.sha256);
+      writer.optionalText(lane ? modelKey(lane.model.reference) : null);
       if (lane) writer.section(() => lane.encode(writer));
     }
   }
 
-  decode(reader: Reader, _layout: number, modelBySha256: ModelLookup): Lanes {
+  decode(reader: Reader, _layout: number, modelByKey: ModelLookup): Lanes {
     const lane = (): Lane | null => {
-      const sha256 = reader.optionalText();
-      if (sha256 === null) return null;
+      const key = reader.optionalText();
+      if (key === null) return null;
       const section = reader.section();
-      const model = modelBySha256(sha256);
+      const model = modelByKey(key);
       if (!model) return null;
       const restored = new Lane(model, this.#options.sessionGapMs);
       restored.decode(section);

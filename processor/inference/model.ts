@@ -1,4 +1,4 @@
-import type { ModelControl, ModelManifest, ModelReference } from "../../domain/models.ts";
+import { modelKey, type ModelControl, type ModelManifest, type ModelReference } from "../../domain/models.ts";
 import { crc32 } from "node:zlib";
 
 /** A model that fits its manifest and gave what its probe expects. */
@@ -34,7 +34,7 @@ export const NO_MODELS: Assignment = { live: null, shadow: null, canary: null };
 
 /** The assignment after a control record whose model was taken. */
 export function assign(before: Assignment, control: ModelControl, model: Model): Assignment {
-  const same = (other: Model | null | undefined): boolean => other?.reference.sha256 === model.reference.sha256;
+  const same = (other: Model | null | undefined): boolean => other != null && modelKey(other.reference) === modelKey(model.reference);
   switch (control.stage) {
     case "live":
       return { live: model, shadow: null, canary: null };

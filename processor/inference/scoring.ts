@@ -1,4 +1,4 @@
-import type { ModelControl, ModelReference } from "../../domain/models.ts";
+import { modelKey, type ModelControl, type ModelReference } from "../../domain/models.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import type { Hop } from "./lane.ts";
 import { assign, type Assignment, type Model, type ModelSource, NO_MODELS } from "./model.ts";
@@ -59,17 +59,17 @@ export class Scoring {
 
   async #switch(control: ModelControl): Promise<void> {
     try {
-      this.#assignment = assign(this.#assignment, control, this.modelBySha256(control.model.sha256) ?? (await this.#ports.source.load(control.model)));
+      this.#assignment = assign(this.#assignment, control, this.modelByKey(modelKey(control.model)) ?? (await this.#ports.source.load(control.model)));
     } catch (error) {
       if (!(error instanceof MillraceError && error.code === "model-refused")) throw error;
       this.#ports.refused(control.model, error.message);
     }
   }
 
-  /** The assigned model with this hash. */
-  modelBySha256(sha256: string): Model | null {
+  /** The assigned model with this key, see `modelKey`. */
+  modelByKey(key: string): Model | null {
     const { live, shadow, canary } = this.#assignment;
-    return [live, shadow, canary?.model].find((model) => model?.reference.sha256 === sha256) ?? null;
+    return [live, shadow, canary?.model].find((model) => model != null && modelKey(model.reference) === key) ?? null;
   }
 
   encode(): string {

@@ -13,7 +13,7 @@ export interface OrderedStation<S = unknown> {
   /** `isNewBoot`: the first message of a boot. The message is only lent. */
   apply(state: S, keyed: Keyed, message: Message, isNewBoot: boolean, context: StepContext): void;
   encode(state: S, writer: Writer): void;
-  decode(reader: Reader, layout: number, modelBySha256: ModelLookup): S;
+  decode(reader: Reader, layout: number, modelByKey: ModelLookup): S;
   /** The key has gone idle: its session has ended. */
   reset?(state: S): void;
 }
@@ -133,7 +133,7 @@ export class OrderStation implements Station<OrderState> {
     });
   }
 
-  decode(reader: Reader, _layout: number, modelBySha256: ModelLookup): OrderState {
+  decode(reader: Reader, _layout: number, modelByKey: ModelLookup): OrderState {
     const state: OrderState = {
       started: reader.u8() === 1,
       boot: reader.optionalText(),
@@ -144,7 +144,7 @@ export class OrderStation implements Station<OrderState> {
     };
     for (const station of this.#options.stations) {
       const layout = reader.u8();
-      state.slots.push(station.decode(reader.section(), layout, modelBySha256));
+      state.slots.push(station.decode(reader.section(), layout, modelByKey));
     }
     return state;
   }

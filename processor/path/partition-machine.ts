@@ -348,7 +348,7 @@ export class PartitionMachine implements StateMachine {
       written.delete(station.name);
       if (!state) return station.create();
       knownLayout(station.name, state.layout, station.layout);
-      return station.decode(state.section, state.layout, (sha256) => this.#scoring.modelBySha256(sha256));
+      return station.decode(state.section, state.layout, (key) => this.#scoring.modelByKey(key));
     });
     if (written.size > 0) throw new MillraceError("state-layout-unknown", `the snapshot holds state of stations that this pipeline does not have: ${[...written.keys()].join(", ")}. Run \`npm run recover\`.`);
     this.#keys.set(key, keyed);

@@ -52,13 +52,13 @@ export interface Station<S = unknown> {
   drop?(state: S, context: StepContext): void;
   encode(state: S, writer: Writer): void;
   /** `layout` is the version that wrote it, at most this one's. */
-  decode(reader: Reader, layout: number, modelBySha256: ModelLookup): S;
+  decode(reader: Reader, layout: number, modelByKey: ModelLookup): S;
   /** State that is kept in entries of its own, because most of it doesn't change between two snapshots. */
   readonly items?: Items<S>;
 }
 
-/** The assigned model with a hash. */
-export type ModelLookup = (sha256: string) => Model | null;
+/** The assigned model with a key, see `modelKey`. */
+export type ModelLookup = (key: string) => Model | null;
 
 export interface Items<S> {
   encodeChanges(generation: number, generations: Generations, take: (entry: StateEntry) => void): void;
