@@ -34,6 +34,7 @@ export const errorCodes = {
   "data-folder-broken": "The data folder can't be used.",
   "already-running": "Another start of Millrace uses this data folder.",
   "server-failed": "A local server ended at its start, or does not answer.",
+  "rescale-refused": "The number of partitions can't be changed now; the message says what has to be done first.",
   "model-refused": "A model does not fit its manifest.",
 } as const;
 

@@ -19,8 +19,8 @@ import type { Figures, Station, StepContext } from "./station.ts";
 /** Layout of the entries that this file writes itself. */
 const TASK_LAYOUT = 1;
 const KEYED_LAYOUT = 1;
-const TASK_ENTRY = "task";
-const KEYED_PREFIX = "key/";
+export const TASK_ENTRY = "task";
+export const KEYED_PREFIX = "key/";
 
 const utf8 = new TextDecoder();
 /** What a record without a value holds: no form of message. */
