@@ -46,7 +46,7 @@ interface Held {
 
 /**
  * Raises the number of partitions of a pipeline's input to `count` and moves each key's state to the partition that
- * Kafka's partitioner now gives it. Nothing of it can be seen before step 5; broken off at any point, it is run again.
+ * Kafka's partitioner now gives it. Before step 5 the platform can go on as it was; broken off at any point, it is run again.
  *
  * 1. Nobody works: the group is empty, and every task is fenced and its snapshot claimed, so that whoever wakes up can commit nothing.
  * 2. Everything is processed, committed and in the snapshot: S = C = end of the log.
