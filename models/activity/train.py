@@ -1,7 +1,7 @@
 """Trains the activity model.
 
     python train.py --data DIR                      all subjects: model.onnx, probe.json, manifest.json beside this file
-    python train.py --data DIR --cross-validate     five folds by subject, the same recipe: cross-validation.json
+    python train.py --data DIR --cross-validate     three folds by subject, the same recipe: cross-validation.json
 
 The same seed, data, machine and package versions give the same weights. Each command takes --jobs N processes.
 """
@@ -28,7 +28,7 @@ from export import onnx_bytes, write_model
 from network import Member, features, lowpasses
 from resample import HOP_MS, ROWS, resample, targets
 
-FOLDS = 5
+FOLDS = 3
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Recipe:
     width: int = 64
     hidden: int = 96
     dropout: float = 0.3
-    epochs: int = 100
+    epochs: int = 70
     learning_rate: float = 3e-3
     weight_decay: float = 2e-2
     cut_share: float = 0.15
@@ -152,6 +152,7 @@ def cross_validate(recordings: list[Recording], seed: int, recipe: Recipe, pool:
         model = session(onnx_bytes([job.result() for job in members]))
         for joined in (False, True):
             matrices[joined] |= confusion(model, [r for r in recordings if r.subject in fold], joined)
+        print("scored", *fold, flush=True)
     return {"seed": seed, "folds": folds, "asRecorded": report(matrices[False]), "joined": report(matrices[True])}
 
 
