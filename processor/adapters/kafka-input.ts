@@ -4,16 +4,13 @@ import { MillraceError } from "../../domain/errors.ts";
 import type { TaskInput } from "../engine/ports.ts";
 import type { InputRecord } from "../path/machine.ts";
 import { openCluster, partitionBounds } from "./kafka-cluster.ts";
-import { fetchedRecords, type FetchedPartition } from "./kafka-records.ts";
+import { FetchFailed, fetchFrom } from "./kafka-records.ts";
 
 /** Bytes fetched ahead per partition: at this many or more it is not fetched until the task has read on. */
 const PREFETCH_BYTES = 2_000_000;
-const MAX_BYTES_PER_PARTITION = 1_048_576;
-const MAX_BYTES = 10_485_760;
-/** How long a broker holds a fetch that finds nothing; a partition that joins waits for it. */
-const MAX_WAIT_MS = 50;
+/** A broker holds a fetch that finds nothing for `maxWaitMs`; a partition that joins waits for it. */
+const LIMITS = { maxWaitMs: 50, maxBytes: 10_485_760, maxBytesPerPartition: 1_048_576 } as const;
 const RETRY_MS = { first: 50, most: 1_000 } as const;
-const READ_COMMITTED = 1;
 
 /** Fetches for all tasks of a process: one request per broker at a time, for the partitions that have room. */
 export class KafkaInput {
@@ -95,31 +92,21 @@ export class KafkaInput {
   async #fetch(node: string, readers: readonly PartitionReader[]): Promise<void> {
     await this.#cluster.refreshMetadataIfNecessary();
     const broker = await this.#cluster.findBroker({ nodeId: node });
-    const asked = new Map(readers.map((reader) => [reader.partition, { reader, from: reader.fetchOffset, epoch: reader.epoch }]));
-    const answer = (await broker.fetch({
-      maxWaitTime: MAX_WAIT_MS,
-      minBytes: 1,
-      maxBytes: MAX_BYTES,
-      isolationLevel: READ_COMMITTED,
-      topics: [{ topic: this.#topic, partitions: [...asked].map(([partition, { from }]) => ({ partition, fetchOffset: String(from), maxBytes: MAX_BYTES_PER_PARTITION })) }],
-    })) as { responses: { topicName: string; partitions: FetchedPartition[] }[] };
-    for (const { partitions } of answer.responses) {
-      for (const fetched of partitions) {
-        const ask = asked.get(fetched.partition);
-        if (!ask || ask.epoch !== ask.reader.epoch) continue; // it has been moved meanwhile
-        const { records, nextOffset } = fetchedRecords(this.#topic, ask.from, fetched);
-        ask.reader.deliver(records, nextOffset, Number(fetched.highWatermark));
-      }
+    const asked = new Map(readers.map((reader) => [reader.partition, { reader, epoch: reader.epoch }]));
+    const positions = readers.map(({ partition, fetchOffset }) => ({ partition, fetchOffset }));
+    for (const { partition, records, nextOffset, highWatermark } of await fetchFrom(broker, this.#topic, positions, LIMITS)) {
+      const { reader, epoch } = asked.get(partition)!;
+      if (epoch === reader.epoch) reader.deliver(records, nextOffset, highWatermark); // else it has been moved meanwhile
     }
   }
 
   async #afterError(error: unknown, wait: number): Promise<void> {
-    const { name, type, partition, host, port } = error as { name?: string; type?: string; partition?: number; host?: string; port?: number };
-    if (name === "KafkaJSOffsetOutOfRange" && partition !== undefined) {
-      for (const reader of this.#readers) if (reader.partition === partition) await reader.outOfRange().catch(() => undefined);
+    if (error instanceof FetchFailed && error.type === "OFFSET_OUT_OF_RANGE") {
+      for (const reader of this.#readers) if (reader.partition === error.partition) await reader.outOfRange().catch(() => undefined);
       return;
     }
-    this.#logger.warn({ err: error, type }, "a fetch failed; trying again");
+    const { name, host, port } = error as { name?: string; host?: string; port?: number };
+    this.#logger.warn({ err: error }, "a fetch failed; trying again");
     if (name === "KafkaJSConnectionClosedError" && host !== undefined && port !== undefined) this.#cluster.removeBroker({ host, port });
     await new Promise((resolve) => setTimeout(resolve, wait));
     await this.#cluster.connect().then(() => this.#cluster.refreshMetadata()).catch(() => undefined);

@@ -1,75 +1,113 @@
 import { createRequire } from "node:module";
-import type { Cluster, IHeaders, KafkaMessage } from "kafkajs";
+import type { Broker, Cluster } from "kafkajs";
 import type { InputRecord } from "../path/machine.ts";
+import { decodeRecordBatches, type AbortedTransaction } from "./record-batches.ts";
 
-/** What a broker answers for one partition of a fetch, as kafkajs decodes it. */
+/** A position to fetch from. */
+export interface FetchPosition {
+  readonly partition: number;
+  readonly fetchOffset: number;
+}
+
+/** What a broker has for one partition. */
 export interface FetchedPartition {
   readonly partition: number;
-  readonly highWatermark: string;
-  readonly messages: readonly { readonly offset: string }[];
+  readonly highWatermark: number;
+  readonly records: InputRecord[];
+  /** Offset to fetch next. */
+  readonly nextOffset: number;
 }
 
-/** kafkajs' batch: drops control records, aborted transactions and offsets below the one asked for. */
-interface FetchedBatch {
-  readonly messages: readonly KafkaMessage[];
-  readonly rawMessages: readonly { readonly offset: string }[];
-}
-type BatchConstructor = new (topic: string, fetchOffset: string, partition: FetchedPartition) => FetchedBatch;
-const Batch = createRequire(import.meta.url)("kafkajs/src/consumer/batch.js") as BatchConstructor;
-
-const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
-
-/** A record as kafkajs decoded it; headers become text when they are asked for. */
-class KafkaRecord implements InputRecord {
+/** A partition's error, with kafkajs' type, say `OFFSET_OUT_OF_RANGE`. */
+export class FetchFailed extends Error {
+  readonly type: string;
   readonly partition: number;
-  readonly offset: number;
-  readonly timestamp: number;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-  readonly #raw: IHeaders | undefined;
-  #headers: Readonly<Record<string, string>> | null = null;
-
-  constructor(partition: number, message: KafkaMessage) {
+  constructor(topic: string, partition: number, cause: Error & { readonly type?: string }) {
+    super(`fetching ${topic}/${partition} failed: ${cause.message}`, { cause });
+    this.name = "FetchFailed";
+    this.type = cause.type ?? "UNKNOWN";
     this.partition = partition;
-    this.offset = Number(message.offset);
-    this.timestamp = Number(message.timestamp);
-    this.key = message.key;
-    this.value = message.value;
-    this.#raw = message.headers;
-  }
-
-  get headers(): Readonly<Record<string, string>> {
-    return (this.#headers ??= headerText(this.#raw));
   }
 }
 
-/** Header values as UTF-8 text; of a header that is given several times the last counts, as in Kafka's `lastHeader`. */
-function headerText(raw: IHeaders | undefined): Readonly<Record<string, string>> {
-  if (!raw) return NO_HEADERS;
-  let result: Record<string, string> | null = null;
-  for (const name in raw) {
-    const given = raw[name];
-    const value = Array.isArray(given) ? given.at(-1) : given;
-    if (value === undefined) continue;
-    (result ??= {})[name] = String(value);
-  }
-  return result ?? NO_HEADERS;
+interface RequestOptions {
+  readonly replicaId: number;
+  readonly maxWaitTime: number;
+  readonly minBytes: number;
+  readonly maxBytes: number;
+  readonly isolationLevel: number;
+  readonly topics: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string; readonly maxBytes: number }[] }[];
+}
+interface Exchange<T> {
+  readonly request: object;
+  readonly requestTimeout: number;
+  readonly response: { decode(payload: Buffer): T; parse(decoded: T): T };
+}
+/** The part of kafkajs' broker behind its public methods: one request, one answer, on a connection of the broker. */
+interface BrokerInternals extends Broker {
+  readonly connectionPool: { send<T>(exchange: Exchange<T>): Promise<T> };
 }
 
-/**
- * The records of a fetched partition from `fetchOffset` on, and the offset to fetch next: behind everything
- * that came, control records and aborted transactions included.
- */
-export function fetchedRecords(topic: string, fetchOffset: number, partition: FetchedPartition): { records: InputRecord[]; nextOffset: number } {
-  const batch = new Batch(topic, String(fetchOffset), partition);
-  const last = batch.rawMessages.at(-1);
-  return {
-    records: batch.messages.map((message) => new KafkaRecord(partition.partition, message)),
-    nextOffset: last ? Math.max(fetchOffset, Number(last.offset) + 1) : fetchOffset,
-  };
-}
+const load = createRequire(import.meta.url);
+const fetchRequest = load("kafkajs/src/protocol/requests/fetch/v11/request.js") as (options: RequestOptions) => object;
+const { createErrorFromCode } = load("kafkajs/src/protocol/error.js") as { createErrorFromCode(code: number): Error & { readonly type?: string } };
 
 const READ_COMMITTED = 1;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/**
+ * One fetch of committed records from a broker. The request and the connection are kafkajs'; the answer is decoded by
+ * `record-batches.ts`. Positions that other brokers lead come back as `FetchFailed`.
+ */
+export async function fetchFrom(broker: Broker, topic: string, positions: readonly FetchPosition[], limits: { readonly maxWaitMs: number; readonly maxBytes: number; readonly maxBytesPerPartition: number }): Promise<FetchedPartition[]> {
+  const from = new Map(positions.map(({ partition, fetchOffset }) => [partition, fetchOffset]));
+  const request = fetchRequest({
+    replicaId: -1,
+    maxWaitTime: limits.maxWaitMs,
+    minBytes: 1,
+    maxBytes: limits.maxBytes,
+    isolationLevel: READ_COMMITTED,
+    topics: [{ topic, partitions: positions.map(({ partition, fetchOffset }) => ({ partition, fetchOffset: String(fetchOffset), maxBytes: limits.maxBytesPerPartition })) }],
+  });
+  const exchange: Exchange<FetchedPartition[]> = { request, requestTimeout: limits.maxWaitMs + REQUEST_TIMEOUT_MS, response: { decode: (payload) => decodeAnswer(topic, from, payload), parse: (decoded) => decoded } };
+  try {
+    return await (broker as BrokerInternals).connectionPool.send(exchange);
+  } catch (error) {
+    if ((error as Error).name === "KafkaJSConnectionClosedError") await broker.disconnect();
+    throw error;
+  }
+}
+
+/** Fetch response, version 11. @throws FetchFailed */
+function decodeAnswer(topic: string, from: ReadonlyMap<number, number>, payload: Buffer): FetchedPartition[] {
+  let at = 4; // throttle time
+  const int32 = (): number => payload.readInt32BE((at += 4) - 4);
+  const int64 = (): bigint => payload.readBigInt64BE((at += 8) - 8);
+  const int16 = (): number => payload.readInt16BE((at += 2) - 2);
+  const code = int16();
+  if (code !== 0) throw createErrorFromCode(code);
+  at += 4; // session
+  const fetched: FetchedPartition[] = [];
+  for (let topics = int32(); topics > 0; topics--) {
+    const name = int16(); // only one topic was asked for
+    at += name;
+    for (let partitions = int32(); partitions > 0; partitions--) {
+      const partition = int32();
+      const error = int16();
+      const highWatermark = Number(int64());
+      at += 16; // last stable offset, log start offset
+      const aborted: AbortedTransaction[] = [];
+      for (let transactions = int32(); transactions > 0; transactions--) aborted.push({ producerId: int64(), firstOffset: Number(int64()) });
+      at += 4; // preferred read replica
+      const bytes = Math.max(0, int32());
+      if (error !== 0) throw new FetchFailed(topic, partition, createErrorFromCode(error));
+      fetched.push({ partition, highWatermark, ...decodeRecordBatches(partition, from.get(partition)!, payload.subarray(at, at + bytes), aborted) });
+      at += bytes;
+    }
+  }
+  return fetched;
+}
+
 const FETCH_BYTES = 1_048_576;
 const FETCH_WAIT_MS = 100;
 
@@ -82,8 +120,6 @@ export async function fetchRecords(cluster: Cluster, topic: string, partition: n
   const node = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
   if (node === undefined) throw new Error(`${topic} has no partition ${partition}`);
   const broker = await cluster.findBroker({ nodeId: node });
-  const topics = [{ topic, partitions: [{ partition, fetchOffset: String(fetchOffset), maxBytes: FETCH_BYTES }] }];
-  const answer = (await broker.fetch({ maxWaitTime: FETCH_WAIT_MS, minBytes: 1, maxBytes: FETCH_BYTES, isolationLevel: READ_COMMITTED, topics })) as { responses: { partitions: FetchedPartition[] }[] };
-  const fetched = answer.responses[0]?.partitions[0];
-  return fetched ? fetchedRecords(topic, fetchOffset, fetched) : { records: [], nextOffset: fetchOffset };
+  const [fetched] = await fetchFrom(broker, topic, [{ partition, fetchOffset }], { maxWaitMs: FETCH_WAIT_MS, maxBytes: FETCH_BYTES, maxBytesPerPartition: FETCH_BYTES });
+  return fetched ?? { records: [], nextOffset: fetchOffset };
 }
