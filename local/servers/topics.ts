@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Admin, ITopicConfig } from "kafkajs";
 import { topics, type TopicSpec } from "../../domain/topics.ts";
 
@@ -16,10 +17,32 @@ export function topicConfig(spec: TopicSpec, name = spec.name, partitions = spec
   };
 }
 
-/** Creates the topics of Millrace that are not there yet, and returns the names of those it created. */
+/** How long a broker may take to lead the partitions that it has just been given. */
+const LEADING_LIMIT_MS = 30_000;
+
+/**
+ * Creates the topics of Millrace that are not there yet, waits until every partition answers, and returns the names of
+ * those it created.
+ */
 export async function createTopics(admin: Admin, options: { readonly specs?: readonly TopicSpec[]; readonly partitions?: number } = {}): Promise<string[]> {
   const existing = new Set(await admin.listTopics());
   const missing = (options.specs ?? Object.values(topics)).filter(({ name }) => !existing.has(name));
-  if (missing.length > 0) await admin.createTopics({ topics: missing.map((spec) => topicConfig(spec, spec.name, options.partitions ?? spec.partitions)), waitForLeaders: true });
+  if (missing.length === 0) return [];
+  await admin.createTopics({ topics: missing.map((spec) => topicConfig(spec, spec.name, options.partitions ?? spec.partitions)), waitForLeaders: true });
+  for (const { name } of missing) await untilLed(admin, name);
   return missing.map(({ name }) => name);
+}
+
+/** The metadata name a leader a moment before that broker knows of it; until then it refuses what asks for offsets. */
+async function untilLed(admin: Admin, topic: string): Promise<void> {
+  const deadline = performance.now() + LEADING_LIMIT_MS;
+  for (;;) {
+    try {
+      await admin.fetchTopicOffsets(topic);
+      return;
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await delay(50);
+    }
+  }
 }
