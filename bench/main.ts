@@ -3,11 +3,12 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { demand, latency, throughput } from "./scenarios.ts";
+import { longRun } from "./long-run.ts";
 import type { Load } from "./load.ts";
 
 const USAGE = `npm run bench -- [--only NAME,…] [--messages N] [--seconds S] [--flink DIR] [--json]
 Measures the processor on real Kafka: readings per CPU second (user and system time of the processor's process; the broker is not
-in it), rate, peak memory, latency and recovery. Scenarios: windows, packed, all, sensors, inference, latency, flink.
+in it), rate, peak memory, latency and recovery. Scenarios: windows, packed, all, sensors, inference, latency, long (an hour of 100 sensors in one machine), flink.
 --messages: messages of 20 readings in a filled topic (default 400000). --flink: folder of the same job in Apache Flink.`;
 
 const root = join(import.meta.dirname, "..");
@@ -50,6 +51,12 @@ const scenarios: Record<string, () => Promise<void>> = {
     const result = await latency(200, 2_000, Number(values.seconds), folder);
     rmSync(folder, { recursive: true, force: true });
     report("latency, 2000 messages/s", result, `record to committed window p50 ${result.p50} ms, p99 ${result.p99} ms; after kill -9 the first new window came in ${(result.recoveryMs / 1_000).toFixed(1)} s`);
+  },
+  long: async () => {
+    const footprints = await longRun(100, 60, ({ minute, heapMb, rssMb, snapshotMb, generations }) => {
+      if (!values.json) console.log(`${`long run, minute ${minute}`.padEnd(24)} heap ${heapMb.toFixed(0)} MB   resident ${rssMb.toFixed(0)} MB   snapshots ${snapshotMb.toFixed(1)} MB in ${generations} generations`);
+    });
+    results["long"] = footprints;
   },
   flink: () => Promise.resolve(flink()),
 };
