@@ -50,7 +50,7 @@ interface BrokerInternals extends Broker {
 
 const load = createRequire(import.meta.url);
 const fetchRequest = load("kafkajs/src/protocol/requests/fetch/v11/request.js") as (options: RequestOptions) => object;
-const { createErrorFromCode } = load("kafkajs/src/protocol/error.js") as { createErrorFromCode(code: number): Error & { readonly type?: string } };
+const { createErrorFromCode } = load("kafkajs/src/protocol/error.js") as { readonly createErrorFromCode: (code: number) => Error & { readonly type?: string } };
 
 const READ_COMMITTED = 1;
 const REQUEST_TIMEOUT_MS = 30_000;

@@ -5,9 +5,9 @@ import { decodeRecordBatches } from "../../processor/adapters/record-batches.ts"
 
 // kafkajs' own encoder, an implementation that knows nothing of this one.
 const load = createRequire(import.meta.url);
-const { RecordBatch } = load("kafkajs/src/protocol/recordBatch/v0/index.js") as { RecordBatch(options: object): Promise<{ buffer: Buffer }> };
+const { RecordBatch } = load("kafkajs/src/protocol/recordBatch/v0/index.js") as { readonly RecordBatch: (options: object) => Promise<{ buffer: Buffer }> };
 const Record = load("kafkajs/src/protocol/recordBatch/record/v0/index.js") as (options: object) => object;
-const Long = load("kafkajs/src/utils/long.js") as { fromValue(value: number): object };
+const Long = load("kafkajs/src/utils/long.js") as { readonly fromValue: (value: number) => object };
 
 interface Given {
   readonly key: Buffer | null;
