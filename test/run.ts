@@ -1,13 +1,14 @@
 /** What `npm test` runs: the pure suites, then those that need servers, which are started once for all of them. */
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { countsOf, parseTestArguments, sumCounts, type Counts, type JestResults, type Project } from "./support/results.ts";
 import { serversGiven, startSharedServers } from "./support/servers.ts";
 
 const root = join(import.meta.dirname, "..");
 /** Jest has printed its results and does not end: something that a suite started is still open. */
-const EXIT_LIMIT_MS = 60_000;
+const EXIT_LIMIT_MS = 30_000;
 const interrupted = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupted.abort());
 
@@ -50,23 +51,24 @@ function hasSuites(project: Project): boolean {
 
 async function runJest(project: Project): Promise<Counts> {
   const results = join(folder, `${project}.json`);
-  const jest = spawn(process.execPath, [...jestCommand(project), "--json", `--outputFile=${results}`], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+  const jest = spawn(process.execPath, [...jestCommand(project), "--json", `--outputFile=${results}`], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
   const stop = (): void => void jest.kill("SIGTERM");
   interrupted.signal.addEventListener("abort", stop);
-  let hanging: NodeJS.Timeout | undefined;
-  let hung = false;
-  // Under --json, standard output is only the line that says where the results went; it comes when they are complete.
-  jest.stdout.once("data", () => {
-    hanging = setTimeout(() => {
-      hung = true;
-      console.error(`Jest's ${project} suites are done, but ${EXIT_LIMIT_MS / 1_000} s later something is still open in them (--detectOpenHandles shows what)`);
-      jest.kill("SIGKILL");
-    }, EXIT_LIMIT_MS);
-  });
-  const code = await new Promise<number | null>((resolve) => jest.once("close", resolve));
-  clearTimeout(hanging);
+  const exited = new Promise<number | null>((resolve) => jest.once("close", resolve));
+  const hung = await Promise.race([exited.then(() => false), untilHung(results)]);
+  if (hung) {
+    console.error(`Jest's ${project} suites are done, but ${EXIT_LIMIT_MS / 1_000} s later something is still open in them (--detectOpenHandles shows what)`);
+    jest.kill("SIGKILL");
+  }
+  const code = await exited;
   interrupted.signal.removeEventListener("abort", stop);
   return readCounts(results, hung || code !== 0);
+}
+
+/** Resolves to true when Jest has written its results and has had the time to end. */
+async function untilHung(results: string): Promise<true> {
+  while (!existsSync(results)) await delay(500, undefined, { ref: false });
+  return await delay(EXIT_LIMIT_MS, true as const, { ref: false });
 }
 
 function readCounts(file: string, expectFailure: boolean): Counts {
