@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import { readSettings } from "../../config/settings.ts";
+import { commonHeaders } from "../shared/problems.ts";
 import { TICKET_BYTES, TICKET_SECONDS, ticketKey } from "./ticket.ts";
 
 const settings = readSettings("tickets", process.env);
@@ -13,5 +14,5 @@ export async function handler(event: APIGatewayProxyEvent): Promise<APIGatewayPr
   const expiresAt = Math.floor(Date.now() / 1_000) + TICKET_SECONDS;
   const principal = String(event.requestContext.authorizer?.["principalId"] ?? "unnamed");
   await dynamodb.send(new PutItemCommand({ TableName: settings.ticketsTable, Item: { ticketKey: { S: ticketKey(ticket) }, principal: { S: principal }, expiresAt: { N: String(expiresAt) } } }));
-  return { statusCode: 201, headers: { "content-type": "application/json", "cache-control": "no-store" }, body: JSON.stringify({ ticket, expiresAt: expiresAt * 1_000 }) };
+  return { statusCode: 201, headers: { "content-type": "application/json", ...commonHeaders }, body: JSON.stringify({ ticket, expiresAt: expiresAt * 1_000 }) };
 }

@@ -48,6 +48,8 @@ export class RestService extends Construct {
         throttlingBurstLimit: config.api.burst,
       },
     });
+    // What API Gateway answers by itself (no token, too many requests) a browser can read only with this header; a preflight names the origins.
+    for (const [id, type] of [["ClientErrors", apigateway.ResponseType.DEFAULT_4XX], ["ServerErrors", apigateway.ResponseType.DEFAULT_5XX]] as const) this.api.addGatewayResponse(id, { type, responseHeaders: { "Access-Control-Allow-Origin": "'*'" } });
     this.#routes(stack, props);
     this.webAcl = this.#firewall(stack);
     this.api.addUsagePlan("UsagePlan", { name: resourceName(config, "standard"), throttle: { rateLimit: config.api.requestsPerSecond, burstLimit: config.api.burst }, quota: { limit: config.api.requestsPerDay, period: apigateway.Period.DAY }, apiStages: [{ stage: this.api.deploymentStage }] });

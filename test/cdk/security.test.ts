@@ -142,6 +142,11 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
     expect(JSON.stringify(all("AWS::ApiGatewayV2::Authorizer").map(({ resource }) => resource.Properties["IdentitySource"]))).toContain("route.request.querystring.ticket");
   });
 
+  test("let a page of another origin read that its token is missing", () => {
+    expect(failing(["AWS::ApiGateway::GatewayResponse"], (response) => at(response, "ResponseParameters", "gatewayresponse.header.Access-Control-Allow-Origin") === "'*'")).toEqual([]);
+    expect(all("AWS::ApiGateway::GatewayResponse").map(({ resource }) => String(resource.Properties["ResponseType"])).sort()).toEqual(["DEFAULT_4XX", "DEFAULT_5XX"]);
+  });
+
   test("have a firewall and throttling before the API", () => {
     expect(all("AWS::WAFv2::WebACLAssociation").length).toBe(1);
     expect(failing(["AWS::ApiGateway::Stage"], (stage) => at(stage, "MethodSettings", 0, "ThrottlingRateLimit") === config.api.requestsPerSecond && stage["AccessLogSetting"] !== undefined && stage["TracingEnabled"] === true)).toEqual([]);

@@ -11,6 +11,7 @@ const LIMIT_MS = 600_000;
 /** Types that moto's CloudFormation can't make: they are cut from the copy that is deployed there. */
 const cutTypes: Readonly<Record<string, string>> = {
   "AWS::ApiGateway::Account": "moto knows the API's resources and methods, not the account's log role",
+  "AWS::ApiGateway::GatewayResponse": "moto makes gateway responses by its API alone",
   "AWS::ApiGateway::Stage": "moto makes stages by its API alone",
   "AWS::ApiGateway::UsagePlan": "moto makes usage plans by its API alone",
   "AWS::ApiGatewayV2::Api": "moto makes WebSocket APIs by its API alone",
