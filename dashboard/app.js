@@ -132,8 +132,16 @@ async function refresh() {
   setTimeout(() => void refresh(), REFRESH_MS);
 }
 
-function frame() {
-  for (const panel of panels.values()) panel.draw();
+/** Traces are drawn this often: smooth enough, and light on a machine that draws without a graphics processor. */
+const FRAME_MS = 66;
+let drawnAt = 0;
+
+/** @param {number} now */
+function frame(now) {
+  if (now - drawnAt >= FRAME_MS) {
+    drawnAt = now;
+    for (const panel of panels.values()) panel.draw();
+  }
   requestAnimationFrame(frame);
 }
 

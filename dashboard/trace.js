@@ -39,9 +39,14 @@ export class Trace {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
     const style = getComputedStyle(this.#canvas);
-    const values = this.#samples.flatMap((sample) => sample.values).filter(Number.isFinite);
-    const low = Math.min(-2, ...values);
-    const high = Math.max(12, ...values);
+    let low = -2;
+    let high = 12;
+    for (const { values } of this.#samples) {
+      for (const value of values) {
+        if (value < low) low = value;
+        if (value > high) high = value;
+      }
+    }
     /** @param {number} value */
     const y = (value) => 6 + (1 - (value - low) / (high - low)) * (height - 22);
     const right = this.#newest.t + Math.min(performance.now() - this.#newest.at, 2_000);
