@@ -61,11 +61,26 @@ async function startOffsets(kafka: Kafka, groupId: string, topics: readonly stri
   const admin = kafka.admin();
   await admin.connect();
   try {
-    const ends = await Promise.all(topics.map(async (topic) => (await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => [`${topic}/${partition}`, high] as const)));
+    const ends = await Promise.all(topics.map(async (topic) => (await retried(() => admin.fetchTopicOffsets(topic))).map(({ partition, high }) => [`${topic}/${partition}`, high] as const)));
     const committed = new Map((await admin.fetchOffsets({ groupId, topics: [...topics] })).flatMap(({ topic, partitions }) => partitions.map(({ partition, offset }) => [`${topic}/${partition}`, offset] as const)));
     return new Map(ends.flat().filter(([name, high]) => Number(committed.get(name) ?? -1) < Number(high)));
   } finally {
     await admin.disconnect();
+  }
+}
+
+const RETRIES = 150;
+const RETRY_MS = 200;
+
+/** kafkajs' admin client gives up at once when a partition has no leader yet, as right after a topic's creation or a broker's restart. */
+async function retried<T>(read: () => Promise<T>): Promise<T> {
+  for (let left = RETRIES; ; left--) {
+    try {
+      return await read();
+    } catch (error) {
+      if (left === 0 || (error as { retriable?: boolean }).retriable !== true) throw error;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
   }
 }
 
