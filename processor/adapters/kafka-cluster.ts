@@ -10,6 +10,7 @@ export function openCluster(kafka: Kafka): Cluster {
   let captured: Cluster | undefined;
   kafka.consumer({
     groupId: "unused",
+    allowAutoTopicCreation: false,
     partitionAssigners: [
       ({ cluster }) => {
         captured = cluster;

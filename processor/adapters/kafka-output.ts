@@ -1,9 +1,10 @@
-import { Partitioners, type Cluster, type Kafka, type Message, type Producer, type TopicMessages, type Transaction } from "kafkajs";
+import type { Cluster, Kafka, Message, TopicMessages } from "kafkajs";
 import { MillraceError } from "../../domain/errors.ts";
 import { topics } from "../../domain/topics.ts";
 import type { Progress, TaskOutput } from "../engine/ports.ts";
 import type { OutputRecord } from "../path/machine.ts";
 import { claimKey, encodeProgress, progressBefore } from "./kafka-progress.ts";
+import { TransactionalProducer } from "./transactional-producer.ts";
 
 export interface OutputTarget {
   /** Key in `millrace-progress` and name in logs. */
@@ -20,60 +21,50 @@ const MAX_BATCH_BYTES = 900_000;
 const RECORD_OVERHEAD = 64;
 /** A transaction that is open for longer is ended by the coordinator; the dead hold up readers for as long. */
 const TRANSACTION_TIMEOUT_MS = 15_000;
-/** Right after a commit the coordinator answers CONCURRENT_TRANSACTIONS until its markers are written. */
-const RETRY = { initialRetryTime: 2, multiplier: 1.3, factor: 0, maxRetryTime: 200, retries: 50 } as const;
 /** What only another, newer owner (or the coordinator, after the transaction timeout) can cause. */
 const FENCED = new Set(["INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED"]);
 
-/** Transactions of one task's life: one kafkajs producer, thrown away after any error. */
+/** Transactions of one task's life: one producer, thrown away after any error. */
 export class TransactionalOutput implements TaskOutput {
   readonly #target: OutputTarget;
-  readonly #producer: Producer;
+  readonly #producer: TransactionalProducer;
   readonly #cluster: Cluster;
-  #transaction: Transaction | null = null;
   #discarded = false;
 
   /** `cluster` is shared by the tasks of a process; it reads `millrace-progress`. */
   constructor(kafka: Kafka, cluster: Cluster, target: OutputTarget) {
     this.#target = target;
     this.#cluster = cluster;
-    this.#producer = kafka.producer({ transactionalId: target.transactionalId, transactionTimeout: TRANSACTION_TIMEOUT_MS, createPartitioner: Partitioners.DefaultPartitioner, retry: RETRY, allowAutoTopicCreation: false });
+    this.#producer = new TransactionalProducer(kafka, target.transactionalId, target.partition, TRANSACTION_TIMEOUT_MS);
   }
 
   async fence(): Promise<void> {
-    await this.#certain(async () => {
-      await this.#producer.connect();
-      this.#transaction = await this.#producer.transaction();
-    });
+    await this.#certain(() => this.#producer.init());
   }
 
   async claim(token: string): Promise<Progress | null> {
     const { task, partition } = this.#target;
+    const record: OutputRecord = { topic: topics.progress.name, key: claimKey(task), value: Buffer.from(token), headers: {}, scored: false };
     await this.#certain(async () => {
-      const transaction = await this.#begun();
-      await transaction.send({ topic: topics.progress.name, messages: [{ key: claimKey(task), value: token, partition }] });
-      await transaction.commit();
-      this.#transaction = null;
+      await this.#producer.send(new Map([[record.topic, [record]]]));
+      await this.#producer.commit();
     });
     return progressBefore(this.#cluster, task, partition, token);
   }
 
   async send(outputs: readonly OutputRecord[]): Promise<void> {
     await this.#certain(async () => {
-      const transaction = await this.#begun();
-      for (const topicMessages of inBatches(outputs, this.#target.partition)) await transaction.sendBatch({ topicMessages });
+      for (const byTopic of inSends(outputs)) await this.#producer.send(byTopic);
     });
   }
 
   async commit(progress: Progress, last: readonly OutputRecord[]): Promise<void> {
-    const { task, partition, groupId, sourceTopic } = this.#target;
+    const { task, groupId, sourceTopic } = this.#target;
     const record: OutputRecord = { topic: topics.progress.name, key: task, value: Buffer.from(encodeProgress(progress)), headers: {}, scored: false };
     await this.#certain(async () => {
-      const transaction = await this.#begun();
-      for (const topicMessages of inBatches([...last, record], partition)) await transaction.sendBatch({ topicMessages });
-      await transaction.sendOffsets({ consumerGroupId: groupId, topics: [{ topic: sourceTopic, partitions: [{ partition, offset: String(progress.nextOffset) }] }] });
-      await transaction.commit();
-      this.#transaction = null;
+      for (const byTopic of inSends([...last, record])) await this.#producer.send(byTopic);
+      await this.#producer.sendOffset(groupId, sourceTopic, progress.nextOffset);
+      await this.#producer.commit();
     });
   }
 
@@ -81,10 +72,6 @@ export class TransactionalOutput implements TaskOutput {
     if (this.#discarded) return;
     this.#discarded = true;
     await this.#producer.disconnect().catch(() => undefined);
-  }
-
-  async #begun(): Promise<Transaction> {
-    return (this.#transaction ??= await this.#producer.transaction());
   }
 
   /** Gives the one certain outcome its name; everything else stays what it is: uncertain. */
@@ -105,27 +92,29 @@ function causes(error: unknown): unknown[] {
 }
 
 /** Groups outputs by topic, keeping their order, in sends whose record batches stay below the broker's limit. */
-export function inBatches(outputs: readonly OutputRecord[], partition: number): TopicMessages[][] {
-  const sends: TopicMessages[][] = [];
-  let byTopic = new Map<string, { messages: Message[]; bytes: number }>();
+export function inSends(outputs: readonly OutputRecord[]): Map<string, OutputRecord[]>[] {
+  const sends: Map<string, OutputRecord[]>[] = [];
+  let byTopic = new Map<string, OutputRecord[]>();
+  let bytesByTopic = new Map<string, number>();
   for (const output of outputs) {
-    const bytes = RECORD_OVERHEAD + (output.key?.length ?? 0) + (output.value?.length ?? 0) + headerBytes(output.headers);
-    let group = byTopic.get(output.topic);
-    if (group && group.bytes + bytes > MAX_BATCH_BYTES) {
-      sends.push(messagesOf(byTopic));
+    const bytes = RECORD_OVERHEAD + (output.key?.length ?? 0) * 3 + (output.value?.length ?? 0) + headerBytes(output.headers);
+    if ((bytesByTopic.get(output.topic) ?? 0) + bytes > MAX_BATCH_BYTES && byTopic.has(output.topic)) {
+      sends.push(byTopic);
       byTopic = new Map();
-      group = undefined;
+      bytesByTopic = new Map();
     }
-    if (!group) byTopic.set(output.topic, (group = { messages: [], bytes: 0 }));
-    group.messages.push({ key: buffer(output.key), value: buffer(output.value), partition, headers: output.headers });
-    group.bytes += bytes;
+    const records = byTopic.get(output.topic);
+    if (records) records.push(output);
+    else byTopic.set(output.topic, [output]);
+    bytesByTopic.set(output.topic, (bytesByTopic.get(output.topic) ?? 0) + bytes);
   }
-  if (byTopic.size > 0) sends.push(messagesOf(byTopic));
+  if (byTopic.size > 0) sends.push(byTopic);
   return sends;
 }
 
-function messagesOf(byTopic: ReadonlyMap<string, { messages: Message[] }>): TopicMessages[] {
-  return Array.from(byTopic, ([topic, { messages }]) => ({ topic, messages }));
+/** The same as kafkajs' producer takes it. */
+export function inBatches(outputs: readonly OutputRecord[], partition: number): TopicMessages[][] {
+  return inSends(outputs).map((byTopic) => Array.from(byTopic, ([topic, records]) => ({ topic, messages: records.map(({ key, value, headers }): Message => ({ key: buffer(key), value: buffer(value), partition, headers })) })));
 }
 
 function buffer(bytes: Uint8Array | string | null): Buffer | string | null {

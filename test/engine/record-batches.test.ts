@@ -35,7 +35,7 @@ const transactional = (producerId: number): object => ({ producerId: Long.fromVa
 describe("record batches", () => {
   test("come back as kafkajs encoded them: keys, values, times and headers", async () => {
     const bytes = fc.option(fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array)));
-    const record = fc.record({ key: bytes, value: bytes, timestamp: fc.integer({ min: 0, max: 4_102_444_800_000 }), headers: fc.dictionary(fc.string({ minLength: 1, maxLength: 20 }).filter((name) => name !== "__proto__"), fc.string({ maxLength: 200 }), { noNullPrototype: true }) });
+    const record = fc.record({ key: bytes, value: bytes, timestamp: fc.integer({ min: 0, max: 4_102_444_800_000 }), headers: fc.dictionary(fc.string({ minLength: 1, maxLength: 20 }).filter((name) => !(name in {})), fc.string({ maxLength: 200 }), { noNullPrototype: true }) });
     await fc.assert(
       fc.asyncProperty(fc.array(record, { minLength: 1, maxLength: 20 }), fc.integer({ min: 0, max: 2 ** 50 }), fc.constantFrom(0, 1), async (given, offset, compression) => {
         const { records, nextOffset } = decodeRecordBatches(3, offset, await batch(offset, given, { compression }), []);
