@@ -37,6 +37,7 @@ const semantics = z.strictObject({
   maxBootsPerSensor: whole(1, 10_000).optional(),
   transformedFormat: z.enum(["packed", "json"]).optional(),
   outputs: z.enum(["all", "windows"]).optional(),
+  smoothingPercent: z.int().min(0).max(95).optional(),
 } satisfies Record<keyof Semantics, z.ZodType>);
 
 /** One environment: what `config/<env>.ts` gives. An unknown key is a mistake, not an extension. */

@@ -61,6 +61,7 @@ const semantics = {
   maxIntervalsPerSensor: whole("MAX_INTERVALS_PER_SENSOR", "intervals of seen numbers kept per sensor", defaultSemantics.maxIntervalsPerSensor, 1),
   maxBootsPerSensor: whole("MAX_BOOTS_PER_SENSOR", "boots kept per sensor", defaultSemantics.maxBootsPerSensor, 1),
   transformedFormat: choice("TRANSFORMED_FORMAT", "form of sensor-data-transformed", ["packed", "json"], defaultSemantics.transformedFormat),
+  smoothingPercent: whole("SMOOTHING_PERCENT", "share of the probabilities before in a hop's, percent", defaultSemantics.smoothingPercent, 0, 95),
   outputs: choice("OUTPUTS", "everything, or windows alone", ["all", "windows"], defaultSemantics.outputs),
 } satisfies Record<keyof Semantics, Setting<never> | Setting<number> | Setting<string> | Setting<Semantics["watermark"]> | Setting<Semantics["transformedFormat"]> | Setting<Semantics["outputs"]>>;
 

@@ -49,6 +49,8 @@ export interface Semantics {
   readonly transformedFormat: "packed" | "json";
   /** `windows`: deduplication and windows alone, for who needs neither sessions nor samples downstream. */
   readonly outputs: "all" | "windows";
+  /** How much of the probabilities before goes into a hop's, in percent, 0 to 95: labels flicker less and change later. */
+  readonly smoothingPercent: number;
 }
 
 export const defaultSemantics: Semantics = {
@@ -66,6 +68,7 @@ export const defaultSemantics: Semantics = {
   maxBootsPerSensor: 100,
   transformedFormat: "packed",
   outputs: "all",
+  smoothingPercent: 0,
 };
 
 /** The semantics among other settings: nothing else may enter the fingerprint of what decides outputs. */

@@ -14,6 +14,8 @@ export type CreditActivity = (keyed: Keyed, interval: TimeInterval) => ((label: 
 export interface InferenceOptions {
   readonly to: string;
   readonly sessionGapMs: Milliseconds;
+  /** How much of the probabilities before goes into a hop's, in percent. */
+  readonly smoothingPercent: number;
   readonly credit: CreditActivity;
 }
 
@@ -21,6 +23,8 @@ export interface InferenceOptions {
 interface Lanes {
   main: Lane | null;
   shadow: Lane | null;
+  /** Smoothed probabilities of the hop before; null where the model begins anew. */
+  smoothed: Float64Array | null;
 }
 
 /**
@@ -37,7 +41,7 @@ export class InferenceStation implements OrderedStation<Lanes> {
   }
 
   create(): Lanes {
-    return { main: null, shadow: null };
+    return { main: null, shadow: null, smoothed: null };
   }
 
   apply(lanes: Lanes, keyed: Keyed, message: Message, isNewBoot: boolean, context: StepContext): void {
@@ -54,7 +58,7 @@ export class InferenceStation implements OrderedStation<Lanes> {
     lanes.main.push(message, (hop) => {
       context.scoring.hops.push(hop);
       const { describes } = hop;
-      if (describes) this.#emit(keyed, hop, describes, shadowed.find((other) => other.describes!.end === describes.end) ?? null, context);
+      if (describes) this.#emit(keyed, lanes, hop, describes, shadowed.find((other) => other.describes!.end === describes.end) ?? null, context);
     });
   }
 
@@ -69,7 +73,7 @@ export class InferenceStation implements OrderedStation<Lanes> {
     return lane?.model === model ? lane : new Lane(model, this.#options.sessionGapMs);
   }
 
-  #emit(keyed: Keyed, hop: Hop, window: TimeInterval, shadow: Hop | null, context: StepContext): void {
+  #emit(keyed: Keyed, lanes: Lanes, hop: Hop, window: TimeInterval, shadow: Hop | null, context: StepContext): void {
     const { model } = hop.lane;
     const id = context.out.nextId(this.#options.to);
     const head = `{"id":"${id}","schema":1,"sensorId":"${keyed.key}","window":{"start":${window.start},"end":${window.end}},"model":${referenceText(model)}`;
@@ -77,13 +81,24 @@ export class InferenceStation implements OrderedStation<Lanes> {
     const credit = this.#options.credit(keyed, window);
     context.figures.inferences++;
     context.scoring.then(() => {
+      this.#smooth(lanes, hop);
       const label = topLabel(hop);
       output.value = Buffer.from(`${head},"label":${JSON.stringify(label)},"probabilities":${probabilitiesText(hop)}${shadow ? shadowText(shadow, label) : ""}}`);
       if (label !== null) credit?.(label, (window.end - window.start) / 1_000);
     });
   }
 
+  /** Exponential smoothing: p ← s·before + (1 − s)·p. */
+  #smooth(lanes: Lanes, hop: Hop): void {
+    const share = this.#options.smoothingPercent / 100;
+    if (share === 0 || !hop.probabilities!.every(Number.isFinite)) return;
+    const before = hop.begins ? null : lanes.smoothed;
+    lanes.smoothed = Float64Array.from(hop.probabilities!, (p, i) => (before ? share * before[i]! + (1 - share) * p : p));
+    hop.probabilities = Float32Array.from(lanes.smoothed);
+  }
+
   encode(lanes: Lanes, writer: Writer): void {
+    writer.f64s(lanes.smoothed ?? new Float64Array(0));
     for (const lane of [lanes.main, lanes.shadow]) {
       writer.optionalText(lane ? modelKey(lane.model.reference) : null);
       if (lane) writer.section(() => lane.encode(writer));
@@ -101,7 +116,8 @@ export class InferenceStation implements OrderedStation<Lanes> {
       restored.decode(section);
       return restored;
     };
-    return { main: lane(), shadow: lane() };
+    const smoothed = reader.f64s();
+    return { main: lane(), shadow: lane(), smoothed: smoothed.length > 0 ? smoothed : null };
   }
 }
 

@@ -14,6 +14,8 @@ export interface Hop {
   readonly fresh: boolean;
   /** The interval of event time that the output describes; null when there is none to describe. */
   readonly describes: TimeInterval | null;
+  /** Whether it is the first one described since the model began anew. */
+  readonly begins: boolean;
   /** One per label; null before it is scored. */
   probabilities: Float32Array | null;
 }
@@ -35,6 +37,7 @@ export class Lane {
   #rows = 0;
   readonly #readings: Float32Array;
   #first = true;
+  #described = false;
   /** The model's recurrent state after the last hop that was scored. */
   state: Float32Array;
 
@@ -65,6 +68,7 @@ export class Lane {
       this.#start = time - (remainder < 0 ? remainder + hopMs : remainder);
       this.#rows = 0;
       this.#first = true;
+      this.#described = false;
       this.#constant = true;
     }
     for (let grid = this.#start + (this.#rows + 1) * this.#period; grid < time; grid = this.#start + (this.#rows + 1) * this.#period) { // 4
@@ -85,7 +89,9 @@ export class Lane {
     const { hopMs, decisionDelayMs } = this.model.manifest;
     this.#start += hopMs;
     const end = this.#start - decisionDelayMs;
-    const hop: Hop = { lane: this, readings: this.#readings.slice(), fresh: this.#first, describes: this.#first && decisionDelayMs > 0 ? null : { start: end - hopMs, end }, probabilities: null };
+    const describes = this.#first && decisionDelayMs > 0 ? null : { start: end - hopMs, end };
+    const hop: Hop = { lane: this, readings: this.#readings.slice(), fresh: this.#first, describes, begins: !this.#described, probabilities: null };
+    if (describes) this.#described = true;
     this.#first = false;
     this.#rows = 0;
     return hop;
@@ -94,7 +100,7 @@ export class Lane {
   encode(writer: Writer): void {
     writer.f64(this.#lastTime);
     writer.f64s(this.#lastValue);
-    writer.u8((this.#constant ? 1 : 0) | (this.#first ? 2 : 0));
+    writer.u8((this.#constant ? 1 : 0) | (this.#first ? 2 : 0) | (this.#described ? 4 : 0));
     writer.f64(this.#start);
     writer.u32(this.#rows);
     writer.f32s(this.#readings);
@@ -107,6 +113,7 @@ export class Lane {
     const flags = reader.u8();
     this.#constant = (flags & 1) !== 0;
     this.#first = (flags & 2) !== 0;
+    this.#described = (flags & 4) !== 0;
     this.#start = reader.f64();
     this.#rows = reader.u32();
     this.#readings.set(reader.f32s());

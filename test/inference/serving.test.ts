@@ -108,6 +108,27 @@ describe("scores of the stream", () => {
     expect(await probabilitiesOf(["s1", ...others], 7)).toEqual(alone);
   });
 
+  test("are smoothed where the settings ask for it, also over a crash", async () => {
+    const driver = new PipelineDriver(sensorMachineFactory({ ...defaultSemantics, smoothingPercent: 60 }, scoring));
+    await driver.record(assign());
+    for (const [i, message] of messages("s1", 20).entries()) {
+      await driver.record(message);
+      if (i % 5 === 2) {
+        await driver.snapshot();
+        driver.crash();
+        await driver.restore();
+      }
+    }
+    // By hand: p' = 0.6 p'(before) + 0.4 p, begun anew where hops do not follow one another.
+    let before: number[] | null = null;
+    const expected = golden.probabilities.map((row, i) => {
+      if (i > 0 && golden.starts[i]! - golden.starts[i - 1]! !== model.manifest.hopMs) before = null;
+      const last = before;
+      return (before = last === null ? row : row.map((p, k) => 0.6 * last[k]! + 0.4 * p));
+    });
+    inferences(driver, "s1").forEach(({ probabilities }, i) => model.manifest.labels.forEach((label, k) => expect(Math.abs(probabilities[label]! - expected[i]![k]!)).toBeLessThan(1e-4)));
+  });
+
   test("credit a session with the seconds of its labels", async () => {
     const driver = new PipelineDriver(sensorMachineFactory(defaultSemantics, scoring));
     await driver.record(assign());
