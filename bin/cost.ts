@@ -35,7 +35,7 @@ function run(args: string[]): void {
     process.stdout.write(`${service.padEnd(52)}${dollars(sumOf(of))}\n`);
     for (const line of of) process.stdout.write(`  ${line.what.padEnd(30)}${line.quantity.toFixed(2).padStart(14)} × ${prices[line.price].dollars} per ${prices[line.price].per}\n`);
   }
-  process.stdout.write(`${"a month, US dollars".padEnd(52)}${dollars(total)}\n\nList prices of ${PRICES_REGION} as of ${PRICES_AS_OF}. It is supposed that:\n${assumptions.map((assumption) => `- ${assumption}`).join("\n")}\nSources: ${Object.values(sources).join(" ")}\n`);
+  process.stdout.write(`${"a month, US dollars".padEnd(52)}${dollars(total)}\n\nList prices of ${PRICES_REGION} as of ${PRICES_AS_OF}, to be compared with the sources before a decision depends on them. It is supposed that:\n${assumptions.map((assumption) => `- ${assumption}`).join("\n")}\nSources: ${Object.values(sources).join(" ")}\n`);
 }
 
 function sumOf(lines: readonly { readonly dollars: number }[]): number {

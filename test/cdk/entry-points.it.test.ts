@@ -131,7 +131,7 @@ describe("under the environment of dev's templates", () => {
 
   test.each(["bridge-0", "processor-sensor", "live"])("%s starts from its image's entry point and is healthy", async (name) => {
     const task = resourcesOf(platform, "AWS::ECS::TaskDefinition").find(({ resource }) => resource.Properties["Family"] === `millrace-dev-${name}`);
-    const [container] = task?.resource.Properties["ContainerDefinitions"] as { Name: string; Environment: { Name: string; Value: unknown }[] }[];
+    const [container] = task!.resource.Properties["ContainerDefinitions"] as { Name: string; Environment: { Name: string; Value: unknown }[] }[];
     if (!container) throw new Error(`${name} has no container`);
     const entryPoint = JSON.parse(/^ENTRYPOINT (.+)$/m.exec(readFileSync(join(root, container.Name, "Dockerfile"), "utf8"))?.[1] ?? "[]") as string[];
     const port = await freePort();
