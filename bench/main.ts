@@ -20,6 +20,8 @@ if (values.help) {
   console.log(USAGE);
   process.exit(0);
 }
+/** Of the shipped model: hops of 250 ms. */
+const HOPS_PER_SECOND = 4;
 const messages = Number(values.messages);
 const results: Record<string, object> = {};
 const million = (value: number): string => `${(value / 1e6).toFixed(2)} M`;
@@ -28,23 +30,25 @@ const report = (name: string, result: object, line: string): void => {
   if (!values.json) console.log(`${name.padEnd(24)} ${line}`);
 };
 
-async function measure(name: string, load: Partial<Load>, outputs: "all" | "windows", model?: string): Promise<void> {
+async function measure(name: string, load: Partial<Load>, outputs: "all" | "windows", model?: string): Promise<{ perCpuSecond: number }> {
   const folder = join(root, ".millrace", "bench", `${name}-${process.pid}`);
   const result = await throughput({ sensors: 200, messages, partitions: 2, format: "json", ...load }, outputs, folder, model);
   rmSync(folder, { recursive: true, force: true });
   report(name, result, `${million(result.perCpuSecond)} readings/CPU s   ${million(result.perSecond)}/s   ${result.peakMb.toFixed(0)} MB   ${result.snapshot}`);
+  return result;
 }
 
 const scenarios: Record<string, () => Promise<void>> = {
-  windows: () => measure("windows", {}, "windows"),
-  packed: () => measure("packed", { format: "packed" }, "windows"),
-  all: () => measure("all", {}, "all"),
+  windows: async () => void (await measure("windows", {}, "windows")),
+  packed: async () => void (await measure("packed", { format: "packed" }, "windows")),
+  all: async () => void (await measure("all", {}, "all")),
   sensors: async () => {
     for (const sensors of [10, 1_000, 10_000]) await measure(`windows, ${sensors} sensors`, { sensors }, "windows");
   },
   inference: async () => {
-    await measure("inference, 1000 sensors", { sensors: 1_000 }, "all", join(root, "models", "activity"));
-    if (!values.json) console.log(`${"".padEnd(24)} (1,000 sensors at 200 Hz send ${million(demand(1_000))} readings/s)`);
+    const { perCpuSecond } = await measure("inference, 1000 sensors", { sensors: 1_000 }, "all", join(root, "models", "activity"));
+    const share = demand(1_000) / perCpuSecond;
+    report("  in real time", { readingsPerSecond: demand(1_000), inferencesPerSecond: 1_000 * HOPS_PER_SECOND, cores: share }, `1,000 sensors at 200 Hz: ${million(demand(1_000))} readings/s, ${1_000 * HOPS_PER_SECOND} inferences/s take ${(share * 100).toFixed(0)} % of a core`);
   },
   latency: async () => {
     const folder = join(root, ".millrace", "bench", `latency-${process.pid}`);
