@@ -174,9 +174,20 @@ async function createPartitions(admin: Admin, names: readonly string[], count: n
   for (;;) {
     const { topics: found } = await admin.fetchTopicMetadata({ topics: [...names] });
     const missing = found.filter(({ partitions }) => partitions.filter(({ leader }) => leader >= 0).length < count);
-    if (missing.length === 0) return;
+    if (missing.length === 0 && (await areLed(admin, names))) return;
     if (systemRuntime.now() > deadline) throw new Error(`after ${LEADER_LIMIT_MS} ms there are not ${count} partitions with a leader of ${missing.map(({ name }) => name).join(", ")}`);
     await systemRuntime.sleep(LEADER_RETRY_MS);
+  }
+}
+
+/** The metadata name a leader a moment before that broker knows of it; until then it refuses every request. */
+async function areLed(admin: Admin, names: readonly string[]): Promise<boolean> {
+  try {
+    for (const name of names) await admin.fetchTopicOffsets(name);
+    return true;
+  } catch (error) {
+    if ((error as { retriable?: boolean }).retriable !== true) throw error;
+    return false;
   }
 }
 
