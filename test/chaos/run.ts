@@ -1,10 +1,11 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { setTimeout as delay } from "node:timers/promises";
 import { createKafka } from "../../adapters/kafka.ts";
 import { writeSettings } from "../../config/settings.ts";
-import { type Accounts, compareWithReplay, isSettled, type Published, settleAccounts } from "../support/accounting.ts";
+import { type Accounts, isSettled, type Published, settleAccounts } from "../support/accounting.ts";
 import { isRunning, pickPlatformPorts, StartedPlatform } from "../support/platform.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -62,7 +63,8 @@ export async function chaos(options: ChaosOptions, afterwards: Afterwards = () =
       await delay(2_000);
       accounts = await settleAccounts(kafka, published);
     }
-    const replay = await compareWithReplay(kafka, join(options.home, "models"));
+    const compared = await promisify(execFile)(process.execPath, ["--disable-warning=ExperimentalWarning", join(ROOT, "test", "support", "compare-replay.ts"), `127.0.0.1:${ports.kafka}`, join(options.home, "models")], { maxBuffer: 1 << 28 });
+    const replay = JSON.parse(compared.stdout) as ChaosResult["replay"];
     await afterwards({ ports, published, home: options.home });
     return { faults, accounts, replay, ok: isSettled(accounts) && replay.differences.length === 0 };
   } catch (error) {

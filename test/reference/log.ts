@@ -38,7 +38,9 @@ export interface Message {
 export function replayLine(record: LogRecord): string {
   const { partition, offset, timestamp, key, headers, value } = record;
   const text = value === null ? "null" : Buffer.from(value).toString("utf8");
-  const field = isPlainJson(text) && (value === null || text !== "null") ? { value: JSON.parse(text) as unknown } : { valueBase64: Buffer.from(value!).toString("base64") };
+  // Bytes that are no UTF-8 become other text: only what comes back as the same bytes is written as JSON.
+  const isText = value === null || (text !== "null" && Buffer.from(text).equals(value));
+  const field = isText && isPlainJson(text) ? { value: JSON.parse(text) as unknown } : { valueBase64: Buffer.from(value!).toString("base64") };
   return JSON.stringify({ key, timestamp, partition, offset, headers, ...field });
 }
 
