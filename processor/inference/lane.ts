@@ -72,7 +72,7 @@ export class Lane {
       this.#constant = true;
     }
     for (let grid = this.#start + (this.#rows + 1) * this.#period; grid < time; grid = this.#start + (this.#rows + 1) * this.#period) { // 4
-      const weight = this.#constant ? 1 : (grid - this.#lastTime) / (time - this.#lastTime);
+      const weight = (grid - this.#lastTime) / (time - this.#lastTime);
       for (let channel = 0; channel < CHANNELS; channel++) {
         const value = columns[channel * MAX_ROWS + row]!;
         const last = this.#lastValue[channel]!;

@@ -79,7 +79,7 @@ export class OrderStation implements Station<OrderState> {
       emitLate(this.#options.late, message, "inference", { start: message.firstTime, end: message.lastTime }, 0, message.rows, context);
     } else if (message.seq === state.next) {
       this.#pass(state, keyed, message, context);
-      this.#releaseWaiting(state, keyed, contiguous(state, 0), context);
+      this.#releaseWaiting(state, keyed, contiguous(state), context);
     } else {
       hold(state, message, this.#options.width);
     }
@@ -90,7 +90,7 @@ export class OrderStation implements Station<OrderState> {
     const last = state.waiting.findLastIndex((held) => upTo >= held.t[0]!);
     if (last < 0) return;
     this.#releaseWaiting(state, keyed, last + 1, context);
-    this.#releaseWaiting(state, keyed, contiguous(state, 0), context);
+    this.#releaseWaiting(state, keyed, contiguous(state), context);
   }
 
   idle(state: OrderState): void {
@@ -150,11 +150,11 @@ export class OrderStation implements Station<OrderState> {
   }
 }
 
-/** How many waiting messages from `from` follow the released position without a gap. */
-function contiguous(state: OrderState, from: number): number {
-  let count = from;
-  while (count < state.waiting.length && state.waiting[count]!.seq === state.next + (count - from)) count++;
-  return count - from;
+/** How many waiting messages follow the released position without a gap. */
+function contiguous({ waiting, next }: OrderState): number {
+  let count = 0;
+  while (count < waiting.length && waiting[count]!.seq === next + count) count++;
+  return count;
 }
 
 function hold(state: OrderState, message: Message, width: number): void {

@@ -62,7 +62,7 @@ export type ModelLookup = (key: string) => Model | null;
 
 export interface Items<S> {
   encodeChanges(generation: number, generations: Generations, take: (entry: StateEntry) => void): void;
-  /** Takes one entry back; `rest` is its key behind the station's name and the key; false when it is not needed any more. */
+  /** Takes one entry back, unless the key's state does not need it any more. */
   restore(state: S, keyed: Keyed, reader: Reader, watermark: EpochMs, generation: number, generations: Generations): void;
   rewriteUpTo(state: S, generation: number): void;
 }
