@@ -24,7 +24,6 @@ export interface Columns {
 
 const MAGIC = 0x3143524d; // "MRC1" read as little-endian u32
 const PREFIX = 8;
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 function bodyAt(headerBytes: number): number {
@@ -33,16 +32,17 @@ function bodyAt(headerBytes: number): number {
 
 /** Encodes `rows` rows; column c of `values` starts at `c * stride`. `headerJson` is the header's JSON text. */
 export function encodeColumns(headerJson: string, rows: number, t: Float64Array, values: Float64Array, columns: number, stride: number): Uint8Array {
-  const header = encoder.encode(headerJson);
-  const body = bodyAt(header.length);
-  const bytes = new Uint8Array(body + rows * (8 + 4 * columns));
-  const view = new DataView(bytes.buffer);
+  const headerBytes = Buffer.byteLength(headerJson);
+  const body = bodyAt(headerBytes);
+  const bytes = Buffer.allocUnsafe(body + rows * (8 + 4 * columns));
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   view.setUint32(0, MAGIC, true);
-  view.setUint32(4, header.length, true);
-  bytes.set(header, PREFIX);
+  view.setUint32(4, headerBytes, true);
+  bytes.write(headerJson, PREFIX);
+  for (let at = PREFIX + headerBytes; at < body; at++) bytes[at] = 0;
   let at = body;
   for (let row = 0; row < rows; row++, at += 8) view.setFloat64(at, t[row]!, true);
-  for (let column = 0; column < columns; column++) for (let row = 0; row < rows; row++, at += 4) view.setFloat32(at, values[column * stride + row]!, true);
+  for (let column = 0; column < columns; column++) for (let i = column * stride, end = i + rows; i < end; i++, at += 4) view.setFloat32(at, values[i]!, true);
   return bytes;
 }
 

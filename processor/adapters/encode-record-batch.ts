@@ -1,5 +1,5 @@
+import { crc32c } from "@node-rs/crc32";
 import type { OutputRecord } from "../path/machine.ts";
-import { crc32c } from "./crc32c.ts";
 
 /** Bytes of a record batch before its records, and where its fields are (https://kafka.apache.org/documentation/#recordbatch). */
 const BATCH_HEADER = 61;
@@ -36,7 +36,7 @@ export function encodeRecordBatch(records: readonly OutputRecord[], origin: Batc
   bytes.writeInt32BE(records.length, 57);
   let at = BATCH_HEADER;
   for (let i = 0; i < records.length; i++) at = writeRecord(bytes, writeVarint(bytes, at, sizes[i]!), records[i]!, i);
-  bytes.writeUInt32BE(crc32c(bytes, CHECKED_FROM, length), 17);
+  bytes.writeUInt32BE(crc32c(bytes.subarray(CHECKED_FROM)), 17);
   return bytes;
 }
 

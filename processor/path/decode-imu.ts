@@ -59,7 +59,7 @@ function rangeProblem(message: Message): Rejection | null {
     const from = channel * MAX_ROWS;
     for (let i = from; i < from + message.rows; i++) {
       const x = message.columns[i]!;
-      if (!(x <= limit && x >= -limit)) return { code: "out-of-range", message: `sample ${i - from}, ${"ax ay az gx gy gz".split(" ")[channel]} is ${x}; finite numbers from -${limit} to ${limit} are allowed` };
+      if (!(Math.abs(x) <= limit)) return { code: "out-of-range", message: `sample ${i - from}, ${"ax ay az gx gy gz".split(" ")[channel]} is ${x}; finite numbers from -${limit} to ${limit} are allowed` };
     }
   }
   return null;

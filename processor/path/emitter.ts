@@ -12,7 +12,8 @@ export interface PendingOutput extends OutputRecord {
 
 /**
  * Numbers a step's outputs per topic and collects them. The chain covers what is emitted here, in order: a
- * running CRC-32 over topic, key and value, and how many there were.
+ * running CRC-32 over the values, into which each record's topic is mixed, and how many there were. A value of ours
+ * names its key; the key of a verbatim record goes into the chain before its value.
  */
 export class Emitter {
   readonly #sourceTopic: string;
@@ -21,6 +22,7 @@ export class Emitter {
   #headers: Readonly<Record<string, string>> = JSON_HEADERS;
   readonly #counts = new Map<string, number>();
   #outputs: PendingOutput[] = [];
+  readonly #topicCrcs = new Map<string, number>();
   #crc = 0;
   #chained = 0;
 
@@ -66,23 +68,27 @@ export class Emitter {
   /** Emits a record whose value comes from scores: `chained` is what goes into the chain, the value is filled in by the caller before the step's outputs are taken. */
   pending(topic: string, key: string, chained: string): PendingOutput {
     const output: PendingOutput = { topic, key, value: null, headers: this.#headers, scored: true };
-    this.#chain(topic, key, chained);
+    this.#chain(topic, chained);
     this.#outputs.push(output);
     return output;
   }
 
   /** Emits a record as it is, with headers of its own. */
   verbatim(topic: string, key: Uint8Array | null, value: Uint8Array | null, headers: Readonly<Record<string, string>>): void {
+    if (key !== null) this.#crc = crc32(key, this.#crc);
     this.#chainAndPush({ topic, key, value, headers, scored: false });
   }
 
   #chainAndPush(output: PendingOutput): void {
-    this.#chain(output.topic, output.key ?? "", output.value ?? "");
+    this.#chain(output.topic, output.value ?? "");
     this.#outputs.push(output);
   }
 
-  #chain(topic: string, key: string | Uint8Array, value: string | Uint8Array): void {
-    this.#crc = crc32(value, crc32(key, crc32(topic, this.#crc)));
+  /** One native call an output: a call costs more than the bytes. */
+  #chain(topic: string, value: string | Uint8Array): void {
+    let topicCrc = this.#topicCrcs.get(topic);
+    if (topicCrc === undefined) this.#topicCrcs.set(topic, (topicCrc = crc32(topic)));
+    this.#crc = crc32(value, (this.#crc ^ topicCrc) >>> 0);
     this.#chained++;
   }
 

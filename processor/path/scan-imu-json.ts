@@ -1,5 +1,5 @@
 import { MAX_ROWS, type Message } from "./message.ts";
-import { INT_DIGITS, POWERS_OF_TEN, scanNumber, scannedTo } from "./scan-number.ts";
+import { INT_DIGITS, longNumber, POWERS_OF_TEN, scanNumber, scannedTo } from "./scan-number.ts";
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -127,14 +127,50 @@ function scanTimes(bytes: Uint8Array, at: number, message: Message): number {
   }
 }
 
+/**
+ * What sensors send (no exponent, no spaces) is read in place, as `scanNumber` would: calling it for each number takes
+ * twice as long. All else is left to it.
+ */
 function scanSamples(bytes: Uint8Array, at: number, message: Message): number {
   if (bytes[at] !== OPEN) return -1;
+  const { columns } = message;
   let p = at + 1;
   for (let row = 0; row < MAX_ROWS; row++) {
     p = skipSpace(bytes, p);
-    if (bytes[p] !== OPEN) return -1;
-    p = scanRow(bytes, p + 1, message.columns, row);
-    if (p < 0) return -1;
+    if (bytes[p++] !== OPEN) return -1;
+    for (let cell = row; cell < 6 * MAX_ROWS; cell += MAX_ROWS) {
+      const start = p;
+      const delimiter = cell < 5 * MAX_ROWS ? COMMA - 48 : CLOSE - 48;
+      const negative = bytes[p] === 0x2d;
+      if (negative) p++;
+      const first = p;
+      let digit = bytes[p]! - 48;
+      let mantissa = 0;
+      while (digit >= 0 && digit <= 9) {
+        mantissa = (Math.imul(mantissa, 10) + digit) | 0;
+        digit = bytes[++p]! - 48;
+      }
+      const whole = p - first;
+      let decimals = 0;
+      if (digit === -2) {
+        const point = p;
+        digit = bytes[++p]! - 48;
+        while (digit >= 0 && digit <= 9) {
+          mantissa = (Math.imul(mantissa, 10) + digit) | 0;
+          digit = bytes[++p]! - 48;
+        }
+        decimals = p - point - 1;
+        if (decimals === 0) return -1;
+      }
+      if (digit === delimiter && whole > 0 && (whole === 1 || bytes[first] !== 0x30)) {
+        const value = whole + decimals <= INT_DIGITS ? mantissa / POWERS_OF_TEN[decimals]! : longNumber(bytes, first, p, decimals);
+        columns[cell] = negative ? -value : value;
+        p++;
+      } else {
+        p = scanCell(bytes, start, columns, cell, delimiter);
+        if (p < 0) return -1;
+      }
+    }
     p = skipSpace(bytes, p);
     const next = bytes[p++];
     if (next === COMMA) continue;
@@ -145,48 +181,11 @@ function scanSamples(bytes: Uint8Array, at: number, message: Message): number {
   return -1;
 }
 
-/**
- * Reads six numbers and the bracket behind them. What sensors send (up to nine digits, no exponent, no spaces) is
- * read in place, as `scanNumber` would: calling it for each number takes twice as long. All else is left to it.
- */
-function scanRow(bytes: Uint8Array, at: number, columns: Float64Array, row: number): number {
-  let p = at;
-  for (let cell = row; cell < 6 * MAX_ROWS; cell += MAX_ROWS) {
-    const start = p;
-    const delimiter = cell < 5 * MAX_ROWS ? COMMA - 48 : CLOSE - 48;
-    const negative = bytes[p] === 0x2d;
-    if (negative) p++;
-    const first = p;
-    let digit = bytes[p]! - 48;
-    let mantissa = 0;
-    while (digit >= 0 && digit <= 9) {
-      mantissa = (Math.imul(mantissa, 10) + digit) | 0;
-      digit = bytes[++p]! - 48;
-    }
-    const whole = p - first;
-    let decimals = 0;
-    if (digit === -2) {
-      const point = p;
-      digit = bytes[++p]! - 48;
-      while (digit >= 0 && digit <= 9) {
-        mantissa = (Math.imul(mantissa, 10) + digit) | 0;
-        digit = bytes[++p]! - 48;
-      }
-      decimals = p - point - 1;
-      if (decimals === 0) return -1;
-    }
-    if (digit === delimiter && whole > 0 && whole + decimals <= INT_DIGITS && (whole === 1 || bytes[first] !== 0x30)) {
-      const value = mantissa / POWERS_OF_TEN[decimals]!;
-      columns[cell] = negative ? -value : value;
-      p++;
-      continue;
-    }
-    p = skipSpace(bytes, start);
-    const value = scanNumber(bytes, p);
-    if (value !== value) return -1;
-    columns[cell] = value;
-    p = skipSpace(bytes, scannedTo());
-    if (bytes[p++]! - 48 !== delimiter) return -1;
-  }
-  return p;
+/** One number in any form of JSON, with the delimiter behind it. */
+function scanCell(bytes: Uint8Array, at: number, columns: Float64Array, cell: number, delimiter: number): number {
+  const value = scanNumber(bytes, skipSpace(bytes, at));
+  if (value !== value) return -1;
+  columns[cell] = value;
+  const p = skipSpace(bytes, scannedTo());
+  return bytes[p]! - 48 === delimiter ? p + 1 : -1;
 }

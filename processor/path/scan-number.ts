@@ -1,5 +1,11 @@
 /** Powers of ten that a double holds exactly: 10^0 to 10^22. */
 export const POWERS_OF_TEN = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
+const MAX_DECIMALS = POWERS_OF_TEN.length - 1;
+
+/** Digits that an int32 holds whatever they are. */
+export const INT_DIGITS = 9;
+/** Digits that a double holds whatever they are. */
+const DOUBLE_DIGITS = 15;
 
 let end = 0;
 
@@ -8,27 +14,17 @@ export function scannedTo(): number {
   return end;
 }
 
-/** Digits that an int32 holds whatever they are. */
-export const INT_DIGITS = 9;
-
-/**
- * Reads a JSON number (RFC 8259, section 6) that starts at `at`, with the value that JSON.parse gives.
- * NaN when there is none. An integer mantissa up to 2^53 divided by a power of ten up to 10^22 is exact in both
- * operands, so the one division rounds correctly (Clinger, How to read floating point numbers accurately, 1990);
- * everything else is left to Number. Up to nine digits, which is what sensors send, the mantissa is an int32.
- */
+/** Reads a JSON number (RFC 8259, section 6) that starts at `at`, with the value that JSON.parse gives. NaN when there is none. */
 export function scanNumber(bytes: Uint8Array, at: number): number {
   let p = at;
-  const negative = bytes[p] === 0x2d;
-  if (negative) p++;
+  if (bytes[p] === 0x2d) p++;
   const first = p;
   let mantissa = bytes[p]! - 48;
   if (!(mantissa >= 0 && mantissa <= 9)) return NaN;
-  p++;
-  let digit = bytes[p]! - 48;
+  let digit = bytes[++p]! - 48;
   if (mantissa === 0 && digit >= 0 && digit <= 9) return NaN;
   while (digit >= 0 && digit <= 9) {
-    mantissa = (Math.imul(mantissa, 10) + digit) | 0;
+    mantissa = mantissa * 10 + digit;
     digit = bytes[++p]! - 48;
   }
   let decimals = 0;
@@ -36,7 +32,7 @@ export function scanNumber(bytes: Uint8Array, at: number): number {
     const point = p;
     digit = bytes[++p]! - 48;
     while (digit >= 0 && digit <= 9) {
-      mantissa = (Math.imul(mantissa, 10) + digit) | 0;
+      mantissa = mantissa * 10 + digit;
       digit = bytes[++p]! - 48;
     }
     decimals = p - point - 1;
@@ -45,26 +41,71 @@ export function scanNumber(bytes: Uint8Array, at: number): number {
   if (digit === 21 || digit === 53) return withExponent(bytes, at, p);
   end = p;
   const digits = p - first - (decimals === 0 ? 0 : 1);
-  if (digits > INT_DIGITS) return longNumber(bytes, at, first, p, decimals);
-  const value = decimals === 0 ? mantissa : mantissa / POWERS_OF_TEN[decimals]!;
-  return negative ? -value : value;
+  const value = digits <= DOUBLE_DIGITS ? mantissa / POWERS_OF_TEN[decimals]! : longNumber(bytes, first, p, decimals);
+  return first > at ? -value : value;
 }
 
-/** More digits than an int32 holds: the mantissa is a double as long as that is exact. */
-function longNumber(bytes: Uint8Array, at: number, first: number, to: number, decimals: number): number {
-  let mantissa = 0;
-  for (let p = first; p < to; p++) if (bytes[p] !== 0x2e) mantissa = mantissa * 10 + (bytes[p]! - 48);
-  if (mantissa > Number.MAX_SAFE_INTEGER || decimals > 22) return slowNumber(bytes, at, to);
-  const value = mantissa / POWERS_OF_TEN[decimals]!;
-  return first > at ? -value : value;
+/** Digits of a long mantissa's second part. */
+const TAIL_DIGITS = 9;
+const TAIL_SCALE = 1e9;
+/** A bound of what `longNumber` neglects, relative to its quotient. */
+const DOUBT = 2 ** -100;
+
+/**
+ * The digits [first, to), point included, of which `decimals` stand behind the point. Up to 15 digits the mantissa and
+ * a power of ten up to 10^22 are exact doubles, and their quotient rounds correctly (Clinger, How to read floating
+ * point numbers accurately, 1990). Up to 24 the mantissa is the sum of two doubles; the quotient's remainder, got
+ * without error (Dekker, A floating-point technique for extending the available precision, 1971), corrects it. Where
+ * what is neglected could turn the rounding (Ziv's test), and for longer ones, Number decides.
+ */
+export function longNumber(bytes: Uint8Array, first: number, to: number, decimals: number): number {
+  let p = first;
+  while (bytes[p] === 0x30 || bytes[p] === 0x2e) p++;
+  let left = to - p - (decimals > 0 && decimals < to - p ? 1 : 0);
+  if (left > DOUBLE_DIGITS + TAIL_DIGITS || decimals > MAX_DECIMALS) return slowNumber(bytes, first, to);
+  let head = 0;
+  for (; left > TAIL_DIGITS; p++) {
+    const digit = bytes[p]! - 48;
+    if (digit < 0) continue;
+    head = head * 10 + digit;
+    left--;
+  }
+  let tail = 0;
+  for (; p < to; p++) {
+    const digit = bytes[p]! - 48;
+    if (digit >= 0) tail = tail * 10 + digit;
+  }
+  // high + low = head · 10^9 + tail
+  const scaled = head * TAIL_SCALE;
+  const sum = scaled + tail;
+  const rest = productError(head, TAIL_SCALE, scaled) + (tail - (sum - scaled));
+  const high = sum + rest;
+  const low = rest - (high - sum);
+  const divisor = POWERS_OF_TEN[decimals]!;
+  const quotient = high / divisor;
+  const product = quotient * divisor;
+  const correction = (high - product + (low - productError(quotient, divisor, product))) / divisor;
+  const doubt = quotient * DOUBT;
+  const value = quotient + (correction - doubt);
+  return value === quotient + (correction + doubt) ? value : slowNumber(bytes, first, to);
+}
+
+/** Veltkamp's constant: splits a double into two of 26 bits. */
+const SPLIT = 2 ** 27 + 1;
+
+/** a · b less `product`, which is a · b rounded: exact. */
+function productError(a: number, b: number, product: number): number {
+  const aHigh = SPLIT * a - (SPLIT * a - a);
+  const bHigh = SPLIT * b - (SPLIT * b - b);
+  const aLow = a - aHigh;
+  const bLow = b - bHigh;
+  return aHigh * bHigh - product + aHigh * bLow + aLow * bHigh + aLow * bLow;
 }
 
 function withExponent(bytes: Uint8Array, at: number, exponent: number): number {
   let p = exponent + 1;
   if (bytes[p] === 0x2b || bytes[p] === 0x2d) p++;
-  const first = p;
   while (bytes[p]! >= 48 && bytes[p]! <= 57) p++;
-  if (p === first) return NaN;
   end = p;
   return slowNumber(bytes, at, p);
 }

@@ -1,5 +1,5 @@
 import { encodeColumns } from "../../domain/columns.ts";
-import { transformedColumns } from "../../domain/imu.ts";
+import { transformedColumns, windowChannels } from "../../domain/imu.ts";
 import { contentTypes } from "../../domain/topics.ts";
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import type { Reader, Writer } from "../state/codec.ts";
@@ -32,6 +32,8 @@ export class TransformStation implements OrderedStation<Gravity> {
   readonly #format: "packed" | "json";
   /** The message's eight columns, then lax lay laz. */
   readonly #columns = new Float64Array(transformedColumns.length * MAX_ROWS);
+  /** Of each row in the filter. */
+  readonly #weights = new Float64Array(MAX_ROWS);
 
   constructor(to: string, format: "packed" | "json") {
     this.#to = to;
@@ -61,17 +63,27 @@ export class TransformStation implements OrderedStation<Gravity> {
   #filter(gravity: Gravity, message: Message): void {
     const { rows, t, columns: input } = message;
     const output = this.#columns;
-    for (let column = 0; column < 8; column++) output.set(input.subarray(column * MAX_ROWS, column * MAX_ROWS + rows), column * MAX_ROWS);
-    const g = gravity.estimate;
+    const weights = this.#weights;
+    for (let column = 0; column < windowChannels.length; column++) for (let i = column * MAX_ROWS, end = i + rows; i < end; i++) output[i] = input[i]!;
+    let elapsedBefore = NaN;
+    let weight = 0;
     for (let row = 0; row < rows; row++) {
       const elapsed = t[row]! - gravity.last;
-      const weight = elapsed > GRAVITY_RESET_GAP ? 1 : elapsed > 0 ? 1 - Math.exp(-elapsed / GRAVITY_TIME_CONSTANT) : 0;
+      if (elapsed !== elapsedBefore) weight = elapsed > GRAVITY_RESET_GAP ? 1 : elapsed > 0 ? 1 - Math.exp(-elapsed / GRAVITY_TIME_CONSTANT) : 0;
+      elapsedBefore = elapsed;
+      weights[row] = weight;
       if (elapsed > 0) gravity.last = t[row]!;
-      for (let axis = 0; axis < 3; axis++) {
-        const a = input[axis * MAX_ROWS + row]!;
-        g[axis] = g[axis]! + weight * (a - g[axis]!);
-        output[(8 + axis) * MAX_ROWS + row] = a - g[axis]!;
+    }
+    for (let axis = 0; axis < 3; axis++) {
+      const from = axis * MAX_ROWS;
+      const to = (windowChannels.length + axis) * MAX_ROWS;
+      let g = gravity.estimate[axis]!;
+      for (let row = 0; row < rows; row++) {
+        const a = input[from + row]!;
+        g += weights[row]! * (a - g);
+        output[to + row] = a - g;
       }
+      gravity.estimate[axis] = g;
     }
   }
 

@@ -17,13 +17,18 @@ const CHANNEL = 4;
 /**
  * Count, mean, population standard deviation, minimum, maximum and root mean square per channel.
  *
- * A range of rows is summed up in two passes around its own mean (the sum is taken of differences from its first
- * value, so equal values give an exact mean and no deviation), then merged by the pairwise formula of Chan, Golub
- * and LeVeque (Updating formulae and a pairwise algorithm for computing sample variances, 1979):
- * δ = mean_b − mean_a; mean = mean_a + δ·n_b/n; M2 = M2_a + M2_b + δ²·n_a·n_b/n.
+ * A range of rows is summed up in one pass of differences from its first value x₀: mean = x₀ + Σd/n and
+ * M2 = Σd² − (Σd)²/n (Chan, Golub and LeVeque, Algorithms for computing the sample variance, 1983, "shifted data").
+ * Shifted by a value of the range itself nothing cancels: x₀ is at most √M2 from the mean, so Σd² ≤ (n+1)·M2, and the
+ * error of M2 stays below about n²·2⁻⁵³ of M2, 10⁻¹⁰ for the 1,000 rows of the largest message. Equal values give an exact mean and no deviation.
+ * Ranges are merged pairwise (the same authors, 1979): δ = mean_b − mean_a; mean = mean_a + δ·n_b/n;
+ * M2 = M2_a + M2_b + δ²·n_a·n_b/n.
  */
 export function channelStatistics(channels: readonly string[]): Aggregate {
   const width = channels.length;
+  // One object for all results, filled anew for each: JSON.stringify writes numbers faster than a template does.
+  const results = channels.map(() => ({ mean: 0, std: 0, min: 0, max: 0, rms: 0 }));
+  const byChannel = Object.fromEntries(channels.map((channel, i) => [channel, results[i]]));
   return {
     size: width * CHANNEL,
     fold(accumulator, at, count, message, from, to) {
@@ -34,19 +39,17 @@ export function channelStatistics(channels: readonly string[]): Aggregate {
         const first = channel * MAX_ROWS + from;
         const last = channel * MAX_ROWS + to;
         const origin = columns[first]!;
-        let sum = 0, min = origin, max = origin;
+        let sum = 0, squares = 0, min = origin, max = origin;
         for (let i = first + 1; i < last; i++) {
           const x = columns[i]!;
-          sum += x - origin;
+          const d = x - origin;
+          sum += d;
+          squares += d * d;
           if (x < min) min = x;
           if (x > max) max = x;
         }
         const mean = origin + sum / rows;
-        let deviations = 0;
-        for (let i = first; i < last; i++) {
-          const d = columns[i]! - mean;
-          deviations += d * d;
-        }
+        const deviations = Math.max(0, squares - (sum * sum) / rows);
         const slot = at + channel * CHANNEL;
         if (count === 0) {
           accumulator[slot] = mean;
@@ -63,14 +66,18 @@ export function channelStatistics(channels: readonly string[]): Aggregate {
       }
     },
     write(accumulator, at, count) {
-      let text = `"channels":{`;
       for (let channel = 0; channel < width; channel++) {
         const slot = at + channel * CHANNEL;
         const mean = accumulator[slot]!;
         const variance = accumulator[slot + 1]! / count;
-        text += `${channel === 0 ? "" : ","}"${channels[channel]}":{"mean":${mean},"std":${Math.sqrt(variance)},"min":${accumulator[slot + 2]},"max":${accumulator[slot + 3]},"rms":${Math.sqrt(mean * mean + variance)}}`;
+        const result = results[channel]!;
+        result.mean = mean;
+        result.std = Math.sqrt(variance);
+        result.min = accumulator[slot + 2]!;
+        result.max = accumulator[slot + 3]!;
+        result.rms = Math.sqrt(mean * mean + variance);
       }
-      return `${text}}`;
+      return `"channels":${JSON.stringify(byChannel)}`;
     },
   };
 }

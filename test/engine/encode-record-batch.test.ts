@@ -1,7 +1,6 @@
 import { createRequire } from "node:module";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { crc32c } from "../../processor/adapters/crc32c.ts";
 import { encodeRecordBatch } from "../../processor/adapters/encode-record-batch.ts";
 import { inSends } from "../../processor/adapters/kafka-output.ts";
 
@@ -16,16 +15,6 @@ const decode = load("kafkajs/src/protocol/recordBatch/v0/decoder.js") as (decode
   readonly inTransaction: boolean;
   readonly records: readonly { readonly offset: string; readonly timestamp: string; readonly key: Buffer | null; readonly value: Buffer | null; readonly headers: Record<string, Buffer> }[];
 }>;
-
-test.each([
-  ["the nine digits", Buffer.from("123456789"), 0xe3069283],
-  ["32 bytes of zeroes (RFC 3720, B.4)", Buffer.alloc(32), 0x8a9136aa],
-  ["32 bytes of ones (RFC 3720, B.4)", Buffer.alloc(32, 0xff), 0x62a8ab43],
-  ["32 rising bytes (RFC 3720, B.4)", Buffer.from(Array.from({ length: 32 }, (_, i) => i)), 0x46dd794e],
-  ["nothing", Buffer.alloc(0), 0],
-])("CRC-32C of %s", (_, bytes, expected) => {
-  expect(crc32c(Buffer.concat([Buffer.from("xyz"), bytes, Buffer.from("x")]), 3, 3 + bytes.length)).toBe(expected);
-});
 
 describe("an encoded record batch", () => {
   const field = fc.option(fc.oneof(fc.uint8Array({ maxLength: 20_000 }), fc.uint8Array({ maxLength: 100 })));
