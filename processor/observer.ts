@@ -16,43 +16,72 @@ const counters = {
   sessionsEnded: "processor.sessions-ended",
   inferences: "processor.inferences",
 } as const satisfies Record<keyof Figures, MetricName>;
+const NOTHING = Object.fromEntries(Object.keys(counters).map((name) => [name, 0])) as unknown as Figures;
+
+/** What is known of a task that this process owns. */
+interface TaskFacts {
+  /** null until it has caught up. */
+  machine: PartitionMachine | null;
+  /** What the machine's figures were when they went into the metrics. */
+  reported: Figures;
+  lag: number;
+  snapshotBytes: number;
+}
 
 /** Turns what the engine tells into logs and metrics. */
 export function engineObserver(logger: Logger, metrics: Metrics): EngineObserver {
-  const lags = new Map<string, number>();
-  const snapshotBytes = new Map<string, number>();
-  const sum = (values: ReadonlyMap<string, number>): number => [...values.values()].reduce((total, value) => total + value, 0);
-  const counting = new Map<string, { readonly figures: Figures; reported: Figures }>();
-  const report = (counted: { readonly figures: Figures; reported: Figures }): void => {
+  const tasks = new Map<string, TaskFacts>();
+  const factsOf = (task: string): TaskFacts => {
+    let facts = tasks.get(task);
+    if (!facts) tasks.set(task, (facts = { machine: null, reported: NOTHING, lag: 0, snapshotBytes: 0 }));
+    return facts;
+  };
+  const count = (facts: TaskFacts): void => {
+    if (!facts.machine) return;
+    const { figures } = facts.machine;
     for (const [name, metric] of Object.entries(counters) as [keyof Figures, (typeof counters)[keyof Figures]][]) {
-      const more = counted.figures[name] - counted.reported[name];
+      const more = figures[name] - facts.reported[name];
       if (more > 0) metrics.add(metric, more);
     }
-    counted.reported = { ...counted.figures };
+    facts.reported = { ...figures };
+  };
+  const setGauges = (): void => {
+    const owned = [...tasks.values()];
+    const sum = (of: (facts: TaskFacts) => number): number => owned.reduce((total, facts) => total + of(facts), 0);
+    metrics.set("processor.lag", sum(({ lag }) => lag));
+    metrics.set("processor.snapshot-bytes", sum(({ snapshotBytes }) => snapshotBytes));
+    metrics.set("processor.sensors", sum(({ machine }) => machine?.keyCount ?? 0));
+    metrics.set("processor.watermark-lag", Math.max(0, ...owned.map(({ machine }) => machine?.watermarkLagMs ?? 0)));
   };
   return {
     log: (level, fields, message) => logger[level](fields, message),
     running: (task, machine) => {
-      if (machine instanceof PartitionMachine) counting.set(task, { figures: machine.figures, reported: { ...machine.figures } });
+      if (!(machine instanceof PartitionMachine)) return;
+      const facts = factsOf(task);
+      facts.machine = machine;
+      facts.reported = { ...machine.figures };
     },
     stepped: (task, records) => {
       metrics.add("processor.records", records);
-      const counted = counting.get(task);
-      if (counted) report(counted);
+      count(factsOf(task));
     },
     committed: (task, { latencyMs, lag }) => {
       metrics.time("processor.commit-latency", latencyMs);
-      lags.set(task, lag);
-      metrics.set("processor.lag", sum(lags));
+      factsOf(task).lag = lag;
+      setGauges();
     },
     snapshotWritten: (task, { bytes }) => {
-      snapshotBytes.set(task, bytes);
-      metrics.set("processor.snapshot-bytes", sum(snapshotBytes));
+      factsOf(task).snapshotBytes = bytes;
+      setGauges();
     },
     restarted: (task, error) => {
       metrics.add("processor.restarts");
       logger.warn({ task, err: error }, "task starts again");
     },
     recovered: (_task, milliseconds) => metrics.time("processor.recovery-time", milliseconds),
+    ended: (task) => {
+      tasks.delete(task);
+      setGauges();
+    },
   };
 }

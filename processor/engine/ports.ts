@@ -140,4 +140,6 @@ export interface EngineObserver {
   snapshotWritten(task: string, facts: { readonly bytes: number; readonly milliseconds: number }): void;
   restarted(task: string, error: unknown): void;
   recovered(task: string, milliseconds: number): void;
+  /** The task does not run in this process any more. */
+  ended?(task: string): void;
 }

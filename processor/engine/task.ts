@@ -118,6 +118,7 @@ export class Task {
       }
     } finally {
       this.#phase = "ended";
+      this.#c.observer.ended?.(this.name);
     }
   }
 

@@ -91,9 +91,9 @@ export class PartitionMachine implements StateMachine {
     return this.#maxEventTime === -Infinity ? 0 : this.#clock - (this.#maxEventTime - this.#pipeline.limits.outOfOrdernessMs);
   }
 
-  /** Keys in state, expired ones included. */
+  /** Keys in state, tombstones excluded. */
   get keyCount(): number {
-    return this.#keys.size;
+    return this.#silence[PRESENCE.active].size + this.#silence[PRESENCE.idle].size;
   }
 
   step(record: InputRecord): void {

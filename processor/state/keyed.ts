@@ -39,12 +39,14 @@ export class Keyed implements Stamped {
 export class SilenceList {
   #head: Keyed | null = null;
   #tail: Keyed | null = null;
+  #size = 0;
 
-  get head(): Keyed | null {
-    return this.#head;
+  get size(): number {
+    return this.#size;
   }
 
   append(keyed: Keyed): void {
+    this.#size++;
     keyed.previous = this.#tail;
     keyed.next = null;
     if (this.#tail) this.#tail.next = keyed;
@@ -53,6 +55,7 @@ export class SilenceList {
   }
 
   remove(keyed: Keyed): void {
+    this.#size--;
     if (keyed.previous) keyed.previous.next = keyed.next;
     else this.#head = keyed.next;
     if (keyed.next) keyed.next.previous = keyed.previous;
