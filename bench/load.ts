@@ -16,7 +16,7 @@ export const READINGS_PER_MESSAGE = 20;
 export const MESSAGE_MS = 100;
 const HZ = 200;
 /** Event time of the first reading of a filled topic; long ago, so that no guard minds. */
-const FILL_START = 1_657_533_977_000;
+export const FILL_START = 1_657_533_977_000;
 const POOL = 500;
 const BATCH = 1_000;
 
@@ -48,15 +48,15 @@ export function message(load: Pick<Load, "partitions" | "format">, sensor: numbe
 }
 
 /**
- * Fills the input topic, then lets every sensor send one message ten seconds later, so that all windows before it
- * fire. Gives the number of records.
+ * Fills a topic, then lets every sensor send one message ten seconds later, so that all windows before it
+ * fire. Gives the number of messages.
  */
-export async function fill(kafka: Kafka, load: Load): Promise<number> {
+export async function fill(kafka: Kafka, load: Load, topic: string): Promise<number> {
   const producer = kafka.producer();
   await producer.connect();
   let batch: Produced[] = [];
   const send = async (): Promise<void> => {
-    if (batch.length > 0) await producer.send({ topic: topics.imuData.name, messages: batch, acks: 1 });
+    if (batch.length > 0) await producer.send({ topic, messages: batch, acks: 1 });
     batch = [];
   };
   const rounds = Math.floor(load.messages / load.sensors);

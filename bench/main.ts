@@ -1,20 +1,20 @@
-import { existsSync, rmSync } from "node:fs";
-import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { demand, latency, throughput } from "./scenarios.ts";
+import { besideFlink, hasFlink } from "./flink.ts";
+import { demand, latency, throughput, type Throughput } from "./scenarios.ts";
 import { longRun } from "./long-run.ts";
 import type { Load } from "./load.ts";
 
-const USAGE = `npm run bench -- [--only NAME,…] [--messages N] [--seconds S] [--flink DIR] [--json]
+const USAGE = `npm run bench -- [--only NAME,…] [--messages N] [--seconds S] [--flink DIR] [--flink-variant a|b|c] [--json]
 Measures the processor on real Kafka: readings per CPU second (user and system time of the processor's process; the broker is not
-in it), rate, peak memory, latency and recovery. Scenarios: windows, packed, all, sensors, inference, latency, long (an hour of 100 sensors in one machine), flink.
---messages: messages of 20 readings in a filled topic (default 400000). --flink: folder of the same job in Apache Flink.`;
+in it), rate, peak memory, latency and recovery. Scenarios: windows, packed, all, sensors, inference, latency, long (an hour of 100 sensors in one machine),
+flink (the windows scenario and the same job in Apache Flink, in turn over the same messages; needs port 9092). A name may be given several times.
+--messages: messages of 20 readings in a filled topic (default 400000). --flink: folder of the job in Flink.`;
 
 const root = join(import.meta.dirname, "..");
 const ANCHORS = join(root, "..", "shared", "anchors");
 const { values } = parseArgs({
-  options: { only: { type: "string" }, messages: { type: "string", default: "400000" }, seconds: { type: "string", default: "20" }, flink: { type: "string", default: ANCHORS }, json: { type: "boolean", default: false }, help: { type: "boolean", default: false } },
+  options: { only: { type: "string" }, messages: { type: "string", default: "400000" }, seconds: { type: "string", default: "20" }, flink: { type: "string", default: ANCHORS }, "flink-variant": { type: "string", default: "b" }, json: { type: "boolean", default: false }, help: { type: "boolean", default: false } },
 });
 if (values.help) {
   console.log(USAGE);
@@ -23,6 +23,7 @@ if (values.help) {
 /** Of the shipped model: hops of 250 ms. */
 const HOPS_PER_SECOND = 4;
 const messages = Number(values.messages);
+const standard: Load = { sensors: 200, messages, partitions: 2, format: "json" };
 const results: Record<string, object> = {};
 const million = (value: number): string => `${(value / 1e6).toFixed(2)} M`;
 const report = (name: string, result: object, line: string): void => {
@@ -30,11 +31,12 @@ const report = (name: string, result: object, line: string): void => {
   if (!values.json) console.log(`${name.padEnd(24)} ${line}`);
 };
 
-async function measure(name: string, load: Partial<Load>, outputs: "all" | "windows", model?: string): Promise<{ perCpuSecond: number }> {
-  const folder = join(root, ".millrace", "bench", `${name}-${process.pid}`);
-  const result = await throughput({ sensors: 200, messages, partitions: 2, format: "json", ...load }, outputs, folder, model);
-  rmSync(folder, { recursive: true, force: true });
-  report(name, result, `${million(result.perCpuSecond)} readings/CPU s   ${million(result.perSecond)}/s   ${result.peakMb.toFixed(0)} MB   ${result.snapshot}`);
+const line = ({ perCpuSecond, warmPerCpuSecond, perSecond, peakMb, check }: Throughput): string => `${million(perCpuSecond)} readings/CPU s (warm ${million(warmPerCpuSecond)})   ${million(perSecond)}/s   ${peakMb.toFixed(0)} MB   ${check}`;
+const folderOf = (name: string): string => join(root, ".millrace", "bench", `${name}-${process.pid}`);
+
+async function measure(name: string, load: Partial<Load>, outputs: "all" | "windows", model?: string): Promise<Throughput> {
+  const result = await throughput({ ...standard, ...load }, outputs, folderOf(name), model);
+  report(name, result, line(result));
   return result;
 }
 
@@ -51,9 +53,7 @@ const scenarios: Record<string, () => Promise<void>> = {
     report("  in real time", { readingsPerSecond: demand(1_000), inferencesPerSecond: 1_000 * HOPS_PER_SECOND, cores: share }, `1,000 sensors at 200 Hz: ${million(demand(1_000))} readings/s, ${1_000 * HOPS_PER_SECOND} inferences/s take ${(share * 100).toFixed(0)} % of a core`);
   },
   latency: async () => {
-    const folder = join(root, ".millrace", "bench", `latency-${process.pid}`);
-    const result = await latency(200, 2_000, Number(values.seconds), folder);
-    rmSync(folder, { recursive: true, force: true });
+    const result = await latency(200, 2_000, Number(values.seconds), folderOf("latency"));
     report("latency, 2000 messages/s", result, `record to committed window p50 ${result.p50} ms, p99 ${result.p99} ms; after kill -9 the first new window came in ${(result.recoveryMs / 1_000).toFixed(1)} s`);
   },
   long: async () => {
@@ -62,18 +62,14 @@ const scenarios: Record<string, () => Promise<void>> = {
     });
     results["long"] = footprints;
   },
-  flink: () => Promise.resolve(flink()),
+  flink: async () => {
+    if (!hasFlink(values.flink)) return report("flink", { skipped: true }, `${values.flink} has no job in Flink: give --flink DIR`);
+    const variant = values["flink-variant"];
+    const { flink, millrace } = await besideFlink(standard, variant, values.flink, folderOf("flink"), join(root, ".millrace", "flink"));
+    report(`flink ${variant}, parallelism 1`, flink, `${million(flink.perCpuSecond)} readings/CPU s   ${million(flink.perSecond)}/s   ${flink.peakMb} MB`);
+    report("  beside it, windows", millrace, line(millrace));
+  },
 };
-
-/** The same job in Flink needs a broker at 127.0.0.1:9092 and a filled topic: its README says how. */
-function flink(): void {
-  if (!existsSync(join(values.flink, "run"))) return report("flink", { skipped: true }, "not there: give --flink DIR");
-  const run = spawnSync(join(values.flink, "run"), ["flink", "b", "1"], { encoding: "utf8", timeout: 900_000 });
-  const line = /RESULT (\{.*\})/.exec(run.stdout ?? "");
-  if (!line) return report("flink", { skipped: true }, `did not run: it needs a broker at 127.0.0.1:9092 with a filled topic, see ${values.flink}/README.md`);
-  const result = JSON.parse(line[1]!) as { rpsCpu: number; rpsWall: number; rssMB: number };
-  report("flink b, parallelism 1", result, `${million(result.rpsCpu)} readings/CPU s   ${million(result.rpsWall)}/s   ${result.rssMB} MB`);
-}
 
 const wanted = values.only?.split(",") ?? Object.keys(scenarios);
 const unknown = wanted.filter((name) => !(name in scenarios));

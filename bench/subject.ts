@@ -51,12 +51,12 @@ export class Subject {
   }
 }
 
-/** Polls `what` until it gives something. @throws Error with `name` after `limitMs`. */
-export async function until<T>(name: string, limitMs: number, what: () => Promise<T | null>): Promise<T> {
+/** Asks `what` every `pollMs` until it gives something. @throws Error with `name` after `limitMs`. */
+export async function until<T>(name: string, limitMs: number, what: () => Promise<T | null>, pollMs = 20): Promise<T> {
   for (const deadline = Date.now() + limitMs; Date.now() < deadline; ) {
     const found = await what();
     if (found !== null) return found;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
   throw new Error(`${name}: not within ${limitMs / 1_000} s`);
 }
