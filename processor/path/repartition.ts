@@ -2,7 +2,7 @@ import { MillraceError } from "../../domain/errors.ts";
 import type { Semantics } from "../../domain/imu.ts";
 import { Reader, Writer } from "../state/codec.ts";
 import type { StateEntry } from "./machine.ts";
-import { KEYED_PREFIX, TASK_ENTRY } from "./partition-machine.ts";
+import { KEYED_PREFIX, TASK_ENTRY } from "./partition-state.ts";
 
 /** The layout of task and key entries that is read and written here. */
 const LAYOUT = 1;

@@ -1,0 +1,185 @@
+import { MillraceError } from "../../domain/errors.ts";
+import { MAX_SILENCE_PER_STEP } from "../../domain/imu.ts";
+import type { EpochMs, Milliseconds } from "../../domain/time.ts";
+import type { Scoring } from "../inference/scoring.ts";
+import { Reader, Writer } from "../state/codec.ts";
+import { Generations, type Stamped } from "../state/generations.ts";
+import { Keyed, PRESENCE, type Presence, SilenceList } from "../state/keyed.ts";
+import { Sequences } from "../state/sequences.ts";
+import type { MachineOrigin, StateEntry } from "./machine.ts";
+import type { PipelineLimits } from "./pipeline.ts";
+import type { Station } from "./station.ts";
+
+/** Layout of the entries that this file writes itself. */
+const TASK_LAYOUT = 1;
+const KEYED_LAYOUT = 1;
+export const TASK_ENTRY = "task";
+export const KEYED_PREFIX = "key/";
+
+/** The state of one partition: its clocks, its keys, who is silent for how long; written in entries, each when it has changed. */
+export class PartitionState {
+  readonly #limits: PipelineLimits;
+  readonly #stations: readonly Station[];
+  readonly #scoring: Scoring;
+  /** The partition clock: the highest record timestamp seen. */
+  clock: EpochMs = -Infinity;
+  /** The partition clock's advance so far, where one step counts for at most MAX_SILENCE_PER_STEP. */
+  silenceClock: Milliseconds = 0;
+  /** Highest event time of the partition. */
+  maxEventTime: EpochMs = -Infinity;
+  readonly keys = new Map<string, Keyed>();
+  /** Keys by presence. */
+  readonly silence = [new SilenceList(), new SilenceList(), new SilenceList()] as const;
+  readonly generations = new Generations();
+  #changed: Keyed[] = [];
+  readonly #task: Stamped = { generation: -1, changed: true };
+
+  constructor(limits: PipelineLimits, stations: readonly Station[], scoring: Scoring) {
+    this.#limits = limits;
+    this.#stations = stations;
+    this.#scoring = scoring;
+  }
+
+  watermark(keyed: Keyed): EpochMs {
+    return (this.#limits.watermark === "sensor" ? keyed.maxEventTime : this.maxEventTime) - this.#limits.outOfOrdernessMs;
+  }
+
+  moveClock(timestamp: EpochMs): void {
+    if (timestamp <= this.clock) return;
+    if (this.clock !== -Infinity) this.silenceClock += Math.min(timestamp - this.clock, MAX_SILENCE_PER_STEP);
+    this.clock = timestamp;
+  }
+
+  /** A key that was in no list of `silence`. */
+  become(keyed: Keyed, presence: Presence): void {
+    keyed.presence = presence;
+    this.silence[presence].append(keyed);
+    this.markChanged(keyed);
+  }
+
+  /** A sign of life. */
+  sawLife(keyed: Keyed): void {
+    this.markChanged(keyed);
+    if (keyed.presence === PRESENCE.active && keyed.lastSeen === this.silenceClock) return;
+    this.silence[keyed.presence].remove(keyed);
+    keyed.lastSeen = this.silenceClock;
+    this.become(keyed, PRESENCE.active);
+  }
+
+  create(key: string, life: number): Keyed {
+    const keyed = new Keyed(key, life, this.#stations.map((station) => station.create()));
+    keyed.lastSeen = this.silenceClock;
+    this.keys.set(key, keyed);
+    this.silence[PRESENCE.active].append(keyed);
+    return keyed;
+  }
+
+  forget(keyed: Keyed): void {
+    this.keys.delete(keyed.key);
+    this.generations.forget(keyed);
+  }
+
+  markChanged(keyed: Keyed): void {
+    if (keyed.changed) return;
+    keyed.changed = true;
+    this.#changed.push(keyed);
+  }
+
+  /** See `StateMachine.encodeChanges`. */
+  encodeChanges(generation: number, take: (entry: StateEntry) => void): void {
+    const writer = new Writer();
+    writer.u8(TASK_LAYOUT);
+    for (const value of [this.clock, this.silenceClock, this.maxEventTime]) writer.f64(value);
+    writer.text(this.#scoring.encode());
+    this.generations.stamp(this.#task, generation);
+    take({ key: TASK_ENTRY, value: writer.take() });
+    for (const keyed of this.#changed) {
+      if (this.keys.get(keyed.key) !== keyed) continue;
+      this.generations.stamp(keyed, generation);
+      this.#encodeKeyed(keyed, writer);
+      take({ key: KEYED_PREFIX + keyed.key, value: writer.take() });
+    }
+    this.#changed = [];
+    for (const station of this.#stations) {
+      station.items?.encodeChanges(generation, this.generations, (entry) => take({ key: `${station.name}/${entry.key}`, value: Buffer.concat([Uint8Array.of(station.layout), entry.value]) }));
+    }
+  }
+
+  #encodeKeyed(keyed: Keyed, writer: Writer): void {
+    writer.u8(KEYED_LAYOUT);
+    writer.f64(keyed.life);
+    writer.f64(keyed.maxEventTime);
+    writer.f64(keyed.lastSeen);
+    writer.u8(keyed.presence);
+    writer.section(() => keyed.sequences.encode(writer));
+    writer.u8(this.#stations.length);
+    this.#stations.forEach((station, i) => {
+      writer.text(station.name);
+      writer.u8(station.layout);
+      writer.section(() => station.encode(keyed.slots[i], writer));
+    });
+  }
+
+  /** @throws MillraceError when it can't be read, or needs a model that can't be loaded. */
+  async restore(restored: NonNullable<MachineOrigin["restored"]>): Promise<void> {
+    const newest = new Map<string, { generation: number; value: Uint8Array }>();
+    for (const { key, generation, value } of restored.entries) newest.set(key, { generation, value });
+    const task = newest.get(TASK_ENTRY);
+    if (!task) throw new MillraceError("snapshot-corrupt", `the snapshot at offset ${restored.nextOffset} has no task entry. Run \`npm run recover\`.`);
+    const reader = new Reader(task.value);
+    knownLayout("task", reader.u8(), TASK_LAYOUT);
+    this.clock = reader.f64();
+    this.silenceClock = reader.f64();
+    this.maxEventTime = reader.f64();
+    await this.#scoring.restore(reader.text());
+    this.generations.stamp(this.#task, task.generation);
+    for (const [key, { generation, value }] of newest) if (key.startsWith(KEYED_PREFIX)) this.#restoreKeyed(key.slice(KEYED_PREFIX.length), generation, new Reader(value));
+    for (const keyed of [...this.keys.values()].sort((a, b) => a.lastSeen - b.lastSeen)) this.silence[keyed.presence].append(keyed);
+    this.#stations.forEach((station, i) => {
+      if (station.items) for (const [key, { generation, value }] of newest) if (key.startsWith(`${station.name}/`)) this.#restoreItem(station, i, key, generation, value);
+    });
+  }
+
+  #restoreKeyed(key: string, generation: number, reader: Reader): void {
+    knownLayout("key", reader.u8(), KEYED_LAYOUT);
+    const keyed = new Keyed(key, reader.f64(), []);
+    keyed.maxEventTime = reader.f64();
+    keyed.lastSeen = reader.f64();
+    keyed.presence = reader.u8() as Presence;
+    const { expiryMs, tombstoneMs } = this.#limits;
+    if (this.silenceClock - keyed.lastSeen > expiryMs + tombstoneMs) return;
+    keyed.sequences = Sequences.decode(reader.section());
+    const written = new Map<string, { layout: number; section: Reader }>();
+    for (let count = reader.u8(); count > 0; count--) written.set(reader.text(), { layout: reader.u8(), section: reader.section() });
+    keyed.slots = this.#stations.map((station) => {
+      const state = written.get(station.name);
+      written.delete(station.name);
+      if (!state) return station.create();
+      knownLayout(station.name, state.layout, station.layout);
+      return station.decode(state.section, state.layout, (key) => this.#scoring.modelByKey(key));
+    });
+    if (written.size > 0) throw new MillraceError("state-layout-unknown", `the snapshot holds state of stations that this pipeline does not have: ${[...written.keys()].join(", ")}. Run \`npm run recover\`.`);
+    this.keys.set(key, keyed);
+    this.generations.stamp(keyed, generation);
+  }
+
+  #restoreItem(station: Station, index: number, entryKey: string, generation: number, value: Uint8Array): void {
+    const keyed = this.keys.get(entryKey.slice(station.name.length + 1, entryKey.lastIndexOf("/")));
+    if (!keyed || keyed.presence === PRESENCE.expired) return;
+    knownLayout(station.name, value[0]!, station.layout);
+    station.items!.restore(keyed.slots[index], keyed, new Reader(value.subarray(1)), this.watermark(keyed), generation, this.generations);
+  }
+
+  /** See `StateMachine.rewriteUpTo`. */
+  rewriteUpTo(generation: number): void {
+    for (const keyed of this.keys.values()) {
+      if (keyed.generation <= generation) this.markChanged(keyed);
+      this.#stations.forEach((station, i) => station.items?.rewriteUpTo(keyed.slots[i], generation));
+    }
+  }
+}
+
+function knownLayout(what: string, written: number, known: number): void {
+  if (written >= 1 && written <= known) return;
+  throw new MillraceError("state-layout-unknown", `the snapshot's state of ${what} has layout ${written}; this version reads 1 to ${known}. Run the version that wrote it, or \`npm run recover\`.`);
+}
