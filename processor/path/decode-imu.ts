@@ -22,7 +22,7 @@ export function decodeImu(key: string, value: Uint8Array, headers: Readonly<Reco
   if (value.length > imuLimits.payloadBytes) return { code: "payload-too-large", message: `the payload has ${value.length} bytes; at most ${imuLimits.payloadBytes} are allowed` };
   const times = readForm(value, headers[headerNames.contentType], message);
   if ("code" in times) return times;
-  const problem = spreadTimes(times, message) ?? rangeProblem(message);
+  const problem = identityProblem(message) ?? spreadTimes(times, message) ?? rangeProblem(message);
   if (problem) return problem;
   message.key = key;
   addMagnitudes(message);
@@ -44,16 +44,26 @@ function spreadTimes(times: Times, message: Message): Rejection | null {
     if (!(hz > 0 && hz <= imuLimits.hz)) return { code: "out-of-range", message: `hz is ${hz}; it must be above 0 and at most ${imuLimits.hz}` };
     for (let i = 0; i < message.rows; i++) t[i] = first + (i * 1000) / hz;
   } else {
-    for (let i = 1; i < message.rows; i++) if (!(t[i]! >= t[i - 1]!)) return { code: "invalid-message", message: `t decreases at sample ${i}: ${t[i]} after ${t[i - 1]}` };
+    for (let i = 1; i < message.rows; i++) {
+      if (t[i]! < t[i - 1]!) return { code: "invalid-message", message: `t decreases at sample ${i}: ${t[i]} after ${t[i - 1]}` };
+      if (!(t[i]! >= t[i - 1]!)) return timeProblem(NaN);
+    }
   }
-  for (const time of [message.firstTime, message.lastTime]) if (!(Math.abs(time) <= MAX_EPOCH_MS)) return { code: "out-of-range", message: `t is ${time}; epoch milliseconds up to ${MAX_EPOCH_MS} are allowed` };
+  return timeProblem(message.firstTime) ?? timeProblem(message.lastTime);
+}
+
+function timeProblem(time: number): Rejection | null {
+  return Math.abs(time) <= MAX_EPOCH_MS ? null : { code: "out-of-range", message: `t is ${time}; epoch milliseconds up to ${MAX_EPOCH_MS} are allowed` };
+}
+
+function identityProblem({ seq, boot }: Message): Rejection | null {
+  if (!Number.isInteger(seq)) return { code: "invalid-message", message: `seq is ${seq}; it must be an integer` };
+  if (boot !== null && boot.length > imuLimits.bootLength && codePoints(boot) > imuLimits.bootLength) return { code: "invalid-message", message: `boot has more than ${imuLimits.bootLength} characters` };
   return null;
 }
 
 function rangeProblem(message: Message): Rejection | null {
-  if (!Number.isSafeInteger(message.seq)) return { code: "invalid-message", message: `seq is ${message.seq}; it must be an integer` };
-  if (message.seq < 0) return { code: "out-of-range", message: `seq is ${message.seq}; it must be at least 0` };
-  if (message.boot !== null && message.boot.length > imuLimits.bootLength && codePoints(message.boot) > imuLimits.bootLength) return { code: "invalid-message", message: `boot has more than ${imuLimits.bootLength} characters` };
+  if (message.seq < 0 || message.seq > Number.MAX_SAFE_INTEGER) return { code: "out-of-range", message: `seq is ${message.seq}; it must be from 0 to ${Number.MAX_SAFE_INTEGER}` };
   for (let channel = 0; channel < 6; channel++) {
     const limit = channel < 3 ? imuLimits.acceleration : imuLimits.angularRate;
     const from = channel * MAX_ROWS;

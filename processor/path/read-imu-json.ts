@@ -7,7 +7,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The shape of an IMU message; ranges are checked on the columns, for both forms alike. */
 const shape = z.object({
-  seq: z.int("seq must be an integer"),
+  seq: z.number("seq must be a number").refine(Number.isInteger, "seq must be an integer"),
   boot: z.string("boot must be a string").refine((boot) => codePoints(boot) <= imuLimits.bootLength, `boot must have at most ${imuLimits.bootLength} characters`).optional(),
   t: z.union([z.number(), z.array(z.number()).min(1)], "t must be a number (with hz) or an array of numbers, epoch milliseconds"),
   hz: z.number("hz must be a number").optional(),

@@ -8,6 +8,11 @@ const OPEN = 0x5b;
 const CLOSE = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
+const MINUS = 0x2d;
+
+/** 10^0 to 10^15, then their negatives. */
+const NEGATIVE_POWERS = 16;
+const SIGNED_POWERS = [1, -1].flatMap((sign) => POWERS_OF_TEN.slice(0, NEGATIVE_POWERS).map((power) => sign * power));
 
 /** Fields of a message, as bits: each may come once. */
 const SEQ = 1;
@@ -141,8 +146,8 @@ function scanSamples(bytes: Uint8Array, at: number, message: Message): number {
     for (let cell = row; cell < 6 * MAX_ROWS; cell += MAX_ROWS) {
       const start = p;
       const delimiter = cell < 5 * MAX_ROWS ? COMMA - 48 : CLOSE - 48;
-      const negative = bytes[p] === 0x2d;
-      if (negative) p++;
+      const negative = ((bytes[p]! ^ MINUS) - 1) >>> 31; // 1 or 0, without a branch: signs can't be predicted
+      p += negative;
       const first = p;
       let digit = bytes[p]! - 48;
       let mantissa = 0;
@@ -163,8 +168,7 @@ function scanSamples(bytes: Uint8Array, at: number, message: Message): number {
         if (decimals === 0) return -1;
       }
       if (digit === delimiter && whole > 0 && (whole === 1 || bytes[first] !== 0x30)) {
-        const value = whole + decimals <= INT_DIGITS ? mantissa / POWERS_OF_TEN[decimals]! : longNumber(bytes, first, p, decimals);
-        columns[cell] = negative ? -value : value;
+        columns[cell] = whole + decimals <= INT_DIGITS ? mantissa / SIGNED_POWERS[decimals + negative * NEGATIVE_POWERS]! : (1 - 2 * negative) * longNumber(bytes, first, p, decimals);
         p++;
       } else {
         p = scanCell(bytes, start, columns, cell, delimiter);

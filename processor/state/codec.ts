@@ -1,5 +1,8 @@
 import { MillraceError } from "../../domain/errors.ts";
 
+/** Added to the length of a text in UTF-16. */
+const UTF16 = 2 ** 31;
+
 /** Appends little-endian values to a buffer that grows; `take` gives a copy of what was written and starts anew. */
 export class Writer {
   #buffer = Buffer.allocUnsafe(4_096);
@@ -31,11 +34,13 @@ export class Writer {
     this.#buffer.writeDoubleLE(value, at);
   }
 
+  /** UTF-8, or UTF-16 for a string with half a surrogate pair, which JSON allows and UTF-8 can't hold. */
   text(value: string): void {
-    const bytes = Buffer.byteLength(value);
-    this.u32(bytes);
+    const encoding = value.isWellFormed() ? "utf8" : "utf16le";
+    const bytes = Buffer.byteLength(value, encoding);
+    this.u32(encoding === "utf8" ? bytes : bytes + UTF16);
     const at = this.#room(bytes);
-    this.#buffer.write(value, at);
+    this.#buffer.write(value, at, encoding);
   }
 
   /** undefined and null are both read back as null. */
@@ -102,9 +107,10 @@ export class Reader {
   }
 
   text(): string {
-    const bytes = this.u32();
+    const length = this.u32();
+    const bytes = length % UTF16;
     const at = this.#next(bytes);
-    return this.#buffer.toString("utf8", at, at + bytes);
+    return this.#buffer.toString(length < UTF16 ? "utf8" : "utf16le", at, at + bytes);
   }
 
   optionalText(): string | null {

@@ -9,6 +9,7 @@ import { exampleSettings, numbered } from "./rules/rule.ts";
 const runs: { who: string; run: (...of: Parameters<typeof referenceRun>) => Run | Promise<Run> }[] = [
   { who: "the naive reference", run: referenceRun },
   { who: "the processor", run: productRun },
+  { who: "the processor, its state written and read back before each record", run: (log, settings, flush) => productRun(log, settings, flush, { settleEvery: 1, restoreEvery: 1 }) },
 ];
 
 describe.each(runs)("$who", ({ run }) => {

@@ -30,6 +30,14 @@ export const identityRules: Rule[] = [
     duplicates: 1,
   },
   {
+    name: "boots that are no Unicode are told apart as any others",
+    log: [raw("s", 0, '{"seq":0,"boot":"\\ud800","t":[0],"samples":[[1,2,2,2,3,6]]}'), raw("s", 0, '{"seq":0,"boot":"\\udc00","t":[0],"samples":[[1,2,2,2,3,6]]}'), raw("s", 0, '{"seq":0,"boot":"\\ud800","t":[0],"samples":[[1,2,2,2,3,6]]}')],
+    flush: true,
+    about: /window|dead/,
+    expected: ["@2 window s 0..1000 r0 end-of-input n=2"],
+    duplicates: 1,
+  },
+  {
     name: "a seen number with samples newer than all before is a reused one and is dead-lettered",
     log: [data("s", 0, [0, 10]), data("s", 0, [0, 11]), data("s", 0, [5, 10])],
     about: /dead/,
