@@ -68,7 +68,9 @@ export function parseReplayArguments(args: readonly string[]): ReplayOptions {
     else problems.push(`--${name} is ${JSON.stringify(received)}; expected is ${allowed.join(" or ")}`);
   }
   const source = sourceOf(values, problems);
-  if (problems.length === 0) problems.push(...semanticsProblems(semantics as unknown as Semantics));
+  // A guard that nobody set refuses no lateness: what a device of now could do to a watermark is past in a file.
+  const judged = values["future-guard"] === undefined ? { ...semantics, futureGuardMs: Math.min(Number(semantics["futureGuardMs"]), Number(semantics["allowedLatenessMs"]) - 1) } : semantics;
+  if (problems.length === 0) problems.push(...semanticsProblems(judged as unknown as Semantics));
   if (problems.length > 0) throw new MillraceError("arguments-invalid", `${problems.map((problem) => `- ${problem}`).join("\n")}\n${USAGE}`);
   return { source: source!, flush: values["flush"] === true, semantics: semantics as unknown as Semantics, models: typeof values["models"] === "string" ? values["models"] : undefined };
 }
