@@ -45,8 +45,8 @@ export function channelStatistics(channels: readonly string[]): Aggregate {
           const d = x - origin;
           sum += d;
           squares += d * d;
-          if (x < min) min = x;
-          if (x > max) max = x;
+          min = Math.min(min, x);
+          max = Math.max(max, x);
         }
         const mean = origin + sum / rows;
         const deviations = Math.max(0, squares - (sum * sum) / rows);
