@@ -1,11 +1,11 @@
 import { mkdirSync, rmSync } from "node:fs";
 import type { Kafka } from "kafkajs";
 import { createKafka } from "../adapters/kafka.ts";
+import { createTopics, topicConfig } from "../adapters/kafka-topics.ts";
 import type { Settings } from "../config/settings.ts";
 import { topics } from "../domain/topics.ts";
 import { pickFreePorts } from "../local/ports.ts";
 import { startServers } from "../local/servers/index.ts";
-import { createTopics, topicConfig } from "../local/servers/topics.ts";
 
 /** What a scenario runs on: servers of its own, empty at the start. */
 export interface Stage {

@@ -15,7 +15,7 @@ import { prepareModels } from "./models.ts";
 import { LOCAL_ENVIRONMENT, localPrograms, modelStore, PROGRAM_COUNT, type Program } from "./programs.ts";
 import { connectionsTo, serverDefinitions, serverNames, SERVERS_FOLDER, type Connections, type ServerName } from "./servers/index.ts";
 import { installServers } from "./servers/install.ts";
-import { createTopics } from "./servers/topics.ts";
+import { createTopics } from "../adapters/kafka-topics.ts";
 import { describeDeath, Supervisor, type UnitStatus } from "./supervisor.ts";
 import { programUnit, serverUnit } from "./units.ts";
 

@@ -8,7 +8,7 @@ import { connectAsync, type MqttClient } from "mqtt";
 import type { ImuMessage } from "../../domain/imu-message.ts";
 import { decodePackedImu } from "../../domain/packed-imu.ts";
 import { startServers, type Servers } from "../../local/servers/index.ts";
-import { createTopics } from "../../local/servers/topics.ts";
+import { createTopics } from "../../adapters/kafka-topics.ts";
 import { countRecords, eventually, readTopic, startProgram, testKafka, type Program, type StoredRecord } from "./harness.ts";
 
 jest.setTimeout(240_000);

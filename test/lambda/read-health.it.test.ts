@@ -4,7 +4,7 @@ import { createKafka } from "../../adapters/kafka.ts";
 import { consumerGroups } from "../../domain/names.ts";
 import { topics } from "../../domain/topics.ts";
 import { groupReader } from "../../lambda/read-health/processor-group.ts";
-import { createTopics } from "../../local/servers/topics.ts";
+import { createTopics } from "../../adapters/kafka-topics.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";
 import { restEvent } from "./events.ts";
 import { startFunction } from "./function-process.ts";

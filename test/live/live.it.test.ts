@@ -9,7 +9,7 @@ import { createKafka } from "../../adapters/kafka.ts";
 import { encodeColumns } from "../../domain/columns.ts";
 import { topics } from "../../domain/topics.ts";
 import { ensureConnectionsTable } from "../../lambda/shared/connections-table.ts";
-import { createTopics } from "../../local/servers/topics.ts";
+import { createTopics } from "../../adapters/kafka-topics.ts";
 import { ended, started, windowed } from "../lambda/records.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";
 import { gone, limited, startRecordingGateway, type RecordingGateway } from "./gateway.ts";

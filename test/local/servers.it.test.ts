@@ -3,7 +3,7 @@ import { DynamoDBClient, ListTablesCommand } from "@aws-sdk/client-dynamodb";
 import { MongoClient } from "mongodb";
 import mqtt from "mqtt";
 import { createKafka } from "../../adapters/kafka.ts";
-import { createTopics } from "../../local/servers/topics.ts";
+import { createTopics } from "../../adapters/kafka-topics.ts";
 import { topics } from "../../domain/topics.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";
 

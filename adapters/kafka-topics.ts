@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Admin, ITopicConfig } from "kafkajs";
-import { topics, type TopicSpec } from "../../domain/topics.ts";
+import { topics, type TopicSpec } from "../domain/topics.ts";
 
 /** What `createTopics` of kafkajs takes for one topic of Millrace, on a single broker. */
 export function topicConfig(spec: TopicSpec, name = spec.name, partitions = spec.partitions): ITopicConfig {
