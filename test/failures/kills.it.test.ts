@@ -1,11 +1,12 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import { createLogger } from "../../adapters/log.ts";
+import { portCalls } from "../../processor/engine/intercept.ts";
 import { Recovery } from "../../processor/recover-task.ts";
 import { countingMachineFactory } from "../engine/counting-machine.ts";
 import { eventually } from "../support/eventually.ts";
 import { Stream, type Program } from "./harness.ts";
-import { points, type Strike } from "./strikes.ts";
+import type { Strike } from "./strikes.ts";
 
 jest.setTimeout(400_000);
 
@@ -43,7 +44,7 @@ describe("a processor on real Kafka and DynamoDB", () => {
     await eventually(() => expect(first.told.filter((each) => each.snapshot).length).toBeGreaterThan(1));
     first.signal("SIGKILL");
     await first.exited;
-    for (const point of points) {
+    for (const point of portCalls) {
       for (const moment of ["before", "within", "after"] as const) {
         const strike: Strike = { point, moment, occurrence: point === "read" || point === "send" || point === "commit" ? 4 : 1, action: "kill" };
         const program = stream.start({ strike });

@@ -1,0 +1,44 @@
+import type { SnapshotStore, TaskInput, TaskOutput, TaskPorts } from "./ports.ts";
+
+/** The calls by which a task touches the world. */
+export const portCalls = ["fence", "claim", "bounds", "manifest:read", "manifest:write", "segment:get", "read", "send", "commit", "segment:put", "segment:delete"] as const;
+export type PortCall = (typeof portCalls)[number];
+
+/** Stands around each call: may hold it up, make it fail, or never answer. */
+export type Around = <T>(call: PortCall, work: () => Promise<T>) => Promise<T>;
+
+/** Ports that do what `ports` do, with `around` standing between the engine and each call; what has no answer to wait for passes. */
+export function interceptPorts({ input, output, snapshots }: TaskPorts, around: Around): TaskPorts {
+  return { input: interceptInput(input, around), output: interceptOutput(output, around), snapshots: interceptSnapshots(snapshots, around) };
+}
+
+function interceptInput(input: TaskInput, around: Around): TaskInput {
+  return {
+    bounds: () => around("bounds", () => input.bounds()),
+    read: (waitMs) => around("read", () => input.read(waitMs)),
+    seek: (offset) => input.seek(offset),
+    wake: () => input.wake(),
+    lag: () => input.lag(),
+    close: () => input.close(),
+  };
+}
+
+function interceptOutput(output: TaskOutput, around: Around): TaskOutput {
+  return {
+    fence: () => around("fence", () => output.fence()),
+    claim: (token) => around("claim", () => output.claim(token)),
+    send: (outputs) => around("send", () => output.send(outputs)),
+    commit: (progress, last) => around("commit", () => output.commit(progress, last)),
+    discard: () => output.discard(),
+  };
+}
+
+function interceptSnapshots(store: SnapshotStore, around: Around): SnapshotStore {
+  return {
+    readManifest: (task) => around("manifest:read", () => store.readManifest(task)),
+    writeManifest: (task, next, expected) => around("manifest:write", () => store.writeManifest(task, next, expected)),
+    putSegment: (task, key, bytes) => around("segment:put", () => store.putSegment(task, key, bytes)),
+    getSegment: (task, key) => around("segment:get", () => store.getSegment(task, key)),
+    deleteSegment: (task, key) => around("segment:delete", () => store.deleteSegment(task, key)),
+  };
+}
