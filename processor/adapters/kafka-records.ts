@@ -12,6 +12,7 @@ export interface FetchPosition {
 /** What a broker has for one partition. */
 export interface FetchedPartition {
   readonly partition: number;
+  /** Offset that the next record will get, committed or not. */
   readonly highWatermark: number;
   readonly records: InputRecord[];
   /** Offset to fetch next. */
@@ -115,11 +116,11 @@ const FETCH_WAIT_MS = 100;
  * One fetch of committed records of one partition. Open transactions hold it up: then it gives none.
  * @throws when the topic has no such partition, or the broker can't be reached.
  */
-export async function fetchRecords(cluster: Cluster, topic: string, partition: number, fetchOffset: number): Promise<{ records: InputRecord[]; nextOffset: number }> {
+export async function fetchRecords(cluster: Cluster, topic: string, partition: number, fetchOffset: number): Promise<FetchedPartition> {
   await cluster.refreshMetadataIfNecessary();
   const node = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
   if (node === undefined) throw new Error(`${topic} has no partition ${partition}`);
   const broker = await cluster.findBroker({ nodeId: node });
   const [fetched] = await fetchFrom(broker, topic, [{ partition, fetchOffset }], { maxWaitMs: FETCH_WAIT_MS, maxBytes: FETCH_BYTES, maxBytesPerPartition: FETCH_BYTES });
-  return fetched ?? { records: [], nextOffset: fetchOffset };
+  return fetched ?? { partition, highWatermark: Infinity, records: [], nextOffset: fetchOffset }; // a broker that throttles answers with nothing
 }

@@ -1,0 +1,145 @@
+import { MillraceError } from "../domain/errors.ts";
+import type { DriverBackend, WrittenRecord } from "./driver-backend.ts";
+import { process, type InputRecord, type MachineFactory, type OutputRecord, type StateEntry, type StateMachine, StepFailed } from "./path/machine.ts";
+
+interface Snapshot {
+  readonly nextOffset: number;
+  readonly chain: string;
+  /** How many outputs came before it. */
+  readonly given: number;
+  /** Entries by generation, ascending. */
+  readonly generations: ReadonlyMap<number, readonly StateEntry[]>;
+}
+
+/** Generations that a snapshot keeps before the oldest are written anew. */
+const MAX_GENERATIONS = 8;
+
+/** The engine's rules without a server: the log, the topics and the snapshot are arrays. */
+export class InMemoryBackend implements DriverBackend {
+  readonly #factory: MachineFactory;
+  readonly #log: InputRecord[] = [];
+  /** Records that our own code failed on, with the message of the failure. */
+  readonly #failed = new Map<number, string>();
+  /** What readers see, in the order of production. */
+  readonly #outputs: OutputRecord[] = [];
+  /** Outputs that readers saw when `settle` last returned. */
+  #seen = 0;
+  #snapshot: Snapshot | null = null;
+  #generation = 0;
+  #owner: Owner | null = null;
+  #crashes = 0;
+
+  constructor(factory: MachineFactory) {
+    this.#factory = factory;
+  }
+
+  append(records: readonly InputRecord[]): Promise<void> {
+    for (const record of records) this.#log.push(record);
+    return Promise.resolve();
+  }
+
+  async settle(): Promise<readonly WrittenRecord[]> {
+    await this.#settled();
+    return this.#takeNew();
+  }
+
+  /** The owner at the end of the log; null when a crash has come before. */
+  async #settled(): Promise<Owner | null> {
+    const crashes = this.#crashes;
+    while (crashes === this.#crashes && !(await this.#catchUp(crashes)));
+    return this.#owner;
+  }
+
+  /** False when a record failed: then all begins again, with that record for the dead letters. */
+  async #catchUp(crashes: number): Promise<boolean> {
+    try {
+      const owner = this.#owner ?? (await this.#restore());
+      if (crashes !== this.#crashes) return true;
+      this.#owner = owner;
+      const produced = await process(owner.machine, this.#log.slice(owner.machine.nextOffset));
+      if (crashes === this.#crashes) this.#write(owner, produced);
+      return true;
+    } catch (error) {
+      this.#owner = null;
+      if (!(error instanceof StepFailed)) throw error;
+      if (this.#failed.has(error.offset)) throw new MillraceError("step-failed-again", `the record at offset ${error.offset} fails even as a dead letter: ${error.message}`, { cause: error });
+      this.#failed.set(error.offset, error.message);
+      return false;
+    }
+  }
+
+  async #restore(): Promise<Owner> {
+    const restored = this.#snapshot && { nextOffset: this.#snapshot.nextOffset, chain: this.#snapshot.chain, entries: entriesOf(this.#snapshot) };
+    return { machine: await this.#factory.create({ partition: 0, restored, failedOffsets: this.#failed }), given: this.#snapshot?.given ?? 0 };
+  }
+
+  /** Outputs that were there before are dropped, after a look at whether they are the same. */
+  #write(owner: Owner, produced: readonly OutputRecord[]): void {
+    for (const output of produced) {
+      const before = this.#outputs[owner.given];
+      if (before && describe(before) !== describe(output)) throw diverged(owner.given, describe(before), describe(output));
+      if (!before) this.#outputs.push(output);
+      owner.given++;
+    }
+    const missing = this.#outputs[owner.given];
+    if (missing) throw diverged(owner.given, describe(missing), "none");
+  }
+
+  #takeNew(): OutputRecord[] {
+    const taken = this.#outputs.slice(this.#seen);
+    this.#seen = this.#outputs.length;
+    return taken;
+  }
+
+  /** Writes what changed since the last snapshot, and drops what no item needs any more. */
+  async snapshot(): Promise<void> {
+    const owner = await this.#settled();
+    if (!owner) return;
+    const { machine, given } = owner;
+    const generation = ++this.#generation;
+    const entries: StateEntry[] = [];
+    const kept = [...(this.#snapshot?.generations ?? [])];
+    if (kept.length >= MAX_GENERATIONS) machine.rewriteUpTo(kept[0]![0]);
+    machine.encodeChanges(generation, (entry) => entries.push(entry));
+    const live = new Set(machine.liveGenerations());
+    this.#snapshot = { nextOffset: machine.nextOffset, chain: machine.chain, given, generations: new Map([...kept, [generation, entries] as const].filter(([each]) => live.has(each))) };
+  }
+
+  async flush(): Promise<readonly WrittenRecord[]> {
+    const owner = await this.#settled();
+    owner?.machine.flush();
+    this.#outputs.push(...((await owner?.machine.settle()) ?? []));
+    return this.#takeNew();
+  }
+
+  crash(): void {
+    this.#crashes++;
+    this.#owner = null;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+interface Owner {
+  readonly machine: StateMachine;
+  /** Outputs that the machine has given, those before its snapshot included. */
+  given: number;
+}
+
+function* entriesOf(snapshot: Snapshot): Generator<StateEntry & { generation: number }> {
+  for (const [generation, entries] of snapshot.generations) for (const entry of entries) yield { ...entry, generation };
+}
+
+function diverged(index: number, before: string, now: string): MillraceError {
+  return new MillraceError("replay-diverged", `after a restore output ${index} differs: ${before} became ${now}`);
+}
+
+function describe({ topic, key, value, headers }: OutputRecord): string {
+  return JSON.stringify([topic, textOf(key), textOf(value), headers]);
+}
+
+function textOf(bytes: Uint8Array | string | null): string | null {
+  return bytes === null || typeof bytes === "string" ? bytes : Buffer.from(bytes).toString("latin1");
+}
