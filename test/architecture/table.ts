@@ -24,6 +24,8 @@ export const parts: readonly Part[] = [
   { folders: path, parts: ["domain"], packages: ["zod", "node:zlib"], deterministic: true },
   { folders: ["processor/engine"], parts: ["domain", ...path], packages: ["node:util", "node:zlib"], deterministic: true },
   { folders: ["processor/adapters"], parts: ["domain", "adapters", "processor/engine", ...path], packages: "any" },
+  // For tests of pipelines: the engine's task on its real ports, without a program around it.
+  { folders: ["processor/driver"], parts: ["domain", "adapters", "processor/adapters", "processor/engine", ...path], packages: "any" },
   { folders: ["processor"], parts: ["domain", "config", "adapters", "processor/adapters", "processor/engine", ...path], packages: "any" },
   { folders: ["bridge"], parts: ["domain", "config", "adapters"], packages: "any" },
   { folders: ["live"], parts: ["domain", "config", "adapters"], packages: "any" },

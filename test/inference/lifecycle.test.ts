@@ -9,7 +9,7 @@ import { defaultSemantics } from "../../domain/imu.ts";
 import { MODEL_HEADER, type ModelControl, type ModelManifest } from "../../domain/models.ts";
 import { controlTypes, headers, topics } from "../../domain/topics.ts";
 import { loadModel, modelFiles, ModelStore } from "../../processor/adapters/model-store.ts";
-import { PipelineDriver } from "../../processor/driver.ts";
+import { PipelineDriver } from "../../processor/driver/driver.ts";
 import { readMlflow } from "../../processor/mlflow.ts";
 import { ModelRegistry } from "../../processor/model-registry.ts";
 import { sensorMachineFactory } from "../../processor/pipelines.ts";

@@ -7,7 +7,7 @@ import { MODEL_HEADER } from "../../domain/models.ts";
 import type { InferenceRecord } from "../../domain/records.ts";
 import { controlTypes, headers, topics } from "../../domain/topics.ts";
 import { loadModel, modelFiles } from "../../processor/adapters/model-store.ts";
-import { PipelineDriver } from "../../processor/driver.ts";
+import { PipelineDriver } from "../../processor/driver/driver.ts";
 import type { Model } from "../../processor/inference/model.ts";
 import type { ScoringPorts } from "../../processor/inference/scoring.ts";
 import { process as run, type InputRecord } from "../../processor/path/machine.ts";

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { defaultSemantics } from "../../domain/imu.ts";
 import type { LateRecord, SessionRecord, WindowRecord } from "../../domain/records.ts";
 import { headers, topics } from "../../domain/topics.ts";
-import type { PipelineDriver } from "../../processor/driver.ts";
+import type { PipelineDriver } from "../../processor/driver/driver.ts";
 import { decodeImu } from "../../processor/path/decode-imu.ts";
 import type { MachineFactory } from "../../processor/path/machine.ts";
 import type { Pipeline } from "../../processor/path/pipeline.ts";

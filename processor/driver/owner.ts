@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { systemRuntime } from "./adapters/runtime.ts";
-import type { DriverTopics } from "./driver-topics.ts";
-import { interceptPorts } from "./engine/intercept.ts";
-import type { EngineObserver, Runtime, TaskPorts } from "./engine/ports.ts";
-import { Task, type TaskOptions } from "./engine/task.ts";
-import type { MachineFactory } from "./path/machine.ts";
+import { systemRuntime } from "../adapters/runtime.ts";
+import type { DriverTopics } from "./topics.ts";
+import { interceptPorts } from "../engine/intercept.ts";
+import type { EngineObserver, Runtime, TaskPorts } from "../engine/ports.ts";
+import { Task, type TaskOptions } from "../engine/task.ts";
+import type { MachineFactory } from "../path/machine.ts";
 
 /** How long an owner may take to process what was appended: it tells what hangs, and slow is not that. */
 const LIMIT_MS = 45_000;

@@ -1,8 +1,8 @@
 import type { Admin, Cluster } from "kafkajs";
-import { createTopics } from "../adapters/kafka-topics.ts";
-import { topics } from "../domain/topics.ts";
-import { fetchRecords } from "./adapters/kafka-records.ts";
-import type { WrittenRecord } from "./driver-backend.ts";
+import { createTopics } from "../../adapters/kafka-topics.ts";
+import { topics } from "../../domain/topics.ts";
+import { fetchRecords } from "../adapters/kafka-records.ts";
+import type { WrittenRecord } from "./backend.ts";
 
 /**
  * The topics of one driver: a pipeline's topics under names of their own, so that other drivers and other programs on

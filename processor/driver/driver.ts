@@ -1,8 +1,8 @@
-import type { EpochMs, Milliseconds } from "../domain/time.ts";
-import { contentTypes, controlTypes, headers as headerNames, TICK_INTERVAL, topics } from "../domain/topics.ts";
-import type { DriverBackend, WrittenRecord } from "./driver-backend.ts";
-import { InMemoryBackend } from "./driver-in-memory.ts";
-import type { InputRecord, MachineFactory } from "./path/machine.ts";
+import type { EpochMs, Milliseconds } from "../../domain/time.ts";
+import { contentTypes, controlTypes, headers as headerNames, TICK_INTERVAL, topics } from "../../domain/topics.ts";
+import type { DriverBackend, WrittenRecord } from "./backend.ts";
+import { InMemoryBackend } from "./in-memory.ts";
+import type { InputRecord, MachineFactory } from "../path/machine.ts";
 
 /** One record for the driver; everything but the value may be left out. */
 export interface DriverRecord {
@@ -44,7 +44,7 @@ export interface DeadLetter {
 /**
  * Runs a pipeline's machine for one partition, for tests of pipelines: feed records and ticks, advance both clocks,
  * read what comes out, and put `snapshot()`, `crash()` and `restore()` between any two inputs. In memory, or, as the
- * same test, on Kafka and DynamoDB with the engine itself: `driverOnKafka` in `driver-on-kafka.ts`.
+ * same test, on Kafka and DynamoDB with the engine itself: `driverOnKafka` in `on-kafka.ts`.
  *
  * What a test reads is what a reader of the topics sees: each output once, whatever crashed. Every method resolves
  * when its input is processed and its outputs are read; records that come while crashed wait for `restore()`. One

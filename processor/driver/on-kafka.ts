@@ -1,24 +1,24 @@
 import { randomUUID } from "node:crypto";
 import { DeleteTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { type Admin, type Cluster, type Kafka, Partitioners, type Producer } from "kafkajs";
-import { createKafka } from "../adapters/kafka.ts";
-import { createTopics } from "../adapters/kafka-topics.ts";
-import { localCredentials } from "../adapters/local-credentials.ts";
-import { createLogger } from "../adapters/log.ts";
-import { taskKey, transactionalId } from "../domain/names.ts";
-import { topics } from "../domain/topics.ts";
-import { createCheckpointTable, DynamoSnapshots } from "./adapters/dynamo-snapshots.ts";
-import { openCluster } from "./adapters/kafka-cluster.ts";
-import { KafkaInput } from "./adapters/kafka-input.ts";
-import { TransactionalOutput } from "./adapters/kafka-output.ts";
-import { claimKey } from "./adapters/kafka-progress.ts";
+import { createKafka } from "../../adapters/kafka.ts";
+import { createTopics } from "../../adapters/kafka-topics.ts";
+import { localCredentials } from "../../adapters/local-credentials.ts";
+import { createLogger } from "../../adapters/log.ts";
+import { taskKey, transactionalId } from "../../domain/names.ts";
+import { topics } from "../../domain/topics.ts";
+import { createCheckpointTable, DynamoSnapshots } from "../adapters/dynamo-snapshots.ts";
+import { openCluster } from "../adapters/kafka-cluster.ts";
+import { KafkaInput } from "../adapters/kafka-input.ts";
+import { TransactionalOutput } from "../adapters/kafka-output.ts";
+import { claimKey } from "../adapters/kafka-progress.ts";
 import { PipelineDriver } from "./driver.ts";
-import type { DriverBackend, WrittenRecord } from "./driver-backend.ts";
-import { Connections } from "./driver-connections.ts";
-import { type OpenedPorts, Owner } from "./driver-owner.ts";
-import { DriverTopics } from "./driver-topics.ts";
-import type { TaskPorts } from "./engine/ports.ts";
-import type { InputRecord, MachineFactory } from "./path/machine.ts";
+import type { DriverBackend, WrittenRecord } from "./backend.ts";
+import { Connections } from "./connections.ts";
+import { type OpenedPorts, Owner } from "./owner.ts";
+import { DriverTopics } from "./topics.ts";
+import type { TaskPorts } from "../engine/ports.ts";
+import type { InputRecord, MachineFactory } from "../path/machine.ts";
 
 /** Servers for tests, as `npm start` and `npm test` start them. */
 export interface DriverServers {

@@ -1,6 +1,6 @@
-import { MillraceError } from "../domain/errors.ts";
-import type { DriverBackend, WrittenRecord } from "./driver-backend.ts";
-import { process, type InputRecord, type MachineFactory, type OutputRecord, type StateEntry, type StateMachine, StepFailed } from "./path/machine.ts";
+import { MillraceError } from "../../domain/errors.ts";
+import type { DriverBackend, WrittenRecord } from "./backend.ts";
+import { process, type InputRecord, type MachineFactory, type OutputRecord, type StateEntry, type StateMachine, StepFailed } from "../path/machine.ts";
 
 interface Snapshot {
   readonly nextOffset: number;
