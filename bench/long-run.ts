@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { headers } from "../domain/topics.ts";
 import { defaultSemantics } from "../domain/imu.ts";
 import { process as run, type InputRecord } from "../processor/path/machine.ts";
@@ -7,6 +9,7 @@ import { message, MESSAGE_MS } from "./load.ts";
 /** State after some minutes of the log. */
 export interface Footprint {
   readonly minute: number;
+  /** After a collection. */
   readonly heapMb: number;
   readonly rssMb: number;
   /** Bytes of all snapshot generations that are kept, uncompressed. */
@@ -14,6 +17,8 @@ export interface Footprint {
   readonly generations: number;
 }
 
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 const START = 1_657_533_977_000;
 const SNAPSHOT_MS = 10_000;
 const MAX_GENERATIONS = 60;
@@ -60,7 +65,7 @@ export async function longRun(sensors: number, minutes: number, say: (footprint:
   }
 
   function footprint(round: number): Footprint {
-    globalThis.gc?.();
+    collectGarbage();
     const { heapUsed, rss } = process.memoryUsage();
     const found = { minute: (round * MESSAGE_MS) / 60_000, heapMb: heapUsed / 1e6, rssMb: rss / 1e6, snapshotMb: [...kept.values()].reduce((sum, bytes) => sum + bytes, 0) / 1e6, generations: kept.size };
     say(found);
