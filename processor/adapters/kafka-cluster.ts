@@ -22,12 +22,25 @@ export function openCluster(kafka: Kafka): Cluster {
   return captured;
 }
 
+/**
+ * A question to the leader of a partition. When it fails, another broker may lead by now: kafkajs would find out only when
+ * its metadata expires, after five minutes.
+ */
+export async function askLeader<T>(cluster: Cluster, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    await cluster.refreshMetadata().catch(() => undefined);
+    throw error;
+  }
+}
+
 /** First offset of a partition and the offset that its next record will get. */
 export async function partitionBounds(cluster: Cluster, topic: string, partition: number): Promise<{ earliest: number; latest: number }> {
   await cluster.connect();
   await cluster.addTargetTopic(topic);
   const one = async (fromBeginning: boolean): Promise<number> => {
-    const [answer] = await cluster.fetchTopicsOffset([{ topic, partitions: [{ partition }], fromBeginning }]);
+    const [answer] = await askLeader(cluster, () => cluster.fetchTopicsOffset([{ topic, partitions: [{ partition }], fromBeginning }]));
     const offset = answer?.partitions[0]?.offset;
     if (offset === undefined) throw new Error(`Kafka gave no offset of ${topic}/${partition}`);
     return Number(offset);

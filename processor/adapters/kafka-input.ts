@@ -52,18 +52,22 @@ export class KafkaInput {
       this.#connected = null;
       throw error;
     });
-    void this.#connected.then(() => this.#startLoops()).catch((error: unknown) => {
+    void this.#connected.then(() => this.#startLoops(this.#leaders(this.#wanting()))).catch((error: unknown) => {
       this.#logger.warn({ err: error }, "Kafka can't be reached for reading; trying again");
       setTimeout(() => this.#start(), RETRY_MS.most).unref();
     });
   }
 
-  #startLoops(): void {
-    for (const node of Object.keys(this.#leaders([...this.#readers].filter((reader) => reader.wanting)))) {
+  #wanting(): PartitionReader[] {
+    return [...this.#readers].filter((reader) => reader.wanting);
+  }
+
+  #startLoops(leaders: Readonly<Record<string, number[]>>): void {
+    for (const node of Object.keys(leaders)) {
       if (this.#loops.has(node)) continue;
-      this.#loops.set(node, this.#loop(node).finally(() => {
+      this.#loops.set(node, Promise.resolve().then(() => this.#loop(node)).finally(() => {
         this.#loops.delete(node);
-        if ([...this.#readers].some((reader) => reader.wanting)) this.#start();
+        if (this.#wanting().length > 0) this.#start();
       }));
     }
   }
@@ -75,9 +79,11 @@ export class KafkaInput {
   /** Fetches from one broker until none of its partitions wants more. */
   async #loop(node: string): Promise<void> {
     for (let wait: number = RETRY_MS.first; !this.#closed; ) {
-      const wanting = [...this.#readers].filter((reader) => reader.wanting);
+      const wanting = this.#wanting();
       try {
-        const mine = new Set(this.#leaders(wanting)[node] ?? []);
+        const leaders = this.#leaders(wanting);
+        this.#startLoops(leaders); // what this broker led until now may be another's
+        const mine = new Set(leaders[node] ?? []);
         const readers = wanting.filter((reader) => mine.has(reader.partition));
         if (readers.length === 0) return;
         await this.#fetch(node, readers);

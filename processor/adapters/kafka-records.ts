@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import type { Broker, Cluster } from "kafkajs";
 import type { InputRecord } from "../path/machine.ts";
+import { askLeader } from "./kafka-cluster.ts";
 import { decodeRecordBatches, type AbortedTransaction } from "./record-batches.ts";
 
 /** A position to fetch from. */
@@ -117,10 +118,12 @@ const FETCH_WAIT_MS = 100;
  * @throws when the topic has no such partition, or the broker can't be reached.
  */
 export async function fetchRecords(cluster: Cluster, topic: string, partition: number, fetchOffset: number): Promise<FetchedPartition> {
-  await cluster.refreshMetadataIfNecessary();
-  const node = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
-  if (node === undefined) throw new Error(`${topic} has no partition ${partition}`);
-  const broker = await cluster.findBroker({ nodeId: node });
-  const [fetched] = await fetchFrom(broker, topic, [{ partition, fetchOffset }], { maxWaitMs: FETCH_WAIT_MS, maxBytes: FETCH_BYTES, maxBytesPerPartition: FETCH_BYTES });
-  return fetched ?? { partition, highWatermark: Infinity, records: [], nextOffset: fetchOffset }; // a broker that throttles answers with nothing
+  return askLeader(cluster, async () => {
+    await cluster.refreshMetadataIfNecessary();
+    const node = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
+    if (node === undefined) throw new Error(`${topic} has no partition ${partition}`);
+    const broker = await cluster.findBroker({ nodeId: node });
+    const [fetched] = await fetchFrom(broker, topic, [{ partition, fetchOffset }], { maxWaitMs: FETCH_WAIT_MS, maxBytes: FETCH_BYTES, maxBytesPerPartition: FETCH_BYTES });
+    return fetched ?? { partition, highWatermark: Infinity, records: [], nextOffset: fetchOffset }; // a broker that throttles answers with nothing
+  });
 }
