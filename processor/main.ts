@@ -1,4 +1,3 @@
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { type Health, startHealthServer } from "../adapters/health.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import { createLogger } from "../adapters/log.ts";
@@ -8,6 +7,7 @@ import { LOOPBACK } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
 import { pickSemantics } from "../domain/imu.ts";
 import { consumerGroups } from "../domain/names.ts";
+import { createDynamo } from "./adapters/dynamo-client.ts";
 import { createCheckpointTable } from "./adapters/dynamo-snapshots.ts";
 import { defaultTaskOptions } from "./engine/task.ts";
 import { engineObserver } from "./observer.ts";
@@ -20,10 +20,7 @@ const settings = readSettings("processor", process.env);
 const logger = createLogger("processor", settings.logLevel);
 const metrics = new Metrics();
 const kafka = createKafka(settings, "millrace-processor");
-const dynamodb = new DynamoDBClient({
-  region: settings.region,
-  ...(settings.dynamodbEndpoint ? { endpoint: settings.dynamodbEndpoint, credentials: { accessKeyId: "local", secretAccessKey: "local" } } : {}),
-});
+const dynamodb = createDynamo(settings);
 if (settings.dynamodbEndpoint) await createCheckpointTable(dynamodb, settings.checkpointTable);
 
 const refusedModels = new Map<string, string>();

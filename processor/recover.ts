@@ -1,10 +1,10 @@
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { createKafka } from "../adapters/kafka.ts";
 import { createLogger } from "../adapters/log.ts";
 import { readSettings } from "../config/settings.ts";
 import { MillraceError } from "../domain/errors.ts";
 import { pickSemantics } from "../domain/imu.ts";
 import { consumerGroups } from "../domain/names.ts";
+import { createDynamo } from "./adapters/dynamo-client.ts";
 import { modelFiles, ModelStore } from "./adapters/model-store.ts";
 import { recoveryChoices, type Diagnosis } from "./engine/recovery.ts";
 import { noModels } from "./inference/scoring.ts";
@@ -18,7 +18,7 @@ try {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
   const recovery = new Recovery({
     kafka: createKafka(settings, "millrace-recover"),
-    dynamodb: new DynamoDBClient({ region: settings.region, ...(settings.dynamodbEndpoint ? { endpoint: settings.dynamodbEndpoint, credentials: { accessKeyId: "local", secretAccessKey: "local" } } : {}) }),
+    dynamodb: createDynamo(settings),
     checkpointTable: settings.checkpointTable,
     environment: settings.environment,
     groupId: consumerGroups.sensorProcessor,

@@ -1,5 +1,4 @@
 import { parseArgs } from "node:util";
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { createKafka } from "../adapters/kafka.ts";
 import { createLogger } from "../adapters/log.ts";
 import { readSettings } from "../config/settings.ts";
@@ -7,6 +6,7 @@ import { MillraceError } from "../domain/errors.ts";
 import { pickSemantics } from "../domain/imu.ts";
 import { consumerGroups } from "../domain/names.ts";
 import { topics } from "../domain/topics.ts";
+import { createDynamo } from "./adapters/dynamo-client.ts";
 import { DynamoSnapshots } from "./adapters/dynamo-snapshots.ts";
 import { modelFiles, ModelStore } from "./adapters/model-store.ts";
 import { noModels } from "./inference/scoring.ts";
@@ -42,7 +42,7 @@ try {
   if (settings.delivery !== "transactional") throw new MillraceError("rescale-refused", "DELIVERY is idempotent: without transactions nobody can be fenced, so the state can't be moved safely");
   if (settings.pipeline !== "sensor") throw new MillraceError("rescale-refused", `PIPELINE is ${settings.pipeline}; only the sensor pipeline's input can be rescaled`);
   const semantics = pickSemantics(settings);
-  const client = new DynamoDBClient({ region: settings.region, ...(settings.dynamodbEndpoint ? { endpoint: settings.dynamodbEndpoint, credentials: { accessKeyId: "local", secretAccessKey: "local" } } : {}) });
+  const client = createDynamo(settings);
   const { before, keys } = await rescale(
     {
       kafka: createKafka(settings, "millrace-rescale"),
