@@ -119,7 +119,11 @@ export function prepareServer(definition: ServerDefinition, installation: Instal
   }
 }
 
-async function runServer(definition: ServerDefinition, spec: ProcessSpec, ports: ServerPorts): Promise<Server> {
+/**
+ * Starts a server that was prepared and waits until it serves.
+ * @throws MillraceError `server-failed` with the end of its log.
+ */
+export async function runServer(definition: ServerDefinition, spec: ProcessSpec, ports: ServerPorts): Promise<Server> {
   let process: RunningProcess;
   const start = async (): Promise<void> => {
     process = await startProcess(spec);

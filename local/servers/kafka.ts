@@ -6,7 +6,6 @@ import { DEFAULT_PARTITIONS } from "../../domain/topics.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import type { ServerDefinition, ServerPorts } from "./definition.ts";
 
-const NODE_ID = 1;
 /** Few partitions of the internal topics start, and restart, sooner. */
 const INTERNAL_PARTITIONS = 5;
 /**
@@ -15,42 +14,61 @@ const INTERNAL_PARTITIONS = 5;
  */
 const PROBE_GROUPS = ["0", "1", "2", "3", "4"];
 
-/** Apache Kafka in KRaft mode: broker and controller in one process. */
-export const kafka: ServerDefinition = {
-  name: "kafka",
-  title: "Apache Kafka",
-  ports: ["kafka", "kafkaController"],
-  mainClass: "KafkaServer",
-  javaOptions: ["-Xmx512m", "-Xms128m"],
-  prepare(folder, ports) {
-    const logs = join(folder, "logs");
-    checkMetaProperties(join(logs, "meta.properties"));
-    const file = join(folder, "server.properties");
-    writeFileSync(file, Object.entries(settings(logs, ports)).map(([name, value]) => `${name}=${value}\n`).join(""));
-    return [file];
-  },
-  async probe(ports) {
-    const kafka = createKafka({ kafkaBrokers: kafkaBrokers(ports), kafkaAuth: "none", region: "local" }, "millrace-local", undefined, { retry: { retries: 0 }, connectionTimeout: 1_000, requestTimeout: 5_000 });
-    const admin = kafka.admin();
-    const producer = kafka.producer({ transactionalId: "millrace-probe", maxInFlightRequests: 1, idempotent: true, retry: { retries: 1, initialRetryTime: 50 } });
-    try {
-      await admin.connect();
-      // Tells this client its brokers, too.
-      await admin.describeCluster();
-      for (const groupId of PROBE_GROUPS) await admin.fetchOffsets({ groupId });
-      await producer.connect();
-    } finally {
-      await Promise.allSettled([admin.disconnect(), producer.disconnect()]);
-    }
-  },
-};
+type Settings = Readonly<Record<string, string | number | boolean>>;
+
+/** One node, broker and controller in one process. */
+export interface KafkaNode {
+  readonly id: number;
+  /** The cluster that it is a node of: by default it is a cluster of its own. */
+  readonly cluster?: { readonly id: string; /** By node id. */ readonly controllerPorts: ReadonlyMap<number, number> };
+  /** What differs from the settings of a node on its own. */
+  readonly settings?: Settings;
+  readonly javaOptions: readonly string[];
+}
+
+/** Apache Kafka in KRaft mode, a cluster of one. */
+export const kafka: ServerDefinition = kafkaServer({ id: 1, javaOptions: ["-Xmx512m", "-Xms128m"] });
+
+export function kafkaServer(node: KafkaNode): ServerDefinition {
+  return {
+    name: "kafka",
+    title: "Apache Kafka",
+    ports: ["kafka", "kafkaController"],
+    mainClass: "KafkaServer",
+    javaOptions: node.javaOptions,
+    prepare(folder, ports) {
+      const logs = join(folder, "logs");
+      checkMetaProperties(join(logs, "meta.properties"), node.id);
+      const file = join(folder, "server.properties");
+      writeFileSync(file, Object.entries({ ...settings(node, logs, ports), ...node.settings }).map(([name, value]) => `${name}=${value}\n`).join(""));
+      return node.cluster ? [file, node.cluster.id] : [file];
+    },
+    probe,
+  };
+}
+
+/** Asks as clients do: for brokers, for groups and for a transaction's producer. */
+async function probe(ports: ServerPorts): Promise<void> {
+  const kafka = createKafka({ kafkaBrokers: kafkaBrokers(ports), kafkaAuth: "none", region: "local" }, "millrace-local", undefined, { retry: { retries: 0 }, connectionTimeout: 1_000, requestTimeout: 5_000 });
+  const admin = kafka.admin();
+  const producer = kafka.producer({ transactionalId: "millrace-probe", maxInFlightRequests: 1, idempotent: true, retry: { retries: 1, initialRetryTime: 50 } });
+  try {
+    await admin.connect();
+    // Tells this client its brokers, too.
+    await admin.describeCluster();
+    for (const groupId of PROBE_GROUPS) await admin.fetchOffsets({ groupId });
+    await producer.connect();
+  } finally {
+    await Promise.allSettled([admin.disconnect(), producer.disconnect()]);
+  }
+}
 
 export function kafkaBrokers(ports: Pick<ServerPorts, "kafka">): string {
   return `${LOOPBACK}:${ports.kafka}`;
 }
 
 /** Kafka gives up on such a file with a stack trace; here it is said before. */
-function checkMetaProperties(file: string): void {
+function checkMetaProperties(file: string, nodeId: number): void {
   if (!existsSync(file)) return;
   let content: string;
   try {
@@ -58,16 +76,17 @@ function checkMetaProperties(file: string): void {
   } catch (cause) {
     throw new MillraceError("data-folder-broken", `${file} cannot be read: give it back to this user, or forget the data with --fresh`, { cause });
   }
-  if (!/^cluster\.id=\S+$/m.test(content) || !new RegExp(`^node\\.id=${NODE_ID}$`, "m").test(content)) {
-    throw new MillraceError("data-folder-broken", `${file} is not what Kafka wrote there (no cluster.id, or node.id is not ${NODE_ID}): restore the folder, or forget the data with --fresh`);
+  if (!/^cluster\.id=\S+$/m.test(content) || !new RegExp(`^node\\.id=${nodeId}$`, "m").test(content)) {
+    throw new MillraceError("data-folder-broken", `${file} is not what Kafka wrote there (no cluster.id, or node.id is not ${nodeId}): restore the folder, or forget the data with --fresh`);
   }
 }
 
-function settings(logs: string, ports: ServerPorts): Record<string, string | number | boolean> {
+function settings(node: KafkaNode, logs: string, ports: ServerPorts): Settings {
+  const controllers = node.cluster?.controllerPorts ?? new Map([[node.id, ports.kafkaController]]);
   return {
     "process.roles": "broker,controller",
-    "node.id": NODE_ID,
-    "controller.quorum.voters": `${NODE_ID}@${LOOPBACK}:${ports.kafkaController}`,
+    "node.id": node.id,
+    "controller.quorum.voters": Array.from(controllers, ([id, port]) => `${id}@${LOOPBACK}:${port}`).join(","),
     "controller.listener.names": "CONTROLLER",
     listeners: `PLAINTEXT://${LOOPBACK}:${ports.kafka},CONTROLLER://${LOOPBACK}:${ports.kafkaController}`,
     "advertised.listeners": `PLAINTEXT://${LOOPBACK}:${ports.kafka}`,

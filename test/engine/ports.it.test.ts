@@ -1,7 +1,7 @@
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { afterEach, expect, test } from "@jest/globals";
 import { createLogger } from "../../adapters/log.ts";
-import { createCheckpointTable, DynamoSnapshots } from "../../processor/adapters/dynamo-snapshots.ts";
+import { createDynamo } from "../../processor/adapters/dynamo-client.ts";
+import { DynamoSnapshots } from "../../processor/adapters/dynamo-snapshots.ts";
 import { openCluster } from "../../processor/adapters/kafka-cluster.ts";
 import { KafkaInput } from "../../processor/adapters/kafka-input.ts";
 import { TransactionalOutput } from "../../processor/adapters/kafka-output.ts";
@@ -18,8 +18,7 @@ afterEach(async () => {
 async function realPorts(): Promise<PortsWorld & { readonly stream: Stream }> {
   const stream = await Stream.create({ partitions: 1 });
   const { kafka, given } = stream;
-  const dynamodb = new DynamoDBClient({ region: "local", endpoint: given.dynamodbEndpoint, credentials: { accessKeyId: "local", secretAccessKey: "local" } });
-  await createCheckpointTable(dynamodb, given.table);
+  const dynamodb = createDynamo({ region: "local", dynamodbEndpoint: given.dynamodbEndpoint });
   const cluster = openCluster(kafka);
   const input = new KafkaInput(kafka, given.topic, createLogger("test", "error"));
   cleanups.push(() => stream.close(), () => input.close(), () => cluster.disconnect());

@@ -5,10 +5,14 @@ import { Partitioners, type Kafka, type Producer } from "kafkajs";
 import { createKafka } from "../../adapters/kafka.ts";
 import type { Health } from "../../adapters/health.ts";
 import { topics } from "../../domain/topics.ts";
+import type { Connections } from "../../local/servers/index.ts";
+import { createDynamo } from "../../processor/adapters/dynamo-client.ts";
+import { createCheckpointTable } from "../../processor/adapters/dynamo-snapshots.ts";
 import { openCluster, partitionBounds } from "../../processor/adapters/kafka-cluster.ts";
 import { fetchRecords } from "../../processor/adapters/kafka-records.ts";
 import type { InputRecord } from "../../processor/path/machine.ts";
 import { expectedOutputs, outputTopics } from "../engine/counting-machine.ts";
+import { eventually } from "../support/eventually.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";
 import type { Strike } from "./strikes.ts";
 
@@ -32,6 +36,9 @@ interface Told {
   recovered?: number;
   health?: Health;
 }
+
+/** Brokers may be away for seconds while records are fed. What a retry appends a second time is one more input record. */
+const FEED_RETRY = { initialRetryTime: 50, maxRetryTime: 500, retries: 200 } as const;
 
 /** One processor process. */
 export class Program {
@@ -89,8 +96,9 @@ export class Stream {
     this.partitions = partitions;
   }
 
-  static async create(options: { partitions?: number; delivery?: "transactional" | "idempotent" } = {}): Promise<Stream> {
-    const { kafkaBrokers, dynamodbEndpoint } = sharedServers();
+  /** On the servers that all suites share, except for those given. */
+  static async create(options: { partitions?: number; delivery?: "transactional" | "idempotent"; servers?: Partial<Pick<Connections, "kafkaBrokers" | "dynamodbEndpoint">> } = {}): Promise<Stream> {
+    const { kafkaBrokers, dynamodbEndpoint } = { ...sharedServers(), ...options.servers };
     const name = uniqueName("engine");
     const partitions = options.partitions ?? 2;
     const kafka = createKafka({ kafkaBrokers, kafkaAuth: "none", region: "local" }, name);
@@ -99,8 +107,13 @@ export class Stream {
     const existing = await admin.listTopics();
     const { counts, thirds, dead } = outputTopics(name);
     const progress = existing.includes(topics.progress.name) ? [] : [{ topic: topics.progress.name, numPartitions: topics.progress.partitions, configEntries: [{ name: "cleanup.policy", value: "compact" }] }];
-    await admin.createTopics({ waitForLeaders: true, topics: [...[name, counts, thirds, dead].map((topic) => ({ topic, numPartitions: partitions, configEntries: [{ name: "retention.ms", value: "-1" }] })), ...progress] });
+    await admin.createTopics({ waitForLeaders: false, topics: [...[name, counts, thirds, dead].map((topic) => ({ topic, numPartitions: partitions, configEntries: [{ name: "retention.ms", value: "-1" }] })), ...progress] });
+    // With several brokers, one of them may not know of the topics yet.
+    for (const topic of [name, counts, thirds, dead, topics.progress.name]) await eventually(() => admin.fetchTopicOffsets(topic));
     await admin.disconnect();
+    const dynamodb = createDynamo({ region: "local", dynamodbEndpoint });
+    await createCheckpointTable(dynamodb, name);
+    dynamodb.destroy();
     return new Stream(kafka, { kafkaBrokers, dynamodbEndpoint, topic: name, table: name, environment: name, groupId: name, delivery: options.delivery ?? "transactional", fingerprint: "v1" }, partitions);
   }
 
@@ -116,7 +129,7 @@ export class Stream {
 
   async appendTo(topic: string, records: readonly { key: string; value: string; partition: number }[]): Promise<void> {
     if (!this.#producer) {
-      this.#producer = this.kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+      this.#producer = this.kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, retry: FEED_RETRY });
       await this.#producer.connect();
     }
     await this.#producer.send({ topic, messages: [...records] });

@@ -1,39 +1,18 @@
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import { createLogger } from "../../adapters/log.ts";
+import { createDynamo } from "../../processor/adapters/dynamo-client.ts";
 import { portCalls } from "../../processor/engine/intercept.ts";
 import { Recovery } from "../../processor/recover-task.ts";
 import { countingMachineFactory } from "../engine/counting-machine.ts";
 import { eventually } from "../support/eventually.ts";
-import { Stream, type Program } from "./harness.ts";
+import { Stream } from "./harness.ts";
 import type { Strike } from "./strikes.ts";
+import { commits, expectExactlyOnce, struck } from "./waits.ts";
 
 jest.setTimeout(400_000);
 
 let stream: Stream;
 afterEach(() => stream.close());
-
-/** Everything fed is processed: each output is there exactly once, and nothing else. */
-async function expectExactlyOnce(): Promise<void> {
-  await stream.stopFeeding();
-  await eventually(async () => {
-    const { committed, expected } = await stream.results();
-    expect(committed.length).toBeGreaterThanOrEqual(expected.length);
-  }, 60_000);
-  const { committed, expected } = await stream.results();
-  expect(expected.length).toBeGreaterThan(0);
-  expect(committed).toEqual(expected);
-}
-
-async function commits(program: Program, atLeast = 5): Promise<void> {
-  await eventually(() => expect(program.told.filter((each) => each.committed).length).toBeGreaterThanOrEqual(atLeast), 60_000);
-}
-
-async function struck(program: Program, strike: Strike): Promise<void> {
-  await eventually(() => expect(program.told).toContainEqual({ struck: strike }), 60_000).catch((error: unknown) => {
-    throw new Error(`${strike.moment} ${strike.point} was never reached:\n${program.log.slice(-4_000)}`, { cause: error });
-  });
-}
 
 describe("a processor on real Kafka and DynamoDB", () => {
   test("killed with kill -9 before, within and after each step, one kill after another, gives every output exactly once", async () => {
@@ -54,7 +33,7 @@ describe("a processor on real Kafka and DynamoDB", () => {
     }
     const last = stream.start();
     await commits(last);
-    await expectExactlyOnce();
+    await expectExactlyOnce(stream);
   });
 
   test("comes back after kill -9 within five seconds", async () => {
@@ -69,7 +48,7 @@ describe("a processor on real Kafka and DynamoDB", () => {
     await commits(second, 1);
     const milliseconds = Math.round(performance.now() - killed);
     console.log(`first commit ${milliseconds} ms after kill -9, the start of the new process included`);
-    await expectExactlyOnce();
+    await expectExactlyOnce(stream);
   });
 
   test("asleep as a zombie while another takes over, wakes up and changes nothing", async () => {
@@ -84,7 +63,7 @@ describe("a processor on real Kafka and DynamoDB", () => {
       zombie.signal("SIGCONT");
       await eventually(() => expect(zombie.log).toContain("fenced"), 60_000);
       await commits(heir, heir.told.filter((each) => each.committed).length + 5).catch(() => undefined);
-      await expectExactlyOnce();
+      await expectExactlyOnce(stream);
       await stream.close();
     }
   });
@@ -102,7 +81,7 @@ describe("a processor on real Kafka and DynamoDB", () => {
     heir.signal("SIGKILL");
     await heir.exited;
     await commits(stream.start());
-    await expectExactlyOnce();
+    await expectExactlyOnce(stream);
   });
 
   test("after a commit with unknown outcome begins again and gives every output exactly once", async () => {
@@ -114,7 +93,7 @@ describe("a processor on real Kafka and DynamoDB", () => {
       await struck(program, strike);
       await eventually(() => expect(program.told.some((each) => each.restarted)).toBe(true));
       await commits(program, program.told.filter((each) => each.committed).length + 5);
-      await expectExactlyOnce();
+      await expectExactlyOnce(stream);
       await stream.close();
     }
   });
@@ -130,7 +109,7 @@ describe("a processor on real Kafka and DynamoDB", () => {
     await admin.setOffsets({ groupId: stream.given.groupId, topic: stream.given.topic, partitions: [{ partition: 0, offset: "0" }, { partition: 1, offset: "3" }] });
     await admin.disconnect();
     await commits(stream.start());
-    await expectExactlyOnce();
+    await expectExactlyOnce(stream);
   });
 
   test("hands over to a second processor that joins, and takes back when it leaves", async () => {
@@ -142,7 +121,7 @@ describe("a processor on real Kafka and DynamoDB", () => {
     await commits(second);
     await second.end();
     await commits(first, first.told.filter((each) => each.committed).length + 10);
-    await expectExactlyOnce();
+    await expectExactlyOnce(stream);
   });
 
   test("fenced again and again by a processor of another group backs off, and every output is there once", async () => {
@@ -155,7 +134,7 @@ describe("a processor on real Kafka and DynamoDB", () => {
     await commits(one, one.told.filter((each) => each.committed).length + 5);
     const rejoins = one.log.split("joining anew").length + two.log.split("joining anew").length - 2;
     expect(rejoins).toBeLessThan(20);
-    await expectExactlyOnce();
+    await expectExactlyOnce(stream);
   });
 
   test("stops by name when its code changed and a catch-up gives other outputs, and says so in its health", async () => {
@@ -170,7 +149,7 @@ describe("a processor on real Kafka and DynamoDB", () => {
       expect(Object.values(health.components)[0]?.detail).toContain("replay-diverged");
     }, 60_000);
     const { topic, table: checkpointTable, environment, groupId, delivery, dynamodbEndpoint } = stream.given;
-    const dynamodb = new DynamoDBClient({ region: "local", endpoint: dynamodbEndpoint, credentials: { accessKeyId: "local", secretAccessKey: "local" } });
+    const dynamodb = createDynamo({ region: "local", dynamodbEndpoint });
     const recovery = new Recovery({ kafka: stream.kafka, dynamodb, checkpointTable, environment, groupId, delivery, factory: countingMachineFactory(topic, "v2"), logger: createLogger("recover", "error") });
     const task = `count/${topic}/0`;
     expect(await recovery.tasks()).toEqual(new Map([[task, 0]]));

@@ -1,8 +1,7 @@
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { createKafka } from "../../adapters/kafka.ts";
 import { createLogger } from "../../adapters/log.ts";
 import { onShutdown } from "../../adapters/shutdown.ts";
-import { createCheckpointTable } from "../../processor/adapters/dynamo-snapshots.ts";
+import { createDynamo } from "../../processor/adapters/dynamo-client.ts";
 import { defaultTaskOptions } from "../../processor/engine/task.ts";
 import { startService } from "../../processor/service.ts";
 import { countingMachineFactory } from "../engine/counting-machine.ts";
@@ -12,11 +11,9 @@ import { strikingPorts } from "./strikes.ts";
 // A processor of its own process, on real Kafka and DynamoDB, with the counting machine: what tests of failures kill.
 const given = JSON.parse(process.argv[2]!) as ProgramArguments;
 const logger = createLogger("counting", "info");
-const dynamodb = new DynamoDBClient({ region: "local", endpoint: given.dynamodbEndpoint, credentials: { accessKeyId: "local", secretAccessKey: "local" } });
-await createCheckpointTable(dynamodb, given.table);
 const service = await startService({
   kafka: createKafka({ kafkaBrokers: given.kafkaBrokers, kafkaAuth: "none", region: "local" }, "counting"),
-  dynamodb,
+  dynamodb: createDynamo({ region: "local", dynamodbEndpoint: given.dynamodbEndpoint }),
   checkpointTable: given.table,
   environment: given.environment,
   groupId: given.groupId,

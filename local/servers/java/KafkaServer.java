@@ -5,7 +5,10 @@ import kafka.Kafka;
 import kafka.tools.StorageTool;
 import org.apache.kafka.common.Uuid;
 
-/** Kafka in KRaft mode, one node: formats an empty data folder, then serves. Argument: server.properties. */
+/**
+ * One node of Kafka in KRaft mode: formats an empty data folder, then serves. Arguments: server.properties, and the
+ * cluster's id if the node is not a cluster of its own.
+ */
 public final class KafkaServer {
   public static void main(String[] args) throws Exception {
     StopWithParent.watch();
@@ -14,7 +17,8 @@ public final class KafkaServer {
       settings.load(file);
     }
     if (!new File(settings.getProperty("log.dirs"), "meta.properties").exists()) {
-      String[] format = {"format", "--config", args[0], "--cluster-id", Uuid.randomUuid().toString(), "--ignore-formatted"};
+      String clusterId = args.length > 1 ? args[1] : Uuid.randomUuid().toString();
+      String[] format = {"format", "--config", args[0], "--cluster-id", clusterId, "--ignore-formatted"};
       int code = StorageTool.execute(format, System.out);
       if (code != 0) System.exit(code);
     }

@@ -1,0 +1,60 @@
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { createLogger } from "../../adapters/log.ts";
+import { KafkaInput } from "../../processor/adapters/kafka-input.ts";
+import { eventually } from "../support/eventually.ts";
+import { KafkaCluster } from "../support/kafka-cluster.ts";
+import { Stream } from "./harness.ts";
+import { commitsAnew, expectExactlyOnce } from "./waits.ts";
+
+jest.setTimeout(300_000);
+
+let cluster: KafkaCluster;
+let stream: Stream;
+beforeAll(async () => {
+  cluster = await KafkaCluster.start();
+});
+afterEach(() => stream.close());
+afterAll(() => cluster.stop());
+
+describe("with three brokers", () => {
+  test("a restart of any of them, killed with kill -9 or stopped, gives every output exactly once, by a processor that lives on", async () => {
+    stream = await Stream.create({ partitions: 3, servers: cluster });
+    stream.feed();
+    const program = stream.start();
+    await commitsAnew(program, 3);
+    for (const [broker, how] of [[0, "kill"], [1, "kill"], [2, "kill"], [0, "stop"]] as const) {
+      await cluster.brokers[broker]![how]();
+      const away = performance.now();
+      await commitsAnew(program, 3);
+      console.log(`broker ${broker + 1}, ${how}: all partitions committed again after ${Math.round(performance.now() - away)} ms`);
+      await cluster.brokers[broker]!.start();
+      await cluster.inSync();
+    }
+    await commitsAnew(program, 3);
+    expect(program.alive).toBe(true);
+    await eventually(async () => expect((await program.health()).status).toBe("ok"));
+    await expectExactlyOnce(stream);
+  });
+
+  test("a partition that moves to another broker is read on, while one that the old broker leads, too, stays", async () => {
+    stream = await Stream.create({ partitions: 2, servers: cluster });
+    const { topic } = stream.given;
+    await cluster.assign(topic, [[1, 2, 3], [1, 2, 3]]);
+    const input = new KafkaInput(stream.kafka, topic, createLogger("test", "error"));
+    const readers = [input.open(0), input.open(1)];
+    // The producer may have to ask twice when a leader has changed, so a value may come twice.
+    const readsOn = async (value: string): Promise<void> => {
+      await stream.append(readers.map((_, partition) => ({ key: "k", value, partition })));
+      for (const reader of readers) await eventually(async () => expect((await reader.read(1_000)).map((record) => Buffer.from(record.value!).toString())).toContain(value));
+    };
+    try {
+      for (const reader of readers) reader.seek(0);
+      await readsOn("before");
+      await cluster.assign(topic, [[1, 2, 3], [2, 3]]);
+      await readsOn("after");
+    } finally {
+      for (const reader of readers) reader.close();
+      await input.close();
+    }
+  });
+});

@@ -1,0 +1,97 @@
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Admin } from "kafkajs";
+import { createKafka } from "../../adapters/kafka.ts";
+import { prepareServer, runServer, SERVERS_FOLDER, type Server, type ServerPorts } from "../../local/servers/index.ts";
+import { installServers } from "../../local/servers/install.ts";
+import { kafkaBrokers, kafkaServer } from "../../local/servers/kafka.ts";
+import { pickFreePorts } from "../../local/ports.ts";
+import { eventually } from "./eventually.ts";
+
+const NODES = [1, 2, 3] as const;
+/** Any 16 bytes in URL-safe base64 are a cluster's id. */
+const CLUSTER_ID = "bWlsbHJhY2UtY2x1c3Rlcg";
+const IN_SYNC_LIMIT_MS = 120_000;
+
+/** Everything has three replicas, and what two of them have is acknowledged: any one broker may die. */
+const settings = {
+  "default.replication.factor": 3,
+  "min.insync.replicas": 2,
+  "offsets.topic.replication.factor": 3,
+  "transaction.state.log.replication.factor": 3,
+  "transaction.state.log.min.isr": 2,
+  // Partitions go back to the broker that should lead them at once, not within five minutes.
+  "leader.imbalance.check.interval.seconds": 1,
+  "leader.imbalance.per.broker.percentage": 0,
+};
+
+/** Three brokers that are one Kafka cluster, with data and ports of their own. */
+export class KafkaCluster {
+  readonly brokers: readonly Server[];
+  readonly kafkaBrokers: string;
+  readonly #dataDir: string;
+  readonly #admin: Admin;
+
+  private constructor(brokers: readonly Server[], addresses: string, dataDir: string, admin: Admin) {
+    this.brokers = brokers;
+    this.kafkaBrokers = addresses;
+    this.#dataDir = dataDir;
+    this.#admin = admin;
+  }
+
+  /** Resolves when all three are in sync. */
+  static async start(): Promise<KafkaCluster> {
+    const installation = await installServers({ folder: SERVERS_FOLDER, javaHome: process.env["JAVA_HOME"], onProgress: () => undefined });
+    const ports = await pickFreePorts(NODES.length * 2);
+    const controllerPorts = new Map(NODES.map((id, i) => [id, ports[NODES.length + i]!]));
+    const nodePorts = NODES.map((id, i): ServerPorts => ({ kafka: ports[i]!, kafkaController: controllerPorts.get(id)!, mqtt: 0, dynamodb: 0, mongodb: 0 }));
+    const dataDir = join(SERVERS_FOLDER, "..", `cluster-${process.pid}`);
+    mkdirSync(dataDir, { recursive: true });
+    const started = await Promise.allSettled(
+      NODES.map((id, i) => {
+        const definition = kafkaServer({ id, cluster: { id: CLUSTER_ID, controllerPorts }, settings, javaOptions: ["-Xmx320m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"] });
+        return runServer(definition, prepareServer(definition, installation, nodePorts[i]!, join(dataDir, String(id))), nodePorts[i]!);
+      }),
+    );
+    const brokers = started.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+    const addresses = nodePorts.map(kafkaBrokers).join(",");
+    const admin = createKafka({ kafkaBrokers: addresses, kafkaAuth: "none", region: "local" }, "cluster").admin();
+    const cluster = new KafkaCluster(brokers, addresses, dataDir, admin);
+    try {
+      for (const each of started) if (each.status === "rejected") throw each.reason;
+      await cluster.inSync();
+      return cluster;
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+  }
+
+  /** Resolves when every partition, those of groups and transactions included, has three replicas in sync and its first one leads. */
+  async inSync(): Promise<void> {
+    await eventually(async () => {
+      await this.#admin.connect();
+      const { topics } = await this.#admin.fetchTopicMetadata();
+      const behind = topics.flatMap(({ name, partitions }) => partitions.filter(({ isr, leader, replicas }) => isr.length < NODES.length || leader !== replicas[0]).map(({ partitionId, isr, leader }) => `${name}/${partitionId} led by ${leader}, in sync ${isr.join(" ")}`));
+      if (behind.length > 0) throw new Error(`not in sync: ${behind.join("; ")}`);
+    }, IN_SYNC_LIMIT_MS);
+  }
+
+  /** Moves a topic's partitions to the given brokers, of each partition the one that leads first; resolves when it is done. */
+  async assign(topic: string, replicas: readonly (readonly number[])[]): Promise<void> {
+    await this.#admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment: replicas.map((each, partition) => ({ partition, replicas: [...each] })) }] });
+    await eventually(async () => {
+      const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
+      for (const { partitionId, leader, isr } of topics[0]!.partitions) {
+        const wanted = replicas[partitionId]!;
+        if (leader !== wanted[0] || isr.length !== wanted.length) throw new Error(`${topic}/${partitionId} is led by ${leader} and in sync on ${isr.join(" ")}, not on ${wanted.join(" ")}`);
+      }
+    }, IN_SYNC_LIMIT_MS);
+  }
+
+  async stop(): Promise<void> {
+    await this.#admin.disconnect().catch(() => undefined);
+    await Promise.all(this.brokers.map((broker) => broker.stop()));
+    rmSync(this.#dataDir, { recursive: true, force: true });
+  }
+}
