@@ -89,9 +89,10 @@ export class KafkaCluster {
     }, IN_SYNC_LIMIT_MS);
   }
 
+  /** Kills all of them and removes their data. */
   async stop(): Promise<void> {
     await this.#admin.disconnect().catch(() => undefined);
-    await Promise.all(this.brokers.map((broker) => broker.stop()));
+    await Promise.all(this.brokers.map((broker) => broker.kill()));
     rmSync(this.#dataDir, { recursive: true, force: true });
   }
 }
