@@ -1,4 +1,5 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { localCredentials } from "../../adapters/local-credentials.ts";
 
 /**
  * Without limits the SDK waits for ever on a connection that fell silent, and with it a task that claims its snapshot
@@ -11,6 +12,6 @@ export function createDynamo({ region, dynamodbEndpoint }: { readonly region: st
   return new DynamoDBClient({
     region,
     requestHandler: LIMITS,
-    ...(dynamodbEndpoint ? { endpoint: dynamodbEndpoint, credentials: { accessKeyId: "local", secretAccessKey: "local" } } : {}),
+    ...(dynamodbEndpoint ? { endpoint: dynamodbEndpoint, credentials: localCredentials } : {}),
   });
 }

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { DeleteTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DeleteTableCommand, type DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { type Admin, type Cluster, type Kafka, Partitioners, type Producer } from "kafkajs";
 import { createKafka } from "../../adapters/kafka.ts";
 import { createTopics } from "../../adapters/kafka-topics.ts";
-import { localCredentials } from "../../adapters/local-credentials.ts";
 import { createLogger } from "../../adapters/log.ts";
 import { taskKey, transactionalId } from "../../domain/names.ts";
 import { topics } from "../../domain/topics.ts";
+import { createDynamo } from "../adapters/dynamo-client.ts";
 import { createCheckpointTable, DynamoSnapshots } from "../adapters/dynamo-snapshots.ts";
 import { openCluster } from "../adapters/kafka-cluster.ts";
 import { KafkaInput } from "../adapters/kafka-input.ts";
@@ -86,7 +86,7 @@ class KafkaBackend implements DriverBackend {
     this.#source = factory.sourceTopic;
     const sourceTopic = this.#topics.nameOf(this.#source);
     this.#input = new KafkaInput(this.#kafka, sourceTopic, createLogger("driver", "error"));
-    this.#dynamodb = new DynamoDBClient({ region: "local", endpoint: servers.dynamodbEndpoint, credentials: localCredentials });
+    this.#dynamodb = createDynamo({ region: "local", dynamodbEndpoint: servers.dynamodbEndpoint });
     this.#snapshots = new DynamoSnapshots(this.#dynamodb, this.#name);
     this.#factory = { pipeline: factory.pipeline, sourceTopic, fingerprint: factory.fingerprint, create: (origin) => factory.create(origin) };
     this.#task = taskKey(factory.pipeline, sourceTopic, 0);
