@@ -32,7 +32,8 @@ const report = (name: string, result: object, line: string): void => {
 };
 
 const line = ({ perCpuSecond, warmPerCpuSecond, perSecond, peakMb, check }: Throughput): string => `${million(perCpuSecond)} readings/CPU s (warm ${million(warmPerCpuSecond)})   ${million(perSecond)}/s   ${peakMb.toFixed(0)} MB   ${check}`;
-const folderOf = (name: string): string => join(root, ".millrace", "bench", `${name}-${process.pid}`);
+/** Kafka parts folders by commas. */
+const folderOf = (name: string): string => join(root, ".millrace", "bench", `${name.replaceAll(/\W+/g, "-")}-${process.pid}`);
 
 async function measure(name: string, load: Partial<Load>, outputs: "all" | "windows", model?: string): Promise<Throughput> {
   const result = await throughput({ ...standard, ...load }, outputs, folderOf(name), model);

@@ -112,11 +112,12 @@ async function send(producer: Producer, sends: readonly Send[], delivery: Reinje
   const transaction = delivery === "transactional" ? await producer.transaction() : null;
   const sender = transaction ?? producer;
   try {
-    // One by one: a batch to a partition may be no larger than 1 MB, and this is no hot path.
+    // One by one: a batch to a partition may be no larger than 1 MB; what goes to several leaders, a retry of kafkajs may
+    // report as written and never send (see the bridge's KafkaSender); and this is no hot path.
     for (const { topic, key, value, headers, partition } of sends) {
       await sender.send({ topic, messages: [{ key: buffer(key), value: buffer(value), headers, ...(partition === undefined ? {} : { partition }) }] });
     }
-    await sender.send({ topic: topics.progress.name, messages: marks });
+    for (const mark of marks) await sender.send({ topic: topics.progress.name, messages: [mark] });
     await transaction?.commit();
   } catch (error) {
     await transaction?.abort().catch(() => undefined);

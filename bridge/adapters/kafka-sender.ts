@@ -7,6 +7,12 @@ import type { BridgeRecord } from "../to-record.ts";
 const ACKNOWLEDGE_LIMIT_MS = 5_000;
 /** A connection of a broker that is gone may never close. */
 const DISCONNECT_LIMIT_MS = 2_000;
+/**
+ * When leaders change, a retry of kafkajs takes a broker's answer to an earlier attempt for its answer to all that it
+ * leads by now: records of a partition that has come to it meanwhile are never sent, and reported as written. The outbox
+ * sends again, all of it.
+ */
+const NO_RETRY = { retries: 0 } as const;
 
 /**
  * Appends records, acknowledged by all in-sync replicas; keys choose partitions as in Java (murmur2). The producer is
@@ -58,7 +64,7 @@ export class KafkaSender implements RecordSender {
   }
 
   async #connect(): Promise<Producer> {
-    const producer = this.#kafka.producer({ allowAutoTopicCreation: false, createPartitioner: Partitioners.DefaultPartitioner });
+    const producer = this.#kafka.producer({ allowAutoTopicCreation: false, createPartitioner: Partitioners.DefaultPartitioner, retry: NO_RETRY });
     try {
       await producer.connect();
     } catch (error) {

@@ -14,7 +14,8 @@ export async function appendModelControl(kafka: Kafka, environment: string, cont
   try {
     const transaction = await producer.transaction();
     const record = { key: null, value: null, headers: { [headers.type]: controlTypes.model, [MODEL_HEADER]: JSON.stringify(control) } };
-    await transaction.send({ topic, messages: partitions.map((partition) => ({ ...record, partition })) });
+    // One by one: what goes to several leaders, a retry of kafkajs may report as written and never send (see the bridge's KafkaSender).
+    for (const partition of partitions) await transaction.send({ topic, messages: [{ ...record, partition }] });
     await transaction.commit();
   } finally {
     await producer.disconnect();

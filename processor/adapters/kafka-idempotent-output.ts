@@ -45,7 +45,8 @@ export class IdempotentOutput implements TaskOutput {
   }
 
   async send(outputs: readonly OutputRecord[]): Promise<void> {
-    for (const topicMessages of inBatches(outputs, this.#target.partition)) await this.#producer.sendBatch({ topicMessages });
+    // One by one: what goes to several leaders, a retry of kafkajs may report as written and never send (see the bridge's KafkaSender).
+    for (const messages of inBatches(outputs, this.#target.partition).flat()) await this.#producer.send(messages);
   }
 
   async commit(progress: Progress, last: readonly OutputRecord[]): Promise<void> {

@@ -67,12 +67,12 @@ export class KafkaCluster {
     }
   }
 
-  /** Resolves when every partition, those of groups and transactions included, has three replicas in sync and its first one leads. */
+  /** Resolves when every partition, those of groups and transactions included, has all its replicas in sync and its first one leads. */
   async inSync(): Promise<void> {
     await eventually(async () => {
       await this.#admin.connect();
       const { topics } = await this.#admin.fetchTopicMetadata();
-      const behind = topics.flatMap(({ name, partitions }) => partitions.filter(({ isr, leader, replicas }) => isr.length < NODES.length || leader !== replicas[0]).map(({ partitionId, isr, leader }) => `${name}/${partitionId} led by ${leader}, in sync ${isr.join(" ")}`));
+      const behind = topics.flatMap(({ name, partitions }) => partitions.filter(({ isr, leader, replicas }) => isr.length < replicas.length || leader !== replicas[0]).map(({ partitionId, isr, leader }) => `${name}/${partitionId} led by ${leader}, in sync ${isr.join(" ")}`));
       if (behind.length > 0) throw new Error(`not in sync: ${behind.join("; ")}`);
     }, IN_SYNC_LIMIT_MS);
   }
