@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { topics } from "../domain/topics.ts";
 import { fill, FILL_START, type Load, message, MESSAGE_MS, READINGS_PER_MESSAGE } from "./load.ts";
 import { readThrough, type Throughput } from "./scenarios.ts";
 import { onStage } from "./stage.ts";
-import { topics } from "../domain/topics.ts";
 
 /** Where the job in Flink looks for its broker and its input. */
 const FLINK_KAFKA_PORT = 9092;
@@ -26,7 +26,7 @@ export function hasFlink(folder: string): boolean {
 
 /**
  * The windows-only job over the same messages on the same broker: first in Flink, then here.
- * @param variant of the Flink job: `a` as most people write it, `b` as an expert does
+ * @param variant of the Flink job: `a` as most people write it, `b` as an expert does, `c` as `b` without the shuffle
  * @throws Error with what the job said when it gave no result
  */
 export function besideFlink(load: Load, variant: string, flink: string, folder: string, work: string): Promise<{ readonly flink: FlinkResult; readonly millrace: Throughput }> {
