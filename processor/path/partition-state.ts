@@ -174,7 +174,7 @@ export class PartitionState {
   rewriteUpTo(generation: number): void {
     for (const keyed of this.keys.values()) {
       if (keyed.generation <= generation) this.markChanged(keyed);
-      this.#stations.forEach((station, i) => station.items?.rewriteUpTo(keyed.slots[i], generation));
+      this.#stations.forEach((station, i) => station.items?.rewriteUpTo(keyed.slots[i], keyed, generation));
     }
   }
 }

@@ -64,5 +64,5 @@ export interface Items<S> {
   encodeChanges(generation: number, generations: Generations, take: (entry: StateEntry) => void): void;
   /** Takes one entry back, unless the key's state does not need it any more. */
   restore(state: S, keyed: Keyed, reader: Reader, watermark: EpochMs, generation: number, generations: Generations): void;
-  rewriteUpTo(state: S, generation: number): void;
+  rewriteUpTo(state: S, keyed: Keyed, generation: number): void;
 }

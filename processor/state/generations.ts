@@ -11,19 +11,25 @@ export class Generations {
   readonly #live = new Map<number, number>();
 
   stamp(item: Stamped, generation: number): void {
-    this.forget(item);
+    this.move(item.generation, generation);
     item.generation = generation;
     item.changed = false;
-    this.#live.set(generation, (this.#live.get(generation) ?? 0) + 1);
   }
 
   /** The item is gone. */
   forget(item: Stamped): void {
-    if (item.generation < 0) return;
-    const left = this.#live.get(item.generation)! - 1;
-    if (left === 0) this.#live.delete(item.generation);
-    else this.#live.set(item.generation, left);
+    this.move(item.generation, -1);
     item.generation = -1;
+  }
+
+  /** One item's newest encoding stands in another generation than before; -1 is none. */
+  move(from: number, to: number): void {
+    if (from >= 0) {
+      const left = this.#live.get(from)! - 1;
+      if (left === 0) this.#live.delete(from);
+      else this.#live.set(from, left);
+    }
+    if (to >= 0) this.#live.set(to, (this.#live.get(to) ?? 0) + 1);
   }
 
   /** Ascending. */

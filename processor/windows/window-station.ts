@@ -6,11 +6,11 @@ import type { StateEntry } from "../path/machine.ts";
 import type { Message } from "../path/message.ts";
 import type { Items, Station, StepContext } from "../path/station.ts";
 import { type Reader, Writer } from "../state/codec.ts";
-import type { Generations, Stamped } from "../state/generations.ts";
+import type { Generations } from "../state/generations.ts";
 import type { Keyed } from "../state/keyed.ts";
-import { Accumulators, type Place } from "./accumulators.ts";
 import { assignWindows } from "./assign.ts";
 import type { Aggregate } from "./statistics.ts";
+import { ACCUMULATOR, CHANGED, COUNT, DUE, FIRED, GENERATION, START, WindowTable } from "./window-table.ts";
 
 export interface WindowOptions {
   readonly windowMs: Milliseconds;
@@ -22,31 +22,14 @@ export interface WindowOptions {
   readonly late: LateOutput;
 }
 
-/** One window of one key: [start, start + size). */
-class Window implements Stamped {
-  readonly keyed: Keyed;
-  readonly start: EpochMs;
-  readonly place: Place;
-  count = 0;
-  /** How often it has fired. */
-  fired = 0;
-  /** Whether it has changed since it fired, and waits to fire. */
-  due = false;
-  generation = -1;
-  changed = false;
-  gone = false;
-
-  constructor(keyed: Keyed, start: EpochMs, place: Place) {
-    this.keyed = keyed;
-    this.start = start;
-    this.place = place;
-  }
-}
-
-/** The windows of one key: all that are kept, and those that wait to fire, both by start. */
+/** The windows of one key, rows of the table by start: [start, start + size). */
 interface KeyWindows {
-  readonly all: Window[];
-  readonly due: Window[];
+  /** All that are kept. */
+  readonly all: number[];
+  /** Those that wait to fire. */
+  readonly due: number[];
+  /** Start of the first that has changed since it was encoded; infinite when none has. */
+  changedFrom: EpochMs;
 }
 
 /**
@@ -59,24 +42,26 @@ export class WindowStation implements Station<KeyWindows> {
   readonly layout = 1;
   readonly #options: WindowOptions;
   readonly #operator: string;
-  readonly #accumulators: Accumulators;
-  #changed: Window[] = [];
-  readonly #again: Window[] = [];
+  readonly #table: WindowTable;
+  /** Keys with windows that have changed since they were encoded. */
+  #changed: { readonly windows: KeyWindows; readonly keyed: Keyed }[] = [];
+  readonly #again: number[] = [];
   readonly items: Items<KeyWindows>;
 
   constructor(options: WindowOptions) {
     this.#options = options;
     this.#operator = windowOperatorName(options.windowMs, options.slideMs);
-    this.#accumulators = new Accumulators(options.aggregate.size);
+    this.#table = new WindowTable(options.aggregate.size);
     this.items = { encodeChanges: this.#encodeChanges.bind(this), restore: this.#restore.bind(this), rewriteUpTo: this.#rewriteUpTo.bind(this) };
   }
 
   create(): KeyWindows {
-    return { all: [], due: [] };
+    return { all: [], due: [], changedFrom: Infinity };
   }
 
   apply(windows: KeyWindows, keyed: Keyed, message: Message, watermark: EpochMs, context: StepContext): void {
     const { windowMs, slideMs, allowedLatenessMs, aggregate, late } = this.#options;
+    const table = this.#table;
     const again = this.#again;
     again.length = 0;
     assignWindows(message, windowMs, slideMs, (start, from, to) => {
@@ -85,37 +70,42 @@ export class WindowStation implements Station<KeyWindows> {
         emitLate(late, message, "window", { start, end }, from, to, context);
         return;
       }
-      const window = this.#windowAt(windows, keyed, start);
-      aggregate.fold(window.place.chunk, window.place.at, window.count, message, from, to);
-      window.count += to - from;
-      this.#markChanged(window);
+      const window = this.#windowAt(windows, start);
+      const chunk = table.chunk(window);
+      const at = table.at(window);
+      const count = chunk[at + COUNT]!;
+      aggregate.fold(chunk, at + ACCUMULATOR, count, message, from, to);
+      chunk[at + COUNT] = count + to - from;
+      this.#markChanged(windows, keyed, window, start);
       if (watermark >= end) again.push(window);
-      else if (!window.due) this.#makeDue(windows, window);
+      else if (chunk[at + DUE] === 0) this.#makeDue(windows, window);
     });
-    for (const window of again) this.#emit(window, "late", context);
+    for (const window of again) this.#emit(windows, keyed, window, "late", context);
   }
 
-  fire(windows: KeyWindows, _keyed: Keyed, upTo: EpochMs, watermark: EpochMs, cause: Cause, context: StepContext): void {
+  fire(windows: KeyWindows, keyed: Keyed, upTo: EpochMs, watermark: EpochMs, cause: Cause, context: StepContext): void {
     const { windowMs, allowedLatenessMs } = this.#options;
+    const table = this.#table;
     const { due, all } = windows;
     let fired = 0;
-    while (fired < due.length && due[fired]!.start + windowMs <= upTo) {
+    while (fired < due.length && table.start(due[fired]!) + windowMs <= upTo) {
       const window = due[fired++]!;
-      window.due = false;
-      this.#emit(window, cause, context);
+      table.chunk(window)[table.at(window) + DUE] = 0;
+      this.#emit(windows, keyed, window, cause, context);
     }
     if (fired > 0) due.splice(0, fired);
     let gone = 0;
-    while (gone < all.length && watermark >= all[gone]!.start + windowMs + allowedLatenessMs) this.#forget(all[gone++]!, context.generations);
+    while (gone < all.length && watermark >= table.start(all[gone]!) + windowMs + allowedLatenessMs) this.#forget(all[gone++]!, context.generations);
     if (gone > 0) all.splice(0, gone);
   }
 
   dueAt(windows: KeyWindows): EpochMs {
-    return windows.due.length > 0 ? windows.due[0]!.start + this.#options.windowMs : Infinity;
+    return windows.due.length > 0 ? this.#table.start(windows.due[0]!) + this.#options.windowMs : Infinity;
   }
 
   drop(windows: KeyWindows, context: StepContext): void {
     for (const window of windows.all) this.#forget(window, context.generations);
+    windows.all.length = 0;
   }
 
   /** Nothing beside the items. */
@@ -125,59 +115,72 @@ export class WindowStation implements Station<KeyWindows> {
     return this.create();
   }
 
-  #windowAt(windows: KeyWindows, keyed: Keyed, start: EpochMs): Window {
-    const at = lowerBound(windows.all, start);
-    const found = windows.all[at];
-    if (found !== undefined && found.start === start) return found;
-    const window = new Window(keyed, start, this.#accumulators.take());
-    insertAt(windows.all, at, window);
+  #windowAt(windows: KeyWindows, start: EpochMs): number {
+    const table = this.#table;
+    const found = windows.all[table.lowerBound(windows.all, start)];
+    if (found !== undefined && table.start(found) === start) return found;
+    const window = table.take(start);
+    table.insert(windows.all, window);
     return window;
   }
 
-  #makeDue(windows: KeyWindows, window: Window): void {
-    window.due = true;
-    insertAt(windows.due, lowerBound(windows.due, window.start), window);
+  #makeDue(windows: KeyWindows, window: number): void {
+    const table = this.#table;
+    table.chunk(window)[table.at(window) + DUE] = 1;
+    table.insert(windows.due, window);
   }
 
-  #markChanged(window: Window): void {
-    if (window.changed) return;
-    window.changed = true;
-    this.#changed.push(window);
+  #markChanged(windows: KeyWindows, keyed: Keyed, window: number, start: EpochMs): void {
+    const table = this.#table;
+    table.chunk(window)[table.at(window) + CHANGED] = 1;
+    if (windows.changedFrom === Infinity) this.#changed.push({ windows, keyed });
+    if (start < windows.changedFrom) windows.changedFrom = start;
   }
 
-  #forget(window: Window, generations: Generations): void {
-    window.gone = true;
-    generations.forget(window);
-    this.#accumulators.giveBack(window.place);
+  #forget(window: number, generations: Generations): void {
+    const table = this.#table;
+    generations.move(table.chunk(window)[table.at(window) + GENERATION]!, -1);
+    table.giveBack(window);
   }
 
-  #emit(window: Window, cause: Cause, context: StepContext): void {
+  #emit(windows: KeyWindows, keyed: Keyed, window: number, cause: Cause, context: StepContext): void {
     const { to, late, aggregate, windowMs } = this.#options;
-    const { keyed, start, place, count } = window;
-    const revision = window.fired++;
+    const chunk = this.#table.chunk(window);
+    const at = this.#table.at(window);
+    const start = chunk[at + START]!;
+    const count = chunk[at + COUNT]!;
+    const revision = chunk[at + FIRED]!;
+    chunk[at + FIRED] = revision + 1;
     context.figures.windows++;
-    this.#markChanged(window);
+    this.#markChanged(windows, keyed, window, start);
     context.out.json(
       to,
       keyed.key,
       (id) =>
-        `{"id":"${id}","schema":1,"${late.idField}":"${keyed.key}","operator":"${this.#operator}","window":{"start":${start},"end":${start + windowMs}},"revision":${revision},"cause":"${cause}","count":${count},${aggregate.write(place.chunk, place.at, count)}}`,
+        `{"id":"${id}","schema":1,"${late.idField}":"${keyed.key}","operator":"${this.#operator}","window":{"start":${start},"end":${start + windowMs}},"revision":${revision},"cause":"${cause}","count":${count},${aggregate.write(chunk, at + ACCUMULATOR, count)}}`,
     );
   }
 
   #encodeChanges(generation: number, generations: Generations, take: (entry: StateEntry) => void): void {
     const writer = new Writer();
-    for (const window of this.#changed) {
-      if (window.gone) continue;
-      generations.stamp(window, generation);
-      const { chunk, at } = window.place;
-      writer.f64(window.keyed.life);
-      writer.f64(window.start);
-      writer.u32(window.count);
-      writer.u32(window.fired);
-      writer.u8(window.due ? 1 : 0);
-      writer.f64s(chunk.subarray(at, at + this.#options.aggregate.size));
-      take({ key: `${window.keyed.key}/${window.start}`, value: writer.take() });
+    const table = this.#table;
+    for (const { windows, keyed } of this.#changed) {
+      for (let i = table.lowerBound(windows.all, windows.changedFrom); i < windows.all.length; i++) {
+        const window = windows.all[i]!;
+        const chunk = table.chunk(window);
+        const at = table.at(window);
+        if (chunk[at + CHANGED] === 0) continue;
+        this.#stamp(window, generation, generations);
+        const start = chunk[at + START]!;
+        writer.f64(keyed.life);
+        writer.f64(start);
+        writer.u32(chunk[at + COUNT]!);
+        writer.u32(chunk[at + FIRED]!);
+        writer.u8(chunk[at + DUE]!);
+        writer.f64s(chunk.subarray(at + ACCUMULATOR, at + ACCUMULATOR + this.#options.aggregate.size));
+        take({ key: `${keyed.key}/${start}`, value: writer.take() });
+      }
+      windows.changedFrom = Infinity;
     }
     this.#changed = [];
   }
@@ -186,34 +189,28 @@ export class WindowStation implements Station<KeyWindows> {
     if (reader.f64() !== keyed.life) return;
     const start = reader.f64();
     if (watermark >= start + this.#options.windowMs + this.#options.allowedLatenessMs) return;
-    const window = this.#windowAt(windows, keyed, start);
-    window.count = reader.u32();
-    window.fired = reader.u32();
+    const table = this.#table;
+    const window = this.#windowAt(windows, start);
+    const chunk = table.chunk(window);
+    const at = table.at(window);
+    chunk[at + COUNT] = reader.u32();
+    chunk[at + FIRED] = reader.u32();
     const due = reader.u8() === 1;
-    window.place.chunk.set(reader.f64s(), window.place.at);
-    generations.stamp(window, generation);
+    chunk.set(reader.f64s(), at + ACCUMULATOR);
+    this.#stamp(window, generation, generations);
     if (due) this.#makeDue(windows, window);
   }
 
-  #rewriteUpTo(windows: KeyWindows, generation: number): void {
-    for (const window of windows.all) if (window.generation <= generation) this.#markChanged(window);
+  #rewriteUpTo(windows: KeyWindows, keyed: Keyed, generation: number): void {
+    const table = this.#table;
+    for (const window of windows.all) if (table.chunk(window)[table.at(window) + GENERATION]! <= generation) this.#markChanged(windows, keyed, window, table.start(window));
   }
-}
 
-/** Index of the first window that starts at or after `start`; the newest ones are looked at first. */
-function lowerBound(windows: readonly Window[], start: EpochMs): number {
-  let high = windows.length;
-  if (high === 0 || windows[high - 1]!.start < start) return high;
-  let low = high > 2 && windows[high - 2]!.start < start ? high - 1 : 0;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (windows[middle]!.start < start) low = middle + 1;
-    else high = middle;
+  #stamp(window: number, generation: number, generations: Generations): void {
+    const chunk = this.#table.chunk(window);
+    const at = this.#table.at(window);
+    generations.move(chunk[at + GENERATION]!, generation);
+    chunk[at + GENERATION] = generation;
+    chunk[at + CHANGED] = 0;
   }
-  return low;
-}
-
-function insertAt(windows: Window[], at: number, window: Window): void {
-  if (at === windows.length) windows.push(window);
-  else windows.splice(at, 0, window);
 }
