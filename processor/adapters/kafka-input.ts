@@ -7,9 +7,9 @@ import { openCluster, partitionBounds } from "./kafka-cluster.ts";
 import { FetchFailed, fetchFrom } from "./kafka-records.ts";
 
 /** Bytes fetched ahead per partition: at this many or more it is not fetched until the task has read on. */
-const PREFETCH_BYTES = 2_000_000;
+const PREFETCH_BYTES = 500_000;
 /** A broker holds a fetch that finds nothing for `maxWaitMs`; a partition that joins waits for it. */
-const LIMITS = { maxWaitMs: 50, maxBytes: 10_485_760, maxBytesPerPartition: 1_048_576 } as const;
+const LIMITS = { maxWaitMs: 50, maxBytes: 10_485_760, maxBytesPerPartition: 262_144 } as const;
 const RETRY_MS = { first: 50, most: 1_000 } as const;
 
 /** Fetches for all tasks of a process: one request per broker at a time, for the partitions that have room. */
