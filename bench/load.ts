@@ -82,7 +82,7 @@ export function pace(kafka: Kafka, load: Pick<Load, "sensors" | "partitions" | "
     while (!stopping) {
       const due = Math.floor(((Date.now() - started) * perSecond) / 1_000);
       const messages: Produced[] = [];
-      for (; sent < due; sent++) messages.push(message(load, sent % load.sensors, Math.floor(sent / load.sensors), Date.now() - MESSAGE_MS));
+      for (; sent < due && messages.length < BATCH; sent++) messages.push(message(load, sent % load.sensors, Math.floor(sent / load.sensors), Date.now() - MESSAGE_MS));
       if (messages.length > 0) await producer.send({ topic: topics.imuData.name, messages, acks: 1 });
       await new Promise((resolve) => setTimeout(resolve, 5));
     }

@@ -1,13 +1,14 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { besideFlink, hasFlink } from "./flink.ts";
-import { demand, latency, throughput, type Throughput } from "./scenarios.ts";
+import { demand, largeState, latency, throughput, type Throughput } from "./scenarios.ts";
 import { longRun } from "./long-run.ts";
 import type { Load } from "./load.ts";
 
 const USAGE = `npm run bench -- [--only NAME,…] [--messages N] [--seconds S] [--flink DIR] [--flink-variant a|b|c] [--json]
 Measures the processor on real Kafka: readings per CPU second (user and system time of the processor's process; the broker is not
-in it), rate, peak memory, latency and recovery. Scenarios: windows, packed, all, sensors, inference, latency, long (an hour of 100 sensors in one machine),
+in it), rate, peak memory, latency and recovery. Scenarios: windows, packed, all, sensors, inference, latency, state (1,000 sensors with five
+minutes of allowed lateness, in real time: memory, recovery), long (an hour of 100 sensors in one machine),
 flink (the windows scenario and the same job in Apache Flink, in turn over the same messages; needs port 9092). A name may be given several times.
 --messages: messages of 20 readings in a filled topic (default 400000). --flink: folder of the job in Flink.`;
 
@@ -56,6 +57,10 @@ const scenarios: Record<string, () => Promise<void>> = {
   latency: async () => {
     const result = await latency(200, 2_000, Number(values.seconds), folderOf("latency"));
     report("latency, 2000 messages/s", result, `record to committed window p50 ${result.p50} ms, p99 ${result.p99} ms; after kill -9 the first new window came in ${(result.recoveryMs / 1_000).toFixed(1)} s`);
+  },
+  state: async () => {
+    const result = await largeState(1_000, 300_000, folderOf("state"));
+    report("state, 1000 sensors", result, `${result.windows} windows kept: ${result.peakMb.toFixed(0)} MB; after kill -9 the first new window came in ${(result.recoveryMs / 1_000).toFixed(1)} s, ${result.recoveredPeakMb.toFixed(0)} MB`);
   },
   long: async () => {
     const footprints = await longRun(100, 60, ({ minute, heapMb, rssMb, snapshotMb, generations }) => {

@@ -97,24 +97,60 @@ export async function latency(sensors: number, perSecond: number, seconds: numbe
       const caused = timestamps.get(`${partition}/${offset}`);
       if (measuring && caused !== undefined) latencies.push(receivedAt - caused);
     });
-    let subject = new Subject(settings);
+    const subject = new Subject(settings);
     const load = pace(kafka, { sensors, partitions: 2, format: "json" }, perSecond);
     await until("the first window", 60_000, () => Promise.resolve(lastOutputAt > 0 ? true : null));
     await new Promise((resolve) => setTimeout(resolve, 5_000));
     measuring = true;
     await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
     measuring = false;
-    await subject.kill("SIGKILL");
-    const killedAt = Date.now();
-    // What was committed before the kill may still be on its way to this consumer.
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const before = Date.now();
-    subject = new Subject(settings);
-    const recoveredAt = await until("a window after the kill", 60_000, () => Promise.resolve(lastOutputAt > before ? lastOutputAt : null));
+    const recovered = await recover(subject, settings, () => lastOutputAt);
     await load.stop();
     await Promise.all([inputs.disconnect(), outputs.disconnect()]);
-    await subject.kill("SIGTERM");
-    return { perSecond, p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99), recoveryMs: recoveredAt - killedAt };
+    await recovered.subject.kill("SIGTERM");
+    return { perSecond, p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99), recoveryMs: recovered.recoveryMs };
+  });
+}
+
+/** Kills a processor by kill -9 and starts it again, under a load that goes on: ms from the kill to the first new committed window. */
+async function recover(subject: Subject, settings: Stage["settings"], lastOutputAt: () => number): Promise<{ subject: Subject; recoveryMs: number }> {
+  await subject.kill("SIGKILL");
+  const killedAt = Date.now();
+  // What was committed before the kill may still be on its way to this consumer.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const before = Date.now();
+  const next = new Subject(settings);
+  const recoveredAt = await until("a window after the kill", 60_000, () => Promise.resolve(lastOutputAt() > before ? lastOutputAt() : null));
+  return { subject: next, recoveryMs: recoveredAt - killedAt };
+}
+
+export interface LargeState {
+  /** Windows that are kept for late readings. */
+  readonly windows: number;
+  readonly peakMb: number;
+  /** From kill -9 to the first new committed window, ms. */
+  readonly recoveryMs: number;
+  /** Of the process that took over, the catching up included. */
+  readonly recoveredPeakMb: number;
+}
+
+/** A load in real time until a window of each sensor and second of the allowed lateness is kept, and a minute longer; then kill -9. */
+export async function largeState(sensors: number, allowedLatenessMs: number, folder: string): Promise<LargeState> {
+  return onStage({ partitions: 2, folder }, async ({ kafka, settings: ours }) => {
+    const settings = { ...ours, allowedLatenessMs, outputs: "windows" as const };
+    let lastOutputAt = 0;
+    const outputs = await follow(kafka, topics.aggregated.name, "start", ({ receivedAt }) => (lastOutputAt = receivedAt));
+    const subject = new Subject(settings);
+    const load = pace(kafka, { sensors, partitions: 2, format: "json" }, (sensors * 1_000) / MESSAGE_MS);
+    await new Promise((resolve) => setTimeout(resolve, allowedLatenessMs + 60_000));
+    const { peakMb } = subject.usage();
+    const recovered = await recover(subject, settings, () => lastOutputAt);
+    await new Promise((resolve) => setTimeout(resolve, 30_000));
+    const { peakMb: recoveredPeakMb } = recovered.subject.usage();
+    await load.stop();
+    await outputs.disconnect();
+    await recovered.subject.kill("SIGTERM");
+    return { windows: (sensors * allowedLatenessMs) / 1_000, peakMb, recoveryMs: recovered.recoveryMs, recoveredPeakMb };
   });
 }
 

@@ -31,14 +31,14 @@ export class Subject {
     try {
       const response = await fetch(`http://127.0.0.1:${this.#port}/metrics`);
       const metrics = (await response.json()) as Record<string, number>;
-      return { at: performance.now(), ...this.#usage(), records: metrics["processor.records"] ?? 0, lag: metrics["processor.lag"] ?? Infinity };
+      return { at: performance.now(), ...this.usage(), records: metrics["processor.records"] ?? 0, lag: metrics["processor.lag"] ?? Infinity };
     } catch {
       return null;
     }
   }
 
   /** From /proc: 100 ticks a second on every Linux. */
-  #usage(): { cpu: number; peakMb: number } {
+  usage(): Pick<Sample, "cpu" | "peakMb"> {
     const pid = this.#child.pid!;
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
     const peak = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))!;
