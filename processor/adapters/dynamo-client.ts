@@ -12,6 +12,8 @@ export function createDynamo({ region, dynamodbEndpoint }: { readonly region: st
   return new DynamoDBClient({
     region,
     requestHandler: LIMITS,
+    // The SDK's own looks at every character by a regular expression first: a third of the time of loading a large state. Segments have a checksum.
+    base64Decoder: (text) => Buffer.from(text, "base64"),
     ...(dynamodbEndpoint ? { endpoint: dynamodbEndpoint, credentials: localCredentials } : {}),
   });
 }

@@ -128,8 +128,8 @@ interface Owner {
   given: number;
 }
 
-function* entriesOf(snapshot: Snapshot): Generator<StateEntry & { generation: number }> {
-  for (const [generation, entries] of snapshot.generations) for (const entry of entries) yield { ...entry, generation };
+function entriesOf(snapshot: Snapshot): (StateEntry & { generation: number })[] {
+  return [...snapshot.generations].flatMap(([generation, entries]) => entries.map((entry) => ({ ...entry, generation })));
 }
 
 function diverged(index: number, before: string, now: string): MillraceError {

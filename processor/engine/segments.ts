@@ -64,31 +64,42 @@ export class EntryCollector {
   }
 }
 
-/** The entries of one generation, from its segments in order. @throws MillraceError `snapshot-corrupt` */
-export async function readSegments(segments: readonly Uint8Array[], runtime: Pick<Runtime, "inflate">): Promise<StateEntry[]> {
+/** The chunks of one generation, from its segments in order. @throws MillraceError `snapshot-corrupt` */
+export async function readSegments(segments: readonly Uint8Array[], runtime: Pick<Runtime, "inflate">): Promise<Buffer[]> {
   const all = Buffer.concat(segments);
-  const entries: StateEntry[] = [];
+  const chunks: Buffer[] = [];
   try {
     for (let at = 0; at < all.length; ) {
       const length = all.readUInt32LE(at);
       if (at + 4 + length > all.length) throw new Error(`a chunk of ${length} bytes is cut at byte ${at}`);
-      readChunk(asBuffer(await runtime.inflate(all.subarray(at + 4, at + 4 + length))), entries);
+      const chunk = asBuffer(await runtime.inflate(all.subarray(at + 4, at + 4 + length)));
+      checkChunk(chunk);
+      chunks.push(chunk);
       at += 4 + length;
     }
   } catch (cause) {
     throw new MillraceError("snapshot-corrupt", `the segments of a snapshot can't be read (${cause instanceof Error ? cause.message : String(cause)}); see \`npm run recover\``, { cause });
   }
-  return entries;
+  return chunks;
 }
 
-function readChunk(chunk: Buffer, entries: StateEntry[]): void {
+function checkChunk(chunk: Buffer): void {
   for (let at = 0; at < chunk.length; ) {
-    const keyLength = chunk.readUInt32LE(at);
-    const valueLength = chunk.readUInt32LE(at + 4);
-    const valueAt = at + 8 + keyLength;
-    if (valueAt + valueLength > chunk.length) throw new Error(`an entry is cut at byte ${at}`);
-    entries.push({ key: chunk.toString("utf8", at + 8, valueAt), value: chunk.subarray(valueAt, valueAt + valueLength) });
-    at = valueAt + valueLength;
+    const end = at + 8 + chunk.readUInt32LE(at) + chunk.readUInt32LE(at + 4);
+    if (end > chunk.length) throw new Error(`an entry is cut at byte ${at}`);
+    at = end;
+  }
+}
+
+/** The entries of chunks. Made as they are asked for: all at once they would take more memory than the state itself. */
+export function* entriesOf(chunks: readonly Buffer[]): Generator<StateEntry> {
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; ) {
+      const valueAt = at + 8 + chunk.readUInt32LE(at);
+      const end = valueAt + chunk.readUInt32LE(at + 4);
+      yield { key: chunk.toString("utf8", at + 8, valueAt), value: chunk.subarray(valueAt, end) };
+      at = end;
+    }
   }
 }
 

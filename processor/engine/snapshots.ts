@@ -1,7 +1,7 @@
 import { MillraceError } from "../../domain/errors.ts";
-import type { StateEntry, StateMachine } from "../path/machine.ts";
+import type { RestoredEntries, StateMachine } from "../path/machine.ts";
 import type { EngineObserver, Manifest, Progress, Runtime, SegmentGroup, SnapshotStore } from "./ports.ts";
-import { EntryCollector, readSegments, SNAPSHOT_LAYOUT } from "./segments.ts";
+import { entriesOf, EntryCollector, readSegments, SNAPSHOT_LAYOUT } from "./segments.ts";
 
 /** More generations than this make the oldest be rewritten, so that the manifest stays small. */
 const MAX_GENERATIONS = 60;
@@ -69,17 +69,23 @@ export class Snapshots {
   }
 
   /** Step 3, restore: all entries, oldest generation first. @throws MillraceError `snapshot-corrupt` */
-  async load(): Promise<({ generation: number } & StateEntry)[]> {
-    const entries: ({ generation: number } & StateEntry)[] = [];
-    for (const group of this.#manifest.segments) {
-      const segments = await inBatches(group.parts, async (part) => {
-        const bytes = await this.#store.getSegment(this.#task, { owner: group.owner, generation: group.generation, part });
-        if (!bytes) throw new MillraceError("snapshot-corrupt", `${this.#task}: segment ${part} of generation ${group.generation} is missing or does not match its checksum; see \`npm run recover -- --task ${this.#task}\``);
-        return bytes;
-      });
-      for (const entry of await readSegments(segments, this.#runtime)) entries.push({ generation: group.generation, key: entry.key, value: entry.value });
-    }
-    return entries;
+  async load(): Promise<RestoredEntries> {
+    const groups = this.#manifest.segments;
+    const chunks = await concurrently(groups.length, (i) => this.#loadGroup(groups[i]!));
+    return {
+      *[Symbol.iterator]() {
+        for (const [i, { generation }] of groups.entries()) for (const { key, value } of entriesOf(chunks[i]!)) yield { generation, key, value };
+      },
+    };
+  }
+
+  async #loadGroup({ generation, owner, parts }: SegmentGroup): Promise<Buffer[]> {
+    const segments = await concurrently(parts, async (part) => {
+      const bytes = await this.#store.getSegment(this.#task, { owner, generation, part });
+      if (!bytes) throw new MillraceError("snapshot-corrupt", `${this.#task}: segment ${part} of generation ${generation} is missing or does not match its checksum; see \`npm run recover -- --task ${this.#task}\``);
+      return bytes;
+    });
+    return readSegments(segments, this.#runtime);
   }
 
   /** Step 6, first half, directly after `settle` at a transaction's last record: encodes what changed. Does not block. */
@@ -153,7 +159,7 @@ export class Snapshots {
 
   async #writeOnce(captured: Captured, covers: Progress, segments: readonly Uint8Array[]): Promise<void> {
     const before = this.#manifest;
-    await inBatches(segments.length, (part) => this.#store.putSegment(this.#task, { owner: before.owner, generation: captured.generation, part }, segments[part]!));
+    await concurrently(segments.length, (part) => this.#store.putSegment(this.#task, { owner: before.owner, generation: captured.generation, part }, segments[part]!));
     const group: SegmentGroup = { generation: captured.generation, owner: before.owner, parts: segments.length, bytes: segments.reduce((sum, segment) => sum + segment.length, 0) };
     const kept = before.segments.filter((segment) => captured.live.has(segment.generation));
     const { nextOffset, origin, fingerprint, chain } = covers;
@@ -172,7 +178,7 @@ export class Snapshots {
   /** Only the writer whose manifest dropped a segment deletes it; what fails here is left to the table's TTL. */
   #deleteDropped(groups: readonly SegmentGroup[]): void {
     for (const group of groups) {
-      inBatches(group.parts, (part) => this.#store.deleteSegment(this.#task, { owner: group.owner, generation: group.generation, part })).catch((error: unknown) => {
+      concurrently(group.parts, (part) => this.#store.deleteSegment(this.#task, { owner: group.owner, generation: group.generation, part })).catch((error: unknown) => {
         this.#observer.log("debug", { task: this.#task, generation: group.generation, err: error }, "a dropped segment could not be deleted");
       });
     }
@@ -180,10 +186,12 @@ export class Snapshots {
 }
 
 /** Calls `work` for 0 … count-1, a few at a time; results in order. */
-async function inBatches<T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> {
+async function concurrently<T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> {
   const results: T[] = [];
-  for (let from = 0; from < count; from += CONCURRENT_ITEMS) {
-    results.push(...(await Promise.all(Array.from({ length: Math.min(CONCURRENT_ITEMS, count - from) }, (_, i) => work(from + i)))));
-  }
+  let next = 0;
+  const oneAfterAnother = async (): Promise<void> => {
+    for (let index = next++; index < count; index = next++) results[index] = await work(index);
+  };
+  await Promise.all(Array.from({ length: Math.min(CONCURRENT_ITEMS, count) }, oneAfterAnother));
   return results;
 }

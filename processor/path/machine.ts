@@ -71,11 +71,14 @@ export interface StateMachine {
   rewriteUpTo(generation: number): void;
 }
 
+/** Oldest generation first: a later entry replaces an earlier one of the same key. Iterated more than once. */
+export type RestoredEntries = Iterable<{ readonly generation: number } & StateEntry>;
+
 /** Where a machine starts. */
 export interface MachineOrigin {
   readonly partition: number;
-  /** Restored state, oldest generation first (a later entry replaces an earlier one of the same key); null for an empty state. */
-  readonly restored: { readonly nextOffset: number; readonly chain: string; readonly entries: Iterable<{ readonly generation: number } & StateEntry> } | null;
+  /** Restored state; null for an empty one. */
+  readonly restored: { readonly nextOffset: number; readonly chain: string; readonly entries: RestoredEntries } | null;
   /** Offsets of records that our own code failed on: they are dead-lettered as `processing-failed`. */
   readonly failedOffsets: ReadonlyMap<number, string>;
 }

@@ -122,9 +122,12 @@ export class PartitionState {
 
   /** @throws MillraceError when it can't be read, or needs a model that can't be loaded. */
   async restore(restored: NonNullable<MachineOrigin["restored"]>): Promise<void> {
-    const newest = new Map<string, { generation: number; value: Uint8Array }>();
-    for (const { key, generation, value } of restored.entries) newest.set(key, { generation, value });
-    const task = newest.get(TASK_ENTRY);
+    let task: { readonly generation: number; readonly value: Uint8Array } | null = null;
+    const keyed = new Map<string, { readonly generation: number; readonly value: Uint8Array }>();
+    for (const entry of restored.entries) {
+      if (entry.key === TASK_ENTRY) task = entry;
+      else if (entry.key.startsWith(KEYED_PREFIX)) keyed.set(entry.key.slice(KEYED_PREFIX.length), entry);
+    }
     if (!task) throw new MillraceError("snapshot-corrupt", `the snapshot at offset ${restored.nextOffset} has no task entry. Run \`npm run recover\`.`);
     const reader = new Reader(task.value);
     knownLayout("task", reader.u8(), TASK_LAYOUT);
@@ -133,10 +136,12 @@ export class PartitionState {
     this.maxEventTime = reader.f64();
     await this.#scoring.restore(reader.text());
     this.generations.stamp(this.#task, task.generation);
-    for (const [key, { generation, value }] of newest) if (key.startsWith(KEYED_PREFIX)) this.#restoreKeyed(key.slice(KEYED_PREFIX.length), generation, new Reader(value));
+    for (const [key, { generation, value }] of keyed) this.#restoreKeyed(key, generation, new Reader(value));
     for (const keyed of [...this.keys.values()].sort((a, b) => a.lastSeen - b.lastSeen)) this.silence[keyed.presence].append(keyed);
     this.#stations.forEach((station, i) => {
-      if (station.items) for (const [key, { generation, value }] of newest) if (key.startsWith(`${station.name}/`)) this.#restoreItem(station, i, key, generation, value);
+      if (!station.items) return;
+      const prefix = `${station.name}/`;
+      for (const { key, generation, value } of restored.entries) if (key.startsWith(prefix)) this.#restoreItem(station, i, key, generation, value);
     });
   }
 

@@ -62,7 +62,7 @@ export type ModelLookup = (key: string) => Model | null;
 
 export interface Items<S> {
   encodeChanges(generation: number, generations: Generations, take: (entry: StateEntry) => void): void;
-  /** Takes one entry back, unless the key's state does not need it any more. */
+  /** Takes one entry back, in the place of an earlier one of the same item, unless the key's state does not need it any more. */
   restore(state: S, keyed: Keyed, reader: Reader, watermark: EpochMs, generation: number, generations: Generations): void;
   rewriteUpTo(state: S, keyed: Keyed, generation: number): void;
 }

@@ -51,7 +51,9 @@ export class Writer {
 
   f64s(values: Float64Array): void {
     this.u32(values.length);
-    for (const value of values) this.f64(value);
+    const at = this.#room(8 * values.length);
+    const view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset + at);
+    for (let i = 0; i < values.length; i++) view.setFloat64(8 * i, values[i]!, true);
   }
 
   f32s(values: Float32Array): void {
@@ -119,7 +121,9 @@ export class Reader {
 
   f64s(): Float64Array {
     const values = new Float64Array(this.u32());
-    for (let i = 0; i < values.length; i++) values[i] = this.f64();
+    const at = this.#next(8 * values.length);
+    const view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset + at);
+    for (let i = 0; i < values.length; i++) values[i] = view.getFloat64(8 * i, true);
     return values;
   }
 

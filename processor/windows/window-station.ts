@@ -195,10 +195,12 @@ export class WindowStation implements Station<KeyWindows> {
     const at = table.at(window);
     chunk[at + COUNT] = reader.u32();
     chunk[at + FIRED] = reader.u32();
-    const due = reader.u8() === 1;
+    const due = reader.u8();
+    if (due === 1 && chunk[at + DUE] === 0) this.#makeDue(windows, window);
+    if (due === 0 && chunk[at + DUE] === 1) windows.due.splice(windows.due.indexOf(window), 1);
+    chunk[at + DUE] = due;
     chunk.set(reader.f64s(), at + ACCUMULATOR);
     this.#stamp(window, generation, generations);
-    if (due) this.#makeDue(windows, window);
   }
 
   #rewriteUpTo(windows: KeyWindows, keyed: Keyed, generation: number): void {
