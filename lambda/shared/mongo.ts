@@ -54,21 +54,32 @@ async function readSecret(arn: string, region: string): Promise<z.infer<typeof s
   return secret.parse(JSON.parse(SecretString ?? "null"));
 }
 
+/** Applies updates whose filters are `_id` alone, in one bulk; where there is no such document, it is made of them. */
+export async function bulkUpsert<D extends Document>(collection: Collection<D>, updates: readonly UpdateOne<D>[]): Promise<void> {
+  await bulk(collection, updates, (update) => ({ updateOne: { ...update, upsert: true } }));
+}
+
 /**
- * Writes upserts in one bulk. An upsert whose filter excludes an existing document (an older version than the stored
- * one) ends as a duplicate key, as does the loser of two upserts at a time: both are applied once more without upsert,
- * which changes nothing in the first case, and what it should in the second.
+ * Inserts documents in one bulk, made of `$set` and `$setOnInsert`; where there is a document of that id, applies the
+ * update if the filter takes it, so that an older version never replaces a newer one. An upsert by such a filter would
+ * come to the same, but a server that uses an index for equal fields alone, as the local one does, then looks at every
+ * document; an insert, which is what most writes are, looks at the index of `_id` everywhere.
  */
-export async function bulkUpsert<D extends Document>(collection: Collection<D>, operations: readonly UpdateOne<D>[]): Promise<void> {
-  if (operations.length === 0) return;
-  const toBulk = (list: readonly UpdateOne<D>[], upsert: boolean): AnyBulkWriteOperation<D>[] => list.map((update) => ({ updateOne: { ...update, upsert } }) as AnyBulkWriteOperation<D>);
+export async function bulkInsertOrUpdate<D extends Document>(collection: Collection<D>, updates: readonly UpdateOne<D>[]): Promise<void> {
+  await bulk(collection, updates, ({ filter, update }) => ({ insertOne: { document: { _id: filter._id, ...(update["$set"] as object), ...(update["$setOnInsert"] as object) } } }));
+}
+
+/** What ends as a duplicate key, because the document is there or somebody makes it at this moment, is applied once more as an update alone. */
+async function bulk<D extends Document>(collection: Collection<D>, updates: readonly UpdateOne<D>[], first: (update: UpdateOne<D>) => object): Promise<void> {
+  if (updates.length === 0) return;
+  const write = (operations: readonly object[]): Promise<unknown> => collection.bulkWrite(operations as AnyBulkWriteOperation<D>[], { ordered: false });
   try {
-    await collection.bulkWrite(toBulk(operations, true), { ordered: false });
+    await write(updates.map(first));
   } catch (error) {
     if (!(error instanceof MongoBulkWriteError)) throw error;
     const errors = [error.writeErrors].flat();
     if (errors.length === 0 || errors.some(({ code }) => code !== DUPLICATE_KEY)) throw error;
-    await collection.bulkWrite(toBulk(errors.map(({ index }) => operations[index]!), false), { ordered: false });
+    await write(errors.map(({ index }) => ({ updateOne: updates[index]! })));
   }
 }
 

@@ -4,7 +4,7 @@ import { collections } from "../../domain/names.ts";
 import { sessionRecord } from "../../domain/records.ts";
 import { createIndexes, type SensorDocument, type SessionDocument } from "../shared/documents.ts";
 import { batchFunction, parseRecords } from "../shared/kafka-event.ts";
-import { bulkUpsert, mongoDatabase } from "../shared/mongo.ts";
+import { bulkInsertOrUpdate, bulkUpsert, mongoDatabase } from "../shared/mongo.ts";
 import { sensorUpdates } from "../shared/sensor-updates.ts";
 import { sessionUpdates, sightingOf } from "./session-updates.ts";
 
@@ -16,7 +16,7 @@ const database = mongoDatabase(settings, 5_000, createIndexes);
 export const handler = batchFunction(log, async (records) => {
   const sessions = parseRecords(records, sessionRecord, log).map(({ value }) => value);
   const db = await database();
-  await bulkUpsert(db.collection<SessionDocument>(collections.sessions), sessionUpdates(sessions));
+  await bulkInsertOrUpdate(db.collection<SessionDocument>(collections.sessions), sessionUpdates(sessions));
   await bulkUpsert(db.collection<SensorDocument>(collections.sensors), sensorUpdates(sessions.map(sightingOf)));
   return [];
 });

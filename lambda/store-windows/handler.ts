@@ -6,7 +6,7 @@ import { windowRecord } from "../../domain/records.ts";
 import { MINUTE } from "../../domain/time.ts";
 import { createIndexes, type SensorDocument, type WindowDocument } from "../shared/documents.ts";
 import { batchFunction, parseRecords } from "../shared/kafka-event.ts";
-import { bulkUpsert, mongoDatabase } from "../shared/mongo.ts";
+import { bulkInsertOrUpdate, bulkUpsert, mongoDatabase } from "../shared/mongo.ts";
 import { sensorUpdates } from "../shared/sensor-updates.ts";
 import { sightingOf, windowUpdates } from "./window-updates.ts";
 
@@ -22,7 +22,7 @@ let expiredAt = -Infinity;
 export const handler = batchFunction(log, async (records) => {
   const windows = parseRecords(records, windowRecord, log).map(({ record, value }) => ({ window: value, timestamp: record.timestamp }));
   const db = await database();
-  await bulkUpsert(db.collection<WindowDocument>(collections.windows), windowUpdates(windows, settings.recentWindowsMs));
+  await bulkInsertOrUpdate(db.collection<WindowDocument>(collections.windows), windowUpdates(windows, settings.recentWindowsMs));
   await bulkUpsert(db.collection<SensorDocument>(collections.sensors), sensorUpdates(windows.map(sightingOf)));
   await deleteExpired(db, Date.now());
   return [];
