@@ -46,26 +46,34 @@ export class TransactionalOutput implements TaskOutput {
     const { task, partition } = this.#target;
     const record: OutputRecord = { topic: topics.progress.name, key: claimKey(task), value: Buffer.from(token), headers: {}, scored: false };
     await this.#certain(async () => {
-      await this.#producer.send(new Map([[record.topic, [record]]]));
+      await this.#send([record]);
       await this.#producer.commit();
     });
     return progressBefore(this.#cluster, task, partition, token);
   }
 
   async send(outputs: readonly OutputRecord[]): Promise<void> {
-    await this.#certain(async () => {
-      for (const byTopic of inSends(outputs)) await this.#producer.send(byTopic);
-    });
+    await this.#certain(() => this.#send(outputs));
   }
 
   async commit(progress: Progress, last: readonly OutputRecord[]): Promise<void> {
     const { task, groupId, sourceTopic } = this.#target;
     const record: OutputRecord = { topic: topics.progress.name, key: task, value: Buffer.from(encodeProgress(progress)), headers: {}, scored: false };
     await this.#certain(async () => {
-      for (const byTopic of inSends([...last, record])) await this.#producer.send(byTopic);
-      await this.#producer.sendOffset(groupId, sourceTopic, progress.nextOffset);
+      const outputs = [...last, record];
+      await this.#producer.add(topicsOf(outputs));
+      await Promise.all([this.#append(outputs), this.#producer.sendOffset(groupId, sourceTopic, progress.nextOffset)]);
       await this.#producer.commit();
     });
+  }
+
+  async #send(outputs: readonly OutputRecord[]): Promise<void> {
+    await this.#producer.add(topicsOf(outputs));
+    await this.#append(outputs);
+  }
+
+  async #append(outputs: readonly OutputRecord[]): Promise<void> {
+    for (const byTopic of inSends(outputs)) await this.#producer.send(byTopic);
   }
 
   async discard(): Promise<void> {
@@ -83,6 +91,11 @@ export class TransactionalOutput implements TaskOutput {
       throw error;
     }
   }
+}
+
+/** Topics of a transaction with these outputs; its progress record comes for certain. */
+function topicsOf(outputs: readonly OutputRecord[]): string[] {
+  return [...new Set(outputs.map(({ topic }) => topic)).add(topics.progress.name)];
 }
 
 function causes(error: unknown): unknown[] {

@@ -32,6 +32,8 @@ const { createErrorFromCode } = load("kafkajs/src/protocol/error.js") as { reado
 const PRODUCE = { apiKey: 0, apiVersion: 7, apiName: "Produce" } as const;
 const ALL_REPLICAS = -1;
 const PRODUCE_TIMEOUT_MS = 30_000;
+/** For how long it is known who coordinates a transaction or group. */
+const COORDINATOR_MS = 1_000;
 /** Right after a commit the coordinator answers CONCURRENT_TRANSACTIONS until its markers are written. */
 const CONCURRENT_WAIT_MS = { first: 2, most: 100, limit: 15_000 } as const;
 
@@ -49,6 +51,7 @@ export class TransactionalProducer {
 
   constructor(kafka: Kafka, transactionalId: string, partition: number, transactionTimeout: number) {
     this.#cluster = openCluster(kafka);
+    rememberCoordinators(this.#cluster);
     this.#transactionalId = transactionalId;
     this.#partition = partition;
     this.#eos = createEosManager({ logger: kafka.logger().namespace("Transactions"), cluster: this.#cluster, transactional: true, transactionalId, transactionTimeout });
@@ -60,16 +63,20 @@ export class TransactionalProducer {
     await this.#eos.initProducerId();
   }
 
-  /** Appends records to topics inside the open transaction, opening one if there is none; each topic's in one record batch. */
-  async send(byTopic: ReadonlyMap<string, readonly OutputRecord[]>): Promise<void> {
+  /** Adds topics to the open transaction, opening one if there is none: all at once, since each time the coordinator writes its log. */
+  async add(topics: readonly string[]): Promise<void> {
     if (!this.#open) {
       this.#eos.beginTransaction();
       this.#open = true;
     }
-    const topics = [...byTopic.keys()];
-    await this.#cluster.addMultipleTargetTopics(topics);
+    await this.#cluster.addMultipleTargetTopics([...topics]);
     await this.#cluster.refreshMetadataIfNecessary();
     await this.#addPartitions(topics);
+  }
+
+  /** Appends records to topics that the transaction has; each topic's in one record batch. */
+  async send(byTopic: ReadonlyMap<string, readonly OutputRecord[]>): Promise<void> {
+    const topics = [...byTopic.keys()];
     const byLeader = Map.groupBy(topics, (topic) => this.#leader(topic));
     await Promise.all([...byLeader].map(([leader, led]) => this.#produce(leader, led, byTopic)));
   }
@@ -123,6 +130,21 @@ export class TransactionalProducer {
       response: { decode: decodeProduced, parse: (decoded) => decoded },
     });
   }
+}
+
+/** kafkajs asks who coordinates before each request to a coordinator, and so doubles their number; here the answer holds for a second. */
+function rememberCoordinators(cluster: Cluster): void {
+  const ask = cluster.findGroupCoordinator.bind(cluster);
+  const known = new Map<string, { readonly broker: Promise<Broker>; readonly askedAt: number }>();
+  cluster.findGroupCoordinator = (whose: { readonly groupId: string; readonly coordinatorType?: number }) => {
+    const name = `${whose.coordinatorType}/${whose.groupId}`;
+    const before = known.get(name);
+    if (before && performance.now() - before.askedAt < COORDINATOR_MS) return before.broker;
+    const broker = ask(whose);
+    known.set(name, { broker, askedAt: performance.now() });
+    broker.catch(() => known.delete(name));
+    return broker;
+  };
 }
 
 /** Produce request, version 7. */
