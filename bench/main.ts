@@ -3,12 +3,14 @@ import { parseArgs } from "node:util";
 import { besideFlink, hasFlink } from "./flink.ts";
 import { demand, largeState, latency, throughput, type Throughput } from "./scenarios.ts";
 import { longRun } from "./long-run.ts";
+import { type Distribution, platformLatency } from "./platform.ts";
 import type { Load } from "./load.ts";
 
 const USAGE = `npm run bench -- [--only NAME,…] [--messages N] [--seconds S] [--flink DIR] [--flink-variant a|b|c] [--json]
 Measures the processor on real Kafka: readings per CPU second (user and system time of the processor's process; the broker is not
 in it), rate, peak memory, latency and recovery. Scenarios: windows, packed, all, sensors, inference, latency, state (1,000 sensors with five
-minutes of allowed lateness, in real time: memory, recovery), long (an hour of 100 sensors in one machine),
+minutes of allowed lateness, in real time: memory, recovery), platform (all of npm start with 200 sensors at 200 Hz and ten WebSocket
+clients: MQTT publish to WebSocket, hop by hop), long (an hour of 100 sensors in one machine),
 flink (the windows scenario and the same job in Apache Flink, in turn over the same messages; needs port 9092). A name may be given several times.
 --messages: messages of 20 readings in a filled topic (default 400000). --flink: folder of the job in Flink.`;
 
@@ -61,6 +63,12 @@ const scenarios: Record<string, () => Promise<void>> = {
   state: async () => {
     const result = await largeState(1_000, 300_000, folderOf("state"));
     report("state, 1000 sensors", result, `${result.windows} windows kept: ${result.peakMb.toFixed(0)} MB; after kill -9 the first new window came in ${(result.recoveryMs / 1_000).toFixed(1)} s, ${result.recoveredPeakMb.toFixed(0)} MB`);
+  },
+  platform: async () => {
+    const result = await platformLatency(200, 200, 10, Number(values.seconds), folderOf("platform"));
+    const told = ({ p50, p99 }: Distribution): string => `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`;
+    report("platform, 200 at 200 Hz", result, `MQTT publish to WebSocket ${told(result.publishToWebSocket)} over ${result.messages} messages at ${Math.round(result.readingsPerSecond)} readings/s`);
+    for (const [hop, distribution] of Object.entries(result.hops)) if (!values.json) console.log(`  ${hop.padEnd(28)} ${told(distribution)}`);
   },
   long: async () => {
     const footprints = await longRun(100, 60, ({ minute, heapMb, rssMb, snapshotMb, generations }) => {

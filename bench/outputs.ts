@@ -2,8 +2,17 @@ import type { Consumer, Kafka } from "kafkajs";
 import { windowRecord } from "../domain/records.ts";
 import { topics } from "../domain/topics.ts";
 
-/** Follows a topic from its start or end, committed records alone unless said otherwise. */
-export async function follow(kafka: Kafka, topic: string, from: "start" | "end", each: (record: { partition: number; offset: number; timestamp: number; value: Buffer | null; receivedAt: number }) => void): Promise<Consumer> {
+export interface FollowedRecord {
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly receivedAt: number;
+}
+
+/** Follows a topic's committed records from its start or end. */
+export async function follow(kafka: Kafka, topic: string, from: "start" | "end", each: (record: FollowedRecord) => void): Promise<Consumer> {
   const consumer = kafka.consumer({ groupId: `bench-${topic}-${process.hrtime.bigint()}`, maxWaitTimeInMs: 20, minBytes: 1 });
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: from === "start" });
@@ -12,7 +21,9 @@ export async function follow(kafka: Kafka, topic: string, from: "start" | "end",
     autoCommit: false,
     eachBatch: async ({ batch }) => {
       const receivedAt = Date.now();
-      for (const { offset, timestamp, value } of batch.messages) each({ partition: batch.partition, offset: Number(offset), timestamp: Number(timestamp), value, receivedAt });
+      for (const { offset, timestamp, value, headers } of batch.messages) {
+        each({ partition: batch.partition, offset: Number(offset), timestamp: Number(timestamp), value, headers: Object.fromEntries(Object.entries(headers ?? {}).map(([name, text]) => [name, text?.toString()])), receivedAt });
+      }
     },
   });
   await joined;
