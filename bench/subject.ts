@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { nodeArguments } from "../config/node.ts";
 import { writeSettings, type Settings } from "../config/settings.ts";
 
 /** What the operating system and the program itself say of a running processor. */
@@ -22,7 +23,7 @@ export class Subject {
   constructor(settings: Partial<Settings<"processor">> & { healthPort: number }) {
     this.#port = settings.healthPort;
     const program = join(import.meta.dirname, "..", "processor", "main.ts");
-    this.#child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program], { env: { ...process.env, ...writeSettings("processor", settings) }, stdio: ["ignore", "ignore", "inherit"] });
+    this.#child = spawn(process.execPath, [...nodeArguments("processor"), program], { env: { ...process.env, ...writeSettings("processor", settings) }, stdio: ["ignore", "ignore", "inherit"] });
     this.#ended = new Promise((resolve) => this.#child.once("exit", () => resolve()));
   }
 

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { LOOPBACK } from "../config/local.ts";
+import { nodeArguments } from "../config/node.ts";
 import { SECOND } from "../domain/time.ts";
 import { describeExit, type RunningProcess } from "./process.ts";
 import type { Program } from "./programs.ts";
@@ -26,7 +27,7 @@ export function programUnit(program: Program, env: Readonly<Record<string, strin
     name,
     spec: {
       name,
-      command: [process.execPath, "--disable-warning=ExperimentalWarning", program.main, ...program.args],
+      command: [process.execPath, ...nodeArguments(name), program.main, ...program.args],
       env: { ...env, ...credentials, ...program.settings },
       cwd: ROOT,
       logFile: join(logDir, `${name}.log`),

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { nodeArguments } from "../../config/node.ts";
 import { HEALTH_PORT } from "../../lib/constructs/stream-service.ts";
 import { root } from "./synthesised.ts";
 
@@ -45,7 +46,7 @@ describe.each(["bridge", "processor", "live"])("the image of %s", (program) => {
     expect(bases).toEqual(bases.map(() => `public.ecr.aws/docker/library/node:${process.versions.node}-bookworm-slim`));
     expect(dockerfile).toContain("USER 1000:1000");
     expect(dockerfile).toContain("HEALTHCHECK");
-    expect(dockerfile).toContain(`"${program}/main.ts"]`);
+    expect(JSON.parse(/^ENTRYPOINT (.+)$/m.exec(dockerfile)?.[1] ?? "[]")).toEqual(["node", ...nodeArguments(program), `${program}/main.ts`]);
     expect(HEALTH_PORT).toBeGreaterThan(1_024);
   });
 });
