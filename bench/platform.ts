@@ -43,11 +43,10 @@ export async function platformLatency(sensors: number, hz: number, clients: numb
     for (const sensorIds of shares(await sensorIdsOf(options.ports.api, sensors), clients)) sockets.push(await subscribe(options.ports.api, sensorIds, arrivals));
     await sleep(WARM_UP_MS);
     arrivals.begin();
-    const before = await platform.figures();
+    await platform.figures(); // rates are since the look before
     await sleep(seconds * 1_000);
     const { figures } = await platform.figures();
     const ages = arrivals.end().map(({ receivedAt, newest }) => receivedAt - newest);
-    if (before.health.size === 0) throw new Error("no program of the platform answers");
     const kafka = createKafka({ kafkaBrokers: platform.connections.kafkaBrokers, kafkaAuth: "none", region: "local" }, "bench");
     const hops = await measureHops(kafka, arrivals, seconds);
     return { readingsPerSecond: figures.readingsPerSecond, publishToWebSocket: distribution(ages), messages: ages.length, hops };
