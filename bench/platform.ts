@@ -3,11 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Kafka } from "kafkajs";
 import WebSocket from "ws";
 import { createKafka } from "../adapters/kafka.ts";
-import { LOOPBACK, localPorts, type LocalPort } from "../config/local.ts";
+import { LOOPBACK } from "../config/local.ts";
 import { headers, topics } from "../domain/topics.ts";
-import { parseStartOptions, portOption } from "../local/options.ts";
 import { Platform } from "../local/platform.ts";
-import { pickFreePorts } from "../local/ports.ts";
+import { pickPlatformPorts } from "../local/ports.ts";
 import { readRecord } from "../live/messages.ts";
 import { follow, percentile } from "./outputs.ts";
 import { until } from "./subject.ts";
@@ -31,16 +30,14 @@ const WARM_UP_MS = 20_000;
 
 /** The whole platform of `npm start` on ports of its own, its simulator, and WebSocket clients that share the sensors among them. */
 export async function platformLatency(sensors: number, hz: number, clients: number, seconds: number, home: string): Promise<PlatformLatency> {
-  const names = Object.keys(localPorts) as LocalPort[];
-  const ports = await pickFreePorts(names.length);
-  const options = parseStartOptions(["--home", home, "--sensors", String(sensors), "--rate", String(hz), ...names.flatMap((name, i) => [portOption(name), String(ports[i])])], home);
-  if (options === "help") throw new Error("these options ask for no help");
-  const platform = new Platform(options, process.env, { progress: () => undefined, note: (message) => console.error(message) });
+  const ports = await pickPlatformPorts();
+  const simulatorArguments = [`--sensors=${sensors}`, `--rate=${hz}`];
+  const platform = new Platform({ home, ports, fresh: true, simulator: true, simulatorArguments }, process.env, { progress: () => undefined, note: (message) => console.error(message) });
   const sockets: WebSocket[] = [];
   try {
     await platform.start();
     const arrivals = new Arrivals();
-    for (const sensorIds of shares(await sensorIdsOf(options.ports.api, sensors), clients)) sockets.push(await subscribe(options.ports.api, sensorIds, arrivals));
+    for (const sensorIds of shares(await sensorIdsOf(ports.api, sensors), clients)) sockets.push(await subscribe(ports.api, sensorIds, arrivals));
     await sleep(WARM_UP_MS);
     arrivals.begin();
     await platform.figures(); // rates are since the look before

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer, connect } from "node:net";
 import { spawnSync } from "node:child_process";
-import { LOOPBACK } from "../config/local.ts";
+import { LOOPBACK, localPorts, type LocalPort } from "../config/local.ts";
 import { MillraceError } from "../domain/errors.ts";
 
 /**
@@ -27,6 +27,15 @@ export async function pickFreePorts(count: number): Promise<number[]> {
     if (!picked.has(port) && (await isPortFree(port))) picked.add(port);
   }
   return [...picked];
+}
+
+export type PlatformPorts = Readonly<Record<LocalPort, number>>;
+
+/** Free ports for a whole platform. */
+export async function pickPlatformPorts(): Promise<PlatformPorts> {
+  const names = Object.keys(localPorts) as LocalPort[];
+  const ports = await pickFreePorts(names.length);
+  return Object.fromEntries(names.map((name, i) => [name, ports[i]!])) as Record<LocalPort, number>;
 }
 
 export interface WantedPort {

@@ -5,8 +5,9 @@ import { promisify } from "node:util";
 import { setTimeout as delay } from "node:timers/promises";
 import { createKafka } from "../../adapters/kafka.ts";
 import { writeSettings } from "../../config/settings.ts";
+import { pickPlatformPorts } from "../../local/ports.ts";
 import { type Accounts, isSettled, type Published, settleAccounts } from "../support/accounting.ts";
-import { isRunning, pickPlatformPorts, StartedPlatform } from "../support/platform.ts";
+import { isRunning, StartedPlatform } from "../support/platform.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const UP_LIMIT_MS = 240_000;

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { createKafka } from "../../adapters/kafka.ts";
 import { topics } from "../../domain/topics.ts";
-import { isPortFree } from "../../local/ports.ts";
+import { isPortFree, pickPlatformPorts, type PlatformPorts } from "../../local/ports.ts";
 import { eventually } from "../support/eventually.ts";
-import { isRunning, pickPlatformPorts, StartedPlatform, type PlatformPorts } from "../support/platform.ts";
+import { isRunning, StartedPlatform } from "../support/platform.ts";
 
 jest.setTimeout(300_000);
 const PATIENT_MS = 120_000;

@@ -1,20 +1,11 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { localPorts, type LocalPort } from "../../config/local.ts";
+import type { LocalPort } from "../../config/local.ts";
 import { portOption } from "../../local/options.ts";
-import { pickFreePorts } from "../../local/ports.ts";
+import type { PlatformPorts } from "../../local/ports.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
-
-export type PlatformPorts = Readonly<Record<LocalPort, number>>;
-
-/** Free ports for a whole platform. */
-export async function pickPlatformPorts(): Promise<PlatformPorts> {
-  const names = Object.keys(localPorts) as LocalPort[];
-  const ports = await pickFreePorts(names.length);
-  return Object.fromEntries(names.map((name, i) => [name, ports[i]!])) as Record<LocalPort, number>;
-}
 
 /** `npm start` as a test runs it: on its own ports and folder, in a session of its own, as a terminal would give it. */
 export class StartedPlatform {
