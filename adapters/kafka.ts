@@ -1,5 +1,6 @@
 import { generateAuthToken } from "aws-msk-iam-sasl-signer-js";
 import { Kafka, logLevel, type KafkaConfig, type LogEntry } from "kafkajs";
+import "./kafkajs-timers.ts";
 import type { Logger } from "./log.ts";
 
 export interface KafkaConnection {
@@ -10,7 +11,12 @@ export interface KafkaConnection {
 }
 
 /** A kafkajs client: plain on a laptop, TLS with IAM tokens (15 minutes, renewed by kafkajs) on MSK. */
-export function createKafka(connection: KafkaConnection, clientId: string, logger?: Logger, overrides: Partial<KafkaConfig> = {}): Kafka {
+export function createKafka(
+  connection: KafkaConnection,
+  clientId: string,
+  logger?: Logger,
+  overrides: Partial<KafkaConfig> = {},
+): Kafka {
   const iam: Partial<KafkaConfig> = {
     ssl: true,
     sasl: {
@@ -23,7 +29,15 @@ export function createKafka(connection: KafkaConnection, clientId: string, logge
     brokers: connection.kafkaBrokers.split(",").map((broker) => broker.trim()),
     ...(connection.kafkaAuth === "iam" ? iam : {}),
     logLevel: logger ? logLevel.WARN : logLevel.NOTHING,
-    ...(logger ? { logCreator: () => (entry: LogEntry) => logger[entry.level <= logLevel.ERROR ? "error" : entry.level === logLevel.WARN ? "warn" : "info"]({ kafka: entry.log }, entry.log.message) } : {}),
+    ...(logger
+      ? {
+          logCreator: () => (entry: LogEntry) =>
+            logger[entry.level <= logLevel.ERROR ? "error" : entry.level === logLevel.WARN ? "warn" : "info"](
+              { kafka: entry.log },
+              entry.log.message,
+            ),
+        }
+      : {}),
     ...overrides,
   });
 }

@@ -9,9 +9,9 @@ export const root = join(import.meta.dirname, "..");
 let folder: string | undefined;
 
 /**
- * Folder with the bundle `index.mjs` of one function, `lambda/<name>/handler.ts`.
- * esbuild bundles all functions at once, in this process and without Docker, the first time that one is asked for;
- * the same sources give the same bytes.
+ * Folder with the bundle `index.mjs` of one function, `lambda/<name>/handler.ts`. esbuild bundles all functions at
+ * once, in this process and without Docker, the first time that one is asked for; the same sources give the same
+ * bytes.
  */
 export function functionBundle(name: string): string {
   folder ??= bundleFunctions();
@@ -20,7 +20,10 @@ export function functionBundle(name: string): string {
 
 /** Names of the functions: the folders of `lambda/` that have a handler. */
 export function functionNames(): string[] {
-  return readdirSync(join(root, "lambda"), { withFileTypes: true }).filter((entry) => entry.isDirectory() && readdirSync(join(root, "lambda", entry.name)).includes("handler.ts")).map(({ name }) => name).sort();
+  return readdirSync(join(root, "lambda"), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && readdirSync(join(root, "lambda", entry.name)).includes("handler.ts"))
+    .map(({ name }) => name)
+    .sort();
 }
 
 /** Bundles every function into a new folder, which goes when the process ends. */
@@ -29,17 +32,21 @@ function bundleFunctions(): string {
   process.once("exit", () => rmSync(outdir, { recursive: true, force: true }));
   buildSync({
     absWorkingDir: root,
-    entryPoints: Object.fromEntries(functionNames().map((name) => [`${name}/index`, join(root, "lambda", name, "handler.ts")])),
+    entryPoints: Object.fromEntries(
+      functionNames().map((name) => [`${name}/index`, join(root, "lambda", name, "handler.ts")]),
+    ),
     outdir,
     outExtension: { ".js": ".mjs" },
     bundle: true,
     platform: "node",
-    target: "node22",
+    target: "node24",
     format: "esm",
     minifySyntax: true,
     minifyWhitespace: true,
     // Packages that are still CommonJS call `require` for Node's own modules.
-    banner: { js: 'import { createRequire as millraceCreateRequire } from "node:module"; const require = millraceCreateRequire(import.meta.url);' },
+    banner: {
+      js: 'import { createRequire as millraceCreateRequire } from "node:module"; const require = millraceCreateRequire(import.meta.url);',
+    },
     logLevel: "error",
   });
   return outdir;

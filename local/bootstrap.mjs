@@ -11,7 +11,9 @@ import { fileURLToPath } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const modules = join(root, "node_modules");
 const stamp = join(modules, ".millrace-lock");
-const lock = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
+const lock = createHash("sha256")
+  .update(readFileSync(join(root, "package-lock.json")))
+  .digest("hex");
 
 function installed() {
   return existsSync(stamp) && readFileSync(stamp, "utf8") === lock;
@@ -20,9 +22,15 @@ function installed() {
 // `npm ci` would refuse a lock file made where not every platform's optional packages could be seen; `install --no-save` honours the lock without changing it.
 function install() {
   process.stderr.write("millrace: installing npm packages (first run: about a minute) …\n");
-  const result = spawnSync("npm", ["install", "--no-save", "--no-fund", "--no-audit", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, 2], shell: process.platform === "win32" });
+  const result = spawnSync("npm", ["install", "--no-save", "--no-fund", "--no-audit", "--loglevel=error"], {
+    cwd: root,
+    stdio: ["ignore", 2, 2],
+    shell: process.platform === "win32",
+  });
   if (result.status !== 0) {
-    process.stderr.write(`millrace: npm install failed (${result.error?.message ?? `exit code ${result.status}`}). See the messages above; disk full and no network are the usual causes.\n`);
+    process.stderr.write(
+      `millrace: npm install failed (${result.error?.message ?? `exit code ${result.status}`}). See the messages above; disk full and no network are the usual causes.\n`,
+    );
     process.exit(1);
   }
   writeFileSync(stamp, lock);
@@ -33,10 +41,15 @@ if (!installed()) install();
 const [program, ...args] = process.argv.slice(2);
 const node = join(modules, ".bin", process.platform === "win32" ? "node.cmd" : "node");
 if (!existsSync(node)) {
-  process.stderr.write(`millrace: no Node 22 package for ${process.platform}-${process.arch} was installed; supported are linux and darwin on x64 and arm64.\n`);
+  process.stderr.write(
+    `millrace: no Node 24 package for ${process.platform}-${process.arch} was installed; supported are linux and darwin on x64 and arm64.\n`,
+  );
   process.exit(1);
 }
-const child = spawn(node, ["--disable-warning=ExperimentalWarning", join(root, program), ...args], { stdio: "inherit", env: { ...process.env, PATH: `${join(modules, ".bin")}:${process.env.PATH}` } });
+const child = spawn(node, ["--disable-warning=ExperimentalWarning", join(root, program), ...args], {
+  stdio: "inherit",
+  env: { ...process.env, PATH: `${join(modules, ".bin")}:${process.env.PATH}` },
+});
 // A terminal's Ctrl-C reaches the child by itself; a signal sent to this process alone has to be passed on.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code));

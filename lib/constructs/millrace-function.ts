@@ -1,9 +1,17 @@
-import { type aws_ec2 as ec2, aws_iam as iam, type aws_kms as kms, aws_lambda as lambda, aws_logs as logs, Duration, RemovalPolicy } from "aws-cdk-lib";
+import {
+  type aws_ec2 as ec2,
+  aws_iam as iam,
+  type aws_kms as kms,
+  aws_lambda as lambda,
+  aws_logs as logs,
+  Duration,
+  RemovalPolicy,
+} from "aws-cdk-lib";
 import { Construct } from "constructs";
 import { functionBundle } from "../bundles.ts";
 import { logGroupName, resourceName } from "../names.ts";
 import type { MillraceStack } from "../stacks/stack.ts";
-import { acknowledge, acknowledgeWildcards } from "./acknowledge.ts";
+import { acknowledgeWildcards } from "./acknowledge.ts";
 
 export interface MillraceFunctionProps {
   /** Folder under `lambda/`; also its name, after the environment's. */
@@ -15,9 +23,14 @@ export interface MillraceFunctionProps {
   /** Key of its log group and its environment. */
   readonly key: kms.IKey;
   /** @default - not in a VPC */
-  readonly network?: { readonly vpc: ec2.IVpc; readonly subnets: ec2.SubnetSelection; readonly securityGroup: ec2.ISecurityGroup };
+  readonly network?: {
+    readonly vpc: ec2.IVpc;
+    readonly subnets: ec2.SubnetSelection;
+    readonly securityGroup: ec2.ISecurityGroup;
+  };
   /**
    * How many may run at once: protects what they call, and reserves a share of the account's limit.
+   *
    * @default - no limit of its own
    */
   readonly reservedConcurrency?: number;
@@ -31,14 +44,22 @@ export class MillraceFunction extends Construct implements iam.IGrantable {
   constructor(stack: MillraceStack, props: MillraceFunctionProps) {
     super(stack, `Function-${props.name}`);
     const { config } = stack;
-    const logGroup = new logs.LogGroup(this, "Logs", { logGroupName: logGroupName(config, `function/${props.name}`), encryptionKey: props.key, retention: config.logRetentionDays, removalPolicy: RemovalPolicy.DESTROY });
-    this.role = new iam.Role(this, "Role", { assumedBy: new iam.ServicePrincipal("lambda.amazonaws.com"), description: `Millrace ${config.name}: ${props.description}` });
+    const logGroup = new logs.LogGroup(this, "Logs", {
+      logGroupName: logGroupName(config, `function/${props.name}`),
+      encryptionKey: props.key,
+      retention: config.logRetentionDays,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.role = new iam.Role(this, "Role", {
+      assumedBy: new iam.ServicePrincipal("lambda.amazonaws.com"),
+      description: `Millrace ${config.name}: ${props.description}`,
+    });
     logGroup.grantWrite(this.role);
     if (props.network) this.#letUseVpc();
     this.function = new lambda.Function(this, "Function", {
       functionName: resourceName(config, props.name),
       description: props.description,
-      runtime: lambda.Runtime.NODEJS_22_X,
+      runtime: lambda.Runtime.NODEJS_24_X,
       architecture: lambda.Architecture.ARM_64,
       code: lambda.Code.fromAsset(functionBundle(props.name)),
       handler: "index.handler",
@@ -51,10 +72,13 @@ export class MillraceFunction extends Construct implements iam.IGrantable {
       loggingFormat: lambda.LoggingFormat.JSON,
       tracing: lambda.Tracing.ACTIVE,
       ...(props.reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: props.reservedConcurrency }),
-      ...(props.network ? { vpc: props.network.vpc, vpcSubnets: props.network.subnets, securityGroups: [props.network.securityGroup] } : {}),
+      ...(props.network
+        ? { vpc: props.network.vpc, vpcSubnets: props.network.subnets, securityGroups: [props.network.securityGroup] }
+        : {}),
     });
-    acknowledge(this, { L1: "Node 22 is the one runtime of Millrace, containers included: kafkajs spins on a 1 ms timer under Node 24" });
-    acknowledgeWildcards(this, { "*": `X-Ray's actions take no resource${props.network ? ", nor do the EC2 actions by which Lambda attaches network interfaces" : ""}` });
+    acknowledgeWildcards(this, {
+      "*": `X-Ray's actions take no resource${props.network ? ", nor do the EC2 actions by which Lambda attaches network interfaces" : ""}`,
+    });
   }
 
   get grantPrincipal(): iam.IPrincipal {
@@ -63,9 +87,18 @@ export class MillraceFunction extends Construct implements iam.IGrantable {
 
   /** Lambda makes and removes the network interfaces with the function's role; most of these actions take no resource. */
   #letUseVpc(): void {
-    this.role.addToPolicy(new iam.PolicyStatement({
-      actions: ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"],
-      resources: ["*"],
-    }));
+    this.role.addToPolicy(
+      new iam.PolicyStatement({
+        actions: [
+          "ec2:CreateNetworkInterface",
+          "ec2:DeleteNetworkInterface",
+          "ec2:DescribeNetworkInterfaces",
+          "ec2:DescribeSubnets",
+          "ec2:AssignPrivateIpAddresses",
+          "ec2:UnassignPrivateIpAddresses",
+        ],
+        resources: ["*"],
+      }),
+    );
   }
 }

@@ -28,52 +28,166 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
 
   test("encrypt all data at rest, with keys that rotate", () => {
     expect(failing(["AWS::KMS::Key"], (key) => key["EnableKeyRotation"] === true)).toEqual([]);
-    expect(failing(["AWS::S3::Bucket"], (bucket) => at(bucket, "BucketEncryption", "ServerSideEncryptionConfiguration", 0) !== undefined)).toEqual([]);
+    expect(
+      failing(
+        ["AWS::S3::Bucket"],
+        (bucket) => at(bucket, "BucketEncryption", "ServerSideEncryptionConfiguration", 0) !== undefined,
+      ),
+    ).toEqual([]);
     const buckets = all("AWS::S3::Bucket").filter(({ id }) => /^(Bucketlake|Models|Bucketaudit)/.test(id));
-    expect(buckets.map(({ resource }) => at(resource.Properties, "BucketEncryption", "ServerSideEncryptionConfiguration", 0, "ServerSideEncryptionByDefault", "SSEAlgorithm"))).toEqual(buckets.map(() => "aws:kms"));
+    expect(
+      buckets.map(({ resource }) =>
+        at(
+          resource.Properties,
+          "BucketEncryption",
+          "ServerSideEncryptionConfiguration",
+          0,
+          "ServerSideEncryptionByDefault",
+          "SSEAlgorithm",
+        ),
+      ),
+    ).toEqual(buckets.map(() => "aws:kms"));
     expect(buckets.length).toBe(env === "prod" ? 3 : 2);
-    expect(failing(["AWS::DynamoDB::Table"], (table) => at(table, "SSESpecification", "SSEType") === "KMS" && at(table, "SSESpecification", "KMSMasterKeyId") !== undefined)).toEqual([]);
-    expect(failing(["AWS::DocDB::DBCluster"], (cluster) => cluster["StorageEncrypted"] === true && cluster["KmsKeyId"] !== undefined)).toEqual([]);
-    expect(failing(["AWS::KinesisFirehose::DeliveryStream"], (stream) => at(stream, "DeliveryStreamEncryptionConfigurationInput", "KeyType") === "CUSTOMER_MANAGED_CMK")).toEqual([]);
+    expect(
+      failing(
+        ["AWS::DynamoDB::Table"],
+        (table) =>
+          at(table, "SSESpecification", "SSEType") === "KMS" &&
+          at(table, "SSESpecification", "KMSMasterKeyId") !== undefined,
+      ),
+    ).toEqual([]);
+    expect(
+      failing(
+        ["AWS::DocDB::DBCluster"],
+        (cluster) => cluster["StorageEncrypted"] === true && cluster["KmsKeyId"] !== undefined,
+      ),
+    ).toEqual([]);
+    expect(
+      failing(
+        ["AWS::KinesisFirehose::DeliveryStream"],
+        (stream) => at(stream, "DeliveryStreamEncryptionConfigurationInput", "KeyType") === "CUSTOMER_MANAGED_CMK",
+      ),
+    ).toEqual([]);
     expect(failing(["AWS::SQS::Queue"], (queue) => queue["KmsMasterKeyId"] !== undefined)).toEqual([]);
     expect(failing(["AWS::SNS::Topic"], (topic) => topic["KmsMasterKeyId"] !== undefined)).toEqual([]);
     expect(failing(["AWS::SecretsManager::Secret"], (secret) => secret["KmsKeyId"] !== undefined)).toEqual([]);
-    expect(failing(["AWS::SageMaker::FeatureGroup"], (group) => at(group, "OnlineStoreConfig", "SecurityConfig", "KmsKeyId") !== undefined)).toEqual([]);
+    expect(
+      failing(
+        ["AWS::SageMaker::FeatureGroup"],
+        (group) => at(group, "OnlineStoreConfig", "SecurityConfig", "KmsKeyId") !== undefined,
+      ),
+    ).toEqual([]);
   });
 
   test("let nothing be read without TLS", () => {
-    const secured = all("AWS::S3::BucketPolicy").filter(({ resource }) => JSON.stringify(resource.Properties["PolicyDocument"]).includes('"aws:SecureTransport":"false"')).length;
+    const secured = all("AWS::S3::BucketPolicy").filter(({ resource }) =>
+      JSON.stringify(resource.Properties["PolicyDocument"]).includes('"aws:SecureTransport":"false"'),
+    ).length;
     expect(secured).toBe(all("AWS::S3::Bucket").length);
-    expect(failing(["AWS::DocDB::DBClusterParameterGroup"], (group) => at(group, "Parameters", "tls") === "enabled")).toEqual([]);
-    expect(failing(["AWS::MSK::ServerlessCluster"], (cluster) => at(cluster, "ClientAuthentication", "Sasl", "Iam", "Enabled") === true)).toEqual([]);
+    expect(
+      failing(["AWS::DocDB::DBClusterParameterGroup"], (group) => at(group, "Parameters", "tls") === "enabled"),
+    ).toEqual([]);
+    expect(
+      failing(
+        ["AWS::MSK::ServerlessCluster"],
+        (cluster) => at(cluster, "ClientAuthentication", "Sasl", "Iam", "Enabled") === true,
+      ),
+    ).toEqual([]);
   });
 
   test("open no bucket to the public", () => {
-    expect(failing(["AWS::S3::Bucket"], (bucket) => JSON.stringify(bucket["PublicAccessBlockConfiguration"]) === JSON.stringify({ BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true }))).toEqual([]);
+    expect(
+      failing(
+        ["AWS::S3::Bucket"],
+        (bucket) =>
+          JSON.stringify(bucket["PublicAccessBlockConfiguration"]) ===
+          JSON.stringify({
+            BlockPublicAcls: true,
+            BlockPublicPolicy: true,
+            IgnorePublicAcls: true,
+            RestrictPublicBuckets: true,
+          }),
+      ),
+    ).toEqual([]);
   });
 
   test("let nothing in from outside of the VPC, and name who talks to whom by security groups", () => {
-    expect(all("AWS::EC2::SecurityGroup").flatMap(({ resource }) => (resource.Properties["SecurityGroupIngress"] as unknown[] | undefined) ?? [])).toEqual([]);
-    expect(failing(["AWS::EC2::SecurityGroupIngress"], (rule) => rule["SourceSecurityGroupId"] !== undefined && rule["CidrIp"] === undefined)).toEqual([]);
-    const outside = all("AWS::EC2::SecurityGroup").flatMap(({ resource }) => ((resource.Properties["SecurityGroupEgress"] ?? []) as { CidrIp: string; FromPort?: number; ToPort?: number }[]).filter(({ CidrIp }) => CidrIp === "0.0.0.0/0"));
+    expect(
+      all("AWS::EC2::SecurityGroup").flatMap(
+        ({ resource }) => (resource.Properties["SecurityGroupIngress"] as unknown[] | undefined) ?? [],
+      ),
+    ).toEqual([]);
+    expect(
+      failing(
+        ["AWS::EC2::SecurityGroupIngress"],
+        (rule) => rule["SourceSecurityGroupId"] !== undefined && rule["CidrIp"] === undefined,
+      ),
+    ).toEqual([]);
+    const outside = all("AWS::EC2::SecurityGroup").flatMap(({ resource }) =>
+      (
+        (resource.Properties["SecurityGroupEgress"] ?? []) as { CidrIp: string; FromPort?: number; ToPort?: number }[]
+      ).filter(({ CidrIp }) => CidrIp === "0.0.0.0/0"),
+    );
     expect(outside.length).toBeGreaterThan(0);
     expect(outside.map(({ FromPort, ToPort }) => [FromPort, ToPort])).toEqual(outside.map(() => [443, 443]));
     expect(failing(["AWS::EC2::FlowLog"], (log) => log["TrafficType"] === "ALL")).toEqual([]);
   });
 
   test("keep what the config says is kept, and protect it from deletion", () => {
-    const stores = all("AWS::DynamoDB::Table", "AWS::MSK::ServerlessCluster", "AWS::KMS::Key", "AWS::SageMaker::FeatureGroup", "AWS::S3::Bucket").filter(({ stack }) => stateful.includes(stack));
-    expect([...new Set(stores.map(({ resource }) => resource.DeletionPolicy))]).toEqual([config.retainData ? "Retain" : "Delete"]);
-    expect(all("AWS::DocDB::DBCluster").map(({ resource }) => resource.DeletionPolicy)).toEqual([config.retainData ? "Snapshot" : "Delete"]);
-    expect(failing(["AWS::DynamoDB::Table"], (table) => (table["DeletionProtectionEnabled"] ?? false) === config.retainData && at(table, "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled") === true)).toEqual([]);
-    expect(failing(["AWS::DocDB::DBCluster"], (cluster) => (cluster["DeletionProtection"] ?? false) === config.retainData && cluster["BackupRetentionPeriod"] === config.documents.backupDays)).toEqual([]);
-    expect(Object.entries(platform.stacks).filter(([, { terminationProtection }]) => terminationProtection).map(([id]) => id).sort()).toEqual(config.retainData ? stateful.toSorted() : []);
+    const stores = all(
+      "AWS::DynamoDB::Table",
+      "AWS::MSK::ServerlessCluster",
+      "AWS::KMS::Key",
+      "AWS::SageMaker::FeatureGroup",
+      "AWS::S3::Bucket",
+    ).filter(({ stack }) => stateful.includes(stack));
+    expect([...new Set(stores.map(({ resource }) => resource.DeletionPolicy))]).toEqual([
+      config.retainData ? "Retain" : "Delete",
+    ]);
+    expect(all("AWS::DocDB::DBCluster").map(({ resource }) => resource.DeletionPolicy)).toEqual([
+      config.retainData ? "Snapshot" : "Delete",
+    ]);
+    expect(
+      failing(
+        ["AWS::DynamoDB::Table"],
+        (table) =>
+          (table["DeletionProtectionEnabled"] ?? false) === config.retainData &&
+          at(table, "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled") === true,
+      ),
+    ).toEqual([]);
+    expect(
+      failing(
+        ["AWS::DocDB::DBCluster"],
+        (cluster) =>
+          (cluster["DeletionProtection"] ?? false) === config.retainData &&
+          cluster["BackupRetentionPeriod"] === config.documents.backupDays,
+      ),
+    ).toEqual([]);
+    expect(
+      Object.entries(platform.stacks)
+        .filter(([, { terminationProtection }]) => terminationProtection)
+        .map(([id]) => id)
+        .sort(),
+    ).toEqual(config.retainData ? stateful.toSorted() : []);
   });
 
   test("hold data in the stateful stacks alone", () => {
-    const stores = all("AWS::DynamoDB::Table", "AWS::MSK::ServerlessCluster", "AWS::KMS::Key", "AWS::SageMaker::FeatureGroup", "AWS::DocDB::DBCluster", "AWS::Glue::Database", "AWS::EC2::VPC", "AWS::SecretsManager::Secret");
+    const stores = all(
+      "AWS::DynamoDB::Table",
+      "AWS::MSK::ServerlessCluster",
+      "AWS::KMS::Key",
+      "AWS::SageMaker::FeatureGroup",
+      "AWS::DocDB::DBCluster",
+      "AWS::Glue::Database",
+      "AWS::EC2::VPC",
+      "AWS::SecretsManager::Secret",
+    );
     expect([...new Set(stores.map(({ stack }) => stack))].sort()).toEqual(stateful.toSorted());
-    expect(all("AWS::S3::Bucket").filter(({ stack }) => !stateful.includes(stack)).map(({ stack }) => stack)).toEqual(["web", "web"]);
+    expect(
+      all("AWS::S3::Bucket")
+        .filter(({ stack }) => !stateful.includes(stack))
+        .map(({ stack }) => stack),
+    ).toEqual(["web", "web"]);
     expect(all("AWS::ECS::Service").every(({ stack }) => !stateful.includes(stack))).toBe(true);
   });
 
@@ -86,13 +200,29 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
       done.add(id);
     };
     for (const id of Object.keys(platform.stacks)) visit(id, []);
-    expect(failing(["AWS::Logs::LogGroup"], (group) => group["RetentionInDays"] === config.logRetentionDays)).toEqual([]);
+    expect(failing(["AWS::Logs::LogGroup"], (group) => group["RetentionInDays"] === config.logRetentionDays)).toEqual(
+      [],
+    );
   });
 
   test("have the environment in every name, and the tags of the config", () => {
-    const named = { "AWS::DynamoDB::Table": "TableName", "AWS::Lambda::Function": "FunctionName", "AWS::SQS::Queue": "QueueName", "AWS::ECS::Service": "ServiceName", "AWS::ECS::Cluster": "ClusterName", "AWS::KinesisFirehose::DeliveryStream": "DeliveryStreamName", "AWS::MSK::ServerlessCluster": "ClusterName", "AWS::ApiGateway::RestApi": "Name", "AWS::SNS::Topic": "TopicName", "AWS::CloudWatch::Alarm": "AlarmName", "AWS::IoT::Policy": "PolicyName" };
+    const named = {
+      "AWS::DynamoDB::Table": "TableName",
+      "AWS::Lambda::Function": "FunctionName",
+      "AWS::SQS::Queue": "QueueName",
+      "AWS::ECS::Service": "ServiceName",
+      "AWS::ECS::Cluster": "ClusterName",
+      "AWS::KinesisFirehose::DeliveryStream": "DeliveryStreamName",
+      "AWS::MSK::ServerlessCluster": "ClusterName",
+      "AWS::ApiGateway::RestApi": "Name",
+      "AWS::SNS::Topic": "TopicName",
+      "AWS::CloudWatch::Alarm": "AlarmName",
+      "AWS::IoT::Policy": "PolicyName",
+    };
     for (const [type, property] of Object.entries(named)) {
-      const names = all(type).map(({ resource }) => resource.Properties[property]).filter((name) => typeof name === "string");
+      const names = all(type)
+        .map(({ resource }) => resource.Properties[property])
+        .filter((name) => typeof name === "string");
       expect(names.length).toBeGreaterThan(0);
       expect(names.filter((name) => !name.startsWith(`millrace-${env}-`))).toEqual([]);
     }
@@ -103,69 +233,172 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
   });
 
   test("run containers that can't write, aren't root, are watched, and have time to hand over", () => {
-    const containers = all("AWS::ECS::TaskDefinition").flatMap(({ resource }) => resource.Properties["ContainerDefinitions"] as Record<string, unknown>[]);
+    const containers = all("AWS::ECS::TaskDefinition").flatMap(
+      ({ resource }) => resource.Properties["ContainerDefinitions"] as Record<string, unknown>[],
+    );
     expect(containers.length).toBe(all("AWS::ECS::Service").length);
     for (const container of containers) {
-      expect(container).toMatchObject({ ReadonlyRootFilesystem: true, User: "1000:1000", Essential: true, StopTimeout: 120, LinuxParameters: { InitProcessEnabled: true } });
+      expect(container).toMatchObject({
+        ReadonlyRootFilesystem: true,
+        User: "1000:1000",
+        Essential: true,
+        StopTimeout: 120,
+        LinuxParameters: { InitProcessEnabled: true },
+      });
       expect(at(container, "HealthCheck", "Command")).toEqual(expect.arrayContaining(["CMD", "node"]));
     }
-    expect(failing(["AWS::ECS::TaskDefinition"], (task) => at(task, "RuntimePlatform", "CpuArchitecture") === "ARM64" && task["Cpu"] === "1024")).toEqual([]);
-    expect(failing(["AWS::ECS::Service"], (service) => at(service, "DeploymentConfiguration", "DeploymentCircuitBreaker", "Enable") === true && at(service, "DeploymentConfiguration", "DeploymentCircuitBreaker", "Rollback") === true)).toEqual([]);
-    expect(failing(["AWS::ECS::Service"], (service) => at(service, "NetworkConfiguration", "AwsvpcConfiguration", "AssignPublicIp") === "DISABLED" || config.network.natGateways === 0)).toEqual([]);
+    expect(
+      failing(
+        ["AWS::ECS::TaskDefinition"],
+        (task) => at(task, "RuntimePlatform", "CpuArchitecture") === "ARM64" && task["Cpu"] === "1024",
+      ),
+    ).toEqual([]);
+    expect(
+      failing(
+        ["AWS::ECS::Service"],
+        (service) =>
+          at(service, "DeploymentConfiguration", "DeploymentCircuitBreaker", "Enable") === true &&
+          at(service, "DeploymentConfiguration", "DeploymentCircuitBreaker", "Rollback") === true,
+      ),
+    ).toEqual([]);
+    expect(
+      failing(
+        ["AWS::ECS::Service"],
+        (service) =>
+          at(service, "NetworkConfiguration", "AwsvpcConfiguration", "AssignPublicIp") === "DISABLED" ||
+          config.network.natGateways === 0,
+      ),
+    ).toEqual([]);
   });
 
   test("scale the processor up to its partitions at most, by lag and by CPU", () => {
     const targets = all("AWS::ApplicationAutoScaling::ScalableTarget");
     const pipelines = [config.processor.sensor, config.processor.market].filter((pipeline) => pipeline !== null);
-    expect(targets.map(({ resource }) => [resource.Properties["MinCapacity"], resource.Properties["MaxCapacity"]])).toEqual(pipelines.map(({ minTasks, maxTasks }) => [minTasks, maxTasks]));
-    expect(all("AWS::ApplicationAutoScaling::ScalingPolicy").map(({ resource }) => resource.Properties["PolicyType"]).toSorted((a, b) => String(a).localeCompare(String(b)))).toEqual(pipelines.flatMap(() => ["StepScaling", "TargetTrackingScaling"]).sort());
-    const lag = all("AWS::CloudWatch::Alarm").filter(({ resource }) => JSON.stringify(resource.Properties["Metrics"] ?? "").includes("SumOffsetLag"));
+    expect(
+      targets.map(({ resource }) => [resource.Properties["MinCapacity"], resource.Properties["MaxCapacity"]]),
+    ).toEqual(pipelines.map(({ minTasks, maxTasks }) => [minTasks, maxTasks]));
+    expect(
+      all("AWS::ApplicationAutoScaling::ScalingPolicy")
+        .map(({ resource }) => resource.Properties["PolicyType"])
+        .toSorted((a, b) => String(a).localeCompare(String(b))),
+    ).toEqual(pipelines.flatMap(() => ["StepScaling", "TargetTrackingScaling"]).sort());
+    const lag = all("AWS::CloudWatch::Alarm").filter(({ resource }) =>
+      JSON.stringify(resource.Properties["Metrics"] ?? "").includes("SumOffsetLag"),
+    );
     expect(lag.length).toBeGreaterThan(0);
   });
 
   test("trace every function of ours, run it on arm64, and retry what it could not take", () => {
     const own = all("AWS::Lambda::Function").filter(({ id }) => id.startsWith("Function"));
-    expect(own.map(({ resource }) => [resource.Properties["Runtime"], at(resource.Properties, "Architectures", 0), at(resource.Properties, "TracingConfig", "Mode")])).toEqual(own.map(() => ["nodejs22.x", "arm64", "Active"]));
-    expect(failing(["AWS::Lambda::EventSourceMapping"], (mapping) => JSON.stringify(mapping["FunctionResponseTypes"]) === '["ReportBatchItemFailures"]' && mapping["BisectBatchOnFunctionError"] === true && at(mapping, "DestinationConfig", "OnFailure", "Destination") !== undefined && mapping["ProvisionedPollerConfig"] !== undefined && mapping["StartingPosition"] === "TRIM_HORIZON")).toEqual([]);
+    expect(
+      own.map(({ resource }) => [
+        resource.Properties["Runtime"],
+        at(resource.Properties, "Architectures", 0),
+        at(resource.Properties, "TracingConfig", "Mode"),
+      ]),
+    ).toEqual(own.map(() => ["nodejs24.x", "arm64", "Active"]));
+    expect(
+      failing(
+        ["AWS::Lambda::EventSourceMapping"],
+        (mapping) =>
+          JSON.stringify(mapping["FunctionResponseTypes"]) === '["ReportBatchItemFailures"]' &&
+          mapping["BisectBatchOnFunctionError"] === true &&
+          at(mapping, "DestinationConfig", "OnFailure", "Destination") !== undefined &&
+          mapping["ProvisionedPollerConfig"] !== undefined &&
+          mapping["StartingPosition"] === "TRIM_HORIZON",
+      ),
+    ).toEqual([]);
   });
 
   test("need a token for all but / and /health, wherever the config names an issuer", () => {
-    const methods = all("AWS::ApiGateway::Method").filter(({ resource }) => resource.Properties["HttpMethod"] !== "OPTIONS");
-    const secured = methods.filter(({ resource }) => resource.Properties["AuthorizationType"] === "CUSTOM").map(({ id }) => id);
+    const methods = all("AWS::ApiGateway::Method").filter(
+      ({ resource }) => resource.Properties["HttpMethod"] !== "OPTIONS",
+    );
+    const secured = methods
+      .filter(({ resource }) => resource.Properties["AuthorizationType"] === "CUSTOM")
+      .map(({ id }) => id);
     if (config.api.auth === null) return expect(secured).toEqual([]);
     // Open: / and /health, and the answers 404 and 405 (ANY).
-    const open = methods.filter(({ resource }) => resource.Properties["AuthorizationType"] !== "CUSTOM" && resource.Properties["HttpMethod"] !== "ANY");
-    expect(open.map(({ resource }) => JSON.stringify(resource.Properties["ResourceId"])).filter((resource) => !resource.includes("RootResourceId") && !resource.includes("health"))).toEqual([]);
+    const open = methods.filter(
+      ({ resource }) =>
+        resource.Properties["AuthorizationType"] !== "CUSTOM" && resource.Properties["HttpMethod"] !== "ANY",
+    );
+    expect(
+      open
+        .map(({ resource }) => JSON.stringify(resource.Properties["ResourceId"]))
+        .filter((resource) => !resource.includes("RootResourceId") && !resource.includes("health")),
+    ).toEqual([]);
     expect(open.length).toBe(2);
-    const connect = all("AWS::ApiGatewayV2::Route").filter(({ resource }) => resource.Properties["RouteKey"] === "$connect");
+    const connect = all("AWS::ApiGatewayV2::Route").filter(
+      ({ resource }) => resource.Properties["RouteKey"] === "$connect",
+    );
     expect(connect.map(({ resource }) => resource.Properties["AuthorizationType"])).toEqual(["CUSTOM"]);
-    expect(JSON.stringify(all("AWS::ApiGatewayV2::Authorizer").map(({ resource }) => resource.Properties["IdentitySource"]))).toContain("route.request.querystring.ticket");
+    expect(
+      JSON.stringify(all("AWS::ApiGatewayV2::Authorizer").map(({ resource }) => resource.Properties["IdentitySource"])),
+    ).toContain("route.request.querystring.ticket");
   });
 
   test("let a page of another origin read that its token is missing", () => {
-    expect(failing(["AWS::ApiGateway::GatewayResponse"], (response) => at(response, "ResponseParameters", "gatewayresponse.header.Access-Control-Allow-Origin") === "'*'")).toEqual([]);
-    expect(all("AWS::ApiGateway::GatewayResponse").map(({ resource }) => String(resource.Properties["ResponseType"])).sort()).toEqual(["DEFAULT_4XX", "DEFAULT_5XX"]);
+    expect(
+      failing(
+        ["AWS::ApiGateway::GatewayResponse"],
+        (response) =>
+          at(response, "ResponseParameters", "gatewayresponse.header.Access-Control-Allow-Origin") === "'*'",
+      ),
+    ).toEqual([]);
+    expect(
+      all("AWS::ApiGateway::GatewayResponse")
+        .map(({ resource }) => String(resource.Properties["ResponseType"]))
+        .sort(),
+    ).toEqual(["DEFAULT_4XX", "DEFAULT_5XX"]);
   });
 
   test("have a firewall and throttling before the API", () => {
     expect(all("AWS::WAFv2::WebACLAssociation").length).toBe(1);
-    expect(failing(["AWS::ApiGateway::Stage"], (stage) => at(stage, "MethodSettings", 0, "ThrottlingRateLimit") === config.api.requestsPerSecond && stage["AccessLogSetting"] !== undefined && stage["TracingEnabled"] === true)).toEqual([]);
+    expect(
+      failing(
+        ["AWS::ApiGateway::Stage"],
+        (stage) =>
+          at(stage, "MethodSettings", 0, "ThrottlingRateLimit") === config.api.requestsPerSecond &&
+          stage["AccessLogSetting"] !== undefined &&
+          stage["TracingEnabled"] === true,
+      ),
+    ).toEqual([]);
   });
 
   test("alarm on the first dead letter, on lag and on a missing lag", () => {
-    const alarms = Object.fromEntries(all("AWS::CloudWatch::Alarm").map(({ resource }) => [String(resource.Properties["AlarmName"]), resource.Properties]));
-    expect(alarms[`millrace-${env}-dead-letters`]).toMatchObject({ Threshold: 0, ComparisonOperator: "GreaterThanThreshold", EvaluationPeriods: 1 });
-    expect(at(alarms[`millrace-${env}-dead-letters`], "Metrics", 0, "MetricStat", "Metric")).toMatchObject({ MetricName: "MessagesInPerSec", Namespace: "AWS/Kafka", Dimensions: expect.arrayContaining([{ Name: "Topic", Value: "dead-letter" }]) });
+    const alarms = Object.fromEntries(
+      all("AWS::CloudWatch::Alarm").map(({ resource }) => [
+        String(resource.Properties["AlarmName"]),
+        resource.Properties,
+      ]),
+    );
+    expect(alarms[`millrace-${env}-dead-letters`]).toMatchObject({
+      Threshold: 0,
+      ComparisonOperator: "GreaterThanThreshold",
+      EvaluationPeriods: 1,
+    });
+    expect(at(alarms[`millrace-${env}-dead-letters`], "Metrics", 0, "MetricStat", "Metric")).toMatchObject({
+      MetricName: "MessagesInPerSec",
+      Namespace: "AWS/Kafka",
+      Dimensions: expect.arrayContaining([{ Name: "Topic", Value: "dead-letter" }]),
+    });
     expect(alarms[`millrace-${env}-lag-sensor`]).toMatchObject({ TreatMissingData: "breaching" });
     expect(alarms[`millrace-${env}-no-input`]).toMatchObject({ TreatMissingData: "breaching" });
-    expect(Object.entries(alarms).filter(([name]) => name.startsWith(`millrace-${env}-`)).every(([, alarm]) => Array.isArray(alarm["AlarmActions"]))).toBe(true);
+    expect(
+      Object.entries(alarms)
+        .filter(([name]) => name.startsWith(`millrace-${env}-`))
+        .every(([, alarm]) => Array.isArray(alarm["AlarmActions"])),
+    ).toBe(true);
   });
 
   test("deliver Parquet with buffers that Firehose accepts, and errors elsewhere", () => {
     const streams = all("AWS::KinesisFirehose::DeliveryStream");
     for (const { resource } of streams) {
       const destination = resource.Properties["ExtendedS3DestinationConfiguration"] as Record<string, unknown>;
-      expect(at(destination, "DataFormatConversionConfiguration", "OutputFormatConfiguration", "Serializer", "ParquetSerDe")).toBeDefined();
+      expect(
+        at(destination, "DataFormatConversionConfiguration", "OutputFormatConfiguration", "Serializer", "ParquetSerDe"),
+      ).toBeDefined();
       expect(at(destination, "BufferingHints", "SizeInMBs")).toBeGreaterThanOrEqual(64);
       expect(at(destination, "BufferingHints", "IntervalInSeconds")).toBeLessThanOrEqual(900);
       expect(destination["CompressionFormat"]).toBe("UNCOMPRESSED");
@@ -177,7 +410,13 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
 
   test("keep the lake for seven years in production, archived", () => {
     const lake = all("AWS::S3::Bucket").find(({ id }) => id.startsWith("Bucketlake"))?.resource.Properties;
-    const rule = (at(lake, "LifecycleConfiguration", "Rules") as { Id: string; ExpirationInDays?: number; Transitions?: { StorageClass: string }[] }[]).find(({ Id }) => Id === "tables");
+    const rule = (
+      at(lake, "LifecycleConfiguration", "Rules") as {
+        Id: string;
+        ExpirationInDays?: number;
+        Transitions?: { StorageClass: string }[];
+      }[]
+    ).find(({ Id }) => Id === "tables");
     if (env === "prod") expect(rule?.ExpirationInDays).toBe(7 * 365 + 2);
     expect(rule?.Transitions?.[0]?.StorageClass).toBe("GLACIER_IR");
     expect(at(lake, "VersioningConfiguration", "Status")).toBe("Enabled");
@@ -186,17 +425,35 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
   });
 
   test("let a device publish as itself to its own topic, and nothing else", () => {
-    const policy = all("AWS::IoT::Policy").find(({ resource }) => resource.Properties["PolicyName"] === `millrace-${env}-sensor`);
-    const statements = at(policy?.resource.Properties, "PolicyDocument", "Statement") as { Action: string[]; Resource: unknown[] }[];
+    const policy = all("AWS::IoT::Policy").find(
+      ({ resource }) => resource.Properties["PolicyName"] === `millrace-${env}-sensor`,
+    );
+    const statements = at(policy?.resource.Properties, "PolicyDocument", "Statement") as {
+      Action: string[];
+      Resource: unknown[];
+    }[];
     expect(statements.map(({ Action }) => Action)).toEqual([["iot:Connect"], ["iot:Publish"]]);
     expect(JSON.stringify(statements[0]?.Resource)).toContain("client/${iot:Connection.Thing.ThingName}");
     expect(JSON.stringify(statements[1]?.Resource)).toContain("topic/imu/${iot:ClientId}");
-    expect(failing(["AWS::IoT::ProvisioningTemplate"], (template) => at(template, "PreProvisioningHook", "TargetArn") !== undefined)).toEqual([]);
-    expect(failing(["AWS::IoT::TopicRule"], (rule) => at(rule, "TopicRulePayload", "ErrorAction") !== undefined)).toEqual([]);
+    expect(
+      failing(
+        ["AWS::IoT::ProvisioningTemplate"],
+        (template) => at(template, "PreProvisioningHook", "TargetArn") !== undefined,
+      ),
+    ).toEqual([]);
+    expect(
+      failing(["AWS::IoT::TopicRule"], (rule) => at(rule, "TopicRulePayload", "ErrorAction") !== undefined),
+    ).toEqual([]);
   });
 
   test("rotate the database's password", () => {
-    expect(failing(["AWS::SecretsManager::RotationSchedule"], (schedule) => JSON.stringify(schedule["RotationRules"]).includes("30 days"))).toEqual([]);
-    expect(failing(["AWS::DocDB::DBInstance"], (instance) => instance["DBInstanceClass"] === "db.serverless")).toEqual([]);
+    expect(
+      failing(["AWS::SecretsManager::RotationSchedule"], (schedule) =>
+        JSON.stringify(schedule["RotationRules"]).includes("30 days"),
+      ),
+    ).toEqual([]);
+    expect(failing(["AWS::DocDB::DBInstance"], (instance) => instance["DBInstanceClass"] === "db.serverless")).toEqual(
+      [],
+    );
   });
 });
