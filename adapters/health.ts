@@ -3,7 +3,9 @@ import type { Metrics } from "./metrics.ts";
 
 export interface Health {
   readonly status: "ok" | "degraded" | "down";
-  readonly components: Readonly<Record<string, { readonly status: "ok" | "degraded" | "down"; readonly detail?: string }>>;
+  readonly components: Readonly<
+    Record<string, { readonly status: "ok" | "degraded" | "down"; readonly detail?: string }>
+  >;
 }
 
 /** Serves `GET /health` (503 when down) and `GET /metrics` as JSON on loopback or, in a container, on all interfaces. */

@@ -24,11 +24,17 @@ const LEADING_LIMIT_MS = 30_000;
  * Creates the topics of Millrace that are not there yet, waits until every partition answers, and returns the names of
  * those it created.
  */
-export async function createTopics(admin: Admin, options: { readonly specs?: readonly TopicSpec[]; readonly partitions?: number } = {}): Promise<string[]> {
+export async function createTopics(
+  admin: Admin,
+  options: { readonly specs?: readonly TopicSpec[]; readonly partitions?: number } = {},
+): Promise<string[]> {
   const existing = new Set(await admin.listTopics());
   const missing = (options.specs ?? Object.values(topics)).filter(({ name }) => !existing.has(name));
   if (missing.length === 0) return [];
-  await admin.createTopics({ topics: missing.map((spec) => topicConfig(spec, spec.name, options.partitions ?? spec.partitions)), waitForLeaders: true });
+  await admin.createTopics({
+    topics: missing.map((spec) => topicConfig(spec, spec.name, options.partitions ?? spec.partitions)),
+    waitForLeaders: true,
+  });
   for (const { name } of missing) await untilLed(admin, name);
   return missing.map(({ name }) => name);
 }

@@ -28,7 +28,9 @@ export class Metrics {
 
   /** Counters and gauges as numbers, timings as `{count, p50, p99}` over the last 4,096. */
   snapshot(): Record<string, number | { count: number; p50: number; p99: number }> {
-    const result: Record<string, number | { count: number; p50: number; p99: number }> = Object.fromEntries(this.#values);
+    const result: Record<string, number | { count: number; p50: number; p99: number }> = Object.fromEntries(
+      this.#values,
+    );
     for (const [name, ring] of this.#timings) {
       const sorted = ring.values.slice(0, Math.min(ring.count, TIMINGS_KEPT)).sort();
       const at = (q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;

@@ -5,7 +5,13 @@ export function onShutdown(stop: (signal: string) => Promise<void>, limitMs: num
     if (stopping) return;
     stopping = true;
     setTimeout(() => process.exit(1), limitMs).unref();
-    stop(signal).then(() => process.exit(0), (error: unknown) => { console.error(error); process.exit(1); });
+    stop(signal).then(
+      () => process.exit(0),
+      (error: unknown) => {
+        console.error(error);
+        process.exit(1);
+      },
+    );
   };
   process.on("SIGTERM", () => handle("SIGTERM"));
   process.on("SIGINT", () => handle("SIGINT"));

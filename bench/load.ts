@@ -1,6 +1,6 @@
 import type { Kafka } from "kafkajs";
-import { encodePackedImu } from "../domain/packed-imu.ts";
 import type { ImuSample } from "../domain/imu-message.ts";
+import { encodePackedImu } from "../domain/packed-imu.ts";
 import { contentTypes, headers, topics } from "../domain/topics.ts";
 
 /** The job of the comparison: messages of 20 readings, 200 Hz, numbers of six decimals. */
@@ -27,7 +27,9 @@ function samplePool(): ImuSample[][] {
     seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
     return Math.round((seed / 2 ** 32) * 20e6 - 10e6) / 1e6;
   };
-  return Array.from({ length: POOL }, () => Array.from({ length: READINGS_PER_MESSAGE }, (): ImuSample => [next(), next(), next(), next(), next(), next()]));
+  return Array.from({ length: POOL }, () =>
+    Array.from({ length: READINGS_PER_MESSAGE }, (): ImuSample => [next(), next(), next(), next(), next(), next()]),
+  );
 }
 const pool = samplePool();
 const poolText = pool.map((samples) => JSON.stringify(samples));
@@ -43,13 +45,18 @@ export interface Produced {
 export function message(load: Pick<Load, "partitions" | "format">, sensor: number, seq: number, t: number): Produced {
   const pooled = (sensor * 7 + seq) % POOL;
   const place = { key: `s${sensor}`, partition: sensor % load.partitions };
-  if (load.format === "json") return { ...place, value: Buffer.from(`{"seq":${seq},"t":${t},"hz":${HZ},"samples":${poolText[pooled]}}`) };
-  return { ...place, value: Buffer.from(encodePackedImu({ seq, t, hz: HZ, samples: pool[pooled]! })), headers: { [headers.contentType]: contentTypes.imuPacked } };
+  if (load.format === "json")
+    return { ...place, value: Buffer.from(`{"seq":${seq},"t":${t},"hz":${HZ},"samples":${poolText[pooled]}}`) };
+  return {
+    ...place,
+    value: Buffer.from(encodePackedImu({ seq, t, hz: HZ, samples: pool[pooled]! })),
+    headers: { [headers.contentType]: contentTypes.imuPacked },
+  };
 }
 
 /**
- * Fills a topic, then lets every sensor send one message ten seconds later, so that all windows before it
- * fire. Gives the number of messages.
+ * Fills a topic, then lets every sensor send one message ten seconds later, so that all windows before it fire. Gives
+ * the number of messages.
  */
 export async function fill(kafka: Kafka, load: Load, topic: string): Promise<number> {
   const producer = kafka.producer();
@@ -72,7 +79,11 @@ export async function fill(kafka: Kafka, load: Load, topic: string): Promise<num
 }
 
 /** Sends messages at a steady rate, in real time, until `stop`. */
-export function pace(kafka: Kafka, load: Pick<Load, "sensors" | "partitions" | "format">, perSecond: number): { stop(): Promise<number> } {
+export function pace(
+  kafka: Kafka,
+  load: Pick<Load, "sensors" | "partitions" | "format">,
+  perSecond: number,
+): { stop(): Promise<number> } {
   const producer = kafka.producer();
   const started = Date.now();
   let sent = 0;
@@ -82,7 +93,8 @@ export function pace(kafka: Kafka, load: Pick<Load, "sensors" | "partitions" | "
     while (!stopping) {
       const due = Math.floor(((Date.now() - started) * perSecond) / 1_000);
       const messages: Produced[] = [];
-      for (; sent < due && messages.length < BATCH; sent++) messages.push(message(load, sent % load.sensors, Math.floor(sent / load.sensors), Date.now() - MESSAGE_MS));
+      for (; sent < due && messages.length < BATCH; sent++)
+        messages.push(message(load, sent % load.sensors, Math.floor(sent / load.sensors), Date.now() - MESSAGE_MS));
       if (messages.length > 0) await producer.send({ topic: topics.imuData.name, messages, acks: 1 });
       await new Promise((resolve) => setTimeout(resolve, 5));
     }

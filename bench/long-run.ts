@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { headers } from "../domain/topics.ts";
 import { defaultSemantics } from "../domain/imu.ts";
+import { headers } from "../domain/topics.ts";
 import { process as run, type InputRecord } from "../processor/path/machine.ts";
 import { sensorMachineFactory } from "../processor/pipelines.ts";
 import { message, MESSAGE_MS } from "./load.ts";
@@ -24,11 +24,20 @@ const SNAPSHOT_MS = 10_000;
 const MAX_GENERATIONS = 60;
 
 /**
- * An hour's worth of traffic through one partition's machine, as fast as it goes, with a tick a second, a snapshot every ten
- * seconds of the log, one message in a hundred late by 20 s and one in a hundred twice. Says what is kept, every ten minutes.
+ * An hour's worth of traffic through one partition's machine, as fast as it goes, with a tick a second, a snapshot
+ * every ten seconds of the log, one message in a hundred late by 20 s and one in a hundred twice. Says what is kept,
+ * every ten minutes.
  */
-export async function longRun(sensors: number, minutes: number, say: (footprint: Footprint) => void): Promise<Footprint[]> {
-  const machine = await sensorMachineFactory(defaultSemantics).create({ partition: 0, restored: null, failedOffsets: new Map() });
+export async function longRun(
+  sensors: number,
+  minutes: number,
+  say: (footprint: Footprint) => void,
+): Promise<Footprint[]> {
+  const machine = await sensorMachineFactory(defaultSemantics).create({
+    partition: 0,
+    restored: null,
+    failedOffsets: new Map(),
+  });
   const load = { partitions: 1, format: "json" } as const;
   const kept = new Map<number, number>();
   const footprints: Footprint[] = [];
@@ -40,14 +49,30 @@ export async function longRun(sensors: number, minutes: number, say: (footprint:
     const records: InputRecord[] = [];
     for (let sensor = 0; sensor < sensors; sensor++) {
       const { key, value } = message(load, sensor, round, now - MESSAGE_MS);
-      const record: InputRecord = { partition: 0, offset: offset++, timestamp: now, key: Buffer.from(key), value, headers: {} };
+      const record: InputRecord = {
+        partition: 0,
+        offset: offset++,
+        timestamp: now,
+        key: Buffer.from(key),
+        value,
+        headers: {},
+      };
       const draw = (sensor * 31 + round * 17) % 100;
       if (draw === 0) late.push(record);
       else records.push(record);
       if (draw === 1) records.push({ ...record, offset: offset++ });
     }
-    if (round % 10 === 0) records.push({ partition: 0, offset: offset++, timestamp: now, key: null, value: null, headers: { [headers.type]: "tick" } });
-    while (late.length > 0 && late[0]!.timestamp <= now - 20_000) records.push({ ...late.shift()!, offset: offset++, timestamp: now });
+    if (round % 10 === 0)
+      records.push({
+        partition: 0,
+        offset: offset++,
+        timestamp: now,
+        key: null,
+        value: null,
+        headers: { [headers.type]: "tick" },
+      });
+    while (late.length > 0 && late[0]!.timestamp <= now - 20_000)
+      records.push({ ...late.shift()!, offset: offset++, timestamp: now });
     await run(machine, records);
     if ((round * MESSAGE_MS) % SNAPSHOT_MS === 0) snapshot(round);
     if (round > 0 && (round * MESSAGE_MS) % 600_000 === 0) footprints.push(footprint(round));
@@ -67,7 +92,13 @@ export async function longRun(sensors: number, minutes: number, say: (footprint:
   function footprint(round: number): Footprint {
     collectGarbage();
     const { heapUsed, rss } = process.memoryUsage();
-    const found = { minute: (round * MESSAGE_MS) / 60_000, heapMb: heapUsed / 1e6, rssMb: rss / 1e6, snapshotMb: [...kept.values()].reduce((sum, bytes) => sum + bytes, 0) / 1e6, generations: kept.size };
+    const found = {
+      minute: (round * MESSAGE_MS) / 60_000,
+      heapMb: heapUsed / 1e6,
+      rssMb: rss / 1e6,
+      snapshotMb: [...kept.values()].reduce((sum, bytes) => sum + bytes, 0) / 1e6,
+      generations: kept.size,
+    };
     say(found);
     return found;
   }

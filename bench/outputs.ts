@@ -12,8 +12,17 @@ export interface FollowedRecord {
 }
 
 /** Follows a topic's committed records from its start or end. */
-export async function follow(kafka: Kafka, topic: string, from: "start" | "end", each: (record: FollowedRecord) => void): Promise<Consumer> {
-  const consumer = kafka.consumer({ groupId: `bench-${topic}-${process.hrtime.bigint()}`, maxWaitTimeInMs: 20, minBytes: 1 });
+export async function follow(
+  kafka: Kafka,
+  topic: string,
+  from: "start" | "end",
+  each: (record: FollowedRecord) => void,
+): Promise<Consumer> {
+  const consumer = kafka.consumer({
+    groupId: `bench-${topic}-${process.hrtime.bigint()}`,
+    maxWaitTimeInMs: 20,
+    minBytes: 1,
+  });
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: from === "start" });
   const joined = new Promise<void>((resolve) => consumer.on(consumer.events.GROUP_JOIN, () => resolve()));
@@ -22,7 +31,14 @@ export async function follow(kafka: Kafka, topic: string, from: "start" | "end",
     eachBatch: async ({ batch }) => {
       const receivedAt = Date.now();
       for (const { offset, timestamp, value, headers } of batch.messages) {
-        each({ partition: batch.partition, offset: Number(offset), timestamp: Number(timestamp), value, headers: Object.fromEntries(Object.entries(headers ?? {}).map(([name, text]) => [name, text?.toString()])), receivedAt });
+        each({
+          partition: batch.partition,
+          offset: Number(offset),
+          timestamp: Number(timestamp),
+          value,
+          headers: Object.fromEntries(Object.entries(headers ?? {}).map(([name, text]) => [name, text?.toString()])),
+          receivedAt,
+        });
       }
     },
   });
@@ -31,7 +47,10 @@ export async function follow(kafka: Kafka, topic: string, from: "start" | "end",
 }
 
 /** Readings in all fired windows, by their last revisions, and how many revisions were written twice. */
-export async function countReadings(kafka: Kafka, until: (readings: number) => boolean): Promise<{ readings: number; windows: number; repeated: number }> {
+export async function countReadings(
+  kafka: Kafka,
+  until: (readings: number) => boolean,
+): Promise<{ readings: number; windows: number; repeated: number }> {
   const counts = new Map<string, number>();
   const seen = new Set<string>();
   let readings = 0;

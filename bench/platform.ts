@@ -5,9 +5,9 @@ import WebSocket from "ws";
 import { createKafka } from "../adapters/kafka.ts";
 import { LOOPBACK } from "../config/local.ts";
 import { headers, topics } from "../domain/topics.ts";
+import { readRecord } from "../live/messages.ts";
 import { Platform } from "../local/platform.ts";
 import { pickPlatformPorts } from "../local/ports.ts";
-import { readRecord } from "../live/messages.ts";
 import { follow, percentile } from "./outputs.ts";
 import { until } from "./subject.ts";
 
@@ -19,7 +19,10 @@ export interface Distribution {
 
 export interface PlatformLatency {
   readonly readingsPerSecond: number;
-  /** Of `samples` messages: age of the newest sample on arrival. A device publishes a message when its last sample is taken, so this is the time from the MQTT publish. */
+  /**
+   * Of `samples` messages: age of the newest sample on arrival. A device publishes a message when its last sample is
+   * taken, so this is the time from the MQTT publish.
+   */
   readonly publishToWebSocket: Distribution;
   readonly messages: number;
   /** The same way in hops, measured afterwards with two more consumers on Kafka. */
@@ -28,25 +31,46 @@ export interface PlatformLatency {
 
 const WARM_UP_MS = 20_000;
 
-/** The whole platform of `npm start` on ports of its own, its simulator, and WebSocket clients that share the sensors among them. */
-export async function platformLatency(sensors: number, hz: number, clients: number, seconds: number, home: string): Promise<PlatformLatency> {
+/**
+ * The whole platform of `npm start` on ports of its own, its simulator, and WebSocket clients that share the sensors
+ * among them.
+ */
+export async function platformLatency(
+  sensors: number,
+  hz: number,
+  clients: number,
+  seconds: number,
+  home: string,
+): Promise<PlatformLatency> {
   const ports = await pickPlatformPorts();
   const simulatorArguments = [`--sensors=${sensors}`, `--rate=${hz}`];
-  const platform = new Platform({ home, ports, fresh: true, simulator: true, simulatorArguments }, process.env, { progress: () => undefined, note: (message) => console.error(message) });
+  const platform = new Platform({ home, ports, fresh: true, simulator: true, simulatorArguments }, process.env, {
+    progress: () => undefined,
+    note: (message) => console.error(message),
+  });
   const sockets: WebSocket[] = [];
   try {
     await platform.start();
     const arrivals = new Arrivals();
-    for (const sensorIds of shares(await sensorIdsOf(ports.api, sensors), clients)) sockets.push(await subscribe(ports.api, sensorIds, arrivals));
+    for (const sensorIds of shares(await sensorIdsOf(ports.api, sensors), clients))
+      sockets.push(await subscribe(ports.api, sensorIds, arrivals));
     await sleep(WARM_UP_MS);
     arrivals.begin();
     await platform.figures(); // rates are since the look before
     await sleep(seconds * 1_000);
     const { figures } = await platform.figures();
     const ages = arrivals.end().map(({ receivedAt, newest }) => receivedAt - newest);
-    const kafka = createKafka({ kafkaBrokers: platform.connections.kafkaBrokers, kafkaAuth: "none", region: "local" }, "bench");
+    const kafka = createKafka(
+      { kafkaBrokers: platform.connections.kafkaBrokers, kafkaAuth: "none", region: "local" },
+      "bench",
+    );
     const hops = await measureHops(kafka, arrivals, seconds);
-    return { readingsPerSecond: figures.readingsPerSecond, publishToWebSocket: distribution(ages), messages: ages.length, hops };
+    return {
+      readingsPerSecond: figures.readingsPerSecond,
+      publishToWebSocket: distribution(ages),
+      messages: ages.length,
+      hops,
+    };
   } finally {
     for (const socket of sockets) socket.terminate();
     await platform.stop();
@@ -84,11 +108,16 @@ interface Frame {
 }
 
 async function sensorIdsOf(apiPort: number, sensors: number): Promise<string[]> {
-  return until(`${sensors} sensors in the REST API`, 60_000, async () => {
-    const response = await fetch(`http://${LOOPBACK}:${apiPort}/sensors?limit=${sensors}`);
-    const { items } = (await response.json()) as { items?: { sensorId: string }[] };
-    return items?.length === sensors ? items.map(({ sensorId }) => sensorId) : null;
-  }, 500);
+  return until(
+    `${sensors} sensors in the REST API`,
+    60_000,
+    async () => {
+      const response = await fetch(`http://${LOOPBACK}:${apiPort}/sensors?limit=${sensors}`);
+      const { items } = (await response.json()) as { items?: { sensorId: string }[] };
+      return items?.length === sensors ? items.map(({ sensorId }) => sensorId) : null;
+    },
+    500,
+  );
 }
 
 function shares<T>(items: readonly T[], count: number): T[][] {
@@ -103,12 +132,17 @@ async function subscribe(apiPort: number, sensorIds: readonly string[], arrivals
   return socket;
 }
 
-/** Where the time goes: the bridge notes when it received a message, the broker stamps input records, the processor its outputs. */
+/**
+ * Where the time goes: the bridge notes when it received a message, the broker stamps input records, the processor its
+ * outputs.
+ */
 async function measureHops(kafka: Kafka, arrivals: Arrivals, seconds: number): Promise<Record<string, Distribution>> {
   const inputs = new Map<string, { readonly receivedAt: number; readonly appendedAt: number }>();
   const outputs = new Map<string, { readonly source: string; readonly sentAt: number }>();
   const consumers = [
-    await follow(kafka, topics.imuData.name, "end", ({ partition, offset, timestamp, headers: received }) => inputs.set(`${partition}/${offset}`, { receivedAt: Number(received[headers.ingestMs]), appendedAt: timestamp })),
+    await follow(kafka, topics.imuData.name, "end", ({ partition, offset, timestamp, headers: received }) =>
+      inputs.set(`${partition}/${offset}`, { receivedAt: Number(received[headers.ingestMs]), appendedAt: timestamp }),
+    ),
     await follow(kafka, topics.transformed.name, "end", ({ timestamp, value, headers: received }) => {
       const { id } = readRecord(topics.transformed.name, received[headers.contentType], value!).data;
       outputs.set(id, { source: id.split("/").slice(1, 3).join("/"), sentAt: timestamp });
@@ -119,7 +153,12 @@ async function measureHops(kafka: Kafka, arrivals: Arrivals, seconds: number): P
   const arrived = arrivals.end();
   await sleep(1_000); // consumers of committed records come after live's clients
   await Promise.all(consumers.map((consumer) => consumer.disconnect()));
-  const hops: Record<string, number[]> = { "device to bridge": [], "bridge to Kafka": [], "Kafka to processor's output": [], "output to WebSocket": [] };
+  const hops: Record<string, number[]> = {
+    "device to bridge": [],
+    "bridge to Kafka": [],
+    "Kafka to processor's output": [],
+    "output to WebSocket": [],
+  };
   for (const { id, newest, receivedAt } of arrived) {
     const output = outputs.get(id);
     const input = output && inputs.get(output.source);

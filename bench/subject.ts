@@ -23,16 +23,24 @@ export class Subject {
   constructor(settings: Partial<Settings<"processor">> & { healthPort: number }) {
     this.#port = settings.healthPort;
     const program = join(import.meta.dirname, "..", "processor", "main.ts");
-    this.#child = spawn(process.execPath, [...nodeArguments("processor"), program], { env: { ...process.env, ...writeSettings("processor", settings) }, stdio: ["ignore", "ignore", "inherit"] });
+    this.#child = spawn(process.execPath, [...nodeArguments("processor"), program], {
+      env: { ...process.env, ...writeSettings("processor", settings) },
+      stdio: ["ignore", "ignore", "inherit"],
+    });
     this.#ended = new Promise((resolve) => this.#child.once("exit", () => resolve()));
   }
 
-  /** null while it does not answer yet. */
+  /** Null while it does not answer yet. */
   async sample(): Promise<Sample | null> {
     try {
       const response = await fetch(`http://127.0.0.1:${this.#port}/metrics`);
       const metrics = (await response.json()) as Record<string, number>;
-      return { at: performance.now(), ...this.usage(), records: metrics["processor.records"] ?? 0, lag: metrics["processor.lag"] ?? Infinity };
+      return {
+        at: performance.now(),
+        ...this.usage(),
+        records: metrics["processor.records"] ?? 0,
+        lag: metrics["processor.lag"] ?? Infinity,
+      };
     } catch {
       return null;
     }
@@ -54,7 +62,7 @@ export class Subject {
 
 /** Asks `what` every `pollMs` until it gives something. @throws Error with `name` after `limitMs`. */
 export async function until<T>(name: string, limitMs: number, what: () => Promise<T | null>, pollMs = 20): Promise<T> {
-  for (const deadline = Date.now() + limitMs; Date.now() < deadline; ) {
+  for (const deadline = Date.now() + limitMs; Date.now() < deadline;) {
     const found = await what();
     if (found !== null) return found;
     await new Promise((resolve) => setTimeout(resolve, pollMs));

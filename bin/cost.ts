@@ -1,4 +1,7 @@
-/** `npm run cost -- --env prod --sensors 1000 --rate 200`: what an environment would cost a month, from its own templates. */
+/**
+ * `npm run cost -- --env prod --sensors 1000 --rate 200`: what an environment would cost a month, from its own
+ * templates.
+ */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,15 +30,28 @@ function run(args: string[]): void {
   const config = environment(env);
   const lines = estimate(inventoryOf(templatesOf(env), config), config, load);
   const total = lines.reduce((sum, { dollars }) => sum + dollars, 0);
-  if (json) return void process.stdout.write(`${JSON.stringify({ environment: env, load, asOf: PRICES_AS_OF, region: PRICES_REGION, dollars: total, lines, assumptions }, null, 2)}\n`);
-  const services = [...new Set(lines.map(({ service }) => service))].map((service) => ({ service, of: lines.filter((line) => line.service === service) }));
+  if (json)
+    return void process.stdout.write(
+      `${JSON.stringify({ environment: env, load, asOf: PRICES_AS_OF, region: PRICES_REGION, dollars: total, lines, assumptions }, null, 2)}\n`,
+    );
+  const services = [...new Set(lines.map(({ service }) => service))].map((service) => ({
+    service,
+    of: lines.filter((line) => line.service === service),
+  }));
   const dollars = (value: number): string => value.toFixed(2).padStart(12);
-  process.stdout.write(`${env}: ${load.sensors} sensors at ${load.rateHz} Hz, ${load.format} messages of ${load.batchMs} ms\n\n`);
+  process.stdout.write(
+    `${env}: ${load.sensors} sensors at ${load.rateHz} Hz, ${load.format} messages of ${load.batchMs} ms\n\n`,
+  );
   for (const { service, of } of services.toSorted((a, b) => sumOf(b.of) - sumOf(a.of))) {
     process.stdout.write(`${service.padEnd(52)}${dollars(sumOf(of))}\n`);
-    for (const line of of) process.stdout.write(`  ${line.what.padEnd(30)}${line.quantity.toFixed(2).padStart(14)} × ${prices[line.price].dollars} per ${prices[line.price].per}\n`);
+    for (const line of of)
+      process.stdout.write(
+        `  ${line.what.padEnd(30)}${line.quantity.toFixed(2).padStart(14)} × ${prices[line.price].dollars} per ${prices[line.price].per}\n`,
+      );
   }
-  process.stdout.write(`${"a month, US dollars".padEnd(52)}${dollars(total)}\n\nList prices of ${PRICES_REGION} as of ${PRICES_AS_OF}, to be compared with the sources before a decision depends on them. It is supposed that:\n${assumptions.map((assumption) => `- ${assumption}`).join("\n")}\nSources: ${Object.values(sources).join(" ")}\n`);
+  process.stdout.write(
+    `${"a month, US dollars".padEnd(52)}${dollars(total)}\n\nList prices of ${PRICES_REGION} as of ${PRICES_AS_OF}, to be compared with the sources before a decision depends on them. It is supposed that:\n${assumptions.map((assumption) => `- ${assumption}`).join("\n")}\nSources: ${Object.values(sources).join(" ")}\n`,
+  );
 }
 
 function sumOf(lines: readonly { readonly dollars: number }[]): number {
@@ -48,23 +64,60 @@ function readArguments(args: string[]): { env: string; load: Workload; json: boo
   const number = (name: "sensors" | "rate" | "batch" | "viewers" | "requests", fallback?: number): number => {
     const text = values[name];
     const value = text === undefined ? fallback : Number(text);
-    if (value === undefined || !Number.isFinite(value) || value < 0) problems.push(`--${name} is ${JSON.stringify(text)}: expected a number from 0`);
+    if (value === undefined || !Number.isFinite(value) || value < 0)
+      problems.push(`--${name} is ${JSON.stringify(text)}: expected a number from 0`);
     return value ?? 0;
   };
-  const load: Workload = { sensors: number("sensors"), rateHz: number("rate"), batchMs: number("batch", 1_000), format: values.format === "json" ? "json" : "packed", viewers: number("viewers", 10), requestsPerSecond: number("requests", 1) };
-  if (values.format !== undefined && !["json", "packed"].includes(values.format)) problems.push(`--format is ${JSON.stringify(values.format)}: expected json or packed`);
-  if (load.batchMs < 100 || load.batchMs > 1_000) problems.push(`--batch is ${load.batchMs}: a message has 100 to 1,000 ms of readings`);
+  const load: Workload = {
+    sensors: number("sensors"),
+    rateHz: number("rate"),
+    batchMs: number("batch", 1_000),
+    format: values.format === "json" ? "json" : "packed",
+    viewers: number("viewers", 10),
+    requestsPerSecond: number("requests", 1),
+  };
+  if (values.format !== undefined && !["json", "packed"].includes(values.format))
+    problems.push(`--format is ${JSON.stringify(values.format)}: expected json or packed`);
+  if (load.batchMs < 100 || load.batchMs > 1_000)
+    problems.push(`--batch is ${load.batchMs}: a message has 100 to 1,000 ms of readings`);
   if (values.env === undefined) problems.push(`--env is missing: one of ${environmentNames.join(", ")}`);
   if (problems.length > 0) throw new MillraceError("arguments-invalid", `${problems.join("\n  ")}\nusage: ${USAGE}`);
   return { env: values.env ?? "", load, json: values.json ?? false };
 }
 
-function parse(args: string[]): ReturnType<typeof parseArgs<{ args: string[]; options: { env: { type: "string" }; sensors: { type: "string" }; rate: { type: "string" }; batch: { type: "string" }; format: { type: "string" }; viewers: { type: "string" }; requests: { type: "string" }; json: { type: "boolean" } } }>> {
-  const options = { env: { type: "string" }, sensors: { type: "string" }, rate: { type: "string" }, batch: { type: "string" }, format: { type: "string" }, viewers: { type: "string" }, requests: { type: "string" }, json: { type: "boolean" } } as const;
+function parse(args: string[]): ReturnType<
+  typeof parseArgs<{
+    args: string[];
+    options: {
+      env: { type: "string" };
+      sensors: { type: "string" };
+      rate: { type: "string" };
+      batch: { type: "string" };
+      format: { type: "string" };
+      viewers: { type: "string" };
+      requests: { type: "string" };
+      json: { type: "boolean" };
+    };
+  }>
+> {
+  const options = {
+    env: { type: "string" },
+    sensors: { type: "string" },
+    rate: { type: "string" },
+    batch: { type: "string" },
+    format: { type: "string" },
+    viewers: { type: "string" },
+    requests: { type: "string" },
+    json: { type: "boolean" },
+  } as const;
   try {
     return parseArgs({ args, options });
   } catch (error) {
-    throw new MillraceError("arguments-invalid", `${error instanceof Error ? error.message : String(error)}\nusage: ${USAGE}`, { cause: error });
+    throw new MillraceError(
+      "arguments-invalid",
+      `${error instanceof Error ? error.message : String(error)}\nusage: ${USAGE}`,
+      { cause: error },
+    );
   }
 }
 
@@ -72,10 +125,16 @@ function parse(args: string[]): ReturnType<typeof parseArgs<{ args: string[]; op
 function templatesOf(env: string): BilledResource[] {
   const outdir = mkdtempSync(join(tmpdir(), "millrace-cost-"));
   try {
-    const { context } = JSON.parse(readFileSync(join(root, "cdk.json"), "utf8")) as { context: Record<string, unknown> };
+    const { context } = JSON.parse(readFileSync(join(root, "cdk.json"), "utf8")) as {
+      context: Record<string, unknown>;
+    };
     const app = new App({ outdir, context, analyticsReporting: false });
     buildPlatform(app, environment(env));
-    return app.synth().stacks.flatMap(({ template }) => Object.values((template as { Resources: Record<string, BilledResource> }).Resources));
+    return app
+      .synth()
+      .stacks.flatMap(({ template }) =>
+        Object.values((template as { Resources: Record<string, BilledResource> }).Resources),
+      );
   } finally {
     rmSync(outdir, { recursive: true, force: true });
   }

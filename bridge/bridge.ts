@@ -46,7 +46,11 @@ export class Bridge {
       maxBatchBytes: MAX_BATCH_BYTES,
       maxBatchRecords: MAX_BATCH_RECORDS,
       retryDelayMs: (attempt) => Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempt - 1, 10)),
-      onFailure: (error, attempt) => logger.error({ attempt, waiting: this.#outbox.size, error: (error as Error).message }, "Kafka did not acknowledge a batch; it will be sent again by a new producer"),
+      onFailure: (error, attempt) =>
+        logger.error(
+          { attempt, waiting: this.#outbox.size, error: (error as Error).message },
+          "Kafka did not acknowledge a batch; it will be sent again by a new producer",
+        ),
     });
   }
 
@@ -55,11 +59,17 @@ export class Bridge {
     this.#receiver = receiver;
     void this.#outbox.run();
     void this.#refreshPartitions();
-    this.#timers = [setInterval(() => void this.#refreshPartitions(), PARTITIONS_REFRESH_MS), setInterval(() => this.#tick(), TICK_INTERVAL)];
+    this.#timers = [
+      setInterval(() => void this.#refreshPartitions(), PARTITIONS_REFRESH_MS),
+      setInterval(() => this.#tick(), TICK_INTERVAL),
+    ];
     receiver.start();
   }
 
-  /** What the receiver calls for a message. One that comes while draining stays unacknowledged: it is sent again to the next process. */
+  /**
+   * What the receiver calls for a message. One that comes while draining stays unacknowledged: it is sent again to the
+   * next process.
+   */
   receive(client: string, publish: Publish, acknowledge: () => void): void {
     if (this.#draining) return;
     const receivedAt = performance.now();
@@ -77,7 +87,10 @@ export class Bridge {
     });
   }
 
-  /** What the receiver calls when a session goes on: what still waits from before comes again, so it need not be kept twice. */
+  /**
+   * What the receiver calls when a session goes on: what still waits from before comes again, so it need not be kept
+   * twice.
+   */
   forget(client: string): void {
     this.#inFlight -= this.#outbox.discard(client);
     this.#metrics.set("bridge.in-flight", this.#inFlight);
@@ -92,7 +105,10 @@ export class Bridge {
       status: kafka === "down" ? "down" : mqtt,
       components: {
         mqtt: { status: mqtt, detail: `${subscribed} of ${clients} connections` },
-        kafka: { status: kafka, ...(kafka === "ok" ? {} : { detail: `no acknowledgement for ${Math.round(unacknowledgedMs / 1000)} s` }) },
+        kafka: {
+          status: kafka,
+          ...(kafka === "ok" ? {} : { detail: `no acknowledgement for ${Math.round(unacknowledgedMs / 1000)} s` }),
+        },
       },
     };
   }
@@ -102,7 +118,8 @@ export class Bridge {
     this.#draining = true;
     for (const timer of this.#timers) clearInterval(timer);
     const deadline = performance.now() + limitMs;
-    while (this.#outbox.size > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    while (this.#outbox.size > 0 && performance.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     this.#outbox.close();
     await this.#receiver?.stop();
     await this.#sender.close();
@@ -121,7 +138,10 @@ export class Bridge {
   async #refreshPartitions(): Promise<void> {
     try {
       this.#partitionCounts = await this.#sender.partitionCounts(TICKED_TOPICS);
-      if (!this.#partitionCounts.has(topics.imuData.name)) this.#logger.error(`the topic ${topics.imuData.name} does not exist: nothing can be stored until it is created`);
+      if (!this.#partitionCounts.has(topics.imuData.name))
+        this.#logger.error(
+          `the topic ${topics.imuData.name} does not exist: nothing can be stored until it is created`,
+        );
     } catch (error) {
       this.#logger.warn({ error: (error as Error).message }, "cannot read the partitions of the input topics");
     }

@@ -20,7 +20,11 @@ const settings = readSettings("bridge", process.env);
 const logger = createLogger("bridge", settings.logLevel);
 const metrics = new Metrics();
 // kafkajs would log every attempt of an outage; the bridge says what matters of it.
-const kafka = createKafka(settings, settings.mqttClientId, undefined, { connectionTimeout: 3_000, requestTimeout: 6_000, retry: { retries: 1, initialRetryTime: 50, maxRetryTime: 1_000 } });
+const kafka = createKafka(settings, settings.mqttClientId, undefined, {
+  connectionTimeout: 3_000,
+  requestTimeout: 6_000,
+  retry: { retries: 1, initialRetryTime: 50, maxRetryTime: 1_000 },
+});
 const bridge = new Bridge(new KafkaSender(kafka), metrics, logger);
 const receiver = new MqttReceiver({
   url: settings.mqttUrl,
@@ -34,7 +38,16 @@ const receiver = new MqttReceiver({
 });
 onShutdown(() => bridge.stop(DRAIN_LIMIT_MS), SHUTDOWN_LIMIT_MS);
 bridge.start(receiver);
-logger.info({ mqttUrl: settings.mqttUrl, clients: settings.mqttClients, kafkaBrokers: settings.kafkaBrokers }, "started");
+logger.info(
+  { mqttUrl: settings.mqttUrl, clients: settings.mqttClients, kafkaBrokers: settings.kafkaBrokers },
+  "started",
+);
 // Before the first subscription a broker acknowledges and forgets what devices publish: who waits for /health starts none too early.
 await Promise.race([receiver.firstSubscription, sleep(FIRST_SUBSCRIPTION_LIMIT_MS)]);
-if (settings.healthPort > 0) await startHealthServer(settings.healthPort, settings.environment === "local" ? LOOPBACK : "0.0.0.0", () => bridge.health(settings.mqttClients), metrics);
+if (settings.healthPort > 0)
+  await startHealthServer(
+    settings.healthPort,
+    settings.environment === "local" ? LOOPBACK : "0.0.0.0",
+    () => bridge.health(settings.mqttClients),
+    metrics,
+  );

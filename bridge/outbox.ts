@@ -100,7 +100,8 @@ export class Outbox {
     let bytes = 0;
     let count = 0;
     for (const item of this.#queue) {
-      if (count === this.#options.maxBatchRecords || (count > 0 && bytes + item.bytes > this.#options.maxBatchBytes)) break;
+      if (count === this.#options.maxBatchRecords || (count > 0 && bytes + item.bytes > this.#options.maxBatchBytes))
+        break;
       bytes += item.bytes;
       count++;
     }

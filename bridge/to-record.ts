@@ -35,13 +35,15 @@ export interface Stamp {
 }
 
 /**
- * The record that an MQTT message becomes: in `imu-data-all` with the payload untouched, or in `dead-letter` when
- * Kafka could not take it as it is (no sensor id, payload over 128 KB).
+ * The record that an MQTT message becomes: in `imu-data-all` with the payload untouched, or in `dead-letter` when Kafka
+ * could not take it as it is (no sensor id, payload over 128 KB).
  */
 export function toRecord(publish: Publish, stamp: Stamp): BridgeRecord {
   const receivedId = publish.topic.startsWith(MQTT_TOPIC_PREFIX) ? publish.topic.slice(MQTT_TOPIC_PREFIX.length) : "";
   const problem = refusal(publish, receivedId);
-  const traceparent = publish.userProperties.find(({ name, value }) => name === headerNames.traceparent && isTraceparent(value))?.value ?? stamp.traceparent;
+  const traceparent =
+    publish.userProperties.find(({ name, value }) => name === headerNames.traceparent && isTraceparent(value))?.value ??
+    stamp.traceparent;
   const headers = {
     ...(publish.contentType === undefined ? {} : { [headerNames.contentType]: publish.contentType }),
     [headerNames.ingestMs]: String(stamp.ingestMs),
@@ -54,13 +56,18 @@ export function toRecord(publish: Publish, stamp: Stamp): BridgeRecord {
     value: publish.payload.subarray(0, MAX_DEAD_LETTER_BYTES),
     headers: {
       ...headers,
-      ...(publish.contentType === undefined ? {} : { [headerNames.contentType]: publish.contentType.slice(0, MAX_HEADER_CHARACTERS) }),
+      ...(publish.contentType === undefined
+        ? {}
+        : { [headerNames.contentType]: publish.contentType.slice(0, MAX_HEADER_CHARACTERS) }),
       [headerNames.errorCode]: problem.code,
       [headerNames.errorMessage]: problem.message,
       [headerNames.stage]: "bridge",
       [headerNames.mqttTopic]: publish.topic.slice(0, MAX_HEADER_CHARACTERS),
       ...(publish.payload.length > MAX_DEAD_LETTER_BYTES
-        ? { [headerNames.fullSize]: String(publish.payload.length), [headerNames.fullSha256]: createHash("sha256").update(publish.payload).digest("hex") }
+        ? {
+            [headerNames.fullSize]: String(publish.payload.length),
+            [headerNames.fullSha256]: createHash("sha256").update(publish.payload).digest("hex"),
+          }
         : {}),
     },
   };
@@ -69,8 +76,16 @@ export function toRecord(publish: Publish, stamp: Stamp): BridgeRecord {
 function refusal(publish: Publish, receivedId: string): { code: DeadLetterCode; message: string } | null {
   if (!SENSOR_ID.test(receivedId)) {
     const topic = JSON.stringify(publish.topic.slice(0, MAX_QUOTED_CHARACTERS));
-    return { code: "invalid-sensor-id", message: `the MQTT topic ${topic} is not imu/{sensorId} with a sensor id of 1 to 128 of A-Z a-z 0-9 : _ -` };
+    return {
+      code: "invalid-sensor-id",
+      message: `the MQTT topic ${topic} is not imu/{sensorId} with a sensor id of 1 to 128 of A-Z a-z 0-9 : _ -`,
+    };
   }
   const size = publish.payload.length;
-  return size > imuLimits.payloadBytes ? { code: "payload-too-large", message: `the payload has ${size} bytes; at most ${imuLimits.payloadBytes} are allowed` } : null;
+  return size > imuLimits.payloadBytes
+    ? {
+        code: "payload-too-large",
+        message: `the payload has ${size} bytes; at most ${imuLimits.payloadBytes} are allowed`,
+      }
+    : null;
 }

@@ -11,11 +11,20 @@ export const environmentNames = Object.keys(environments);
 
 /**
  * The validated config of an environment.
+ *
  * @throws MillraceError `config-invalid` when there is none of that name, or when it is wrong
  */
 export function environment(name: unknown): Environment {
-  if (typeof name !== "string" || !Object.hasOwn(environments, name)) throw new MillraceError("config-invalid", `there is no environment ${JSON.stringify(name)}; choose one of ${environmentNames.join(", ")}: -c env=dev`);
+  if (typeof name !== "string" || !Object.hasOwn(environments, name))
+    throw new MillraceError(
+      "config-invalid",
+      `there is no environment ${JSON.stringify(name)}; choose one of ${environmentNames.join(", ")}: -c env=dev`,
+    );
   const config = readEnvironment(environments[name]);
-  if (config.name !== name) throw new MillraceError("config-invalid", `config/${name}.ts has the name ${JSON.stringify(config.name)}; a file is named after its environment`);
+  if (config.name !== name)
+    throw new MillraceError(
+      "config-invalid",
+      `config/${name}.ts has the name ${JSON.stringify(config.name)}; a file is named after its environment`,
+    );
   return config;
 }

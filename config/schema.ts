@@ -6,12 +6,22 @@ import { topics, type TopicKey } from "../domain/topics.ts";
 import { configProblems, normalisedPath, semanticsOf } from "./rules.ts";
 
 const whole = (min: number, max: number) => z.int().min(min).max(max);
-const cidr = z.string().regex(/^(\d{1,3}\.){3}\d{1,3}\/(1[6-9]|2[0-8])$/, "expected an IPv4 CIDR block from /16 to /28, such as 10.20.0.0/16");
+const cidr = z
+  .string()
+  .regex(
+    /^(\d{1,3}\.){3}\d{1,3}\/(1[6-9]|2[0-8])$/,
+    "expected an IPv4 CIDR block from /16 to /28, such as 10.20.0.0/16",
+  );
 const arn = z.string().regex(/^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:\d{0,12}:.+$/, "expected an ARN");
 const topicKey = z.enum(Object.keys(topics) as [TopicKey, ...TopicKey[]]);
 
 /** A domain of one's own; its certificate is made beforehand, since only the owner of the zone can validate it. */
-const domain = z.strictObject({ name: z.hostname(), certificateArn: arn, hostedZoneId: z.string().optional(), hostedZoneName: z.hostname().optional() });
+const domain = z.strictObject({
+  name: z.hostname(),
+  certificateArn: arn,
+  hostedZoneId: z.string().optional(),
+  hostedZoneName: z.hostname().optional(),
+});
 
 /** How one pipeline runs: as many ECS tasks as the lag asks for, each one vCPU; a partition is owned by one of them. */
 const pipeline = z.strictObject({
@@ -45,7 +55,10 @@ export const environmentSchema = z.strictObject({
   /** Stands in every name, so that environments can share an account. */
   name: z.string().regex(/^[a-z][a-z0-9]{1,11}$/, "expected 2 to 12 lower-case letters and digits"),
   /** @default the account of the CLI's credentials, at deployment */
-  account: z.string().regex(/^\d{12}$/, "expected 12 digits").optional(),
+  account: z
+    .string()
+    .regex(/^\d{12}$/, "expected 12 digits")
+    .optional(),
   region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "expected a region such as eu-central-1"),
   /** Named here, not looked up: a synth needs no credentials. */
   zones: z.array(z.string()).min(2).max(6),
@@ -54,8 +67,8 @@ export const environmentSchema = z.strictObject({
   /** What happens to data when a stack goes: `true` keeps it, and protects stacks and stores from deletion. */
   retainData: z.boolean(),
   /**
-   * Some settings exist once in an account and region: IoT logging and fleet indexing, API Gateway's log role.
-   * One environment of an account owns them; the others rely on it.
+   * Some settings exist once in an account and region: IoT logging and fleet indexing, API Gateway's log role. One
+   * environment of an account owns them; the others rely on it.
    */
   ownsAccountSettings: z.boolean(),
   logRetentionDays: z.literal([7, 14, 30, 60, 90, 180, 365, 400, 731]),
@@ -94,12 +107,26 @@ export const environmentSchema = z.strictObject({
     auditTrail: z.boolean(),
   }),
   features: z.strictObject({ onlineTtlDays: whole(1, 365) }),
-  documents: z.strictObject({ minCapacity: z.number().min(0.5).max(256), maxCapacity: z.number().min(1).max(256), instances: whole(1, 16), backupDays: whole(7, 35) }),
+  documents: z.strictObject({
+    minCapacity: z.number().min(0.5).max(256),
+    maxCapacity: z.number().min(1).max(256),
+    instances: whole(1, 16),
+    backupDays: whole(7, 35),
+  }),
   api: z.strictObject({
     domain: domain.nullable(),
     websocketDomain: domain.nullable(),
-    /** OpenID Connect issuer of the tokens; `null` leaves the API open, which only an environment without real data may do. */
-    auth: z.strictObject({ issuer: z.url({ protocol: /^https$/ }), audience: z.string().min(1), jwksUri: z.url({ protocol: /^https$/ }) }).nullable(),
+    /**
+     * OpenID Connect issuer of the tokens; `null` leaves the API open, which only an environment without real data may
+     * do.
+     */
+    auth: z
+      .strictObject({
+        issuer: z.url({ protocol: /^https$/ }),
+        audience: z.string().min(1),
+        jwksUri: z.url({ protocol: /^https$/ }),
+      })
+      .nullable(),
     corsOrigins: z.array(z.string()).min(1),
     requestsPerSecond: whole(1, 10_000),
     burst: whole(1, 10_000),
@@ -119,18 +146,26 @@ export type Environment = z.output<typeof environmentSchema> & { readonly semant
 
 /**
  * Validates an environment.
+ *
  * @throws MillraceError `config-invalid` that lists every problem of shape and of sense, each with its path.
  */
 export function readEnvironment(input: unknown): Environment {
   const parsed = environmentSchema.safeParse(input);
-  if (!parsed.success) throw invalid([...parsed.error.issues.map((issue) => `${normalisedPath(issue.path) || "(top)"}: ${issue.message}`), ...senseOfWhatIsWellFormed(input, parsed.error)]);
+  if (!parsed.success)
+    throw invalid([
+      ...parsed.error.issues.map((issue) => `${normalisedPath(issue.path) || "(top)"}: ${issue.message}`),
+      ...senseOfWhatIsWellFormed(input, parsed.error),
+    ]);
   const problems = configProblems(parsed.data);
   if (problems.length > 0) throw invalid(problems);
   return { ...parsed.data, semantics: semanticsOf(parsed.data.processor.semantics) };
 }
 
 function invalid(problems: readonly string[]): MillraceError {
-  return new MillraceError("config-invalid", `the environment's config has ${problems.length} problem(s):\n${problems.map((problem) => `  - ${problem}`).join("\n")}`);
+  return new MillraceError(
+    "config-invalid",
+    `the environment's config has ${problems.length} problem(s):\n${problems.map((problem) => `  - ${problem}`).join("\n")}`,
+  );
 }
 
 /** Contradictions among the sections that are well-formed once unknown keys are taken away. */
@@ -139,7 +174,10 @@ function senseOfWhatIsWellFormed(input: unknown, error: z.ZodError): string[] {
   if (typeof known !== "object" || known === null) return [];
   for (const issue of error.issues) {
     if (issue.code !== "unrecognized_keys") continue;
-    const holder = issue.path.reduce<unknown>((value, part) => (value as Record<PropertyKey, unknown>)[part], known) as Record<string, unknown>;
+    const holder = issue.path.reduce<unknown>(
+      (value, part) => (value as Record<PropertyKey, unknown>)[part],
+      known,
+    ) as Record<string, unknown>;
     for (const key of issue.keys) delete holder[key];
   }
   const sections = Object.entries(environmentSchema.shape).flatMap(([name, schema]) => {

@@ -12,9 +12,9 @@ const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 /** @type {Map<string, Panel>} */
 const panels = new Map();
-/** @type {{ at: number, readings: number, windows: number, latency: number | null }[]} */
+/** @type {{ at: number; readings: number; windows: number; latency: number | null }[]} */
 let seen = [];
-/** @type {{ sensorId: string, samples: number }[]} */
+/** @type {{ sensorId: string; samples: number }[]} */
 let sensors = [];
 /** Whether somebody has chosen: until then the first sensors choose themselves. */
 let hasChosen = false;
@@ -68,21 +68,25 @@ function notice(text) {
 function showSensors() {
   const wanted = /** @type {HTMLInputElement} */ (byId("filter")).value.toLowerCase();
   byId("sensor-count").textContent = String(sensors.length);
-  byId("sensors").replaceChildren(...sensors.filter(({ sensorId }) => sensorId.toLowerCase().includes(wanted)).map(({ sensorId, samples }) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.setAttribute("aria-pressed", String(panels.has(sensorId)));
-    const count = document.createElement("span");
-    count.textContent = samples > 0 ? samples.toLocaleString() : "";
-    button.append(sensorId, count);
-    button.addEventListener("click", () => {
-      hasChosen = true;
-      toggle(sensorId);
-    });
-    const item = document.createElement("li");
-    item.append(button);
-    return item;
-  }));
+  byId("sensors").replaceChildren(
+    ...sensors
+      .filter(({ sensorId }) => sensorId.toLowerCase().includes(wanted))
+      .map(({ sensorId, samples }) => {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.setAttribute("aria-pressed", String(panels.has(sensorId)));
+        const count = document.createElement("span");
+        count.textContent = samples > 0 ? samples.toLocaleString() : "";
+        button.append(sensorId, count);
+        button.addEventListener("click", () => {
+          hasChosen = true;
+          toggle(sensorId);
+        });
+        const item = document.createElement("li");
+        item.append(button);
+        return item;
+      }),
+  );
 }
 
 async function refreshSensors() {
@@ -95,16 +99,28 @@ async function refreshSensors() {
 
 async function refreshSessions() {
   const chosen = [...panels.keys()];
-  const lists = await Promise.all((chosen.length > 0 ? chosen.map((id) => `&sensorId=${encodeURIComponent(id)}`) : [""]).map((query) => request(config.restUrl, `/sessions?limit=12${query}`)));
+  const lists = await Promise.all(
+    (chosen.length > 0 ? chosen.map((id) => `&sensorId=${encodeURIComponent(id)}`) : [""]).map((query) =>
+      request(config.restUrl, `/sessions?limit=12${query}`),
+    ),
+  );
   byId("sessions-of").textContent = chosen.length > 0 ? `of ${chosen.join(", ")}` : "of all sensors";
-  showSessions(byId("sessions"), lists.flatMap(({ items }) => items).sort((a, b) => b.start - a.start).slice(0, 16));
+  showSessions(
+    byId("sessions"),
+    lists
+      .flatMap(({ items }) => items)
+      .sort((a, b) => b.start - a.start)
+      .slice(0, 16),
+  );
 }
 
 async function refreshHealth() {
   const { status, components } = await request(config.restUrl, "/health");
   const pill = byId("health");
   pill.className = `pill ${status}`;
-  pill.title = Object.entries(components).map(([name, { status: one, detail }]) => `${name}: ${one}${detail ? ` (${detail})` : ""}`).join("\n");
+  pill.title = Object.entries(components)
+    .map(([name, { status: one, detail }]) => `${name}: ${one}${detail ? ` (${detail})` : ""}`)
+    .join("\n");
   const { lag, watermarkLagMs } = components.processor ?? {};
   byId("figure-lag").textContent = lag === undefined ? "–" : lag.toLocaleString();
   byId("figure-watermark").textContent = watermarkLagMs == null ? "–" : `${(watermarkLagMs / 1_000).toFixed(1)} s`;
@@ -116,8 +132,13 @@ function showFigures() {
   const span = Math.max(1, (now - (seen[0]?.at ?? now)) / 1_000);
   const latencies = seen.flatMap(({ latency }) => (latency === null ? [] : [latency])).sort((a, b) => a - b);
   /** @param {number} q */
-  const quantile = (q) => (latencies.length === 0 ? "–" : `${Math.round(latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? 0)} ms`);
-  byId("figure-readings").textContent = Math.round(seen.reduce((sum, { readings }) => sum + readings, 0) / span).toLocaleString();
+  const quantile = (q) =>
+    latencies.length === 0
+      ? "–"
+      : `${Math.round(latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? 0)} ms`;
+  byId("figure-readings").textContent = Math.round(
+    seen.reduce((sum, { readings }) => sum + readings, 0) / span,
+  ).toLocaleString();
   byId("figure-windows").textContent = (seen.reduce((sum, { windows }) => sum + windows, 0) / span).toFixed(1);
   byId("figure-p50").textContent = quantile(0.5);
   byId("figure-p99").textContent = quantile(0.99);
@@ -127,7 +148,10 @@ async function refresh() {
   const results = await Promise.allSettled([refreshSensors(), refreshSessions(), refreshHealth()]);
   if (results.some(({ status }) => status === "rejected")) {
     byId("health").className = "pill down";
-    byId("health").title = results.map((result) => (result.status === "rejected" ? String(result.reason) : "")).filter(Boolean).join("\n");
+    byId("health").title = results
+      .map((result) => (result.status === "rejected" ? String(result.reason) : ""))
+      .filter(Boolean)
+      .join("\n");
   }
   setTimeout(() => void refresh(), REFRESH_MS);
 }

@@ -1,7 +1,14 @@
 /** The page's way to the REST and WebSocket API. */
 
-/** @typedef {{ environment: string, restUrl: string, webSocketUrl: string }} Config */
-/** @typedef {{ type: "samples" | "window" | "session" | "inference" | "dropped" | "subscribed" | "unsubscribed" | "error", data?: any, sensorId?: string, message?: string }} LiveMessage */
+/** @typedef {{ environment: string; restUrl: string; webSocketUrl: string }} Config */
+/**
+ * @typedef {{
+ *   type: "samples" | "window" | "session" | "inference" | "dropped" | "subscribed" | "unsubscribed" | "error";
+ *   data?: any;
+ *   sensorId?: string;
+ *   message?: string;
+ * }} LiveMessage
+ */
 
 const TOKEN = "millrace-token";
 const RECONNECT_MS = 1_500;
@@ -15,27 +22,38 @@ export async function loadConfig() {
 
 /**
  * Asks for the access token; once for all requests that wait for it.
+ *
  * @type {Promise<void> | null}
  */
 let asking = null;
 function askForToken() {
   asking ??= new Promise((resolve) => {
     const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("login"));
-    dialog.addEventListener("close", () => {
-      sessionStorage.setItem(TOKEN, /** @type {HTMLInputElement} */ (document.getElementById("token")).value);
-      asking = null;
-      resolve();
-    }, { once: true });
+    dialog.addEventListener(
+      "close",
+      () => {
+        sessionStorage.setItem(TOKEN, /** @type {HTMLInputElement} */ (document.getElementById("token")).value);
+        asking = null;
+        resolve();
+      },
+      { once: true },
+    );
     dialog.showModal();
   });
   return asking;
 }
 
-/** @param {string} base @param {string} path @param {RequestInit} [options] @returns {Promise<any>} the parsed body; of `/health` also when it is 503 */
+/**
+ * @param {string} base @param {string} path @param {RequestInit} [options] @returns {Promise<any>} the parsed body; of
+ *   `/health` also when it is 503
+ */
 export async function request(base, path, options = {}) {
   for (;;) {
     const token = sessionStorage.getItem(TOKEN);
-    const response = await fetch(base.replace(/\/$/, "") + path, { ...options, headers: token ? { authorization: `Bearer ${token}` } : {} });
+    const response = await fetch(base.replace(/\/$/, "") + path, {
+      ...options,
+      headers: token ? { authorization: `Bearer ${token}` } : {},
+    });
     if (response.status === 401 || response.status === 403) {
       await askForToken();
       continue;
@@ -55,7 +73,10 @@ export class Live {
   #onMessage;
   #onState;
 
-  /** @param {Config} config @param {(message: LiveMessage) => void} onMessage @param {(connected: boolean) => void} onState */
+  /**
+   * @param {Config} config @param {(message: LiveMessage) => void} onMessage @param {(connected: boolean) => void}
+   *   onState
+   */
   constructor(config, onMessage, onState) {
     this.#config = config;
     this.#onMessage = onMessage;
@@ -79,7 +100,8 @@ export class Live {
     let ticket = "";
     try {
       // A browser can't set headers on a WebSocket: where a token is needed, a ticket stands for it.
-      if (sessionStorage.getItem(TOKEN)) ticket = `?ticket=${encodeURIComponent((await request(this.#config.restUrl, "/tickets", { method: "POST" })).ticket)}`;
+      if (sessionStorage.getItem(TOKEN))
+        ticket = `?ticket=${encodeURIComponent((await request(this.#config.restUrl, "/tickets", { method: "POST" })).ticket)}`;
     } catch {
       setTimeout(() => void this.#connect(), RECONNECT_MS);
       return;

@@ -42,22 +42,44 @@ export class Panel {
     this.#trace.add(columns);
   }
 
-  /** @param {{ window: { start: number, end: number }, count: number, revision: number, cause: string, channels: Record<string, { mean: number, std: number, rms: number }> }} record */
+  /**
+   * @param {{
+   *   window: { start: number; end: number };
+   *   count: number;
+   *   revision: number;
+   *   cause: string;
+   *   channels: Record<string, { mean: number; std: number; rms: number }>;
+   * }} record
+   */
   window({ window, count, revision, cause, channels }) {
     const time = new Date(window.start).toLocaleTimeString();
-    const entries = { [`window ${time}`]: `${((window.end - window.start) / 1_000).toFixed(1)} s`, readings: count, "|a| mean": channels.accMag?.mean.toFixed(2), "|a| std": channels.accMag?.std.toFixed(2), fired: revision > 0 ? `${cause}, revision ${revision}` : cause };
-    this.#window.replaceChildren(...Object.entries(entries).map(([name, value]) => {
-      const group = document.createElement("div");
-      const term = document.createElement("dt");
-      term.textContent = name;
-      const definition = document.createElement("dd");
-      definition.textContent = String(value ?? "–");
-      group.append(term, definition);
-      return group;
-    }));
+    const entries = {
+      [`window ${time}`]: `${((window.end - window.start) / 1_000).toFixed(1)} s`,
+      readings: count,
+      "|a| mean": channels.accMag?.mean.toFixed(2),
+      "|a| std": channels.accMag?.std.toFixed(2),
+      fired: revision > 0 ? `${cause}, revision ${revision}` : cause,
+    };
+    this.#window.replaceChildren(
+      ...Object.entries(entries).map(([name, value]) => {
+        const group = document.createElement("div");
+        const term = document.createElement("dt");
+        term.textContent = name;
+        const definition = document.createElement("dd");
+        definition.textContent = String(value ?? "–");
+        group.append(term, definition);
+        return group;
+      }),
+    );
   }
 
-  /** @param {{ label: string | null, probabilities: Record<string, number> | null, model: { name: string, version: string } }} record */
+  /**
+   * @param {{
+   *   label: string | null;
+   *   probabilities: Record<string, number> | null;
+   *   model: { name: string; version: string };
+   * }} record
+   */
   inference({ label, probabilities, model }) {
     const share = label !== null && probabilities ? ` ${Math.round((probabilities[label] ?? 0) * 100)} %` : "";
     const small = document.createElement("small");

@@ -15,25 +15,46 @@ function duration(ms) {
   return seconds < 120 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }
 
-/** @typedef {{ sessionId: string, sensorId: string, status: "open" | "ended", start: number, end: number | null, samples: number | null, revision: number | null, activity?: Record<string, number> }} Session */
+/**
+ * @typedef {{
+ *   sessionId: string;
+ *   sensorId: string;
+ *   status: "open" | "ended";
+ *   start: number;
+ *   end: number | null;
+ *   samples: number | null;
+ *   revision: number | null;
+ *   activity?: Record<string, number>;
+ * }} Session
+ */
 
 /** @param {HTMLElement} body @param {Session[]} sessions */
 export function showSessions(body, sessions) {
-  body.replaceChildren(...sessions.map((session) => {
-    const row = document.createElement("tr");
-    row.dataset.session = session.sessionId;
-    const status = document.createElement("span");
-    status.className = `status ${session.status}`;
-    status.textContent = session.status;
-    const cells = [session.sensorId, new Date(session.start).toLocaleTimeString(), session.end === null ? "…" : duration(session.end - session.start), session.samples === null ? "…" : session.samples.toLocaleString(), status, session.revision === null ? "" : String(session.revision), activityBar(session.activity)];
-    cells.forEach((content, i) => {
-      const cell = document.createElement("td");
-      if (i === 2 || i === 3 || i === 5) cell.className = "number";
-      cell.append(content);
-      row.append(cell);
-    });
-    return row;
-  }));
+  body.replaceChildren(
+    ...sessions.map((session) => {
+      const row = document.createElement("tr");
+      row.dataset.session = session.sessionId;
+      const status = document.createElement("span");
+      status.className = `status ${session.status}`;
+      status.textContent = session.status;
+      const cells = [
+        session.sensorId,
+        new Date(session.start).toLocaleTimeString(),
+        session.end === null ? "…" : duration(session.end - session.start),
+        session.samples === null ? "…" : session.samples.toLocaleString(),
+        status,
+        session.revision === null ? "" : String(session.revision),
+        activityBar(session.activity),
+      ];
+      cells.forEach((content, i) => {
+        const cell = document.createElement("td");
+        if (i === 2 || i === 3 || i === 5) cell.className = "number";
+        cell.append(content);
+        row.append(cell);
+      });
+      return row;
+    }),
+  );
 }
 
 /** @param {Record<string, number> | undefined} activity */

@@ -7,7 +7,7 @@ const CHANNELS = /** @type {const} */ (["ax", "ay", "az", "accMag"]);
 export const COLOURS = { ax: "--x", ay: "--y", az: "--z", accMag: "--magnitude" };
 
 export class Trace {
-  /** @type {{ t: number, values: number[] }[]} */
+  /** @type {{ t: number; values: number[] }[]} */
   #samples = [];
   /** Newest event time, and when it arrived: the right edge moves on between messages. */
   #newest = { t: 0, at: 0 };
@@ -67,7 +67,10 @@ export class Trace {
     });
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {CSSStyleDeclaration} style @param {number} width @param {number} height @param {number} low @param {number} high @param {(value: number) => number} y */
+  /**
+   * @param {CanvasRenderingContext2D} context @param {CSSStyleDeclaration} style @param {number} width @param {number}
+   *   height @param {number} low @param {number} high @param {(value: number) => number} y
+   */
   #grid(context, style, width, height, low, high, y) {
     const step = high - low > 60 ? 20 : high - low > 30 ? 10 : 5;
     context.font = "10px system-ui";
@@ -81,6 +84,11 @@ export class Trace {
       context.stroke();
       context.fillText(String(value), 4, y(value) + 3);
     }
-    for (let second = 0; second <= SPAN_MS / 1_000; second += 2) context.fillText(second === 0 ? "now" : `−${second} s`, 34 + (1 - (second * 1_000) / SPAN_MS) * (width - 60), height - 3);
+    for (let second = 0; second <= SPAN_MS / 1_000; second += 2)
+      context.fillText(
+        second === 0 ? "now" : `−${second} s`,
+        34 + (1 - (second * 1_000) / SPAN_MS) * (width - 60),
+        height - 3,
+      );
   }
 }

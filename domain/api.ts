@@ -22,8 +22,13 @@ export const session = z.object({
   end: epochMs.nullable().describe("last sample, epoch ms; null while open"),
   samples: z.int().nullable().describe("readings in the session; null while open"),
   revision: z.int().nullable().describe("0 for the first end, and one more for each correction; null while open"),
-  activity: z.record(z.string(), z.number()).optional().describe("seconds per recognised activity, where a model scores"),
-  supersedes: z.array(z.string()).describe("ids of earlier sessions that this one has swallowed, sorted; they are no longer listed"),
+  activity: z
+    .record(z.string(), z.number())
+    .optional()
+    .describe("seconds per recognised activity, where a model scores"),
+  supersedes: z
+    .array(z.string())
+    .describe("ids of earlier sessions that this one has swallowed, sorted; they are no longer listed"),
 });
 export type Session = z.infer<typeof session>;
 
@@ -61,29 +66,63 @@ export const componentHealth = z.object({
   detail: z.string().optional(),
   latencyMs: z.number().optional().describe("how long the check took"),
   lag: z.int().optional().describe("records not yet processed"),
-  watermarkLagMs: z.number().nullable().optional().describe("wall clock less the newest window's end; null when there is none"),
+  watermarkLagMs: z
+    .number()
+    .nullable()
+    .optional()
+    .describe("wall clock less the newest window's end; null when there is none"),
 });
 export type ComponentHealth = z.infer<typeof componentHealth>;
 export const health = z.object({ status, components: z.record(z.string(), componentHealth) });
 export type Health = z.infer<typeof health>;
 
-export const root = z.object({ name: z.literal("millrace"), version: z.string(), environment: z.string(), links: z.record(z.string(), z.string()) });
+export const root = z.object({
+  name: z.literal("millrace"),
+  version: z.string(),
+  environment: z.string(),
+  links: z.record(z.string(), z.string()),
+});
 export type Root = z.infer<typeof root>;
 
 /** A page of a list, newest first; `next` is the cursor of the following page. */
-export function page<T extends z.ZodType>(item: T): z.ZodObject<{ items: z.ZodArray<T>; next: z.ZodNullable<z.ZodString> }> {
-  return z.object({ items: z.array(item), next: z.string().nullable().describe("`cursor` of the next page; null on the last one") });
+export function page<T extends z.ZodType>(
+  item: T,
+): z.ZodObject<{ items: z.ZodArray<T>; next: z.ZodNullable<z.ZodString> }> {
+  return z.object({
+    items: z.array(item),
+    next: z.string().nullable().describe("`cursor` of the next page; null on the last one"),
+  });
 }
 
 // ---- Errors: RFC 9457 problem details ----
 
 /** Kinds of problem: `type` is `urn:millrace:problem:<code>`. */
 export const problems = {
-  "invalid-request": { status: 400, title: "Parameters of the request are wrong", doc: "`errors` lists every wrong parameter." },
-  "not-found": { status: 404, title: "There is no such resource", doc: "The path, or the thing that it names, does not exist." },
-  "method-not-allowed": { status: 405, title: "The resource does not have this method", doc: "The header `Allow` lists the methods it has." },
-  "internal-error": { status: 500, title: "Millrace failed on this request", doc: "The log has the cause under the request's id." },
-  unavailable: { status: 503, title: "A component that this needs does not answer", doc: "Try again; `GET /health` says which one." },
+  "invalid-request": {
+    status: 400,
+    title: "Parameters of the request are wrong",
+    doc: "`errors` lists every wrong parameter.",
+  },
+  "not-found": {
+    status: 404,
+    title: "There is no such resource",
+    doc: "The path, or the thing that it names, does not exist.",
+  },
+  "method-not-allowed": {
+    status: 405,
+    title: "The resource does not have this method",
+    doc: "The header `Allow` lists the methods it has.",
+  },
+  "internal-error": {
+    status: 500,
+    title: "Millrace failed on this request",
+    doc: "The log has the cause under the request's id.",
+  },
+  unavailable: {
+    status: 503,
+    title: "A component that this needs does not answer",
+    doc: "Try again; `GET /health` says which one.",
+  },
 } as const satisfies Record<string, { status: number; title: string; doc: string }>;
 export type ProblemCode = keyof typeof problems;
 export const PROBLEM_TYPE_PREFIX = "urn:millrace:problem:";
@@ -95,17 +134,30 @@ export const problem = z.object({
   status: z.int(),
   detail: z.string().optional(),
   instance: z.string().optional().describe("the request's path"),
-  errors: z.array(z.object({ in: z.enum(["query", "path"]), name: z.string(), received: z.string(), message: z.string() })).optional(),
+  errors: z
+    .array(z.object({ in: z.enum(["query", "path"]), name: z.string(), received: z.string(), message: z.string() }))
+    .optional(),
 });
 export type Problem = z.infer<typeof problem>;
 
 // ---- What the REST API is asked ----
 
 const sensorIdParameter = z.string().regex(SENSOR_ID, "must be 1 to 128 of A-Z a-z 0-9 : _ -");
-const sessionIdParameter = z.string().regex(/^[A-Za-z0-9:_-]{1,128}@-?\d+(\.\d+)?(e[+-]?\d+)?$/, "must be <sensorId>@<start in epoch ms>");
+const sessionIdParameter = z
+  .string()
+  .regex(/^[A-Za-z0-9:_-]{1,128}@-?\d+(\.\d+)?(e[+-]?\d+)?$/, "must be <sensorId>@<start in epoch ms>");
 const instant = z.string().transform((text, context): number => {
-  const ms = text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(ms)) context.addIssue({ code: "custom", message: "must be epoch milliseconds, or ISO 8601 with a time zone such as 2026-07-11T10:06:17.813Z" });
+  const ms =
+    text.trim() !== "" && Number.isFinite(Number(text))
+      ? Number(text)
+      : /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text)
+        ? Date.parse(text)
+        : Number.NaN;
+  if (Number.isNaN(ms))
+    context.addIssue({
+      code: "custom",
+      message: "must be epoch milliseconds, or ISO 8601 with a time zone such as 2026-07-11T10:06:17.813Z",
+    });
   return ms;
 });
 const interval = {
@@ -113,14 +165,30 @@ const interval = {
   to: instant.optional().describe("only what overlaps [from, to): epoch ms or ISO 8601"),
 };
 const paging = {
-  limit: z.string().regex(/^\d{1,9}$/, `must be a whole number from 1 to ${pageLimits.max}`).transform(Number).pipe(z.number().min(1, `must be from 1 to ${pageLimits.max}`).max(pageLimits.max, `must be from 1 to ${pageLimits.max}`)).optional().describe(`items in a page, 1 to ${pageLimits.max}; ${pageLimits.default} when absent`),
+  limit: z
+    .string()
+    .regex(/^\d{1,9}$/, `must be a whole number from 1 to ${pageLimits.max}`)
+    .transform(Number)
+    .pipe(
+      z
+        .number()
+        .min(1, `must be from 1 to ${pageLimits.max}`)
+        .max(pageLimits.max, `must be from 1 to ${pageLimits.max}`),
+    )
+    .optional()
+    .describe(`items in a page, 1 to ${pageLimits.max}; ${pageLimits.default} when absent`),
   cursor: z.string().optional().describe("`next` of the page before, with the same other parameters"),
 };
 
 /** Query parameters per list; unknown ones are refused. */
 export const queries = {
   none: z.strictObject({}),
-  sessions: z.strictObject({ sensorId: sensorIdParameter.optional().describe("only this sensor's sessions"), ...interval, status: z.enum(["open", "ended"], "must be open or ended").optional(), ...paging }),
+  sessions: z.strictObject({
+    sensorId: sensorIdParameter.optional().describe("only this sensor's sessions"),
+    ...interval,
+    status: z.enum(["open", "ended"], "must be open or ended").optional(),
+    ...paging,
+  }),
   sensors: z.strictObject(paging),
   windows: z.strictObject({ ...interval, ...paging }),
 };
@@ -129,11 +197,15 @@ export const pathParameters = { sensorId: sensorIdParameter, sessionId: sessionI
 // ---- WebSocket ----
 
 /** What a client sends. Exactly one of `sensorId` and `session`. */
-export const webSocketRequest = z.object({
-  action: z.enum(["subscribe", "unsubscribe"]),
-  sensorId: sensorIdParameter.optional(),
-  session: sessionIdParameter.optional(),
-}).refine((request) => (request.sensorId === undefined) !== (request.session === undefined), { message: "needs exactly one of sensorId and session" });
+export const webSocketRequest = z
+  .object({
+    action: z.enum(["subscribe", "unsubscribe"]),
+    sensorId: sensorIdParameter.optional(),
+    session: sessionIdParameter.optional(),
+  })
+  .refine((request) => (request.sensorId === undefined) !== (request.session === undefined), {
+    message: "needs exactly one of sensorId and session",
+  });
 export type WebSocketRequest = z.infer<typeof webSocketRequest>;
 
 /** What a client may subscribe to when it connects: `?sensorId=…` and `?session=…`, each repeatable. */
@@ -159,5 +231,7 @@ export const MAX_FRAME_BYTES = 32_000;
 /** What a function behind a Kafka event source answers: the offset to resume from, per partition that failed. */
 export interface BatchResponse {
   /** `partition` is `<topic>-<partition number>`. The lowest offset of a partition counts. */
-  readonly batchItemFailures: readonly { readonly itemIdentifier: { readonly partition: string; readonly offset: number } }[];
+  readonly batchItemFailures: readonly {
+    readonly itemIdentifier: { readonly partition: string; readonly offset: number };
+  }[];
 }

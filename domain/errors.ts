@@ -9,8 +9,10 @@ export const deadLetterCodes = {
   "out-of-range": "A number is outside the range that the contract allows.",
   "too-many-samples": "A message has 1 to 1,000 samples; this one has more.",
   "event-from-the-future": "A sample's time is further ahead of the record's timestamp than the future guard allows.",
-  "sequence-unknown": "The sequence number is below the floor, or its boot was let go: nobody can say any more whether it was counted.",
-  "sequence-reused": "The sequence number was seen, but the samples are newer than all before: the device restarted without a new boot.",
+  "sequence-unknown":
+    "The sequence number is below the floor, or its boot was let go: nobody can say any more whether it was counted.",
+  "sequence-reused":
+    "The sequence number was seen, but the samples are newer than all before: the device restarted without a new boot.",
   "processing-failed": "Millrace's own code failed on this record.",
 } as const;
 

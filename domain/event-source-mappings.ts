@@ -4,8 +4,8 @@ import { SECOND, type Milliseconds } from "./time.ts";
 import { topics } from "./topics.ts";
 
 /**
- * A Kafka event source mapping of a Lambda function, as AWS has it: one topic, a consumer group of its own.
- * CDK makes the mappings of an environment from this table, and the local event source runs the same ones.
+ * A Kafka event source mapping of a Lambda function, as AWS has it: one topic, a consumer group of its own. CDK makes
+ * the mappings of an environment from this table, and the local event source runs the same ones.
  */
 export interface EventSourceMapping {
   /** Folder of the function: `lambda/<functionName>/handler.ts`. */
@@ -38,10 +38,30 @@ const defaults = {
 const lakeTopics = [...new Set(Object.values(tables).flatMap((table) => table.sources))];
 
 export const eventSourceMappings: readonly EventSourceMapping[] = [
-  { ...defaults, functionName: "store-sessions", topic: topics.sessions.name, consumerGroup: consumerGroups.storeSessions },
-  { ...defaults, functionName: "store-windows", topic: topics.aggregated.name, consumerGroup: consumerGroups.storeWindows },
-  { ...defaults, functionName: "write-features", topic: topics.aggregated.name, consumerGroup: consumerGroups.writeFeatures },
-  ...lakeTopics.map((topic): EventSourceMapping => ({ ...defaults, functionName: "write-lake", topic, consumerGroup: `${consumerGroups.writeLake}.${topic}` })),
+  {
+    ...defaults,
+    functionName: "store-sessions",
+    topic: topics.sessions.name,
+    consumerGroup: consumerGroups.storeSessions,
+  },
+  {
+    ...defaults,
+    functionName: "store-windows",
+    topic: topics.aggregated.name,
+    consumerGroup: consumerGroups.storeWindows,
+  },
+  {
+    ...defaults,
+    functionName: "write-features",
+    topic: topics.aggregated.name,
+    consumerGroup: consumerGroups.writeFeatures,
+  },
+  ...lakeTopics.map((topic): EventSourceMapping => ({
+    ...defaults,
+    functionName: "write-lake",
+    topic,
+    consumerGroup: `${consumerGroups.writeLake}.${topic}`,
+  })),
 ];
 
 /** Bytes of an invocation's payload, at most (Lambda's synchronous limit). */

@@ -8,7 +8,10 @@ export interface FeatureSpec {
 }
 
 export const RECORD_IDENTIFIER_FEATURE = "sensor_id";
-/** ISO 8601 with milliseconds, UTC: window end + revision ms, so that a correction replaces what it corrects and nothing newer. */
+/**
+ * ISO 8601 with milliseconds, UTC: window end + revision ms, so that a correction replaces what it corrects and nothing
+ * newer.
+ */
 export const EVENT_TIME_FEATURE = "event_time";
 export const featureStatistics = ["mean", "std", "min", "max", "rms"] as const;
 
@@ -19,5 +22,11 @@ export const features: readonly FeatureSpec[] = [
   { name: "window_end", type: "Fractional", doc: "first instant after the window, epoch ms" },
   { name: "revision", type: "Integral", doc: "how many times the window had fired before" },
   { name: "count", type: "Integral", doc: "readings in the window" },
-  ...windowChannels.flatMap((channel) => featureStatistics.map((statistic): FeatureSpec => ({ name: `${channel.toLowerCase()}_${statistic}`, type: "Fractional", doc: `${statistic} of ${channel} in the window` }))),
+  ...windowChannels.flatMap((channel) =>
+    featureStatistics.map((statistic): FeatureSpec => ({
+      name: `${channel.toLowerCase()}_${statistic}`,
+      type: "Fractional",
+      doc: `${statistic} of ${channel} in the window`,
+    })),
+  ),
 ];

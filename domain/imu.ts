@@ -14,9 +14,9 @@ export const imuLimits = {
   bootLength: 64,
   /** Hz, exclusive of 0. */
   hz: 10_000,
-  /** m/s², each axis. */
+  /** M/s², each axis. */
   acceleration: 320,
-  /** rad/s, each axis. */
+  /** Rad/s, each axis. */
   angularRate: 70,
 } as const;
 
@@ -73,10 +73,15 @@ export const defaultSemantics: Semantics = {
 
 /** The semantics among other settings: nothing else may enter the fingerprint of what decides outputs. */
 export function pickSemantics(settings: Semantics): Semantics {
-  return Object.fromEntries(Object.keys(defaultSemantics).map((name) => [name, settings[name as keyof Semantics]])) as unknown as Semantics;
+  return Object.fromEntries(
+    Object.keys(defaultSemantics).map((name) => [name, settings[name as keyof Semantics]]),
+  ) as unknown as Semantics;
 }
 
-/** One step of the partition clock counts for at most this much of a sensor's silence: after an outage of ours nobody is silent. */
+/**
+ * One step of the partition clock counts for at most this much of a sensor's silence: after an outage of ours nobody is
+ * silent.
+ */
 export const MAX_SILENCE_PER_STEP: Milliseconds = 5 * SECOND;
 
 /** Names a window operator as records and docs do: `tumbling-1000`, `sliding-1000-250`. */

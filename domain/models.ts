@@ -1,6 +1,10 @@
 import { z } from "zod";
 
-const tensor = z.object({ name: z.string(), shape: z.array(z.union([z.string(), z.int()])), dtype: z.literal("float32") });
+const tensor = z.object({
+  name: z.string(),
+  shape: z.array(z.union([z.string(), z.int()])),
+  dtype: z.literal("float32"),
+});
 
 /** What stands beside a `model.onnx`: how it is fed, what it gives, and what it must give for the probe. */
 export const modelManifest = z.looseObject({
@@ -52,8 +56,8 @@ export function modelKey({ name, version, sha256 }: ModelReference): string {
 
 /**
  * What a `model` control record says, as JSON in its header `model`. `live`: scores from here on, instead of all
- * others. `shadow`: scores beside the live one, which says whether they agree. `canary`: scores instead of the
- * live one for a share of the keys. `off`: stops scoring in any stage.
+ * others. `shadow`: scores beside the live one, which says whether they agree. `canary`: scores instead of the live one
+ * for a share of the keys. `off`: stops scoring in any stage.
  */
 export const modelControl = z.discriminatedUnion("stage", [
   z.object({ stage: z.literal("live"), model: modelReference }),

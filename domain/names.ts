@@ -28,7 +28,12 @@ export function taskKey(pipeline: string, topic: string, partition: number): str
 export const collections = { sessions: "sessions", windows: "windows", sensors: "sensors" } as const;
 
 /** DynamoDB tables; the environment's name stands before them (`millrace-<env>-<name>`). */
-export const dynamoTables = { checkpoints: "checkpoints", connections: "connections", tickets: "tickets", devices: "devices" } as const;
+export const dynamoTables = {
+  checkpoints: "checkpoints",
+  connections: "connections",
+  tickets: "tickets",
+  devices: "devices",
+} as const;
 export function dynamoTableName(env: string, table: keyof typeof dynamoTables): string {
   return `millrace-${env}-${dynamoTables[table]}`;
 }
@@ -43,7 +48,10 @@ export function featureGroupName(env: string): string {
   return `millrace-${env}-sensor-windows`;
 }
 
-/** Attributes of the checkpoints table: its partition key (a string; there is no sort key), and the TTL that removes orphaned segments. */
+/**
+ * Attributes of the checkpoints table: its partition key (a string; there is no sort key), and the TTL that removes
+ * orphaned segments.
+ */
 export const checkpointAttributes = { key: "id", ttl: "expiresAt" } as const;
 
 /** Partition key (a string; there are no sort keys) and TTL attribute (epoch seconds) of each DynamoDB table. */

@@ -1,8 +1,11 @@
 import type { DeadLetterCode } from "./errors.ts";
-import { imuLimits } from "./imu.ts";
 import type { ImuMessage, ImuSample } from "./imu-message.ts";
+import { imuLimits } from "./imu.ts";
 
-/** Layout of `application/x-millrace-imu`, version 1, as docs/packed-format.md specifies it. Little-endian; offsets in bytes from the start of the message. */
+/**
+ * Layout of `application/x-millrace-imu`, version 1, as docs/packed-format.md specifies it. Little-endian; offsets in
+ * bytes from the start of the message.
+ */
 export const packedImu = {
   /** "MI" read as little-endian u16. */
   magic: 0x494d,
@@ -27,7 +30,7 @@ export interface PackedImuHeader {
   seq: number;
   /** Bytes of `boot` from offset 16; -1 when the message has none. */
   bootLength: number;
-  /** f64[count] stand at `timesAt`; otherwise f64 t and f64 hz do. */
+  /** F64[count] stand at `timesAt`; otherwise f64 t and f64 hz do. */
   timePerSample: boolean;
   timesAt: number;
   /** Six columns of f32[count], ax ay az gx gy gz, one behind the other. */
@@ -50,18 +53,28 @@ export function newPackedImuHeader(): PackedImuHeader {
 export function readPackedImuHeader(view: DataView, header: PackedImuHeader): PackedImuProblem | null {
   const { offsets, flags, fixedBytes } = packedImu;
   const size = view.byteLength;
-  if (size < fixedBytes) return invalid(`${size} bytes are fewer than the ${fixedBytes} that every message begins with`);
-  if (view.getUint16(offsets.magic, true) !== packedImu.magic) return invalid(`it begins with ${hex(view.getUint8(0))} ${hex(view.getUint8(1))}, not with 4d 49 ("MI")`);
-  if (view.getUint8(offsets.version) !== packedImu.version) return invalid(`its version is ${view.getUint8(offsets.version)}; ${packedImu.version} is known`);
+  if (size < fixedBytes)
+    return invalid(`${size} bytes are fewer than the ${fixedBytes} that every message begins with`);
+  if (view.getUint16(offsets.magic, true) !== packedImu.magic)
+    return invalid(`it begins with ${hex(view.getUint8(0))} ${hex(view.getUint8(1))}, not with 4d 49 ("MI")`);
+  if (view.getUint8(offsets.version) !== packedImu.version)
+    return invalid(`its version is ${view.getUint8(offsets.version)}; ${packedImu.version} is known`);
   const flagBits = view.getUint8(offsets.flags);
-  if ((flagBits & ~(flags.timePerSample | flags.boot)) !== 0) return invalid(`its flags are ${hex(flagBits)}; only bits 0 and 1 have a meaning`);
-  if (view.getUint8(offsets.reserved) !== 0) return invalid(`its reserved byte is ${hex(view.getUint8(offsets.reserved))}, not 00`);
+  if ((flagBits & ~(flags.timePerSample | flags.boot)) !== 0)
+    return invalid(`its flags are ${hex(flagBits)}; only bits 0 and 1 have a meaning`);
+  if (view.getUint8(offsets.reserved) !== 0)
+    return invalid(`its reserved byte is ${hex(view.getUint8(offsets.reserved))}, not 00`);
   const count = view.getUint16(offsets.count, true);
-  if (count > imuLimits.samples) return { code: "too-many-samples", message: `the message has ${count} samples; at most ${imuLimits.samples} are allowed` };
+  if (count > imuLimits.samples)
+    return {
+      code: "too-many-samples",
+      message: `the message has ${count} samples; at most ${imuLimits.samples} are allowed`,
+    };
   if (count === 0) return { code: "invalid-message", message: "the message has no samples; at least 1 is needed" };
   const bootBytes = view.getUint8(offsets.bootLength);
   const hasBoot = (flagBits & flags.boot) !== 0;
-  if (!hasBoot && bootBytes !== 0) return invalid(`its boot has ${bootBytes} bytes, but flag bit 1 says that there is none`);
+  if (!hasBoot && bootBytes !== 0)
+    return invalid(`its boot has ${bootBytes} bytes, but flag bit 1 says that there is none`);
   header.count = count;
   header.seq = view.getFloat64(offsets.seq, true);
   header.bootLength = hasBoot ? bootBytes : -1;
@@ -70,22 +83,30 @@ export function readPackedImuHeader(view: DataView, header: PackedImuHeader): Pa
   header.columnsAt = header.timesAt + (header.timePerSample ? 8 * count : 16);
   const expected = header.columnsAt + 4 * packedImu.channels * count;
   if (size !== expected) return invalid(`${count} samples take ${expected} bytes; it has ${size}`);
-  for (let at = fixedBytes + bootBytes; at < header.timesAt; at++) if (view.getUint8(at) !== 0) return invalid(`its padding at byte ${at} is ${hex(view.getUint8(at))}, not 00`);
+  for (let at = fixedBytes + bootBytes; at < header.timesAt; at++)
+    if (view.getUint8(at) !== 0) return invalid(`its padding at byte ${at} is ${hex(view.getUint8(at))}, not 00`);
   return null;
 }
 
 /**
  * Encodes a message. Samples are rounded to the nearest f32.
- * @throws RangeError when the layout can't hold it: samples not 1 to 1,000, boot over 255 bytes of UTF-8, times that don't match.
+ *
+ * @throws RangeError when the layout can't hold it: samples not 1 to 1,000, boot over 255 bytes of UTF-8, times that
+ *   don't match.
  */
 export function encodePackedImu(message: ImuMessage): Uint8Array {
   const { offsets, flags, fixedBytes } = packedImu;
   const { samples, t } = message;
   const count = samples.length;
   const boot = message.boot === undefined ? null : new TextEncoder().encode(message.boot);
-  if (count < 1 || count > imuLimits.samples) throw new RangeError(`a packed message holds 1 to ${imuLimits.samples} samples, not ${count}`);
-  if (boot !== null && boot.length > packedImu.maxBootBytes) throw new RangeError(`boot has ${boot.length} bytes of UTF-8; a packed message holds at most ${packedImu.maxBootBytes}: use the JSON form`);
-  if (typeof t === "number" ? message.hz === undefined : t.length !== count || message.hz !== undefined) throw new RangeError("a message has either one time per sample, or the first sample's time with hz");
+  if (count < 1 || count > imuLimits.samples)
+    throw new RangeError(`a packed message holds 1 to ${imuLimits.samples} samples, not ${count}`);
+  if (boot !== null && boot.length > packedImu.maxBootBytes)
+    throw new RangeError(
+      `boot has ${boot.length} bytes of UTF-8; a packed message holds at most ${packedImu.maxBootBytes}: use the JSON form`,
+    );
+  if (typeof t === "number" ? message.hz === undefined : t.length !== count || message.hz !== undefined)
+    throw new RangeError("a message has either one time per sample, or the first sample's time with hz");
   const timesAt = aligned(fixedBytes + (boot?.length ?? 0));
   const columnsAt = timesAt + (typeof t === "number" ? 16 : 8 * count);
   const bytes = new Uint8Array(columnsAt + 4 * packedImu.channels * count);
@@ -97,14 +118,18 @@ export function encodePackedImu(message: ImuMessage): Uint8Array {
   view.setUint8(offsets.bootLength, boot?.length ?? 0);
   view.setFloat64(offsets.seq, message.seq, true);
   if (boot !== null) bytes.set(boot, offsets.boot);
-  for (const [i, time] of (typeof t === "number" ? [t, message.hz!] : t).entries()) view.setFloat64(timesAt + 8 * i, time, true);
+  for (const [i, time] of (typeof t === "number" ? [t, message.hz!] : t).entries())
+    view.setFloat64(timesAt + 8 * i, time, true);
   for (let channel = 0; channel < packedImu.channels; channel++) {
     for (let i = 0; i < count; i++) view.setFloat32(columnsAt + 4 * (channel * count + i), samples[i]![channel]!, true);
   }
   return bytes;
 }
 
-/** Decodes a message, for clients and tests; the processor reads the columns in place. Gives the problem when the layout is wrong; ranges are not checked. */
+/**
+ * Decodes a message, for clients and tests; the processor reads the columns in place. Gives the problem when the layout
+ * is wrong; ranges are not checked.
+ */
 export function decodePackedImu(bytes: Uint8Array): ImuMessage | PackedImuProblem {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const header = newPackedImuHeader();
@@ -114,8 +139,16 @@ export function decodePackedImu(bytes: Uint8Array): ImuMessage | PackedImuProble
   const boot = bootLength < 0 ? {} : { boot: readPackedBoot(bytes, bootLength) };
   if (boot.boot === null) return invalid("its boot is not UTF-8");
   const f64 = (i: number): number => view.getFloat64(timesAt + 8 * i, true);
-  const times = header.timePerSample ? { t: Array.from({ length: count }, (_, i) => f64(i)) } : { t: f64(0), hz: f64(1) };
-  const samples = Array.from({ length: count }, (_, i) => Array.from({ length: packedImu.channels }, (_, channel) => view.getFloat32(columnsAt + 4 * (channel * count + i), true)) as unknown as ImuSample);
+  const times = header.timePerSample
+    ? { t: Array.from({ length: count }, (_, i) => f64(i)) }
+    : { t: f64(0), hz: f64(1) };
+  const samples = Array.from(
+    { length: count },
+    (_, i) =>
+      Array.from({ length: packedImu.channels }, (_, channel) =>
+        view.getFloat32(columnsAt + 4 * (channel * count + i), true),
+      ) as unknown as ImuSample,
+  );
   return { seq, ...(boot as { boot?: string }), ...times, samples };
 }
 

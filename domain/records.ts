@@ -35,7 +35,12 @@ export const windowRecord = z.object({
   revision: z.int().min(0),
   cause,
   count: z.int().min(1),
-  channels: z.object(Object.fromEntries(windowChannels.map((name) => [name, channelStatistics])) as Record<(typeof windowChannels)[number], typeof channelStatistics>),
+  channels: z.object(
+    Object.fromEntries(windowChannels.map((name) => [name, channelStatistics])) as Record<
+      (typeof windowChannels)[number],
+      typeof channelStatistics
+    >,
+  ),
 });
 export type WindowRecord = z.infer<typeof windowRecord>;
 

@@ -1,7 +1,7 @@
 /**
- * The Lambda functions: `lambda/<name>/handler.ts` exports `handler`; `program` names its settings in `config/settings.ts`.
- * REST functions take API Gateway REST proxy events (payload 1.0), WebSocket functions API Gateway WebSocket events,
- * the others MSK events (see `event-source-mappings.ts`).
+ * The Lambda functions: `lambda/<name>/handler.ts` exports `handler`; `program` names its settings in
+ * `config/settings.ts`. REST functions take API Gateway REST proxy events (payload 1.0), WebSocket functions API
+ * Gateway WebSocket events, the others MSK events (see `event-source-mappings.ts`).
  */
 export const functions = {
   connect: { program: "websocket", timeoutSeconds: 10, memoryMb: 256 },
@@ -16,7 +16,10 @@ export const functions = {
   "store-windows": { program: "store", timeoutSeconds: 60, memoryMb: 512 },
   "write-lake": { program: "writeLake", timeoutSeconds: 120, memoryMb: 1024 },
   "write-features": { program: "writeFeatures", timeoutSeconds: 60, memoryMb: 512 },
-} as const satisfies Record<string, { readonly program: string; readonly timeoutSeconds: number; readonly memoryMb: number }>;
+} as const satisfies Record<
+  string,
+  { readonly program: string; readonly timeoutSeconds: number; readonly memoryMb: number }
+>;
 export type FunctionName = keyof typeof functions;
 
 export interface RestRoute {

@@ -1,5 +1,16 @@
 /** Column types shared by Glue, Athena and Parquet. */
-export type ColumnType = "string" | "bigint" | "int" | "double" | "boolean" | "array<string>" | "array<double>" | "map<string,string>" | "map<string,double>" | `struct<${string}>` | `array<${string}>`;
+export type ColumnType =
+  | "string"
+  | "bigint"
+  | "int"
+  | "double"
+  | "boolean"
+  | "array<string>"
+  | "array<double>"
+  | "map<string,string>"
+  | "map<string,double>"
+  | `struct<${string}>`
+  | `array<${string}>`;
 
 export interface Column {
   readonly name: string;
@@ -18,10 +29,21 @@ export interface TableSpec {
 import { windowChannels } from "./imu.ts";
 import { topics } from "./topics.ts";
 
-const id: Column = { name: "id", type: "string", comment: "unique per record: <source topic>/<partition>/<offset>/<n>" };
+const id: Column = {
+  name: "id",
+  type: "string",
+  comment: "unique per record: <source topic>/<partition>/<offset>/<n>",
+};
 const sensorId: Column = { name: "sensor_id", type: "string", comment: "the sensor" };
-const ms = (name: string, comment: string): Column => ({ name, type: "double", comment: `${comment}, epoch milliseconds` });
-const interval = [ms("window_start", "first instant of the window"), ms("window_end", "first instant after the window")];
+const ms = (name: string, comment: string): Column => ({
+  name,
+  type: "double",
+  comment: `${comment}, epoch milliseconds`,
+});
+const interval = [
+  ms("window_start", "first instant of the window"),
+  ms("window_end", "first instant after the window"),
+];
 const statistic = "struct<mean:double,std:double,min:double,max:double,rms:double>" as const;
 
 /** The tables of the lake. Each has a view `<name>_exact` with one row per `id`. */
@@ -43,43 +65,88 @@ export const tables = {
   aggregated: {
     name: "aggregated",
     sources: [topics.aggregated.name],
-    columns: [id, sensorId, { name: "operator", type: "string", comment: "window operator, such as tumbling-1000" }, ...interval,
+    columns: [
+      id,
+      sensorId,
+      { name: "operator", type: "string", comment: "window operator, such as tumbling-1000" },
+      ...interval,
       { name: "revision", type: "int", comment: "how many times the window had fired before" },
       { name: "cause", type: "string", comment: "watermark, late, idle or end-of-input" },
       { name: "count", type: "bigint", comment: "readings in the window" },
-      ...windowChannels.map((name): Column => ({ name: name.toLowerCase(), type: statistic, comment: `statistics of ${name}` }))],
+      ...windowChannels.map((name): Column => ({
+        name: name.toLowerCase(),
+        type: statistic,
+        comment: `statistics of ${name}`,
+      })),
+    ],
   },
   sessions: {
     name: "sessions",
     sources: [topics.sessions.name],
-    columns: [id, { name: "type", type: "string", comment: "started or ended" }, { name: "session_id", type: "string", comment: "sensor and first sample's time" }, sensorId,
-      ms("start", "first sample"), ms("end", "last sample; null while open"),
-      { name: "samples", type: "bigint", comment: "readings in the session" }, { name: "revision", type: "int", comment: "counts the ended records" },
-      { name: "cause", type: "string", comment: "watermark, late, idle or end-of-input" }, { name: "supersedes", type: "array<string>", comment: "ids that this session has swallowed" },
-      { name: "activity", type: "map<string,double>", comment: "seconds per recognised label" }],
+    columns: [
+      id,
+      { name: "type", type: "string", comment: "started or ended" },
+      { name: "session_id", type: "string", comment: "sensor and first sample's time" },
+      sensorId,
+      ms("start", "first sample"),
+      ms("end", "last sample; null while open"),
+      { name: "samples", type: "bigint", comment: "readings in the session" },
+      { name: "revision", type: "int", comment: "counts the ended records" },
+      { name: "cause", type: "string", comment: "watermark, late, idle or end-of-input" },
+      { name: "supersedes", type: "array<string>", comment: "ids that this session has swallowed" },
+      { name: "activity", type: "map<string,double>", comment: "seconds per recognised label" },
+    ],
   },
   inference: {
     name: "inference",
     sources: [topics.inference.name],
-    columns: [id, sensorId, ...interval, { name: "label", type: "string", comment: "most probable label" }, { name: "probabilities", type: "map<string,double>", comment: "probability per label" },
-      { name: "model_name", type: "string", comment: "model that scored" }, { name: "model_version", type: "string", comment: "its version" }],
+    columns: [
+      id,
+      sensorId,
+      ...interval,
+      { name: "label", type: "string", comment: "most probable label" },
+      { name: "probabilities", type: "map<string,double>", comment: "probability per label" },
+      { name: "model_name", type: "string", comment: "model that scored" },
+      { name: "model_version", type: "string", comment: "its version" },
+    ],
   },
   late: {
     name: "late",
     sources: [topics.late.name],
-    columns: [id, sensorId, { name: "seq", type: "bigint", comment: "message number since boot" }, { name: "boot", type: "string", comment: "boot of the device" },
-      { name: "operator", type: "string", comment: "window, session or inference" }, ...interval, { name: "t", type: "array<double>", comment: "times of the readings" }, { name: "samples", type: "array<array<double>>", comment: "the readings" }],
+    columns: [
+      id,
+      sensorId,
+      { name: "seq", type: "bigint", comment: "message number since boot" },
+      { name: "boot", type: "string", comment: "boot of the device" },
+      { name: "operator", type: "string", comment: "window, session or inference" },
+      ...interval,
+      { name: "t", type: "array<double>", comment: "times of the readings" },
+      { name: "samples", type: "array<array<double>>", comment: "the readings" },
+    ],
   },
   market: {
     name: "market",
     sources: [topics.marketAggregated.name],
-    columns: [id, { name: "symbol", type: "string", comment: "traded instrument" }, { name: "operator", type: "string", comment: "window operator" }, ...interval,
-      { name: "revision", type: "int", comment: "how many times the window had fired before" }, { name: "cause", type: "string", comment: "watermark, late, idle or end-of-input" },
+    columns: [
+      id,
+      { name: "symbol", type: "string", comment: "traded instrument" },
+      { name: "operator", type: "string", comment: "window operator" },
+      ...interval,
+      { name: "revision", type: "int", comment: "how many times the window had fired before" },
+      { name: "cause", type: "string", comment: "watermark, late, idle or end-of-input" },
       { name: "count", type: "bigint", comment: "trades in the window" },
-      ...["open", "high", "low", "close", "volume", "vwap"].map((name): Column => ({ name, type: "double", comment: `${name} of the window` }))],
+      ...["open", "high", "low", "close", "volume", "vwap"].map((name): Column => ({
+        name,
+        type: "double",
+        comment: `${name} of the window`,
+      })),
+    ],
   },
 } as const satisfies Record<string, TableSpec>;
 
 export type TableName = keyof typeof tables;
 /** Partition columns of every table. */
-export const partitionColumns = [{ name: "dt", type: "string", comment: "event date, yyyy-mm-dd, UTC" }, { name: "hour", type: "string", comment: "event hour, HH, UTC" }] as const;
+export const partitionColumns = [
+  { name: "dt", type: "string", comment: "event date, yyyy-mm-dd, UTC" },
+  { name: "hour", type: "string", comment: "event hour, HH, UTC" },
+] as const;

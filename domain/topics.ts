@@ -33,8 +33,12 @@ function topic(name: string, purpose: string, options: Partial<TopicSpec> = {}):
 
 /** Every topic of Millrace, by the name that code uses. Derived topics have the partition count of their input. */
 export const topics = {
-  imuData: topic("imu-data-all", "readings as devices sent them, and control records", { timestampType: "LogAppendTime" }),
-  transformed: topic("sensor-data-transformed", "calibrated samples, magnitudes, gravity-free acceleration", { retentionMs: 1 * DAY }),
+  imuData: topic("imu-data-all", "readings as devices sent them, and control records", {
+    timestampType: "LogAppendTime",
+  }),
+  transformed: topic("sensor-data-transformed", "calibrated samples, magnitudes, gravity-free acceleration", {
+    retentionMs: 1 * DAY,
+  }),
   aggregated: topic("sensor-data-aggregated", "statistics per sensor and window"),
   late: topic("sensor-data-late", "readings that missed a window, verbatim", { retentionMs: 30 * DAY }),
   sessions: topic("new-session-topic", "sessions started and ended"),
@@ -49,7 +53,10 @@ export const topics = {
 export type TopicKey = keyof typeof topics;
 
 /** Topic of the deployment checks alone: no program reads or writes it. */
-export const checkTopic: TopicSpec = topic("millrace-check", "records of the deployment checks", { partitions: 1, retentionMs: DAY });
+export const checkTopic: TopicSpec = topic("millrace-check", "records of the deployment checks", {
+  partitions: 1,
+  retentionMs: DAY,
+});
 
 /** Header names of Kafka records. */
 export const headers = {

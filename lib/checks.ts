@@ -17,7 +17,7 @@ export interface AcceptedFinding {
 export const ACCEPTED_FINDINGS_FILE = "accepted-findings.json";
 
 /**
- * cdk-nag's AwsSolutions rules, less what is accepted at its resource with a reason. Findings have logical ids and
+ * Cdk-nag's AwsSolutions rules, less what is accepted at its resource with a reason. Findings have logical ids and
  * references in their texts, so they are accepted by how they end (see `constructs/acknowledge.ts`).
  */
 export class SolutionsChecks extends AwsSolutionsChecks {
@@ -41,7 +41,13 @@ export class SolutionsChecks extends AwsSolutionsChecks {
     const { node } = params;
     const isAccepted = (finding?: string): boolean => {
       const acceptance = acceptanceOf(node, rule, finding);
-      if (acceptance) this.#accepted.push({ rule, construct: node.node.path, ...(finding === undefined ? {} : { finding }), reason: acceptance.reason });
+      if (acceptance)
+        this.#accepted.push({
+          rule,
+          construct: node.node.path,
+          ...(finding === undefined ? {} : { finding }),
+          reason: acceptance.reason,
+        });
       return acceptance !== undefined;
     };
     super.applyRule({

@@ -16,8 +16,8 @@ import { StreamingStack } from "./stacks/streaming.ts";
 import { WebStack } from "./stacks/web.ts";
 
 /**
- * Instantiates the stacks of one environment, those with data first; each is given the stacks that it builds on.
- * The synth fails on a finding of cdk-nag that is not accepted at its resource.
+ * Instantiates the stacks of one environment, those with data first; each is given the stacks that it builds on. The
+ * synth fails on a finding of cdk-nag that is not accepted at its resource.
  */
 export function buildPlatform(app: App, config: Environment): MillraceStack[] {
   const security = new SecurityStack(app, "security", config);
@@ -32,8 +32,30 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
   const features = new FeaturesStack(app, "features", config, { security, streaming, lake });
   const serving = new ServingStack(app, "serving", config, { network, security, streaming, state, processing, lake });
   const web = new WebStack(app, "web", config, { serving, security });
-  const monitoring = new MonitoringStack(app, "monitoring", config, { security, streaming, ingestion, processing, lake, delivery, features, serving });
+  const monitoring = new MonitoringStack(app, "monitoring", config, {
+    security,
+    streaming,
+    ingestion,
+    processing,
+    lake,
+    delivery,
+    features,
+    serving,
+  });
 
   Validations.of(app).addPlugins(new SolutionsChecks(app));
-  return [security, network, streaming, state, lake, processing, ingestion, delivery, features, serving, web, monitoring];
+  return [
+    security,
+    network,
+    streaming,
+    state,
+    lake,
+    processing,
+    ingestion,
+    delivery,
+    features,
+    serving,
+    web,
+    monitoring,
+  ];
 }

@@ -18,14 +18,24 @@ export interface ConnectionsPort {
 }
 
 export interface FanOutOptions {
-  /** Frames that all connections together are sent at most: a post costs a fraction of a millisecond of CPU, whatever is in it. */
+  /**
+   * Frames that all connections together are sent at most: a post costs a fraction of a millisecond of CPU, whatever is
+   * in it.
+   */
   readonly framesPerSecond: number;
-  /** Bounds of the time from one frame of a connection to its next; what comes meanwhile shares a frame. After a rest the first goes at once. */
+  /**
+   * Bounds of the time from one frame of a connection to its next; what comes meanwhile shares a frame. After a rest
+   * the first goes at once.
+   */
   readonly frameIntervalMs: { readonly min: Milliseconds; readonly max: Milliseconds };
   readonly backoffMs: { readonly first: Milliseconds; readonly max: Milliseconds };
 }
 
-export const fanOutDefaults: FanOutOptions = { framesPerSecond: 500, frameIntervalMs: { min: 2, max: 100 }, backoffMs: { first: 50, max: 2_000 } };
+export const fanOutDefaults: FanOutOptions = {
+  framesPerSecond: 500,
+  frameIntervalMs: { min: 2, max: 100 },
+  backoffMs: { first: 50, max: 2_000 },
+};
 
 interface Connection {
   readonly id: string;
@@ -34,7 +44,10 @@ interface Connection {
   alive: boolean;
 }
 
-/** Sends messages to connections: one frame at a time to each, so that they arrive in order, and many connections at once. */
+/**
+ * Sends messages to connections: one frame at a time to each, so that they arrive in order, and many connections at
+ * once.
+ */
 export class FanOut {
   readonly #port: ConnectionsPort;
   readonly #metrics: Metrics;
@@ -55,7 +68,9 @@ export class FanOut {
   update(connectionIds: ReadonlySet<string>): void {
     for (const id of this.#gone) if (!connectionIds.has(id)) this.#gone.delete(id);
     for (const [id, connection] of this.#connections) if (!connectionIds.has(id)) this.#drop(connection);
-    for (const id of connectionIds) if (!this.#connections.has(id) && !this.#gone.has(id)) this.#connections.set(id, { id, outbox: new Outbox(), pumping: false, alive: true });
+    for (const id of connectionIds)
+      if (!this.#connections.has(id) && !this.#gone.has(id))
+        this.#connections.set(id, { id, outbox: new Outbox(), pumping: false, alive: true });
     this.#metrics.set("live.connections", this.#connections.size);
   }
 
@@ -100,7 +115,11 @@ export class FanOut {
   }
 
   async #postUntilDone(connection: Connection, frame: string): Promise<void> {
-    for (let pause = this.#options.backoffMs.first; connection.alive; pause = Math.min(2 * pause, this.#options.backoffMs.max)) {
+    for (
+      let pause = this.#options.backoffMs.first;
+      connection.alive;
+      pause = Math.min(2 * pause, this.#options.backoffMs.max)
+    ) {
       const outcome = await this.#port.post(connection.id, frame);
       if (outcome === "sent") this.#metrics.add("live.frames");
       if (outcome === "gone") {

@@ -1,5 +1,5 @@
-import { createKafka } from "../adapters/kafka.ts";
 import { startHealthServer, type Health } from "../adapters/health.ts";
+import { createKafka } from "../adapters/kafka.ts";
 import { createLogger } from "../adapters/log.ts";
 import { Metrics } from "../adapters/metrics.ts";
 import { onShutdown } from "../adapters/shutdown.ts";
@@ -24,7 +24,13 @@ const settings = readSettings("live", process.env);
 const log = createLogger("live", settings.logLevel);
 const metrics = new Metrics();
 const table = connectionsTable(settings.connectionsTable, settings.region, settings.dynamodbEndpoint, log);
-const gateway = gatewayConnections(settings.websocketEndpoint, settings.region, settings.dynamodbEndpoint !== undefined, (id) => table.forget(id), log);
+const gateway = gatewayConnections(
+  settings.websocketEndpoint,
+  settings.region,
+  settings.dynamodbEndpoint !== undefined,
+  (id) => table.forget(id),
+  log,
+);
 const fanOut = new FanOut(gateway, metrics);
 const marks = new Marks();
 const extents = new SessionExtents(settings.sessionGapMs);
@@ -56,7 +62,15 @@ function health(): Health {
   };
 }
 
-const healthServer = settings.healthPort > 0 ? await startHealthServer(settings.healthPort, settings.environment === "local" ? LOOPBACK : "0.0.0.0", health, metrics) : undefined;
+const healthServer =
+  settings.healthPort > 0
+    ? await startHealthServer(
+        settings.healthPort,
+        settings.environment === "local" ? LOOPBACK : "0.0.0.0",
+        health,
+        metrics,
+      )
+    : undefined;
 onShutdown(async () => {
   clearTimeout(polling);
   healthServer?.close();
@@ -64,24 +78,29 @@ onShutdown(async () => {
 }, 10 * SECOND);
 
 await poll();
-records = await tail(createKafka(settings, "millrace-live", log, { retry: { retries: Number.MAX_SAFE_INTEGER, initialRetryTime: 100, maxRetryTime: 2_000 } }), {
-  topics: liveTopics,
-  groupId: consumerGroups.live,
-  log,
-  onLag: (lag) => metrics.set("live.lag", lag),
-  onRecord: (topic, { key, value, headers: received, offset }) => {
-    if (value === null) return;
-    const audience = subscribed.get(key?.toString("utf8") ?? "");
-    // Sessions are learnt from even when nobody watches: a later subscription may ask for one of them.
-    if (!audience && topic !== topics.sessions.name) return;
-    try {
-      const record = readRecord(topic, received?.[headers.contentType]?.toString(), value);
-      if (!marks.isNew(topic, record.data.id)) return;
-      if (record.type === "session") extents.learn(record.data);
-      if (audience) route(record, audience, extents, (connectionId, messages) => fanOut.give(connectionId, messages));
-    } catch (error) {
-      log.error({ err: error, topic, offset }, "record does not have the form of its topic and was passed over");
-    }
+records = await tail(
+  createKafka(settings, "millrace-live", log, {
+    retry: { retries: Number.MAX_SAFE_INTEGER, initialRetryTime: 100, maxRetryTime: 2_000 },
+  }),
+  {
+    topics: liveTopics,
+    groupId: consumerGroups.live,
+    log,
+    onLag: (lag) => metrics.set("live.lag", lag),
+    onRecord: (topic, { key, value, headers: received, offset }) => {
+      if (value === null) return;
+      const audience = subscribed.get(key?.toString("utf8") ?? "");
+      // Sessions are learnt from even when nobody watches: a later subscription may ask for one of them.
+      if (!audience && topic !== topics.sessions.name) return;
+      try {
+        const record = readRecord(topic, received?.[headers.contentType]?.toString(), value);
+        if (!marks.isNew(topic, record.data.id)) return;
+        if (record.type === "session") extents.learn(record.data);
+        if (audience) route(record, audience, extents, (connectionId, messages) => fanOut.give(connectionId, messages));
+      } catch (error) {
+        log.error({ err: error, topic, offset }, "record does not have the form of its topic and was passed over");
+      }
+    },
   },
-});
+);
 log.info({ topics: liveTopics }, "live is up");

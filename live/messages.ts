@@ -1,8 +1,8 @@
 import { MAX_FRAME_BYTES } from "../domain/api.ts";
 import { decodeColumns } from "../domain/columns.ts";
 import type { InferenceRecord, SessionRecord, WindowRecord } from "../domain/records.ts";
-import { contentTypes, topics } from "../domain/topics.ts";
 import type { EpochMs } from "../domain/time.ts";
+import { contentTypes, topics } from "../domain/topics.ts";
 import { shortDecimal } from "./numbers.ts";
 
 /** A transformed message: columns of equal length. */
@@ -34,7 +34,11 @@ export interface Message {
   readonly samples: number;
 }
 
-const types: Readonly<Record<string, Exclude<LiveRecord["type"], "samples">>> = { [topics.aggregated.name]: "window", [topics.sessions.name]: "session", [topics.inference.name]: "inference" };
+const types: Readonly<Record<string, Exclude<LiveRecord["type"], "samples">>> = {
+  [topics.aggregated.name]: "window",
+  [topics.sessions.name]: "session",
+  [topics.inference.name]: "inference",
+};
 
 /** The topics that live reads. */
 export const liveTopics: readonly string[] = [topics.transformed.name, ...Object.keys(types)];
@@ -49,11 +53,27 @@ export function readRecord(topic: string, contentType: string | undefined, value
 function fromPacked(value: Buffer): Samples {
   const { header, t, values } = decodeColumns(value);
   const { id, sensorId, seq, boot, columns } = header;
-  return { id, sensorId, seq, ...(boot === undefined ? {} : { boot }), t, columns: Object.fromEntries(columns.map((name, i) => [name, values[i]!])) };
+  return {
+    id,
+    sensorId,
+    seq,
+    ...(boot === undefined ? {} : { boot }),
+    t,
+    columns: Object.fromEntries(columns.map((name, i) => [name, values[i]!])),
+  };
 }
 
 function fromJson(value: Buffer): Samples {
-  const { id, sensorId, seq, boot, schema: _, t, ...columns } = JSON.parse(value.toString("utf8")) as { schema: unknown; t: number[] } & Omit<Samples, "t" | "columns"> & Record<string, number[]>;
+  const {
+    id,
+    sensorId,
+    seq,
+    boot,
+    schema: _,
+    t,
+    ...columns
+  } = JSON.parse(value.toString("utf8")) as { schema: unknown; t: number[] } & Omit<Samples, "t" | "columns"> &
+    Record<string, number[]>;
   return { id, sensorId, seq, ...(boot === undefined ? {} : { boot }), t, columns } as unknown as Samples;
 }
 
@@ -73,12 +93,19 @@ export function samplesMessages(samples: Samples, from: number, to: number): Mes
   // Rows differ in their digits, hence the margin; what does not fit nevertheless is cut in more parts.
   for (let parts = Math.ceil((whole.bytes * 1.1) / MAX_FRAME_BYTES); ; parts++) {
     const cut = (part: number): number => from + Math.floor(((to - from) * part) / parts);
-    const messages = Array.from({ length: parts }, (_, part) => samplesMessage(samples, cut(part), cut(part + 1), { part, parts }));
+    const messages = Array.from({ length: parts }, (_, part) =>
+      samplesMessage(samples, cut(part), cut(part + 1), { part, parts }),
+    );
     if (parts >= to - from || messages.every(({ bytes }) => bytes <= MAX_FRAME_BYTES)) return messages;
   }
 }
 
-function samplesMessage({ id, sensorId, seq, boot, t, columns }: Samples, from: number, to: number, part?: { part: number; parts: number }): Message {
+function samplesMessage(
+  { id, sensorId, seq, boot, t, columns }: Samples,
+  from: number,
+  to: number,
+  part?: { part: number; parts: number },
+): Message {
   const data: Record<string, unknown> = { sensorId, id, seq, boot, ...part, t: cut(t, from, to, Number) };
   for (const name in columns) data[name] = cut(columns[name]!, from, to, shortDecimal);
   const text = `{"type":"samples","data":${JSON.stringify(data)}}`;

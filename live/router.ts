@@ -3,7 +3,12 @@ import type { SessionExtents } from "./session-extents.ts";
 import type { Audience } from "./subscriptions.ts";
 
 /** Gives each connection of an audience the messages that a record has for it. */
-export function route(record: LiveRecord, audience: Audience, extents: SessionExtents, give: (connectionId: string, messages: readonly Message[]) => void): void {
+export function route(
+  record: LiveRecord,
+  audience: Audience,
+  extents: SessionExtents,
+  give: (connectionId: string, messages: readonly Message[]) => void,
+): void {
   if (record.type === "samples") {
     const { t } = record.data;
     let whole: Message[] | undefined;
@@ -14,7 +19,10 @@ export function route(record: LiveRecord, audience: Audience, extents: SessionEx
     for (const { sessionId, start, connectionIds } of audience.sessions) {
       const { from, to } = extents.rows(sessionId, start, t);
       if (from === to) continue;
-      const messages = from === 0 && to === t.length ? (whole ??= samplesMessages(record.data, from, to)) : samplesMessages(record.data, from, to);
+      const messages =
+        from === 0 && to === t.length
+          ? (whole ??= samplesMessages(record.data, from, to))
+          : samplesMessages(record.data, from, to);
       for (const connectionId of connectionIds) give(connectionId, messages);
     }
     return;
@@ -22,7 +30,10 @@ export function route(record: LiveRecord, audience: Audience, extents: SessionEx
   const messages = [toMessage(record)];
   for (const connectionId of audience.all) give(connectionId, messages);
   for (const { sessionId, start, connectionIds } of audience.sessions) {
-    const within = record.type === "session" ? record.data.sessionId === sessionId || record.data.supersedes.includes(sessionId) : extents.overlaps(sessionId, start, record.data.window);
+    const within =
+      record.type === "session"
+        ? record.data.sessionId === sessionId || record.data.supersedes.includes(sessionId)
+        : extents.overlaps(sessionId, start, record.data.window);
     if (within) for (const connectionId of connectionIds) give(connectionId, messages);
   }
 }

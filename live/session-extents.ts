@@ -33,7 +33,8 @@ export class SessionExtents {
     while (from < t.length && t[from]! < start) from++;
     let last = this.#last.get(sessionId);
     let to = from;
-    while (to < t.length && (last === undefined || t[to]! <= last + this.#gapMs)) last = Math.max(last ?? t[to]!, t[to++]!);
+    while (to < t.length && (last === undefined || t[to]! <= last + this.#gapMs))
+      last = Math.max(last ?? t[to]!, t[to++]!);
     if (to > from) this.#advance(sessionId, last!);
     return { from, to };
   }

@@ -10,13 +10,25 @@ export interface ConnectionItem {
 /** Who wants a sensor's data: all of it, or what is within a session. */
 export interface Audience {
   readonly all: readonly string[];
-  readonly sessions: readonly { readonly sessionId: string; readonly start: number; readonly connectionIds: readonly string[] }[];
+  readonly sessions: readonly {
+    readonly sessionId: string;
+    readonly start: number;
+    readonly connectionIds: readonly string[];
+  }[];
 }
 
-/** Turns the connections round: sensor id to its audience. A connection that has all of a sensor is not in its sessions too. */
+/**
+ * Turns the connections round: sensor id to its audience. A connection that has all of a sensor is not in its sessions
+ * too.
+ */
 export function audiences(items: Iterable<ConnectionItem>): Map<string, Audience> {
-  const result = new Map<string, { all: string[]; sessions: { sessionId: string; start: number; connectionIds: string[] }[] }>();
-  const of = (sensorId: string): { all: string[]; sessions: { sessionId: string; start: number; connectionIds: string[] }[] } => {
+  const result = new Map<
+    string,
+    { all: string[]; sessions: { sessionId: string; start: number; connectionIds: string[] }[] }
+  >();
+  const of = (
+    sensorId: string,
+  ): { all: string[]; sessions: { sessionId: string; start: number; connectionIds: string[] }[] } => {
     let audience = result.get(sensorId);
     if (!audience) result.set(sensorId, (audience = { all: [], sessions: [] }));
     return audience;

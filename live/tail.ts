@@ -25,7 +25,15 @@ export interface Tail {
 export async function tail(kafka: Kafka, options: TailOptions): Promise<Tail> {
   const { topics, groupId, log } = options;
   const starts = await startOffsets(kafka, groupId, topics);
-  const consumer = kafka.consumer({ groupId, readUncommitted: true, maxWaitTimeInMs: 50, minBytes: 1, sessionTimeout: 10_000, heartbeatInterval: 2_000, retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 20, restartOnFailure: async () => true } });
+  const consumer = kafka.consumer({
+    groupId,
+    readUncommitted: true,
+    maxWaitTimeInMs: 50,
+    minBytes: 1,
+    sessionTimeout: 10_000,
+    heartbeatInterval: 2_000,
+    retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 20, restartOnFailure: async () => true },
+  });
   let joined = false;
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     joined = true;
@@ -43,7 +51,10 @@ export async function tail(kafka: Kafka, options: TailOptions): Promise<Tail> {
     autoCommitInterval: 1_000,
     eachBatch: ({ batch }) => {
       for (const message of batch.messages) options.onRecord(batch.topic, message);
-      lags.set(`${batch.topic}/${batch.partition}`, Math.max(0, Number(batch.highWatermark) - 1 - Number(batch.lastOffset())));
+      lags.set(
+        `${batch.topic}/${batch.partition}`,
+        Math.max(0, Number(batch.highWatermark) - 1 - Number(batch.lastOffset())),
+      );
       options.onLag([...lags.values()].reduce((sum, lag) => sum + lag, 0));
       return Promise.resolve();
     },
@@ -56,13 +67,26 @@ export async function tail(kafka: Kafka, options: TailOptions): Promise<Tail> {
   };
 }
 
-/** Where each partition is begun: at its end, unless the group has read to there already. `<topic>/<partition>` to offset. */
+/**
+ * Where each partition is begun: at its end, unless the group has read to there already. `<topic>/<partition>` to
+ * offset.
+ */
 async function startOffsets(kafka: Kafka, groupId: string, topics: readonly string[]): Promise<Map<string, string>> {
   const admin = kafka.admin();
   await admin.connect();
   try {
-    const ends = await Promise.all(topics.map(async (topic) => (await retried(() => admin.fetchTopicOffsets(topic))).map(({ partition, high }) => [`${topic}/${partition}`, high] as const)));
-    const committed = new Map((await admin.fetchOffsets({ groupId, topics: [...topics] })).flatMap(({ topic, partitions }) => partitions.map(({ partition, offset }) => [`${topic}/${partition}`, offset] as const)));
+    const ends = await Promise.all(
+      topics.map(async (topic) =>
+        (await retried(() => admin.fetchTopicOffsets(topic))).map(
+          ({ partition, high }) => [`${topic}/${partition}`, high] as const,
+        ),
+      ),
+    );
+    const committed = new Map(
+      (await admin.fetchOffsets({ groupId, topics: [...topics] })).flatMap(({ topic, partitions }) =>
+        partitions.map(({ partition, offset }) => [`${topic}/${partition}`, offset] as const),
+      ),
+    );
     return new Map(ends.flat().filter(([name, high]) => Number(committed.get(name) ?? -1) < Number(high)));
   } finally {
     await admin.disconnect();
@@ -72,7 +96,10 @@ async function startOffsets(kafka: Kafka, groupId: string, topics: readonly stri
 const RETRIES = 150;
 const RETRY_MS = 200;
 
-/** kafkajs' admin client gives up at once when a partition has no leader yet, as right after a topic's creation or a broker's restart. */
+/**
+ * Kafkajs' admin client gives up at once when a partition has no leader yet, as right after a topic's creation or a
+ * broker's restart.
+ */
 async function retried<T>(read: () => Promise<T>): Promise<T> {
   for (let left = RETRIES; ; left--) {
     try {
@@ -85,7 +112,11 @@ async function retried<T>(read: () => Promise<T>): Promise<T> {
 }
 
 /** Once for each partition: when it comes again, the group's offset is from after the start. */
-function seekToStarts(consumer: Consumer, assignment: Readonly<Record<string, readonly number[]>>, starts: Map<string, string>): void {
+function seekToStarts(
+  consumer: Consumer,
+  assignment: Readonly<Record<string, readonly number[]>>,
+  starts: Map<string, string>,
+): void {
   for (const [topic, partitions] of Object.entries(assignment)) {
     for (const partition of partitions) {
       const offset = starts.get(`${topic}/${partition}`);

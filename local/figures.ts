@@ -14,8 +14,8 @@ export interface Figures {
 }
 
 /**
- * Turns the programs' counters into figures. A counter that has gone down is that of a program that was started
- * again: it counts from 0, and what it had counted before is kept.
+ * Turns the programs' counters into figures. A counter that has gone down is that of a program that was started again:
+ * it counts from 0, and what it had counted before is kept.
  */
 export class FigureKeeper {
   readonly #last = new Map<string, number>();
@@ -23,7 +23,7 @@ export class FigureKeeper {
   #previous: { atMs: number; readings: number; windows: number } | undefined;
   #lag = 0;
 
-  /** @param snapshots metrics by program; a program that did not answer is left out. @param atMs a monotonic time. */
+  /** @param snapshots Metrics by program; a program that did not answer is left out. @param atMs a monotonic time. */
   update(snapshots: ReadonlyMap<string, MetricsSnapshot>, atMs: number): Figures {
     for (const [program, snapshot] of snapshots) this.#count(program, snapshot);
     const lag = snapshots.get("processor")?.["processor.lag" satisfies MetricName];

@@ -1,9 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-/**
- * A process that is still the same: process ids are given anew, so that one alone might name somebody else's process.
- */
+/** A process that is still the same: process ids are given anew, so that one alone might name somebody else's process. */
 export interface ProcessIdentity {
   readonly pid: number;
   /** When it was started, as the system tells it. */
@@ -32,7 +30,7 @@ export function isAlive(identity: ProcessIdentity): boolean {
  */
 export function owners(): ProcessIdentity[] {
   const found: ProcessIdentity[] = [];
-  for (let pid = process.ppid; pid > 1; ) {
+  for (let pid = process.ppid; pid > 1;) {
     const parent = facts(pid);
     if (!parent || (found.length > 0 && !/\bnpm\b|bootstrap\.mjs/.test(parent.command))) break;
     found.push({ pid, started: parent.started });
@@ -45,21 +43,32 @@ function facts(pid: number): ProcessFacts | undefined {
   return process.platform === "linux" ? factsFromProc(pid) : factsFromPs(pid);
 }
 
-/** proc(5): in /proc/PID/stat, state, parent and start time are fields 3, 4 and 22; field 2, in brackets, may hold anything. */
+/**
+ * Proc(5): in /proc/PID/stat, state, parent and start time are fields 3, 4 and 22; field 2, in brackets, may hold
+ * anything.
+ */
 function factsFromProc(pid: number): ProcessFacts | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     if (fields[0] === "Z" || fields[0] === "X") return undefined;
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    return { parent: Number(fields[1]), started: `${boot}/${fields[19]}`, command: readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ") };
+    return {
+      parent: Number(fields[1]),
+      started: `${boot}/${fields[19]}`,
+      command: readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " "),
+    };
   } catch {
     return undefined;
   }
 }
 
 function factsFromPs(pid: number): ProcessFacts | undefined {
-  const { stdout } = spawnSync("env", ["LC_ALL=C", "ps", "-o", "ppid=,stat=,lstart=,command=", "-p", String(pid)], { encoding: "utf8" });
+  const { stdout } = spawnSync("env", ["LC_ALL=C", "ps", "-o", "ppid=,stat=,lstart=,command=", "-p", String(pid)], {
+    encoding: "utf8",
+  });
   const match = /^\s*(\d+)\s+(\S+)\s+(\S+ \S+\s+\d+ [\d:]+ \d{4})\s+(.*)$/m.exec(stdout ?? "");
-  return !match || match[2]!.startsWith("Z") ? undefined : { parent: Number(match[1]), started: match[3]!, command: match[4]! };
+  return !match || match[2]!.startsWith("Z")
+    ? undefined
+    : { parent: Number(match[1]), started: match[3]!, command: match[4]! };
 }

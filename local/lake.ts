@@ -11,16 +11,31 @@ const USAGE = `usage: npm run lake -- "select count(*) from raw_exact" [--json] 
 tables: raw, aggregated, sessions, inference, late, market; each also as <table>_exact, one row per id`;
 
 try {
-  const { values, positionals } = parseArgs({ options: { json: { type: "boolean" }, lake: { type: "string" }, help: { type: "boolean" } }, allowPositionals: true });
+  const { values, positionals } = parseArgs({
+    options: { json: { type: "boolean" }, lake: { type: "string" }, help: { type: "boolean" } },
+    allowPositionals: true,
+  });
   const [query, ...rest] = positionals;
   if (values.help || query === undefined || rest.length > 0) {
     console.error(USAGE);
     process.exit(values.help ? 0 : 2);
   }
   const lake = await openLake(values.lake ?? readSettings("firehose", process.env).lakeDir);
-  const rows = (await lake.runAndReadAll(query)).getRowObjects().map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, toJson(value)])));
+  const rows = (await lake.runAndReadAll(query))
+    .getRowObjects()
+    .map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, toJson(value)])));
   if (values.json) for (const row of rows) console.log(JSON.stringify(row));
-  else console.table(rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, typeof value === "object" && value !== null ? JSON.stringify(value) : value]))));
+  else
+    console.table(
+      rows.map((row) =>
+        Object.fromEntries(
+          Object.entries(row).map(([name, value]) => [
+            name,
+            typeof value === "object" && value !== null ? JSON.stringify(value) : value,
+          ]),
+        ),
+      ),
+    );
 } catch (error) {
   console.error(`lake: ${(error as Error).message}`);
   process.exit(1);

@@ -43,7 +43,9 @@ export class LatencyProbe {
     // Those it chose have fallen silent: it chooses anew.
     if (performance.now() - this.#connectedAtMs > KEEP_MS && this.percentiles().p50 === undefined) socket?.terminate();
     if (socket?.readyState !== WebSocket.OPEN || this.#subscribed.size >= MAX_SENSORS) return;
-    const response = await fetch(`http://${LOOPBACK}:${this.#apiPort}/sensors?limit=${MAX_SENSORS}`, { signal: AbortSignal.timeout(2_000) });
+    const response = await fetch(`http://${LOOPBACK}:${this.#apiPort}/sensors?limit=${MAX_SENSORS}`, {
+      signal: AbortSignal.timeout(2_000),
+    });
     const { items } = (await response.json()) as { items?: { sensorId: string }[] };
     for (const { sensorId } of items ?? []) {
       if (this.#subscribed.has(sensorId) || this.#subscribed.size >= MAX_SENSORS) continue;

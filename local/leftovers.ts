@@ -51,24 +51,36 @@ export class RunFile {
 
 /**
  * Ends what an earlier start from this home folder left behind, having been killed.
+ *
  * @throws MillraceError `already-running` when that start is alive and well.
  */
 export async function endLeftovers(home: string, onProgress: (message: string) => void): Promise<void> {
   const record = read(join(home, "run.json"));
   if (!record) return;
-  const left = (): [string, ProcessIdentity][] => Object.entries({ main: record.main, ...record.processes }).filter(([, identity]) => isAlive(identity));
+  const left = (): [string, ProcessIdentity][] =>
+    Object.entries({ main: record.main, ...record.processes }).filter(([, identity]) => isAlive(identity));
   if (isAlive(record.main) && record.owners.every(isAlive)) {
-    throw new MillraceError("already-running", `Millrace is running already, as process ${record.main.pid}, with its data in ${home}: stop that one first (Ctrl-C, or kill ${record.main.pid}), or start another one with --home and other ports`);
+    throw new MillraceError(
+      "already-running",
+      `Millrace is running already, as process ${record.main.pid}, with its data in ${home}: stop that one first (Ctrl-C, or kill ${record.main.pid}), or start another one with --home and other ports`,
+    );
   }
   if (left().length === 0) return;
-  onProgress(`ending what an earlier start left: ${left().map(([name, { pid }]) => `${name} (${pid})`).join(", ")}`);
+  onProgress(
+    `ending what an earlier start left: ${left()
+      .map(([name, { pid }]) => `${name} (${pid})`)
+      .join(", ")}`,
+  );
   // A start that is alive ends its own processes, in the right order.
   if (isAlive(record.main)) {
     signal([record.main], "SIGTERM");
     await untilTrue(() => !isAlive(record.main), STOP_LIMIT_MS);
   }
   for (const name of ["SIGTERM", "SIGKILL"] as const) {
-    signal(left().map(([, identity]) => identity), name);
+    signal(
+      left().map(([, identity]) => identity),
+      name,
+    );
     if (await untilTrue(() => left().length === 0, END_LIMIT_MS)) return;
   }
 }

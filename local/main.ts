@@ -29,7 +29,10 @@ try {
   process.exit(2);
 }
 
-const platform = new Platform(options, process.env, { progress: (message) => terminal.progress(message), note: (message) => terminal.print(message) });
+const platform = new Platform(options, process.env, {
+  progress: (message) => terminal.progress(message),
+  note: (message) => terminal.print(message),
+});
 const probe = new LatencyProbe(options.ports.api);
 let stoppingSince: number | undefined;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -45,7 +48,9 @@ try {
 } catch (error) {
   if (stoppingSince === undefined) {
     terminal.keep();
-    console.error(`millrace: ${error instanceof MillraceError ? error.message : String((error as Error)?.stack ?? error)}`);
+    console.error(
+      `millrace: ${error instanceof MillraceError ? error.message : String((error as Error)?.stack ?? error)}`,
+    );
     await stop(1);
   }
 }

@@ -8,7 +8,12 @@ import { ModelRegistry } from "../processor/model-registry.ts";
 const SHIPPED = join(import.meta.dirname, "..", "models", "activity");
 
 /** Takes the shipped model into the store; on a new log it is made live, before any reading. */
-export async function prepareModels(kafka: Kafka, environment: string, store: string, isNewLog: boolean): Promise<void> {
+export async function prepareModels(
+  kafka: Kafka,
+  environment: string,
+  store: string,
+  isNewLog: boolean,
+): Promise<void> {
   const registry = new ModelRegistry(modelFiles(store, "local"));
   const { reference } = await registry.take(modelFiles(SHIPPED, "local"));
   if (!isNewLog) return;

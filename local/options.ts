@@ -42,15 +42,39 @@ ${portNames.map((name) => `  ${`${portOption(name)} N`.padEnd(26)} (${localPorts
 Servers of your own: KAFKA_BROKERS, MQTT_URL, MONGODB_URI, DYNAMODB_ENDPOINT; Millrace then starts none of that kind.
 Settings of the programs, such as SESSION_GAP_MS, are taken from the environment.`;
 
-type Draft = { -readonly [K in keyof StartOptions]: StartOptions[K] } & { ports: Record<LocalPort, number>; simulatorArguments: string[] };
+type Draft = { -readonly [K in keyof StartOptions]: StartOptions[K] } & {
+  ports: Record<LocalPort, number>;
+  simulatorArguments: string[];
+};
 /** Applies an option's value, or says what was expected instead. */
 type Apply = (draft: Draft, value: string) => string | void;
 
-const simulatorOptions = ["--sensors", "--rate", "--data", "--speed", "--faults", "--seed", "--format", "--batch-ms", "--pause-ms", "--duration"];
+const simulatorOptions = [
+  "--sensors",
+  "--rate",
+  "--data",
+  "--speed",
+  "--faults",
+  "--seed",
+  "--format",
+  "--batch-ms",
+  "--pause-ms",
+  "--duration",
+];
 const withValue: Readonly<Record<string, Apply>> = {
-  ...Object.fromEntries(simulatorOptions.map((name): [string, Apply] => [name, (draft, value) => void draft.simulatorArguments.push(`${name}=${name === "--data" ? resolve(value) : value}`)])),
+  ...Object.fromEntries(
+    simulatorOptions.map((name): [string, Apply] => [
+      name,
+      (draft, value) => void draft.simulatorArguments.push(`${name}=${name === "--data" ? resolve(value) : value}`),
+    ]),
+  ),
   "--home": (draft, value) => void (draft.home = resolve(value)),
-  ...Object.fromEntries(portNames.map((name): [string, Apply] => [portOption(name), (draft, value) => port(value, (n) => (draft.ports[name] = n))])),
+  ...Object.fromEntries(
+    portNames.map((name): [string, Apply] => [
+      portOption(name),
+      (draft, value) => port(value, (n) => (draft.ports[name] = n)),
+    ]),
+  ),
 };
 const flags: Readonly<Record<string, (draft: Draft) => void>> = {
   "--once": (draft) => void draft.simulatorArguments.push("--once"),
@@ -60,6 +84,7 @@ const flags: Readonly<Record<string, (draft: Draft) => void>> = {
 
 /**
  * Reads the command line of `npm start`; `"help"` when that was asked for.
+ *
  * @throws MillraceError `arguments-invalid` that lists every problem.
  */
 export function parseStartOptions(args: readonly string[], home: string): StartOptions | "help" {
@@ -72,8 +97,12 @@ export function parseStartOptions(args: readonly string[], home: string): StartO
     const apply = Object.hasOwn(withValue, name) ? withValue[name] : undefined;
     if (apply) {
       const value = inline ?? args[++i];
-      const expected = value === undefined || (inline === undefined && value.startsWith("--")) ? "a value" : apply(draft, value);
-      if (expected) problems.push(`${name} is ${value === undefined ? "the last word" : JSON.stringify(value)}: expected ${expected}`);
+      const expected =
+        value === undefined || (inline === undefined && value.startsWith("--")) ? "a value" : apply(draft, value);
+      if (expected)
+        problems.push(
+          `${name} is ${value === undefined ? "the last word" : JSON.stringify(value)}: expected ${expected}`,
+        );
       if (inline === undefined && value?.startsWith("--")) i--;
     } else if (Object.hasOwn(flags, name) && inline === undefined) {
       flags[name]!(draft);
@@ -82,7 +111,11 @@ export function parseStartOptions(args: readonly string[], home: string): StartO
     }
   }
   problems.push(...simulatorProblems(draft.simulatorArguments), ...sharedPorts(draft.ports));
-  if (problems.length > 0) throw new MillraceError("arguments-invalid", `the command line:\n${problems.map((problem) => `  - ${problem}`).join("\n")}\nnpm start -- --help lists the options`);
+  if (problems.length > 0)
+    throw new MillraceError(
+      "arguments-invalid",
+      `the command line:\n${problems.map((problem) => `  - ${problem}`).join("\n")}\nnpm start -- --help lists the options`,
+    );
   return draft;
 }
 
@@ -112,5 +145,7 @@ function simulatorProblems(args: readonly string[]): string[] {
 
 function sharedPorts(ports: Readonly<Record<LocalPort, number>>): string[] {
   const byPort = Map.groupBy(portNames, (name) => ports[name]);
-  return [...byPort].filter(([, names]) => names.length > 1).map(([port, names]) => `${names.map(portOption).join(" and ")} are both ${port}`);
+  return [...byPort]
+    .filter(([, names]) => names.length > 1)
+    .map(([port, names]) => `${names.map(portOption).join(" and ")} are both ${port}`);
 }

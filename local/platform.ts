@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { createTopics } from "../adapters/kafka-topics.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import { LOOPBACK, type LocalPort } from "../config/local.ts";
 import { dynamoTableName } from "../domain/names.ts";
@@ -9,13 +10,19 @@ import { createCheckpointTable } from "../processor/adapters/dynamo-snapshots.ts
 import { FigureKeeper, type Figures, type MetricsSnapshot } from "./figures.ts";
 import { freeBytes, megabytes, openHome, type Home } from "./home.ts";
 import { endLeftovers, RunFile } from "./leftovers.ts";
+import { prepareModels } from "./models.ts";
 import { portOption, type StartOptions } from "./options.ts";
 import { pickFreePorts, requireFreePorts, type WantedPort } from "./ports.ts";
-import { prepareModels } from "./models.ts";
 import { LOCAL_ENVIRONMENT, localPrograms, modelStore, PROGRAM_COUNT, type Program } from "./programs.ts";
-import { connectionsTo, serverDefinitions, serverNames, SERVERS_FOLDER, type Connections, type ServerName } from "./servers/index.ts";
+import {
+  connectionsTo,
+  serverDefinitions,
+  serverNames,
+  SERVERS_FOLDER,
+  type Connections,
+  type ServerName,
+} from "./servers/index.ts";
 import { installServers } from "./servers/install.ts";
-import { createTopics } from "../adapters/kafka-topics.ts";
 import { describeDeath, Supervisor, type UnitStatus } from "./supervisor.ts";
 import { programUnit, serverUnit } from "./units.ts";
 
@@ -65,18 +72,29 @@ export class Platform {
     this.#env = env;
     this.#output = output;
     this.#startsServers = serverNames.filter((name) => !env[ownServer[name].variable]);
-    this.connections = { ...connectionsTo(options.ports), ...Object.fromEntries(Object.values(ownServer).flatMap(({ variable, connection }) => (env[variable] ? [[connection, env[variable]]] : []))) };
+    this.connections = {
+      ...connectionsTo(options.ports),
+      ...Object.fromEntries(
+        Object.values(ownServer).flatMap(({ variable, connection }) =>
+          env[variable] ? [[connection, env[variable]]] : [],
+        ),
+      ),
+    };
     this.#supervisor = new Supervisor({
       onStarted: (name, pid) => this.#runFile?.add(name, pid),
       onDied: (unit, exit, restartInMs) => {
         output.note(describeDeath(unit, exit, restartInMs));
-        if (freeBytes(options.home) < FULL_BYTES) output.note(`the disk of ${options.home} is full (${megabytes(freeBytes(options.home))} MB free): free some space`);
+        if (freeBytes(options.home) < FULL_BYTES)
+          output.note(
+            `the disk of ${options.home} is full (${megabytes(freeBytes(options.home))} MB free): free some space`,
+          );
       },
     });
   }
 
   /**
    * Resolves when everything has been started, and all programs answer or a minute has passed.
+   *
    * @throws MillraceError with the remedy when that cannot be.
    */
   async start(): Promise<void> {
@@ -87,7 +105,11 @@ export class Platform {
     await requireFreePorts(this.#wantedPorts());
     this.#runFile = new RunFile(folder);
     if (this.#startsServers.length > 0) {
-      const installation = await installServers({ folder: SERVERS_FOLDER, javaHome: this.#env["JAVA_HOME"], onProgress: progress });
+      const installation = await installServers({
+        folder: SERVERS_FOLDER,
+        javaHome: this.#env["JAVA_HOME"],
+        onProgress: progress,
+      });
       progress(`starting ${this.#startsServers.map((name) => serverDefinitions[name].title).join(", ")}`);
       await this.#all(this.#startsServers, async (name) => {
         await this.#supervisor.start(serverUnit(name, installation, ports, home.data, home.logs));
@@ -110,7 +132,8 @@ export class Platform {
     this.#programs = localPrograms(this.#options, this.connections, await pickFreePorts(PROGRAM_COUNT));
     this.#output.progress(`starting ${this.#programs.map(({ name }) => name).join(", ")}`);
     const launch = (programs: readonly Program[]): void => {
-      for (const program of programs) if (!this.#stopping) this.#supervisor.launch(programUnit(program, this.#env, home.logs));
+      for (const program of programs)
+        if (!this.#stopping) this.#supervisor.launch(programUnit(program, this.#env, home.logs));
     };
     const publishes = ({ name }: Program): boolean => name === "simulator";
     launch(this.#programs.filter((program) => !publishes(program)));
@@ -163,10 +186,14 @@ export class Platform {
     await Promise.all(
       this.#programs.map(async ({ name, healthPort }) => {
         try {
-          const [metrics, state] = await Promise.all(["metrics", "health"].map(async (path) => {
-            const response = await fetch(`http://${LOOPBACK}:${healthPort}/${path}`, { signal: AbortSignal.timeout(SECOND) });
-            return (await response.json()) as MetricsSnapshot;
-          }));
+          const [metrics, state] = await Promise.all(
+            ["metrics", "health"].map(async (path) => {
+              const response = await fetch(`http://${LOOPBACK}:${healthPort}/${path}`, {
+                signal: AbortSignal.timeout(SECOND),
+              });
+              return (await response.json()) as MetricsSnapshot;
+            }),
+          );
           snapshots.set(name, metrics!);
           health.set(name, String(state!["status"]));
         } catch {
@@ -178,8 +205,14 @@ export class Platform {
   }
 
   #wantedPorts(): WantedPort[] {
-    const wanted = (name: LocalPort, purpose: string): WantedPort => ({ port: this.#options.ports[name], purpose, option: portOption(name) });
-    const servers = this.#startsServers.flatMap((name) => serverDefinitions[name].ports.map((port) => wanted(port, serverDefinitions[name].title)));
+    const wanted = (name: LocalPort, purpose: string): WantedPort => ({
+      port: this.#options.ports[name],
+      purpose,
+      option: portOption(name),
+    });
+    const servers = this.#startsServers.flatMap((name) =>
+      serverDefinitions[name].ports.map((port) => wanted(port, serverDefinitions[name].title)),
+    );
     return [...servers, ...programPorts.map(({ name, purpose }) => wanted(name, purpose))];
   }
 
@@ -195,7 +228,12 @@ export class Platform {
     } finally {
       await admin.disconnect();
     }
-    await prepareModels(kafka, LOCAL_ENVIRONMENT, modelStore(this.#options.home), created.includes(topics.imuData.name));
+    await prepareModels(
+      kafka,
+      LOCAL_ENVIRONMENT,
+      modelStore(this.#options.home),
+      created.includes(topics.imuData.name),
+    );
     const dynamodb = dynamoDbClient(region, this.connections.dynamodbEndpoint);
     await createCheckpointTable(dynamodb, dynamoTableName(LOCAL_ENVIRONMENT, "checkpoints"));
     await ensureConnectionsTable(dynamodb, dynamoTableName(LOCAL_ENVIRONMENT, "connections"));

@@ -1,6 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer, connect } from "node:net";
-import { spawnSync } from "node:child_process";
 import { LOOPBACK, localPorts, type LocalPort } from "../config/local.ts";
 import { MillraceError } from "../domain/errors.ts";
 
@@ -46,7 +46,10 @@ export interface WantedPort {
   readonly option: string;
 }
 
-/** @throws MillraceError `port-taken` that lists every taken port, who has it if that can be told, and the option that moves it. */
+/**
+ * @throws MillraceError `port-taken` that lists every taken port, who has it if that can be told, and the option that
+ *   moves it.
+ */
 export async function requireFreePorts(wanted: readonly WantedPort[]): Promise<void> {
   const taken: WantedPort[] = [];
   for (const want of wanted) if (!(await isPortFree(want.port))) taken.push(want);
@@ -55,7 +58,10 @@ export async function requireFreePorts(wanted: readonly WantedPort[]): Promise<v
     const holder = describeHolder(port);
     return `  - port ${port} (${purpose}) is taken${holder ? ` by ${holder}` : ""}: stop what uses it, or choose another one with ${option} N`;
   });
-  throw new MillraceError("port-taken", `${taken.length === 1 ? "a port is" : `${taken.length} ports are`} in use:\n${lines.join("\n")}`);
+  throw new MillraceError(
+    "port-taken",
+    `${taken.length === 1 ? "a port is" : `${taken.length} ports are`} in use:\n${lines.join("\n")}`,
+  );
 }
 
 /** Resolves when something accepts connections on the port of loopback, rejects otherwise. */
@@ -84,7 +90,7 @@ function holderByLsof(port: number): string | undefined {
   return found.stdout?.trim().split("\n")[0] || undefined;
 }
 
-/** proc(5): /proc/net/tcp gives the socket's inode, /proc/PID/fd who holds it. */
+/** Proc(5): /proc/net/tcp gives the socket's inode, /proc/PID/fd who holds it. */
 function holderOnLinux(port: number): string | undefined {
   const LISTEN = "0A";
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;

@@ -11,8 +11,8 @@ export interface ProcessSpec {
   /** Gets standard output and standard error, appended. */
   readonly logFile: string;
   /**
-   * A terminal's Ctrl-C reaches every process of its session. Servers ignore it (and a hang-up): they have to outlive the
-   * programs, and end when they are told to, or when this process is gone (their standard input then ends).
+   * A terminal's Ctrl-C reaches every process of its session. Servers ignore it (and a hang-up): they have to outlive
+   * the programs, and end when they are told to, or when this process is gone (their standard input then ends).
    */
   readonly outlivesInterrupt: boolean;
 }
@@ -36,10 +36,16 @@ export interface RunningProcess {
 export async function startProcess(spec: ProcessSpec): Promise<RunningProcess> {
   mkdirSync(dirname(spec.logFile), { recursive: true });
   const log = openSync(spec.logFile, "a");
-  const [file, ...args] = spec.outlivesInterrupt ? (["/bin/sh", "-c", 'trap "" INT HUP; exec "$@"', "sh", ...spec.command] as const) : spec.command;
+  const [file, ...args] = spec.outlivesInterrupt
+    ? (["/bin/sh", "-c", 'trap "" INT HUP; exec "$@"', "sh", ...spec.command] as const)
+    : spec.command;
   let child: ChildProcess;
   try {
-    child = spawn(file, args, { cwd: spec.cwd, env: spec.env, stdio: [spec.outlivesInterrupt ? "pipe" : "ignore", log, log] });
+    child = spawn(file, args, {
+      cwd: spec.cwd,
+      env: spec.env,
+      stdio: [spec.outlivesInterrupt ? "pipe" : "ignore", log, log],
+    });
   } finally {
     closeSync(log);
   }
@@ -79,7 +85,10 @@ export function describeExit(exit: Exit): string {
 export function logTail(logFile: string, lines = 8): string {
   try {
     const all = readFileSync(logFile, "utf8").trimEnd().split("\n");
-    return all.slice(-lines).map((line) => `    ${line.slice(0, 300)}`).join("\n");
+    return all
+      .slice(-lines)
+      .map((line) => `    ${line.slice(0, 300)}`)
+      .join("\n");
   } catch {
     return "    (no log)";
   }

@@ -35,7 +35,11 @@ export function modelStore(home: string): string {
 export const PROGRAM_COUNT = names.length;
 
 /** The programs in the order of their start. */
-export function localPrograms(options: StartOptions, connections: Connections, healthPorts: readonly number[]): Program[] {
+export function localPrograms(
+  options: StartOptions,
+  connections: Connections,
+  healthPorts: readonly number[],
+): Program[] {
   const data = (folder: string): string => join(options.home, "data", folder);
   const url = (port: number): string => `http://${LOOPBACK}:${port}`;
   const { api, dashboard, firehose, features } = options.ports;
@@ -47,12 +51,20 @@ export function localPrograms(options: StartOptions, connections: Connections, h
   const featureStore = { featureGroup: featureGroupName(LOCAL_ENVIRONMENT), featureStoreEndpoint: url(features) };
 
   const settings: Record<LocalProgram, (healthPort: number) => Record<string, string>> = {
-    firehose: (healthPort) => writeSettings("firehose", { ...common, port: firehose, lakeDir: data("lake"), healthPort }),
-    features: (healthPort) => writeSettings("features", { ...common, port: features, dataDir: data("features"), healthPort }),
+    firehose: (healthPort) =>
+      writeSettings("firehose", { ...common, port: firehose, lakeDir: data("lake"), healthPort }),
+    features: (healthPort) =>
+      writeSettings("features", { ...common, port: features, dataDir: data("features"), healthPort }),
     gateway: (healthPort) => ({
       ...writeSettings("rest", { ...common, ...kafka, mongodbUri, dynamodbEndpoint, checkpointTable, ...featureStore }),
       ...writeSettings("websocket", { ...common, dynamodbEndpoint, connectionsTable }),
-      ...writeSettings("gateway", { ...common, port: api, dashboardPort: dashboard, dashboardDir: join(import.meta.dirname, "..", "dashboard"), healthPort }),
+      ...writeSettings("gateway", {
+        ...common,
+        port: api,
+        dashboardPort: dashboard,
+        dashboardDir: join(import.meta.dirname, "..", "dashboard"),
+        healthPort,
+      }),
     }),
     "event-source": (healthPort) => ({
       ...writeSettings("store", { ...common, mongodbUri }),
@@ -60,13 +72,43 @@ export function localPrograms(options: StartOptions, connections: Connections, h
       ...writeSettings("writeFeatures", { ...common, ...featureStore }),
       ...writeSettings("eventSource", { ...common, ...kafka, onFailureDir: data("on-failure"), healthPort }),
     }),
-    processor: (healthPort) => writeSettings("processor", { ...common, ...kafka, dynamodbEndpoint, checkpointTable, modelSource: modelStore(options.home), healthPort }),
-    live: (healthPort) => writeSettings("live", { ...common, ...kafka, dynamodbEndpoint, connectionsTable, websocketEndpoint: url(api), healthPort }),
+    processor: (healthPort) =>
+      writeSettings("processor", {
+        ...common,
+        ...kafka,
+        dynamodbEndpoint,
+        checkpointTable,
+        modelSource: modelStore(options.home),
+        healthPort,
+      }),
+    live: (healthPort) =>
+      writeSettings("live", {
+        ...common,
+        ...kafka,
+        dynamodbEndpoint,
+        connectionsTable,
+        websocketEndpoint: url(api),
+        healthPort,
+      }),
     bridge: (healthPort) => writeSettings("bridge", { ...common, ...kafka, mqttUrl, healthPort }),
     simulator: (healthPort) => writeSettings("simulator", { ...common, mqttUrl, healthPort }),
   };
-  const stages: Record<LocalProgram, Program["stopStage"]> = { simulator: 1, bridge: 2, processor: 2, live: 2, "event-source": 2, gateway: 3, firehose: 3, features: 3 };
-  const mains: Partial<Record<LocalProgram, string>> = { firehose: "local/firehose/main.ts", features: "local/features/main.ts", gateway: "local/gateway/main.ts", "event-source": "local/event-source/main.ts" };
+  const stages: Record<LocalProgram, Program["stopStage"]> = {
+    simulator: 1,
+    bridge: 2,
+    processor: 2,
+    live: 2,
+    "event-source": 2,
+    gateway: 3,
+    firehose: 3,
+    features: 3,
+  };
+  const mains: Partial<Record<LocalProgram, string>> = {
+    firehose: "local/firehose/main.ts",
+    features: "local/features/main.ts",
+    gateway: "local/gateway/main.ts",
+    "event-source": "local/event-source/main.ts",
+  };
 
   return names
     .filter((name) => options.simulator || name !== "simulator")

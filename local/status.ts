@@ -7,7 +7,12 @@ export interface Latency {
 }
 
 /** The line of figures. @param health status by program, as `GET /health` says it; what is not `ok` is told. */
-export function statusLine(figures: Figures, latency: Latency, units: ReadonlyMap<string, UnitStatus>, health: ReadonlyMap<string, string>): string {
+export function statusLine(
+  figures: Figures,
+  latency: Latency,
+  units: ReadonlyMap<string, UnitStatus>,
+  health: ReadonlyMap<string, string>,
+): string {
   const count = (value: number): string => Math.round(value).toLocaleString("en-US");
   const ms = (value: number | undefined): string => (value === undefined ? "–" : value.toFixed(value < 10 ? 1 : 0));
   const restarts = [...units.values()].reduce((sum, unit) => sum + unit.restarts, 0);
@@ -21,6 +26,8 @@ export function statusLine(figures: Figures, latency: Latency, units: ReadonlyMa
     `lag ${count(figures.lag)}`,
     `restarts ${count(restarts)}`,
     ...notRunning.map(([name, { state }]) => `${state}: ${name}`),
-    ...[...health].filter(([name, status]) => status !== "ok" && units.get(name)?.state === "running").map(([name, status]) => `${status}: ${name}`),
+    ...[...health]
+      .filter(([name, status]) => status !== "ok" && units.get(name)?.state === "running")
+      .map(([name, status]) => `${status}: ${name}`),
   ].join(" · ");
 }

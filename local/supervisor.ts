@@ -47,7 +47,10 @@ export class Supervisor {
     this.#events = events;
   }
 
-  /** Starts a unit; resolves when it serves. Rejects when it can't be started or does not come up the first time; it is then not kept. */
+  /**
+   * Starts a unit; resolves when it serves. Rejects when it can't be started or does not come up the first time; it is
+   * then not kept.
+   */
   async start(unit: Unit): Promise<void> {
     const supervised = new SupervisedUnit(unit, this.#events);
     this.#units.set(unit.name, supervised);

@@ -8,7 +8,10 @@ export interface Output {
 /** A line every so often where nothing can be overwritten: a file, a pipe. */
 const PLAIN_INTERVAL_MS = 5_000;
 
-/** Prints lines that stay, and below them one line that is overwritten; on what is no terminal, that line comes every 5 s. */
+/**
+ * Prints lines that stay, and below them one line that is overwritten; on what is no terminal, that line comes every 5
+ * s.
+ */
 export class Terminal {
   readonly #out: Output;
   readonly #now: () => number;

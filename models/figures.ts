@@ -45,7 +45,7 @@ export function judge(stream: LabelledStream, scored: readonly Scored[], labels:
 
 function lowerBound(sorted: readonly number[], value: number): number {
   let low = 0;
-  for (let high = sorted.length; low < high; ) {
+  for (let high = sorted.length; low < high;) {
     const middle = (low + high) >> 1;
     if (sorted[middle]! < value) low = middle + 1;
     else high = middle;
@@ -74,7 +74,8 @@ const rounded = (value: number): number => Math.round(value * 1e4) / 1e4;
 
 /** Figures over several streams, rounded to four places. */
 export function figures(judged: readonly Judged[], labels: readonly string[]): Figures {
-  const add = (matrices: readonly Confusion[]): Confusion => labels.map((_, row) => labels.map((__, column) => sum(matrices.map((matrix) => matrix[row]![column]!))));
+  const add = (matrices: readonly Confusion[]): Confusion =>
+    labels.map((_, row) => labels.map((__, column) => sum(matrices.map((matrix) => matrix[row]![column]!))));
   const all = add(judged.map((one) => one.all));
   const away = add(judged.map((one) => one.away));
   const trueOf = all.map(sum);

@@ -9,11 +9,26 @@ const USAGE = `npm run dump -- --topic TOPIC [--partition N] [--from OFFSET] [--
 Writes a topic's records as NDJSON, one Kafka record a line in offset order per partition: what \`npm run replay\` reads.
 Only committed records; up to the end of each partition as it is at the start. --from is inclusive, --to is not.`;
 
-function parseDumpArguments(args: readonly string[]): { topic: string; brokers: string | undefined; partition: number | undefined; from: number; to: number } {
+function parseDumpArguments(args: readonly string[]): {
+  topic: string;
+  brokers: string | undefined;
+  partition: number | undefined;
+  from: number;
+  to: number;
+} {
   const problems: string[] = [];
   const { values } = (() => {
     try {
-      return parseArgs({ args: [...args], options: { topic: { type: "string" }, partition: { type: "string" }, from: { type: "string" }, to: { type: "string" }, brokers: { type: "string" } } });
+      return parseArgs({
+        args: [...args],
+        options: {
+          topic: { type: "string" },
+          partition: { type: "string" },
+          from: { type: "string" },
+          to: { type: "string" },
+          brokers: { type: "string" },
+        },
+      });
     } catch (cause) {
       throw new MillraceError("arguments-invalid", `${(cause as Error).message}\n${USAGE}`, { cause });
     }

@@ -9,11 +9,11 @@ import { pickSemantics } from "../domain/imu.ts";
 import { consumerGroups } from "../domain/names.ts";
 import { createDynamo } from "./adapters/dynamo-client.ts";
 import { createCheckpointTable } from "./adapters/dynamo-snapshots.ts";
+import { modelFiles, ModelStore } from "./adapters/model-store.ts";
 import { defaultTaskOptions } from "./engine/task.ts";
+import { noModels, type ScoringPorts } from "./inference/scoring.ts";
 import { engineObserver } from "./observer.ts";
 import { sensorMachineFactory } from "./pipelines.ts";
-import { modelFiles, ModelStore } from "./adapters/model-store.ts";
-import { noModels, type ScoringPorts } from "./inference/scoring.ts";
 import { startService } from "./service.ts";
 
 const settings = readSettings("processor", process.env);
@@ -41,16 +41,24 @@ const service = await startService({
   groupId: consumerGroups.sensorProcessor,
   delivery: settings.delivery,
   factory: sensorMachineFactory(pickSemantics(settings), scoring),
-  options: { ...defaultTaskOptions, commitIntervalMs: settings.commitIntervalMs, snapshotIntervalMs: settings.snapshotIntervalMs },
+  options: {
+    ...defaultTaskOptions,
+    commitIntervalMs: settings.commitIntervalMs,
+    snapshotIntervalMs: settings.snapshotIntervalMs,
+  },
   observer: engineObserver(logger, metrics),
   logger,
   onLost: (error) => {
-    logger.error({ err: error }, "the membership in the consumer group is lost; the process ends so that it starts anew");
+    logger.error(
+      { err: error },
+      "the membership in the consumer group is lost; the process ends so that it starts anew",
+    );
     process.exit(1);
   },
 });
 const host = settings.dynamodbEndpoint ? LOOPBACK : "0.0.0.0";
-if (settings.healthPort > 0) await startHealthServer(settings.healthPort, host, () => withRefusedModels(service.health(), refusedModels), metrics);
+if (settings.healthPort > 0)
+  await startHealthServer(settings.healthPort, host, () => withRefusedModels(service.health(), refusedModels), metrics);
 
 const SHUTDOWN_LIMIT_MS = 20_000;
 onShutdown(() => service.stop(), SHUTDOWN_LIMIT_MS);
@@ -58,6 +66,9 @@ onShutdown(() => service.stop(), SHUTDOWN_LIMIT_MS);
 /** A refused model doesn't stop anything, but somebody has to know. */
 function withRefusedModels(health: Health, refused: ReadonlyMap<string, string>): Health {
   if (refused.size === 0) return health;
-  const models = { status: "degraded", detail: [...refused].map(([model, reason]) => `${model} refused: ${reason}`).join("; ") } as const;
+  const models = {
+    status: "degraded",
+    detail: [...refused].map(([model, reason]) => `${model} refused: ${reason}`).join("; "),
+  } as const;
   return { status: health.status === "ok" ? "degraded" : health.status, components: { ...health.components, models } };
 }

@@ -16,7 +16,9 @@ const mlModel = z.looseObject({
 });
 
 /** Tensors of a signature: JSON of `[{"name", "type": "tensor", "tensor-spec": {"dtype", "shape"}}]`. */
-const signatureTensors = z.array(z.looseObject({ name: z.string(), "tensor-spec": z.looseObject({ dtype: z.string(), shape: z.array(z.int()) }) }));
+const signatureTensors = z.array(
+  z.looseObject({ name: z.string(), "tensor-spec": z.looseObject({ dtype: z.string(), shape: z.array(z.int()) }) }),
+);
 
 /** What the metadata or the run's tags must say under `millrace.<name>`: an ONNX file alone does not tell how it is fed. */
 const settings = z.object({
@@ -34,7 +36,11 @@ const settings = z.object({
 
 /** Comma-separated text or JSON as a list. */
 function listOf(value: unknown): unknown {
-  return typeof value !== "string" ? value : value.trim().startsWith("[") ? (JSON.parse(value) as unknown) : value.split(",").map((part) => part.trim());
+  return typeof value !== "string"
+    ? value
+    : value.trim().startsWith("[")
+      ? (JSON.parse(value) as unknown)
+      : value.split(",").map((part) => part.trim());
 }
 
 /** A model in memory, in Millrace's own layout. */
@@ -44,20 +50,25 @@ export interface ImportedModel {
 }
 
 /**
- * Reads an MLflow model directory, or a run's folder with the model in `artifacts/model`: `MLmodel`, the ONNX flavour's file, the
- * signature, `millrace.*` in the metadata or the run's `tags/`, and `probe.json` beside the model.
+ * Reads an MLflow model directory, or a run's folder with the model in `artifacts/model`: `MLmodel`, the ONNX flavour's
+ * file, the signature, `millrace.*` in the metadata or the run's `tags/`, and `probe.json` beside the model.
+ *
  * @throws MillraceError `model-refused` that lists what is missing.
  */
 export async function readMlflow(files: ModelFiles): Promise<ImportedModel> {
   const folder = (await files.read("MLmodel")) ? "" : "artifacts/model/";
-  const refused = (what: string): MillraceError => new MillraceError("model-refused", `MLflow model in ${files.place}: ${what}`);
+  const refused = (what: string): MillraceError =>
+    new MillraceError("model-refused", `MLflow model in ${files.place}: ${what}`);
   const required = async (name: string): Promise<Uint8Array> => {
     const bytes = await files.read(folder + name);
     if (!bytes) throw refused(`${folder}${name} is missing`);
     return bytes;
   };
   const described = mlModel.safeParse(parse(Buffer.from(await required("MLmodel")).toString("utf8")));
-  if (!described.success) throw refused(`MLmodel is not as it should be: ${described.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ")}`);
+  if (!described.success)
+    throw refused(
+      `MLmodel is not as it should be: ${described.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ")}`,
+    );
   const { flavors, signature, metadata } = described.data;
   const onnxFile = flavors.onnx.data;
   const onnx = await required(onnxFile);
@@ -68,7 +79,10 @@ export async function readMlflow(files: ModelFiles): Promise<ImportedModel> {
     if (value !== undefined) tags[name] = value;
   }
   const told = settings.safeParse(tags);
-  if (!told.success) throw refused(`metadata or tags must say ${told.error.issues.map((issue) => `millrace.${issue.path.join(".")} (${issue.message})`).join(", ")}`);
+  if (!told.success)
+    throw refused(
+      `metadata or tags must say ${told.error.issues.map((issue) => `millrace.${issue.path.join(".")} (${issue.message})`).join(", ")}`,
+    );
   if (!signature?.outputs) throw refused("MLmodel has no signature with inputs and outputs: log the model with one");
   const tensors = (text: string): ModelManifest["inputs"] =>
     signatureTensors.parse(JSON.parse(text)).map(({ name, "tensor-spec": { dtype, shape } }) => {
@@ -78,8 +92,14 @@ export async function readMlflow(files: ModelFiles): Promise<ImportedModel> {
   const inputs = tensors(signature.inputs);
   const outputs = tensors(signature.outputs);
   const { stateInput, stateOutput, batchSizes, ...rest } = told.data;
-  const stateShape = inputs.find(({ name }) => name === stateInput)?.shape.slice(1).map(Number);
-  if (!stateShape) throw refused(`millrace.stateInput is ${stateInput}; the signature's inputs are ${inputs.map(({ name }) => name).join(", ")}`);
+  const stateShape = inputs
+    .find(({ name }) => name === stateInput)
+    ?.shape.slice(1)
+    .map(Number);
+  if (!stateShape)
+    throw refused(
+      `millrace.stateInput is ${stateInput}; the signature's inputs are ${inputs.map(({ name }) => name).join(", ")}`,
+    );
   const versions = onnxVersions(onnx);
   if (!versions) throw refused(`${onnxFile} is no ONNX model`);
   const probe = await required("probe.json");
@@ -97,5 +117,12 @@ export async function readMlflow(files: ModelFiles): Promise<ImportedModel> {
     rowsPerHop: (rest.sampleRateHz * rest.hopMs) / 1_000,
     probe: "probe.json",
   };
-  return { manifest, files: new Map([["model.onnx", onnx], ["probe.json", probe], ["manifest.json", Buffer.from(JSON.stringify(manifest))]]) };
+  return {
+    manifest,
+    files: new Map([
+      ["model.onnx", onnx],
+      ["probe.json", probe],
+      ["manifest.json", Buffer.from(JSON.stringify(manifest))],
+    ]),
+  };
 }

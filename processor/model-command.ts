@@ -1,5 +1,5 @@
-import { parseArgs } from "node:util";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { createKafka } from "../adapters/kafka.ts";
 import { readSettings } from "../config/settings.ts";
 import { MillraceError } from "../domain/errors.ts";
@@ -19,9 +19,24 @@ const USAGE = `npm run model -- COMMAND [--source FOLDER|s3://bucket/prefix]
   off NAME VERSION                         stops its scoring, whatever its stage
 The store is MODEL_SOURCE (default .millrace/models), Kafka is KAFKA_BROKERS.`;
 
-const { values, positionals } = parseArgs({ allowPositionals: true, strict: false, options: { source: { type: "string" }, stage: { type: "string", default: "live" }, share: { type: "string" }, brokers: { type: "string" } } });
-const settings = readSettings("processor", { ...process.env, ...(typeof values.brokers === "string" ? { KAFKA_BROKERS: values.brokers } : {}) });
-const source = typeof values.source === "string" ? values.source : (settings.modelSource ?? join(import.meta.dirname, "..", ".millrace", "models"));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  strict: false,
+  options: {
+    source: { type: "string" },
+    stage: { type: "string", default: "live" },
+    share: { type: "string" },
+    brokers: { type: "string" },
+  },
+});
+const settings = readSettings("processor", {
+  ...process.env,
+  ...(typeof values.brokers === "string" ? { KAFKA_BROKERS: values.brokers } : {}),
+});
+const source =
+  typeof values.source === "string"
+    ? values.source
+    : (settings.modelSource ?? join(import.meta.dirname, "..", ".millrace", "models"));
 const registry = new ModelRegistry(modelFiles(source, settings.region));
 
 function invalid(what: string): MillraceError {
@@ -30,14 +45,17 @@ function invalid(what: string): MillraceError {
 
 function named(count: number): string[] {
   const given = positionals.slice(1);
-  if (given.length !== count) throw invalid(`${positionals[0]} takes ${count} argument${count === 1 ? "" : "s"}; received ${given.length}`);
+  if (given.length !== count)
+    throw invalid(`${positionals[0]} takes ${count} argument${count === 1 ? "" : "s"}; received ${given.length}`);
   return given;
 }
 
 async function apply(control: ModelControl): Promise<void> {
   const partitions = await appendModelControl(createKafka(settings, "millrace-model"), settings.environment, control);
   await registry.record(control);
-  console.log(`${control.model.name} ${control.model.version} is ${control.stage}: appended to ${partitions} partitions; the processor switches there, if it fits (see its health)`);
+  console.log(
+    `${control.model.name} ${control.model.version} is ${control.stage}: appended to ${partitions} partitions; the processor switches there, if it fits (see its health)`,
+  );
 }
 
 function inMemory({ manifest, files }: Awaited<ReturnType<typeof readMlflow>>): ModelFiles {
@@ -71,8 +89,12 @@ const commands: Record<string, () => Promise<void>> = {
     const [name, version] = named(2);
     const { stage } = values;
     const share = Number(values.share);
-    if (stage !== "live" && stage !== "shadow" && stage !== "canary") throw invalid(`--stage is ${JSON.stringify(stage)}; live, shadow or canary is expected`);
-    if (stage === "canary" && !(share > 0 && share <= 1)) throw invalid(`--share is ${JSON.stringify(values.share)}; a canary needs a share of the sensors above 0 and at most 1`);
+    if (stage !== "live" && stage !== "shadow" && stage !== "canary")
+      throw invalid(`--stage is ${JSON.stringify(stage)}; live, shadow or canary is expected`);
+    if (stage === "canary" && !(share > 0 && share <= 1))
+      throw invalid(
+        `--share is ${JSON.stringify(values.share)}; a canary needs a share of the sensors above 0 and at most 1`,
+      );
     await apply(await registry.control(name!, version!, stage, share));
   },
   rollback: async () => {
@@ -88,9 +110,14 @@ const commands: Record<string, () => Promise<void>> = {
 
 const command = commands[positionals[0] ?? ""];
 try {
-  if (!command) throw invalid(positionals[0] === undefined ? "a command is missing" : `${JSON.stringify(positionals[0])} is no command`);
+  if (!command)
+    throw invalid(
+      positionals[0] === undefined ? "a command is missing" : `${JSON.stringify(positionals[0])} is no command`,
+    );
   await command();
 } catch (error) {
-  process.stderr.write(`${error instanceof MillraceError ? `${error.code}: ${error.message}` : ((error as Error).stack ?? String(error))}\n`);
+  process.stderr.write(
+    `${error instanceof MillraceError ? `${error.code}: ${error.message}` : ((error as Error).stack ?? String(error))}\n`,
+  );
   process.exitCode = 1;
 }

@@ -38,19 +38,30 @@ export class ModelRegistry {
     return loadModel(this.#files, `${name}/${version}`);
   }
 
-  /** Takes the files of a model in as a candidate, when they pass every check; gives the model. @throws MillraceError `model-refused`. */
+  /**
+   * Takes the files of a model in as a candidate, when they pass every check; gives the model. @throws MillraceError
+   * `model-refused`.
+   */
   async take(from: ModelFiles): Promise<Model> {
     const model = await loadModel(from, ".");
     const { name, version, sha256 } = model.reference;
     const existing = await this.#files.read(`${name}/${version}/manifest.json`);
-    if (existing && modelManifest.parse(JSON.parse(text(existing))).sha256 !== sha256) throw new MillraceError("model-refused", `model ${name} ${version} is there already with another hash: give the new one a version of its own`);
+    if (existing && modelManifest.parse(JSON.parse(text(existing))).sha256 !== sha256)
+      throw new MillraceError(
+        "model-refused",
+        `model ${name} ${version} is there already with another hash: give the new one a version of its own`,
+      );
     if (existing) return model;
-    for (const file of [model.manifest.file, model.manifest.probe]) await this.#files.write(`${name}/${version}/${file}`, (await from.read(`./${file}`))!);
+    for (const file of [model.manifest.file, model.manifest.probe])
+      await this.#files.write(`${name}/${version}/${file}`, (await from.read(`./${file}`))!);
     await this.#writeManifest({ ...model.manifest, stage: "candidate" });
     return model;
   }
 
-  /** Checks a version and gives the control record that puts it into a stage; `record` it once it is appended. @throws MillraceError `model-refused`. */
+  /**
+   * Checks a version and gives the control record that puts it into a stage; `record` it once it is appended. @throws
+   * MillraceError `model-refused`.
+   */
   async control(name: string, version: string, stage: ModelControl["stage"], share?: number): Promise<ModelControl> {
     const model = (await this.verify(name, version)).reference;
     return stage === "canary" ? { stage, model, share: share! } : { stage, model };
@@ -66,14 +77,19 @@ export class ModelRegistry {
     }
     if (stage !== "live") return;
     const history = await this.#history(model.name);
-    if (history.at(-1)?.sha256 !== model.sha256) await this.#files.write(`${model.name}/history.json`, JSON.stringify([...history, model], null, 1));
+    if (history.at(-1)?.sha256 !== model.sha256)
+      await this.#files.write(`${model.name}/history.json`, JSON.stringify([...history, model], null, 1));
   }
 
   /** The version that was live before the newest one. @throws MillraceError `model-refused` when there is none. */
   async previousLive(name: string): Promise<ModelReference> {
     const history = await this.#history(name);
     const previous = history.findLast(({ sha256 }) => sha256 !== history.at(-1)!.sha256);
-    if (!previous) throw new MillraceError("model-refused", `model ${name} has had ${history.length} live version${history.length === 1 ? "" : "s"}: there is none to go back to`);
+    if (!previous)
+      throw new MillraceError(
+        "model-refused",
+        `model ${name} has had ${history.length} live version${history.length === 1 ? "" : "s"}: there is none to go back to`,
+      );
     return previous;
   }
 
@@ -85,12 +101,19 @@ export class ModelRegistry {
   async #manifest(name: string, version: string): Promise<ModelManifest> {
     const file = await this.#files.read(`${name}/${version}/manifest.json`);
     const parsed = file === null ? null : modelManifest.safeParse(JSON.parse(text(file)));
-    if (!parsed?.success) throw new MillraceError("model-refused", `${this.#files.place}/${name}/${version} has no ${file === null ? "" : "valid "}manifest.json: import the model again, or remove the folder`);
+    if (!parsed?.success)
+      throw new MillraceError(
+        "model-refused",
+        `${this.#files.place}/${name}/${version} has no ${file === null ? "" : "valid "}manifest.json: import the model again, or remove the folder`,
+      );
     return parsed.data;
   }
 
   async #writeManifest(manifest: ModelManifest): Promise<void> {
-    await this.#files.write(`${manifest.name}/${manifest.version}/manifest.json`, `${JSON.stringify(manifest, null, 2)}\n`);
+    await this.#files.write(
+      `${manifest.name}/${manifest.version}/manifest.json`,
+      `${JSON.stringify(manifest, null, 2)}\n`,
+    );
   }
 }
 

@@ -20,7 +20,7 @@ const NOTHING = Object.fromEntries(Object.keys(counters).map((name) => [name, 0]
 
 /** What is known of a task that this process owns. */
 interface TaskFacts {
-  /** null until it has caught up. */
+  /** Null until it has caught up. */
   machine: PartitionMachine | null;
   /** What the machine's figures were when they went into the metrics. */
   reported: Figures;
@@ -48,9 +48,18 @@ export function engineObserver(logger: Logger, metrics: Metrics): EngineObserver
   const setGauges = (): void => {
     const owned = [...tasks.values()];
     const sum = (of: (facts: TaskFacts) => number): number => owned.reduce((total, facts) => total + of(facts), 0);
-    metrics.set("processor.lag", sum(({ lag }) => lag));
-    metrics.set("processor.snapshot-bytes", sum(({ snapshotBytes }) => snapshotBytes));
-    metrics.set("processor.sensors", sum(({ machine }) => machine?.keyCount ?? 0));
+    metrics.set(
+      "processor.lag",
+      sum(({ lag }) => lag),
+    );
+    metrics.set(
+      "processor.snapshot-bytes",
+      sum(({ snapshotBytes }) => snapshotBytes),
+    );
+    metrics.set(
+      "processor.sensors",
+      sum(({ machine }) => machine?.keyCount ?? 0),
+    );
     metrics.set("processor.watermark-lag", Math.max(0, ...owned.map(({ machine }) => machine?.watermarkLagMs ?? 0)));
   };
   return {

@@ -11,7 +11,11 @@ import { sensorPipeline } from "./path/sensor-pipeline.ts";
 const WITHOUT_MODELS: ScoringPorts = { source: noModels, refused: () => undefined };
 
 /** A pipeline as the engine runs it. */
-export function machineFactory(pipeline: Pipeline, settings: object, scoring: ScoringPorts = WITHOUT_MODELS): MachineFactory {
+export function machineFactory(
+  pipeline: Pipeline,
+  settings: object,
+  scoring: ScoringPorts = WITHOUT_MODELS,
+): MachineFactory {
   return {
     pipeline: pipeline.name,
     sourceTopic: pipeline.source,
@@ -32,7 +36,13 @@ function fingerprint(settings: object): string {
   const hash = createHash("sha256");
   for (const folder of CODE) {
     const path = join(import.meta.dirname, folder);
-    for (const file of readdirSync(path).filter((name) => name.endsWith(".ts")).sort()) hash.update(file).update(readFileSync(join(path, file)));
+    for (const file of readdirSync(path)
+      .filter((name) => name.endsWith(".ts"))
+      .sort())
+      hash.update(file).update(readFileSync(join(path, file)));
   }
-  return hash.update(JSON.stringify(settings, Object.keys(settings).sort())).digest("hex").slice(0, 16);
+  return hash
+    .update(JSON.stringify(settings, Object.keys(settings).sort()))
+    .digest("hex")
+    .slice(0, 16);
 }

@@ -44,21 +44,39 @@ export class Recovery {
     const { pipeline, sourceTopic } = this.#t.factory;
     await this.#cluster.connect();
     await this.#cluster.addTargetTopic(sourceTopic);
-    const partitions = this.#cluster.findTopicPartitionMetadata(sourceTopic).map(({ partitionId }) => partitionId).sort((a, b) => a - b);
+    const partitions = this.#cluster
+      .findTopicPartitionMetadata(sourceTopic)
+      .map(({ partitionId }) => partitionId)
+      .sort((a, b) => a - b);
     return new Map(partitions.map((partition) => [taskKey(pipeline, sourceTopic, partition), partition]));
   }
 
   async diagnose(task: string, partition: number): Promise<Diagnosis> {
-    const progress = this.#t.delivery === "transactional" ? await currentProgress(this.#cluster, task, partition) : await this.#with(this.#idempotent(task, partition), (output) => output.claim(""));
-    return this.#with(this.#output(task, partition), (output) => this.#withInput(task, partition, output, (parts) => diagnose(parts, progress)));
+    const progress =
+      this.#t.delivery === "transactional"
+        ? await currentProgress(this.#cluster, task, partition)
+        : await this.#with(this.#idempotent(task, partition), (output) => output.claim(""));
+    return this.#with(this.#output(task, partition), (output) =>
+      this.#withInput(task, partition, output, (parts) => diagnose(parts, progress)),
+    );
   }
 
   async recover(task: string, partition: number, choice: RecoveryChoice): Promise<Progress> {
-    if (this.#t.delivery === "transactional") return this.#with(this.#output(task, partition), (output) => this.#withInput(task, partition, output, (parts) => recover(parts, choice)));
+    if (this.#t.delivery === "transactional")
+      return this.#with(this.#output(task, partition), (output) =>
+        this.#withInput(task, partition, output, (parts) => recover(parts, choice)),
+      );
     const membership = new KafkaMembership(this.#t.kafka, this.#t.groupId, this.#t.factory.sourceTopic, this.#t.logger);
-    await new Promise<void>((resolve, reject) => void membership.join({ onAssigned: () => resolve(), onRebalancing: () => undefined, onLost: reject }).catch(reject));
+    await new Promise<void>(
+      (resolve, reject) =>
+        void membership
+          .join({ onAssigned: () => resolve(), onRebalancing: () => undefined, onLost: reject })
+          .catch(reject),
+    );
     try {
-      return await this.#with(this.#idempotent(task, partition, membership), (output) => this.#withInput(task, partition, output, (parts) => recover(parts, choice)));
+      return await this.#with(this.#idempotent(task, partition, membership), (output) =>
+        this.#withInput(task, partition, output, (parts) => recover(parts, choice)),
+      );
     } finally {
       await membership.leave();
     }
@@ -70,7 +88,13 @@ export class Recovery {
 
   #target(task: string, partition: number): ConstructorParameters<typeof TransactionalOutput>[2] {
     const { environment, factory, groupId } = this.#t;
-    return { task, transactionalId: transactionalId(environment, factory.pipeline, factory.sourceTopic, partition), groupId, sourceTopic: factory.sourceTopic, partition };
+    return {
+      task,
+      transactionalId: transactionalId(environment, factory.pipeline, factory.sourceTopic, partition),
+      groupId,
+      sourceTopic: factory.sourceTopic,
+      partition,
+    };
   }
 
   #output(task: string, partition: number): TaskOutput {
@@ -78,7 +102,9 @@ export class Recovery {
   }
 
   #idempotent(task: string, partition: number, membership?: KafkaMembership): TaskOutput {
-    return new IdempotentOutput(this.#t.kafka, this.#target(task, partition), async (...commit) => membership?.commitOffset(...commit));
+    return new IdempotentOutput(this.#t.kafka, this.#target(task, partition), async (...commit) =>
+      membership?.commitOffset(...commit),
+    );
   }
 
   async #with<T>(output: TaskOutput, work: (output: TaskOutput) => Promise<T>): Promise<T> {
@@ -89,10 +115,22 @@ export class Recovery {
     }
   }
 
-  async #withInput<T>(task: string, partition: number, output: TaskOutput, work: (parts: Parameters<typeof diagnose>[0]) => Promise<T>): Promise<T> {
+  async #withInput<T>(
+    task: string,
+    partition: number,
+    output: TaskOutput,
+    work: (parts: Parameters<typeof diagnose>[0]) => Promise<T>,
+  ): Promise<T> {
     const input = this.#input.open(partition);
     try {
-      return await work({ task, partition, factory: this.#t.factory, ports: { input, output, snapshots: this.#snapshots }, runtime: systemRuntime, observer: quietObserver(this.#t.logger) });
+      return await work({
+        task,
+        partition,
+        factory: this.#t.factory,
+        ports: { input, output, snapshots: this.#snapshots },
+        runtime: systemRuntime,
+        observer: quietObserver(this.#t.logger),
+      });
     } finally {
       input.close();
     }
@@ -100,5 +138,12 @@ export class Recovery {
 }
 
 function quietObserver(logger: Logger): EngineObserver {
-  return { log: (level, fields, message) => logger[level](fields, message), committed: () => undefined, stepped: () => undefined, snapshotWritten: () => undefined, restarted: () => undefined, recovered: () => undefined };
+  return {
+    log: (level, fields, message) => logger[level](fields, message),
+    committed: () => undefined,
+    stepped: () => undefined,
+    snapshotWritten: () => undefined,
+    restarted: () => undefined,
+    recovered: () => undefined,
+  };
 }

@@ -14,7 +14,11 @@ import { Recovery } from "./recover-task.ts";
 
 try {
   const given = parseRecoverArguments(process.argv.slice(2));
-  const settings = readSettings("processor", { ...process.env, ...(given.brokers ? { KAFKA_BROKERS: given.brokers } : {}), ...(given.dynamodb ? { DYNAMODB_ENDPOINT: given.dynamodb } : {}) });
+  const settings = readSettings("processor", {
+    ...process.env,
+    ...(given.brokers ? { KAFKA_BROKERS: given.brokers } : {}),
+    ...(given.dynamodb ? { DYNAMODB_ENDPOINT: given.dynamodb } : {}),
+  });
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
   const recovery = new Recovery({
     kafka: createKafka(settings, "millrace-recover"),
@@ -23,17 +27,26 @@ try {
     environment: settings.environment,
     groupId: consumerGroups.sensorProcessor,
     delivery: settings.delivery,
-    factory: sensorMachineFactory(pickSemantics(settings), { source: settings.modelSource ? new ModelStore(modelFiles(settings.modelSource, settings.region)) : noModels, refused: () => undefined }),
+    factory: sensorMachineFactory(pickSemantics(settings), {
+      source: settings.modelSource ? new ModelStore(modelFiles(settings.modelSource, settings.region)) : noModels,
+      refused: () => undefined,
+    }),
     logger: createLogger("recover", settings.logLevel),
   });
   try {
     const tasks = await recovery.tasks();
-    if (given.task !== undefined && !tasks.has(given.task)) throw new MillraceError("arguments-invalid", `--task is ${JSON.stringify(given.task)}; there are ${[...tasks.keys()].join(", ")}`);
+    if (given.task !== undefined && !tasks.has(given.task))
+      throw new MillraceError(
+        "arguments-invalid",
+        `--task is ${JSON.stringify(given.task)}; there are ${[...tasks.keys()].join(", ")}`,
+      );
     for (const [task, partition] of tasks) {
       if (given.task !== undefined && task !== given.task) continue;
       if (given.choice) {
         const { nextOffset } = await recovery.recover(task, partition, given.choice);
-        console.log(`${task}: ${given.choice} is done; the task goes on at offset ${nextOffset}, a running processor by itself within seconds`);
+        console.log(
+          `${task}: ${given.choice} is done; the task goes on at offset ${nextOffset}, a running processor by itself within seconds`,
+        );
       } else console.log(describe(await recovery.diagnose(task, partition)));
     }
   } finally {
@@ -52,6 +65,11 @@ function describe({ task, progress, manifest, log, problem, choices }: Diagnosis
     `  committed  ${progress ? `below offset ${progress.nextOffset}, chain ${progress.chain}, by code ${progress.fingerprint}` : "nothing"}`,
     `  snapshot   ${covers ? `covers offsets below ${covers.nextOffset}, chain ${covers.chain}, by code ${covers.fingerprint}` : "none"}`,
     `  log        has offsets ${log.earliest} to ${log.latest}`,
-    ...(problem ? [`  problem    ${problem.message}`, ...choices.map((choice) => `  choice     --task ${task} --choice ${choice}: ${recoveryChoices[choice]}`)] : []),
+    ...(problem
+      ? [
+          `  problem    ${problem.message}`,
+          ...choices.map((choice) => `  choice     --task ${task} --choice ${choice}: ${recoveryChoices[choice]}`),
+        ]
+      : []),
   ].join("\n");
 }

@@ -1,7 +1,7 @@
-import type { InputRecord, OutputRecord } from "./path/machine.ts";
-import { contentTypes, headers as headerNames } from "../domain/topics.ts";
-import { MillraceError } from "../domain/errors.ts";
 import { z } from "zod";
+import { MillraceError } from "../domain/errors.ts";
+import { contentTypes, headers as headerNames } from "../domain/topics.ts";
+import type { InputRecord, OutputRecord } from "./path/machine.ts";
 
 /** One Kafka record as a line of NDJSON: what `dump` writes and `replay` reads. */
 const inputLine = z.object({
@@ -21,9 +21,7 @@ export class InputLines {
   readonly #next = new Map<number, number>();
   #line = 0;
 
-  /**
-   * @throws MillraceError `arguments-invalid` naming the line and what is wrong with it.
-   */
+  /** @throws MillraceError `arguments-invalid` naming the line and what is wrong with it. */
   read(line: string): InputRecord {
     this.#line++;
     const text = this.#line === 1 && line.startsWith(BYTE_ORDER_MARK) ? line.slice(1) : line;
@@ -34,17 +32,35 @@ export class InputLines {
       throw this.#invalid(`is not JSON: ${(error as Error).message}`, text);
     }
     const parsed = inputLine.safeParse(json);
-    if (!parsed.success) throw this.#invalid(parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "), text);
+    if (!parsed.success)
+      throw this.#invalid(
+        parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "),
+        text,
+      );
     const given = parsed.data;
     const partition = given.partition ?? 0;
     const offset = given.offset ?? this.#next.get(partition) ?? 0;
-    if (offset < (this.#next.get(partition) ?? 0)) throw this.#invalid(`has offset ${offset} behind ${this.#next.get(partition)! - 1} in partition ${partition}: records must come in offset order`, text);
+    if (offset < (this.#next.get(partition) ?? 0))
+      throw this.#invalid(
+        `has offset ${offset} behind ${this.#next.get(partition)! - 1} in partition ${partition}: records must come in offset order`,
+        text,
+      );
     this.#next.set(partition, offset + 1);
-    return { partition, offset, timestamp: given.timestamp, key: keyOf(given), value: valueOf(given, text), headers: given.headers ?? {} };
+    return {
+      partition,
+      offset,
+      timestamp: given.timestamp,
+      key: keyOf(given),
+      value: valueOf(given, text),
+      headers: given.headers ?? {},
+    };
   }
 
   #invalid(what: string, text: string): MillraceError {
-    return new MillraceError("arguments-invalid", `input line ${this.#line} ${what} (${text.slice(0, 200)}). Expected is one Kafka record a line: {"key":…,"timestamp":…,"value":…}`);
+    return new MillraceError(
+      "arguments-invalid",
+      `input line ${this.#line} ${what} (${text.slice(0, 200)}). Expected is one Kafka record a line: {"key":…,"timestamp":…,"value":…}`,
+    );
   }
 }
 
@@ -107,12 +123,17 @@ export function keyFields(key: Uint8Array | string | null): { key: string | null
 /** What some readers of lines take for an end of line, and JSON allows between tokens or in strings. */
 const LINE_ENDS = /[\n\r\u0085\u2028\u2029]/g;
 
-/** A record's value as a JSON field: `"value":` with the very bytes when they are JSON that fits a line, otherwise `"valueBase64"`. */
+/**
+ * A record's value as a JSON field: `"value":` with the very bytes when they are JSON that fits a line, otherwise
+ * `"valueBase64"`.
+ */
 export function valueField(value: Uint8Array | null): string {
   if (value === null) return `"value":null`;
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   const text = bytes.toString("utf8");
-  return isJsonInLine(text) && Buffer.from(text).equals(bytes) ? `"value":${text}` : `"valueBase64":"${bytes.toString("base64")}"`;
+  return isJsonInLine(text) && Buffer.from(text).equals(bytes)
+    ? `"value":${text}`
+    : `"valueBase64":"${bytes.toString("base64")}"`;
 }
 
 /** The word null would be read as no value; space around the value would be read as the line's. */

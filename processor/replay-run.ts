@@ -1,4 +1,11 @@
-import { process, type InputRecord, type MachineFactory, type OutputRecord, StepFailed, type StateMachine } from "./path/machine.ts";
+import {
+  process,
+  type InputRecord,
+  type MachineFactory,
+  type OutputRecord,
+  StepFailed,
+  type StateMachine,
+} from "./path/machine.ts";
 
 /** Records that are stepped before their scores are computed and their outputs handed on. */
 const BATCH = 256;
@@ -13,8 +20,8 @@ interface Lane {
 
 /**
  * Runs a machine per partition over records, in the order in which they come, and hands the outputs on in the order of
- * production. The records can be read again from the start: that is how a partition is brought back to
- * where it was when our own code threw in a step.
+ * production. The records can be read again from the start: that is how a partition is brought back to where it was
+ * when our own code threw in a step.
  */
 export class Replay {
   readonly #factory: MachineFactory;
@@ -22,7 +29,11 @@ export class Replay {
   readonly #take: (outputs: readonly OutputRecord[]) => Promise<void>;
   readonly #lanes = new Map<number, Lane>();
 
-  constructor(factory: MachineFactory, records: () => AsyncIterable<InputRecord>, take: (outputs: readonly OutputRecord[]) => Promise<void>) {
+  constructor(
+    factory: MachineFactory,
+    records: () => AsyncIterable<InputRecord>,
+    take: (outputs: readonly OutputRecord[]) => Promise<void>,
+  ) {
     this.#factory = factory;
     this.#records = records;
     this.#take = take;
@@ -59,7 +70,12 @@ export class Replay {
   async #laneOf(partition: number): Promise<Lane> {
     const known = this.#lanes.get(partition);
     if (known) return known;
-    const lane = { partition, machine: await this.#factory.create({ partition, restored: null, failedOffsets: new Map() }), outputs: 0, failed: new Map<number, string>() };
+    const lane = {
+      partition,
+      machine: await this.#factory.create({ partition, restored: null, failedOffsets: new Map() }),
+      outputs: 0,
+      failed: new Map<number, string>(),
+    };
     this.#lanes.set(partition, lane);
     return lane;
   }
@@ -73,7 +89,11 @@ export class Replay {
   /** Our own code threw in a step: a new machine is brought behind that record, which is dead-lettered. */
   async #rebuild(lane: Lane, { offset, message }: StepFailed): Promise<void> {
     lane.failed.set(offset, message);
-    lane.machine = await this.#factory.create({ partition: lane.partition, restored: null, failedOffsets: lane.failed });
+    lane.machine = await this.#factory.create({
+      partition: lane.partition,
+      restored: null,
+      failedOffsets: lane.failed,
+    });
     const outputs: OutputRecord[] = [];
     for await (const record of this.#records()) {
       if (record.partition !== lane.partition) continue;

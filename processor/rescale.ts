@@ -24,23 +24,46 @@ After it: start the processors, then the bridge. If it ends with an error, run i
 /** Partitions that one cluster can reasonably have. */
 const MAX_PARTITIONS = 1_000;
 
-function parseRescaleArguments(args: readonly string[]): { count: number; brokers: string | undefined; dynamodb: string | undefined } {
+function parseRescaleArguments(args: readonly string[]): {
+  count: number;
+  brokers: string | undefined;
+  dynamodb: string | undefined;
+} {
   let values: { partitions?: string; brokers?: string; dynamodb?: string };
   try {
-    ({ values } = parseArgs({ args: [...args], options: { partitions: { type: "string" }, brokers: { type: "string" }, dynamodb: { type: "string" } } }));
+    ({ values } = parseArgs({
+      args: [...args],
+      options: { partitions: { type: "string" }, brokers: { type: "string" }, dynamodb: { type: "string" } },
+    }));
   } catch (cause) {
     throw new MillraceError("arguments-invalid", `${(cause as Error).message}\n${USAGE}`, { cause });
   }
   const count = /^\d+$/.test(values.partitions ?? "") ? Number(values.partitions) : 0;
-  if (count < 1 || count > MAX_PARTITIONS) throw new MillraceError("arguments-invalid", `--partitions is ${JSON.stringify(values.partitions ?? null)}; a whole number from 1 to ${MAX_PARTITIONS} is expected\n${USAGE}`);
+  if (count < 1 || count > MAX_PARTITIONS)
+    throw new MillraceError(
+      "arguments-invalid",
+      `--partitions is ${JSON.stringify(values.partitions ?? null)}; a whole number from 1 to ${MAX_PARTITIONS} is expected\n${USAGE}`,
+    );
   return { count, brokers: values.brokers, dynamodb: values.dynamodb };
 }
 
 try {
   const { count, brokers, dynamodb } = parseRescaleArguments(process.argv.slice(2));
-  const settings = readSettings("processor", { ...process.env, ...(brokers ? { KAFKA_BROKERS: brokers } : {}), ...(dynamodb ? { DYNAMODB_ENDPOINT: dynamodb } : {}) });
-  if (settings.delivery !== "transactional") throw new MillraceError("rescale-refused", "DELIVERY is idempotent: without transactions nobody can be fenced, so the state can't be moved safely");
-  if (settings.pipeline !== "sensor") throw new MillraceError("rescale-refused", `PIPELINE is ${settings.pipeline}; only the sensor pipeline's input can be rescaled`);
+  const settings = readSettings("processor", {
+    ...process.env,
+    ...(brokers ? { KAFKA_BROKERS: brokers } : {}),
+    ...(dynamodb ? { DYNAMODB_ENDPOINT: dynamodb } : {}),
+  });
+  if (settings.delivery !== "transactional")
+    throw new MillraceError(
+      "rescale-refused",
+      "DELIVERY is idempotent: without transactions nobody can be fenced, so the state can't be moved safely",
+    );
+  if (settings.pipeline !== "sensor")
+    throw new MillraceError(
+      "rescale-refused",
+      `PIPELINE is ${settings.pipeline}; only the sensor pipeline's input can be rescaled`,
+    );
   const semantics = pickSemantics(settings);
   const client = createDynamo(settings);
   const { before, keys } = await rescale(
@@ -49,15 +72,27 @@ try {
       snapshots: new DynamoSnapshots(client, settings.checkpointTable),
       environment: settings.environment,
       groupId: consumerGroups.sensorProcessor,
-      factory: sensorMachineFactory(semantics, { source: settings.modelSource ? new ModelStore(modelFiles(settings.modelSource, settings.region)) : noModels, refused: () => undefined }),
+      factory: sensorMachineFactory(semantics, {
+        source: settings.modelSource ? new ModelStore(modelFiles(settings.modelSource, settings.region)) : noModels,
+        refused: () => undefined,
+      }),
       limits: semantics,
-      outputTopics: [topics.transformed, topics.aggregated, topics.late, topics.sessions, topics.inference, topics.deadLetter].map(({ name }) => name),
+      outputTopics: [
+        topics.transformed,
+        topics.aggregated,
+        topics.late,
+        topics.sessions,
+        topics.inference,
+        topics.deadLetter,
+      ].map(({ name }) => name),
       logger: createLogger("rescale", settings.logLevel),
       told: (sentence) => console.error(sentence),
     },
     count,
   );
-  console.log(`${topics.imuData.name}: ${before} partitions before, ${count} now; state of ${keys} sensors is in place. Start the processors, then the bridge.`);
+  console.log(
+    `${topics.imuData.name}: ${before} partitions before, ${count} now; state of ${keys} sensors is in place. Start the processors, then the bridge.`,
+  );
 } catch (error) {
   console.error(error instanceof MillraceError ? `${error.code}: ${error.message}` : error);
   process.exitCode = 1;

@@ -1,7 +1,7 @@
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { Kafka } from "kafkajs";
-import type { Logger } from "../adapters/log.ts";
 import type { Health } from "../adapters/health.ts";
+import type { Logger } from "../adapters/log.ts";
 import { transactionalId, taskKey } from "../domain/names.ts";
 import { DynamoSnapshots } from "./adapters/dynamo-snapshots.ts";
 import { openCluster } from "./adapters/kafka-cluster.ts";
@@ -62,7 +62,10 @@ export async function startService(parts: ServiceParts): Promise<Service> {
           sourceTopic: factory.sourceTopic,
           partition,
         };
-        const output = parts.delivery === "transactional" ? new TransactionalOutput(kafka, progressCluster, target) : new IdempotentOutput(kafka, target, (...commit) => membership.commitOffset(...commit));
+        const output =
+          parts.delivery === "transactional"
+            ? new TransactionalOutput(kafka, progressCluster, target)
+            : new IdempotentOutput(kafka, target, (...commit) => membership.commitOffset(...commit));
         const ports: TaskPorts = { input: input.open(partition), output, snapshots };
         return parts.wrap?.(ports) ?? ports;
       },
@@ -82,7 +85,14 @@ export async function startService(parts: ServiceParts): Promise<Service> {
 function processorHealth(processor: Processor): Health {
   const tasks = processor.tasks();
   const components = Object.fromEntries(
-    tasks.map(({ task, phase, stopped }) => [task, stopped ? ({ status: "down", detail: `${stopped.code}: ${stopped.message}` } as const) : phase === "running" ? ({ status: "ok" } as const) : ({ status: "degraded", detail: phase } as const)]),
+    tasks.map(({ task, phase, stopped }) => [
+      task,
+      stopped
+        ? ({ status: "down", detail: `${stopped.code}: ${stopped.message}` } as const)
+        : phase === "running"
+          ? ({ status: "ok" } as const)
+          : ({ status: "degraded", detail: phase } as const),
+    ]),
   );
   const well = tasks.every(({ phase }) => phase === "running");
   return { status: !processor.joined ? "down" : well ? "ok" : "degraded", components };

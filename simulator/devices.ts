@@ -28,7 +28,8 @@ function spread(n: number): number {
 /**
  * Devices that replay recordings: those that were recorded first, then derived ones, which begin at another recording
  * and at another time.
- * @param recordings of each recorded sensor, in order of execution.
+ *
+ * @param recordings Of each recorded sensor, in order of execution.
  */
 export function recordedFleet(recordings: ReadonlyMap<string, readonly Recording[]>, options: SimulatorOptions): Fleet {
   const recorded = [...recordings];
@@ -41,7 +42,13 @@ export function recordedFleet(recordings: ReadonlyMap<string, readonly Recording
     const first = copy % own.length;
     const startMs = Math.round(spread(n) * (copy === 0 ? options.batchMs : MAX_DERIVED_START_MS));
     longestMs = Math.max(longestMs, startMs + lapMs(own, options.pauseMs));
-    const plan = { recordings: [...own.slice(first), ...own.slice(0, first)], startMs, pauseMs: options.pauseMs, batchMs: options.batchMs, laps: options.once ? 1 : Infinity };
+    const plan = {
+      recordings: [...own.slice(first), ...own.slice(0, first)],
+      startMs,
+      pauseMs: options.pauseMs,
+      batchMs: options.batchMs,
+      laps: options.once ? 1 : Infinity,
+    };
     return { sensorId, messages: recordedMessages(plan), random: seededRandom(options.seed, sensorId, "faults") };
   });
   return { devices, messagesPerSecond: (count * 1_000) / options.batchMs, lapMs: longestMs };
@@ -54,8 +61,21 @@ export function syntheticFleet(options: SimulatorOptions): Fleet {
   const devices = Array.from({ length: count }, (_, n): Device => {
     const sensorId = `sim-${String(n + 1).padStart(3, "0")}`;
     const skipMs = once ? 0 : spread(n) * EXECUTION_MS * 0.9;
-    const plan = { rateHz, batchMs, pauseMs, startMs: spread(n) * batchMs, executionMs: EXECUTION_MS, skipMs, executions: once ? 1 : Infinity, motion: syntheticMotion(seed, sensorId) };
+    const plan = {
+      rateHz,
+      batchMs,
+      pauseMs,
+      startMs: spread(n) * batchMs,
+      executionMs: EXECUTION_MS,
+      skipMs,
+      executions: once ? 1 : Infinity,
+      motion: syntheticMotion(seed, sensorId),
+    };
     return { sensorId, messages: syntheticMessages(plan), random: seededRandom(seed, sensorId, "faults") };
   });
-  return { devices, messagesPerSecond: count * Math.min(rateHz, 1_000 / batchMs), lapMs: EXECUTION_MS + pauseMs + batchMs };
+  return {
+    devices,
+    messagesPerSecond: count * Math.min(rateHz, 1_000 / batchMs),
+    lapMs: EXECUTION_MS + pauseMs + batchMs,
+  };
 }

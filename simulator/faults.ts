@@ -32,19 +32,40 @@ export interface Delivery {
   readonly disconnectBefore: boolean;
 }
 
-/** What becomes of a message. Draws as many numbers whatever happens, so that the faults of a seed don't depend on their rates alone. */
+/**
+ * What becomes of a message. Draws as many numbers whatever happens, so that the faults of a seed don't depend on their
+ * rates alone.
+ */
 export function deliveries(message: PlannedMessage, faults: Faults, random: Random): Delivery[] {
-  const draws = Array.from({ length: 9 }, random) as [number, number, number, number, number, number, number, number, number];
+  const draws = Array.from({ length: 9 }, random) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const [late, lateBy, duplicate, repeatAtOnce, repeatAfter, corrupt, cut, damageAt, disconnect] = draws;
   const isLate = late < faults.late;
   const dueMs = isLate ? message.dueMs + MIN_LATE_MS + lateBy * (MAX_LATE_MS - MIN_LATE_MS) : message.dueMs;
-  const result: Delivery[] = [{ message, dueMs, kind: isLate ? "late" : "original", disconnectBefore: disconnect < faults.disconnect }];
+  const result: Delivery[] = [
+    { message, dueMs, kind: isLate ? "late" : "original", disconnectBefore: disconnect < faults.disconnect },
+  ];
   if (duplicate < faults.duplicate) {
     const repeatedMs = repeatAtOnce < 0.5 ? dueMs : dueMs + repeatAfter * MAX_REPEAT_DELAY_MS;
     result.push({ message, dueMs: repeatedMs, kind: "duplicate", disconnectBefore: false });
   }
   if (corrupt < faults.corrupt) {
-    result.push({ message, dueMs: message.dueMs, kind: "corrupt", damage: { kind: cut < 0.5 ? "cut" : "byte", at: damageAt }, disconnectBefore: false });
+    result.push({
+      message,
+      dueMs: message.dueMs,
+      kind: "corrupt",
+      damage: { kind: cut < 0.5 ? "cut" : "byte", at: damageAt },
+      disconnectBefore: false,
+    });
   }
   return result;
 }
@@ -54,7 +75,10 @@ const NO_UTF8 = 0xff;
 /** Magic, version and flags: no packed message has them otherwise. */
 const PACKED_PREFIX_BYTES = 4;
 
-/** A damaged copy that is refused whatever its content was: cut short, or with a byte that neither UTF-8 nor the packed layout allows. */
+/**
+ * A damaged copy that is refused whatever its content was: cut short, or with a byte that neither UTF-8 nor the packed
+ * layout allows.
+ */
 export function damaged(payload: Uint8Array, damage: Damage, format: "json" | "packed"): Uint8Array {
   if (damage.kind === "cut") return payload.subarray(0, 1 + Math.floor(damage.at * (payload.length - 1)));
   const copy = new Uint8Array(payload);

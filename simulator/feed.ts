@@ -16,7 +16,10 @@ export interface DeviceDelivery extends Delivery {
   readonly device: Device;
 }
 
-/** What several devices publish, in the order in which it is due. Of each device only the next message is kept, and what is held back. */
+/**
+ * What several devices publish, in the order in which it is due. Of each device only the next message is kept, and what
+ * is held back.
+ */
 export class Feed {
   readonly #faults: Faults;
   readonly #heap = new Heap<{ readonly device: Device; readonly planned: PlannedMessage } | DeviceDelivery>();
@@ -26,12 +29,13 @@ export class Feed {
     for (const device of devices) this.#plan(device);
   }
 
-  /** null at the end. */
+  /** Null at the end. */
   next(): DeviceDelivery | null {
     for (let item = this.#heap.pop(); item; item = this.#heap.pop()) {
       if (!("planned" in item)) return item;
       const { device, planned } = item;
-      for (const delivery of deliveries(planned, this.#faults, device.random)) this.#heap.push(delivery.dueMs, { ...delivery, device });
+      for (const delivery of deliveries(planned, this.#faults, device.random))
+        this.#heap.push(delivery.dueMs, { ...delivery, device });
       this.#plan(device);
     }
     return null;

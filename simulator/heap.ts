@@ -6,7 +6,7 @@ export class Heap<T> {
   push(key: number, value: T): void {
     const items = this.#items;
     items.push({ key, order: this.#added++, value });
-    for (let i = items.length - 1; i > 0; ) {
+    for (let i = items.length - 1; i > 0;) {
       const parent = (i - 1) >> 1;
       if (!this.#before(i, parent)) break;
       this.#swap(i, parent);
@@ -19,9 +19,10 @@ export class Heap<T> {
     if (items.length === 0) return undefined;
     this.#swap(0, items.length - 1);
     const { value } = items.pop()!;
-    for (let i = 0; ; ) {
+    for (let i = 0; ;) {
       let smallest = i;
-      for (const child of [2 * i + 1, 2 * i + 2]) if (child < items.length && this.#before(child, smallest)) smallest = child;
+      for (const child of [2 * i + 1, 2 * i + 2])
+        if (child < items.length && this.#before(child, smallest)) smallest = child;
       if (smallest === i) return value;
       this.#swap(i, smallest);
       i = smallest;

@@ -39,21 +39,57 @@ async function run(options: SimulatorOptions): Promise<void> {
   const startedAt = Date.now();
   const boot = startedAt.toString(36);
   const mqttUrl = options.mqttUrl ?? settings.mqttUrl;
-  const connections = options.connections ?? Math.min(MAX_CONNECTIONS, fleet.devices.length, Math.ceil((fleet.messagesPerSecond * Math.max(1, options.speed)) / MESSAGES_PER_CONNECTION));
-  if (settings.healthPort > 0) await startHealthServer(settings.healthPort, LOOPBACK, () => ({ status: "ok", components: {} }), metrics);
+  const connections =
+    options.connections ??
+    Math.min(
+      MAX_CONNECTIONS,
+      fleet.devices.length,
+      Math.ceil((fleet.messagesPerSecond * Math.max(1, options.speed)) / MESSAGES_PER_CONNECTION),
+    );
+  if (settings.healthPort > 0)
+    await startHealthServer(settings.healthPort, LOOPBACK, () => ({ status: "ok", components: {} }), metrics);
 
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
   if (options.durationMs !== undefined) setTimeout(() => stop.abort(), options.durationMs).unref();
   const status = setInterval(() => logger.info(metrics.snapshot(), "publishing"), STATUS_MS);
-  logger.info({ sensors: fleet.devices.length, connections, mqttUrl, boot, seed: options.seed, speed: options.speed, format: options.format }, "started");
+  logger.info(
+    {
+      sensors: fleet.devices.length,
+      connections,
+      mqttUrl,
+      boot,
+      seed: options.seed,
+      speed: options.speed,
+      format: options.format,
+    },
+    "started",
+  );
 
   const schedule = new Schedule({ startedAt, speed: options.speed, historyMs: historyMs(options, fleet) });
-  await simulate({ devices: fleet.devices, connections, faults: options.faults, format: options.format, schedule, boot, mqttUrl, metrics, report, logger }, stop.signal);
+  await simulate(
+    {
+      devices: fleet.devices,
+      connections,
+      faults: options.faults,
+      format: options.format,
+      schedule,
+      boot,
+      mqttUrl,
+      metrics,
+      report,
+      logger,
+    },
+    stop.signal,
+  );
 
   clearInterval(status);
   const summary = { boot, seed: options.seed, startedAt, endedAt: Date.now(), totals: report.totals() };
-  if (options.reportFile !== undefined) writeFileSync(options.reportFile, `${JSON.stringify({ ...summary, sensors: Object.fromEntries(report.sensors) }, null, 1)}\n`);
+  if (options.reportFile !== undefined)
+    writeFileSync(
+      options.reportFile,
+      `${JSON.stringify({ ...summary, sensors: Object.fromEntries(report.sensors) }, null, 1)}\n`,
+    );
   console.log(JSON.stringify({ ...summary, publishLatencyMs: metrics.snapshot()["simulator.publish-latency"] }));
 }
 

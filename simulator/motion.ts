@@ -28,7 +28,7 @@ export function activityAt(sinceStartMs: Milliseconds): { activity: Activity; pr
 }
 
 const GRAVITY = 9.80665;
-/** rad: the thigh lies when its owner sits, and hangs when he stands. */
+/** Rad: the thigh lies when its owner sits, and hangs when he stands. */
 const STANDING = Math.PI / 2;
 
 interface Person {
@@ -40,12 +40,17 @@ interface Person {
 }
 
 /**
- * Readings of a phone in a trouser pocket: gravity turned by the thigh's pitch, the gait's first harmonics (about
- * 1.8 steps a second), half turns about the vertical, sensor noise. Made up, but with the magnitudes of the real ones.
+ * Readings of a phone in a trouser pocket: gravity turned by the thigh's pitch, the gait's first harmonics (about 1.8
+ * steps a second), half turns about the vertical, sensor noise. Made up, but with the magnitudes of the real ones.
  */
 export function syntheticMotion(seed: number, sensorId: string): (sinceStartMs: Milliseconds) => ImuSample {
   const random = seededRandom(seed, sensorId, "motion");
-  const person: Person = { stepHz: 1.6 + 0.4 * random(), vigour: 0.8 + 0.4 * random(), phase: 2 * Math.PI * random(), noise: 0.02 + 0.03 * random() };
+  const person: Person = {
+    stepHz: 1.6 + 0.4 * random(),
+    vigour: 0.8 + 0.4 * random(),
+    phase: 2 * Math.PI * random(),
+    noise: 0.02 + 0.03 * random(),
+  };
   return (sinceStartMs) => sample(person, random, sinceStartMs);
 }
 
@@ -75,7 +80,10 @@ function sample(person: Person, random: Random, sinceStartMs: Milliseconds): Imu
 
 /** Pitch of the thigh and its rate of change, rad and rad/s. */
 function posture(activity: Activity, progress: number): { pitch: number; pitchRate: number } {
-  const rising = { pitch: (STANDING / 2) * (1 - Math.cos(Math.PI * progress)), pitchRate: (STANDING / 2) * (Math.PI / 2) * Math.sin(Math.PI * progress) };
+  const rising = {
+    pitch: (STANDING / 2) * (1 - Math.cos(Math.PI * progress)),
+    pitchRate: (STANDING / 2) * (Math.PI / 2) * Math.sin(Math.PI * progress),
+  };
   switch (activity) {
     case "SEATED":
       return { pitch: 0, pitchRate: 0 };

@@ -55,6 +55,7 @@ type Values = Partial<Record<string, string | boolean>>;
 
 /**
  * Reads the command line; `"help"` when that was asked for.
+ *
  * @throws MillraceError `arguments-invalid` that lists every problem.
  */
 export function parseOptions(args: readonly string[]): SimulatorOptions | "help" {
@@ -67,11 +68,14 @@ export function parseOptions(args: readonly string[]): SimulatorOptions | "help"
     if (received === undefined) return undefined;
     const value = received.trim() === "" ? NaN : Number(received);
     if (value >= min && value <= max && (!whole || Number.isInteger(value))) return value;
-    problems.push(`--${name} is ${JSON.stringify(received)}: expected ${whole ? "a whole number" : "a number"} from ${min} to ${max}`);
+    problems.push(
+      `--${name} is ${JSON.stringify(received)}: expected ${whole ? "a whole number" : "a number"} from ${min} to ${max}`,
+    );
     return undefined;
   };
   const format = text("format") ?? "json";
-  if (format !== "json" && format !== "packed") problems.push(`--format is ${JSON.stringify(format)}: expected json or packed`);
+  if (format !== "json" && format !== "packed")
+    problems.push(`--format is ${JSON.stringify(format)}: expected json or packed`);
   const durationS = number("duration", 0.001, 1e9, false);
   const options: SimulatorOptions = {
     sensors: number("sensors", 1, 100_000, true),
@@ -89,18 +93,47 @@ export function parseOptions(args: readonly string[]): SimulatorOptions | "help"
     mqttUrl: text("mqtt-url"),
     reportFile: text("report"),
   };
-  if (problems.length > 0) throw new MillraceError("arguments-invalid", `the command line:\n${problems.map((problem) => `  - ${problem}`).join("\n")}\nnpm run simulate -- --help lists the options`);
+  if (problems.length > 0)
+    throw new MillraceError(
+      "arguments-invalid",
+      `the command line:\n${problems.map((problem) => `  - ${problem}`).join("\n")}\nnpm run simulate -- --help lists the options`,
+    );
   return options;
 }
 
 function parse(args: readonly string[]): Values {
   const option = { type: "string" } as const;
-  const named = ["sensors", "data", "rate", "speed", "faults", "seed", "format", "batch-ms", "pause-ms", "duration", "connections", "mqtt-url", "report"];
+  const named = [
+    "sensors",
+    "data",
+    "rate",
+    "speed",
+    "faults",
+    "seed",
+    "format",
+    "batch-ms",
+    "pause-ms",
+    "duration",
+    "connections",
+    "mqtt-url",
+    "report",
+  ];
   try {
-    const { values } = parseArgs({ args: [...args], options: { ...Object.fromEntries(named.map((name) => [name, option])), once: { type: "boolean" }, help: { type: "boolean", short: "h" } } });
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        ...Object.fromEntries(named.map((name) => [name, option])),
+        once: { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+      },
+    });
     return values as Values;
   } catch (cause) {
-    throw new MillraceError("arguments-invalid", `the command line: ${(cause as Error).message}\nnpm run simulate -- --help lists the options`, { cause });
+    throw new MillraceError(
+      "arguments-invalid",
+      `the command line: ${(cause as Error).message}\nnpm run simulate -- --help lists the options`,
+      { cause },
+    );
   }
 }
 
@@ -110,7 +143,10 @@ function parseFaults(text: string | undefined, problems: string[]): Faults {
     const [name = "", value = ""] = part.split("=");
     const probability = value.trim() === "" ? NaN : Number(value);
     if (Object.hasOwn(noFaults, name) && probability >= 0 && probability <= 1) faults[name] = probability;
-    else problems.push(`--faults has ${JSON.stringify(part)}: expected one of ${Object.keys(noFaults).join(", ")}, = and a probability from 0 to 1`);
+    else
+      problems.push(
+        `--faults has ${JSON.stringify(part)}: expected one of ${Object.keys(noFaults).join(", ")}, = and a probability from 0 to 1`,
+      );
   }
   return faults as unknown as Faults;
 }

@@ -64,7 +64,11 @@ function* batches(offsetsMs: readonly Milliseconds[], batchMs: Milliseconds): Ge
   let from = 0;
   const stretch = (i: number): number => Math.floor(offsetsMs[i]! / batchMs);
   for (let i = 1; i <= offsetsMs.length; i++) {
-    const ends = i === offsetsMs.length || stretch(i) !== stretch(from) || offsetsMs[i]! < offsetsMs[i - 1]! || i - from === MAX_SAMPLES_PER_MESSAGE;
+    const ends =
+      i === offsetsMs.length ||
+      stretch(i) !== stretch(from) ||
+      offsetsMs[i]! < offsetsMs[i - 1]! ||
+      i - from === MAX_SAMPLES_PER_MESSAGE;
     if (!ends) continue;
     yield [from, i];
     from = i;
@@ -99,7 +103,14 @@ export function* syntheticMessages(plan: SyntheticPlan): Generator<PlannedMessag
     for (let from = 0; from < count; from += perMessage) {
       const size = Math.min(perMessage, count - from);
       const samples = Array.from({ length: size }, (_, i) => plan.motion(skipped + (from + i) * periodMs));
-      yield { seq: seq++, execution, t: startMs + from * periodMs, hz: plan.rateHz, samples, dueMs: startMs + (from + size - 1) * periodMs };
+      yield {
+        seq: seq++,
+        execution,
+        t: startMs + from * periodMs,
+        hz: plan.rateHz,
+        samples,
+        dueMs: startMs + (from + size - 1) * periodMs,
+      };
     }
     startMs += count * periodMs + plan.pauseMs;
   }

@@ -1,5 +1,5 @@
-import { connect, type MqttClient } from "mqtt";
 import { setTimeout as sleep } from "node:timers/promises";
+import { connect, type MqttClient } from "mqtt";
 import type { Logger } from "../adapters/log.ts";
 
 export interface PublisherOptions {
@@ -15,8 +15,8 @@ const REPUBLISH_MS = 500;
 const KEEP_ALIVE_SECONDS = 30;
 
 /**
- * One MQTT 5 connection that publishes with QoS 1 and keeps every message until the broker has acknowledged it,
- * over as many connections as that takes.
+ * One MQTT 5 connection that publishes with QoS 1 and keeps every message until the broker has acknowledged it, over as
+ * many connections as that takes.
  */
 export class Publisher {
   readonly #client: MqttClient;
@@ -27,7 +27,13 @@ export class Publisher {
 
   constructor({ url, clientId, maxInFlight, logger }: PublisherOptions) {
     this.#maxInFlight = maxInFlight;
-    this.#client = connect(url, { protocolVersion: 5, clientId, clean: true, reconnectPeriod: RECONNECT_MS, keepalive: KEEP_ALIVE_SECONDS });
+    this.#client = connect(url, {
+      protocolVersion: 5,
+      clientId,
+      clean: true,
+      reconnectPeriod: RECONNECT_MS,
+      keepalive: KEEP_ALIVE_SECONDS,
+    });
     let told = "";
     this.#client.on("error", (error) => {
       const text = error.message || String((error as NodeJS.ErrnoException).code);
@@ -43,13 +49,18 @@ export class Publisher {
 
   /** Resolves when one more message may be published. One caller at a time. */
   async ready(): Promise<void> {
-    while (this.#inFlight >= this.#maxInFlight && !this.#closed) await new Promise<void>((resolve) => (this.#wake = resolve));
+    while (this.#inFlight >= this.#maxInFlight && !this.#closed)
+      await new Promise<void>((resolve) => (this.#wake = resolve));
   }
 
   /** Publishes; `onAcknowledged` is called when the broker has taken the message, however often it had to be sent. */
   publish(topic: string, payload: Uint8Array, contentType: string, onAcknowledged: () => void): void {
     this.#inFlight++;
-    void this.#untilAcknowledged(topic, Buffer.from(payload.buffer, payload.byteOffset, payload.length), contentType).then((acknowledged) => {
+    void this.#untilAcknowledged(
+      topic,
+      Buffer.from(payload.buffer, payload.byteOffset, payload.length),
+      contentType,
+    ).then((acknowledged) => {
       this.#inFlight--;
       this.#wake?.();
       if (acknowledged) onAcknowledged();

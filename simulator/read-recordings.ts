@@ -9,15 +9,24 @@ export function findRecordings(folder: string): Map<string, string[]> {
   try {
     files = readdirSync(folder, { recursive: true, encoding: "utf8" });
   } catch (cause) {
-    throw new MillraceError("arguments-invalid", `--data ${folder} cannot be read: ${(cause as Error).message}`, { cause });
+    throw new MillraceError("arguments-invalid", `--data ${folder} cannot be read: ${(cause as Error).message}`, {
+      cause,
+    });
   }
   const named = files
     .map((file) => ({ file, name: recordingName(basename(file)) }))
     .filter((entry): entry is { file: string; name: NonNullable<typeof entry.name> } => entry.name !== null)
-    .sort((a, b) => (a.name.sensor < b.name.sensor ? -1 : a.name.sensor > b.name.sensor ? 1 : a.name.execution - b.name.execution));
-  if (named.length === 0) throw new MillraceError("arguments-invalid", `--data ${folder} has no recordings: expected files such as DATA/s01/s01_01_sw.csv`);
+    .sort((a, b) =>
+      a.name.sensor < b.name.sensor ? -1 : a.name.sensor > b.name.sensor ? 1 : a.name.execution - b.name.execution,
+    );
+  if (named.length === 0)
+    throw new MillraceError(
+      "arguments-invalid",
+      `--data ${folder} has no recordings: expected files such as DATA/s01/s01_01_sw.csv`,
+    );
   const sensors = new Map<string, string[]>();
-  for (const { file, name } of named) sensors.set(name.sensor, [...(sensors.get(name.sensor) ?? []), join(folder, file)]);
+  for (const { file, name } of named)
+    sensors.set(name.sensor, [...(sensors.get(name.sensor) ?? []), join(folder, file)]);
   return sensors;
 }
 

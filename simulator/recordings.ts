@@ -21,6 +21,7 @@ export function recordingName(fileName: string): { readonly sensor: string; read
 
 /**
  * Reads a recording: a header that names the columns, then one sample a line.
+ *
  * @throws Error that names file and line: a column is missing, something is no number, no samples.
  */
 export function parseRecording(file: string, text: string): Recording {
@@ -36,7 +37,10 @@ export function parseRecording(file: string, text: string): Recording {
     if (lines[line]!.trim() === "") continue;
     const cells = lines[line]!.split(",");
     const values = positions.map((position) => (cells[position]?.trim() ? Number(cells[position]) : NaN));
-    if (!values.every(Number.isFinite)) throw new Error(`${file}, line ${line + 1}: expected seven numbers, found ${JSON.stringify(lines[line]!.slice(0, 200))}`);
+    if (!values.every(Number.isFinite))
+      throw new Error(
+        `${file}, line ${line + 1}: expected seven numbers, found ${JSON.stringify(lines[line]!.slice(0, 200))}`,
+      );
     const time = values[6]!;
     if (offsetsMs.length === 0) first = time;
     offsetsMs.push(time - first);

@@ -29,7 +29,11 @@ export class Report {
 
   count({ device, message, kind }: DeviceDelivery, eventTimes: readonly EpochMs[]): void {
     let sensor = this.sensors.get(device.sensorId);
-    if (!sensor) this.sensors.set(device.sensorId, (sensor = { messages: 0, samples: 0, late: 0, duplicates: 0, corrupt: 0, executions: [] }));
+    if (!sensor)
+      this.sensors.set(
+        device.sensorId,
+        (sensor = { messages: 0, samples: 0, late: 0, duplicates: 0, corrupt: 0, executions: [] }),
+      );
     if (kind === "duplicate") sensor.duplicates++;
     if (kind === "corrupt") sensor.corrupt++;
     if (kind !== "original" && kind !== "late") return;
@@ -41,11 +45,24 @@ export class Report {
     const end = eventTimes.at(-1)!;
     const known = sensor.executions.find(({ number }) => number === execution.number);
     if (!known) sensor.executions.push({ ...execution, start, end, samples: samples.length });
-    else Object.assign(known, { start: Math.min(known.start, start), end: Math.max(known.end, end), samples: known.samples + samples.length });
+    else
+      Object.assign(known, {
+        start: Math.min(known.start, start),
+        end: Math.max(known.end, end),
+        samples: known.samples + samples.length,
+      });
   }
 
   totals(): { sensors: number } & Omit<SensorReport, "executions"> & { executions: number } {
-    const sum = { sensors: this.sensors.size, messages: 0, samples: 0, late: 0, duplicates: 0, corrupt: 0, executions: 0 };
+    const sum = {
+      sensors: this.sensors.size,
+      messages: 0,
+      samples: 0,
+      late: 0,
+      duplicates: 0,
+      corrupt: 0,
+      executions: 0,
+    };
     for (const sensor of this.sensors.values()) {
       for (const name of ["messages", "samples", "late", "duplicates", "corrupt"] as const) sum[name] += sensor[name];
       sum.executions += sensor.executions.length;

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../adapters/log.ts";
 import type { Metrics } from "../adapters/metrics.ts";
-import { MQTT_TOPIC_PREFIX } from "../domain/imu.ts";
 import { sampleTimes, type ImuMessage } from "../domain/imu-message.ts";
+import { MQTT_TOPIC_PREFIX } from "../domain/imu.ts";
 import { encodePackedImu } from "../domain/packed-imu.ts";
 import { contentTypes } from "../domain/topics.ts";
 import { damaged, type Faults } from "./faults.ts";
@@ -30,21 +30,48 @@ export interface SimulationOptions {
 const MAX_IN_FLIGHT = 50;
 const CLOSE_LIMIT_MS = 5_000;
 
-/** Publishes what the devices plan, each message when it is due, until all is published and acknowledged or the signal says stop. */
+/**
+ * Publishes what the devices plan, each message when it is due, until all is published and acknowledged or the signal
+ * says stop.
+ */
 export async function simulate(options: SimulationOptions, stop: AbortSignal): Promise<void> {
   const { devices, connections, mqttUrl, boot, logger, metrics } = options;
-  const publishers = Array.from({ length: connections }, (_, n) => new Publisher({ url: mqttUrl, clientId: `millrace-simulator-${boot}-${n}`, maxInFlight: MAX_IN_FLIGHT, logger }));
-  const gauge = setInterval(() => metrics.set("simulator.in-flight", publishers.reduce((sum, { inFlight }) => sum + inFlight, 0)), 1_000);
+  const publishers = Array.from(
+    { length: connections },
+    (_, n) =>
+      new Publisher({ url: mqttUrl, clientId: `millrace-simulator-${boot}-${n}`, maxInFlight: MAX_IN_FLIGHT, logger }),
+  );
+  const gauge = setInterval(
+    () =>
+      metrics.set(
+        "simulator.in-flight",
+        publishers.reduce((sum, { inFlight }) => sum + inFlight, 0),
+      ),
+    1_000,
+  );
   await Promise.all(
     publishers.map(async (publisher, n) => {
-      await publishAll(new Feed(devices.filter((_, i) => i % connections === n), options.faults), publisher, options, stop);
+      await publishAll(
+        new Feed(
+          devices.filter((_, i) => i % connections === n),
+          options.faults,
+        ),
+        publisher,
+        options,
+        stop,
+      );
       await publisher.close(stop.aborted ? CLOSE_LIMIT_MS : Infinity);
     }),
   );
   clearInterval(gauge);
 }
 
-async function publishAll(feed: Feed, publisher: Publisher, options: SimulationOptions, stop: AbortSignal): Promise<void> {
+async function publishAll(
+  feed: Feed,
+  publisher: Publisher,
+  options: SimulationOptions,
+  stop: AbortSignal,
+): Promise<void> {
   const { schedule, metrics, report, format } = options;
   for (let delivery = feed.next(); delivery && !stop.aborted; delivery = feed.next()) {
     const dueAt = schedule.dueAt(delivery.dueMs);
@@ -57,12 +84,17 @@ async function publishAll(feed: Feed, publisher: Publisher, options: SimulationO
     const sent = delivery;
     const message = toImuMessage(sent.message, schedule, options.boot);
     const publishedAt = performance.now();
-    publisher.publish(`${MQTT_TOPIC_PREFIX}${sent.device.sensorId}`, encode(message, sent, format), format === "packed" ? contentTypes.imuPacked : contentTypes.json, () => {
-      report.count(sent, sampleTimes(message));
-      metrics.add("simulator.messages");
-      if (sent.kind === "original" || sent.kind === "late") metrics.add("simulator.readings", message.samples.length);
-      metrics.time("simulator.publish-latency", performance.now() - publishedAt);
-    });
+    publisher.publish(
+      `${MQTT_TOPIC_PREFIX}${sent.device.sensorId}`,
+      encode(message, sent, format),
+      format === "packed" ? contentTypes.imuPacked : contentTypes.json,
+      () => {
+        report.count(sent, sampleTimes(message));
+        metrics.add("simulator.messages");
+        if (sent.kind === "original" || sent.kind === "late") metrics.add("simulator.readings", message.samples.length);
+        metrics.time("simulator.publish-latency", performance.now() - publishedAt);
+      },
+    );
   }
 }
 

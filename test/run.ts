@@ -3,7 +3,14 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { countsOf, parseTestArguments, sumCounts, type Counts, type JestResults, type Project } from "./support/results.ts";
+import {
+  countsOf,
+  parseTestArguments,
+  sumCounts,
+  type Counts,
+  type JestResults,
+  type Project,
+} from "./support/results.ts";
 import { serversGiven, startSharedServers } from "./support/servers.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -42,22 +49,39 @@ async function runProject(project: Project): Promise<Counts> {
 
 function jestCommand(project: Project): string[] {
   const jest = join(root, "node_modules", "jest", "bin", "jest.js");
-  return ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning", jest, "--selectProjects", project, "--passWithNoTests", ...(project === "servers" ? ["--runInBand"] : []), ...jestArguments];
+  return [
+    "--experimental-vm-modules",
+    "--disable-warning=ExperimentalWarning",
+    jest,
+    "--selectProjects",
+    project,
+    "--passWithNoTests",
+    ...(project === "servers" ? ["--runInBand"] : []),
+    ...jestArguments,
+  ];
 }
 
 function hasSuites(project: Project): boolean {
-  return spawnSync(process.execPath, [...jestCommand(project), "--listTests"], { cwd: root, encoding: "utf8" }).stdout.includes(".test.ts");
+  return spawnSync(process.execPath, [...jestCommand(project), "--listTests"], {
+    cwd: root,
+    encoding: "utf8",
+  }).stdout.includes(".test.ts");
 }
 
 async function runJest(project: Project): Promise<Counts> {
   const results = join(folder, `${project}.json`);
-  const jest = spawn(process.execPath, [...jestCommand(project), "--json", `--outputFile=${results}`], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  const jest = spawn(process.execPath, [...jestCommand(project), "--json", `--outputFile=${results}`], {
+    cwd: root,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   const stop = (): void => void jest.kill("SIGTERM");
   interrupted.signal.addEventListener("abort", stop);
   const exited = new Promise<number | null>((resolve) => jest.once("close", resolve));
   const hung = await Promise.race([exited.then(() => false), untilHung(results)]);
   if (hung) {
-    console.error(`Jest's ${project} suites are done, but ${EXIT_LIMIT_MS / 1_000} s later something is still open in them (--detectOpenHandles shows what)`);
+    console.error(
+      `Jest's ${project} suites are done, but ${EXIT_LIMIT_MS / 1_000} s later something is still open in them (--detectOpenHandles shows what)`,
+    );
     jest.kill("SIGKILL");
   }
   const code = await exited;

@@ -1,5 +1,5 @@
-import { Partitioners, type Kafka, type Message, type Producer } from "kafkajs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Partitioners, type Kafka, type Message, type Producer } from "kafkajs";
 import type { RecordSender } from "../outbox.ts";
 import type { BridgeRecord } from "../to-record.ts";
 
@@ -9,16 +9,16 @@ const ACKNOWLEDGE_LIMIT_MS = 5_000;
 const DISCONNECT_LIMIT_MS = 2_000;
 /**
  * When leaders change, a retry of kafkajs takes a broker's answer to an earlier attempt for its answer to all that it
- * leads by now: records of a partition that has come to it meanwhile are never sent, and reported as written. The outbox
- * sends again, all of it.
+ * leads by now: records of a partition that has come to it meanwhile are never sent, and reported as written. The
+ * outbox sends again, all of it.
  */
 const NO_RETRY = { retries: 0 } as const;
 
 /**
  * Appends records, acknowledged by all in-sync replicas; keys choose partitions as in Java (murmur2). The producer is
  * not an idempotent one: after an error kafkajs takes its sequence numbers back for all partitions of the request, and
- * Kafka would silently drop a later batch that reuses those of one that was written after all. Whoever sends twice
- * here has a consumer that finds duplicates anyway.
+ * Kafka would silently drop a later batch that reuses those of one that was written after all. Whoever sends twice here
+ * has a consumer that finds duplicates anyway.
  */
 export class KafkaSender implements RecordSender {
   readonly #kafka: Kafka;
@@ -36,7 +36,11 @@ export class KafkaSender implements RecordSender {
       if (!messages) byTopic.set(topic, (messages = []));
       messages.push({ key, value, headers, ...(partition === undefined ? {} : { partition }) });
     }
-    await this.#producer.sendBatch({ acks: -1, timeout: ACKNOWLEDGE_LIMIT_MS, topicMessages: [...byTopic].map(([topic, messages]) => ({ topic, messages })) });
+    await this.#producer.sendBatch({
+      acks: -1,
+      timeout: ACKNOWLEDGE_LIMIT_MS,
+      topicMessages: [...byTopic].map(([topic, messages]) => ({ topic, messages })),
+    });
   }
 
   async restart(): Promise<void> {
@@ -64,7 +68,11 @@ export class KafkaSender implements RecordSender {
   }
 
   async #connect(): Promise<Producer> {
-    const producer = this.#kafka.producer({ allowAutoTopicCreation: false, createPartitioner: Partitioners.DefaultPartitioner, retry: NO_RETRY });
+    const producer = this.#kafka.producer({
+      allowAutoTopicCreation: false,
+      createPartitioner: Partitioners.DefaultPartitioner,
+      retry: NO_RETRY,
+    });
     try {
       await producer.connect();
     } catch (error) {

@@ -1,5 +1,5 @@
-import { iot, mqtt5, type ICrtError } from "aws-iot-device-sdk-v2";
 import { setTimeout as sleep } from "node:timers/promises";
+import { iot, mqtt5, type ICrtError } from "aws-iot-device-sdk-v2";
 import type { Logger } from "../../adapters/log.ts";
 import type { Publish } from "../to-record.ts";
 
@@ -62,7 +62,9 @@ export class MqttReceiver {
 
   /** Disconnects; the broker keeps the sessions for the next process. */
   async stop(): Promise<void> {
-    const stopped = this.#clients.map((client) => new Promise<void>((resolve) => client.once("stopped", () => resolve())));
+    const stopped = this.#clients.map(
+      (client) => new Promise<void>((resolve) => client.once("stopped", () => resolve())),
+    );
     for (const client of this.#clients) client.stop();
     await Promise.race([Promise.all(stopped), sleep(STOP_LIMIT_MS, undefined, { ref: false })]);
     for (const client of this.#clients) client.close();
@@ -90,14 +92,27 @@ export class MqttReceiver {
       const current = ++connection;
       if (connack.sessionPresent) this.#options.onSessionResumed(clientId);
       if (connack.sessionPresent && everSubscribed) markSubscribed();
-      else void this.#subscribe(client, connack.sessionPresent, () => connection === current && !this.#subscribed.has(clientId)).then((done) => (done ? markSubscribed() : undefined));
+      else
+        void this.#subscribe(
+          client,
+          connack.sessionPresent,
+          () => connection === current && !this.#subscribed.has(clientId),
+        ).then((done) => (done ? markSubscribed() : undefined));
     });
     client.on("disconnection", ({ error, disconnect }) => {
       connection++;
       this.#subscribed.delete(clientId);
-      logger.warn({ clientId, reason: disconnect?.reasonString ?? disconnect?.reasonCode, error: describe(error) }, "lost the connection to the MQTT broker");
+      logger.warn(
+        { clientId, reason: disconnect?.reasonString ?? disconnect?.reasonCode, error: describe(error) },
+        "lost the connection to the MQTT broker",
+      );
     });
-    client.on("connectionFailure", ({ error, connack }) => logger.warn({ clientId, reason: connack?.reasonString ?? connack?.reasonCode, error: describe(error) }, "cannot connect to the MQTT broker"));
+    client.on("connectionFailure", ({ error, connack }) =>
+      logger.warn(
+        { clientId, reason: connack?.reasonString ?? connack?.reasonCode, error: describe(error) },
+        "cannot connect to the MQTT broker",
+      ),
+    );
     client.on("error", (error) => logger.error({ clientId, error: describe(error) }, "MQTT client error"));
     return client;
   }
@@ -120,9 +135,14 @@ export class MqttReceiver {
       try {
         await before;
         if (!isNeeded()) return false;
-        const { reasonCodes, reasonString } = await client.subscribe({ subscriptions: [{ topicFilter: subscription, qos: mqtt5.QoS.AtLeastOnce }] });
+        const { reasonCodes, reasonString } = await client.subscribe({
+          subscriptions: [{ topicFilter: subscription, qos: mqtt5.QoS.AtLeastOnce }],
+        });
         if ((reasonCodes[0] ?? FAILED) < FAILED) return isNeeded();
-        logger.error({ subscription, reasonCode: reasonCodes[0], reason: reasonString }, "the MQTT broker refuses the subscription");
+        logger.error(
+          { subscription, reasonCode: reasonCodes[0], reason: reasonString },
+          "the MQTT broker refuses the subscription",
+        );
       } catch (error) {
         logger.warn({ subscription, error: (error as Error).message }, "subscribing failed");
       } finally {
@@ -157,11 +177,15 @@ function clientConfig({ url, region }: MqttReceiverOptions, clientId: string): m
     keepAliveIntervalSeconds: KEEP_ALIVE_SECONDS,
     sessionExpiryIntervalSeconds: SESSION_EXPIRY_SECONDS,
     receiveMaximum: RECEIVE_MAXIMUM,
-    ...(username ? { username: decodeURIComponent(username), password: Buffer.from(decodeURIComponent(password)) } : {}),
+    ...(username
+      ? { username: decodeURIComponent(username), password: Buffer.from(decodeURIComponent(password)) }
+      : {}),
   };
   const config: mqtt5.Mqtt5ClientConfig =
     protocol === "wss:"
-      ? iot.AwsIotMqtt5ClientConfigBuilder.newWebsocketMqttBuilderWithSigv4Auth(hostname, { region }).withConnectProperties(connect).build()
+      ? iot.AwsIotMqtt5ClientConfigBuilder.newWebsocketMqttBuilderWithSigv4Auth(hostname, { region })
+          .withConnectProperties(connect)
+          .build()
       : { hostName: hostname, port: port === "" ? 1883 : Number(port), connectProperties: connect };
   return {
     ...config,

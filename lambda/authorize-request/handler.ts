@@ -1,14 +1,21 @@
-import type { APIGatewayAuthorizerResult, APIGatewayTokenAuthorizerEvent } from "aws-lambda";
 import { JwtVerifier } from "aws-jwt-verify";
+import type { APIGatewayAuthorizerResult, APIGatewayTokenAuthorizerEvent } from "aws-lambda";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
 import { allowStage, bearerToken } from "./policy.ts";
 
 const settings = readSettings("authorizer", process.env);
 const logger = createLogger("authorize-request", settings.logLevel);
-const verifier = JwtVerifier.create({ issuer: settings.jwtIssuer, audience: settings.jwtAudience, jwksUri: settings.jwksUri });
+const verifier = JwtVerifier.create({
+  issuer: settings.jwtIssuer,
+  audience: settings.jwtAudience,
+  jwksUri: settings.jwksUri,
+});
 
-/** REST authorizer: a JWT of the configured issuer and audience, by the issuer's published keys. API Gateway answers 401 to `Unauthorized`. */
+/**
+ * REST authorizer: a JWT of the configured issuer and audience, by the issuer's published keys. API Gateway answers 401
+ * to `Unauthorized`.
+ */
 export async function handler(event: APIGatewayTokenAuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
   const token = bearerToken(event.authorizationToken);
   if (token === undefined) throw new Error("Unauthorized");

@@ -8,5 +8,11 @@ export function bearerToken(header: string | undefined): string | undefined {
 /** Lets a caller use the whole stage of the API that it asked for: answers are cached per token, not per route. */
 export function allowStage(principalId: string, methodArn: string): APIGatewayAuthorizerResult {
   const [api = "", stage = ""] = methodArn.split("/");
-  return { principalId, policyDocument: { Version: "2012-10-17", Statement: [{ Action: "execute-api:Invoke", Effect: "Allow", Resource: `${api}/${stage}/*` }] } };
+  return {
+    principalId,
+    policyDocument: {
+      Version: "2012-10-17",
+      Statement: [{ Action: "execute-api:Invoke", Effect: "Allow", Resource: `${api}/${stage}/*` }],
+    },
+  };
 }

@@ -7,12 +7,29 @@ export const CANARY = "#millrace-check";
 export function canaryRecord(eventTimeMs: number, marker: number): { FeatureName: string; ValueAsString: string }[] {
   return features.map(({ name, type }) => ({
     FeatureName: name,
-    ValueAsString: name === RECORD_IDENTIFIER_FEATURE ? CANARY : name === EVENT_TIME_FEATURE ? new Date(eventTimeMs).toISOString() : type === "String" ? String(marker) : type === "Integral" ? String(Math.trunc(marker)) : String(marker),
+    ValueAsString:
+      name === RECORD_IDENTIFIER_FEATURE
+        ? CANARY
+        : name === EVENT_TIME_FEATURE
+          ? new Date(eventTimeMs).toISOString()
+          : type === "String"
+            ? String(marker)
+            : type === "Integral"
+              ? String(Math.trunc(marker))
+              : String(marker),
   }));
 }
 
 /** What is wrong with what the online store gave back for `expected`; empty when nothing is. */
-export function differences(expected: readonly { FeatureName: string; ValueAsString: string }[], received: readonly { FeatureName?: string | undefined; ValueAsString?: string | undefined }[]): string[] {
+export function differences(
+  expected: readonly { FeatureName: string; ValueAsString: string }[],
+  received: readonly { FeatureName?: string | undefined; ValueAsString?: string | undefined }[],
+): string[] {
   const values = new Map(received.map(({ FeatureName, ValueAsString }) => [FeatureName, ValueAsString]));
-  return expected.filter(({ FeatureName, ValueAsString }) => values.get(FeatureName) !== ValueAsString).map(({ FeatureName, ValueAsString }) => `${FeatureName} is ${values.get(FeatureName) ?? "absent"}, expected ${ValueAsString}`);
+  return expected
+    .filter(({ FeatureName, ValueAsString }) => values.get(FeatureName) !== ValueAsString)
+    .map(
+      ({ FeatureName, ValueAsString }) =>
+        `${FeatureName} is ${values.get(FeatureName) ?? "absent"}, expected ${ValueAsString}`,
+    );
 }

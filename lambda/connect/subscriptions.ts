@@ -11,10 +11,16 @@ export interface ConnectQuery {
  * What `?sensorId=…` and `?session=…` (each repeatable) subscribe to. Other parameters, such as a ticket that an
  * authorizer reads, are not ours.
  */
-export function connectSubscriptions(query: ConnectQuery): { readonly subscriptions: Subscription[]; readonly problems: string[] } {
+export function connectSubscriptions(query: ConnectQuery): {
+  readonly subscriptions: Subscription[];
+  readonly problems: string[];
+} {
   const subscriptions: Subscription[] = [];
   const problems: string[] = [];
-  for (const [name, kind] of [["sensorId", "sensors"], ["session", "sessions"]] as const) {
+  for (const [name, kind] of [
+    ["sensorId", "sensors"],
+    ["session", "sessions"],
+  ] as const) {
     const single = query.queryStringParameters?.[name];
     for (const id of query.multiValueQueryStringParameters?.[name] ?? (single === undefined ? [] : [single])) {
       const parsed = connectParameters[name].safeParse(id);
@@ -22,6 +28,7 @@ export function connectSubscriptions(query: ConnectQuery): { readonly subscripti
       else problems.push(`${name} is ${JSON.stringify(id)}: ${parsed.error.issues[0]!.message}`);
     }
   }
-  if (subscriptions.length > MAX_SUBSCRIPTIONS) problems.push(`${subscriptions.length} subscriptions are more than ${MAX_SUBSCRIPTIONS}`);
+  if (subscriptions.length > MAX_SUBSCRIPTIONS)
+    problems.push(`${subscriptions.length} subscriptions are more than ${MAX_SUBSCRIPTIONS}`);
   return { subscriptions, problems };
 }

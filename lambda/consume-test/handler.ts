@@ -10,7 +10,16 @@ const logger = createLogger("consume-test", settings.logLevel);
 /** How long reading may take, below the function's own limit. */
 const LIMIT_MS = 45_000;
 
-/** Deployment check, invoked by `npm run smoke`: what a reader of committed records sees of the records that `produce-test` wrote. */
+/**
+ * Deployment check, invoked by `npm run smoke`: what a reader of committed records sees of the records that
+ * `produce-test` wrote.
+ */
 export async function handler(event: { readonly nonce: string }): Promise<{ values: string[]; complete: boolean }> {
-  return await readCommitted(createKafka(settings, "millrace-consume-test", logger), checkTopic.name, CHECK_GROUP, event.nonce, LIMIT_MS);
+  return await readCommitted(
+    createKafka(settings, "millrace-consume-test", logger),
+    checkTopic.name,
+    CHECK_GROUP,
+    event.nonce,
+    LIMIT_MS,
+  );
 }

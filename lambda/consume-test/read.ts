@@ -1,12 +1,23 @@
 import type { Consumer, Kafka } from "kafkajs";
 
-/** Values of the records with this key that a reader of committed records sees in a topic, from its start to its end as it is now. */
-export async function readCommitted(kafka: Kafka, topic: string, groupId: string, key: string, limitMs: number): Promise<{ values: string[]; complete: boolean }> {
+/**
+ * Values of the records with this key that a reader of committed records sees in a topic, from its start to its end as
+ * it is now.
+ */
+export async function readCommitted(
+  kafka: Kafka,
+  topic: string,
+  groupId: string,
+  key: string,
+  limitMs: number,
+): Promise<{ values: string[]; complete: boolean }> {
   const admin = kafka.admin();
   await admin.connect();
   const ends = await admin.fetchTopicOffsets(topic);
   await admin.disconnect();
-  const waiting = new Map(ends.filter(({ low, high }) => Number(high) > Number(low)).map(({ partition, high }) => [partition, Number(high)]));
+  const waiting = new Map(
+    ends.filter(({ low, high }) => Number(high) > Number(low)).map(({ partition, high }) => [partition, Number(high)]),
+  );
   const values: string[] = [];
   if (waiting.size === 0) return { values, complete: true };
   const consumer = kafka.consumer({ groupId, readUncommitted: false, maxWaitTimeInMs: 200 });
@@ -19,7 +30,14 @@ export async function readCommitted(kafka: Kafka, topic: string, groupId: string
   }
 }
 
-async function untilEnd(consumer: Consumer, topic: string, key: string, waiting: Map<number, number>, values: string[], limitMs: number): Promise<boolean> {
+async function untilEnd(
+  consumer: Consumer,
+  topic: string,
+  key: string,
+  waiting: Map<number, number>,
+  values: string[],
+  limitMs: number,
+): Promise<boolean> {
   await consumer.subscribe({ topic, fromBeginning: true });
   let timer: NodeJS.Timeout | undefined;
   const done = new Promise<boolean>((resolve, reject) => {
@@ -29,16 +47,21 @@ async function untilEnd(consumer: Consumer, topic: string, key: string, waiting:
       if (waiting.size === 0) resolve(true);
     };
     // A batch may hold no record that counts (aborted ones, markers): its end still says how far the reader is.
-    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => past(payload.partition, Number(payload.lastOffset) + 1));
-    consumer.run({
-      autoCommit: false,
-      eachBatchAutoResolve: true,
-      eachBatch: ({ batch }) => {
-        for (const message of batch.messages) if (message.key?.toString() === key) values.push(message.value?.toString() ?? "");
-        past(batch.partition, Number(batch.lastOffset()) + 1);
-        return Promise.resolve();
-      },
-    }).catch(reject);
+    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) =>
+      past(payload.partition, Number(payload.lastOffset) + 1),
+    );
+    consumer
+      .run({
+        autoCommit: false,
+        eachBatchAutoResolve: true,
+        eachBatch: ({ batch }) => {
+          for (const message of batch.messages)
+            if (message.key?.toString() === key) values.push(message.value?.toString() ?? "");
+          past(batch.partition, Number(batch.lastOffset()) + 1);
+          return Promise.resolve();
+        },
+      })
+      .catch(reject);
   });
   return done.finally(() => clearTimeout(timer));
 }

@@ -8,8 +8,13 @@ import { applyTopics } from "./apply.ts";
 const settings = readSettings("kafkaTools", process.env);
 const logger = createLogger("create-topics", settings.logLevel);
 
-/** Custom resource `Custom::KafkaTopics`: its property `Topics` is a JSON array of `TopicSpec`. Deleting it leaves the topics. */
-export async function handler(event: CloudFormationCustomResourceEvent): Promise<{ PhysicalResourceId: string; Data?: Record<string, string> }> {
+/**
+ * Custom resource `Custom::KafkaTopics`: its property `Topics` is a JSON array of `TopicSpec`. Deleting it leaves the
+ * topics.
+ */
+export async function handler(
+  event: CloudFormationCustomResourceEvent,
+): Promise<{ PhysicalResourceId: string; Data?: Record<string, string> }> {
   const PhysicalResourceId = `millrace-${settings.environment}-topics`;
   if (event.RequestType === "Delete") return { PhysicalResourceId };
   const wanted = JSON.parse(String(event.ResourceProperties["Topics"])) as TopicSpec[];
@@ -17,8 +22,18 @@ export async function handler(event: CloudFormationCustomResourceEvent): Promise
   await admin.connect();
   try {
     const plan = await applyTopics(admin, wanted);
-    logger.info({ created: plan.create.map(({ name }) => name), widened: plan.widen, altered: plan.alter, notes: plan.notes }, "topics are as wanted");
-    return { PhysicalResourceId, Data: { Created: String(plan.create.length), Widened: String(plan.widen.length), Altered: String(plan.alter.length) } };
+    logger.info(
+      { created: plan.create.map(({ name }) => name), widened: plan.widen, altered: plan.alter, notes: plan.notes },
+      "topics are as wanted",
+    );
+    return {
+      PhysicalResourceId,
+      Data: {
+        Created: String(plan.create.length),
+        Widened: String(plan.widen.length),
+        Altered: String(plan.alter.length),
+      },
+    };
   } finally {
     await admin.disconnect();
   }

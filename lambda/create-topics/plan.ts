@@ -29,8 +29,8 @@ export function topicConfig(spec: TopicSpec): Record<string, string> {
 }
 
 /**
- * What to do so that the cluster has these topics. Topics and partitions are only ever added: a topic that is
- * no longer wanted stays, and so does a partition (a rollback asks for fewer, and must not fail or lose data).
+ * What to do so that the cluster has these topics. Topics and partitions are only ever added: a topic that is no longer
+ * wanted stays, and so does a partition (a rollback asks for fewer, and must not fail or lose data).
  */
 export function planTopics(wanted: readonly TopicSpec[], existing: ReadonlyMap<string, ExistingTopic>): TopicPlan {
   const create: TopicSpec[] = [];
@@ -46,9 +46,15 @@ export function planTopics(wanted: readonly TopicSpec[], existing: ReadonlyMap<s
     }
     const { "cleanup.policy": cleanup, ...config } = topicConfig(spec);
     const received = topic.config["cleanup.policy"];
-    if (received !== undefined && received !== cleanup) problems.push(`${spec.name} has cleanup.policy ${received}, wanted is ${cleanup}: it is fixed at creation; write to a topic of another name`);
+    if (received !== undefined && received !== cleanup)
+      problems.push(
+        `${spec.name} has cleanup.policy ${received}, wanted is ${cleanup}: it is fixed at creation; write to a topic of another name`,
+      );
     if (topic.partitions < spec.partitions) widen.push({ name: spec.name, partitions: spec.partitions });
-    if (topic.partitions > spec.partitions) notes.push(`${spec.name} has ${topic.partitions} partitions, wanted are ${spec.partitions}: partitions cannot be taken away; all stay`);
+    if (topic.partitions > spec.partitions)
+      notes.push(
+        `${spec.name} has ${topic.partitions} partitions, wanted are ${spec.partitions}: partitions cannot be taken away; all stay`,
+      );
     const differing = Object.entries(config).filter(([name, value]) => topic.config[name] !== value);
     if (differing.length > 0) alter.push({ name: spec.name, config: Object.fromEntries(differing) });
   }

@@ -6,13 +6,25 @@ import { commonHeaders } from "../shared/problems.ts";
 import { TICKET_BYTES, TICKET_SECONDS, ticketKey } from "./ticket.ts";
 
 const settings = readSettings("tickets", process.env);
-const dynamodb = new DynamoDBClient({ region: settings.region, ...(settings.dynamodbEndpoint ? { endpoint: settings.dynamodbEndpoint } : {}) });
+const dynamodb = new DynamoDBClient({
+  region: settings.region,
+  ...(settings.dynamodbEndpoint ? { endpoint: settings.dynamodbEndpoint } : {}),
+});
 
 /** `POST /tickets`: a ticket for one WebSocket connection, for the caller that the REST authorizer let in. */
 export async function handler(event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> {
   const ticket = randomBytes(TICKET_BYTES).toString("base64url");
   const expiresAt = Math.floor(Date.now() / 1_000) + TICKET_SECONDS;
   const principal = String(event.requestContext.authorizer?.["principalId"] ?? "unnamed");
-  await dynamodb.send(new PutItemCommand({ TableName: settings.ticketsTable, Item: { ticketKey: { S: ticketKey(ticket) }, principal: { S: principal }, expiresAt: { N: String(expiresAt) } } }));
-  return { statusCode: 201, headers: { "content-type": "application/json", ...commonHeaders }, body: JSON.stringify({ ticket, expiresAt: expiresAt * 1_000 }) };
+  await dynamodb.send(
+    new PutItemCommand({
+      TableName: settings.ticketsTable,
+      Item: { ticketKey: { S: ticketKey(ticket) }, principal: { S: principal }, expiresAt: { N: String(expiresAt) } },
+    }),
+  );
+  return {
+    statusCode: 201,
+    headers: { "content-type": "application/json", ...commonHeaders },
+    body: JSON.stringify({ ticket, expiresAt: expiresAt * 1_000 }),
+  };
 }

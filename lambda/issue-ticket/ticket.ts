@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
 
-/** Browsers can't set headers on a WebSocket, so a ticket goes into its address; addresses get logged, so it lives this long and works once. */
+/**
+ * Browsers can't set headers on a WebSocket, so a ticket goes into its address; addresses get logged, so it lives this
+ * long and works once.
+ */
 export const TICKET_SECONDS = 60;
 /** Bytes of randomness in a ticket. */
 export const TICKET_BYTES = 32;

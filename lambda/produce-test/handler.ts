@@ -10,7 +10,12 @@ const logger = createLogger("produce-test", settings.logLevel);
 
 /** Deployment check, invoked by `npm run smoke`: whether this cluster can do transactions. */
 export async function handler(event: { readonly nonce: string }): Promise<TransactionCheck> {
-  const check = await checkTransactions(createKafka(settings, "millrace-produce-test", logger), checkTopic.name, transactionalId(settings.environment, "check", checkTopic.name, 0), event.nonce);
+  const check = await checkTransactions(
+    createKafka(settings, "millrace-produce-test", logger),
+    checkTopic.name,
+    transactionalId(settings.environment, "check", checkTopic.name, 0),
+    event.nonce,
+  );
   logger.info(check, "transactions tried");
   return check;
 }

@@ -15,9 +15,15 @@ export interface TransactionCheck {
 }
 
 /** Tries what exactly-once delivery needs of the cluster: commit, abort, and fencing by the transactional id. */
-export async function checkTransactions(kafka: Kafka, topic: string, transactionalId: string, nonce: string): Promise<TransactionCheck> {
+export async function checkTransactions(
+  kafka: Kafka,
+  topic: string,
+  transactionalId: string,
+  nonce: string,
+): Promise<TransactionCheck> {
   const result = { nonce, commits: false, aborts: false, fences: false };
-  const producer = (): Producer => kafka.producer({ transactionalId, idempotent: true, maxInFlightRequests: 1, retry: { retries: 5 } });
+  const producer = (): Producer =>
+    kafka.producer({ transactionalId, idempotent: true, maxInFlightRequests: 1, retry: { retries: 5 } });
   const older = producer();
   const newer = producer();
   const send = async (from: Producer, what: string, end: "commit" | "abort"): Promise<void> => {
@@ -35,7 +41,10 @@ export async function checkTransactions(kafka: Kafka, topic: string, transaction
     await open.send({ topic, acks: -1, messages: [{ key: nonce, value: `${nonce}/fenced` }] });
     await newer.connect();
     await (await newer.transaction()).abort();
-    result.fences = await open.commit().then(() => false, () => true);
+    result.fences = await open.commit().then(
+      () => false,
+      () => true,
+    );
     return result;
   } catch (error) {
     return { ...result, failure: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };

@@ -13,12 +13,16 @@ import { groupReader } from "./processor-group.ts";
 
 /** The whole answer is there within two seconds, whatever does not answer. */
 const CHECK_LIMIT_MS = 1_500;
-/** kafkajs needs a retry or two to learn of the brokers and of the group's coordinator. */
+/** Kafkajs needs a retry or two to learn of the brokers and of the group's coordinator. */
 const RETRY = { retries: 4, initialRetryTime: 30, maxRetryTime: 300 };
 
 const settings = readSettings("rest", process.env);
 const log = createLogger("read-health", settings.logLevel);
-const kafka = createKafka(settings, "millrace-read-health", undefined, { connectionTimeout: CHECK_LIMIT_MS, requestTimeout: CHECK_LIMIT_MS, retry: RETRY });
+const kafka = createKafka(settings, "millrace-read-health", undefined, {
+  connectionTimeout: CHECK_LIMIT_MS,
+  requestTimeout: CHECK_LIMIT_MS,
+  retry: RETRY,
+});
 const readGroup = groupReader(kafka, consumerGroups.sensorProcessor, topics.imuData.name);
 const database = mongoDatabase(settings, CHECK_LIMIT_MS);
 
@@ -27,13 +31,22 @@ export const handler = restFunction(log, {
   "/health": async (event) => {
     readParameters(event, queries.none);
     const [group, store] = await Promise.all([check(CHECK_LIMIT_MS, readGroup), check(CHECK_LIMIT_MS, readStore)]);
-    for (const [component, { ok, ...outcome }] of Object.entries({ kafka: group, mongodb: store })) if (!ok) log.warn({ component, ...outcome }, "health check failed");
+    for (const [component, { ok, ...outcome }] of Object.entries({ kafka: group, mongodb: store }))
+      if (!ok) log.warn({ component, ...outcome }, "health check failed");
     const health = healthOf(group, store, Date.now());
     return json(health, health.status === "down" ? 503 : 200);
   },
 });
 
 async function readStore(): Promise<StoreState> {
-  const newest = await (await database()).collection<WindowDocument>(collections.windows).find().sort({ end: -1 }).limit(1).project<{ end: number }>({ end: 1 }).toArray();
+  const newest = await (
+    await database()
+  )
+    .collection<WindowDocument>(collections.windows)
+    .find()
+    .sort({ end: -1 })
+    .limit(1)
+    .project<{ end: number }>({ end: 1 })
+    .toArray();
   return { newestWindowEnd: newest[0]?.end ?? null };
 }

@@ -1,7 +1,9 @@
 import type { ComponentHealth, Health } from "../../domain/api.ts";
 
 /** What a check of one component found, or that it failed. */
-export type Check<T> = { readonly ok: true; readonly value: T; readonly latencyMs: number } | { readonly ok: false; readonly error: string; readonly latencyMs: number };
+export type Check<T> =
+  | { readonly ok: true; readonly value: T; readonly latencyMs: number }
+  | { readonly ok: false; readonly error: string; readonly latencyMs: number };
 
 /** The processor's consumer group as the brokers see it. */
 export interface GroupState {
@@ -27,7 +29,9 @@ export async function check<T>(limitMs: number, run: () => Promise<T>): Promise<
   const latency = (): number => Math.round(performance.now() - start);
   let timer: NodeJS.Timeout | undefined;
   try {
-    const timeout = new Promise<never>((_, reject) => void (timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs)));
+    const timeout = new Promise<never>(
+      (_, reject) => void (timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs)),
+    );
     return { ok: true, value: await Promise.race([run(), timeout]), latencyMs: latency() };
   } catch (error) {
     return { ok: false, error: error instanceof Error ? error.message : String(error), latencyMs: latency() };
@@ -36,28 +40,43 @@ export async function check<T>(limitMs: number, run: () => Promise<T>): Promise<
   }
 }
 
-/** Puts the checks together. The whole is as bad as its worst component. What errors say is for the log: everybody may read this. */
+/**
+ * Puts the checks together. The whole is as bad as its worst component. What errors say is for the log: everybody may
+ * read this.
+ */
 export function healthOf(group: Check<GroupState>, store: Check<StoreState>, now: number): Health {
-  const components = { kafka: kafkaHealth(group), mongodb: storeHealth(store), processor: processorHealth(group, store, now) };
+  const components = {
+    kafka: kafkaHealth(group),
+    mongodb: storeHealth(store),
+    processor: processorHealth(group, store, now),
+  };
   const statuses = Object.values(components).map((component) => component.status);
   return { status: statuses.includes("down") ? "down" : statuses.includes("degraded") ? "degraded" : "ok", components };
 }
 
 function kafkaHealth(group: Check<GroupState>): ComponentHealth {
-  return group.ok ? { status: "ok", latencyMs: group.latencyMs } : { status: "down", detail: "Kafka does not answer", latencyMs: group.latencyMs };
+  return group.ok
+    ? { status: "ok", latencyMs: group.latencyMs }
+    : { status: "down", detail: "Kafka does not answer", latencyMs: group.latencyMs };
 }
 
 function storeHealth(store: Check<StoreState>): ComponentHealth {
-  return store.ok ? { status: "ok", latencyMs: store.latencyMs } : { status: "down", detail: "MongoDB does not answer", latencyMs: store.latencyMs };
+  return store.ok
+    ? { status: "ok", latencyMs: store.latencyMs }
+    : { status: "down", detail: "MongoDB does not answer", latencyMs: store.latencyMs };
 }
 
 function processorHealth(group: Check<GroupState>, store: Check<StoreState>, now: number): ComponentHealth {
   if (!group.ok) return { status: "down", detail: "its consumer group cannot be seen, as Kafka does not answer" };
   const { state, members, lag } = group.value;
   const newest = store.ok ? store.value.newestWindowEnd : null;
-  const measured = { ...(lag === null ? {} : { lag }), watermarkLagMs: newest === null ? null : Math.max(0, now - newest) };
+  const measured = {
+    ...(lag === null ? {} : { lag }),
+    watermarkLagMs: newest === null ? null : Math.max(0, now - newest),
+  };
   if (members === 0) return { status: "down", detail: `no processor is in its consumer group (${state})`, ...measured };
-  if (state !== "Stable") return { status: "degraded", detail: `its consumer group is rebalancing (${state})`, ...measured };
+  if (state !== "Stable")
+    return { status: "degraded", detail: `its consumer group is rebalancing (${state})`, ...measured };
   if ((lag ?? 0) > DEGRADED_LAG) return { status: "degraded", detail: `${lag} records are waiting`, ...measured };
   return { status: "ok", ...measured };
 }

@@ -23,8 +23,14 @@ export function groupReader(kafka: Kafka, groupId: string, topic: string): () =>
 }
 
 async function readGroup(admin: Admin, groupId: string, topic: string): Promise<GroupState> {
-  const [ends, committed, { groups }] = await Promise.all([admin.fetchTopicOffsets(topic), admin.fetchOffsets({ groupId, topics: [topic] }), admin.describeGroups([groupId])]);
-  const offsets = new Map(committed.flatMap(({ partitions }) => partitions).map(({ partition, offset }) => [partition, Number(offset)]));
+  const [ends, committed, { groups }] = await Promise.all([
+    admin.fetchTopicOffsets(topic),
+    admin.fetchOffsets({ groupId, topics: [topic] }),
+    admin.describeGroups([groupId]),
+  ]);
+  const offsets = new Map(
+    committed.flatMap(({ partitions }) => partitions).map(({ partition, offset }) => [partition, Number(offset)]),
+  );
   let lag: number | null = null;
   for (const { partition, high } of ends) {
     const offset = offsets.get(partition) ?? -1;

@@ -1,5 +1,21 @@
 import { z } from "zod";
-import { health, page, pageLimits, pathParameters, problem, PROBLEM_CONTENT_TYPE, problems, queries, restRoutes, root, sensor, sensorFeatures, sensorWindow, session, type ProblemCode } from "../../domain/api.ts";
+import {
+  health,
+  page,
+  pageLimits,
+  pathParameters,
+  problem,
+  PROBLEM_CONTENT_TYPE,
+  problems,
+  queries,
+  restRoutes,
+  root,
+  sensor,
+  sensorFeatures,
+  sensorWindow,
+  session,
+  type ProblemCode,
+} from "../../domain/api.ts";
 
 type Json = Record<string, unknown>;
 
@@ -12,41 +28,120 @@ interface Operation {
   readonly problems: readonly ProblemCode[];
 }
 
-const schemas = { Root: root, Health: health, Session: session, SessionPage: page(session), Sensor: sensor, SensorPage: page(sensor), Window: sensorWindow, WindowPage: page(sensorWindow), Features: sensorFeatures, Problem: problem };
+const schemas = {
+  Root: root,
+  Health: health,
+  Session: session,
+  SessionPage: page(session),
+  Sensor: sensor,
+  SensorPage: page(sensor),
+  Window: sensorWindow,
+  WindowPage: page(sensorWindow),
+  Features: sensorFeatures,
+  Problem: problem,
+};
 
 /** What each path of `restRoutes` does. */
 const operations: Readonly<Record<string, Operation>> = {
   "/": { summary: "What this is, and where to go", query: queries.none, answer: { schema: "Root" }, problems: [] },
-  "/health": { summary: "Health of the components", description: "503 when a component is down.", query: queries.none, answer: { schema: "Health" }, problems: [] },
-  "/sessions": { summary: "Sessions, newest first", description: "A session is in [from, to) when any instant from its first to its last sample is; an open session reaches into the future.", query: queries.sessions, answer: { schema: "SessionPage" }, problems: ["invalid-request", "unavailable"] },
-  "/sessions/{sessionId}": { summary: "One session", query: queries.none, answer: { schema: "Session" }, problems: ["invalid-request", "not-found", "unavailable"] },
-  "/sensors": { summary: "Sensors, newest first", description: "Sorted by when a sensor was first seen.", query: queries.sensors, answer: { schema: "SensorPage" }, problems: ["invalid-request", "unavailable"] },
-  "/sensors/{sensorId}/windows": { summary: "Recent windows of a sensor, newest first", description: "The newest revision of each window written in the last 24 hours.", query: queries.windows, answer: { schema: "WindowPage" }, problems: ["invalid-request", "not-found", "unavailable"] },
-  "/sensors/{sensorId}/features": { summary: "The newest features of a sensor", query: queries.none, answer: { schema: "Features" }, problems: ["invalid-request", "not-found", "unavailable"] },
-  "/openapi.json": { summary: "This document", query: queries.none, answer: { contentType: "application/json" }, problems: [] },
-  "/docs": { summary: "This document as a page", query: queries.none, answer: { contentType: "text/html" }, problems: [] },
+  "/health": {
+    summary: "Health of the components",
+    description: "503 when a component is down.",
+    query: queries.none,
+    answer: { schema: "Health" },
+    problems: [],
+  },
+  "/sessions": {
+    summary: "Sessions, newest first",
+    description:
+      "A session is in [from, to) when any instant from its first to its last sample is; an open session reaches into the future.",
+    query: queries.sessions,
+    answer: { schema: "SessionPage" },
+    problems: ["invalid-request", "unavailable"],
+  },
+  "/sessions/{sessionId}": {
+    summary: "One session",
+    query: queries.none,
+    answer: { schema: "Session" },
+    problems: ["invalid-request", "not-found", "unavailable"],
+  },
+  "/sensors": {
+    summary: "Sensors, newest first",
+    description: "Sorted by when a sensor was first seen.",
+    query: queries.sensors,
+    answer: { schema: "SensorPage" },
+    problems: ["invalid-request", "unavailable"],
+  },
+  "/sensors/{sensorId}/windows": {
+    summary: "Recent windows of a sensor, newest first",
+    description: "The newest revision of each window written in the last 24 hours.",
+    query: queries.windows,
+    answer: { schema: "WindowPage" },
+    problems: ["invalid-request", "not-found", "unavailable"],
+  },
+  "/sensors/{sensorId}/features": {
+    summary: "The newest features of a sensor",
+    query: queries.none,
+    answer: { schema: "Features" },
+    problems: ["invalid-request", "not-found", "unavailable"],
+  },
+  "/openapi.json": {
+    summary: "This document",
+    query: queries.none,
+    answer: { contentType: "application/json" },
+    problems: [],
+  },
+  "/docs": {
+    summary: "This document as a page",
+    query: queries.none,
+    answer: { contentType: "text/html" },
+    problems: [],
+  },
 };
 
 /** The REST API as OpenAPI 3.1, from the same schemas and routes that serve it. */
 export function openApiDocument(version: string): Json {
   const paths: Record<string, Json> = {};
-  for (const route of restRoutes) paths[route.path] = { get: describe(route.path, operations[route.path]!, route.auth === "jwt") };
+  for (const route of restRoutes)
+    paths[route.path] = { get: describe(route.path, operations[route.path]!, route.auth === "jwt") };
   return {
     openapi: "3.1.0",
-    info: { title: "Millrace", version, description: "Sessions, windows and features of sensors. Errors are RFC 9457 problem details. Times are epoch milliseconds of event time." },
+    info: {
+      title: "Millrace",
+      version,
+      description:
+        "Sessions, windows and features of sensors. Errors are RFC 9457 problem details. Times are epoch milliseconds of event time.",
+    },
     paths,
     components: {
       schemas: Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, jsonSchema(schema)])),
-      securitySchemes: { jwt: { type: "http", scheme: "bearer", bearerFormat: "JWT", description: "Needed where the environment's configuration says so." } },
+      securitySchemes: {
+        jwt: {
+          type: "http",
+          scheme: "bearer",
+          bearerFormat: "JWT",
+          description: "Needed where the environment's configuration says so.",
+        },
+      },
     },
   };
 }
 
 function describe(path: string, operation: Operation, secured: boolean): Json {
-  const answer = "schema" in operation.answer ? { "application/json": { schema: { $ref: `#/components/schemas/${operation.answer.schema}` } } } : { [operation.answer.contentType]: {} };
+  const answer =
+    "schema" in operation.answer
+      ? { "application/json": { schema: { $ref: `#/components/schemas/${operation.answer.schema}` } } }
+      : { [operation.answer.contentType]: {} };
   const statuses = Object.groupBy(operation.problems, (code) => String(problems[code].status));
-  const errors = Object.entries(statuses).map(([status, codes]): [string, Json] => [status, { description: codes!.map((code) => `${problems[code].title}. ${problems[code].doc}`).join(" "), content: { [PROBLEM_CONTENT_TYPE]: { schema: { $ref: "#/components/schemas/Problem" } } } }]);
-  const down: [string, Json][] = path === "/health" ? [["503", { description: "A component is down", content: answer }]] : [];
+  const errors = Object.entries(statuses).map(([status, codes]): [string, Json] => [
+    status,
+    {
+      description: codes!.map((code) => `${problems[code].title}. ${problems[code].doc}`).join(" "),
+      content: { [PROBLEM_CONTENT_TYPE]: { schema: { $ref: "#/components/schemas/Problem" } } },
+    },
+  ]);
+  const down: [string, Json][] =
+    path === "/health" ? [["503", { description: "A component is down", content: answer }]] : [];
   const parameters = [...pathParametersOf(path), ...queryParametersOf(operation.query)];
   return {
     summary: operation.summary,
@@ -60,11 +155,20 @@ function describe(path: string, operation: Operation, secured: boolean): Json {
 
 function operationId(path: string): string {
   const words = path.split(/[/.]/).filter((part) => part !== "" && !part.startsWith("{"));
-  return ["read", ...(words.length === 0 ? ["root"] : words)].map((word, i) => (i === 0 ? word : word[0]!.toUpperCase() + word.slice(1))).join("") + (path.endsWith("}") ? "ById" : "");
+  return (
+    ["read", ...(words.length === 0 ? ["root"] : words)]
+      .map((word, i) => (i === 0 ? word : word[0]!.toUpperCase() + word.slice(1)))
+      .join("") + (path.endsWith("}") ? "ById" : "")
+  );
 }
 
 function pathParametersOf(path: string): Json[] {
-  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: "path", required: true, schema: jsonSchema(pathParameters[name as keyof typeof pathParameters]) }));
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: "path",
+    required: true,
+    schema: jsonSchema(pathParameters[name as keyof typeof pathParameters]),
+  }));
 }
 
 /** Query strings are text, and so are the schemas' inputs; a page's size is told as the number that it stands for. */
@@ -72,7 +176,13 @@ function queryParametersOf(query: z.ZodObject): Json[] {
   return Object.entries(query.shape).map(([name, schema]) => {
     const { description, ...rest } = jsonSchema(schema as z.ZodType);
     const limit = { type: "integer", minimum: 1, maximum: pageLimits.max, default: pageLimits.default };
-    return { name, in: "query", required: false, ...(description ? { description } : {}), schema: name === "limit" ? limit : rest };
+    return {
+      name,
+      in: "query",
+      required: false,
+      ...(description ? { description } : {}),
+      schema: name === "limit" ? limit : rest,
+    };
   });
 }
 

@@ -20,7 +20,11 @@ export const handler = restFunction(log, {
   },
   "/docs": (event) => {
     readParameters(event, queries.none);
-    const headers = { "content-type": "text/html; charset=utf-8", "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'", ...commonHeaders };
+    const headers = {
+      "content-type": "text/html; charset=utf-8",
+      "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+      ...commonHeaders,
+    };
     return { statusCode: 200, headers, body: page };
   },
 });

@@ -7,7 +7,15 @@ interface Operation {
   readonly summary: string;
   readonly description?: string;
   readonly parameters?: readonly Parameter[];
-  readonly responses: Readonly<Record<string, { readonly description: string; readonly content?: Readonly<Record<string, { readonly schema?: { readonly $ref?: string } }>> }>>;
+  readonly responses: Readonly<
+    Record<
+      string,
+      {
+        readonly description: string;
+        readonly content?: Readonly<Record<string, { readonly schema?: { readonly $ref?: string } }>>;
+      }
+    >
+  >;
 }
 interface Document {
   readonly info: { readonly title: string; readonly version: string; readonly description: string };
@@ -18,8 +26,15 @@ interface Document {
 /** An OpenAPI document of this API as one HTML page that loads nothing else. */
 export function docsPage(openApi: unknown): string {
   const { info, paths, components } = openApi as Document;
-  const operations = Object.entries(paths).map(([path, { get }]) => operation(path, get)).join("\n");
-  const schemas = Object.entries(components.schemas).map(([name, schema]) => `<details id="${escape(name)}"><summary>${escape(name)}</summary><pre>${escape(JSON.stringify(schema, null, 2))}</pre></details>`).join("\n");
+  const operations = Object.entries(paths)
+    .map(([path, { get }]) => operation(path, get))
+    .join("\n");
+  const schemas = Object.entries(components.schemas)
+    .map(
+      ([name, schema]) =>
+        `<details id="${escape(name)}"><summary>${escape(name)}</summary><pre>${escape(JSON.stringify(schema, null, 2))}</pre></details>`,
+    )
+    .join("\n");
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${escape(info.title)} API</title>
 <style>
@@ -40,11 +55,20 @@ ${schemas}
 }
 
 function operation(path: string, { summary, description, parameters = [], responses }: Operation): string {
-  const rows = parameters.map((parameter) => `<tr><td><code>${escape(parameter.name)}</code></td><td>${escape(parameter.in)}</td><td>${escape(parameter.description ?? "")}</td></tr>`).join("");
-  const answers = Object.entries(responses).map(([status, response]) => {
-    const ref = Object.values(response.content ?? {})[0]?.schema?.$ref?.split("/").at(-1);
-    return `<tr><td><code>${escape(status)}</code></td><td>${escape(response.description)}</td><td>${ref ? `<a href="#${escape(ref)}">${escape(ref)}</a>` : ""}</td></tr>`;
-  }).join("");
+  const rows = parameters
+    .map(
+      (parameter) =>
+        `<tr><td><code>${escape(parameter.name)}</code></td><td>${escape(parameter.in)}</td><td>${escape(parameter.description ?? "")}</td></tr>`,
+    )
+    .join("");
+  const answers = Object.entries(responses)
+    .map(([status, response]) => {
+      const ref = Object.values(response.content ?? {})[0]
+        ?.schema?.$ref?.split("/")
+        .at(-1);
+      return `<tr><td><code>${escape(status)}</code></td><td>${escape(response.description)}</td><td>${ref ? `<a href="#${escape(ref)}">${escape(ref)}</a>` : ""}</td></tr>`;
+    })
+    .join("");
   return `<section><h3><span class="get">GET</span> <code>${escape(path)}</code></h3><p>${escape(summary)}${description ? `. ${escape(description)}` : ""}</p>
 ${rows ? `<table><tr><th>parameter</th><th>in</th><th></th></tr>${rows}</table>` : ""}<table><tr><th>status</th><th></th><th>body</th></tr>${answers}</table></section>`;
 }

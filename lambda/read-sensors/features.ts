@@ -6,11 +6,17 @@ const numeric = new Set(features.filter(({ type }) => type !== "String").map(({ 
 
 /** A record of the feature store as the API gives it: numbers as numbers, the two identifying features apart. */
 export function toFeatures(sensorId: string, record: readonly FeatureValue[]): SensorFeatures {
-  const values = record.flatMap(({ FeatureName: name, ValueAsString: value }): [string, string][] => (name === undefined || value === undefined ? [] : [[name, value]]));
+  const values = record.flatMap(({ FeatureName: name, ValueAsString: value }): [string, string][] =>
+    name === undefined || value === undefined ? [] : [[name, value]],
+  );
   const eventTime = values.find(([name]) => name === EVENT_TIME_FEATURE)?.[1] ?? "";
   return {
     sensorId,
     eventTime: Date.parse(eventTime),
-    features: Object.fromEntries(values.filter(([name]) => name !== EVENT_TIME_FEATURE && name !== RECORD_IDENTIFIER_FEATURE).map(([name, value]) => [name, numeric.has(name) ? Number(value) : value])),
+    features: Object.fromEntries(
+      values
+        .filter(([name]) => name !== EVENT_TIME_FEATURE && name !== RECORD_IDENTIFIER_FEATURE)
+        .map(([name, value]) => [name, numeric.has(name) ? Number(value) : value]),
+    ),
   };
 }

@@ -12,7 +12,16 @@ import { ProblemError } from "../shared/problems.ts";
 import { json, restFunction } from "../shared/rest.ts";
 import { readable } from "../shared/unavailable.ts";
 import { toFeatures } from "./features.ts";
-import { sensorFilter, sensorListIdentity, sessionTotals, toSensor, toWindow, windowFilter, windowListIdentity, type SessionTotals } from "./lists.ts";
+import {
+  sensorFilter,
+  sensorListIdentity,
+  sessionTotals,
+  toSensor,
+  toWindow,
+  windowFilter,
+  windowListIdentity,
+  type SessionTotals,
+} from "./lists.ts";
 
 const settings = readSettings("rest", process.env);
 const log = createLogger("read-sensors", settings.logLevel);
@@ -27,11 +36,27 @@ export const handler = restFunction(log, {
     const limit = query.limit ?? pageLimits.default;
     const { found, totals } = await readable("MongoDB", async () => {
       const db = await database();
-      const found = await db.collection<SensorDocument>(collections.sensors).find(filter).sort({ firstSeen: -1, _id: -1 }).limit(limit + 1).toArray();
-      const totals = await db.collection<SessionDocument>(collections.sessions).aggregate<SessionTotals>(sessionTotals(found.slice(0, limit).map(({ _id }) => _id))).toArray();
+      const found = await db
+        .collection<SensorDocument>(collections.sensors)
+        .find(filter)
+        .sort({ firstSeen: -1, _id: -1 })
+        .limit(limit + 1)
+        .toArray();
+      const totals = await db
+        .collection<SessionDocument>(collections.sessions)
+        .aggregate<SessionTotals>(sessionTotals(found.slice(0, limit).map(({ _id }) => _id)))
+        .toArray();
       return { found, totals: new Map(totals.map((total) => [total._id, total])) };
     });
-    return json(toPage(found, limit, sensorListIdentity, ({ firstSeen, _id }) => ({ value: firstSeen, id: _id }), (document) => toSensor(document, totals.get(document._id))));
+    return json(
+      toPage(
+        found,
+        limit,
+        sensorListIdentity,
+        ({ firstSeen, _id }) => ({ value: firstSeen, id: _id }),
+        (document) => toSensor(document, totals.get(document._id)),
+      ),
+    );
   },
   "/sensors/{sensorId}/windows": async (event) => {
     const { sensorId, ...query } = readParameters(event, queries.windows, ["sensorId"]);
@@ -39,17 +64,38 @@ export const handler = restFunction(log, {
     const limit = query.limit ?? pageLimits.default;
     const found = await readable("MongoDB", async () => {
       const db = await database();
-      const windows = await db.collection<WindowDocument>(collections.windows).find(filter).sort({ start: -1, _id: -1 }).limit(limit + 1).toArray();
-      if (windows.length === 0 && !(await db.collection<SensorDocument>(collections.sensors).findOne({ _id: sensorId }))) throw new ProblemError("not-found", `there is no sensor ${sensorId}`);
+      const windows = await db
+        .collection<WindowDocument>(collections.windows)
+        .find(filter)
+        .sort({ start: -1, _id: -1 })
+        .limit(limit + 1)
+        .toArray();
+      if (
+        windows.length === 0 &&
+        !(await db.collection<SensorDocument>(collections.sensors).findOne({ _id: sensorId }))
+      )
+        throw new ProblemError("not-found", `there is no sensor ${sensorId}`);
       return windows;
     });
-    return json(toPage(found, limit, windowListIdentity(sensorId, query), ({ start, _id }) => ({ value: start, id: _id }), toWindow));
+    return json(
+      toPage(
+        found,
+        limit,
+        windowListIdentity(sensorId, query),
+        ({ start, _id }) => ({ value: start, id: _id }),
+        toWindow,
+      ),
+    );
   },
   "/sensors/{sensorId}/features": async (event) => {
     const { sensorId } = readParameters(event, queries.none, ["sensorId"]);
     const { featureGroup } = settings;
     if (!featureGroup) throw new ProblemError("unavailable", "this environment has no feature store");
-    const { Record: record = [] } = await readable("the feature store", () => featureStore.send(new GetRecordCommand({ FeatureGroupName: featureGroup, RecordIdentifierValueAsString: sensorId })));
+    const { Record: record = [] } = await readable("the feature store", () =>
+      featureStore.send(
+        new GetRecordCommand({ FeatureGroupName: featureGroup, RecordIdentifierValueAsString: sensorId }),
+      ),
+    );
     if (record.length === 0) throw new ProblemError("not-found", `there are no features of a sensor ${sensorId}`);
     return json(toFeatures(sensorId, record));
   },

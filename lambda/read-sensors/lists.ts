@@ -7,9 +7,14 @@ import type { SensorDocument, WindowDocument } from "../shared/documents.ts";
 export type SensorQuery = z.infer<typeof queries.sensors>;
 export type WindowQuery = z.infer<typeof queries.windows>;
 
-/** Sensors are listed by when they were first seen, newest first: unlike the last time that does not change between pages. */
+/**
+ * Sensors are listed by when they were first seen, newest first: unlike the last time that does not change between
+ * pages.
+ */
 export function sensorFilter(query: SensorQuery): Filter<SensorDocument> {
-  return query.cursor === undefined ? {} : (afterPosition("firstSeen", decodeCursor(query.cursor, sensorListIdentity)) as Filter<SensorDocument>);
+  return query.cursor === undefined
+    ? {}
+    : (afterPosition("firstSeen", decodeCursor(query.cursor, sensorListIdentity)) as Filter<SensorDocument>);
 }
 export const sensorListIdentity = ["sensors"];
 
@@ -28,23 +33,44 @@ export function sessionTotals(sensorIds: readonly string[]): Record<string, unkn
 }
 
 export function toSensor(document: SensorDocument, totals: SessionTotals | undefined): Sensor {
-  return { sensorId: document._id, firstSeen: document.firstSeen, lastSeen: document.lastSeen, sessions: totals?.sessions ?? 0, samples: totals?.samples ?? 0 };
+  return {
+    sensorId: document._id,
+    firstSeen: document.firstSeen,
+    lastSeen: document.lastSeen,
+    sessions: totals?.sessions ?? 0,
+    samples: totals?.samples ?? 0,
+  };
 }
 
 export function windowListIdentity(sensorId: string, { from, to }: WindowQuery): unknown {
   return ["windows", sensorId, from, to];
 }
 
-/** Windows of a sensor that overlap [from, to) and have not expired at `now`, which MongoDB may be a minute late to notice. */
+/**
+ * Windows of a sensor that overlap [from, to) and have not expired at `now`, which MongoDB may be a minute late to
+ * notice.
+ */
 export function windowFilter(sensorId: string, query: WindowQuery, now: Date): Filter<WindowDocument> {
   const all: Filter<WindowDocument>[] = [{ sensorId }, { expireAt: { $gt: now } }];
   if (query.to !== undefined) all.push({ start: { $lt: query.to } });
   if (query.from !== undefined) all.push({ end: { $gt: query.from } });
-  if (query.cursor !== undefined) all.push(afterPosition("start", decodeCursor(query.cursor, windowListIdentity(sensorId, query))) as Filter<WindowDocument>);
+  if (query.cursor !== undefined)
+    all.push(
+      afterPosition("start", decodeCursor(query.cursor, windowListIdentity(sensorId, query))) as Filter<WindowDocument>,
+    );
   return { $and: all };
 }
 
 export function toWindow(document: WindowDocument): SensorWindow {
   const { recordId, sensorId, operator, start, end, revision, cause, count, channels } = document;
-  return { id: recordId, sensorId, operator, window: { start, end }, revision, cause, count, channels: channels as SensorWindow["channels"] };
+  return {
+    id: recordId,
+    sensorId,
+    operator,
+    window: { start, end },
+    revision,
+    cause,
+    count,
+    channels: channels as SensorWindow["channels"],
+  };
 }

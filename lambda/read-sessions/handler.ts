@@ -21,13 +21,23 @@ export const handler = restFunction(log, {
     const query = readParameters(event, queries.sessions);
     const filter = sessionFilter(query);
     const limit = query.limit ?? pageLimits.default;
-    const found = await readable("MongoDB", async () => sessionsOf(await database()).find(filter).sort({ start: -1, _id: -1 }).limit(limit + 1).toArray());
+    const found = await readable("MongoDB", async () =>
+      sessionsOf(await database())
+        .find(filter)
+        .sort({ start: -1, _id: -1 })
+        .limit(limit + 1)
+        .toArray(),
+    );
     return json(toPage(found, limit, listIdentity(query), ({ start, _id }) => ({ value: start, id: _id }), toSession));
   },
   "/sessions/{sessionId}": async (event) => {
     const { sessionId } = readParameters(event, queries.none, ["sessionId"]);
     const found = await readable("MongoDB", async () => sessionsOf(await database()).findOne({ _id: sessionId }));
-    if (!found || found.superseded) throw new ProblemError("not-found", found ? `session ${sessionId} is now part of an earlier one of its sensor` : `there is no session ${sessionId}`);
+    if (!found || found.superseded)
+      throw new ProblemError(
+        "not-found",
+        found ? `session ${sessionId} is now part of an earlier one of its sensor` : `there is no session ${sessionId}`,
+      );
     return json(toSession(found));
   },
 });

@@ -21,11 +21,22 @@ export function sessionFilter(query: SessionQuery): Filter<SessionDocument> {
   if (query.status !== undefined) all.push({ status: query.status });
   if (query.to !== undefined) all.push({ start: { $lt: query.to } });
   if (query.from !== undefined) all.push({ $or: [{ end: { $gte: query.from } }, { status: "open" }] });
-  if (query.cursor !== undefined) all.push(afterPosition("start", decodeCursor(query.cursor, listIdentity(query))) as Filter<SessionDocument>);
+  if (query.cursor !== undefined)
+    all.push(afterPosition("start", decodeCursor(query.cursor, listIdentity(query))) as Filter<SessionDocument>);
   return { $and: all };
 }
 
 export function toSession(document: SessionDocument): Session {
   const { _id, sensorId, status, start, end, samples, revision, activity, supersedes } = document;
-  return { sessionId: _id, sensorId, status, start, end, samples, revision, ...(activity ? { activity: { ...activity } } : {}), supersedes: [...supersedes] };
+  return {
+    sessionId: _id,
+    sensorId,
+    status,
+    start,
+    end,
+    samples,
+    revision,
+    ...(activity ? { activity: { ...activity } } : {}),
+    supersedes: [...supersedes],
+  };
 }

@@ -1,18 +1,32 @@
-import { CreateTableCommand, DescribeTableCommand, DynamoDBClient, ResourceInUseException, ResourceNotFoundException, UpdateTimeToLiveCommand, waitUntilTableExists, type CreateTableCommandInput } from "@aws-sdk/client-dynamodb";
-import { HOUR } from "../../domain/time.ts";
+import {
+  CreateTableCommand,
+  DescribeTableCommand,
+  DynamoDBClient,
+  ResourceInUseException,
+  ResourceNotFoundException,
+  UpdateTimeToLiveCommand,
+  waitUntilTableExists,
+  type CreateTableCommandInput,
+} from "@aws-sdk/client-dynamodb";
 import { localCredentials } from "../../adapters/local-credentials.ts";
+import { HOUR } from "../../domain/time.ts";
 
 /**
  * The table of WebSocket connections: one item per connection.
  *
- * | attribute | type | holds |
- * |---|---|---|
- * | `connectionId` | S, partition key | API Gateway's id of the connection |
- * | `sensors` | SS, absent when empty | sensor ids it has subscribed to |
- * | `sessions` | SS, absent when empty | session ids it has subscribed to |
- * | `expiresAt` | N | epoch seconds at which DynamoDB may delete it (TTL): a connection lives two hours at most |
+ * | attribute      | type                  | holds                                                                                     |
+ * | -------------- | --------------------- | ----------------------------------------------------------------------------------------- |
+ * | `connectionId` | S, partition key      | API Gateway's id of the connection                                                        |
+ * | `sensors`      | SS, absent when empty | sensor ids it has subscribed to                                                           |
+ * | `sessions`     | SS, absent when empty | session ids it has subscribed to                                                          |
+ * | `expiresAt`    | N                     | epoch seconds at which DynamoDB may delete it (TTL): a connection lives two hours at most |
  */
-export const connectionAttributes = { id: "connectionId", sensors: "sensors", sessions: "sessions", expiresAt: "expiresAt" } as const;
+export const connectionAttributes = {
+  id: "connectionId",
+  sensors: "sensors",
+  sessions: "sessions",
+  expiresAt: "expiresAt",
+} as const;
 
 /** How long after its connect an item goes by itself: API Gateway's limit of two hours, and some. */
 export const CONNECTION_LIFE_MS = 2.5 * HOUR;
@@ -46,5 +60,12 @@ export async function ensureConnectionsTable(client: DynamoDBClient, tableName: 
   }
   await waitUntilTableExists({ client, maxWaitTime: 30, minDelay: 1, maxDelay: 2 }, { TableName: tableName });
   // Setting it twice at the same time is refused, and harmless.
-  await client.send(new UpdateTimeToLiveCommand({ TableName: tableName, TimeToLiveSpecification: { AttributeName: connectionAttributes.expiresAt, Enabled: true } })).catch(() => undefined);
+  await client
+    .send(
+      new UpdateTimeToLiveCommand({
+        TableName: tableName,
+        TimeToLiveSpecification: { AttributeName: connectionAttributes.expiresAt, Enabled: true },
+      }),
+    )
+    .catch(() => undefined);
 }

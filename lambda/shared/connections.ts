@@ -1,4 +1,10 @@
-import { ConditionalCheckFailedException, DeleteItemCommand, PutItemCommand, UpdateItemCommand, type DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import {
+  ConditionalCheckFailedException,
+  DeleteItemCommand,
+  PutItemCommand,
+  UpdateItemCommand,
+  type DynamoDBClient,
+} from "@aws-sdk/client-dynamodb";
 import { MAX_SUBSCRIPTIONS } from "../../domain/api.ts";
 import { connectionAttributes, CONNECTION_LIFE_MS, ensureConnectionsTable } from "./connections-table.ts";
 
@@ -15,12 +21,19 @@ export interface Connections {
   /** Forgets a connection; one that is not there is no error. */
   remove(connectionId: string): Promise<void>;
   /** Adds or takes away a subscription. `false`: the connection has all it may have. */
-  change(connectionId: string, action: "subscribe" | "unsubscribe", subscription: Subscription, nowMs: number): Promise<boolean>;
+  change(
+    connectionId: string,
+    action: "subscribe" | "unsubscribe",
+    subscription: Subscription,
+    nowMs: number,
+  ): Promise<boolean>;
 }
 
 /** `createTable`: make the table where it is missing (local set-up). */
 export function dynamoDbConnections(client: DynamoDBClient, tableName: string, createTable: boolean): Connections {
-  const Key = (connectionId: string): { connectionId: { S: string } } => ({ [connectionAttributes.id]: { S: connectionId } });
+  const Key = (connectionId: string): { connectionId: { S: string } } => ({
+    [connectionAttributes.id]: { S: connectionId },
+  });
   let ready: Promise<void> | undefined;
   const table = async (): Promise<string> => {
     if (createTable) {
@@ -34,8 +47,15 @@ export function dynamoDbConnections(client: DynamoDBClient, tableName: string, c
   };
   return {
     async add(connectionId, subscriptions, nowMs) {
-      const sets = Object.entries(Object.groupBy(subscriptions, ({ kind }) => kind)).map(([kind, items]) => [kind, { SS: [...new Set(items.map(({ id }) => id))] }] as const);
-      await client.send(new PutItemCommand({ TableName: await table(), Item: { ...Key(connectionId), [connectionAttributes.expiresAt]: expiry(nowMs), ...Object.fromEntries(sets) } }));
+      const sets = Object.entries(Object.groupBy(subscriptions, ({ kind }) => kind)).map(
+        ([kind, items]) => [kind, { SS: [...new Set(items.map(({ id }) => id))] }] as const,
+      );
+      await client.send(
+        new PutItemCommand({
+          TableName: await table(),
+          Item: { ...Key(connectionId), [connectionAttributes.expiresAt]: expiry(nowMs), ...Object.fromEntries(sets) },
+        }),
+      );
     },
     async remove(connectionId) {
       await client.send(new DeleteItemCommand({ TableName: await table(), Key: Key(connectionId) }));
@@ -43,15 +63,26 @@ export function dynamoDbConnections(client: DynamoDBClient, tableName: string, c
     async change(connectionId, action, { kind, id }, nowMs) {
       const adding = action === "subscribe";
       try {
-        await client.send(new UpdateItemCommand({
-          TableName: await table(),
-          Key: Key(connectionId),
-          // An item that is not there (any more) is made with its expiry, so that it goes by itself.
-          UpdateExpression: `SET #expiresAt = if_not_exists(#expiresAt, :expiresAt) ${adding ? "ADD" : "DELETE"} #set :id`,
-          ...(adding ? { ConditionExpression: "attribute_not_exists(#set) OR contains(#set, :one) OR size(#set) < :max" } : {}),
-          ExpressionAttributeNames: { "#set": connectionAttributes[kind], "#expiresAt": connectionAttributes.expiresAt },
-          ExpressionAttributeValues: { ":id": { SS: [id] }, ":expiresAt": expiry(nowMs), ...(adding ? { ":one": { S: id }, ":max": { N: String(MAX_SUBSCRIPTIONS) } } : {}) },
-        }));
+        await client.send(
+          new UpdateItemCommand({
+            TableName: await table(),
+            Key: Key(connectionId),
+            // An item that is not there (any more) is made with its expiry, so that it goes by itself.
+            UpdateExpression: `SET #expiresAt = if_not_exists(#expiresAt, :expiresAt) ${adding ? "ADD" : "DELETE"} #set :id`,
+            ...(adding
+              ? { ConditionExpression: "attribute_not_exists(#set) OR contains(#set, :one) OR size(#set) < :max" }
+              : {}),
+            ExpressionAttributeNames: {
+              "#set": connectionAttributes[kind],
+              "#expiresAt": connectionAttributes.expiresAt,
+            },
+            ExpressionAttributeValues: {
+              ":id": { SS: [id] },
+              ":expiresAt": expiry(nowMs),
+              ...(adding ? { ":one": { S: id }, ":max": { N: String(MAX_SUBSCRIPTIONS) } } : {}),
+            },
+          }),
+        );
         return true;
       } catch (error) {
         if (error instanceof ConditionalCheckFailedException) return false;

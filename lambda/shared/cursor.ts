@@ -17,14 +17,16 @@ export function encodeCursor(position: Position, query: unknown): string {
 
 /** @throws ProblemError `invalid-request` when it is not a cursor that this list has given out. */
 export function decodeCursor(cursor: string, query: unknown): Position {
-  const refuse = (message: string): Error => invalid([{ in: "query", name: "cursor", received: cursor.slice(0, 200), message }]);
+  const refuse = (message: string): Error =>
+    invalid([{ in: "query", name: "cursor", received: cursor.slice(0, 200), message }]);
   let parsed: z.infer<typeof schema>;
   try {
     parsed = schema.parse(JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")));
   } catch {
     throw refuse("is not the next of an earlier page");
   }
-  if (parsed[2] !== fingerprint(query)) throw refuse("belongs to a list with other parameters: only limit may change between pages");
+  if (parsed[2] !== fingerprint(query))
+    throw refuse("belongs to a list with other parameters: only limit may change between pages");
   return { value: parsed[0], id: parsed[1] };
 }
 
@@ -33,9 +35,18 @@ function fingerprint(query: unknown): string {
 }
 
 /** Cuts what was read (one more than the page holds, to know whether there is more) to a page. */
-export function toPage<D, T>(found: readonly D[], limit: number, query: unknown, position: (document: D) => Position, toItem: (document: D) => T): { items: T[]; next: string | null } {
+export function toPage<D, T>(
+  found: readonly D[],
+  limit: number,
+  query: unknown,
+  position: (document: D) => Position,
+  toItem: (document: D) => T,
+): { items: T[]; next: string | null } {
   const documents = found.slice(0, limit);
-  return { items: documents.map(toItem), next: found.length > limit ? encodeCursor(position(documents.at(-1)!), query) : null };
+  return {
+    items: documents.map(toItem),
+    next: found.length > limit ? encodeCursor(position(documents.at(-1)!), query) : null,
+  };
 }
 
 /** MongoDB filter for what comes after a position in a list sorted by `field` and `_id`, both descending. */

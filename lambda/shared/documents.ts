@@ -8,7 +8,10 @@ export interface SessionDocument {
   readonly _id: string;
   readonly sensorId: string;
   readonly start: number;
-  /** Which record of the session this shows: 0 none yet (only that it was superseded), 1 `started`, 2 + revision for `ended`. */
+  /**
+   * Which record of the session this shows: 0 none yet (only that it was superseded), 1 `started`, 2 + revision for
+   * `ended`.
+   */
   readonly version: number;
   readonly status: "open" | "ended";
   readonly end: number | null;
@@ -56,5 +59,7 @@ export async function createIndexes(db: Db): Promise<void> {
     { key: { end: -1 }, name: "newest" },
     { key: { expireAt: 1 }, name: "expiry", expireAfterSeconds: 0 },
   ]);
-  await db.collection<SensorDocument>(collections.sensors).createIndexes([{ key: { firstSeen: -1, _id: -1 }, name: "newest" }]);
+  await db
+    .collection<SensorDocument>(collections.sensors)
+    .createIndexes([{ key: { firstSeen: -1, _id: -1 }, name: "newest" }]);
 }

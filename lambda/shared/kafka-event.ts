@@ -20,15 +20,21 @@ export type BatchHandler = (event: MSKEvent) => Promise<BatchResponse>;
 
 /** All records of an event, each partition's in offset order. */
 export function recordsOf(event: MSKEvent): KafkaRecord[] {
-  return Object.values(event.records).flat().map((record) => ({
-    topic: record.topic,
-    partition: record.partition,
-    offset: record.offset,
-    timestamp: record.timestamp,
-    key: bytes(record.key)?.toString("utf8") ?? null,
-    value: bytes(record.value),
-    headers: Object.fromEntries((record.headers ?? []).flatMap((header) => Object.entries(header)).map(([name, value]) => [name, Buffer.from(value).toString("utf8")])),
-  }));
+  return Object.values(event.records)
+    .flat()
+    .map((record) => ({
+      topic: record.topic,
+      partition: record.partition,
+      offset: record.offset,
+      timestamp: record.timestamp,
+      key: bytes(record.key)?.toString("utf8") ?? null,
+      value: bytes(record.value),
+      headers: Object.fromEntries(
+        (record.headers ?? [])
+          .flatMap((header) => Object.entries(header))
+          .map(([name, value]) => [name, Buffer.from(value).toString("utf8")]),
+      ),
+    }));
 }
 
 /** Lambda leaves out, or gives null for, what the record does not have. */
@@ -46,10 +52,11 @@ export function batchResponse(failed: Iterable<KafkaRecord>): BatchResponse {
   return { batchItemFailures: [...resume].map(([partition, offset]) => ({ itemIdentifier: { partition, offset } })) };
 }
 
-/**
- * A function behind a Kafka event source. `process` returns the records that failed; when it throws, all of them did.
- */
-export function batchFunction(log: Logger, process: (records: readonly KafkaRecord[]) => Promise<Iterable<KafkaRecord>>): BatchHandler {
+/** A function behind a Kafka event source. `process` returns the records that failed; when it throws, all of them did. */
+export function batchFunction(
+  log: Logger,
+  process: (records: readonly KafkaRecord[]) => Promise<Iterable<KafkaRecord>>,
+): BatchHandler {
   const handler = middy<MSKEvent, BatchResponse>()
     .use({
       after: (request) => {
@@ -66,14 +73,21 @@ export function batchFunction(log: Logger, process: (records: readonly KafkaReco
  * Parses the values of derived records. One that does not follow its schema is logged and passed over: a retry cannot
  * help it, the topic keeps it, and it must not hold up its partition.
  */
-export function parseRecords<T>(records: readonly KafkaRecord[], schema: z.ZodType<T>, log: Logger): { record: KafkaRecord; value: T }[] {
+export function parseRecords<T>(
+  records: readonly KafkaRecord[],
+  schema: z.ZodType<T>,
+  log: Logger,
+): { record: KafkaRecord; value: T }[] {
   const parsed: { record: KafkaRecord; value: T }[] = [];
   for (const record of records) {
     if (record.value === null) continue;
     try {
       parsed.push({ record, value: schema.parse(JSON.parse(record.value.toString("utf8"))) });
     } catch (error) {
-      log.error({ err: error, topic: record.topic, partition: record.partition, offset: record.offset }, "record does not follow its schema and was passed over");
+      log.error(
+        { err: error, topic: record.topic, partition: record.partition, offset: record.offset },
+        "record does not follow its schema and was passed over",
+      );
     }
   }
   return parsed;

@@ -1,5 +1,11 @@
 import type { APIGatewayProxyResult } from "aws-lambda";
-import { problems, PROBLEM_CONTENT_TYPE, PROBLEM_TYPE_PREFIX, type Problem, type ProblemCode } from "../../domain/api.ts";
+import {
+  problems,
+  PROBLEM_CONTENT_TYPE,
+  PROBLEM_TYPE_PREFIX,
+  type Problem,
+  type ProblemCode,
+} from "../../domain/api.ts";
 
 export type ParameterProblem = NonNullable<Problem["errors"]>[number];
 
@@ -8,7 +14,11 @@ export class ProblemError extends Error {
   readonly code: ProblemCode;
   readonly errors: readonly ParameterProblem[] | undefined;
   readonly headers: Readonly<Record<string, string>>;
-  constructor(code: ProblemCode, detail: string, options: { cause?: unknown; errors?: readonly ParameterProblem[]; headers?: Record<string, string> } = {}) {
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    options: { cause?: unknown; errors?: readonly ParameterProblem[]; headers?: Record<string, string> } = {},
+  ) {
     super(detail, { cause: options.cause });
     this.name = "ProblemError";
     this.code = code;
@@ -30,5 +40,9 @@ export function problemResponse(error: ProblemError, instance: string): APIGatew
     instance,
     ...(error.errors ? { errors: [...error.errors] } : {}),
   };
-  return { statusCode: status, headers: { "content-type": PROBLEM_CONTENT_TYPE, ...commonHeaders, ...error.headers }, body: JSON.stringify(body) };
+  return {
+    statusCode: status,
+    headers: { "content-type": PROBLEM_CONTENT_TYPE, ...commonHeaders, ...error.headers },
+    body: JSON.stringify(body),
+  };
 }

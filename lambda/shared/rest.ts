@@ -1,7 +1,7 @@
 import middy from "@middy/core";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
-import { restRoutes } from "../../domain/api.ts";
 import type { Logger } from "../../adapters/log.ts";
+import { restRoutes } from "../../domain/api.ts";
 import { commonHeaders, ProblemError, problemResponse } from "./problems.ts";
 
 export type RestHandler = (event: APIGatewayProxyEvent, context?: Context) => Promise<APIGatewayProxyResult>;
@@ -22,8 +22,13 @@ export function restFunction(log: Logger, routes: Readonly<Record<string, Answer
       onError: (request) => {
         const { path, requestContext } = request.event;
         const known = request.error instanceof ProblemError ? request.error : undefined;
-        if (!known || known.code === "unavailable") log.error({ err: request.error, path, requestId: requestContext?.requestId }, "request failed");
-        request.response = problemResponse(known ?? new ProblemError("internal-error", `request ${requestContext?.requestId ?? ""} failed`.replace("  ", " ")), path);
+        if (!known || known.code === "unavailable")
+          log.error({ err: request.error, path, requestId: requestContext?.requestId }, "request failed");
+        request.response = problemResponse(
+          known ??
+            new ProblemError("internal-error", `request ${requestContext?.requestId ?? ""} failed`.replace("  ", " ")),
+          path,
+        );
       },
     })
     .handler((event: APIGatewayProxyEvent) => {
@@ -37,12 +42,18 @@ export function restFunction(log: Logger, routes: Readonly<Record<string, Answer
 /** What a request is told that no route takes: 405 when its path has another method, or else 404. */
 export function notRouted(method: string, path: string): ProblemError {
   const methods = restRoutes.filter((route) => matches(route.path, path)).map((route) => route.method);
-  if (methods.length === 0 || methods.includes(method as "GET")) return new ProblemError("not-found", `there is no ${path}: GET / lists what there is`);
-  return new ProblemError("method-not-allowed", `${path} does not have ${method}`, { headers: { allow: methods.join(", ") } });
+  if (methods.length === 0 || methods.includes(method as "GET"))
+    return new ProblemError("not-found", `there is no ${path}: GET / lists what there is`);
+  return new ProblemError("method-not-allowed", `${path} does not have ${method}`, {
+    headers: { allow: methods.join(", ") },
+  });
 }
 
 function matches(template: string, path: string): boolean {
   const wanted = template.split("/");
   const received = path.replace(/(.)\/$/, "$1").split("/");
-  return wanted.length === received.length && wanted.every((part, i) => (part.startsWith("{") ? received[i] !== "" : part === received[i]));
+  return (
+    wanted.length === received.length &&
+    wanted.every((part, i) => (part.startsWith("{") ? received[i] !== "" : part === received[i]))
+  );
 }

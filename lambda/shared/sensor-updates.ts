@@ -15,5 +15,8 @@ export function sensorUpdates(sightings: Iterable<Sighting>): UpdateOne<SensorDo
     const known = seen.get(sensorId);
     seen.set(sensorId, { first: Math.min(known?.first ?? first, first), last: Math.max(known?.last ?? last, last) });
   }
-  return [...seen].map(([sensorId, { first, last }]) => ({ filter: { _id: sensorId }, update: { $min: { firstSeen: first }, $max: { lastSeen: last } } }));
+  return [...seen].map(([sensorId, { first, last }]) => ({
+    filter: { _id: sensorId },
+    update: { $min: { firstSeen: first }, $max: { lastSeen: last } },
+  }));
 }

@@ -5,6 +5,8 @@ export async function readable<T>(component: string, read: () => Promise<T>): Pr
   try {
     return await read();
   } catch (cause) {
-    throw cause instanceof ProblemError ? cause : new ProblemError("unavailable", `${component} does not answer`, { cause, headers: { "retry-after": "2" } });
+    throw cause instanceof ProblemError
+      ? cause
+      : new ProblemError("unavailable", `${component} does not answer`, { cause, headers: { "retry-after": "2" } });
   }
 }

@@ -9,20 +9,33 @@ export type WebSocketResult = { readonly statusCode: number; readonly body?: str
 export type WebSocketHandler = (event: APIGatewayProxyWebsocketEventV2) => Promise<WebSocketResult>;
 
 /** Logger, and the connections of the environment, of a WebSocket function. */
-export function webSocketClients(name: string, env: Readonly<Record<string, string | undefined>>): { readonly log: Logger; readonly connections: Connections } {
+export function webSocketClients(
+  name: string,
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly log: Logger; readonly connections: Connections } {
   const settings: Settings<"websocket"> = readSettings("websocket", env);
-  const connections = dynamoDbConnections(dynamoDbClient(settings.region, settings.dynamodbEndpoint), settings.connectionsTable, settings.dynamodbEndpoint !== undefined);
+  const connections = dynamoDbConnections(
+    dynamoDbClient(settings.region, settings.dynamodbEndpoint),
+    settings.connectionsTable,
+    settings.dynamodbEndpoint !== undefined,
+  );
   return { log: createLogger(name, settings.logLevel), connections };
 }
 
 /** A function behind API Gateway WebSocket routes; what fails unexpectedly is logged and answered 500. */
-export function webSocketFunction(log: Logger, answer: (event: APIGatewayProxyWebsocketEventV2) => Promise<WebSocketResult>): WebSocketHandler {
+export function webSocketFunction(
+  log: Logger,
+  answer: (event: APIGatewayProxyWebsocketEventV2) => Promise<WebSocketResult>,
+): WebSocketHandler {
   const handler = middy<APIGatewayProxyWebsocketEventV2, WebSocketResult>()
     .use({
       onError: (request) => {
         const { connectionId, requestId, routeKey } = request.event.requestContext;
         log.error({ err: request.error, connectionId, requestId, routeKey }, "WebSocket route failed");
-        request.response = { statusCode: 500, body: JSON.stringify({ type: "error", code: "internal-error", message: `request ${requestId} failed` }) };
+        request.response = {
+          statusCode: 500,
+          body: JSON.stringify({ type: "error", code: "internal-error", message: `request ${requestId} failed` }),
+        };
       },
     })
     .handler(answer);

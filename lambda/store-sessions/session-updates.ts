@@ -7,9 +7,9 @@ import type { Sighting } from "../shared/sensor-updates.ts";
  * The updates that bring session records into MongoDB, such that any order and any repetition of a session's records
  * ends in the same documents:
  *
- * - a record replaces a document only if its version is higher (`started` 1, `ended` 2 + revision), so `started` behind
+ * - A record replaces a document only if its version is higher (`started` 1, `ended` 2 + revision), so `started` behind
  *   `ended` changes nothing, and neither does an older revision;
- * - what a record supersedes is marked apart from all versions; when the mark comes before the session's own records, it
+ * - What a record supersedes is marked apart from all versions; when the mark comes before the session's own records, it
  *   waits as a tombstone of version 0, which they fill in without showing it.
  */
 export function sessionUpdates(records: readonly SessionRecord[]): UpdateOne<SessionDocument>[] {
@@ -41,7 +41,10 @@ function replaceOlder(record: SessionRecord): UpdateOne<SessionDocument> {
     supersedes: record.supersedes,
     activity: ended?.activity ?? null,
   };
-  return { filter: { _id: record.sessionId, version: { $lt: version } }, update: { $set: fields, $setOnInsert: { superseded: false } } };
+  return {
+    filter: { _id: record.sessionId, version: { $lt: version } },
+    update: { $set: fields, $setOnInsert: { superseded: false } },
+  };
 }
 
 function hide(sessionId: string): UpdateOne<SessionDocument> {

@@ -20,9 +20,15 @@ let expiredAt = -Infinity;
 
 /** Window records to MongoDB, idempotently: `sensor-data-aggregated` to the collections `windows` and `sensors`. */
 export const handler = batchFunction(log, async (records) => {
-  const windows = parseRecords(records, windowRecord, log).map(({ record, value }) => ({ window: value, timestamp: record.timestamp }));
+  const windows = parseRecords(records, windowRecord, log).map(({ record, value }) => ({
+    window: value,
+    timestamp: record.timestamp,
+  }));
   const db = await database();
-  await bulkInsertOrUpdate(db.collection<WindowDocument>(collections.windows), windowUpdates(windows, settings.recentWindowsMs));
+  await bulkInsertOrUpdate(
+    db.collection<WindowDocument>(collections.windows),
+    windowUpdates(windows, settings.recentWindowsMs),
+  );
   await bulkUpsert(db.collection<SensorDocument>(collections.sensors), sensorUpdates(windows.map(sightingOf)));
   await deleteExpired(db, Date.now());
   return [];
@@ -32,5 +38,8 @@ export const handler = batchFunction(log, async (records) => {
 async function deleteExpired(db: Db, nowMs: number): Promise<void> {
   if (nowMs - expiredAt < EXPIRY_INTERVAL_MS) return;
   expiredAt = nowMs;
-  await db.collection<WindowDocument>(collections.windows).deleteMany({ expireAt: { $lte: new Date(nowMs) } }).catch((error: unknown) => log.warn({ err: error }, "expired windows were not deleted"));
+  await db
+    .collection<WindowDocument>(collections.windows)
+    .deleteMany({ expireAt: { $lte: new Date(nowMs) } })
+    .catch((error: unknown) => log.warn({ err: error }, "expired windows were not deleted"));
 }

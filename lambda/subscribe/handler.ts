@@ -7,6 +7,11 @@ const { log, connections } = webSocketClients("subscribe", process.env);
 export const handler = webSocketFunction(log, async (event) => {
   const request = parseRequest(event.body);
   if (!request.ok) return { statusCode: 200, body: JSON.stringify(request.answer) };
-  const done = await connections.change(event.requestContext.connectionId, request.action, request.subscription, Date.now());
+  const done = await connections.change(
+    event.requestContext.connectionId,
+    request.action,
+    request.subscription,
+    Date.now(),
+  );
   return { statusCode: 200, body: JSON.stringify(answerTo(request.action, request.subscription, done)) };
 });

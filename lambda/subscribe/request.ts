@@ -1,11 +1,20 @@
 import { MAX_SUBSCRIPTIONS, webSocketRequest, type WebSocketAnswer, type WebSocketRequest } from "../../domain/api.ts";
 import type { Subscription } from "../shared/connections.ts";
 
-export type ParsedRequest = { readonly ok: true; readonly action: WebSocketRequest["action"]; readonly subscription: Subscription } | { readonly ok: false; readonly answer: WebSocketAnswer };
+export type ParsedRequest =
+  | { readonly ok: true; readonly action: WebSocketRequest["action"]; readonly subscription: Subscription }
+  | { readonly ok: false; readonly answer: WebSocketAnswer };
 
 /** Reads what a client sent. */
 export function parseRequest(body: string | undefined): ParsedRequest {
-  const refuse = (why: string): ParsedRequest => ({ ok: false, answer: { type: "error", code: "invalid-message", message: `${why}; send {"action":"subscribe"|"unsubscribe","sensorId":"…"} or the same with "session"` } });
+  const refuse = (why: string): ParsedRequest => ({
+    ok: false,
+    answer: {
+      type: "error",
+      code: "invalid-message",
+      message: `${why}; send {"action":"subscribe"|"unsubscribe","sensorId":"…"} or the same with "session"`,
+    },
+  });
   let json: unknown;
   try {
     json = JSON.parse(body ?? "");
@@ -13,14 +22,32 @@ export function parseRequest(body: string | undefined): ParsedRequest {
     return refuse("the message is not JSON");
   }
   const parsed = webSocketRequest.safeParse(json);
-  if (!parsed.success) return refuse(parsed.error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : `the message ${message}`)).join("; "));
+  if (!parsed.success)
+    return refuse(
+      parsed.error.issues
+        .map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : `the message ${message}`))
+        .join("; "),
+    );
   const { action, sensorId, session } = parsed.data;
-  return { ok: true, action, subscription: sensorId === undefined ? { kind: "sessions", id: session! } : { kind: "sensors", id: sensorId } };
+  return {
+    ok: true,
+    action,
+    subscription: sensorId === undefined ? { kind: "sessions", id: session! } : { kind: "sensors", id: sensorId },
+  };
 }
 
 /** What the client is told when `done`, or (`false`) when it has too many subscriptions. */
-export function answerTo(action: WebSocketRequest["action"], { kind, id }: Subscription, done: boolean): WebSocketAnswer {
-  if (!done) return { type: "error", code: "too-many-subscriptions", message: `a connection has at most ${MAX_SUBSCRIPTIONS} subscriptions of a kind; unsubscribe from some, or open another connection` };
+export function answerTo(
+  action: WebSocketRequest["action"],
+  { kind, id }: Subscription,
+  done: boolean,
+): WebSocketAnswer {
+  if (!done)
+    return {
+      type: "error",
+      code: "too-many-subscriptions",
+      message: `a connection has at most ${MAX_SUBSCRIPTIONS} subscriptions of a kind; unsubscribe from some, or open another connection`,
+    };
   const type = action === "subscribe" ? "subscribed" : "unsubscribed";
   return kind === "sensors" ? { type, sensorId: id } : { type, session: id };
 }

@@ -3,12 +3,18 @@ import { EVENT_TIME_FEATURE, featureStatistics, RECORD_IDENTIFIER_FEATURE } from
 import { windowChannels } from "../../domain/imu.ts";
 import type { WindowRecord } from "../../domain/records.ts";
 
-/** Event time of a window's features, epoch ms: a correction comes right behind what it corrects, and before the next window. */
+/**
+ * Event time of a window's features, epoch ms: a correction comes right behind what it corrects, and before the next
+ * window.
+ */
 export function featureTime({ window, revision }: WindowRecord): number {
   return window.end + revision;
 }
 
-/** The newest window of each sensor: the store keeps one record per sensor, so that the others would be overwritten at once. */
+/**
+ * The newest window of each sensor: the store keeps one record per sensor, so that the others would be overwritten at
+ * once.
+ */
 export function newestPerSensor<T extends { readonly value: WindowRecord }>(windows: readonly T[]): T[] {
   const newest = new Map<string, T>();
   for (const item of windows) {
@@ -28,7 +34,12 @@ export function toFeatureRecord(record: WindowRecord): FeatureValue[] {
     ["window_end", window.end],
     ["revision", revision],
     ["count", count],
-    ...windowChannels.flatMap((channel) => featureStatistics.map((statistic): [string, number] => [`${channel.toLowerCase()}_${statistic}`, channels[channel][statistic]])),
+    ...windowChannels.flatMap((channel) =>
+      featureStatistics.map((statistic): [string, number] => [
+        `${channel.toLowerCase()}_${statistic}`,
+        channels[channel][statistic],
+      ]),
+    ),
   ];
   return values.map(([name, value]) => ({ FeatureName: name, ValueAsString: String(value) }));
 }

@@ -20,7 +20,9 @@ export const handler = batchFunction(log, async (records) => {
   const work = async (): Promise<void> => {
     for (let item = waiting.pop(); item; item = waiting.pop()) {
       try {
-        await featureStore.send(new PutRecordCommand({ FeatureGroupName: settings.featureGroup, Record: toFeatureRecord(item.value) }));
+        await featureStore.send(
+          new PutRecordCommand({ FeatureGroupName: settings.featureGroup, Record: toFeatureRecord(item.value) }),
+        );
       } catch (error) {
         log.error({ err: error, sensorId: item.value.sensorId }, "features were not written");
         failed.push(item.record);

@@ -1,5 +1,5 @@
-import { PutRecordBatchCommand, type FirehoseClient } from "@aws-sdk/client-firehose";
 import { setTimeout as delay } from "node:timers/promises";
+import { PutRecordBatchCommand, type FirehoseClient } from "@aws-sdk/client-firehose";
 import { backoffMs, MAX_ATTEMPTS, toBatches } from "./batches.ts";
 
 export interface Delivery<R> {
@@ -12,9 +12,15 @@ export interface Delivery<R> {
 /**
  * Puts rows into a delivery stream. A call that fails, or of which some records fail, is repeated for those alone, with
  * back-off.
- * @returns what could not be delivered, and the last reason.
+ *
+ * @returns What could not be delivered, and the last reason.
  */
-export async function deliver<R>(firehose: FirehoseClient, streamName: string, deliveries: readonly Delivery<R>[], random: () => number): Promise<{ readonly failed: Delivery<R>[]; readonly reason?: unknown }> {
+export async function deliver<R>(
+  firehose: FirehoseClient,
+  streamName: string,
+  deliveries: readonly Delivery<R>[],
+  random: () => number,
+): Promise<{ readonly failed: Delivery<R>[]; readonly reason?: unknown }> {
   let waiting: Delivery<R>[] = [...deliveries];
   let reason: unknown;
   for (let attempt = 0; waiting.length > 0 && attempt < MAX_ATTEMPTS; attempt++) {
@@ -30,11 +36,20 @@ export async function deliver<R>(firehose: FirehoseClient, streamName: string, d
   return { failed: waiting, reason };
 }
 
-async function put<R>(firehose: FirehoseClient, streamName: string, batch: readonly Delivery<R>[]): Promise<{ readonly failed: readonly Delivery<R>[]; readonly reason?: unknown }> {
+async function put<R>(
+  firehose: FirehoseClient,
+  streamName: string,
+  batch: readonly Delivery<R>[],
+): Promise<{ readonly failed: readonly Delivery<R>[]; readonly reason?: unknown }> {
   try {
-    const { FailedPutCount: count, RequestResponses: responses = [] } = await firehose.send(new PutRecordBatchCommand({ DeliveryStreamName: streamName, Records: batch.map(({ data }) => ({ Data: data })) }));
+    const { FailedPutCount: count, RequestResponses: responses = [] } = await firehose.send(
+      new PutRecordBatchCommand({ DeliveryStreamName: streamName, Records: batch.map(({ data }) => ({ Data: data })) }),
+    );
     if (!count) return { failed: [] };
-    return { failed: batch.filter((_, i) => responses[i]?.ErrorCode !== undefined), reason: responses.find(({ ErrorCode }) => ErrorCode !== undefined) };
+    return {
+      failed: batch.filter((_, i) => responses[i]?.ErrorCode !== undefined),
+      reason: responses.find(({ ErrorCode }) => ErrorCode !== undefined),
+    };
   } catch (reason) {
     return { failed: batch, reason };
   }

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { DAY } from "../../domain/time.ts";
-import { contentTypes, controlTypes, headers, topics } from "../../domain/topics.ts";
 import { newPackedImuHeader, readPackedImuHeader } from "../../domain/packed-imu.ts";
 import { inferenceRecord, lateRecord, sessionRecord, windowRecord } from "../../domain/records.ts";
 import type { TableName } from "../../domain/tables.ts";
+import { DAY } from "../../domain/time.ts";
+import { contentTypes, controlTypes, headers, topics } from "../../domain/topics.ts";
 import type { KafkaRecord } from "../shared/kafka-event.ts";
 
 /** A row of a lake table: its columns, and the partition (`dt`, `hour`) of its event time. */
@@ -14,44 +14,136 @@ export type Row = Readonly<Record<string, unknown>> & { readonly dt: string; rea
 export const MAX_ROW_BYTES = 1_000 * 1_024;
 
 const marketRecord = z.object({
-  id: z.string(), symbol: z.string(), operator: z.string(), window: z.object({ start: z.number(), end: z.number() }), revision: z.int(), cause: z.string(), count: z.int(),
-  open: z.number(), high: z.number(), low: z.number(), close: z.number(), volume: z.number(), vwap: z.number(),
+  id: z.string(),
+  symbol: z.string(),
+  operator: z.string(),
+  window: z.object({ start: z.number(), end: z.number() }),
+  revision: z.int(),
+  cause: z.string(),
+  count: z.int(),
+  open: z.number(),
+  high: z.number(),
+  low: z.number(),
+  close: z.number(),
+  volume: z.number(),
+  vwap: z.number(),
 });
 
-/** The table of a topic, and how its records become rows. @throws ZodError, SyntaxError when a record does not follow its schema. */
-export const lakeTables: Readonly<Record<string, { readonly table: TableName; readonly toRow: (record: KafkaRecord) => Row | null }>> = {
+/**
+ * The table of a topic, and how its records become rows. @throws ZodError, SyntaxError when a record does not follow
+ * its schema.
+ */
+export const lakeTables: Readonly<
+  Record<string, { readonly table: TableName; readonly toRow: (record: KafkaRecord) => Row | null }>
+> = {
   [topics.imuData.name]: { table: "raw", toRow: rawRow },
-  [topics.aggregated.name]: { table: "aggregated", toRow: derived(windowRecord, ({ id, sensorId, operator, window, revision, cause, count, channels }) => ({
-    ...partition(window.start), id, sensor_id: sensorId, operator, window_start: window.start, window_end: window.end, revision, cause, count,
-    ...Object.fromEntries(Object.entries(channels).map(([name, statistics]) => [name.toLowerCase(), statistics])),
-  })) },
-  [topics.sessions.name]: { table: "sessions", toRow: derived(sessionRecord, (record) => {
-    const { id, type, sessionId, sensorId, start, supersedes } = record;
-    const ended = record.type === "ended" ? record : null;
-    return {
-      ...partition(start), id, type, session_id: sessionId, sensor_id: sensorId, start, end: ended?.end ?? null, samples: ended?.samples ?? null,
-      revision: ended?.revision ?? null, cause: ended?.cause ?? null, supersedes, activity: ended?.activity ?? null,
-    };
-  }) },
-  [topics.inference.name]: { table: "inference", toRow: derived(inferenceRecord, ({ id, sensorId, window, label, probabilities, model }) => ({
-    ...partition(window.start), id, sensor_id: sensorId, window_start: window.start, window_end: window.end, label, probabilities, model_name: model.name, model_version: model.version,
-  })) },
-  [topics.late.name]: { table: "late", toRow: derived(lateRecord, ({ id, sensorId, seq, boot, operator, window, t, samples }) => ({
-    ...partition(t[0] ?? window.start), id, sensor_id: sensorId, seq, boot: boot ?? null, operator, window_start: window.start, window_end: window.end, t, samples,
-  })) },
-  [topics.marketAggregated.name]: { table: "market", toRow: derived(marketRecord, ({ window, ...rest }) => ({ ...partition(window.start), ...rest, window_start: window.start, window_end: window.end })) },
+  [topics.aggregated.name]: {
+    table: "aggregated",
+    toRow: derived(windowRecord, ({ id, sensorId, operator, window, revision, cause, count, channels }) => ({
+      ...partition(window.start),
+      id,
+      sensor_id: sensorId,
+      operator,
+      window_start: window.start,
+      window_end: window.end,
+      revision,
+      cause,
+      count,
+      ...Object.fromEntries(Object.entries(channels).map(([name, statistics]) => [name.toLowerCase(), statistics])),
+    })),
+  },
+  [topics.sessions.name]: {
+    table: "sessions",
+    toRow: derived(sessionRecord, (record) => {
+      const { id, type, sessionId, sensorId, start, supersedes } = record;
+      const ended = record.type === "ended" ? record : null;
+      return {
+        ...partition(start),
+        id,
+        type,
+        session_id: sessionId,
+        sensor_id: sensorId,
+        start,
+        end: ended?.end ?? null,
+        samples: ended?.samples ?? null,
+        revision: ended?.revision ?? null,
+        cause: ended?.cause ?? null,
+        supersedes,
+        activity: ended?.activity ?? null,
+      };
+    }),
+  },
+  [topics.inference.name]: {
+    table: "inference",
+    toRow: derived(inferenceRecord, ({ id, sensorId, window, label, probabilities, model }) => ({
+      ...partition(window.start),
+      id,
+      sensor_id: sensorId,
+      window_start: window.start,
+      window_end: window.end,
+      label,
+      probabilities,
+      model_name: model.name,
+      model_version: model.version,
+    })),
+  },
+  [topics.late.name]: {
+    table: "late",
+    toRow: derived(lateRecord, ({ id, sensorId, seq, boot, operator, window, t, samples }) => ({
+      ...partition(t[0] ?? window.start),
+      id,
+      sensor_id: sensorId,
+      seq,
+      boot: boot ?? null,
+      operator,
+      window_start: window.start,
+      window_end: window.end,
+      t,
+      samples,
+    })),
+  },
+  [topics.marketAggregated.name]: {
+    table: "market",
+    toRow: derived(marketRecord, ({ window, ...rest }) => ({
+      ...partition(window.start),
+      ...rest,
+      window_start: window.start,
+      window_end: window.end,
+    })),
+  },
 };
 
 function derived<T>(schema: z.ZodType<T>, toRow: (value: T) => Row): (record: KafkaRecord) => Row | null {
   return ({ value }) => (value === null ? null : toRow(schema.parse(JSON.parse(value.toString("utf8")))));
 }
 
-/** The record as it stands in the log, so that it can be replayed; a value that no row can hold is told by size and digest. */
+/**
+ * The record as it stands in the log, so that it can be replayed; a value that no row can hold is told by size and
+ * digest.
+ */
 function rawRow(record: KafkaRecord): Row {
   const { topic, partition: number, offset, timestamp, key, value } = record;
-  const row = { ...partition(eventTime(record)), id: `${topic}/${number}/${offset}`, topic, partition: number, offset, timestamp, key, headers: record.headers };
-  if (value === null || value.length * 4 / 3 < MAX_ROW_BYTES - 64 * 1024) return { ...row, value: value?.toString("base64") ?? null };
-  return { ...row, headers: { ...record.headers, [headers.fullSize]: String(value.length), [headers.fullSha256]: createHash("sha256").update(value).digest("hex") }, value: null };
+  const row = {
+    ...partition(eventTime(record)),
+    id: `${topic}/${number}/${offset}`,
+    topic,
+    partition: number,
+    offset,
+    timestamp,
+    key,
+    headers: record.headers,
+  };
+  if (value === null || (value.length * 4) / 3 < MAX_ROW_BYTES - 64 * 1024)
+    return { ...row, value: value?.toString("base64") ?? null };
+  return {
+    ...row,
+    headers: {
+      ...record.headers,
+      [headers.fullSize]: String(value.length),
+      [headers.fullSha256]: createHash("sha256").update(value).digest("hex"),
+    },
+    value: null,
+  };
 }
 
 /**
@@ -78,7 +170,10 @@ function packedFirstTime(value: Buffer): number | null {
 }
 
 const YEAR_10000 = Date.UTC(10_000, 0);
-/** Partition of an event time (epoch ms), UTC; a time before 1970 or after 9999 counts as the first or last instant between. */
+/**
+ * Partition of an event time (epoch ms), UTC; a time before 1970 or after 9999 counts as the first or last instant
+ * between.
+ */
 export function partition(ms: number): { dt: string; hour: string } {
   const iso = new Date(Math.min(Math.max(ms, 0), YEAR_10000 - 1)).toISOString();
   return { dt: iso.slice(0, 10), hour: iso.slice(11, 13) };

@@ -13,21 +13,85 @@ export class DeviceFleet extends Construct {
     super(stack, "Fleet");
     const name = (what: string): string => resourceName(stack.config, what);
     const arn = (resource: string): string => stack.formatArn({ service: "iot", resource });
-    const thingType = new iot.CfnThingType(this, "ThingType", { thingTypeName: name("sensor"), thingTypeProperties: { thingTypeDescription: "publishes motion readings to imu/{sensorId}" } });
-    this.thingGroup = new iot.CfnThingGroup(this, "ThingGroup", { thingGroupName: name("sensors"), thingGroupProperties: { thingGroupDescription: "all sensors of this environment" } });
-    const devicePolicy = new iot.CfnPolicy(this, "DevicePolicy", { policyName: name("sensor"), policyDocument: devicePolicyDocument(arn) });
+    const thingType = new iot.CfnThingType(this, "ThingType", {
+      thingTypeName: name("sensor"),
+      thingTypeProperties: { thingTypeDescription: "publishes motion readings to imu/{sensorId}" },
+    });
+    this.thingGroup = new iot.CfnThingGroup(this, "ThingGroup", {
+      thingGroupName: name("sensors"),
+      thingGroupProperties: { thingGroupDescription: "all sensors of this environment" },
+    });
+    const devicePolicy = new iot.CfnPolicy(this, "DevicePolicy", {
+      policyName: name("sensor"),
+      policyDocument: devicePolicyDocument(arn),
+    });
     this.#provisioning(stack, { hook, thingType, devicePolicy, arn, name });
   }
 
-  #provisioning(stack: MillraceStack, { hook, thingType, devicePolicy, arn, name }: { hook: MillraceFunction; thingType: iot.CfnThingType; devicePolicy: iot.CfnPolicy; arn: (resource: string) => string; name: (what: string) => string }): void {
+  #provisioning(
+    stack: MillraceStack,
+    {
+      hook,
+      thingType,
+      devicePolicy,
+      arn,
+      name,
+    }: {
+      hook: MillraceFunction;
+      thingType: iot.CfnThingType;
+      devicePolicy: iot.CfnPolicy;
+      arn: (resource: string) => string;
+      name: (what: string) => string;
+    },
+  ): void {
     const templateName = name("sensor");
-    const role = new iam.Role(this, "ProvisioningRole", { assumedBy: new iam.ServicePrincipal("iot.amazonaws.com", { conditions: { StringEquals: { "aws:SourceAccount": stack.account } } }), description: "registers devices that provision themselves" });
-    role.addToPolicy(new iam.PolicyStatement({ actions: ["iot:CreateThing", "iot:DescribeThing", "iot:UpdateThing", "iot:ListThingPrincipals", "iot:AttachThingPrincipal", "iot:AddThingToThingGroup"], resources: [arn("thing/*")] }));
-    role.addToPolicy(new iam.PolicyStatement({ actions: ["iot:AddThingToThingGroup", "iot:DescribeThingGroup"], resources: [arn(`thinggroup/${name("sensors")}`)] }));
-    role.addToPolicy(new iam.PolicyStatement({ actions: ["iot:DescribeCertificate", "iot:UpdateCertificate", "iot:AttachPolicy", "iot:AttachThingPrincipal", "iot:ListPrincipalThings"], resources: [arn("cert/*")] }));
-    role.addToPolicy(new iam.PolicyStatement({ actions: ["iot:AttachPolicy"], resources: [arn(`policy/${name("sensor")}`)] }));
-    role.addToPolicy(new iam.PolicyStatement({ actions: ["iot:DescribeThingType"], resources: [arn(`thingtype/${name("sensor")}`)] }));
-    acknowledgeWildcards(role, { ":thing/*": "a device's thing has no name before it provisions itself; policy, group and type are named", ":cert/*": "a certificate's id is made up when the device gets it" });
+    const role = new iam.Role(this, "ProvisioningRole", {
+      assumedBy: new iam.ServicePrincipal("iot.amazonaws.com", {
+        conditions: { StringEquals: { "aws:SourceAccount": stack.account } },
+      }),
+      description: "registers devices that provision themselves",
+    });
+    role.addToPolicy(
+      new iam.PolicyStatement({
+        actions: [
+          "iot:CreateThing",
+          "iot:DescribeThing",
+          "iot:UpdateThing",
+          "iot:ListThingPrincipals",
+          "iot:AttachThingPrincipal",
+          "iot:AddThingToThingGroup",
+        ],
+        resources: [arn("thing/*")],
+      }),
+    );
+    role.addToPolicy(
+      new iam.PolicyStatement({
+        actions: ["iot:AddThingToThingGroup", "iot:DescribeThingGroup"],
+        resources: [arn(`thinggroup/${name("sensors")}`)],
+      }),
+    );
+    role.addToPolicy(
+      new iam.PolicyStatement({
+        actions: [
+          "iot:DescribeCertificate",
+          "iot:UpdateCertificate",
+          "iot:AttachPolicy",
+          "iot:AttachThingPrincipal",
+          "iot:ListPrincipalThings",
+        ],
+        resources: [arn("cert/*")],
+      }),
+    );
+    role.addToPolicy(
+      new iam.PolicyStatement({ actions: ["iot:AttachPolicy"], resources: [arn(`policy/${name("sensor")}`)] }),
+    );
+    role.addToPolicy(
+      new iam.PolicyStatement({ actions: ["iot:DescribeThingType"], resources: [arn(`thingtype/${name("sensor")}`)] }),
+    );
+    acknowledgeWildcards(role, {
+      ":thing/*": "a device's thing has no name before it provisions itself; policy, group and type are named",
+      ":cert/*": "a certificate's id is made up when the device gets it",
+    });
     const template = new iot.CfnProvisioningTemplate(this, "ProvisioningTemplate", {
       templateName,
       description: "a registered device exchanges the claim certificate for its own",
@@ -41,9 +105,19 @@ export class DeviceFleet extends Construct {
     template.addResourceDependency(devicePolicy);
     template.addResourceDependency(thingType);
     template.addResourceDependency(this.thingGroup);
-    hook.function.addPermission("IotCore", { principal: new iam.ServicePrincipal("iot.amazonaws.com"), sourceAccount: stack.account, sourceArn: arn(`provisioningtemplate/${templateName}`) });
-    const claims = new iot.CfnPolicy(this, "ClaimPolicy", { policyName: name("claim"), policyDocument: claimPolicyDocument(arn, templateName) });
-    new CfnOutput(this, "ClaimPolicyName", { value: claims.ref, description: "attach it to the claim certificate that devices are shipped with" });
+    hook.function.addPermission("IotCore", {
+      principal: new iam.ServicePrincipal("iot.amazonaws.com"),
+      sourceAccount: stack.account,
+      sourceArn: arn(`provisioningtemplate/${templateName}`),
+    });
+    const claims = new iot.CfnPolicy(this, "ClaimPolicy", {
+      policyName: name("claim"),
+      policyDocument: claimPolicyDocument(arn, templateName),
+    });
+    new CfnOutput(this, "ClaimPolicyName", {
+      value: claims.ref,
+      description: "attach it to the claim certificate that devices are shipped with",
+    });
   }
 }
 
@@ -52,20 +126,38 @@ export function devicePolicyDocument(arn: (resource: string) => string): Record<
   return {
     Version: "2012-10-17",
     Statement: [
-      { Effect: "Allow", Action: ["iot:Connect"], Resource: [arn("client/${iot:Connection.Thing.ThingName}")], Condition: { Bool: { "iot:Connection.Thing.IsAttached": ["true"] } } },
-      { Effect: "Allow", Action: ["iot:Publish"], Resource: [arn("topic/imu/${iot:ClientId}")], Condition: { Bool: { "iot:Connection.Thing.IsAttached": ["true"] } } },
+      {
+        Effect: "Allow",
+        Action: ["iot:Connect"],
+        Resource: [arn("client/${iot:Connection.Thing.ThingName}")],
+        Condition: { Bool: { "iot:Connection.Thing.IsAttached": ["true"] } },
+      },
+      {
+        Effect: "Allow",
+        Action: ["iot:Publish"],
+        Resource: [arn("topic/imu/${iot:ClientId}")],
+        Condition: { Bool: { "iot:Connection.Thing.IsAttached": ["true"] } },
+      },
     ],
   };
 }
 
 /** A claim certificate may ask for a certificate and register with this environment's template: nothing else. */
 function claimPolicyDocument(arn: (resource: string) => string, templateName: string): Record<string, unknown> {
-  const topics = ["$aws/certificates/create/*", "$aws/certificates/create-from-csr/*", `$aws/provisioning-templates/${templateName}/provision/*`];
+  const topics = [
+    "$aws/certificates/create/*",
+    "$aws/certificates/create-from-csr/*",
+    `$aws/provisioning-templates/${templateName}/provision/*`,
+  ];
   return {
     Version: "2012-10-17",
     Statement: [
       { Effect: "Allow", Action: ["iot:Connect"], Resource: [arn("client/*")] },
-      { Effect: "Allow", Action: ["iot:Publish", "iot:Receive"], Resource: topics.map((topic) => arn(`topic/${topic}`)) },
+      {
+        Effect: "Allow",
+        Action: ["iot:Publish", "iot:Receive"],
+        Resource: topics.map((topic) => arn(`topic/${topic}`)),
+      },
       { Effect: "Allow", Action: ["iot:Subscribe"], Resource: topics.map((topic) => arn(`topicfilter/${topic}`)) },
     ],
   };
@@ -76,8 +168,20 @@ function provisioningTemplate(name: (what: string) => string): Record<string, un
   return {
     Parameters: { SerialNumber: { Type: "String" }, "AWS::IoT::Certificate::Id": { Type: "String" } },
     Resources: {
-      thing: { Type: "AWS::IoT::Thing", Properties: { ThingName: { Ref: "SerialNumber" }, ThingTypeName: name("sensor"), ThingGroups: [name("sensors")], AttributePayload: {} }, OverrideSettings: { AttributePayload: "MERGE", ThingTypeName: "REPLACE", ThingGroups: "DO_NOTHING" } },
-      certificate: { Type: "AWS::IoT::Certificate", Properties: { CertificateId: { Ref: "AWS::IoT::Certificate::Id" }, Status: "Active" } },
+      thing: {
+        Type: "AWS::IoT::Thing",
+        Properties: {
+          ThingName: { Ref: "SerialNumber" },
+          ThingTypeName: name("sensor"),
+          ThingGroups: [name("sensors")],
+          AttributePayload: {},
+        },
+        OverrideSettings: { AttributePayload: "MERGE", ThingTypeName: "REPLACE", ThingGroups: "DO_NOTHING" },
+      },
+      certificate: {
+        Type: "AWS::IoT::Certificate",
+        Properties: { CertificateId: { Ref: "AWS::IoT::Certificate::Id" }, Status: "Active" },
+      },
       policy: { Type: "AWS::IoT::Policy", Properties: { PolicyName: name("sensor") } },
     },
   };

@@ -1,21 +1,65 @@
-import { Aws, type aws_dynamodb as dynamodb, aws_iam as iam, type aws_kms as kms, type aws_s3 as s3, type aws_secretsmanager as secretsmanager } from "aws-cdk-lib";
+import {
+  Aws,
+  type aws_dynamodb as dynamodb,
+  aws_iam as iam,
+  type aws_kms as kms,
+  type aws_s3 as s3,
+  type aws_secretsmanager as secretsmanager,
+} from "aws-cdk-lib";
 
 /** Adds one statement to whoever is granted something; `sid`s are left out so that equal statements can be merged. */
-function allow(grantee: iam.IGrantable, actions: readonly string[], resources: readonly string[], conditions?: Record<string, Record<string, string>>): void {
-  grantee.grantPrincipal.addToPrincipalPolicy(new iam.PolicyStatement({ actions: [...actions], resources: [...resources], ...(conditions ? { conditions } : {}) }));
+function allow(
+  grantee: iam.IGrantable,
+  actions: readonly string[],
+  resources: readonly string[],
+  conditions?: Record<string, Record<string, string>>,
+): void {
+  grantee.grantPrincipal.addToPrincipalPolicy(
+    new iam.PolicyStatement({
+      actions: [...actions],
+      resources: [...resources],
+      ...(conditions ? { conditions } : {}),
+    }),
+  );
 }
 
 /** Use of a key, only as a service does it on behalf of the caller. */
-export function allowKey(grantee: iam.IGrantable, key: kms.IKey, service: "dynamodb" | "s3" | "secretsmanager" | "firehose" | "sagemaker" | "sqs" | "sns", actions: readonly ("Encrypt" | "Decrypt" | "GenerateDataKey" | "DescribeKey" | "ReEncryptFrom" | "ReEncryptTo")[]): void {
-  allow(grantee, actions.map((action) => `kms:${action}`), [key.keyArn], { StringEquals: { "kms:ViaService": `${service}.${Aws.REGION}.amazonaws.com` } });
+export function allowKey(
+  grantee: iam.IGrantable,
+  key: kms.IKey,
+  service: "dynamodb" | "s3" | "secretsmanager" | "firehose" | "sagemaker" | "sqs" | "sns",
+  actions: readonly ("Encrypt" | "Decrypt" | "GenerateDataKey" | "DescribeKey" | "ReEncryptFrom" | "ReEncryptTo")[],
+): void {
+  allow(
+    grantee,
+    actions.map((action) => `kms:${action}`),
+    [key.keyArn],
+    { StringEquals: { "kms:ViaService": `${service}.${Aws.REGION}.amazonaws.com` } },
+  );
 }
 
 export type TableAction = "GetItem" | "PutItem" | "UpdateItem" | "DeleteItem" | "Scan" | "Query" | "DescribeTable";
 
 /** These actions on one table, and its key. */
-export function allowTable(grantee: iam.IGrantable, table: dynamodb.ITable, key: kms.IKey, actions: readonly TableAction[]): void {
-  allow(grantee, actions.map((action) => `dynamodb:${action}`), [table.tableArn]);
-  allowKey(grantee, key, "dynamodb", ["Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo", "GenerateDataKey", "DescribeKey"]);
+export function allowTable(
+  grantee: iam.IGrantable,
+  table: dynamodb.ITable,
+  key: kms.IKey,
+  actions: readonly TableAction[],
+): void {
+  allow(
+    grantee,
+    actions.map((action) => `dynamodb:${action}`),
+    [table.tableArn],
+  );
+  allowKey(grantee, key, "dynamodb", [
+    "Encrypt",
+    "Decrypt",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+    "GenerateDataKey",
+    "DescribeKey",
+  ]);
 }
 
 /** Reading a bucket's objects, and listing them. */

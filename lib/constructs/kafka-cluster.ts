@@ -17,11 +17,24 @@ export class KafkaCluster {
   /** ARN of a topic, group or transactional id: the cluster's UUID, the last part of its ARN, stands in it. */
   #arnOf(kind: "topic" | "group" | "transactional-id", name: string): string {
     const uuid = Fn.select(2, Fn.split("/", this.arn));
-    return Arn.format({ partition: Aws.PARTITION, service: "kafka", region: Aws.REGION, account: Aws.ACCOUNT_ID, resource: kind, resourceName: `${this.name}/${uuid}/${name}`, arnFormat: ArnFormat.SLASH_RESOURCE_NAME });
+    return Arn.format({
+      partition: Aws.PARTITION,
+      service: "kafka",
+      region: Aws.REGION,
+      account: Aws.ACCOUNT_ID,
+      resource: kind,
+      resourceName: `${this.name}/${uuid}/${name}`,
+      arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
+    });
   }
 
   #allow(grantee: iam.IGrantable, actions: readonly string[], resources: readonly string[]): void {
-    grantee.grantPrincipal.addToPrincipalPolicy(new iam.PolicyStatement({ actions: actions.map((action) => `kafka-cluster:${action}`), resources: [...resources] }));
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new iam.PolicyStatement({
+        actions: actions.map((action) => `kafka-cluster:${action}`),
+        resources: [...resources],
+      }),
+    );
   }
 
   grantConnect(grantee: iam.IGrantable): void {
@@ -31,14 +44,26 @@ export class KafkaCluster {
   /** Reading topics as a member of a consumer group. */
   grantRead(grantee: iam.IGrantable, topics: readonly string[], groups: readonly string[]): void {
     this.grantConnect(grantee);
-    this.#allow(grantee, ["DescribeTopic", "ReadData"], topics.map((topic) => this.#arnOf("topic", topic)));
-    this.#allow(grantee, ["DescribeGroup", "AlterGroup"], groups.map((group) => this.#arnOf("group", group)));
+    this.#allow(
+      grantee,
+      ["DescribeTopic", "ReadData"],
+      topics.map((topic) => this.#arnOf("topic", topic)),
+    );
+    this.#allow(
+      grantee,
+      ["DescribeGroup", "AlterGroup"],
+      groups.map((group) => this.#arnOf("group", group)),
+    );
   }
 
   /** Writing to topics; idempotent writes are a right on the cluster. */
   grantWrite(grantee: iam.IGrantable, topics: readonly string[]): void {
     this.#allow(grantee, ["Connect", "WriteDataIdempotently"], [this.arn]);
-    this.#allow(grantee, ["DescribeTopic", "WriteData"], topics.map((topic) => this.#arnOf("topic", topic)));
+    this.#allow(
+      grantee,
+      ["DescribeTopic", "WriteData"],
+      topics.map((topic) => this.#arnOf("topic", topic)),
+    );
   }
 
   /** The transactional ids of one pipeline's tasks: one per partition of its input. */
@@ -54,20 +79,43 @@ export class KafkaCluster {
   /** Seeing how far groups are. */
   grantReadLag(grantee: iam.IGrantable, topics: readonly string[], groups: readonly string[]): void {
     this.grantConnect(grantee);
-    this.#allow(grantee, ["DescribeTopic"], topics.map((topic) => this.#arnOf("topic", topic)));
-    this.#allow(grantee, ["DescribeGroup"], groups.map((group) => this.#arnOf("group", group)));
+    this.#allow(
+      grantee,
+      ["DescribeTopic"],
+      topics.map((topic) => this.#arnOf("topic", topic)),
+    );
+    this.#allow(
+      grantee,
+      ["DescribeGroup"],
+      groups.map((group) => this.#arnOf("group", group)),
+    );
   }
 
   /** Creating topics, widening them and changing their settings; deleting is not among it. */
   grantAdminister(grantee: iam.IGrantable, topics: readonly string[]): void {
     this.grantConnect(grantee);
-    this.#allow(grantee, ["CreateTopic", "DescribeTopic", "AlterTopic", "DescribeTopicDynamicConfiguration", "AlterTopicDynamicConfiguration"], topics.map((topic) => this.#arnOf("topic", topic)));
+    this.#allow(
+      grantee,
+      [
+        "CreateTopic",
+        "DescribeTopic",
+        "AlterTopic",
+        "DescribeTopicDynamicConfiguration",
+        "AlterTopicDynamicConfiguration",
+      ],
+      topics.map((topic) => this.#arnOf("topic", topic)),
+    );
   }
 
   /** What the pollers of an event source mapping do, with the function's role. */
   grantPoll(grantee: iam.IGrantable, topic: string, group: string): void {
     this.grantRead(grantee, [topic], [group]);
     this.#allow(grantee, ["DescribeClusterDynamicConfiguration"], [this.arn]);
-    grantee.grantPrincipal.addToPrincipalPolicy(new iam.PolicyStatement({ actions: ["kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers"], resources: [this.arn] }));
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new iam.PolicyStatement({
+        actions: ["kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers"],
+        resources: [this.arn],
+      }),
+    );
   }
 }

@@ -1,4 +1,11 @@
-import { aws_iam as iam, type aws_kms as kms, aws_lambda as lambda, aws_sqs as sqs, Duration, RemovalPolicy } from "aws-cdk-lib";
+import {
+  aws_iam as iam,
+  type aws_kms as kms,
+  aws_lambda as lambda,
+  aws_sqs as sqs,
+  Duration,
+  RemovalPolicy,
+} from "aws-cdk-lib";
 import { Construct } from "constructs";
 import { eventSourceMappings, type EventSourceMapping } from "../../domain/event-source-mappings.ts";
 import { functions, type FunctionName } from "../../domain/routes.ts";
@@ -23,8 +30,9 @@ export interface KafkaConsumerProps {
 const QUEUE_RETENTION = Duration.days(14);
 
 /**
- * A function behind its Kafka topics, as `domain/event-source-mappings.ts` maps them. A batch that fails is halved and tried again,
- * from the first record that failed on; what still fails goes by its offsets to a queue, and the rest goes on.
+ * A function behind its Kafka topics, as `domain/event-source-mappings.ts` maps them. A batch that fails is halved and
+ * tried again, from the first record that failed on; what still fails goes by its offsets to a queue, and the rest goes
+ * on.
  */
 export class KafkaConsumer extends Construct implements iam.IGrantable {
   readonly function: MillraceFunction;
@@ -33,19 +41,49 @@ export class KafkaConsumer extends Construct implements iam.IGrantable {
   constructor(stack: MillraceStack, props: KafkaConsumerProps) {
     super(stack, `Consumer-${props.name}`);
     const { timeoutSeconds, memoryMb } = functions[props.name];
-    this.function = new MillraceFunction(stack, { name: props.name, description: props.description, environment: props.environment, timeoutSeconds, memoryMiB: memoryMb, key: props.key, ...(props.network ? { network: props.network } : {}) });
-    this.failures = new sqs.Queue(this, "Failures", { queueName: resourceName(stack.config, `${props.name}-failures`), encryption: sqs.QueueEncryption.KMS, encryptionMasterKey: props.key, enforceSSL: true, retentionPeriod: QUEUE_RETENTION, removalPolicy: RemovalPolicy.DESTROY });
+    this.function = new MillraceFunction(stack, {
+      name: props.name,
+      description: props.description,
+      environment: props.environment,
+      timeoutSeconds,
+      memoryMiB: memoryMb,
+      key: props.key,
+      ...(props.network ? { network: props.network } : {}),
+    });
+    this.failures = new sqs.Queue(this, "Failures", {
+      queueName: resourceName(stack.config, `${props.name}-failures`),
+      encryption: sqs.QueueEncryption.KMS,
+      encryptionMasterKey: props.key,
+      enforceSSL: true,
+      retentionPeriod: QUEUE_RETENTION,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
     acknowledge(this.failures, { SQS3: "it is itself where failures go; an alarm watches it" });
-    this.function.role.addToPolicy(new iam.PolicyStatement({ actions: ["sqs:SendMessage"], resources: [this.failures.queueArn] }));
+    this.function.role.addToPolicy(
+      new iam.PolicyStatement({ actions: ["sqs:SendMessage"], resources: [this.failures.queueArn] }),
+    );
     allowKey(this.function, props.key, "sqs", ["Decrypt", "GenerateDataKey"]);
-    for (const mapping of eventSourceMappings.filter(({ functionName }) => functionName === props.name)) this.#listen(stack, mapping, props.cluster);
+    for (const mapping of eventSourceMappings.filter(({ functionName }) => functionName === props.name))
+      this.#listen(stack, mapping, props.cluster);
   }
 
   get grantPrincipal(): iam.IPrincipal {
     return this.function.role;
   }
 
-  #listen(stack: MillraceStack, { topic, consumerGroup, batchSize, batchingWindowMs, maximumRetryAttempts, maximumRecordAgeMs, bisectBatchOnError }: EventSourceMapping, cluster: KafkaCluster): void {
+  #listen(
+    stack: MillraceStack,
+    {
+      topic,
+      consumerGroup,
+      batchSize,
+      batchingWindowMs,
+      maximumRetryAttempts,
+      maximumRecordAgeMs,
+      bisectBatchOnError,
+    }: EventSourceMapping,
+    cluster: KafkaCluster,
+  ): void {
     cluster.grantPoll(this.function, topic, consumerGroup);
     const mapping = new lambda.EventSourceMapping(this, `From-${topic}`, {
       target: this.function.function,
@@ -61,7 +99,11 @@ export class KafkaConsumer extends Construct implements iam.IGrantable {
       retryAttempts: maximumRetryAttempts,
       ...(maximumRecordAgeMs > 0 ? { maxRecordAge: Duration.millis(maximumRecordAgeMs) } : {}),
       // Retries, halving and partial answers are had in provisioned mode; one group of pollers shares its capacity.
-      provisionedPollerConfig: { minimumPollers: 1, maximumPollers: 10, pollerGroupName: resourceName(stack.config, "pollers") },
+      provisionedPollerConfig: {
+        minimumPollers: 1,
+        maximumPollers: 10,
+        pollerGroupName: resourceName(stack.config, "pollers"),
+      },
       onFailure: { bind: () => ({ destination: this.failures.queueArn }) },
     });
     mapping.node.addDependency(this.function.role);

@@ -9,7 +9,12 @@ export function tablePrefix(table: Pick<TableSpec, "name">): string {
 }
 
 /** A Glue table of Parquet files. Partitions are projected: no crawler, no `ADD PARTITION`. */
-export function lakeTable(stack: MillraceStack, table: TableSpec, database: glue.CfnDatabase, bucket: s3.IBucket): glue.CfnTable {
+export function lakeTable(
+  stack: MillraceStack,
+  table: TableSpec,
+  database: glue.CfnDatabase,
+  bucket: s3.IBucket,
+): glue.CfnTable {
   const location = `s3://${bucket.bucketName}/${tablePrefix(table)}`;
   const resource = new glue.CfnTable(stack, `Table-${table.name}`, {
     catalogId: stack.account,
@@ -38,7 +43,10 @@ export function lakeTable(stack: MillraceStack, table: TableSpec, database: glue
         location,
         inputFormat: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
         outputFormat: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-        serdeInfo: { serializationLibrary: "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe", parameters: { "serialization.format": "1" } },
+        serdeInfo: {
+          serializationLibrary: "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+          parameters: { "serialization.format": "1" },
+        },
       },
     },
   });
@@ -53,7 +61,14 @@ export function trinoType(type: string): string {
   if (type === "int") return "integer";
   if (type.startsWith("array<")) return `array(${trinoType(inner("array"))})`;
   if (type.startsWith("map<")) return `map(${inner("map").split(",").map(trinoType).join(", ")})`;
-  if (type.startsWith("struct<")) return `row(${inner("struct").split(",").map((field) => { const [name = "", of = ""] = field.split(":"); return `${name} ${trinoType(of)}`; }).join(", ")})`;
+  if (type.startsWith("struct<"))
+    return `row(${inner("struct")
+      .split(",")
+      .map((field) => {
+        const [name = "", of = ""] = field.split(":");
+        return `${name} ${trinoType(of)}`;
+      })
+      .join(", ")})`;
   return type;
 }
 
@@ -66,7 +81,12 @@ export function exactViewSql(table: TableSpec): string {
 /** The view `<table>_exact`, in the form in which Athena itself stores views in Glue. */
 export function exactView(stack: MillraceStack, table: TableSpec, glueTable: glue.CfnTable): glue.CfnTable {
   const columns = [...table.columns, ...partitionColumns];
-  const definition = { originalSql: exactViewSql(table), catalog: "awsdatacatalog", schema: lakeDatabaseName(stack.config), columns: columns.map(({ name, type }) => ({ name, type: trinoType(type) })) };
+  const definition = {
+    originalSql: exactViewSql(table),
+    catalog: "awsdatacatalog",
+    schema: lakeDatabaseName(stack.config),
+    columns: columns.map(({ name, type }) => ({ name, type: trinoType(type) })),
+  };
   const view = new glue.CfnTable(stack, `View-${table.name}`, {
     catalogId: stack.account,
     databaseName: lakeDatabaseName(stack.config),
@@ -75,7 +95,10 @@ export function exactView(stack: MillraceStack, table: TableSpec, glueTable: glu
       description: `${table.name} with one row per id`,
       tableType: "VIRTUAL_VIEW",
       parameters: { presto_view: "true", comment: "Presto View" },
-      storageDescriptor: { columns: columns.map(({ name, type, comment }) => ({ name, type, comment })), serdeInfo: {} },
+      storageDescriptor: {
+        columns: columns.map(({ name, type, comment }) => ({ name, type, comment })),
+        serdeInfo: {},
+      },
       viewOriginalText: `/* Presto View: ${Buffer.from(JSON.stringify(definition)).toString("base64")} */`,
       viewExpandedText: "/* Presto View */",
     },

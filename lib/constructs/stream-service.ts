@@ -1,4 +1,14 @@
-import { type aws_ec2 as ec2, aws_ecr_assets as assets, aws_ecs as ecs, aws_iam as iam, type aws_kms as kms, aws_logs as logs, Duration, IgnoreMode, RemovalPolicy } from "aws-cdk-lib";
+import {
+  type aws_ec2 as ec2,
+  aws_ecr_assets as assets,
+  aws_ecs as ecs,
+  aws_iam as iam,
+  type aws_kms as kms,
+  aws_logs as logs,
+  Duration,
+  IgnoreMode,
+  RemovalPolicy,
+} from "aws-cdk-lib";
 import { Construct } from "constructs";
 import { root } from "../bundles.ts";
 import { logGroupName, resourceName } from "../names.ts";
@@ -37,13 +47,24 @@ export class StreamService extends Construct implements iam.IGrantable {
   constructor(stack: MillraceStack, props: StreamServiceProps) {
     super(stack, `Service-${props.name}`);
     const { config } = stack;
-    const logGroup = new logs.LogGroup(this, "Logs", { logGroupName: logGroupName(config, `service/${props.name}`), encryptionKey: props.key, retention: config.logRetentionDays, removalPolicy: RemovalPolicy.DESTROY });
-    this.taskRole = new iam.Role(this, "TaskRole", { assumedBy: new iam.ServicePrincipal("ecs-tasks.amazonaws.com"), description: `Millrace ${config.name}: what ${props.name} may do` });
+    const logGroup = new logs.LogGroup(this, "Logs", {
+      logGroupName: logGroupName(config, `service/${props.name}`),
+      encryptionKey: props.key,
+      retention: config.logRetentionDays,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.taskRole = new iam.Role(this, "TaskRole", {
+      assumedBy: new iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
+      description: `Millrace ${config.name}: what ${props.name} may do`,
+    });
     const task = new ecs.FargateTaskDefinition(this, "Task", {
       family: resourceName(config, props.name),
       cpu: props.cpu,
       memoryLimitMiB: props.memoryMiB,
-      runtimePlatform: { cpuArchitecture: ecs.CpuArchitecture.ARM64, operatingSystemFamily: ecs.OperatingSystemFamily.LINUX },
+      runtimePlatform: {
+        cpuArchitecture: ecs.CpuArchitecture.ARM64,
+        operatingSystemFamily: ecs.OperatingSystemFamily.LINUX,
+      },
       taskRole: this.taskRole,
     });
     this.#container(task, logGroup, props);
@@ -53,7 +74,9 @@ export class StreamService extends Construct implements iam.IGrantable {
       taskDefinition: task,
       desiredCount: props.desiredCount,
       circuitBreaker: { enable: true, rollback: true },
-      ...(props.deployment === "rolling" ? { minHealthyPercent: 100, maxHealthyPercent: 200 } : { minHealthyPercent: 0, maxHealthyPercent: 100 }),
+      ...(props.deployment === "rolling"
+        ? { minHealthyPercent: 100, maxHealthyPercent: 200 }
+        : { minHealthyPercent: 0, maxHealthyPercent: 100 }),
       vpcSubnets: props.subnets,
       securityGroups: [props.securityGroup],
       assignPublicIp: props.assignPublicIp,
@@ -61,8 +84,12 @@ export class StreamService extends Construct implements iam.IGrantable {
       propagateTags: ecs.PropagatedTagSource.SERVICE,
       platformVersion: ecs.FargatePlatformVersion.VERSION1_4,
     });
-    acknowledge(task, { ECS2: "the variables are addresses and numbers that the template shows anyway; the one secret is read by its ARN at run time" });
-    acknowledgeWildcards(task, { "*": "fetching an image takes a token of the whole registry: ecr:GetAuthorizationToken has no resource" });
+    acknowledge(task, {
+      ECS2: "the variables are addresses and numbers that the template shows anyway; the one secret is read by its ARN at run time",
+    });
+    acknowledgeWildcards(task, {
+      "*": "fetching an image takes a token of the whole registry: ecr:GetAuthorizationToken has no resource",
+    });
   }
 
   get grantPrincipal(): iam.IPrincipal {
@@ -80,7 +107,12 @@ export class StreamService extends Construct implements iam.IGrantable {
       stopTimeout: STOP_TIMEOUT,
       logging: ecs.LogDrivers.awsLogs({ logGroup, streamPrefix: props.name, mode: ecs.AwsLogDriverMode.NON_BLOCKING }),
       healthCheck: {
-        command: ["CMD", "node", "-e", `fetch("http://127.0.0.1:${HEALTH_PORT}/health").then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))`],
+        command: [
+          "CMD",
+          "node",
+          "-e",
+          `fetch("http://127.0.0.1:${HEALTH_PORT}/health").then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))`,
+        ],
         interval: Duration.seconds(15),
         timeout: Duration.seconds(5),
         retries: 3,
@@ -92,7 +124,10 @@ export class StreamService extends Construct implements iam.IGrantable {
   }
 }
 
-/** The image of a program: staged at synth, built only when it is published. What the Dockerfile does not copy is left out, so that it doesn't change the image's tag. */
+/**
+ * The image of a program: staged at synth, built only when it is published. What the Dockerfile does not copy is left
+ * out, so that it doesn't change the image's tag.
+ */
 function image(scope: Construct, program: StreamServiceProps["program"]): assets.DockerImageAsset {
   return new assets.DockerImageAsset(scope, "Image", {
     directory: root,

@@ -31,8 +31,19 @@ const SECONDS = HOURS * 3_600;
 const GB = 1_000_000_000;
 const MILLION = 1_000_000;
 
-/** Bytes of the pieces. A packed reading is six float32 (docs/packed-format.md); the others were measured on the simulator's output. */
-export const sizes = { message: 60, jsonReading: 62, packedReading: 24, transformedReading: 88, window: 1_150, inference: 330, lakeRow: 1_300 } as const;
+/**
+ * Bytes of the pieces. A packed reading is six float32 (docs/packed-format.md); the others were measured on the
+ * simulator's output.
+ */
+export const sizes = {
+  message: 60,
+  jsonReading: 62,
+  packedReading: 24,
+  transformedReading: 88,
+  window: 1_150,
+  inference: 330,
+  lakeRow: 1_300,
+} as const;
 
 /** What the estimate supposes beside the workload, in words. */
 export const assumptions = [
@@ -56,36 +67,72 @@ export function estimate(inventory: Inventory, config: Environment, load: Worklo
   };
   const readings = load.sensors * load.rateHz;
   const messages = load.sensors * (1_000 / load.batchMs);
-  const messageBytes = sizes.message + (load.rateHz * load.batchMs / 1_000) * (load.format === "json" ? sizes.jsonReading : sizes.packedReading);
+  const messageBytes =
+    sizes.message +
+    ((load.rateHz * load.batchMs) / 1_000) * (load.format === "json" ? sizes.jsonReading : sizes.packedReading);
   const windows = load.sensors * (1_000 / config.semantics.slideMs);
 
   const metered = (3 * messages * SECONDS * Math.ceil(messageBytes / 5_120)) / MILLION;
   add("IoT Core", "messages, first billion", "iotMessagesFirstBillion", Math.min(metered, 1_000));
-  add("IoT Core", "messages, next four billion", "iotMessagesNextFourBillion", Math.min(Math.max(metered - 1_000, 0), 4_000));
+  add(
+    "IoT Core",
+    "messages, next four billion",
+    "iotMessagesNextFourBillion",
+    Math.min(Math.max(metered - 1_000, 0), 4_000),
+  );
   add("IoT Core", "messages beyond", "iotMessagesBeyond", Math.max(metered - 5_000, 0));
   add("IoT Core", "connections", "iotConnection", ((load.sensors + inventory.mqttConnections) * HOURS * 60) / MILLION);
 
-  const bytes = { input: messages * messageBytes, transformed: readings * sizes.transformedReading, windows: windows * sizes.window, inference: load.sensors * sizes.inference };
+  const bytes = {
+    input: messages * messageBytes,
+    transformed: readings * sizes.transformedReading,
+    windows: windows * sizes.window,
+    inference: load.sensors * sizes.inference,
+  };
   const total = Object.values(bytes).reduce((sum, value) => sum + value, 0);
   add("MSK Serverless", "cluster", "mskCluster", HOURS);
   add("MSK Serverless", "partitions", "mskPartition", inventory.partitions * HOURS);
   add("MSK Serverless", "written", "mskIn", (total * SECONDS) / GB);
   // Input: processor and lake. Transformed: live. Windows: live, lake, features, store. Inference: live and lake.
-  add("MSK Serverless", "read", "mskOut", ((2 * bytes.input + bytes.transformed + 4 * bytes.windows + 2 * bytes.inference) * SECONDS) / GB);
-  add("MSK Serverless", "kept", "mskStorage", (7 * (bytes.input + bytes.windows + bytes.inference) + bytes.transformed) * 86_400 / GB);
+  add(
+    "MSK Serverless",
+    "read",
+    "mskOut",
+    ((2 * bytes.input + bytes.transformed + 4 * bytes.windows + 2 * bytes.inference) * SECONDS) / GB,
+  );
+  add(
+    "MSK Serverless",
+    "kept",
+    "mskStorage",
+    ((7 * (bytes.input + bytes.windows + bytes.inference) + bytes.transformed) * 86_400) / GB,
+  );
 
   const extraTasks = Math.max(0, Math.ceil(readings / 200_000) - config.processor.sensor.minTasks);
   add("Fargate", "vCPUs", "fargateVcpu", (inventory.vcpus + extraTasks) * HOURS);
-  add("Fargate", "memory", "fargateMemory", (inventory.memoryGb + (extraTasks * config.processor.sensor.memoryMiB) / 1_024) * HOURS);
+  add(
+    "Fargate",
+    "memory",
+    "fargateMemory",
+    (inventory.memoryGb + (extraTasks * config.processor.sensor.memoryMiB) / 1_024) * HOURS,
+  );
 
   const consumed = messages + 3 * windows + load.sensors;
   const invocations = (consumed / 500) * SECONDS;
   const consumedBytes = bytes.input + 3 * bytes.windows + bytes.inference;
   add("Lambda", "requests", "lambdaRequest", (invocations + load.requestsPerSecond * SECONDS) / MILLION);
   add("Lambda", "duration", "lambdaDuration", invocations * 0.2 + load.requestsPerSecond * SECONDS * 0.05 * 0.5);
-  add("Lambda", "event pollers", "lambdaPollerUnit", Math.max(Math.ceil(inventory.eventSourceMappings / 4), Math.ceil(consumedBytes / 20_000_000)) * HOURS);
+  add(
+    "Lambda",
+    "event pollers",
+    "lambdaPollerUnit",
+    Math.max(Math.ceil(inventory.eventSourceMappings / 4), Math.ceil(consumedBytes / 20_000_000)) * HOURS,
+  );
 
-  const rows = [{ perSecond: messages, bytes: messageBytes * 1.37 + 200 }, { perSecond: windows, bytes: sizes.lakeRow }, { perSecond: load.sensors, bytes: sizes.inference }];
+  const rows = [
+    { perSecond: messages, bytes: messageBytes * 1.37 + 200 },
+    { perSecond: windows, bytes: sizes.lakeRow },
+    { perSecond: load.sensors, bytes: sizes.inference },
+  ];
   const billed = rows.reduce((sum, row) => sum + row.perSecond * Math.ceil(row.bytes / 5_120) * 5_120, 0);
   const lakeBytes = rows.reduce((sum, row) => sum + row.perSecond * row.bytes, 0);
   add("Firehose", "ingested", "firehoseIngest", (billed * SECONDS) / GB);
@@ -97,10 +144,20 @@ export function estimate(inventory: Inventory, config: Environment, load: Worklo
   add("S3", "lake, one month, archived", "s3Glacier", kept * (1 - standard));
 
   add("Feature Store", "writes", "featureWrite", (windows * SECONDS * Math.ceil(sizes.window / 1_000)) / MILLION);
-  add("DocumentDB", "capacity", "documentDcu", inventory.documentInstances * (inventory.documentMinDcu + windows / 500) * HOURS);
+  add(
+    "DocumentDB",
+    "capacity",
+    "documentDcu",
+    inventory.documentInstances * (inventory.documentMinDcu + windows / 500) * HOURS,
+  );
   add("DocumentDB", "I/O", "documentIo", (windows * SECONDS) / MILLION);
   add("DocumentDB", "a day of windows", "documentStorage", (windows * 86_400 * sizes.window) / GB);
-  add("DynamoDB", "snapshots", "dynamoWrite", (load.sensors * 4 * (1_000 / config.processor.snapshotIntervalMs) * SECONDS) / 3 / MILLION);
+  add(
+    "DynamoDB",
+    "snapshots",
+    "dynamoWrite",
+    (load.sensors * 4 * (1_000 / config.processor.snapshotIntervalMs) * SECONDS) / 3 / MILLION,
+  );
   add("DynamoDB", "kept", "dynamoStorage", (load.sensors * 4_000) / GB);
 
   add("API Gateway", "REST requests", "restRequest", (load.requestsPerSecond * SECONDS) / MILLION);
@@ -111,7 +168,12 @@ export function estimate(inventory: Inventory, config: Environment, load: Worklo
 
   add("Network", "NAT gateways", "natHour", inventory.natGateways * HOURS);
   // What the bridge receives and live sends goes through NAT, where there is one.
-  add("Network", "through NAT", "natData", inventory.natGateways > 0 ? ((bytes.input + load.viewers * 10 * 2_000) * SECONDS) / GB : 0);
+  add(
+    "Network",
+    "through NAT",
+    "natData",
+    inventory.natGateways > 0 ? ((bytes.input + load.viewers * 10 * 2_000) * SECONDS) / GB : 0,
+  );
   add("Network", "public addresses", "publicAddress", inventory.publicTasks * HOURS);
   add("Network", "interface endpoints", "endpointHour", inventory.endpointZones * HOURS);
   add("Observability", "logs", "logsIngest", inventory.vcpus);

@@ -9,7 +9,7 @@ export interface BilledResource {
 
 /** What an environment's templates have that is paid for whether anything arrives or not. */
 export interface Inventory {
-  /** vCPUs and GB of all tasks at their desired count. */
+  /** VCPUs and GB of all tasks at their desired count. */
   readonly vcpus: number;
   readonly memoryGb: number;
   readonly publicTasks: number;
@@ -32,12 +32,17 @@ export interface Inventory {
 
 /** Counts what is paid for in the templates of an environment. */
 export function inventoryOf(resources: readonly BilledResource[], config: Environment): Inventory {
-  const of = (type: string): Readonly<Record<string, unknown>>[] => resources.filter(({ Type }) => Type === type).map(({ Properties }) => Properties ?? {});
+  const of = (type: string): Readonly<Record<string, unknown>>[] =>
+    resources.filter(({ Type }) => Type === type).map(({ Properties }) => Properties ?? {});
   const services = of("AWS::ECS::Service");
   const tasks = of("AWS::ECS::TaskDefinition");
   const sizes = services.map((service) => {
     const task = tasks.find(({ Family }) => Family === service["ServiceName"]);
-    return { count: Number(service["DesiredCount"]), cpu: Number(task?.["Cpu"]) / 1024, memory: Number(task?.["Memory"]) / 1024 };
+    return {
+      count: Number(service["DesiredCount"]),
+      cpu: Number(task?.["Cpu"]) / 1024,
+      memory: Number(task?.["Memory"]) / 1024,
+    };
   });
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
   const webAcls = of("AWS::WAFv2::WebACL");
@@ -45,7 +50,11 @@ export function inventoryOf(resources: readonly BilledResource[], config: Enviro
   return {
     vcpus: sum(sizes.map(({ count, cpu }) => count * cpu)),
     memoryGb: sum(sizes.map(({ count, memory }) => count * memory)),
-    publicTasks: sum(services.filter((service) => JSON.stringify(service["NetworkConfiguration"]).includes('"AssignPublicIp":"ENABLED"')).map((service) => Number(service["DesiredCount"]))),
+    publicTasks: sum(
+      services
+        .filter((service) => JSON.stringify(service["NetworkConfiguration"]).includes('"AssignPublicIp":"ENABLED"'))
+        .map((service) => Number(service["DesiredCount"])),
+    ),
     partitions: sum(environmentTopics(config).map(({ partitions }) => partitions)),
     natGateways: of("AWS::EC2::NatGateway").length,
     endpointZones: sum(endpoints.map(({ SubnetIds }) => (SubnetIds as unknown[]).length)),
@@ -56,7 +65,10 @@ export function inventoryOf(resources: readonly BilledResource[], config: Enviro
     webAcls: webAcls.length,
     webAclRules: sum(webAcls.map(({ Rules }) => (Rules as unknown[]).length)),
     documentInstances: of("AWS::DocDB::DBInstance").length,
-    documentMinDcu: Number((of("AWS::DocDB::DBCluster")[0]?.["ServerlessV2ScalingConfiguration"] as { MinCapacity?: number } | undefined)?.MinCapacity ?? 0),
+    documentMinDcu: Number(
+      (of("AWS::DocDB::DBCluster")[0]?.["ServerlessV2ScalingConfiguration"] as { MinCapacity?: number } | undefined)
+        ?.MinCapacity ?? 0,
+    ),
     eventSourceMappings: of("AWS::Lambda::EventSourceMapping").length,
     deliveryStreams: of("AWS::KinesisFirehose::DeliveryStream").length,
     mqttConnections: config.bridge.tasks * config.bridge.connectionsPerTask,

@@ -6,9 +6,9 @@ export interface Price {
 }
 
 /**
- * Public list prices of us-east-1 without discounts, taxes and free tiers, as of this month. Only DocumentDB's were compared with
- * AWS's page in it; the others are the list prices known to the authors, not compared. Compare them with the
- * sources before a decision depends on them, and correct date and figure together.
+ * Public list prices of us-east-1 without discounts, taxes and free tiers, as of this month. Only DocumentDB's were
+ * compared with AWS's page in it; the others are the list prices known to the authors, not compared. Compare them with
+ * the sources before a decision depends on them, and correct date and figure together.
  */
 export const PRICES_AS_OF = "2026-06";
 export const PRICES_REGION = "us-east-1";

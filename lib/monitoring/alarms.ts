@@ -2,11 +2,11 @@ import { aws_cloudwatch as cloudwatch, Duration } from "aws-cdk-lib";
 import { pipelineTopics, type PipelineName } from "../../config/rules.ts";
 import type { Environment } from "../../config/schema.ts";
 import { topics } from "../../domain/topics.ts";
-import { pipelineGroups, type ProcessingStack } from "../stacks/processing.ts";
 import type { DeliveryStack } from "../stacks/delivery.ts";
 import type { FeaturesStack } from "../stacks/features.ts";
 import type { IngestionStack } from "../stacks/ingestion.ts";
 import type { LakeStack } from "../stacks/lake.ts";
+import { pipelineGroups, type ProcessingStack } from "../stacks/processing.ts";
 import type { ServingStack } from "../stacks/serving.ts";
 import type { StreamingStack } from "../stacks/streaming.ts";
 import { messagesIn, runningTasks, timeLag } from "./metrics.ts";
@@ -39,47 +39,117 @@ const LAG_SECONDS = 60;
 
 /** The alarms of an environment. */
 export function alarms(config: Environment, stacks: MonitoredStacks): AlarmSpec[] {
-  return [...streamAlarms(config, stacks), ...serviceAlarms(stacks), ...functionAlarms(stacks), ...lakeAlarms(config, stacks), ...apiAlarms(stacks)];
+  return [
+    ...streamAlarms(config, stacks),
+    ...serviceAlarms(stacks),
+    ...functionAlarms(stacks),
+    ...lakeAlarms(config, stacks),
+    ...apiAlarms(stacks),
+  ];
 }
 
 function streamAlarms(config: Environment, { streaming }: MonitoredStacks): AlarmSpec[] {
   const { clusterName } = streaming;
   return [
-    { name: "dead-letters", description: "records could not be processed; read the error-code header of the newest in dead-letter", metric: messagesIn(clusterName, topics.deadLetter.name), threshold: 0, evaluationPeriods: 1, missing: "fine" },
-    { name: "late-readings", description: "readings missed their windows for a quarter of an hour; a device's clock or a long outage", metric: messagesIn(clusterName, topics.late.name), threshold: 1, evaluationPeriods: 15, missing: "fine" },
-    ...(Object.keys(pipelineTopics) as PipelineName[]).filter((name) => config.processor[name] !== null).map((name): AlarmSpec => ({
-      name: `lag-${name}`,
-      description: `the ${name} pipeline is behind, or its group is not stable (the metric is missing then)`,
-      metric: timeLag(clusterName, pipelineGroups[name], topics[pipelineTopics[name].input].name),
-      threshold: LAG_SECONDS,
-      evaluationPeriods: 5,
+    {
+      name: "dead-letters",
+      description: "records could not be processed; read the error-code header of the newest in dead-letter",
+      metric: messagesIn(clusterName, topics.deadLetter.name),
+      threshold: 0,
+      evaluationPeriods: 1,
+      missing: "fine",
+    },
+    {
+      name: "late-readings",
+      description: "readings missed their windows for a quarter of an hour; a device's clock or a long outage",
+      metric: messagesIn(clusterName, topics.late.name),
+      threshold: 1,
+      evaluationPeriods: 15,
+      missing: "fine",
+    },
+    ...(Object.keys(pipelineTopics) as PipelineName[])
+      .filter((name) => config.processor[name] !== null)
+      .map((name): AlarmSpec => ({
+        name: `lag-${name}`,
+        description: `the ${name} pipeline is behind, or its group is not stable (the metric is missing then)`,
+        metric: timeLag(clusterName, pipelineGroups[name], topics[pipelineTopics[name].input].name),
+        threshold: LAG_SECONDS,
+        evaluationPeriods: 5,
+        missing: "breaching",
+      })),
+    {
+      name: "no-input",
+      description: "nothing arrives in imu-data-all, not even the bridge's ticks: the bridge is down",
+      metric: messagesIn(clusterName, topics.imuData.name),
+      threshold: 0,
+      evaluationPeriods: 3,
       missing: "breaching",
-    })),
-    { name: "no-input", description: "nothing arrives in imu-data-all, not even the bridge's ticks: the bridge is down", metric: messagesIn(clusterName, topics.imuData.name), threshold: 0, evaluationPeriods: 3, missing: "breaching", comparison: cloudwatch.ComparisonOperator.LESS_THAN_OR_EQUAL_TO_THRESHOLD },
+      comparison: cloudwatch.ComparisonOperator.LESS_THAN_OR_EQUAL_TO_THRESHOLD,
+    },
   ];
 }
 
 function serviceAlarms({ processing, ingestion, serving }: MonitoredStacks): AlarmSpec[] {
   const { clusterName } = processing.cluster;
-  const services = { ...processing.services, live: serving.live, ...Object.fromEntries(ingestion.bridges.map((bridge, index) => [`bridge-${index}`, bridge])) };
-  return Object.entries(services).filter(([, made]) => made !== undefined).map(([name, made]) => ({
-    name: `running-${name}`,
-    description: `no task of ${name} runs; look at the service's events and its log`,
-    metric: runningTasks(clusterName, made.service.serviceName),
-    threshold: 1,
-    evaluationPeriods: 5,
-    missing: "breaching" as const,
-    comparison: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-  }));
+  const services = {
+    ...processing.services,
+    live: serving.live,
+    ...Object.fromEntries(ingestion.bridges.map((bridge, index) => [`bridge-${index}`, bridge])),
+  };
+  return Object.entries(services)
+    .filter(([, made]) => made !== undefined)
+    .map(([name, made]) => ({
+      name: `running-${name}`,
+      description: `no task of ${name} runs; look at the service's events and its log`,
+      metric: runningTasks(clusterName, made.service.serviceName),
+      threshold: 1,
+      evaluationPeriods: 5,
+      missing: "breaching" as const,
+      comparison: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+    }));
 }
 
 function functionAlarms({ delivery, features, serving, ingestion }: MonitoredStacks): AlarmSpec[] {
   const consumers = [delivery.writeLake, features.writeFeatures, ...serving.stores];
-  const queues = [...consumers.map(({ failures, node }) => ({ name: node.id.replace("Consumer-", ""), queue: failures })), { name: "iot-rules", queue: ingestion.ruleFailures }, { name: "feature-checks", queue: features.missedChecks }];
+  const queues = [
+    ...consumers.map(({ failures, node }) => ({ name: node.id.replace("Consumer-", ""), queue: failures })),
+    { name: "iot-rules", queue: ingestion.ruleFailures },
+    { name: "feature-checks", queue: features.missedChecks },
+  ];
   return [
-    ...queues.map(({ name, queue }): AlarmSpec => ({ name: `failures-${name}`, description: `${name} gave something up; the queue says which records`, metric: queue.metricApproximateNumberOfMessagesVisible({ period: Duration.minutes(1), statistic: cloudwatch.Stats.MAXIMUM }), threshold: 0, evaluationPeriods: 1, missing: "fine" })),
-    { name: "features-wrong", description: "the check of the feature store failed: its log says what differs", metric: features.checkFeatures.function.metricErrors({ period: Duration.minutes(5), statistic: cloudwatch.Stats.SUM }), threshold: 0, evaluationPeriods: 2, missing: "fine" },
-    { name: "devices-refused", description: "the pre-provisioning hook fails: devices can't register", metric: ingestion.admitDevice.function.metricErrors({ period: Duration.minutes(5), statistic: cloudwatch.Stats.SUM }), threshold: 0, evaluationPeriods: 1, missing: "fine" },
+    ...queues.map(({ name, queue }): AlarmSpec => ({
+      name: `failures-${name}`,
+      description: `${name} gave something up; the queue says which records`,
+      metric: queue.metricApproximateNumberOfMessagesVisible({
+        period: Duration.minutes(1),
+        statistic: cloudwatch.Stats.MAXIMUM,
+      }),
+      threshold: 0,
+      evaluationPeriods: 1,
+      missing: "fine",
+    })),
+    {
+      name: "features-wrong",
+      description: "the check of the feature store failed: its log says what differs",
+      metric: features.checkFeatures.function.metricErrors({
+        period: Duration.minutes(5),
+        statistic: cloudwatch.Stats.SUM,
+      }),
+      threshold: 0,
+      evaluationPeriods: 2,
+      missing: "fine",
+    },
+    {
+      name: "devices-refused",
+      description: "the pre-provisioning hook fails: devices can't register",
+      metric: ingestion.admitDevice.function.metricErrors({
+        period: Duration.minutes(5),
+        statistic: cloudwatch.Stats.SUM,
+      }),
+      threshold: 0,
+      evaluationPeriods: 1,
+      missing: "fine",
+    },
   ];
 }
 
@@ -87,7 +157,13 @@ function lakeAlarms(config: Environment, { lake }: MonitoredStacks): AlarmSpec[]
   return Object.entries(lake.deliveries).map(([table, { name }]) => ({
     name: `lake-freshness-${table}`,
     description: `the oldest row of ${table} that is not in the lake yet is older than three buffers`,
-    metric: new cloudwatch.Metric({ namespace: "AWS/Firehose", metricName: "DeliveryToS3.DataFreshness", dimensionsMap: { DeliveryStreamName: name }, statistic: cloudwatch.Stats.MAXIMUM, period: Duration.minutes(5) }),
+    metric: new cloudwatch.Metric({
+      namespace: "AWS/Firehose",
+      metricName: "DeliveryToS3.DataFreshness",
+      dimensionsMap: { DeliveryStreamName: name },
+      statistic: cloudwatch.Stats.MAXIMUM,
+      period: Duration.minutes(5),
+    }),
     threshold: 3 * config.lake.bufferSeconds,
     evaluationPeriods: 3,
     missing: "fine" as const,
@@ -97,7 +173,21 @@ function lakeAlarms(config: Environment, { lake }: MonitoredStacks): AlarmSpec[]
 function apiAlarms({ serving }: MonitoredStacks): AlarmSpec[] {
   const { api } = serving.rest;
   return [
-    { name: "rest-errors", description: "the REST API answers with server errors", metric: api.metricServerError({ period: Duration.minutes(5), statistic: cloudwatch.Stats.SUM }), threshold: 5, evaluationPeriods: 2, missing: "fine" },
-    { name: "rest-slow", description: "one in a hundred REST answers takes more than two seconds", metric: api.metricLatency({ period: Duration.minutes(5), statistic: "p99" }), threshold: 2_000, evaluationPeriods: 3, missing: "fine" },
+    {
+      name: "rest-errors",
+      description: "the REST API answers with server errors",
+      metric: api.metricServerError({ period: Duration.minutes(5), statistic: cloudwatch.Stats.SUM }),
+      threshold: 5,
+      evaluationPeriods: 2,
+      missing: "fine",
+    },
+    {
+      name: "rest-slow",
+      description: "one in a hundred REST answers takes more than two seconds",
+      metric: api.metricLatency({ period: Duration.minutes(5), statistic: "p99" }),
+      threshold: 2_000,
+      evaluationPeriods: 3,
+      missing: "fine",
+    },
   ];
 }

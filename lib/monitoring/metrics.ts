@@ -3,30 +3,72 @@ import { aws_cloudwatch as cloudwatch, Duration } from "aws-cdk-lib";
 /** Metrics as values, apart from what alarms on them and draws them. */
 
 /** Records between a group's committed offsets and the end of a topic; absent while the group is rebalancing. */
-export function offsetLag(kafkaCluster: string, group: string, topic: string, statistic: "Sum" | "Max" = "Sum"): cloudwatch.Metric {
-  return new cloudwatch.Metric({ namespace: "AWS/Kafka", metricName: `${statistic}OffsetLag`, dimensionsMap: { "Cluster Name": kafkaCluster, "Consumer Group": group, Topic: topic }, statistic: cloudwatch.Stats.MAXIMUM, period: Duration.minutes(1), label: `${group} on ${topic}` });
+export function offsetLag(
+  kafkaCluster: string,
+  group: string,
+  topic: string,
+  statistic: "Sum" | "Max" = "Sum",
+): cloudwatch.Metric {
+  return new cloudwatch.Metric({
+    namespace: "AWS/Kafka",
+    metricName: `${statistic}OffsetLag`,
+    dimensionsMap: { "Cluster Name": kafkaCluster, "Consumer Group": group, Topic: topic },
+    statistic: cloudwatch.Stats.MAXIMUM,
+    period: Duration.minutes(1),
+    label: `${group} on ${topic}`,
+  });
 }
 
 /** Seconds that a group is behind the newest record of a topic, as MSK estimates them. */
 export function timeLag(kafkaCluster: string, group: string, topic: string): cloudwatch.Metric {
-  return new cloudwatch.Metric({ namespace: "AWS/Kafka", metricName: "EstimatedMaxTimeLag", dimensionsMap: { "Cluster Name": kafkaCluster, "Consumer Group": group, Topic: topic }, statistic: cloudwatch.Stats.MAXIMUM, period: Duration.minutes(1), label: `${group} on ${topic}` });
+  return new cloudwatch.Metric({
+    namespace: "AWS/Kafka",
+    metricName: "EstimatedMaxTimeLag",
+    dimensionsMap: { "Cluster Name": kafkaCluster, "Consumer Group": group, Topic: topic },
+    statistic: cloudwatch.Stats.MAXIMUM,
+    period: Duration.minutes(1),
+    label: `${group} on ${topic}`,
+  });
 }
 
 /** Records a second that arrive in a topic. */
 export function messagesIn(kafkaCluster: string, topic: string): cloudwatch.Metric {
-  return new cloudwatch.Metric({ namespace: "AWS/Kafka", metricName: "MessagesInPerSec", dimensionsMap: { "Cluster Name": kafkaCluster, Topic: topic }, statistic: cloudwatch.Stats.AVERAGE, period: Duration.minutes(1), label: topic });
+  return new cloudwatch.Metric({
+    namespace: "AWS/Kafka",
+    metricName: "MessagesInPerSec",
+    dimensionsMap: { "Cluster Name": kafkaCluster, Topic: topic },
+    statistic: cloudwatch.Stats.AVERAGE,
+    period: Duration.minutes(1),
+    label: topic,
+  });
 }
 
 /** Tasks of an ECS service that run. */
 export function runningTasks(ecsCluster: string, service: string): cloudwatch.Metric {
-  return new cloudwatch.Metric({ namespace: "ECS/ContainerInsights", metricName: "RunningTaskCount", dimensionsMap: { ClusterName: ecsCluster, ServiceName: service }, statistic: cloudwatch.Stats.AVERAGE, period: Duration.minutes(1), label: service });
+  return new cloudwatch.Metric({
+    namespace: "ECS/ContainerInsights",
+    metricName: "RunningTaskCount",
+    dimensionsMap: { ClusterName: ecsCluster, ServiceName: service },
+    statistic: cloudwatch.Stats.AVERAGE,
+    period: Duration.minutes(1),
+    label: service,
+  });
 }
 
 /** Lag of one pipeline divided by its running tasks. */
-export function lagPerTask(of: { readonly kafkaCluster: string; readonly group: string; readonly topic: string; readonly ecsCluster: string; readonly service: string }): cloudwatch.MathExpression {
+export function lagPerTask(of: {
+  readonly kafkaCluster: string;
+  readonly group: string;
+  readonly topic: string;
+  readonly ecsCluster: string;
+  readonly service: string;
+}): cloudwatch.MathExpression {
   return new cloudwatch.MathExpression({
     expression: "IF(tasks > 0, lag / tasks, lag)",
-    usingMetrics: { lag: offsetLag(of.kafkaCluster, of.group, of.topic), tasks: runningTasks(of.ecsCluster, of.service) },
+    usingMetrics: {
+      lag: offsetLag(of.kafkaCluster, of.group, of.topic),
+      tasks: runningTasks(of.ecsCluster, of.service),
+    },
     period: Duration.minutes(1),
     label: "lag per task",
   });

@@ -1,5 +1,5 @@
-import type { Construct } from "constructs";
 import { aws_iam as iam } from "aws-cdk-lib";
+import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { KafkaConsumer } from "../constructs/kafka-consumer.ts";
@@ -12,7 +12,16 @@ import type { StreamingStack } from "./streaming.ts";
 export class DeliveryStack extends MillraceStack {
   readonly writeLake: KafkaConsumer;
 
-  constructor(scope: Construct, id: string, config: Environment, { security, streaming, lake }: { readonly security: SecurityStack; readonly streaming: StreamingStack; readonly lake: LakeStack }) {
+  constructor(
+    scope: Construct,
+    id: string,
+    config: Environment,
+    {
+      security,
+      streaming,
+      lake,
+    }: { readonly security: SecurityStack; readonly streaming: StreamingStack; readonly lake: LakeStack },
+  ) {
     super(scope, id, { config, stateful: false, description: "Kafka to the lake" });
     this.writeLake = new KafkaConsumer(this, {
       name: "write-lake",
@@ -21,6 +30,11 @@ export class DeliveryStack extends MillraceStack {
       cluster: streaming.cluster,
       key: security.keys.operations,
     });
-    this.writeLake.function.role.addToPolicy(new iam.PolicyStatement({ actions: ["firehose:PutRecordBatch"], resources: Object.values(lake.deliveries).map(({ stream }) => stream.attrArn) }));
+    this.writeLake.function.role.addToPolicy(
+      new iam.PolicyStatement({
+        actions: ["firehose:PutRecordBatch"],
+        resources: Object.values(lake.deliveries).map(({ stream }) => stream.attrArn),
+      }),
+    );
   }
 }

@@ -1,4 +1,11 @@
-import { aws_events as events, aws_events_targets as targets, aws_iam as iam, aws_sqs as sqs, Duration, RemovalPolicy } from "aws-cdk-lib";
+import {
+  aws_events as events,
+  aws_events_targets as targets,
+  aws_iam as iam,
+  aws_sqs as sqs,
+  Duration,
+  RemovalPolicy,
+} from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
@@ -21,18 +28,68 @@ export class FeaturesStack extends MillraceStack {
   /** Checks that EventBridge could not start. */
   readonly missedChecks: sqs.Queue;
 
-  constructor(scope: Construct, id: string, config: Environment, { security, streaming, lake }: { readonly security: SecurityStack; readonly streaming: StreamingStack; readonly lake: LakeStack }) {
+  constructor(
+    scope: Construct,
+    id: string,
+    config: Environment,
+    {
+      security,
+      streaming,
+      lake,
+    }: { readonly security: SecurityStack; readonly streaming: StreamingStack; readonly lake: LakeStack },
+  ) {
     super(scope, id, { config, stateful: false, description: "feature writer and checker" });
-    const environment = writeSettings("writeFeatures", { environment: config.name, featureGroup: featureGroupName(config.name) });
-    this.writeFeatures = new KafkaConsumer(this, { name: "write-features", description: "windows to the feature store", environment, cluster: streaming.cluster, key: security.keys.operations });
-    this.checkFeatures = new MillraceFunction(this, { name: "check-features", description: "writes a record of its own and reads it back", environment, timeoutSeconds: 30, memoryMiB: functions["write-features"].memoryMb, key: security.keys.operations, reservedConcurrency: 1 });
-    const group = this.formatArn({ service: "sagemaker", resource: "feature-group", resourceName: lake.featureGroup.ref });
-    for (const [grantee, actions] of [[this.writeFeatures.function, ["sagemaker:PutRecord"]], [this.checkFeatures, ["sagemaker:PutRecord", "sagemaker:GetRecord"]]] as const) {
+    const environment = writeSettings("writeFeatures", {
+      environment: config.name,
+      featureGroup: featureGroupName(config.name),
+    });
+    this.writeFeatures = new KafkaConsumer(this, {
+      name: "write-features",
+      description: "windows to the feature store",
+      environment,
+      cluster: streaming.cluster,
+      key: security.keys.operations,
+    });
+    this.checkFeatures = new MillraceFunction(this, {
+      name: "check-features",
+      description: "writes a record of its own and reads it back",
+      environment,
+      timeoutSeconds: 30,
+      memoryMiB: functions["write-features"].memoryMb,
+      key: security.keys.operations,
+      reservedConcurrency: 1,
+    });
+    const group = this.formatArn({
+      service: "sagemaker",
+      resource: "feature-group",
+      resourceName: lake.featureGroup.ref,
+    });
+    for (const [grantee, actions] of [
+      [this.writeFeatures.function, ["sagemaker:PutRecord"]],
+      [this.checkFeatures, ["sagemaker:PutRecord", "sagemaker:GetRecord"]],
+    ] as const) {
       grantee.role.addToPolicy(new iam.PolicyStatement({ actions: [...actions], resources: [group] }));
       allowKey(grantee, security.keys.readings, "sagemaker", ["Decrypt", "GenerateDataKey"]);
     }
-    this.missedChecks = new sqs.Queue(this, "MissedChecks", { queueName: resourceName(config, "missed-feature-checks"), encryption: sqs.QueueEncryption.KMS, encryptionMasterKey: security.keys.operations, enforceSSL: true, retentionPeriod: Duration.days(14), removalPolicy: RemovalPolicy.DESTROY });
+    this.missedChecks = new sqs.Queue(this, "MissedChecks", {
+      queueName: resourceName(config, "missed-feature-checks"),
+      encryption: sqs.QueueEncryption.KMS,
+      encryptionMasterKey: security.keys.operations,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
     acknowledge(this.missedChecks, { SQS3: "it is itself where failures go; an alarm watches it" });
-    new events.Rule(this, "CheckSchedule", { ruleName: resourceName(config, "check-features"), schedule: events.Schedule.rate(Duration.minutes(5)), targets: [new targets.LambdaFunction(this.checkFeatures.function, { retryAttempts: 0, maxEventAge: Duration.minutes(5), deadLetterQueue: this.missedChecks })] });
+    new events.Rule(this, "CheckSchedule", {
+      ruleName: resourceName(config, "check-features"),
+      schedule: events.Schedule.rate(Duration.minutes(5)),
+      targets: [
+        new targets.LambdaFunction(this.checkFeatures.function, {
+          retryAttempts: 0,
+          maxEventAge: Duration.minutes(5),
+          deadLetterQueue: this.missedChecks,
+        }),
+      ],
+    });
   }
 }

@@ -22,12 +22,25 @@ const members = {
 export type Member = keyof typeof members;
 
 /** Which member may open connections to which, and on what port. Everything that isn't here is refused. */
-const connections: readonly { readonly from: readonly Member[]; readonly to: Member; readonly port: number; readonly what: string }[] = [
+const connections: readonly {
+  readonly from: readonly Member[];
+  readonly to: Member;
+  readonly port: number;
+  readonly what: string;
+}[] = [
   { from: ["bridge", "processor", "live", "topics", "rest", "kafka"], to: "kafka", port: 9098, what: "Kafka with IAM" },
   { from: ["rest", "store", "rotation"], to: "documents", port: 27_017, what: "MongoDB wire protocol" },
-  { from: ["bridge", "processor", "live", "topics", "rest", "store", "rotation", "kafka"], to: "endpoints", port: 443, what: "AWS APIs" },
+  {
+    from: ["bridge", "processor", "live", "topics", "rest", "store", "rotation", "kafka"],
+    to: "endpoints",
+    port: 443,
+    what: "AWS APIs",
+  },
 ];
-/** Members that also talk to addresses outside of the VPC (public AWS endpoints without a private one, and S3 and DynamoDB through gateway endpoints). */
+/**
+ * Members that also talk to addresses outside of the VPC (public AWS endpoints without a private one, and S3 and
+ * DynamoDB through gateway endpoints).
+ */
 const outside: Partial<Record<Member, string>> = {
   bridge: "IoT Core's MQTT endpoint, ECR layers in S3",
   live: "the WebSocket API's @connections endpoint, DynamoDB, ECR layers in S3",
@@ -53,7 +66,10 @@ export class NetworkStack extends MillraceStack {
   readonly securityGroups: Readonly<Record<Member, ec2.SecurityGroup>>;
   /** Where most things run: no way in, and out only to endpoints (and by NAT, where there is one). */
   readonly privateSubnets: ec2.SubnetSelection;
-  /** For the two services that need the internet: behind NAT where there is one, else public, with a public address and no way in. */
+  /**
+   * For the two services that need the internet: behind NAT where there is one, else public, with a public address and
+   * no way in.
+   */
   readonly outboundSubnets: ec2.SubnetSelection;
 
   constructor(scope: Construct, id: string, config: Environment, { keys }: Pick<SecurityStack, "keys">) {
@@ -66,26 +82,52 @@ export class NetworkStack extends MillraceStack {
       natGateways: config.network.natGateways,
       restrictDefaultSecurityGroup: true,
       subnetConfiguration: [
-        { name: "public", subnetType: ec2.SubnetType.PUBLIC, cidrMask: Number(config.network.cidr.split("/")[1]) + 4, mapPublicIpOnLaunch: false },
-        { name: "private", subnetType: nat ? ec2.SubnetType.PRIVATE_WITH_EGRESS : ec2.SubnetType.PRIVATE_ISOLATED, cidrMask: Number(config.network.cidr.split("/")[1]) + 3 },
+        {
+          name: "public",
+          subnetType: ec2.SubnetType.PUBLIC,
+          cidrMask: Number(config.network.cidr.split("/")[1]) + 4,
+          mapPublicIpOnLaunch: false,
+        },
+        {
+          name: "private",
+          subnetType: nat ? ec2.SubnetType.PRIVATE_WITH_EGRESS : ec2.SubnetType.PRIVATE_ISOLATED,
+          cidrMask: Number(config.network.cidr.split("/")[1]) + 3,
+        },
       ],
     });
     // The CDK's types were not written for exact optional properties.
     this.vpc = vpc as ec2.IVpc;
     this.privateSubnets = { subnetGroupName: "private" };
     this.outboundSubnets = { subnetGroupName: nat ? "private" : "public" };
-    for (const subnet of vpc.node.findAll().filter((node) => node instanceof ec2.CfnSubnet)) acknowledgeLint(subnet, "W3010", "the zones are the config's: a synth looks nothing up, and the subnets stay where they are");
+    for (const subnet of vpc.node.findAll().filter((node) => node instanceof ec2.CfnSubnet))
+      acknowledgeLint(
+        subnet,
+        "W3010",
+        "the zones are the config's: a synth looks nothing up, and the subnets stay where they are",
+      );
     this.securityGroups = this.#securityGroups();
     this.#endpoints();
     this.#flowLogs(keys.operations);
   }
 
   #securityGroups(): Record<Member, ec2.SecurityGroup> {
-    const groups = Object.fromEntries(Object.entries(members).map(([member, description]) => [member, new ec2.SecurityGroup(this, `Group-${member}`, { vpc: this.vpc, securityGroupName: resourceName(this.config, member), description, allowAllOutbound: false })])) as Record<Member, ec2.SecurityGroup>;
+    const groups = Object.fromEntries(
+      Object.entries(members).map(([member, description]) => [
+        member,
+        new ec2.SecurityGroup(this, `Group-${member}`, {
+          vpc: this.vpc,
+          securityGroupName: resourceName(this.config, member),
+          description,
+          allowAllOutbound: false,
+        }),
+      ]),
+    ) as Record<Member, ec2.SecurityGroup>;
     for (const { from, to, port, what } of connections) {
-      for (const member of from) groups[member].connections.allowTo(groups[to], ec2.Port.tcp(port), `${member} to ${to}: ${what}`);
+      for (const member of from)
+        groups[member].connections.allowTo(groups[to], ec2.Port.tcp(port), `${member} to ${to}: ${what}`);
     }
-    for (const [member, what] of Object.entries(outside) as [Member, string][]) groups[member].addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(443), what);
+    for (const [member, what] of Object.entries(outside) as [Member, string][])
+      groups[member].addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(443), what);
     return groups;
   }
 
@@ -93,13 +135,31 @@ export class NetworkStack extends MillraceStack {
     this.vpc.addGatewayEndpoint("S3", { service: ec2.GatewayVpcEndpointAwsService.S3 });
     this.vpc.addGatewayEndpoint("DynamoDb", { service: ec2.GatewayVpcEndpointAwsService.DYNAMODB });
     for (const [name, service] of Object.entries(interfaceEndpoints)) {
-      this.vpc.addInterfaceEndpoint(name, { service, subnets: this.privateSubnets, securityGroups: [this.securityGroups.endpoints], open: false, privateDnsEnabled: true });
+      this.vpc.addInterfaceEndpoint(name, {
+        service,
+        subnets: this.privateSubnets,
+        securityGroups: [this.securityGroups.endpoints],
+        open: false,
+        privateDnsEnabled: true,
+      });
     }
   }
 
   #flowLogs(key: kms.IKey): void {
-    const logGroup = new logs.LogGroup(this, "FlowLogGroup", { logGroupName: logGroupName(this.config, "flow"), encryptionKey: key, retention: this.config.logRetentionDays, removalPolicy: RemovalPolicy.DESTROY });
-    const role = new iam.Role(this, "FlowLogRole", { assumedBy: new iam.ServicePrincipal("vpc-flow-logs.amazonaws.com", { conditions: { StringEquals: { "aws:SourceAccount": this.account } } }) });
-    this.vpc.addFlowLog("Flow", { destination: ec2.FlowLogDestination.toCloudWatchLogs(logGroup, role), trafficType: ec2.FlowLogTrafficType.ALL });
+    const logGroup = new logs.LogGroup(this, "FlowLogGroup", {
+      logGroupName: logGroupName(this.config, "flow"),
+      encryptionKey: key,
+      retention: this.config.logRetentionDays,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const role = new iam.Role(this, "FlowLogRole", {
+      assumedBy: new iam.ServicePrincipal("vpc-flow-logs.amazonaws.com", {
+        conditions: { StringEquals: { "aws:SourceAccount": this.account } },
+      }),
+    });
+    this.vpc.addFlowLog("Flow", {
+      destination: ec2.FlowLogDestination.toCloudWatchLogs(logGroup, role),
+      trafficType: ec2.FlowLogTrafficType.ALL,
+    });
   }
 }

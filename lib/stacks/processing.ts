@@ -17,22 +17,43 @@ import type { StateStack } from "./state.ts";
 import type { StreamingStack } from "./streaming.ts";
 
 /** Consumer group of each pipeline. */
-export const pipelineGroups = { sensor: consumerGroups.sensorProcessor, market: consumerGroups.marketProcessor } as const satisfies Record<PipelineName, string>;
+export const pipelineGroups = {
+  sensor: consumerGroups.sensorProcessor,
+  market: consumerGroups.marketProcessor,
+} as const satisfies Record<PipelineName, string>;
 
 /** ECS cluster and one processor service per pipeline. */
 export class ProcessingStack extends MillraceStack {
   readonly cluster: ecs.ICluster;
   readonly services: Partial<Record<PipelineName, StreamService>> = {};
 
-  constructor(scope: Construct, id: string, config: Environment, needs: { readonly network: NetworkStack; readonly security: SecurityStack; readonly streaming: StreamingStack; readonly state: StateStack }) {
+  constructor(
+    scope: Construct,
+    id: string,
+    config: Environment,
+    needs: {
+      readonly network: NetworkStack;
+      readonly security: SecurityStack;
+      readonly streaming: StreamingStack;
+      readonly state: StateStack;
+    },
+  ) {
     super(scope, id, { config, stateful: false, description: "ECS cluster and processor services" });
-    this.cluster = new ecs.Cluster(this, "Cluster", { clusterName: resourceName(config, "cluster"), vpc: needs.network.vpc, containerInsightsV2: ecs.ContainerInsights.ENABLED }) as ecs.ICluster;
+    this.cluster = new ecs.Cluster(this, "Cluster", {
+      clusterName: resourceName(config, "cluster"),
+      vpc: needs.network.vpc,
+      containerInsightsV2: ecs.ContainerInsights.ENABLED,
+    }) as ecs.ICluster;
     for (const name of Object.keys(pipelineTopics) as PipelineName[]) {
       if (config.processor[name] !== null) this.services[name] = this.#service(name, config.processor[name], needs);
     }
   }
 
-  #service(pipeline: PipelineName, size: NonNullable<Environment["processor"][PipelineName]>, { network, security, streaming, state }: ConstructorParameters<typeof ProcessingStack>[3]): StreamService {
+  #service(
+    pipeline: PipelineName,
+    size: NonNullable<Environment["processor"][PipelineName]>,
+    { network, security, streaming, state }: ConstructorParameters<typeof ProcessingStack>[3],
+  ): StreamService {
     const { config } = this;
     const { processor } = config;
     const service = new StreamService(this, {
@@ -68,23 +89,55 @@ export class ProcessingStack extends MillraceStack {
     return service;
   }
 
-  #rights(service: StreamService, pipeline: PipelineName, { security, streaming, state }: Pick<ConstructorParameters<typeof ProcessingStack>[3], "security" | "streaming" | "state">): void {
+  #rights(
+    service: StreamService,
+    pipeline: PipelineName,
+    {
+      security,
+      streaming,
+      state,
+    }: Pick<ConstructorParameters<typeof ProcessingStack>[3], "security" | "streaming" | "state">,
+  ): void {
     const { input, outputs } = pipelineTopics[pipeline];
     const { cluster } = streaming;
     cluster.grantRead(service, [topics[input].name, topics.progress.name], [pipelineGroups[pipeline]]);
-    cluster.grantWrite(service, [...outputs, "deadLetter" as const, "progress" as const].map((key) => topics[key].name));
+    cluster.grantWrite(
+      service,
+      [...outputs, "deadLetter" as const, "progress" as const].map((key) => topics[key].name),
+    );
     cluster.grantTransactions(service, this.config.name, pipeline, topics[input].name);
     allowTable(service, state.tables.checkpoints, security.keys.state, ["GetItem", "PutItem", "DeleteItem"]);
     allowReadBucket(service, state.models, security.keys.state);
-    acknowledgeWildcards(service, { [`.${topics[input].name}.*`]: "the transactional ids of one pipeline end in a partition number", "/*": "models are read by their names, in a bucket that holds nothing else" });
+    acknowledgeWildcards(service, {
+      [`.${topics[input].name}.*`]: "the transactional ids of one pipeline end in a partition number",
+      "/*": "models are read by their names, in a bucket that holds nothing else",
+    });
   }
 
-  #scale(service: StreamService, pipeline: PipelineName, size: NonNullable<Environment["processor"][PipelineName]>, streaming: StreamingStack): void {
+  #scale(
+    service: StreamService,
+    pipeline: PipelineName,
+    size: NonNullable<Environment["processor"][PipelineName]>,
+    streaming: StreamingStack,
+  ): void {
     const scaling = service.service.autoScaleTaskCount({ minCapacity: size.minTasks, maxCapacity: size.maxTasks });
-    scaling.scaleOnCpuUtilization("Cpu", { targetUtilizationPercent: 65, scaleInCooldown: Duration.minutes(10), scaleOutCooldown: Duration.minutes(2) });
+    scaling.scaleOnCpuUtilization("Cpu", {
+      targetUtilizationPercent: 65,
+      scaleInCooldown: Duration.minutes(10),
+      scaleOutCooldown: Duration.minutes(2),
+    });
     scaling.scaleOnMetric("Lag", {
-      metric: lagPerTask({ kafkaCluster: streaming.clusterName, group: pipelineGroups[pipeline], topic: topics[pipelineTopics[pipeline].input].name, ecsCluster: this.cluster.clusterName, service: service.service.serviceName }),
-      scalingSteps: [{ lower: size.lagPerTask, change: 1 }, { lower: 5 * size.lagPerTask, change: 3 }],
+      metric: lagPerTask({
+        kafkaCluster: streaming.clusterName,
+        group: pipelineGroups[pipeline],
+        topic: topics[pipelineTopics[pipeline].input].name,
+        ecsCluster: this.cluster.clusterName,
+        service: service.service.serviceName,
+      }),
+      scalingSteps: [
+        { lower: size.lagPerTask, change: 1 },
+        { lower: 5 * size.lagPerTask, change: 3 },
+      ],
       evaluationPeriods: 2,
       cooldown: Duration.minutes(3),
     });

@@ -19,42 +19,72 @@ export class SecurityStack extends MillraceStack {
 
   constructor(scope: Construct, id: string, config: Environment) {
     super(scope, id, { config, stateful: true, description: "keys per class of data" });
-    this.keys = Object.fromEntries(Object.entries(dataClasses).map(([name, what]) => [name, new kms.Key(this, `Key-${name}`, {
-      alias: `alias/${resourceName(config, name)}`,
-      description: `Millrace ${config.name}: ${what}`,
-      enableKeyRotation: true,
-      rotationPeriod: Duration.days(365),
-      pendingWindow: Duration.days(config.retainData ? 30 : 7),
-      removalPolicy: this.dataRemovalPolicy,
-    })])) as Record<DataClass, kms.Key>;
+    this.keys = Object.fromEntries(
+      Object.entries(dataClasses).map(([name, what]) => [
+        name,
+        new kms.Key(this, `Key-${name}`, {
+          alias: `alias/${resourceName(config, name)}`,
+          description: `Millrace ${config.name}: ${what}`,
+          enableKeyRotation: true,
+          rotationPeriod: Duration.days(365),
+          pendingWindow: Duration.days(config.retainData ? 30 : 7),
+          removalPolicy: this.dataRemovalPolicy,
+        }),
+      ]),
+    ) as Record<DataClass, kms.Key>;
     this.#letServicesEncrypt();
   }
 
   /** Services that use a key on their own behalf, each bound to this account's resources of this environment. */
   #letServicesEncrypt(): void {
     const { operations, readings } = this.keys;
-    operations.addToResourcePolicy(new iam.PolicyStatement({
-      sid: "LogGroupsOfThisEnvironment",
-      principals: [new iam.ServicePrincipal(`logs.${this.region}.amazonaws.com`)],
-      actions: ["kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey", "kms:DescribeKey"],
-      resources: ["*"],
-      conditions: { ArnLike: { "kms:EncryptionContext:aws:logs:arn": `arn:${this.partition}:logs:${this.region}:${this.account}:log-group:${logGroupName(this.config, "*")}` } },
-    }));
-    operations.addToResourcePolicy(new iam.PolicyStatement({
-      sid: "AlarmsAndEventsOfThisAccount",
-      principals: [new iam.ServicePrincipal("cloudwatch.amazonaws.com"), new iam.ServicePrincipal("iot.amazonaws.com"), new iam.ServicePrincipal("events.amazonaws.com")],
-      actions: ["kms:Decrypt", "kms:GenerateDataKey"],
-      resources: ["*"],
-      conditions: { StringEquals: { "aws:SourceAccount": this.account } },
-    }));
-    if (this.config.lake.auditTrail) {
-      readings.addToResourcePolicy(new iam.PolicyStatement({
-        sid: "TrailOfThisAccount",
-        principals: [new iam.ServicePrincipal("cloudtrail.amazonaws.com")],
-        actions: ["kms:GenerateDataKey", "kms:DescribeKey"],
+    operations.addToResourcePolicy(
+      new iam.PolicyStatement({
+        sid: "LogGroupsOfThisEnvironment",
+        principals: [new iam.ServicePrincipal(`logs.${this.region}.amazonaws.com`)],
+        actions: [
+          "kms:Encrypt",
+          "kms:Decrypt",
+          "kms:ReEncryptFrom",
+          "kms:ReEncryptTo",
+          "kms:GenerateDataKey",
+          "kms:DescribeKey",
+        ],
         resources: ["*"],
-        conditions: { StringEquals: { "aws:SourceArn": `arn:${this.partition}:cloudtrail:${this.region}:${this.account}:trail/${resourceName(this.config, "lake")}` } },
-      }));
+        conditions: {
+          ArnLike: {
+            "kms:EncryptionContext:aws:logs:arn": `arn:${this.partition}:logs:${this.region}:${this.account}:log-group:${logGroupName(this.config, "*")}`,
+          },
+        },
+      }),
+    );
+    operations.addToResourcePolicy(
+      new iam.PolicyStatement({
+        sid: "AlarmsAndEventsOfThisAccount",
+        principals: [
+          new iam.ServicePrincipal("cloudwatch.amazonaws.com"),
+          new iam.ServicePrincipal("iot.amazonaws.com"),
+          new iam.ServicePrincipal("events.amazonaws.com"),
+        ],
+        actions: ["kms:Decrypt", "kms:GenerateDataKey"],
+        resources: ["*"],
+        conditions: { StringEquals: { "aws:SourceAccount": this.account } },
+      }),
+    );
+    if (this.config.lake.auditTrail) {
+      readings.addToResourcePolicy(
+        new iam.PolicyStatement({
+          sid: "TrailOfThisAccount",
+          principals: [new iam.ServicePrincipal("cloudtrail.amazonaws.com")],
+          actions: ["kms:GenerateDataKey", "kms:DescribeKey"],
+          resources: ["*"],
+          conditions: {
+            StringEquals: {
+              "aws:SourceArn": `arn:${this.partition}:cloudtrail:${this.region}:${this.account}:trail/${resourceName(this.config, "lake")}`,
+            },
+          },
+        }),
+      );
     }
   }
 }

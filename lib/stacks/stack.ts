@@ -20,7 +20,12 @@ export class MillraceStack extends Stack {
   constructor(scope: Construct, id: string, { config, stateful, description }: MillraceStackProps) {
     const account = config.account ?? process.env["CDK_DEFAULT_ACCOUNT"];
     // Stack tags reach what CloudFormation can tag; the CDK's reach resources whose tags are properties.
-    const tags = { project: "millrace", environment: config.name, "data-class": stateful ? "stateful" : "stateless", ...config.tags };
+    const tags = {
+      project: "millrace",
+      environment: config.name,
+      "data-class": stateful ? "stateful" : "stateless",
+      ...config.tags,
+    };
     super(scope, id, {
       tags,
       stackName: resourceName(config, id),

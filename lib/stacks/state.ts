@@ -1,4 +1,15 @@
-import { aws_docdb as docdb, aws_dynamodb as dynamodb, aws_ec2 as ec2, type aws_kms as kms, aws_logs as logs, aws_s3 as s3, aws_secretsmanager as secretsmanager, CfnOutput, Duration, RemovalPolicy } from "aws-cdk-lib";
+import {
+  aws_docdb as docdb,
+  aws_dynamodb as dynamodb,
+  aws_ec2 as ec2,
+  type aws_kms as kms,
+  aws_logs as logs,
+  aws_s3 as s3,
+  aws_secretsmanager as secretsmanager,
+  CfnOutput,
+  Duration,
+  RemovalPolicy,
+} from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { dynamoAttributes, dynamoTableName, type dynamoTables } from "../../domain/names.ts";
@@ -9,7 +20,7 @@ import type { SecurityStack } from "./security.ts";
 import { MillraceStack } from "./stack.ts";
 
 /** What a MongoDB connection string would read as its own. */
-const PASSWORD_EXCLUDES = "\"@/:%?#[]";
+const PASSWORD_EXCLUDES = '"@/:%?#[]';
 
 /** What the running platform remembers: tables, models, the document database. */
 export class StateStack extends MillraceStack {
@@ -18,15 +29,28 @@ export class StateStack extends MillraceStack {
   readonly documents: docdb.DatabaseCluster;
   readonly documentsSecret: secretsmanager.ISecret;
 
-  constructor(scope: Construct, id: string, config: Environment, { network, security }: { readonly network: NetworkStack; readonly security: SecurityStack }) {
+  constructor(
+    scope: Construct,
+    id: string,
+    config: Environment,
+    { network, security }: { readonly network: NetworkStack; readonly security: SecurityStack },
+  ) {
     super(scope, id, { config, stateful: true, description: "tables, models, document database" });
-    this.tables = Object.fromEntries((Object.keys(dynamoAttributes) as (keyof typeof dynamoTables)[]).map((name) => [name, this.#table(name, security.keys.state)])) as Record<keyof typeof dynamoTables, dynamodb.ITable>;
+    this.tables = Object.fromEntries(
+      (Object.keys(dynamoAttributes) as (keyof typeof dynamoTables)[]).map((name) => [
+        name,
+        this.#table(name, security.keys.state),
+      ]),
+    ) as Record<keyof typeof dynamoTables, dynamodb.ITable>;
     this.models = this.#models(security.keys.state);
     this.documents = this.#documents(network, security);
     const { secret } = this.documents;
     if (!secret) throw new Error("the document database has no secret");
     this.documentsSecret = secret;
-    new CfnOutput(this, "ModelsBucket", { value: this.models.bucketName, description: "bucket that models are uploaded to" });
+    new CfnOutput(this, "ModelsBucket", {
+      value: this.models.bucketName,
+      description: "bucket that models are uploaded to",
+    });
   }
 
   #table(name: keyof typeof dynamoTables, key: kms.IKey): dynamodb.ITable {
@@ -55,16 +79,24 @@ export class StateStack extends MillraceStack {
       versioned: true,
       objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
       autoDeleteObjects: !this.config.retainData,
-      lifecycleRules: [{ abortIncompleteMultipartUploadAfter: Duration.days(1), noncurrentVersionExpiration: Duration.days(365) }],
+      lifecycleRules: [
+        { abortIncompleteMultipartUploadAfter: Duration.days(1), noncurrentVersionExpiration: Duration.days(365) },
+      ],
       removalPolicy: this.dataRemovalPolicy,
     });
-    acknowledge(bucket, { S1: "a handful of small models, read by the processor's tasks when they start; versions and CloudTrail's management events say who changed one" });
+    acknowledge(bucket, {
+      S1: "a handful of small models, read by the processor's tasks when they start; versions and CloudTrail's management events say who changed one",
+    });
     return bucket as s3.IBucket;
   }
 
   #documents(network: NetworkStack, { keys }: SecurityStack): docdb.DatabaseCluster {
     const { documents } = this.config;
-    const parameterGroup = new docdb.ClusterParameterGroup(this, "DocumentsParameters", { family: "docdb5.0", description: "TLS only, with an audit log", parameters: { tls: "enabled", audit_logs: "all", profiler: "enabled", profiler_threshold_ms: "100" } });
+    const parameterGroup = new docdb.ClusterParameterGroup(this, "DocumentsParameters", {
+      family: "docdb5.0",
+      description: "TLS only, with an audit log",
+      parameters: { tls: "enabled", audit_logs: "all", profiler: "enabled", profiler_threshold_ms: "100" },
+    });
     const cluster = new docdb.DatabaseCluster(this, "Documents", {
       dbClusterName: resourceName(this.config, "documents"),
       engineVersion: "5.0.0",
@@ -86,7 +118,11 @@ export class StateStack extends MillraceStack {
       exportProfilerLogsToCloudWatch: true,
     });
     for (const log of ["audit", "profiler"]) {
-      const logGroup = new logs.LogGroup(this, `DocumentsLogs-${log}`, { logGroupName: `/aws/docdb/${resourceName(this.config, "documents")}/${log}`, retention: this.config.logRetentionDays, removalPolicy: RemovalPolicy.DESTROY });
+      const logGroup = new logs.LogGroup(this, `DocumentsLogs-${log}`, {
+        logGroupName: `/aws/docdb/${resourceName(this.config, "documents")}/${log}`,
+        retention: this.config.logRetentionDays,
+        removalPolicy: RemovalPolicy.DESTROY,
+      });
       cluster.node.addDependency(logGroup);
     }
     acknowledge(cluster, {
@@ -101,12 +137,18 @@ export class StateStack extends MillraceStack {
 
   /** A new password every month. The connections that this needs stand with all others in the network stack. */
   #rotation(cluster: docdb.DatabaseCluster, { vpc, privateSubnets, securityGroups }: NetworkStack): void {
-    const fixed = (id: string, group: ec2.ISecurityGroup): ec2.ISecurityGroup => ec2.SecurityGroup.fromSecurityGroupId(this, id, group.securityGroupId, { mutable: false });
+    const fixed = (id: string, group: ec2.ISecurityGroup): ec2.ISecurityGroup =>
+      ec2.SecurityGroup.fromSecurityGroupId(this, id, group.securityGroupId, { mutable: false });
     if (!cluster.secret) throw new Error("the document database has no secret");
     new secretsmanager.SecretRotation(this, "DocumentsRotation", {
       application: secretsmanager.SecretRotationApplication.MONGODB_ROTATION_SINGLE_USER,
       secret: cluster.secret,
-      target: { connections: new ec2.Connections({ defaultPort: ec2.Port.tcp(27_017), securityGroups: [fixed("DocumentsGroup", securityGroups.documents)] }) },
+      target: {
+        connections: new ec2.Connections({
+          defaultPort: ec2.Port.tcp(27_017),
+          securityGroups: [fixed("DocumentsGroup", securityGroups.documents)],
+        }),
+      },
       vpc,
       vpcSubnets: privateSubnets,
       securityGroup: fixed("RotationGroup", securityGroups.rotation),
@@ -126,7 +168,11 @@ export class StateStack extends MillraceStack {
         preferredMaintenanceWindow: "sun:05:00-sun:06:00",
       });
       instance.applyRemovalPolicy(RemovalPolicy.DESTROY);
-      acknowledgeLint(instance, "E3620", "db.serverless is the class of DocumentDB Serverless, which the rule's list does not have yet");
+      acknowledgeLint(
+        instance,
+        "E3620",
+        "db.serverless is the class of DocumentDB Serverless, which the rule's list does not have yet",
+      );
     }
   }
 }

@@ -1,11 +1,24 @@
-import { aws_iam as iam, aws_logs as logs, aws_msk as msk, CustomResource, custom_resources as cr, Duration, RemovalPolicy } from "aws-cdk-lib";
+import {
+  aws_iam as iam,
+  aws_logs as logs,
+  aws_msk as msk,
+  CustomResource,
+  custom_resources as cr,
+  Duration,
+  RemovalPolicy,
+} from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import { topicSettings, pipelineTopics } from "../../config/rules.ts";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { CHECK_GROUP, transactionalId } from "../../domain/names.ts";
 import { checkTopic, topics, type TopicKey, type TopicSpec } from "../../domain/topics.ts";
-import { acknowledge, acknowledgeCdkFunctions, acknowledgeManagedPolicies, acknowledgeWildcards } from "../constructs/acknowledge.ts";
+import {
+  acknowledge,
+  acknowledgeCdkFunctions,
+  acknowledgeManagedPolicies,
+  acknowledgeWildcards,
+} from "../constructs/acknowledge.ts";
 import { KafkaCluster } from "../constructs/kafka-cluster.ts";
 import { MillraceFunction } from "../constructs/millrace-function.ts";
 import { logGroupName, resourceName } from "../names.ts";
@@ -13,15 +26,24 @@ import type { NetworkStack } from "./network.ts";
 import type { SecurityStack } from "./security.ts";
 import { MillraceStack } from "./stack.ts";
 
-/** The topics of an environment: the domain's, with the config's partitions and retention; outputs have the partitions of their input. */
+/**
+ * The topics of an environment: the domain's, with the config's partitions and retention; outputs have the partitions
+ * of their input.
+ */
 export function environmentTopics(config: Environment): TopicSpec[] {
-  const inputOf = (key: TopicKey): TopicKey => Object.values(pipelineTopics).find(({ outputs }) => (outputs as readonly TopicKey[]).includes(key))?.input ?? key;
-  const widest = Math.max(...Object.values(pipelineTopics).map(({ input }) => topicSettings(config.kafka, input).partitions));
+  const inputOf = (key: TopicKey): TopicKey =>
+    Object.values(pipelineTopics).find(({ outputs }) => (outputs as readonly TopicKey[]).includes(key))?.input ?? key;
+  const widest = Math.max(
+    ...Object.values(pipelineTopics).map(({ input }) => topicSettings(config.kafka, input).partitions),
+  );
   return (Object.keys(topics) as TopicKey[]).map((key) => ({
     ...topics[key],
     ...topicSettings(config.kafka, key),
     // Dead letters and progress go to the partition of their input, in either pipeline.
-    partitions: key === "deadLetter" || key === "progress" ? Math.max(widest, topicSettings(config.kafka, key).partitions) : topicSettings(config.kafka, inputOf(key)).partitions,
+    partitions:
+      key === "deadLetter" || key === "progress"
+        ? Math.max(widest, topicSettings(config.kafka, key).partitions)
+        : topicSettings(config.kafka, inputOf(key)).partitions,
   }));
 }
 
@@ -31,31 +53,53 @@ export class StreamingStack extends MillraceStack {
   readonly clusterName: string;
   readonly testFunctions: readonly MillraceFunction[];
 
-  constructor(scope: Construct, id: string, config: Environment, needs: { readonly network: NetworkStack; readonly security: SecurityStack }) {
+  constructor(
+    scope: Construct,
+    id: string,
+    config: Environment,
+    needs: { readonly network: NetworkStack; readonly security: SecurityStack },
+  ) {
     super(scope, id, { config, stateful: true, description: "MSK Serverless and its topics" });
     const { network, security } = needs;
     this.clusterName = resourceName(config, "kafka");
     const cluster = new msk.CfnServerlessCluster(this, "Cluster", {
       clusterName: this.clusterName,
       clientAuthentication: { sasl: { iam: { enabled: true } } },
-      vpcConfigs: [{ subnetIds: network.vpc.selectSubnets(network.privateSubnets).subnetIds, securityGroups: [network.securityGroups.kafka.securityGroupId] }],
+      vpcConfigs: [
+        {
+          subnetIds: network.vpc.selectSubnets(network.privateSubnets).subnetIds,
+          securityGroups: [network.securityGroups.kafka.securityGroupId],
+        },
+      ],
       tags: { project: "millrace", environment: config.name, "data-class": "stateful", ...config.tags },
     });
     cluster.applyRemovalPolicy(this.dataRemovalPolicy);
-    this.cluster = new KafkaCluster(cluster.attrArn, this.clusterName, this.#bootstrapBrokers(cluster.attrArn, security));
+    this.cluster = new KafkaCluster(
+      cluster.attrArn,
+      this.clusterName,
+      this.#bootstrapBrokers(cluster.attrArn, security),
+    );
     this.#clusterPolicy(cluster.attrArn);
 
-    const kafkaTool = (name: string, description: string, timeoutSeconds: number): MillraceFunction => new MillraceFunction(this, {
-      name,
-      description,
-      timeoutSeconds,
-      memoryMiB: 256,
-      reservedConcurrency: 1,
-      key: security.keys.operations,
-      environment: writeSettings("kafkaTools", { environment: config.name, kafkaBrokers: this.cluster.bootstrapBrokers, kafkaAuth: "iam" }),
-      network: { vpc: network.vpc, subnets: network.privateSubnets, securityGroup: network.securityGroups.topics },
-    });
-    this.#topics(kafkaTool("create-topics", "custom resource: creates and widens the topics, never deletes", 300), security);
+    const kafkaTool = (name: string, description: string, timeoutSeconds: number): MillraceFunction =>
+      new MillraceFunction(this, {
+        name,
+        description,
+        timeoutSeconds,
+        memoryMiB: 256,
+        reservedConcurrency: 1,
+        key: security.keys.operations,
+        environment: writeSettings("kafkaTools", {
+          environment: config.name,
+          kafkaBrokers: this.cluster.bootstrapBrokers,
+          kafkaAuth: "iam",
+        }),
+        network: { vpc: network.vpc, subnets: network.privateSubnets, securityGroup: network.securityGroups.topics },
+      });
+    this.#topics(
+      kafkaTool("create-topics", "custom resource: creates and widens the topics, never deletes", 300),
+      security,
+    );
     const produce = kafkaTool("produce-test", "deployment check: tries a Kafka transaction", 60);
     this.cluster.grantWrite(produce, [checkTopic.name]);
     this.cluster.grantTransactionalId(produce, transactionalId(config.name, "check", checkTopic.name, 0));
@@ -67,8 +111,19 @@ export class StreamingStack extends MillraceStack {
 
   /** The cluster's CloudFormation resource gives only its ARN: the brokers are asked for. */
   #bootstrapBrokers(clusterArn: string, security: SecurityStack): string {
-    const logGroup = new logs.LogGroup(this, "BootstrapLogs", { logGroupName: logGroupName(this.config, "function/bootstrap-brokers"), encryptionKey: security.keys.operations, retention: this.config.logRetentionDays, removalPolicy: RemovalPolicy.DESTROY });
-    const call: cr.AwsSdkCall = { service: "Kafka", action: "getBootstrapBrokers", parameters: { ClusterArn: clusterArn }, outputPaths: ["BootstrapBrokerStringSaslIam"], physicalResourceId: cr.PhysicalResourceId.of(`${this.clusterName}-bootstrap`) };
+    const logGroup = new logs.LogGroup(this, "BootstrapLogs", {
+      logGroupName: logGroupName(this.config, "function/bootstrap-brokers"),
+      encryptionKey: security.keys.operations,
+      retention: this.config.logRetentionDays,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const call: cr.AwsSdkCall = {
+      service: "Kafka",
+      action: "getBootstrapBrokers",
+      parameters: { ClusterArn: clusterArn },
+      outputPaths: ["BootstrapBrokerStringSaslIam"],
+      physicalResourceId: cr.PhysicalResourceId.of(`${this.clusterName}-bootstrap`),
+    };
     const lookup = new cr.AwsCustomResource(this, "BootstrapBrokers", {
       onCreate: call,
       onUpdate: call,
@@ -76,7 +131,9 @@ export class StreamingStack extends MillraceStack {
       logGroup,
       timeout: Duration.minutes(2),
       resourceType: "Custom::KafkaBootstrapBrokers",
-      policy: cr.AwsCustomResourcePolicy.fromStatements([new iam.PolicyStatement({ actions: ["kafka:GetBootstrapBrokers"], resources: [clusterArn] })]),
+      policy: cr.AwsCustomResourcePolicy.fromStatements([
+        new iam.PolicyStatement({ actions: ["kafka:GetBootstrapBrokers"], resources: [clusterArn] }),
+      ]),
     });
     return lookup.getResponseField("BootstrapBrokerStringSaslIam");
   }
@@ -86,20 +143,43 @@ export class StreamingStack extends MillraceStack {
     new msk.CfnClusterPolicy(this, "ClusterPolicy", {
       clusterArn,
       policy: new iam.PolicyDocument({
-        statements: [new iam.PolicyStatement({ sid: "OwnAccountOnly", principals: [new iam.AccountRootPrincipal()], actions: ["kafka-cluster:Connect"], resources: [clusterArn] })],
+        statements: [
+          new iam.PolicyStatement({
+            sid: "OwnAccountOnly",
+            principals: [new iam.AccountRootPrincipal()],
+            actions: ["kafka-cluster:Connect"],
+            resources: [clusterArn],
+          }),
+        ],
       }),
     });
   }
 
   #topics(handler: MillraceFunction, security: SecurityStack): void {
     const wanted = [...environmentTopics(this.config), checkTopic];
-    this.cluster.grantAdminister(handler, wanted.map(({ name }) => name));
-    const logGroup = new logs.LogGroup(this, "TopicsProviderLogs", { logGroupName: logGroupName(this.config, "function/create-topics-provider"), encryptionKey: security.keys.operations, retention: this.config.logRetentionDays, removalPolicy: RemovalPolicy.DESTROY });
+    this.cluster.grantAdminister(
+      handler,
+      wanted.map(({ name }) => name),
+    );
+    const logGroup = new logs.LogGroup(this, "TopicsProviderLogs", {
+      logGroupName: logGroupName(this.config, "function/create-topics-provider"),
+      encryptionKey: security.keys.operations,
+      retention: this.config.logRetentionDays,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
     const provider = new cr.Provider(this, "TopicsProvider", { onEventHandler: handler.function, logGroup });
     acknowledge(provider, { L1: "runtime of the CDK's own provider, updated with the CDK" });
-    acknowledgeManagedPolicies(provider, { AWSLambdaBasicExecutionRole: "the CDK's own provider: the policy lets it write its log" });
-    acknowledgeWildcards(provider, { ".Arn>:*": "the CDK's own provider invokes any version of the one function that it is made for" });
-    const resource = new CustomResource(this, "Topics", { serviceToken: provider.serviceToken, resourceType: "Custom::KafkaTopics", properties: { Topics: JSON.stringify(wanted) } });
+    acknowledgeManagedPolicies(provider, {
+      AWSLambdaBasicExecutionRole: "the CDK's own provider: the policy lets it write its log",
+    });
+    acknowledgeWildcards(provider, {
+      ".Arn>:*": "the CDK's own provider invokes any version of the one function that it is made for",
+    });
+    const resource = new CustomResource(this, "Topics", {
+      serviceToken: provider.serviceToken,
+      resourceType: "Custom::KafkaTopics",
+      properties: { Topics: JSON.stringify(wanted) },
+    });
     resource.node.addDependency(handler.role);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * An error of an AWS service as its JSON protocols (AWS JSON 1.1, REST JSON) carry it: the SDK client throws it
- * under `type`, from the header `x-amzn-errortype` or the body's `__type`.
+ * An error of an AWS service as its JSON protocols (AWS JSON 1.1, REST JSON) carry it: the SDK client throws it under
+ * `type`, from the header `x-amzn-errortype` or the body's `__type`.
  */
 export class ServiceError extends Error {
   readonly type: string;
@@ -20,4 +20,5 @@ export class ServiceError extends Error {
   }
 }
 
-export const validationError = (problem: string): ServiceError => new ServiceError("ValidationException", 400, `1 validation error detected: ${problem}`);
+export const validationError = (problem: string): ServiceError =>
+  new ServiceError("ValidationException", 400, `1 validation error detected: ${problem}`);

@@ -26,13 +26,21 @@ interface Waiting {
  * invokes the function with it. Each slice is told how it went for it.
  */
 export class Batcher {
-  readonly #options: { batchSize: number; windowMs: Milliseconds; invoke: (records: readonly KafkaRecord[]) => Promise<unknown> };
+  readonly #options: {
+    batchSize: number;
+    windowMs: Milliseconds;
+    invoke: (records: readonly KafkaRecord[]) => Promise<unknown>;
+  };
   #waiting: Waiting[] = [];
   #records = 0;
   #bytes = ENVELOPE_BYTES;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: { batchSize: number; windowMs: Milliseconds; invoke: (records: readonly KafkaRecord[]) => Promise<unknown> }) {
+  constructor(options: {
+    batchSize: number;
+    windowMs: Milliseconds;
+    invoke: (records: readonly KafkaRecord[]) => Promise<unknown>;
+  }) {
     this.#options = options;
   }
 
@@ -42,9 +50,13 @@ export class Batcher {
    */
   deliver(records: readonly KafkaRecord[], alone: boolean): Promise<Outcome & { error?: unknown }> {
     return new Promise((settle) => {
-      if (alone) { void this.#invoke([{ records, settle }]); return; }
+      if (alone) {
+        void this.#invoke([{ records, settle }]);
+        return;
+      }
       const bytes = records.reduce((sum, record) => sum + eventBytes(record), 0);
-      if (this.#records + records.length > this.#options.batchSize || this.#bytes + bytes > MAX_EVENT_BYTES) this.#flush();
+      if (this.#records + records.length > this.#options.batchSize || this.#bytes + bytes > MAX_EVENT_BYTES)
+        this.#flush();
       this.#waiting.push({ records, settle });
       this.#records += records.length;
       this.#bytes += bytes;
@@ -71,7 +83,16 @@ export class Batcher {
       for (const slice of slices) {
         const { topic, partition } = slice.records[0] as KafkaRecord;
         const resumeFrom = failed.get(partitionName(topic, partition));
-        slice.settle(resumeFrom === undefined ? { ok: true } : { ok: false, resumeFrom, shared: slices.length > 1, error: new Error(`the function reported a failure at offset ${resumeFrom}`) });
+        slice.settle(
+          resumeFrom === undefined
+            ? { ok: true }
+            : {
+                ok: false,
+                resumeFrom,
+                shared: slices.length > 1,
+                error: new Error(`the function reported a failure at offset ${resumeFrom}`),
+              },
+        );
       }
     } catch (error) {
       for (const slice of slices) slice.settle({ ok: false, resumeFrom: null, shared: slices.length > 1, error });

@@ -16,20 +16,44 @@ export interface Discarded {
 }
 
 /** File that stands for a mapping's on-failure destination. */
-export const destinationFile = (directory: string, mapping: Pick<EventSourceMapping, "functionName" | "topic">): string => join(directory, `${mapping.functionName}.${mapping.topic}.ndjson`);
+export const destinationFile = (
+  directory: string,
+  mapping: Pick<EventSourceMapping, "functionName" | "topic">,
+): string => join(directory, `${mapping.functionName}.${mapping.topic}.ndjson`);
 
 /**
  * Appends what Lambda writes to an S3 destination: one line of JSON with the failed batch's metadata, and its event
  * under `payload`. Resolves when it is on the disk.
  */
-export async function writeDiscarded(directory: string, mapping: EventSourceMapping, discarded: Discarded): Promise<void> {
+export async function writeDiscarded(
+  directory: string,
+  mapping: EventSourceMapping,
+  discarded: Discarded,
+): Promise<void> {
   const payload = mskEvent(discarded.records, discarded.brokers, discarded.timestampType);
   const line = {
-    requestContext: { requestId: randomUUID(), functionArn: functionArn(mapping.functionName), condition: discarded.condition, approximateInvokeCount: discarded.attempts },
-    responseContext: { statusCode: 200, executedVersion: "$LATEST", functionError: discarded.error instanceof Error ? `${discarded.error.name}: ${discarded.error.message}` : String(discarded.error) },
+    requestContext: {
+      requestId: randomUUID(),
+      functionArn: functionArn(mapping.functionName),
+      condition: discarded.condition,
+      approximateInvokeCount: discarded.attempts,
+    },
+    responseContext: {
+      statusCode: 200,
+      executedVersion: "$LATEST",
+      functionError:
+        discarded.error instanceof Error
+          ? `${discarded.error.name}: ${discarded.error.message}`
+          : String(discarded.error),
+    },
     version: "1.0",
     timestamp: new Date(discarded.nowMs).toISOString(),
-    KafkaBatchInfo: { batchSize: discarded.records.length, eventSourceArn: CLUSTER_ARN, bootstrapServers: discarded.brokers, payloadSize: JSON.stringify(payload).length },
+    KafkaBatchInfo: {
+      batchSize: discarded.records.length,
+      eventSourceArn: CLUSTER_ARN,
+      bootstrapServers: discarded.brokers,
+      payloadSize: JSON.stringify(payload).length,
+    },
     payload,
   };
   await mkdir(directory, { recursive: true });

@@ -39,12 +39,18 @@ const RECORD_OVERHEAD = 160;
 /** Bytes of a record in the event's JSON, rounded up. */
 export function eventBytes({ topic, key, value, headers }: KafkaRecord): number {
   const base64 = (bytes: Buffer | null): number => Math.ceil((bytes?.length ?? 0) / 3) * 4;
-  return RECORD_OVERHEAD + topic.length + base64(key) + base64(value) + headers.reduce((sum, [name, bytes]) => sum + name.length + 8 + bytes.length * 4, 0);
+  return (
+    RECORD_OVERHEAD +
+    topic.length +
+    base64(key) +
+    base64(value) +
+    headers.reduce((sum, [name, bytes]) => sum + name.length + 8 + bytes.length * 4, 0)
+  );
 }
 
 /**
- * The offset from which each partition is to be delivered again, by partition name; empty when all went well.
- * Null when the function reports something that was not in the batch: Lambda takes that as a failure of all of it.
+ * The offset from which each partition is to be delivered again, by partition name; empty when all went well. Null when
+ * the function reports something that was not in the batch: Lambda takes that as a failure of all of it.
  */
 export function failedFrom(response: unknown, records: readonly KafkaRecord[]): Map<string, number> | null {
   const failures = (response as BatchResponse | null | undefined)?.batchItemFailures;

@@ -27,14 +27,32 @@ for (const name of new Set(eventSourceMappings.map(({ functionName }) => functio
 }
 const pollers = eventSourceMappings.flatMap((mapping) => {
   const invoke = functions.get(mapping.functionName);
-  return invoke ? [{ mapping, poller: new Poller({ mapping, invoke, kafka, brokers: settings.kafkaBrokers, onFailureDir: settings.onFailureDir, log, metrics }) }] : [];
+  return invoke
+    ? [
+        {
+          mapping,
+          poller: new Poller({
+            mapping,
+            invoke,
+            kafka,
+            brokers: settings.kafkaBrokers,
+            onFailureDir: settings.onFailureDir,
+            log,
+            metrics,
+          }),
+        },
+      ]
+    : [];
 });
 for (const { poller } of pollers) poller.start();
 
 let admin: Admin | null = null;
 async function measureLag(): Promise<void> {
   try {
-    if (admin === null) { admin = kafka.admin(); await admin.connect(); }
+    if (admin === null) {
+      admin = kafka.admin();
+      await admin.connect();
+    }
     let lag = 0;
     for (const { mapping } of pollers) lag += await groupLag(admin, mapping.consumerGroup, mapping.topic);
     metrics.set("event-source.lag", lag);
@@ -45,13 +63,25 @@ async function measureLag(): Promise<void> {
 const lagTimer = setInterval(() => void measureLag(), LAG_INTERVAL_MS);
 
 if (settings.healthPort > 0) {
-  await startHealthServer(settings.healthPort, LOOPBACK, () => {
-    const problems = pollers.filter(({ poller }) => poller.problem !== null);
-    return {
-      status: problems.length === 0 ? "ok" : "degraded",
-      components: Object.fromEntries(pollers.map(({ mapping, poller }) => [`${mapping.functionName}/${mapping.topic}`, poller.problem === null ? { status: "ok" as const } : { status: "degraded" as const, detail: poller.problem }])),
-    };
-  }, metrics);
+  await startHealthServer(
+    settings.healthPort,
+    LOOPBACK,
+    () => {
+      const problems = pollers.filter(({ poller }) => poller.problem !== null);
+      return {
+        status: problems.length === 0 ? "ok" : "degraded",
+        components: Object.fromEntries(
+          pollers.map(({ mapping, poller }) => [
+            `${mapping.functionName}/${mapping.topic}`,
+            poller.problem === null
+              ? { status: "ok" as const }
+              : { status: "degraded" as const, detail: poller.problem },
+          ]),
+        ),
+      };
+    },
+    metrics,
+  );
 }
 onShutdown(async () => {
   clearInterval(lagTimer);

@@ -2,8 +2,8 @@ import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import type { Logger } from "../../adapters/log.ts";
 import type { Metrics } from "../../adapters/metrics.ts";
 import type { EventSourceMapping } from "../../domain/event-source-mappings.ts";
-import { topics, type TopicSpec } from "../../domain/topics.ts";
 import type { Milliseconds } from "../../domain/time.ts";
+import { topics, type TopicSpec } from "../../domain/topics.ts";
 import type { Invoke } from "../lambda/invoke.ts";
 import { Batcher, fittingPrefix } from "./batcher.ts";
 import { writeDiscarded } from "./destination.ts";
@@ -26,7 +26,10 @@ export interface PollerOptions {
 const SESSION_TIMEOUT_MS = 6_000;
 const COMMIT_INTERVAL_MS = 500;
 const RESTART_MS = 1_000;
-/** For the Kafka client that pollers get, and for their consumers: by default kafkajs waits up to 30 s for a broker that is back. */
+/**
+ * For the Kafka client that pollers get, and for their consumers: by default kafkajs waits up to 30 s for a broker that
+ * is back.
+ */
 export const KAFKA_RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 } as const;
 
 /**
@@ -51,7 +54,10 @@ export class Poller {
   constructor(options: PollerOptions) {
     const { mapping, brokers, metrics } = options;
     this.#options = options;
-    this.#timestampType = Object.values<TopicSpec>(topics).find(({ name }) => name === mapping.topic)?.timestampType === "LogAppendTime" ? "LOG_APPEND_TIME" : "CREATE_TIME";
+    this.#timestampType =
+      Object.values<TopicSpec>(topics).find(({ name }) => name === mapping.topic)?.timestampType === "LogAppendTime"
+        ? "LOG_APPEND_TIME"
+        : "CREATE_TIME";
     this.#batcher = new Batcher({
       batchSize: mapping.batchSize,
       windowMs: mapping.batchingWindowMs,
@@ -103,7 +109,12 @@ export class Poller {
         await consumer.connect();
         await consumer.subscribe({ topic: mapping.topic, fromBeginning: true });
         consumer.on(consumer.events.CRASH, ({ payload }) => void replace(payload.error));
-        await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: 4, eachBatch: (payload) => this.#take(payload) });
+        await consumer.run({
+          autoCommit: false,
+          eachBatchAutoResolve: false,
+          partitionsConsumedConcurrently: 4,
+          eachBatch: (payload) => this.#take(payload),
+        });
         if (!replaced) this.#consumer = consumer;
         if (this.#stopping.signal.aborted) await consumer.disconnect();
         return;
@@ -127,10 +138,14 @@ export class Poller {
       maxWaitTimeInMs: 200,
       retry: { ...KAFKA_RETRY, restartOnFailure: () => Promise.resolve(false) },
     });
-    consumer.on(consumer.events.GROUP_JOIN, () => { this.#forget(); this.#problem = null; });
+    consumer.on(consumer.events.GROUP_JOIN, () => {
+      this.#forget();
+      this.#problem = null;
+    });
     // A batch of nothing but transaction markers reaches no eachBatch, but it moves the position.
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
-      if (payload.batchSize === 0 && !this.#deliveries.has(payload.partition)) this.#toCommit.set(payload.partition, (BigInt(payload.lastOffset) + 1n).toString());
+      if (payload.batchSize === 0 && !this.#deliveries.has(payload.partition))
+        this.#toCommit.set(payload.partition, (BigInt(payload.lastOffset) + 1n).toString());
     });
     return consumer;
   }
@@ -154,12 +169,19 @@ export class Poller {
       timestampMs: Number(timestamp),
       key,
       value,
-      headers: Object.entries(headers).flatMap(([name, values]) => [values ?? []].flat().map((bytes) => [name, Buffer.from(bytes)] as const)),
+      headers: Object.entries(headers).flatMap(([name, values]) =>
+        [values ?? []].flat().map((bytes) => [name, Buffer.from(bytes)] as const),
+      ),
     }));
     const resume = payload.pause();
     payload.resolveOffset(last.offset);
     const abort = new AbortController();
-    const done = this.#deliver(records, batch.partition, BigInt(batch.lastOffset()) + 1n, AbortSignal.any([abort.signal, this.#stopping.signal])).finally(() => {
+    const done = this.#deliver(
+      records,
+      batch.partition,
+      BigInt(batch.lastOffset()) + 1n,
+      AbortSignal.any([abort.signal, this.#stopping.signal]),
+    ).finally(() => {
       this.#deliveries.delete(batch.partition);
       resume();
     });
@@ -167,7 +189,12 @@ export class Poller {
   }
 
   /** Delivers a fetched batch to its end, retries included; returns early, committing no further, when aborted. */
-  async #deliver(records: readonly KafkaRecord[], partition: number, nextOffset: bigint, aborted: AbortSignal): Promise<void> {
+  async #deliver(
+    records: readonly KafkaRecord[],
+    partition: number,
+    nextOffset: bigint,
+    aborted: AbortSignal,
+  ): Promise<void> {
     const { mapping, log, metrics } = this.#options;
     let pending: readonly Slice[] = this.#slices(records);
     let failuresInARow = 0;
@@ -179,24 +206,57 @@ export class Poller {
         failuresInARow++;
         this.#problem = `${mapping.functionName} fails: ${(outcome.error as Error).message}`;
         metrics.add("event-source.retries");
-        log.warn({ err: outcome.error, function: mapping.functionName, topic: mapping.topic, partition, offset: slice.records[0]?.offset, records: slice.records.length, failuresInARow }, "an invocation failed");
+        log.warn(
+          {
+            err: outcome.error,
+            function: mapping.functionName,
+            topic: mapping.topic,
+            partition,
+            offset: slice.records[0]?.offset,
+            records: slice.records.length,
+            failuresInARow,
+          },
+          "an invocation failed",
+        );
       }
       if (condition !== null) {
         try {
-          await writeDiscarded(this.#options.onFailureDir, mapping, { records: discarded, condition, attempts: slice.failures + 1, error: outcome.ok ? null : outcome.error, brokers: this.#options.brokers, timestampType: this.#timestampType, nowMs: Date.now() });
+          await writeDiscarded(this.#options.onFailureDir, mapping, {
+            records: discarded,
+            condition,
+            attempts: slice.failures + 1,
+            error: outcome.ok ? null : outcome.error,
+            brokers: this.#options.brokers,
+            timestampType: this.#timestampType,
+            nowMs: Date.now(),
+          });
         } catch (error) {
           log.error({ err: error }, "the on-failure destination can't be written: the records stay where they are");
           await delay(this.#backOff(failuresInARow), aborted);
           continue;
         }
         metrics.add("event-source.discarded", discarded.length);
-        log.error({ function: mapping.functionName, topic: mapping.topic, partition, offset: discarded[0]?.offset, records: discarded.length, condition }, "records went to the on-failure destination");
+        log.error(
+          {
+            function: mapping.functionName,
+            topic: mapping.topic,
+            partition,
+            offset: discarded[0]?.offset,
+            records: discarded.length,
+            condition,
+          },
+          "records went to the on-failure destination",
+        );
       }
       pending = [...again, ...rest];
       const position = pending[0]?.records[0]?.offset;
-      metrics.add("event-source.records", slice.records.length - again.reduce((sum, { records: left }) => sum + left.length, 0) - discarded.length);
+      metrics.add(
+        "event-source.records",
+        slice.records.length - again.reduce((sum, { records: left }) => sum + left.length, 0) - discarded.length,
+      );
       // Not for a generation that is over: its successor may have begun below this.
-      if (!aborted.aborted || this.#stopping.signal.aborted) this.#toCommit.set(partition, position === undefined ? nextOffset.toString() : String(position));
+      if (!aborted.aborted || this.#stopping.signal.aborted)
+        this.#toCommit.set(partition, position === undefined ? nextOffset.toString() : String(position));
       if (outcome.ok || condition !== null) failuresInARow = 0;
       if (outcome.ok) this.#problem = null;
       else if (failuresInARow > 0 && pending.length > 0) await delay(this.#backOff(failuresInARow), aborted);
@@ -223,7 +283,9 @@ export class Poller {
     const generation = this.#generation;
     this.#toCommit = new Map();
     try {
-      await this.#consumer.commitOffsets([...offsets].map(([partition, offset]) => ({ topic: this.#options.mapping.topic, partition, offset })));
+      await this.#consumer.commitOffsets(
+        [...offsets].map(([partition, offset]) => ({ topic: this.#options.mapping.topic, partition, offset })),
+      );
     } catch (error) {
       // The broker is gone: commit later, unless the group is joined anew, when those records are delivered again.
       if (generation === this.#generation) this.#toCommit = new Map([...offsets, ...this.#toCommit]);
@@ -234,9 +296,16 @@ export class Poller {
 
 function delay(ms: Milliseconds, aborted: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (aborted.aborted) { resolve(); return; }
+    if (aborted.aborted) {
+      resolve();
+      return;
+    }
     const timer = setTimeout(done, ms);
-    function done(): void { clearTimeout(timer); aborted.removeEventListener("abort", done); resolve(); }
+    function done(): void {
+      clearTimeout(timer);
+      aborted.removeEventListener("abort", done);
+      resolve();
+    }
     aborted.addEventListener("abort", done);
   });
 }

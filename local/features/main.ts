@@ -11,8 +11,21 @@ import { startFeatureStore } from "./server.ts";
 
 const settings = readSettings("features", process.env);
 const log = createLogger("features", settings.logLevel);
-const groups = [{ name: featureGroupName(settings.environment), recordIdentifier: RECORD_IDENTIFIER_FEATURE, eventTime: EVENT_TIME_FEATURE, features }];
+const groups = [
+  {
+    name: featureGroupName(settings.environment),
+    recordIdentifier: RECORD_IDENTIFIER_FEATURE,
+    eventTime: EVENT_TIME_FEATURE,
+    features,
+  },
+];
 const store = await startFeatureStore({ ...settings, groups, log });
-if (settings.healthPort > 0) await startHealthServer(settings.healthPort, LOOPBACK, () => ({ status: "ok", components: { store: { status: "ok" } } }), new Metrics());
+if (settings.healthPort > 0)
+  await startHealthServer(
+    settings.healthPort,
+    LOOPBACK,
+    () => ({ status: "ok", components: { store: { status: "ok" } } }),
+    new Metrics(),
+  );
 onShutdown(() => store.close(), 10_000);
 log.info({ port: store.port, dataDir: settings.dataDir }, "Feature Store endpoint is ready");

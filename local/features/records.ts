@@ -34,12 +34,15 @@ export function checkRecord(group: FeatureGroup, record: unknown): CheckedRecord
   const values = new Map<string, string>();
   for (const item of record as readonly Partial<FeatureValue>[]) {
     const { FeatureName: name, ValueAsString: value } = item ?? {};
-    if (typeof name !== "string" || typeof value !== "string") throw invalid(`a feature value needs FeatureName and ValueAsString, received ${JSON.stringify(item)}`);
+    if (typeof name !== "string" || typeof value !== "string")
+      throw invalid(`a feature value needs FeatureName and ValueAsString, received ${JSON.stringify(item)}`);
     const type = types.get(name);
     if (type === undefined) throw invalid(`Feature name [${name}] is not in feature group ${group.name}`);
     if (values.has(name)) throw invalid(`Feature name [${name}] is given twice`);
-    if (type === "Integral" && !/^[+-]?\d+$/.test(value)) throw invalid(`Feature [${name}] is Integral, received ${JSON.stringify(value)}`);
-    if (type === "Fractional" && (value.trim() === "" || !Number.isFinite(Number(value)))) throw invalid(`Feature [${name}] is Fractional, received ${JSON.stringify(value)}`);
+    if (type === "Integral" && !/^[+-]?\d+$/.test(value))
+      throw invalid(`Feature [${name}] is Integral, received ${JSON.stringify(value)}`);
+    if (type === "Fractional" && (value.trim() === "" || !Number.isFinite(Number(value))))
+      throw invalid(`Feature [${name}] is Fractional, received ${JSON.stringify(value)}`);
     values.set(name, value);
   }
   const identifier = values.get(group.recordIdentifier);
@@ -47,16 +50,25 @@ export function checkRecord(group: FeatureGroup, record: unknown): CheckedRecord
   if (!identifier) throw invalid(`the record identifier [${group.recordIdentifier}] is missing`);
   if (eventTime === undefined) throw invalid(`the event time [${group.eventTime}] is missing`);
   const checked = [...values].map(([FeatureName, ValueAsString]) => ({ FeatureName, ValueAsString }));
-  const bytes = checked.reduce((sum, value) => sum + Buffer.byteLength(value.FeatureName) + Buffer.byteLength(value.ValueAsString), 0);
+  const bytes = checked.reduce(
+    (sum, value) => sum + Buffer.byteLength(value.FeatureName) + Buffer.byteLength(value.ValueAsString),
+    0,
+  );
   if (bytes > RECORD_BYTES) throw invalid(`the record has ${bytes} bytes: at most ${RECORD_BYTES} are allowed`);
   return { identifier, eventTimeMs: parseEventTime(group, eventTime), values: checked };
 }
 
-/** An event time in ms: ISO 8601 with seconds or milliseconds where the feature is a String, else Unix seconds. @throws ServiceError ValidationError */
+/**
+ * An event time in ms: ISO 8601 with seconds or milliseconds where the feature is a String, else Unix seconds. @throws
+ * ServiceError ValidationError
+ */
 export function parseEventTime(group: FeatureGroup, text: string): number {
   const isString = group.features.find(({ name }) => name === group.eventTime)?.type === "String";
   const ms = isString ? (ISO_8601.test(text) ? Date.parse(text) : Number.NaN) : Number(text) * 1_000;
-  if (Number.isNaN(ms)) throw invalid(`the event time [${group.eventTime}] must be ${isString ? "yyyy-MM-dd'T'HH:mm:ssZ or yyyy-MM-dd'T'HH:mm:ss.SSSZ" : "Unix seconds"}, received ${JSON.stringify(text)}`);
+  if (Number.isNaN(ms))
+    throw invalid(
+      `the event time [${group.eventTime}] must be ${isString ? "yyyy-MM-dd'T'HH:mm:ssZ or yyyy-MM-dd'T'HH:mm:ss.SSSZ" : "Unix seconds"}, received ${JSON.stringify(text)}`,
+    );
   return ms;
 }
 
@@ -67,6 +79,9 @@ export function expiryOf(eventTimeMs: number, ttl: unknown): number | null {
   if (ttl === undefined || ttl === null) return null;
   const { Unit, Value } = ttl as { Unit?: unknown; Value?: unknown };
   const unit = unitMs[Unit as keyof typeof unitMs];
-  if (unit === undefined || !Number.isInteger(Value) || (Value as number) < 1) throw invalid(`TtlDuration needs a Unit (${Object.keys(unitMs).join(", ")}) and a Value of 1 or more, received ${JSON.stringify(ttl)}`);
+  if (unit === undefined || !Number.isInteger(Value) || (Value as number) < 1)
+    throw invalid(
+      `TtlDuration needs a Unit (${Object.keys(unitMs).join(", ")}) and a Value of 1 or more, received ${JSON.stringify(ttl)}`,
+    );
   return eventTimeMs + unit * (Value as number);
 }

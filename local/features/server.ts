@@ -1,6 +1,6 @@
+import type { Server } from "node:http";
 import { createAdaptorServer } from "@hono/node-server";
 import { Hono, type Context } from "hono";
-import type { Server } from "node:http";
 import type { Logger } from "../../adapters/log.ts";
 import { ServiceError } from "../aws/service-error.ts";
 import { listen } from "../listen.ts";
@@ -18,7 +18,9 @@ const MAX_BATCH = 100;
 const GROUP_PATH = "/FeatureGroup/:name";
 
 /** Starts the Feature Store runtime endpoint (REST-JSON protocol) with an online store; there is no offline store. */
-export async function startFeatureStore(options: FeatureStoreOptions): Promise<{ readonly port: number; close(): Promise<void> }> {
+export async function startFeatureStore(
+  options: FeatureStoreOptions,
+): Promise<{ readonly port: number; close(): Promise<void> }> {
   const groups = new Map(options.groups.map((group) => [group.name, group]));
   const findGroup = (name: string): FeatureGroup => {
     const group = groups.get(name);
@@ -26,7 +28,9 @@ export async function startFeatureStore(options: FeatureStoreOptions): Promise<{
     return group;
   };
   let opened: (store: OnlineStore) => void = () => {};
-  const ready = new Promise<OnlineStore>((resolve) => { opened = resolve; });
+  const ready = new Promise<OnlineStore>((resolve) => {
+    opened = resolve;
+  });
   const app = new Hono();
 
   app.put(GROUP_PATH, async (context) => {
@@ -34,7 +38,8 @@ export async function startFeatureStore(options: FeatureStoreOptions): Promise<{
     const body = await bodyOf(context);
     const { identifier, eventTimeMs, values } = checkRecord(group, body["Record"]);
     const expiresAtMs = expiryOf(eventTimeMs, body["TtlDuration"]);
-    if (isOnline(body["TargetStores"] as string[] | undefined)) (await ready).put(group.name, identifier, eventTimeMs, values, expiresAtMs);
+    if (isOnline(body["TargetStores"] as string[] | undefined))
+      (await ready).put(group.name, identifier, eventTimeMs, values, expiresAtMs);
     return context.body(null, 200);
   });
   app.get(GROUP_PATH, async (context) => {
@@ -56,26 +61,42 @@ export async function startFeatureStore(options: FeatureStoreOptions): Promise<{
   });
   app.post("/BatchGetRecord", async (context) => {
     const body = await bodyOf(context);
-    const identifiers = body["Identifiers"] as { FeatureGroupName: string; RecordIdentifiersValueAsString: string[]; FeatureNames?: string[] }[] | undefined;
-    if (!Array.isArray(identifiers) || identifiers.length < 1 || identifiers.length > MAX_BATCH) throw invalid(`Identifiers must have 1 to ${MAX_BATCH} members`);
+    const identifiers = body["Identifiers"] as
+      | { FeatureGroupName: string; RecordIdentifiersValueAsString: string[]; FeatureNames?: string[] }[]
+      | undefined;
+    if (!Array.isArray(identifiers) || identifiers.length < 1 || identifiers.length > MAX_BATCH)
+      throw invalid(`Identifiers must have 1 to ${MAX_BATCH} members`);
     const records: unknown[] = [];
     const errors: unknown[] = [];
     for (const { FeatureGroupName, RecordIdentifiersValueAsString = [], FeatureNames } of identifiers) {
-      if (RecordIdentifiersValueAsString.length < 1 || RecordIdentifiersValueAsString.length > MAX_BATCH) throw invalid(`RecordIdentifiersValueAsString must have 1 to ${MAX_BATCH} members`);
+      if (RecordIdentifiersValueAsString.length < 1 || RecordIdentifiersValueAsString.length > MAX_BATCH)
+        throw invalid(`RecordIdentifiersValueAsString must have 1 to ${MAX_BATCH} members`);
       for (const RecordIdentifierValueAsString of RecordIdentifiersValueAsString) {
         try {
           const group = findGroup(FeatureGroupName);
           const found = (await ready).get(group.name, RecordIdentifierValueAsString, Date.now());
-          if (found) records.push({ FeatureGroupName, RecordIdentifierValueAsString, ...present(group, found, FeatureNames, body["ExpirationTimeResponse"] === "Enabled") });
+          if (found)
+            records.push({
+              FeatureGroupName,
+              RecordIdentifierValueAsString,
+              ...present(group, found, FeatureNames, body["ExpirationTimeResponse"] === "Enabled"),
+            });
         } catch (error) {
           if (!(error instanceof ServiceError)) throw error;
-          errors.push({ FeatureGroupName, RecordIdentifierValueAsString, ErrorCode: error.type, ErrorMessage: error.message });
+          errors.push({
+            FeatureGroupName,
+            RecordIdentifierValueAsString,
+            ErrorCode: error.type,
+            ErrorMessage: error.message,
+          });
         }
       }
     }
     return context.json({ Records: records, Errors: errors, UnprocessedIdentifiers: [] });
   });
-  app.notFound(() => new ServiceError("UnknownOperationException", 404, "there is no such operation here").toResponse());
+  app.notFound(() =>
+    new ServiceError("UnknownOperationException", 404, "there is no such operation here").toResponse(),
+  );
   app.onError((error) => {
     if (error instanceof ServiceError) return error.toResponse();
     options.log.error({ err: error }, "a call failed");
@@ -89,7 +110,10 @@ export async function startFeatureStore(options: FeatureStoreOptions): Promise<{
   return {
     port,
     close: async () => {
-      await new Promise((resolve) => { server.close(resolve); server.closeIdleConnections(); });
+      await new Promise((resolve) => {
+        server.close(resolve);
+        server.closeIdleConnections();
+      });
       store.close();
     },
   };
@@ -110,11 +134,20 @@ function required(context: Context, name: string): string {
 }
 
 /** Both stores are meant where none is named. */
-const isOnline = (targets: readonly string[] | undefined): boolean => targets === undefined || targets.length === 0 || targets.includes("OnlineStore");
+const isOnline = (targets: readonly string[] | undefined): boolean =>
+  targets === undefined || targets.length === 0 || targets.includes("OnlineStore");
 
-function present(group: FeatureGroup, { values, expiresAtMs }: StoredRecord, names: readonly string[] | undefined, withExpiry: boolean): { Record: readonly FeatureValue[]; ExpiresAt?: string } {
+function present(
+  group: FeatureGroup,
+  { values, expiresAtMs }: StoredRecord,
+  names: readonly string[] | undefined,
+  withExpiry: boolean,
+): { Record: readonly FeatureValue[]; ExpiresAt?: string } {
   const unknown = names?.find((name) => !group.features.some((feature) => feature.name === name));
   if (unknown !== undefined) throw invalid(`Feature name [${unknown}] is not in feature group ${group.name}`);
   const selected = names && names.length > 0 ? values.filter(({ FeatureName }) => names.includes(FeatureName)) : values;
-  return { Record: selected, ...(withExpiry && expiresAtMs !== null ? { ExpiresAt: new Date(expiresAtMs).toISOString() } : {}) };
+  return {
+    Record: selected,
+    ...(withExpiry && expiresAtMs !== null ? { ExpiresAt: new Date(expiresAtMs).toISOString() } : {}),
+  };
 }

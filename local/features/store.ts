@@ -10,8 +10,8 @@ export interface StoredRecord {
 }
 
 /**
- * The online store: the newest record of each identifier. What is written survives the death of the process.
- * A soft deletion is a record without values, so that what is older than it stays away.
+ * The online store: the newest record of each identifier. What is written survives the death of the process. A soft
+ * deletion is a record without values, so that what is older than it stays away.
  */
 export class OnlineStore {
   readonly #database: DatabaseSync;
@@ -26,17 +26,29 @@ export class OnlineStore {
       CREATE TABLE IF NOT EXISTS records (feature_group TEXT, identifier TEXT, event_time REAL NOT NULL, feature_values TEXT, expires_at REAL, PRIMARY KEY (feature_group, identifier)) WITHOUT ROWID, STRICT`);
     this.#put = this.#database.prepare(`INSERT INTO records VALUES (?, ?, ?, ?, ?)
       ON CONFLICT DO UPDATE SET event_time = excluded.event_time, feature_values = excluded.feature_values, expires_at = excluded.expires_at WHERE excluded.event_time > event_time`);
-    this.#get = this.#database.prepare("SELECT feature_values, expires_at FROM records WHERE feature_group = ? AND identifier = ?");
-    this.#remove = this.#database.prepare("DELETE FROM records WHERE feature_group = ? AND identifier = ? AND event_time <= ?");
+    this.#get = this.#database.prepare(
+      "SELECT feature_values, expires_at FROM records WHERE feature_group = ? AND identifier = ?",
+    );
+    this.#remove = this.#database.prepare(
+      "DELETE FROM records WHERE feature_group = ? AND identifier = ? AND event_time <= ?",
+    );
   }
 
   /** Replaces the whole record if this one is newer; otherwise the stored one stays, and that is no error. */
-  put(group: string, identifier: string, eventTimeMs: number, values: readonly FeatureValue[] | null, expiresAtMs: number | null): void {
+  put(
+    group: string,
+    identifier: string,
+    eventTimeMs: number,
+    values: readonly FeatureValue[] | null,
+    expiresAtMs: number | null,
+  ): void {
     this.#put.run(group, identifier, eventTimeMs, values === null ? null : JSON.stringify(values), expiresAtMs);
   }
 
   get(group: string, identifier: string, nowMs: number): StoredRecord | null {
-    const row = this.#get.get(group, identifier) as { feature_values: string | null; expires_at: number | null } | undefined;
+    const row = this.#get.get(group, identifier) as
+      | { feature_values: string | null; expires_at: number | null }
+      | undefined;
     if (!row || row.feature_values === null || (row.expires_at !== null && row.expires_at <= nowMs)) return null;
     return { values: JSON.parse(row.feature_values) as FeatureValue[], expiresAtMs: row.expires_at };
   }

@@ -20,10 +20,10 @@ interface Segment {
 const SUFFIX = ".journal";
 
 /**
- * The journal of one delivery stream: segments of lines `<CRC-32 of the rest> <arrival ms> <base64>`. `append`
- * resolves when its entries are on the disk; appends that arrive while one is being written share the next sync.
- * A segment is appended to by the process that made it and by nobody after it: only its end can be torn, and what
- * is torn was not acknowledged.
+ * The journal of one delivery stream: segments of lines `<CRC-32 of the rest> <arrival ms> <base64>`. `append` resolves
+ * when its entries are on the disk; appends that arrive while one is being written share the next sync. A segment is
+ * appended to by the process that made it and by nobody after it: only its end can be torn, and what is torn was not
+ * acknowledged.
  */
 export class Journal {
   readonly #directory: string;
@@ -43,12 +43,21 @@ export class Journal {
   static async open(directory: string): Promise<Journal> {
     await mkdir(directory, { recursive: true });
     const files = (await readdir(directory)).filter((file) => file.endsWith(SUFFIX)).sort();
-    return new Journal(directory, new Map(await Promise.all(files.map(async (file) => [file.slice(0, -SUFFIX.length), (await stat(join(directory, file))).size] as const))));
+    return new Journal(
+      directory,
+      new Map(
+        await Promise.all(
+          files.map(async (file) => [file.slice(0, -SUFFIX.length), (await stat(join(directory, file))).size] as const),
+        ),
+      ),
+    );
   }
 
   /** Bytes and age of the segment that is being written. */
   active(nowMs: number): { bytes: number; ageMs: number } {
-    return this.#segment ? { bytes: this.#segment.bytes, ageMs: nowMs - this.#segment.openedMs } : { bytes: 0, ageMs: 0 };
+    return this.#segment
+      ? { bytes: this.#segment.bytes, ageMs: nowMs - this.#segment.openedMs }
+      : { bytes: 0, ageMs: 0 };
   }
 
   append(entries: readonly JournalEntry[]): Promise<void> {

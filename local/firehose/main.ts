@@ -11,9 +11,18 @@ const settings = readSettings("firehose", process.env);
 const log = createLogger("firehose", settings.logLevel);
 const metrics = new Metrics();
 const firehose = await startFirehose({ ...settings, log, metrics, random: Math.random });
-if (settings.healthPort > 0) await startHealthServer(settings.healthPort, LOOPBACK, () => {
-  const problem = firehose.problem();
-  return { status: problem === null ? "ok" : "degraded", components: { lake: problem === null ? { status: "ok" } : { status: "degraded", detail: problem } } };
-}, metrics);
+if (settings.healthPort > 0)
+  await startHealthServer(
+    settings.healthPort,
+    LOOPBACK,
+    () => {
+      const problem = firehose.problem();
+      return {
+        status: problem === null ? "ok" : "degraded",
+        components: { lake: problem === null ? { status: "ok" } : { status: "degraded", detail: problem } },
+      };
+    },
+    metrics,
+  );
 onShutdown(() => firehose.close(), 20_000);
 log.info({ port: firehose.port, lakeDir: settings.lakeDir }, "Firehose endpoint is ready");

@@ -1,5 +1,5 @@
-import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import { open, rename, rm, writeFile } from "node:fs/promises";
+import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import type { TableSpec } from "../../domain/tables.ts";
 import { duckdbType, parseHiveType } from "../lake/types.ts";
 
@@ -22,9 +22,9 @@ export class ParquetWriter {
   }
 
   /**
-   * Writes `rows` (lines of JSON) to `target`, which appears whole or not at all; `scratch` is a path on the same
-   * file system that nobody else uses. Rows that JavaScript reads and DuckDB does not (lone surrogates, a key
-   * twice) are left out, and their indexes returned.
+   * Writes `rows` (lines of JSON) to `target`, which appears whole or not at all; `scratch` is a path on the same file
+   * system that nobody else uses. Rows that JavaScript reads and DuckDB does not (lone surrogates, a key twice) are
+   * left out, and their indexes returned.
    */
   async write(table: TableSpec, rows: readonly string[], scratch: string, target: string): Promise<number[]> {
     let refused: number[] = [];
@@ -47,7 +47,9 @@ export class ParquetWriter {
   async #copy(table: TableSpec, rows: readonly string[], scratch: string, target: string): Promise<void> {
     await writeFile(`${scratch}.ndjson`, rows.join("\n"));
     const columns = table.columns.map(({ name }) => sqlName(name)).join(", ");
-    await this.#connection.run(`COPY (SELECT ${columns} FROM ${source(table, scratch)}) TO ${sqlText(`${scratch}.parquet`)} (FORMAT parquet, COMPRESSION snappy)`);
+    await this.#connection.run(
+      `COPY (SELECT ${columns} FROM ${source(table, scratch)}) TO ${sqlText(`${scratch}.parquet`)} (FORMAT parquet, COMPRESSION snappy)`,
+    );
     await syncFile(`${scratch}.parquet`);
     await rename(`${scratch}.parquet`, target);
   }
@@ -62,20 +64,30 @@ export class ParquetWriter {
       if (!isUnreadable(error)) throw error;
       if (rows.length === 1) return [from];
       const middle = Math.ceil(rows.length / 2);
-      return [...await this.#refused(table, rows.slice(0, middle), scratch, from), ...await this.#refused(table, rows.slice(middle), scratch, from + middle)];
+      return [
+        ...(await this.#refused(table, rows.slice(0, middle), scratch, from)),
+        ...(await this.#refused(table, rows.slice(middle), scratch, from + middle)),
+      ];
     }
   }
 }
 
 /** Whether the rows are at fault, and not the disk or the memory. */
-const isUnreadable = (error: unknown): boolean => /^(Invalid Input|Conversion|Out of Range) Error/.test((error as Error).message);
+const isUnreadable = (error: unknown): boolean =>
+  /^(Invalid Input|Conversion|Out of Range) Error/.test((error as Error).message);
 
 function source(table: TableSpec, scratch: string): string {
-  const columns = table.columns.map(({ name, type }) => `${sqlText(name)}: ${sqlText(duckdbType(parseHiveType(type)))}`).join(", ");
+  const columns = table.columns
+    .map(({ name, type }) => `${sqlText(name)}: ${sqlText(duckdbType(parseHiveType(type)))}`)
+    .join(", ");
   return `read_json(${sqlText(`${scratch}.ndjson`)}, format='newline_delimited', columns={${columns}})`;
 }
 
 async function syncFile(path: string): Promise<void> {
   const file = await open(path, "r");
-  try { await file.sync(); } finally { await file.close(); }
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }

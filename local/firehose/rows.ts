@@ -11,7 +11,10 @@ export interface FittedRow {
 /** A row that does not; `code` and `message` stand in the error output. */
 export interface RefusedRow {
   readonly ok: false;
-  readonly code: "DataFormatConversion.MalformedData" | "DataFormatConversion.InvalidSchema" | "DynamicPartitioning.MetadataExtractionFailed";
+  readonly code:
+    | "DataFormatConversion.MalformedData"
+    | "DataFormatConversion.InvalidSchema"
+    | "DynamicPartitioning.MetadataExtractionFailed";
   readonly message: string;
 }
 
@@ -20,10 +23,10 @@ const BIGINT_LIMIT = 2 ** 63;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * Makes the function that judges a Firehose record: one JSON object, with or without a newline after it, whose
- * fields `dt` (yyyy-mm-dd) and `hour` (HH) name its partition. As in Firehose's conversion, names are compared
- * without case, absent columns are null, and fields that the table doesn't have are ignored. Unlike it, nothing
- * is coerced: a string is no number.
+ * Makes the function that judges a Firehose record: one JSON object, with or without a newline after it, whose fields
+ * `dt` (yyyy-mm-dd) and `hour` (HH) name its partition. As in Firehose's conversion, names are compared without case,
+ * absent columns are null, and fields that the table doesn't have are ignored. Unlike it, nothing is coerced: a string
+ * is no number.
  */
 export function rowFitter(table: TableSpec): (data: Uint8Array) => FittedRow | RefusedRow {
   const columns = table.columns.map((column) => ({ name: column.name, type: parseHiveType(column.type) }));
@@ -35,19 +38,40 @@ export function rowFitter(table: TableSpec): (data: Uint8Array) => FittedRow | R
       text = utf8.decode(data);
       value = JSON.parse(text);
     } catch (error) {
-      return { ok: false, code: "DataFormatConversion.MalformedData", message: `not one JSON object in UTF-8: ${(error as Error).message}` };
+      return {
+        ok: false,
+        code: "DataFormatConversion.MalformedData",
+        message: `not one JSON object in UTF-8: ${(error as Error).message}`,
+      };
     }
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return { ok: false, code: "DataFormatConversion.MalformedData", message: `expected a JSON object, received ${describe(value)}` };
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      return {
+        ok: false,
+        code: "DataFormatConversion.MalformedData",
+        message: `expected a JSON object, received ${describe(value)}`,
+      };
     let row = value as Record<string, unknown>;
-    const renamed = Object.keys(row).some((key) => names.has(key.toLowerCase()) && names.get(key.toLowerCase()) !== key);
-    if (renamed) row = Object.fromEntries(Object.entries(row).map(([key, field]) => [names.get(key.toLowerCase()) ?? key, field]));
+    const renamed = Object.keys(row).some(
+      (key) => names.has(key.toLowerCase()) && names.get(key.toLowerCase()) !== key,
+    );
+    if (renamed)
+      row = Object.fromEntries(Object.entries(row).map(([key, field]) => [names.get(key.toLowerCase()) ?? key, field]));
     for (const { name, type } of columns) {
       const problem = mismatch(type, row[name], name);
       if (problem !== null) return { ok: false, code: "DataFormatConversion.InvalidSchema", message: problem };
     }
     const { dt, hour } = row;
-    if (typeof dt !== "string" || !/^\d{4}-\d{2}-\d{2}$/.test(dt) || typeof hour !== "string" || !/^([01]\d|2[0-3])$/.test(hour)) {
-      return { ok: false, code: "DynamicPartitioning.MetadataExtractionFailed", message: `expected dt yyyy-mm-dd and hour HH, received dt ${describe(dt)} and hour ${describe(hour)}` };
+    if (
+      typeof dt !== "string" ||
+      !/^\d{4}-\d{2}-\d{2}$/.test(dt) ||
+      typeof hour !== "string" ||
+      !/^([01]\d|2[0-3])$/.test(hour)
+    ) {
+      return {
+        ok: false,
+        code: "DynamicPartitioning.MetadataExtractionFailed",
+        message: `expected dt yyyy-mm-dd and hour HH, received dt ${describe(dt)} and hour ${describe(hour)}`,
+      };
     }
     return { ok: true, dt, hour, json: renamed ? JSON.stringify(row) : text.replace(/[\r\n]+/g, " ") };
   };
@@ -58,19 +82,35 @@ function mismatch(type: HiveType, value: unknown, path: string): string | null {
   if (value === undefined || value === null) return null;
   const wrong = (expected: string): string => `${path}: expected ${expected}, received ${describe(value)}`;
   switch (type.kind) {
-    case "string": return typeof value === "string" ? null : wrong("a string");
-    case "boolean": return typeof value === "boolean" ? null : wrong("true or false");
-    case "double": return typeof value === "number" ? null : wrong("a number");
-    case "int": return Number.isInteger(value) && Math.abs(value as number) <= INT_MAX ? null : wrong("a 32-bit integer");
-    case "bigint": return Number.isInteger(value) && Math.abs(value as number) < BIGINT_LIMIT ? null : wrong("a 64-bit integer");
-    case "array": return Array.isArray(value) ? first(value.map((item, i) => mismatch(type.item, item, `${path}[${i}]`))) : wrong("an array");
-    case "map": return isObject(value) ? first(Object.entries(value).map(([key, item]) => mismatch(type.value, item, `${path}.${key}`))) : wrong("an object");
-    case "struct": return isObject(value) ? first(type.fields.map(([name, field]) => mismatch(field, value[name], `${path}.${name}`))) : wrong("an object");
+    case "string":
+      return typeof value === "string" ? null : wrong("a string");
+    case "boolean":
+      return typeof value === "boolean" ? null : wrong("true or false");
+    case "double":
+      return typeof value === "number" ? null : wrong("a number");
+    case "int":
+      return Number.isInteger(value) && Math.abs(value as number) <= INT_MAX ? null : wrong("a 32-bit integer");
+    case "bigint":
+      return Number.isInteger(value) && Math.abs(value as number) < BIGINT_LIMIT ? null : wrong("a 64-bit integer");
+    case "array":
+      return Array.isArray(value)
+        ? first(value.map((item, i) => mismatch(type.item, item, `${path}[${i}]`)))
+        : wrong("an array");
+    case "map":
+      return isObject(value)
+        ? first(Object.entries(value).map(([key, item]) => mismatch(type.value, item, `${path}.${key}`)))
+        : wrong("an object");
+    case "struct":
+      return isObject(value)
+        ? first(type.fields.map(([name, field]) => mismatch(field, value[name], `${path}.${name}`)))
+        : wrong("an object");
   }
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
-const first = (problems: readonly (string | null)[]): string | null => problems.find((problem) => problem !== null) ?? null;
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const first = (problems: readonly (string | null)[]): string | null =>
+  problems.find((problem) => problem !== null) ?? null;
 
 function describe(value: unknown): string {
   const text = JSON.stringify(value) ?? "nothing";

@@ -1,7 +1,7 @@
-import { createAdaptorServer } from "@hono/node-server";
-import { Hono } from "hono";
 import { randomUUID } from "node:crypto";
 import type { Server } from "node:http";
+import { createAdaptorServer } from "@hono/node-server";
+import { Hono } from "hono";
 import type { Logger } from "../../adapters/log.ts";
 import type { Metrics } from "../../adapters/metrics.ts";
 import { deliveryStreamName } from "../../domain/names.ts";
@@ -45,14 +45,17 @@ const RETRY_MS = 2_000;
  */
 export async function startFirehose(options: FirehoseOptions): Promise<Firehose> {
   let ready: (streams: Map<string, DeliveryStream>) => void = () => {};
-  const streams = new Promise<Map<string, DeliveryStream>>((resolve) => { ready = resolve; });
+  const streams = new Promise<Map<string, DeliveryStream>>((resolve) => {
+    ready = resolve;
+  });
   let backlogBytes = 0;
   const app = new Hono();
   app.post("/", async (context) => {
     const target = context.req.header("x-amz-target") ?? "";
     const body = parseBody(await context.req.text());
     const operation = operations[target.replace(/^Firehose_20150804\./, "") as keyof typeof operations];
-    if (!target.startsWith("Firehose_20150804.") || !operation) throw new ServiceError("UnknownOperationException", 400, `unknown target ${JSON.stringify(target)}`);
+    if (!target.startsWith("Firehose_20150804.") || !operation)
+      throw new ServiceError("UnknownOperationException", 400, `unknown target ${JSON.stringify(target)}`);
     if (backlogBytes > BACKLOG_BYTES) throw unavailable("Slow down.");
     return context.json(await operation(body, await streams, options));
   });
@@ -65,7 +68,11 @@ export async function startFirehose(options: FirehoseOptions): Promise<Firehose>
   const port = await listen(server, options.port);
   const writer = await ParquetWriter.create();
   const opened = new Map<string, DeliveryStream>();
-  for (const table of Object.values(tables)) opened.set(deliveryStreamName(options.environment, table.name), await DeliveryStream.open({ ...options, table, writer }));
+  for (const table of Object.values(tables))
+    opened.set(
+      deliveryStreamName(options.environment, table.name),
+      await DeliveryStream.open({ ...options, table, writer }),
+    );
   ready(opened);
 
   let problem: string | null = null;
@@ -91,7 +98,10 @@ export async function startFirehose(options: FirehoseOptions): Promise<Firehose>
     port,
     problem: () => problem,
     close: async () => {
-      await new Promise((resolve) => { server.close(resolve); server.closeIdleConnections(); });
+      await new Promise((resolve) => {
+        server.close(resolve);
+        server.closeIdleConnections();
+      });
       stopped = true;
       await loop;
       await deliverAll(true);
@@ -100,7 +110,11 @@ export async function startFirehose(options: FirehoseOptions): Promise<Firehose>
   };
 }
 
-type Operation = (body: Record<string, unknown>, streams: Map<string, DeliveryStream>, options: FirehoseOptions) => Promise<Record<string, unknown>>;
+type Operation = (
+  body: Record<string, unknown>,
+  streams: Map<string, DeliveryStream>,
+  options: FirehoseOptions,
+) => Promise<Record<string, unknown>>;
 
 function find(body: Record<string, unknown>, streams: Map<string, DeliveryStream>): DeliveryStream {
   const stream = streams.get(body["DeliveryStreamName"] as string);
@@ -125,13 +139,25 @@ const operations = {
     return {
       FailedPutCount: records.length - taken.length,
       Encrypted: false,
-      RequestResponses: records.map(({ refused }) => (refused ? { ErrorCode: "ServiceUnavailableException", ErrorMessage: "Slow down." } : { RecordId: randomUUID() })),
+      RequestResponses: records.map(({ refused }) =>
+        refused ? { ErrorCode: "ServiceUnavailableException", ErrorMessage: "Slow down." } : { RecordId: randomUUID() },
+      ),
     };
   },
   async DescribeDeliveryStream(body, streams) {
     find(body, streams);
     const name = body["DeliveryStreamName"] as string;
-    return { DeliveryStreamDescription: { DeliveryStreamName: name, DeliveryStreamARN: `arn:aws:firehose:us-east-1:000000000000:deliverystream/${name}`, DeliveryStreamStatus: "ACTIVE", DeliveryStreamType: "DirectPut", VersionId: "1", Destinations: [], HasMoreDestinations: false } };
+    return {
+      DeliveryStreamDescription: {
+        DeliveryStreamName: name,
+        DeliveryStreamARN: `arn:aws:firehose:us-east-1:000000000000:deliverystream/${name}`,
+        DeliveryStreamStatus: "ACTIVE",
+        DeliveryStreamType: "DirectPut",
+        VersionId: "1",
+        Destinations: [],
+        HasMoreDestinations: false,
+      },
+    };
   },
   async ListDeliveryStreams(_body, streams) {
     return { DeliveryStreamNames: [...streams.keys()], HasMoreDeliveryStreams: false };

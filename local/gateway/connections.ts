@@ -6,7 +6,12 @@ import { ServiceError } from "../aws/service-error.ts";
 import type { ConnectionContext } from "./events.ts";
 
 /** Limits of API Gateway WebSocket APIs. */
-export const webSocketLimits = { frameBytes: 32 * 1024, messageBytes: 128 * 1024, idleMs: 10 * 60_000, lifeMs: 2 * 60 * 60_000 } as const;
+export const webSocketLimits = {
+  frameBytes: 32 * 1024,
+  messageBytes: 128 * 1024,
+  idleMs: 10 * 60_000,
+  lifeMs: 2 * 60 * 60_000,
+} as const;
 
 /** Bytes that may wait in a client's socket; beyond, posts are refused with LimitExceededException. */
 const SEND_BUFFER_BYTES = 1024 * 1024;
@@ -41,7 +46,13 @@ export class ConnectionHub {
   register(from: Omit<ConnectionContext, "connectionId">): ConnectionContext {
     const context = { ...from, connectionId: `${randomBytes(11).toString("base64url")}=` };
     const { promise: opened, resolve: open } = Promise.withResolvers<WebSocket | null>();
-    this.#connections.set(context.connectionId, { context, opened, open, socket: null, lastActiveAtMs: context.connectedAtMs });
+    this.#connections.set(context.connectionId, {
+      context,
+      opened,
+      open,
+      socket: null,
+      lastActiveAtMs: context.connectedAtMs,
+    });
     return context;
   }
 
@@ -65,14 +76,21 @@ export class ConnectionHub {
 
   /**
    * Sends a message, in frames of at most 32 KB; resolves when the socket has taken it.
+   *
    * @throws ServiceError GoneException, PayloadTooLargeException, LimitExceededException
    */
   async post(connectionId: string, data: Buffer, nowMs: number): Promise<void> {
     const connection = this.#find(connectionId);
-    if (data.length > webSocketLimits.messageBytes) throw new ServiceError("PayloadTooLargeException", 413, `the message has ${data.length} bytes: at most ${webSocketLimits.messageBytes} are allowed`);
+    if (data.length > webSocketLimits.messageBytes)
+      throw new ServiceError(
+        "PayloadTooLargeException",
+        413,
+        `the message has ${data.length} bytes: at most ${webSocketLimits.messageBytes} are allowed`,
+      );
     const socket = await connection.opened;
     if (socket === null || socket.readyState !== socket.OPEN) throw gone();
-    if (socket.bufferedAmount > SEND_BUFFER_BYTES) throw new ServiceError("LimitExceededException", 429, "the client does not read: its buffer is full");
+    if (socket.bufferedAmount > SEND_BUFFER_BYTES)
+      throw new ServiceError("LimitExceededException", 429, "the client does not read: its buffer is full");
     const binary = !isUtf8(data);
     for (let from = 0; from === 0 || from < data.length; from += webSocketLimits.frameBytes) {
       const to = from + webSocketLimits.frameBytes;
@@ -82,9 +100,17 @@ export class ConnectionHub {
   }
 
   /** @throws ServiceError GoneException */
-  describe(connectionId: string): { connectedAt: string; lastActiveAt: string; identity: { sourceIp: string; userAgent: string | undefined } } {
+  describe(connectionId: string): {
+    connectedAt: string;
+    lastActiveAt: string;
+    identity: { sourceIp: string; userAgent: string | undefined };
+  } {
     const { context, lastActiveAtMs } = this.#find(connectionId);
-    return { connectedAt: new Date(context.connectedAtMs).toISOString(), lastActiveAt: new Date(lastActiveAtMs).toISOString(), identity: { sourceIp: context.sourceIp, userAgent: context.userAgent } };
+    return {
+      connectedAt: new Date(context.connectedAtMs).toISOString(),
+      lastActiveAt: new Date(lastActiveAtMs).toISOString(),
+      identity: { sourceIp: context.sourceIp, userAgent: context.userAgent },
+    };
   }
 
   /** Closes a connection. @throws ServiceError GoneException */
@@ -97,7 +123,8 @@ export class ConnectionHub {
   /** Closes what has been silent or has lived too long. */
   sweep(nowMs: number): void {
     for (const { context, socket, lastActiveAtMs } of this.#connections.values()) {
-      if (nowMs - lastActiveAtMs > this.#limits.idleMs || nowMs - context.connectedAtMs > this.#limits.lifeMs) socket?.close(GOING_AWAY, "Going away");
+      if (nowMs - lastActiveAtMs > this.#limits.idleMs || nowMs - context.connectedAtMs > this.#limits.lifeMs)
+        socket?.close(GOING_AWAY, "Going away");
     }
   }
 

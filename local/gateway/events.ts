@@ -1,6 +1,6 @@
-import type { APIGatewayProxyEvent, APIGatewayProxyWebsocketEventV2 } from "aws-lambda";
 import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import type { APIGatewayProxyEvent, APIGatewayProxyWebsocketEventV2 } from "aws-lambda";
 import type { RestRoute } from "../../domain/api.ts";
 
 const ACCOUNT = "000000000000";
@@ -22,7 +22,10 @@ export interface RouteMatch {
   readonly pathParameters: Record<string, string> | null;
 }
 
-/** Finds the route of a request; fixed parts before parameters, as API Gateway prefers them. What has none is for `{proxy+}`. */
+/**
+ * Finds the route of a request; fixed parts before parameters, as API Gateway prefers them. What has none is for
+ * `{proxy+}`.
+ */
 export function matchRoute(routes: readonly RestRoute[], method: string, path: string): RouteMatch {
   const received = path.replace(/(.)\/$/, "$1").split("/");
   const parameters = (template: string): number => template.split("{").length;
@@ -30,7 +33,9 @@ export function matchRoute(routes: readonly RestRoute[], method: string, path: s
     const wanted = route.path.split("/");
     if (route.method !== method || wanted.length !== received.length) continue;
     if (!wanted.every((part, i) => (part.startsWith("{") ? received[i] !== "" : part === received[i]))) continue;
-    const named = wanted.flatMap((part, i) => (part.startsWith("{") ? [[part.slice(1, -1), received[i] as string] as const] : []));
+    const named = wanted.flatMap((part, i) =>
+      part.startsWith("{") ? [[part.slice(1, -1), received[i] as string] as const] : [],
+    );
     return { route, resource: route.path, pathParameters: named.length > 0 ? Object.fromEntries(named) : null };
   }
   return { route: null, resource: "/{proxy+}", pathParameters: { proxy: path.slice(1) } };
@@ -39,7 +44,12 @@ export function matchRoute(routes: readonly RestRoute[], method: string, path: s
 /** The event of a REST proxy integration (payload 1.0). */
 export function restEvent(request: HttpRequest, match: RouteMatch, body: Buffer): APIGatewayProxyEvent {
   const url = new URL(request.url, "http://local");
-  const text = body.length === 0 ? null : isText(request.headers["content-type"]) ? body.toString("utf8") : body.toString("base64");
+  const text =
+    body.length === 0
+      ? null
+      : isText(request.headers["content-type"])
+        ? body.toString("utf8")
+        : body.toString("base64");
   return {
     resource: match.resource,
     path: url.pathname,
@@ -64,7 +74,23 @@ export function restEvent(request: HttpRequest, match: RouteMatch, body: Buffer)
       apiId: "local",
       requestId: randomUUID(),
       authorizer: null,
-      identity: { accessKey: null, accountId: null, apiKey: null, apiKeyId: null, caller: null, clientCert: null, cognitoAuthenticationProvider: null, cognitoAuthenticationType: null, cognitoIdentityId: null, cognitoIdentityPoolId: null, principalOrgId: null, sourceIp: request.sourceIp, user: null, userAgent: request.headers["user-agent"] ?? null, userArn: null },
+      identity: {
+        accessKey: null,
+        accountId: null,
+        apiKey: null,
+        apiKeyId: null,
+        caller: null,
+        clientCert: null,
+        cognitoAuthenticationProvider: null,
+        cognitoAuthenticationType: null,
+        cognitoIdentityId: null,
+        cognitoIdentityPoolId: null,
+        principalOrgId: null,
+        sourceIp: request.sourceIp,
+        user: null,
+        userAgent: request.headers["user-agent"] ?? null,
+        userArn: null,
+      },
     },
     body: text,
     isBase64Encoded: text !== null && !isText(request.headers["content-type"]),
@@ -80,9 +106,18 @@ export interface ConnectionContext {
   readonly userAgent: string | undefined;
 }
 
-type WebSocketContext = APIGatewayProxyWebsocketEventV2["requestContext"] & { readonly identity: { readonly sourceIp: string; readonly userAgent?: string }; readonly disconnectStatusCode?: number; readonly disconnectReason?: string };
+type WebSocketContext = APIGatewayProxyWebsocketEventV2["requestContext"] & {
+  readonly identity: { readonly sourceIp: string; readonly userAgent?: string };
+  readonly disconnectStatusCode?: number;
+  readonly disconnectReason?: string;
+};
 
-function webSocketContext(connection: ConnectionContext, eventType: "CONNECT" | "MESSAGE" | "DISCONNECT", routeKey: string, nowMs: number): WebSocketContext {
+function webSocketContext(
+  connection: ConnectionContext,
+  eventType: "CONNECT" | "MESSAGE" | "DISCONNECT",
+  routeKey: string,
+  nowMs: number,
+): WebSocketContext {
   return {
     routeKey,
     eventType,
@@ -96,21 +131,52 @@ function webSocketContext(connection: ConnectionContext, eventType: "CONNECT" | 
     domainName: connection.host,
     apiId: "local",
     connectionId: connection.connectionId,
-    identity: { sourceIp: connection.sourceIp, ...(connection.userAgent === undefined ? {} : { userAgent: connection.userAgent }) },
+    identity: {
+      sourceIp: connection.sourceIp,
+      ...(connection.userAgent === undefined ? {} : { userAgent: connection.userAgent }),
+    },
   } as WebSocketContext;
 }
 
 /** `$connect`: the only event with headers and query string. */
 export function connectEvent(connection: ConnectionContext, request: HttpRequest): unknown {
-  return { ...headersOf(request.headers), ...queryOf(new URL(request.url, "http://local").searchParams), requestContext: webSocketContext(connection, "CONNECT", "$connect", request.nowMs), isBase64Encoded: false };
+  return {
+    ...headersOf(request.headers),
+    ...queryOf(new URL(request.url, "http://local").searchParams),
+    requestContext: webSocketContext(connection, "CONNECT", "$connect", request.nowMs),
+    isBase64Encoded: false,
+  };
 }
 
-export function messageEvent(connection: ConnectionContext, routeKey: string, body: Buffer, isBinary: boolean, nowMs: number): { readonly requestContext: WebSocketContext & { readonly messageId: string }; readonly body: string; readonly isBase64Encoded: boolean } {
-  return { requestContext: { ...webSocketContext(connection, "MESSAGE", routeKey, nowMs), messageId: randomUUID() }, body: body.toString(isBinary ? "base64" : "utf8"), isBase64Encoded: isBinary };
+export function messageEvent(
+  connection: ConnectionContext,
+  routeKey: string,
+  body: Buffer,
+  isBinary: boolean,
+  nowMs: number,
+): {
+  readonly requestContext: WebSocketContext & { readonly messageId: string };
+  readonly body: string;
+  readonly isBase64Encoded: boolean;
+} {
+  return {
+    requestContext: { ...webSocketContext(connection, "MESSAGE", routeKey, nowMs), messageId: randomUUID() },
+    body: body.toString(isBinary ? "base64" : "utf8"),
+    isBase64Encoded: isBinary,
+  };
 }
 
 export function disconnectEvent(connection: ConnectionContext, code: number, reason: string, nowMs: number): unknown {
-  return { headers: { Host: connection.host }, multiValueHeaders: { Host: [connection.host] }, requestContext: { ...webSocketContext(connection, "DISCONNECT", "$disconnect", nowMs), disconnectStatusCode: code, disconnectReason: reason }, isBase64Encoded: false };
+  return {
+    headers: { Host: connection.host },
+    multiValueHeaders: { Host: [connection.host] },
+    requestContext: {
+      ...webSocketContext(connection, "DISCONNECT", "$disconnect", nowMs),
+      disconnectStatusCode: code,
+      disconnectReason: reason,
+    },
+    isBase64Encoded: false,
+  };
 }
 
 /** The route of a message by `$request.body.action`; `$default` for what names none. */
@@ -118,22 +184,35 @@ export function selectRoute(routeKeys: ReadonlySet<string>, body: string): strin
   try {
     const action = (JSON.parse(body) as { action?: unknown } | null)?.action;
     if (typeof action === "string" && !action.startsWith("$") && routeKeys.has(action)) return action;
-  } catch { /* no JSON, no action */ }
+  } catch {
+    /* no JSON, no action */
+  }
   return "$default";
 }
 
 function headersOf(received: IncomingHttpHeaders): Pick<APIGatewayProxyEvent, "headers" | "multiValueHeaders"> {
-  const entries = Object.entries(received).filter((entry): entry is [string, string | string[]] => entry[1] !== undefined);
-  return { headers: Object.fromEntries(entries.map(([name, value]) => [name, [value].flat().at(-1) as string])), multiValueHeaders: Object.fromEntries(entries.map(([name, value]) => [name, [value].flat()])) };
+  const entries = Object.entries(received).filter(
+    (entry): entry is [string, string | string[]] => entry[1] !== undefined,
+  );
+  return {
+    headers: Object.fromEntries(entries.map(([name, value]) => [name, [value].flat().at(-1) as string])),
+    multiValueHeaders: Object.fromEntries(entries.map(([name, value]) => [name, [value].flat()])),
+  };
 }
 
-function queryOf(query: URLSearchParams): Pick<APIGatewayProxyEvent, "queryStringParameters" | "multiValueQueryStringParameters"> {
+function queryOf(
+  query: URLSearchParams,
+): Pick<APIGatewayProxyEvent, "queryStringParameters" | "multiValueQueryStringParameters"> {
   if (query.size === 0) return { queryStringParameters: null, multiValueQueryStringParameters: null };
   const names = [...new Set(query.keys())];
-  return { queryStringParameters: Object.fromEntries(names.map((name) => [name, query.getAll(name).at(-1) as string])), multiValueQueryStringParameters: Object.fromEntries(names.map((name) => [name, query.getAll(name)])) };
+  return {
+    queryStringParameters: Object.fromEntries(names.map((name) => [name, query.getAll(name).at(-1) as string])),
+    multiValueQueryStringParameters: Object.fromEntries(names.map((name) => [name, query.getAll(name)])),
+  };
 }
 
-const isText = (contentType: string | undefined): boolean => contentType === undefined || /^(text\/|application\/(json|[\w.-]+\+json|x-www-form-urlencoded))/.test(contentType);
+const isText = (contentType: string | undefined): boolean =>
+  contentType === undefined || /^(text\/|application\/(json|[\w.-]+\+json|x-www-form-urlencoded))/.test(contentType);
 
 /** CLF time, such as 09/Apr/2015:12:34:56 +0000. */
 function requestTime(ms: number): string {

@@ -20,9 +20,31 @@ for (const name of new Set([...restRoutes, ...webSocketRoutes].map((route) => ro
   if (hasHandler(name)) functions.set(name, await loadFunction(name));
   else log.warn({ function: name }, "there is no such function: its routes answer 502");
 }
-const gateway = await startGateway({ port: settings.port, restRoutes, restFallback, webSocketRoutes, functions, log, metrics });
-const dashboard = settings.dashboardPort > 0 ? await startDashboard({ port: settings.dashboardPort, folder: settings.dashboardDir, apiPort: gateway.port, environment: settings.environment }) : null;
-if (settings.healthPort > 0) await startHealthServer(settings.healthPort, LOOPBACK, () => ({ status: "ok", components: { gateway: { status: "ok" } } }), metrics);
+const gateway = await startGateway({
+  port: settings.port,
+  restRoutes,
+  restFallback,
+  webSocketRoutes,
+  functions,
+  log,
+  metrics,
+});
+const dashboard =
+  settings.dashboardPort > 0
+    ? await startDashboard({
+        port: settings.dashboardPort,
+        folder: settings.dashboardDir,
+        apiPort: gateway.port,
+        environment: settings.environment,
+      })
+    : null;
+if (settings.healthPort > 0)
+  await startHealthServer(
+    settings.healthPort,
+    LOOPBACK,
+    () => ({ status: "ok", components: { gateway: { status: "ok" } } }),
+    metrics,
+  );
 onShutdown(async () => {
   await dashboard?.close();
   await gateway.close();

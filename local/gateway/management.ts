@@ -18,7 +18,14 @@ export function connectionOf(url: string): string | null {
 }
 
 /** Answers POST, GET and DELETE of the @connections API (REST-JSON protocol of `ApiGatewayManagementApi`). */
-export async function manageConnection(hub: ConnectionHub, connectionId: string, request: IncomingMessage, response: ServerResponse, metrics: Metrics, log: Logger): Promise<void> {
+export async function manageConnection(
+  hub: ConnectionHub,
+  connectionId: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  metrics: Metrics,
+  log: Logger,
+): Promise<void> {
   try {
     if (request.method === "POST") {
       await hub.post(connectionId, await readBody(request), Date.now());
@@ -33,8 +40,13 @@ export async function manageConnection(hub: ConnectionHub, connectionId: string,
     } else throw new ServiceError("ForbiddenException", 403, `@connections has no ${request.method}`);
   } catch (error) {
     if (!(error instanceof ServiceError)) log.error({ err: error }, "a call of @connections failed");
-    const { status, type, message } = error instanceof ServiceError ? error : { status: 500, type: "InternalServerErrorException", message: "Internal server error" };
-    response.writeHead(status, { "content-type": "application/json", "x-amzn-errortype": type }).end(JSON.stringify({ message }));
+    const { status, type, message } =
+      error instanceof ServiceError
+        ? error
+        : { status: 500, type: "InternalServerErrorException", message: "Internal server error" };
+    response
+      .writeHead(status, { "content-type": "application/json", "x-amzn-errortype": type })
+      .end(JSON.stringify({ message }));
   }
 }
 
@@ -46,6 +58,11 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
     bytes += chunk.length;
     if (bytes <= webSocketLimits.messageBytes) chunks.push(chunk);
   }
-  if (bytes > webSocketLimits.messageBytes) throw new ServiceError("PayloadTooLargeException", 413, `the message has ${bytes} bytes: at most ${webSocketLimits.messageBytes} are allowed`);
+  if (bytes > webSocketLimits.messageBytes)
+    throw new ServiceError(
+      "PayloadTooLargeException",
+      413,
+      `the message has ${bytes} bytes: at most ${webSocketLimits.messageBytes} are allowed`,
+    );
   return Buffer.concat(chunks);
 }

@@ -1,5 +1,5 @@
-import type { APIGatewayProxyResult } from "aws-lambda";
 import type { HttpBindings } from "@hono/node-server";
+import type { APIGatewayProxyResult } from "aws-lambda";
 import { Hono } from "hono";
 import { cors } from "hono/cors";
 import type { Logger } from "../../adapters/log.ts";
@@ -22,13 +22,22 @@ export function restApp(options: RestOptions): Hono<{ Bindings: HttpBindings }> 
   app.use(cors({ origin: "*", allowHeaders: ["authorization", "content-type"] }));
   app.all("*", async (context) => {
     const { incoming } = context.env;
-    const request = { method: incoming.method ?? "GET", url: incoming.url ?? "/", headers: incoming.headers, sourceIp: incoming.socket.remoteAddress ?? "", nowMs: Date.now() };
+    const request = {
+      method: incoming.method ?? "GET",
+      url: incoming.url ?? "/",
+      headers: incoming.headers,
+      sourceIp: incoming.socket.remoteAddress ?? "",
+      nowMs: Date.now(),
+    };
     const match = matchRoute(options.routes, request.method, new URL(request.url, "http://local").pathname);
     options.metrics.add("gateway.requests");
     const name = match.route?.function ?? options.fallback;
     try {
-      const result = (await options.functions.get(name)?.(restEvent(request, match, Buffer.from(await context.req.arrayBuffer())))) as APIGatewayProxyResult | undefined;
-      if (typeof result?.statusCode !== "number") throw new Error(`${name} returned no response of the proxy integration`);
+      const result = (await options.functions.get(name)?.(
+        restEvent(request, match, Buffer.from(await context.req.arrayBuffer())),
+      )) as APIGatewayProxyResult | undefined;
+      if (typeof result?.statusCode !== "number")
+        throw new Error(`${name} returned no response of the proxy integration`);
       return toResponse(result);
     } catch (error) {
       options.log.error({ err: error, function: name, url: request.url }, "malformed Lambda proxy response");
@@ -41,7 +50,11 @@ export function restApp(options: RestOptions): Hono<{ Bindings: HttpBindings }> 
 function toResponse(result: APIGatewayProxyResult): Response {
   const headers = new Headers();
   for (const [name, value] of Object.entries(result.headers ?? {})) headers.set(name, String(value));
-  for (const [name, values] of Object.entries(result.multiValueHeaders ?? {})) for (const value of values) headers.append(name, String(value));
+  for (const [name, values] of Object.entries(result.multiValueHeaders ?? {}))
+    for (const value of values) headers.append(name, String(value));
   const empty = result.statusCode === 204 || result.statusCode === 304;
-  return new Response(empty ? null : result.isBase64Encoded ? Buffer.from(result.body, "base64") : result.body, { status: result.statusCode, headers });
+  return new Response(empty ? null : result.isBase64Encoded ? Buffer.from(result.body, "base64") : result.body, {
+    status: result.statusCode,
+    headers,
+  });
 }

@@ -1,5 +1,5 @@
-import { getRequestListener } from "@hono/node-server";
 import { createServer } from "node:http";
+import { getRequestListener } from "@hono/node-server";
 import type { Logger } from "../../adapters/log.ts";
 import type { Metrics } from "../../adapters/metrics.ts";
 import type { FunctionName, RestRoute, WebSocketRoute } from "../../domain/api.ts";
@@ -36,7 +36,9 @@ const CLOSE_LIMIT_MS = 3_000;
 /** Starts the REST API, the WebSocket API and @connections on one port. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const hub = new ConnectionHub(options.limits ?? webSocketLimits);
-  const rest = getRequestListener(restApp({ ...options, routes: options.restRoutes, fallback: options.restFallback }).fetch);
+  const rest = getRequestListener(
+    restApp({ ...options, routes: options.restRoutes, fallback: options.restFallback }).fetch,
+  );
   const webSocket = new WebSocketApi({ ...options, routes: options.webSocketRoutes, hub });
   const server = createServer((request, response) => {
     const connectionId = connectionOf(request.url ?? "/");

@@ -23,7 +23,11 @@ interface ProxyResult {
 export class WebSocketApi {
   readonly #options: WebSocketOptions;
   readonly #routes: ReadonlyMap<string, WebSocketRoute>;
-  readonly #server = new WebSocketServer({ noServer: true, maxPayload: webSocketLimits.messageBytes, perMessageDeflate: false });
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    maxPayload: webSocketLimits.messageBytes,
+    perMessageDeflate: false,
+  });
   /** `$disconnect` invocations that are under way. */
   readonly #ending = new Set<Promise<void>>();
 
@@ -36,11 +40,27 @@ export class WebSocketApi {
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { hub, log } = this.#options;
     const nowMs = Date.now();
-    const connection = hub.register({ connectedAtMs: nowMs, host: request.headers.host ?? "localhost", sourceIp: request.socket.remoteAddress ?? "", userAgent: request.headers["user-agent"] });
+    const connection = hub.register({
+      connectedAtMs: nowMs,
+      host: request.headers.host ?? "localhost",
+      sourceIp: request.socket.remoteAddress ?? "",
+      userAgent: request.headers["user-agent"],
+    });
     let left = false;
-    const leave = (): void => { left = true; };
+    const leave = (): void => {
+      left = true;
+    };
     socket.on("error", leave).on("close", leave);
-    const result = await this.#invoke("$connect", connectEvent(connection, { method: "GET", url: request.url ?? "/", headers: request.headers, sourceIp: connection.sourceIp, nowMs }));
+    const result = await this.#invoke(
+      "$connect",
+      connectEvent(connection, {
+        method: "GET",
+        url: request.url ?? "/",
+        headers: request.headers,
+        sourceIp: connection.sourceIp,
+        nowMs,
+      }),
+    );
     const status = result?.statusCode ?? 500;
     if (status < 200 || status > 299) {
       hub.remove(connection.connectionId);
@@ -49,14 +69,21 @@ export class WebSocketApi {
     }
     const end = (code: number, reason: string): void => {
       hub.remove(connection.connectionId);
-      const ending = this.#invoke("$disconnect", disconnectEvent(connection, code, reason, Date.now())).then(() => { this.#ending.delete(ending); });
+      const ending = this.#invoke("$disconnect", disconnectEvent(connection, code, reason, Date.now())).then(() => {
+        this.#ending.delete(ending);
+      });
       this.#ending.add(ending);
     };
-    if (left) { end(1006, "the client left during the handshake"); return; }
+    if (left) {
+      end(1006, "the client left during the handshake");
+      return;
+    }
     socket.off("error", leave).off("close", leave);
     let opened = false;
     // ws answers a malformed handshake by itself and never calls back.
-    socket.once("close", () => { if (!opened) end(1006, "no WebSocket handshake"); });
+    socket.once("close", () => {
+      if (!opened) end(1006, "no WebSocket handshake");
+    });
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       opened = true;
       // One message at a time, in order; the socket is not read meanwhile, but a few may have been read already.
@@ -72,7 +99,9 @@ export class WebSocketApi {
       });
       webSocket.on("ping", () => hub.touch(connection.connectionId, Date.now()));
       webSocket.on("pong", () => hub.touch(connection.connectionId, Date.now()));
-      webSocket.on("error", (error) => log.info({ err: error, connectionId: connection.connectionId }, "a client broke the protocol or its limits"));
+      webSocket.on("error", (error) =>
+        log.info({ err: error, connectionId: connection.connectionId }, "a client broke the protocol or its limits"),
+      );
       webSocket.on("close", (code, reason) => end(code, reason.toString()));
       hub.open(connection.connectionId, webSocket);
     });
@@ -82,7 +111,8 @@ export class WebSocketApi {
   async close(limitMs: number): Promise<void> {
     this.#options.hub.closeAll();
     const deadline = performance.now() + limitMs;
-    while (this.#options.hub.size > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (this.#options.hub.size > 0 && performance.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     for (const client of this.#server.clients) client.terminate();
     await Promise.all(this.#ending);
   }
@@ -93,7 +123,9 @@ export class WebSocketApi {
     this.#options.hub.touch(connection.connectionId, nowMs);
     const routeKey = isBinary ? "$default" : selectRoute(new Set(this.#routes.keys()), data.toString("utf8"));
     const event = messageEvent(connection, routeKey, data, isBinary, nowMs);
-    const answer = (body: string): void => { if (webSocket.readyState === webSocket.OPEN) webSocket.send(body); };
+    const answer = (body: string): void => {
+      if (webSocket.readyState === webSocket.OPEN) webSocket.send(body);
+    };
     const { connectionId } = connection;
     const { requestId } = event.requestContext;
     if (!this.#routes.has(routeKey)) answer(JSON.stringify({ message: "Forbidden", connectionId, requestId }));
@@ -121,5 +153,12 @@ export class WebSocketApi {
 function refuse(socket: Duplex, status: number, body: string): void {
   const bytes = Buffer.from(body);
   socket.on("error", () => {});
-  socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${status} Refused\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${bytes.length}\r\nconnection: close\r\n\r\n`), bytes]));
+  socket.end(
+    Buffer.concat([
+      Buffer.from(
+        `HTTP/1.1 ${status} Refused\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${bytes.length}\r\nconnection: close\r\n\r\n`,
+      ),
+      bytes,
+    ]),
+  );
 }

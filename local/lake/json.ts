@@ -2,10 +2,13 @@ import { DuckDBListValue, DuckDBMapValue, DuckDBStructValue, type DuckDBValue } 
 
 /** A DuckDB value as JSON has it: maps as objects, integers as numbers while they are exact, otherwise as text. */
 export function toJson(value: DuckDBValue): unknown {
-  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
+  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean")
+    return value;
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
   if (value instanceof DuckDBListValue) return value.items.map(toJson);
-  if (value instanceof DuckDBStructValue) return Object.fromEntries(Object.entries(value.entries).map(([name, entry]) => [name, toJson(entry)]));
-  if (value instanceof DuckDBMapValue) return Object.fromEntries(value.entries.map(({ key, value: entry }) => [String(key), toJson(entry)]));
+  if (value instanceof DuckDBStructValue)
+    return Object.fromEntries(Object.entries(value.entries).map(([name, entry]) => [name, toJson(entry)]));
+  if (value instanceof DuckDBMapValue)
+    return Object.fromEntries(value.entries.map(({ key, value: entry }) => [String(key), toJson(entry)]));
   return value?.toString();
 }

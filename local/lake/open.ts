@@ -1,26 +1,30 @@
-import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import { globSync } from "node:fs";
 import { join } from "node:path";
+import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import { partitionColumns, tables, type TableSpec } from "../../domain/tables.ts";
 import { sqlName, sqlText } from "../firehose/parquet.ts";
 import { duckdbType, parseHiveType } from "./types.ts";
 
 /**
- * A DuckDB connection with the lake's tables as views, partition columns included, and `<table>_exact` with one row
- * per id (Firehose delivers at least once). Reads what is in the lake folder when a query runs; a table without a
- * file is empty when the connection was opened before its first one.
+ * A DuckDB connection with the lake's tables as views, partition columns included, and `<table>_exact` with one row per
+ * id (Firehose delivers at least once). Reads what is in the lake folder when a query runs; a table without a file is
+ * empty when the connection was opened before its first one.
  */
 export async function openLake(lakeDir: string): Promise<DuckDBConnection> {
   const instance = await DuckDBInstance.create(":memory:", { threads: "2", memory_limit: "1GB" });
   const connection = await instance.connect();
-  for (const statement of lakeViews(lakeDir, (pattern) => globSync(pattern).length > 0)) await connection.run(statement);
+  for (const statement of lakeViews(lakeDir, (pattern) => globSync(pattern).length > 0))
+    await connection.run(statement);
   return connection;
 }
 
 /** SQL statements that make the views over a lake folder. */
 export function lakeViews(lakeDir: string, exists: (pattern: string) => boolean): string[] {
   return Object.values<TableSpec>(tables).flatMap((table) => {
-    const columns = [...table.columns, ...partitionColumns].map(({ name, type }) => ({ name: sqlName(name), type: duckdbType(parseHiveType(type)) }));
+    const columns = [...table.columns, ...partitionColumns].map(({ name, type }) => ({
+      name: sqlName(name),
+      type: duckdbType(parseHiveType(type)),
+    }));
     const files = join(lakeDir, table.name, "dt=*", "hour=*", "*.parquet");
     const select = exists(files)
       ? `SELECT ${columns.map(({ name }) => name).join(", ")} FROM read_parquet(${sqlText(files)}, hive_partitioning = true, hive_types = {'dt': VARCHAR, 'hour': VARCHAR}, union_by_name = true)`

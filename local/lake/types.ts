@@ -9,28 +9,42 @@ const scalars = { string: "VARCHAR", bigint: "BIGINT", int: "INTEGER", double: "
 
 /**
  * Parses a column type; keys of maps are strings.
+ *
  * @throws Error when the text is not a type of the lake
  */
 export function parseHiveType(text: string): HiveType {
   if (text in scalars) return { kind: text as keyof typeof scalars };
   const match = /^(array|map|struct)<(.*)>$/.exec(text);
-  if (!match) throw new Error(`"${text}" is no column type: use ${Object.keys(scalars).join(", ")}, array<…>, map<string,…> or struct<name:…>`);
+  if (!match)
+    throw new Error(
+      `"${text}" is no column type: use ${Object.keys(scalars).join(", ")}, array<…>, map<string,…> or struct<name:…>`,
+    );
   const parts = splitTopLevel(match[2] as string);
   if (match[1] === "array") return { kind: "array", item: parseHiveType(match[2] as string) };
   if (match[1] === "map") {
     if (parts.length !== 2 || parts[0] !== "string") throw new Error(`"${text}": the key of a map is a string`);
     return { kind: "map", value: parseHiveType(parts[1] as string) };
   }
-  return { kind: "struct", fields: parts.map((part) => { const colon = part.indexOf(":"); return [part.slice(0, colon), parseHiveType(part.slice(colon + 1))] as const; }) };
+  return {
+    kind: "struct",
+    fields: parts.map((part) => {
+      const colon = part.indexOf(":");
+      return [part.slice(0, colon), parseHiveType(part.slice(colon + 1))] as const;
+    }),
+  };
 }
 
 /** The same type in DuckDB's words. */
 export function duckdbType(type: HiveType): string {
   switch (type.kind) {
-    case "array": return `${duckdbType(type.item)}[]`;
-    case "map": return `MAP(VARCHAR, ${duckdbType(type.value)})`;
-    case "struct": return `STRUCT(${type.fields.map(([name, field]) => `"${name}" ${duckdbType(field)}`).join(", ")})`;
-    default: return scalars[type.kind];
+    case "array":
+      return `${duckdbType(type.item)}[]`;
+    case "map":
+      return `MAP(VARCHAR, ${duckdbType(type.value)})`;
+    case "struct":
+      return `STRUCT(${type.fields.map(([name, field]) => `"${name}" ${duckdbType(field)}`).join(", ")})`;
+    default:
+      return scalars[type.kind];
   }
 }
 
@@ -42,7 +56,10 @@ function splitTopLevel(text: string): string[] {
   for (let i = 0; i <= text.length; i++) {
     if (text[i] === "<") depth++;
     else if (text[i] === ">") depth--;
-    else if (i === text.length || (text[i] === "," && depth === 0)) { parts.push(text.slice(from, i).trim()); from = i + 1; }
+    else if (i === text.length || (text[i] === "," && depth === 0)) {
+      parts.push(text.slice(from, i).trim());
+      from = i + 1;
+    }
   }
   return parts;
 }

@@ -1,8 +1,8 @@
-import type { Context } from "aws-lambda";
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { Context } from "aws-lambda";
 import { functions, type FunctionName } from "../../domain/api.ts";
 
 /** A Lambda handler as the runtime calls it. */
@@ -29,7 +29,10 @@ export function invoker(name: string, handler: Handler, timeoutMs: number): Invo
     const context = createContext(name, performance.now() + timeoutMs);
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`${name}: Task timed out after ${timeoutMs / 1_000} seconds`)), timeoutMs);
+      timer = setTimeout(
+        () => reject(new Error(`${name}: Task timed out after ${timeoutMs / 1_000} seconds`)),
+        timeoutMs,
+      );
     });
     try {
       return await Promise.race([handler(event, context), timeout]);

@@ -21,6 +21,7 @@ export interface ServerDefinition {
   readonly javaOptions: readonly string[];
   /**
    * Writes the settings into the server's own data folder, which exists, and gives the launcher's arguments.
+   *
    * @throws MillraceError `data-folder-broken` when the folder holds what this server cannot start from.
    */
   prepare(folder: string, ports: ServerPorts): string[];
@@ -29,12 +30,30 @@ export interface ServerDefinition {
 }
 
 /** The process of a server whose data is in `<dataDir>/<name>`. */
-export function serverProcess(definition: ServerDefinition, installation: Installation, args: readonly string[], logFile: string): ProcessSpec {
+export function serverProcess(
+  definition: ServerDefinition,
+  installation: Installation,
+  args: readonly string[],
+  logFile: string,
+): ProcessSpec {
   const log4j = `file:${join(import.meta.dirname, "log4j.properties")}`;
-  const common = ["-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData", `-Dlog4j.configuration=${log4j}`, `-Djava.library.path=${join(installation.folder, "jars")}`];
+  const common = [
+    "-XX:+ExitOnOutOfMemoryError",
+    "-XX:-UsePerfData",
+    `-Dlog4j.configuration=${log4j}`,
+    `-Djava.library.path=${join(installation.folder, "jars")}`,
+  ];
   return {
     name: definition.name,
-    command: [installation.java, ...definition.javaOptions, ...common, "-cp", installation.classpath, definition.mainClass, ...args],
+    command: [
+      installation.java,
+      ...definition.javaOptions,
+      ...common,
+      "-cp",
+      installation.classpath,
+      definition.mainClass,
+      ...args,
+    ],
     env: {},
     cwd: installation.folder,
     logFile,

@@ -4,7 +4,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { MillraceError } from "../../domain/errors.ts";
 import { pickFreePorts } from "../ports.ts";
 import { describeExit, logTail, startProcess, type ProcessSpec, type RunningProcess } from "../process.ts";
-import { serverNames, serverProcess, type ServerDefinition, type ServerName, type ServerPort, type ServerPorts } from "./definition.ts";
+import {
+  serverNames,
+  serverProcess,
+  type ServerDefinition,
+  type ServerName,
+  type ServerPort,
+  type ServerPorts,
+} from "./definition.ts";
 import { dynamodb, dynamodbEndpoint } from "./dynamodb.ts";
 import { installServers, type Installation } from "./install.ts";
 import { kafka, kafkaBrokers } from "./kafka.ts";
@@ -31,7 +38,12 @@ export interface Connections {
 }
 
 export function connectionsTo(ports: ServerPorts): Connections {
-  return { kafkaBrokers: kafkaBrokers(ports), mqttUrl: mqttUrl(ports), dynamodbEndpoint: dynamodbEndpoint(ports), mongodbUri: mongodbUri(ports) };
+  return {
+    kafkaBrokers: kafkaBrokers(ports),
+    mqttUrl: mqttUrl(ports),
+    dynamodbEndpoint: dynamodbEndpoint(ports),
+    mongodbUri: mongodbUri(ports),
+  };
 }
 
 export interface ServersOptions {
@@ -67,7 +79,9 @@ export interface Servers extends Connections {
 
 /**
  * Installs, starts and awaits servers on loopback. They ignore Ctrl-C, and end with this process however it ends.
- * @throws MillraceError `prerequisite-missing`, `data-folder-broken`, or `server-failed` with the end of the server's log.
+ *
+ * @throws MillraceError `prerequisite-missing`, `data-folder-broken`, or `server-failed` with the end of the server's
+ *   log.
  */
 export async function startServers(options: ServersOptions): Promise<Servers> {
   const onProgress = options.onProgress ?? (() => undefined);
@@ -75,7 +89,8 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
   const which = options.which ?? serverNames;
   const ports = await completePorts(options.ports ?? {});
   const servers = new Map<ServerName, Server>();
-  const stop = async (): Promise<void> => void (await Promise.all([...servers.values()].map((server) => server.stop())));
+  const stop = async (): Promise<void> =>
+    void (await Promise.all([...servers.values()].map((server) => server.stop())));
   const results = await Promise.allSettled(
     which.map(async (name) => {
       const definition = serverDefinitions[name];
@@ -106,21 +121,38 @@ async function completePorts(given: Partial<ServerPorts>): Promise<ServerPorts> 
 
 /**
  * Creates a server's data folder and settings, and gives the process to start.
+ *
  * @throws MillraceError `data-folder-broken`
  */
-export function prepareServer(definition: ServerDefinition, installation: Installation, ports: ServerPorts, dataDir: string, logDir = dataDir): ProcessSpec {
+export function prepareServer(
+  definition: ServerDefinition,
+  installation: Installation,
+  ports: ServerPorts,
+  dataDir: string,
+  logDir = dataDir,
+): ProcessSpec {
   const folder = join(dataDir, definition.name);
   try {
     mkdirSync(folder, { recursive: true });
-    return serverProcess(definition, installation, definition.prepare(folder, ports), join(logDir, `${definition.name}.log`));
+    return serverProcess(
+      definition,
+      installation,
+      definition.prepare(folder, ports),
+      join(logDir, `${definition.name}.log`),
+    );
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause;
-    throw new MillraceError("data-folder-broken", `the data folder of ${definition.title}, ${folder}, cannot be written (${(cause as Error).message}): make room on the disk, give the folder to this user, or use another one`, { cause });
+    throw new MillraceError(
+      "data-folder-broken",
+      `the data folder of ${definition.title}, ${folder}, cannot be written (${(cause as Error).message}): make room on the disk, give the folder to this user, or use another one`,
+      { cause },
+    );
   }
 }
 
 /**
  * Starts a server that was prepared and waits until it serves.
+ *
  * @throws MillraceError `server-failed` with the end of its log.
  */
 export async function runServer(definition: ServerDefinition, spec: ProcessSpec, ports: ServerPorts): Promise<Server> {
@@ -148,21 +180,38 @@ export async function runServer(definition: ServerDefinition, spec: ProcessSpec,
 
 /**
  * Resolves when the server answers.
+ *
  * @throws MillraceError `server-failed` with the end of its log when it ends before, or takes longer than two minutes.
  */
-export async function untilReady(definition: ServerDefinition, process: RunningProcess, logFile: string, ports: ServerPorts): Promise<void> {
+export async function untilReady(
+  definition: ServerDefinition,
+  process: RunningProcess,
+  logFile: string,
+  ports: ServerPorts,
+): Promise<void> {
   const deadline = performance.now() + READY_LIMIT_MS;
   const ended = process.exited.then((exit) => ({ exit }));
   let refusal: unknown;
   for (;;) {
-    const answered = definition.probe(ports).then(() => "ready" as const, (error: unknown) => {
-      refusal = error;
-      return delay(100, "retry" as const);
-    });
+    const answered = definition.probe(ports).then(
+      () => "ready" as const,
+      (error: unknown) => {
+        refusal = error;
+        return delay(100, "retry" as const);
+      },
+    );
     const outcome = await Promise.race([answered, ended]);
     if (outcome === "ready") return;
-    if (outcome !== "retry") throw new MillraceError("server-failed", failure(`ended at its start (${describeExit(outcome.exit)})`));
-    if (performance.now() > deadline) throw new MillraceError("server-failed", failure(`did not answer within ${READY_LIMIT_MS / 1_000} s (${refusal instanceof Error ? refusal.message : String(refusal)})`), { cause: refusal });
+    if (outcome !== "retry")
+      throw new MillraceError("server-failed", failure(`ended at its start (${describeExit(outcome.exit)})`));
+    if (performance.now() > deadline)
+      throw new MillraceError(
+        "server-failed",
+        failure(
+          `did not answer within ${READY_LIMIT_MS / 1_000} s (${refusal instanceof Error ? refusal.message : String(refusal)})`,
+        ),
+        { cause: refusal },
+      );
   }
   function failure(what: string): string {
     return `${definition.title} ${what}; its log, ${logFile}, ends with\n${logTail(logFile)}\n  If its data is damaged, --fresh forgets it; a full disk and too little memory are other causes.`;

@@ -27,6 +27,7 @@ const REMEDY = `install a Java Development Kit, version ${MIN_JAVA} or later (De
 /**
  * Downloads the servers with Maven and compiles their launchers, once per content of pom.xml and launchers; afterwards
  * it needs neither network nor Maven.
+ *
  * @throws MillraceError `prerequisite-missing` when Java (a JDK of 17 or later) or Maven is missing or fails.
  */
 export async function installServers(options: InstallOptions): Promise<Installation> {
@@ -35,7 +36,11 @@ export async function installServers(options: InstallOptions): Promise<Installat
   const hash = createHash("sha256");
   for (const file of [join(SOURCES, "pom.xml"), ...launchers]) hash.update(readFileSync(file));
   const folder = join(options.folder, hash.digest("hex").slice(0, 16));
-  const installation = { java, folder, classpath: [join(folder, "classes"), join(folder, "jars", "*")].join(delimiter) };
+  const installation = {
+    java,
+    folder,
+    classpath: [join(folder, "classes"), join(folder, "jars", "*")].join(delimiter),
+  };
   if (existsSync(folder)) return installation;
 
   mkdirSync(options.folder, { recursive: true });
@@ -43,7 +48,11 @@ export async function installServers(options: InstallOptions): Promise<Installat
   try {
     await download(join(building, "jars"), options.onProgress);
     options.onProgress("compiling the servers' launchers");
-    run(javac(java), ["-nowarn", "-d", join(building, "classes"), "-cp", join(building, "jars", "*"), ...launchers], REMEDY);
+    run(
+      javac(java),
+      ["-nowarn", "-d", join(building, "classes"), "-cp", join(building, "jars", "*"), ...launchers],
+      REMEDY,
+    );
     moveIntoPlace(building, folder);
   } finally {
     rmSync(building, { recursive: true, force: true });
@@ -68,39 +77,77 @@ function findJava(javaHome: string | undefined): string {
   const inHome = javaHome && join(javaHome, "bin", "java");
   const java = inHome && existsSync(inHome) ? inHome : "java";
   const { error, status, stderr } = spawnSync(java, ["-version"], { encoding: "utf8" });
-  if (error || status !== 0) throw new MillraceError("prerequisite-missing", `Java was not found (${java}): ${REMEDY}`, { cause: error });
+  if (error || status !== 0)
+    throw new MillraceError("prerequisite-missing", `Java was not found (${java}): ${REMEDY}`, { cause: error });
   const version = /version "(?:1\.)?(\d+)/.exec(stderr)?.[1];
   if (version === undefined || Number(version) < MIN_JAVA) {
-    throw new MillraceError("prerequisite-missing", `Java ${version ?? "of an unknown version"} was found (${java}), but the servers need ${MIN_JAVA} or later: ${REMEDY}`);
+    throw new MillraceError(
+      "prerequisite-missing",
+      `Java ${version ?? "of an unknown version"} was found (${java}), but the servers need ${MIN_JAVA} or later: ${REMEDY}`,
+    );
   }
   if (spawnSync(javac(java), ["-version"]).error) {
-    throw new MillraceError("prerequisite-missing", `Java ${version} was found (${java}), but only to run programs: its compiler, javac, is missing: ${REMEDY}`);
+    throw new MillraceError(
+      "prerequisite-missing",
+      `Java ${version} was found (${java}), but only to run programs: its compiler, javac, is missing: ${REMEDY}`,
+    );
   }
   return java;
 }
 
 function run(command: string, args: readonly string[], remedy: string): void {
   const { error, status, stderr } = spawnSync(command, args, { encoding: "utf8" });
-  if (error || status !== 0) throw new MillraceError("prerequisite-missing", `${command} failed (${error?.message ?? `exit code ${status}`}): ${stderr?.trim().slice(-1_000)}\n${remedy}`, { cause: error });
+  if (error || status !== 0)
+    throw new MillraceError(
+      "prerequisite-missing",
+      `${command} failed (${error?.message ?? `exit code ${status}`}): ${stderr?.trim().slice(-1_000)}\n${remedy}`,
+      { cause: error },
+    );
 }
 
 /** Runs Maven and tells the artifact it is at: some 150 files, 110 MB. */
 function download(jars: string, onProgress: (message: string) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const maven = spawn("mvn", ["-B", "-f", join(SOURCES, "pom.xml"), "dependency:copy-dependencies", `-DoutputDirectory=${jars}`, "-DincludeScope=runtime"], { stdio: ["ignore", "pipe", "pipe"] });
+    const maven = spawn(
+      "mvn",
+      [
+        "-B",
+        "-f",
+        join(SOURCES, "pom.xml"),
+        "dependency:copy-dependencies",
+        `-DoutputDirectory=${jars}`,
+        "-DincludeScope=runtime",
+      ],
+      { stdio: ["ignore", "pipe", "pipe"] },
+    );
     const problems: string[] = [];
     let downloaded = 0;
     const read = (line: string): void => {
       const artifact = /Downloaded from .*\/([^/]+\.(?:jar|so|dylib|dll)) \(([^)]*)/.exec(line);
-      if (artifact) onProgress(`downloading the servers with Maven: file ${++downloaded}, ${artifact[1]} (${artifact[2]})`);
+      if (artifact)
+        onProgress(`downloading the servers with Maven: file ${++downloaded}, ${artifact[1]} (${artifact[2]})`);
       if (line.includes("ERROR")) problems.push(line);
     };
     onProgress("downloading the servers with Maven (first run: 120 MB)");
     for (const stream of [maven.stdout, maven.stderr]) createInterface({ input: stream }).on("line", read);
-    maven.once("error", (cause) => reject(new MillraceError("prerequisite-missing", `Maven was not found (${cause.message}): install it (Debian, Ubuntu: apt install maven; macOS: brew install maven) and see that \`mvn -version\` works`, { cause })));
+    maven.once("error", (cause) =>
+      reject(
+        new MillraceError(
+          "prerequisite-missing",
+          `Maven was not found (${cause.message}): install it (Debian, Ubuntu: apt install maven; macOS: brew install maven) and see that \`mvn -version\` works`,
+          { cause },
+        ),
+      ),
+    );
     maven.once("close", (code) => {
       if (code === 0) resolve();
-      else reject(new MillraceError("prerequisite-missing", `Maven could not download the servers (exit code ${code}); no network, a proxy that Maven does not know (~/.m2/settings.xml) and a full disk are the usual causes:\n${problems.slice(0, 5).join("\n")}`));
+      else
+        reject(
+          new MillraceError(
+            "prerequisite-missing",
+            `Maven could not download the servers (exit code ${code}); no network, a proxy that Maven does not know (~/.m2/settings.xml) and a full disk are the usual causes:\n${problems.slice(0, 5).join("\n")}`,
+          ),
+        );
     });
   });
 }

@@ -2,8 +2,8 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createKafka } from "../../adapters/kafka.ts";
 import { LOOPBACK } from "../../config/local.ts";
-import { DEFAULT_PARTITIONS } from "../../domain/topics.ts";
 import { MillraceError } from "../../domain/errors.ts";
+import { DEFAULT_PARTITIONS } from "../../domain/topics.ts";
 import type { ServerDefinition, ServerPorts } from "./definition.ts";
 
 /** Few partitions of the internal topics start, and restart, sooner. */
@@ -40,7 +40,12 @@ export function kafkaServer(node: KafkaNode): ServerDefinition {
       const logs = join(folder, "logs");
       checkMetaProperties(join(logs, "meta.properties"), node.id);
       const file = join(folder, "server.properties");
-      writeFileSync(file, Object.entries({ ...settings(node, logs, ports), ...node.settings }).map(([name, value]) => `${name}=${value}\n`).join(""));
+      writeFileSync(
+        file,
+        Object.entries({ ...settings(node, logs, ports), ...node.settings })
+          .map(([name, value]) => `${name}=${value}\n`)
+          .join(""),
+      );
       return node.cluster ? [file, node.cluster.id] : [file];
     },
     probe,
@@ -49,9 +54,19 @@ export function kafkaServer(node: KafkaNode): ServerDefinition {
 
 /** Asks as clients do: for brokers, for groups and for a transaction's producer. */
 async function probe(ports: ServerPorts): Promise<void> {
-  const kafka = createKafka({ kafkaBrokers: kafkaBrokers(ports), kafkaAuth: "none", region: "local" }, "millrace-local", undefined, { retry: { retries: 0 }, connectionTimeout: 1_000, requestTimeout: 5_000 });
+  const kafka = createKafka(
+    { kafkaBrokers: kafkaBrokers(ports), kafkaAuth: "none", region: "local" },
+    "millrace-local",
+    undefined,
+    { retry: { retries: 0 }, connectionTimeout: 1_000, requestTimeout: 5_000 },
+  );
   const admin = kafka.admin();
-  const producer = kafka.producer({ transactionalId: "millrace-probe", maxInFlightRequests: 1, idempotent: true, retry: { retries: 1, initialRetryTime: 50 } });
+  const producer = kafka.producer({
+    transactionalId: "millrace-probe",
+    maxInFlightRequests: 1,
+    idempotent: true,
+    retry: { retries: 1, initialRetryTime: 50 },
+  });
   try {
     await admin.connect();
     // Tells this client its brokers, too.
@@ -74,10 +89,17 @@ function checkMetaProperties(file: string, nodeId: number): void {
   try {
     content = readFileSync(file, "utf8");
   } catch (cause) {
-    throw new MillraceError("data-folder-broken", `${file} cannot be read: give it back to this user, or forget the data with --fresh`, { cause });
+    throw new MillraceError(
+      "data-folder-broken",
+      `${file} cannot be read: give it back to this user, or forget the data with --fresh`,
+      { cause },
+    );
   }
   if (!/^cluster\.id=\S+$/m.test(content) || !new RegExp(`^node\\.id=${nodeId}$`, "m").test(content)) {
-    throw new MillraceError("data-folder-broken", `${file} is not what Kafka wrote there (no cluster.id, or node.id is not ${nodeId}): restore the folder, or forget the data with --fresh`);
+    throw new MillraceError(
+      "data-folder-broken",
+      `${file} is not what Kafka wrote there (no cluster.id, or node.id is not ${nodeId}): restore the folder, or forget the data with --fresh`,
+    );
   }
 }
 

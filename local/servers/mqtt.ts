@@ -28,10 +28,10 @@ function escapeXml(text: string): string {
 }
 
 /**
- * A message is acknowledged when it is in the memory-mapped journal, which the system keeps when the process dies;
- * the journal's buffer is written every 200 µs (3 ms by default, which every message would wait for). Queues that
- * don't fit into memory go to disk. The broker refuses messages when less than 200 MB of the disk are free; by
- * default it does so when 90 % are used, which many a laptop's disk is.
+ * A message is acknowledged when it is in the memory-mapped journal, which the system keeps when the process dies; the
+ * journal's buffer is written every 200 µs (3 ms by default, which every message would wait for). Queues that don't fit
+ * into memory go to disk. The broker refuses messages when less than 200 MB of the disk are free; by default it does so
+ * when 90 % are used, which many a laptop's disk is.
  */
 function brokerXml(folder: string, port: number): string {
   const directory = (name: string): string => escapeXml(join(folder, name));

@@ -7,13 +7,23 @@ export async function appendModelControl(kafka: Kafka, environment: string, cont
   const topic = topics.imuData.name;
   const admin = kafka.admin();
   await admin.connect();
-  const partitions = (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0]!.partitions.map(({ partitionId }) => partitionId);
+  const partitions = (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0]!.partitions.map(
+    ({ partitionId }) => partitionId,
+  );
   await admin.disconnect();
-  const producer = kafka.producer({ transactionalId: `millrace.${environment}.models`, maxInFlightRequests: 1, idempotent: true });
+  const producer = kafka.producer({
+    transactionalId: `millrace.${environment}.models`,
+    maxInFlightRequests: 1,
+    idempotent: true,
+  });
   await producer.connect();
   try {
     const transaction = await producer.transaction();
-    const record = { key: null, value: null, headers: { [headers.type]: controlTypes.model, [MODEL_HEADER]: JSON.stringify(control) } };
+    const record = {
+      key: null,
+      value: null,
+      headers: { [headers.type]: controlTypes.model, [MODEL_HEADER]: JSON.stringify(control) },
+    };
     // One by one: what goes to several leaders, a retry of kafkajs may report as written and never send (see the bridge's KafkaSender).
     for (const partition of partitions) await transaction.send({ topic, messages: [{ ...record, partition }] });
     await transaction.commit();

@@ -8,7 +8,13 @@ import { localCredentials } from "../../adapters/local-credentials.ts";
 const LIMITS = { connectionTimeout: 2_000, requestTimeout: 5_000, throwOnRequestTimeout: true } as const;
 
 /** DynamoDB of the region, or the local one at `dynamodbEndpoint`. */
-export function createDynamo({ region, dynamodbEndpoint }: { readonly region: string; readonly dynamodbEndpoint?: string | undefined }): DynamoDBClient {
+export function createDynamo({
+  region,
+  dynamodbEndpoint,
+}: {
+  readonly region: string;
+  readonly dynamodbEndpoint?: string | undefined;
+}): DynamoDBClient {
   return new DynamoDBClient({
     region,
     requestHandler: LIMITS,

@@ -1,15 +1,34 @@
 import { createHash } from "node:crypto";
-import { ConditionalCheckFailedException, CreateTableCommand, DeleteItemCommand, DescribeTableCommand, GetItemCommand, PutItemCommand, ResourceInUseException, ResourceNotFoundException, type AttributeValue, type DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import {
+  ConditionalCheckFailedException,
+  CreateTableCommand,
+  DeleteItemCommand,
+  DescribeTableCommand,
+  GetItemCommand,
+  PutItemCommand,
+  ResourceInUseException,
+  ResourceNotFoundException,
+  type AttributeValue,
+  type DynamoDBClient,
+} from "@aws-sdk/client-dynamodb";
 import { z } from "zod";
 import { MillraceError } from "../../domain/errors.ts";
 import { checkpointAttributes } from "../../domain/names.ts";
 import { DAY, SECOND } from "../../domain/time.ts";
 import type { Manifest, SegmentKey, SnapshotStore } from "../engine/ports.ts";
 
-/** Segments that nobody refers to any more go by TTL. Far longer than the log is kept: without the log a snapshot is of no use. */
+/**
+ * Segments that nobody refers to any more go by TTL. Far longer than the log is kept: without the log a snapshot is of
+ * no use.
+ */
 const SEGMENT_TTL_MS = 365 * DAY;
 
-const progressSchema = z.object({ nextOffset: z.number(), origin: z.number(), fingerprint: z.string(), chain: z.string() });
+const progressSchema = z.object({
+  nextOffset: z.number(),
+  origin: z.number(),
+  fingerprint: z.string(),
+  chain: z.string(),
+});
 const manifestSchema = z.object({
   version: z.number(),
   owner: z.string(),
@@ -19,8 +38,8 @@ const manifestSchema = z.object({
 });
 
 /**
- * Snapshots in one DynamoDB table with a partition key and no sort key: a manifest item per task, and segment
- * items under keys of their own, so that they spread over DynamoDB's partitions.
+ * Snapshots in one DynamoDB table with a partition key and no sort key: a manifest item per task, and segment items
+ * under keys of their own, so that they spread over DynamoDB's partitions.
  */
 export class DynamoSnapshots implements SnapshotStore {
   readonly #client: DynamoDBClient;
@@ -32,24 +51,48 @@ export class DynamoSnapshots implements SnapshotStore {
   }
 
   async readManifest(task: string): Promise<Manifest | null> {
-    const { Item } = await this.#client.send(new GetItemCommand({ TableName: this.#table, Key: id(manifestId(task)), ConsistentRead: true }));
+    const { Item } = await this.#client.send(
+      new GetItemCommand({ TableName: this.#table, Key: id(manifestId(task)), ConsistentRead: true }),
+    );
     if (!Item) return null;
     const body = Item["body"]?.S ?? "";
     try {
       return manifestSchema.parse(JSON.parse(body));
     } catch (cause) {
-      throw new MillraceError("snapshot-corrupt", `${task}: the snapshot manifest can't be read (${body.slice(0, 100)}); see \`npm run recover -- --task ${task}\``, { cause });
+      throw new MillraceError(
+        "snapshot-corrupt",
+        `${task}: the snapshot manifest can't be read (${body.slice(0, 100)}); see \`npm run recover -- --task ${task}\``,
+        { cause },
+      );
     }
   }
 
-  async writeManifest(task: string, next: Manifest, expected: Pick<Manifest, "version" | "owner"> | null): Promise<boolean> {
+  async writeManifest(
+    task: string,
+    next: Manifest,
+    expected: Pick<Manifest, "version" | "owner"> | null,
+  ): Promise<boolean> {
     try {
       await this.#client.send(
         new PutItemCommand({
           TableName: this.#table,
-          Item: { ...id(manifestId(task)), version: { N: String(next.version) }, owner: { S: next.owner }, body: { S: JSON.stringify(next) } },
-          ExpressionAttributeNames: expected ? { "#version": "version", "#owner": "owner" } : { "#id": checkpointAttributes.key },
-          ...(expected ? { ExpressionAttributeValues: { ":version": { N: String(expected.version) }, ":owner": { S: expected.owner } } } : {}),
+          Item: {
+            ...id(manifestId(task)),
+            version: { N: String(next.version) },
+            owner: { S: next.owner },
+            body: { S: JSON.stringify(next) },
+          },
+          ExpressionAttributeNames: expected
+            ? { "#version": "version", "#owner": "owner" }
+            : { "#id": checkpointAttributes.key },
+          ...(expected
+            ? {
+                ExpressionAttributeValues: {
+                  ":version": { N: String(expected.version) },
+                  ":owner": { S: expected.owner },
+                },
+              }
+            : {}),
           ConditionExpression: expected ? "#version = :version AND #owner = :owner" : "attribute_not_exists(#id)",
         }),
       );
@@ -64,13 +107,20 @@ export class DynamoSnapshots implements SnapshotStore {
     await this.#client.send(
       new PutItemCommand({
         TableName: this.#table,
-        Item: { ...id(segmentId(task, key)), bytes: { B: bytes }, sha256: { S: sha256(bytes) }, [checkpointAttributes.ttl]: { N: String(Math.floor((Date.now() + SEGMENT_TTL_MS) / SECOND)) } },
+        Item: {
+          ...id(segmentId(task, key)),
+          bytes: { B: bytes },
+          sha256: { S: sha256(bytes) },
+          [checkpointAttributes.ttl]: { N: String(Math.floor((Date.now() + SEGMENT_TTL_MS) / SECOND)) },
+        },
       }),
     );
   }
 
   async getSegment(task: string, key: SegmentKey): Promise<Uint8Array | null> {
-    const { Item } = await this.#client.send(new GetItemCommand({ TableName: this.#table, Key: id(segmentId(task, key)), ConsistentRead: true }));
+    const { Item } = await this.#client.send(
+      new GetItemCommand({ TableName: this.#table, Key: id(segmentId(task, key)), ConsistentRead: true }),
+    );
     const bytes = Item?.["bytes"]?.B;
     return bytes && Item["sha256"]?.S === sha256(bytes) ? bytes : null;
   }
@@ -89,7 +139,14 @@ export async function createCheckpointTable(client: DynamoDBClient, table: strin
     if (!(error instanceof ResourceNotFoundException)) throw error;
   }
   try {
-    await client.send(new CreateTableCommand({ TableName: table, BillingMode: "PAY_PER_REQUEST", AttributeDefinitions: [{ AttributeName: checkpointAttributes.key, AttributeType: "S" }], KeySchema: [{ AttributeName: checkpointAttributes.key, KeyType: "HASH" }] }));
+    await client.send(
+      new CreateTableCommand({
+        TableName: table,
+        BillingMode: "PAY_PER_REQUEST",
+        AttributeDefinitions: [{ AttributeName: checkpointAttributes.key, AttributeType: "S" }],
+        KeySchema: [{ AttributeName: checkpointAttributes.key, KeyType: "HASH" }],
+      }),
+    );
   } catch (error) {
     if (!(error instanceof ResourceInUseException)) throw error;
   }

@@ -1,7 +1,10 @@
 import { crc32c } from "@node-rs/crc32";
 import type { OutputRecord } from "../path/machine.ts";
 
-/** Bytes of a record batch before its records, and where its fields are (https://kafka.apache.org/documentation/#recordbatch). */
+/**
+ * Bytes of a record batch before its records, and where its fields are
+ * (https://kafka.apache.org/documentation/#recordbatch).
+ */
 const BATCH_HEADER = 61;
 const LOG_OVERHEAD = 12;
 const CHECKED_FROM = 21;

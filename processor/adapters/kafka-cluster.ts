@@ -1,10 +1,10 @@
 import { AssignerProtocol, type Cluster, type Kafka } from "kafkajs";
 
 /**
- * A kafkajs cluster client of its own: connections, metadata and brokers, without a group or a position.
- * kafkajs hands one to every consumer's assigner; this consumer is never run. Reading through the brokers
- * keeps the position with the task: kafkajs' own consumer resets it when it falls out of the log, and goes
- * back to the group's offset after a rebalance.
+ * A kafkajs cluster client of its own: connections, metadata and brokers, without a group or a position. kafkajs hands
+ * one to every consumer's assigner; this consumer is never run. Reading through the brokers keeps the position with the
+ * task: kafkajs' own consumer resets it when it falls out of the log, and goes back to the group's offset after a
+ * rebalance.
  */
 export function openCluster(kafka: Kafka): Cluster {
   let captured: Cluster | undefined;
@@ -14,7 +14,15 @@ export function openCluster(kafka: Kafka): Cluster {
     partitionAssigners: [
       ({ cluster }) => {
         captured = cluster;
-        return { name: "unused", version: 0, assign: () => Promise.resolve([]), protocol: ({ topics }) => ({ name: "unused", metadata: AssignerProtocol.MemberMetadata.encode({ version: 0, topics, userData: Buffer.alloc(0) }) }) };
+        return {
+          name: "unused",
+          version: 0,
+          assign: () => Promise.resolve([]),
+          protocol: ({ topics }) => ({
+            name: "unused",
+            metadata: AssignerProtocol.MemberMetadata.encode({ version: 0, topics, userData: Buffer.alloc(0) }),
+          }),
+        };
       },
     ],
   });
@@ -23,8 +31,8 @@ export function openCluster(kafka: Kafka): Cluster {
 }
 
 /**
- * A question to the leader of a partition. When it fails, another broker may lead by now: kafkajs would find out only when
- * its metadata expires, after five minutes.
+ * A question to the leader of a partition. When it fails, another broker may lead by now: kafkajs would find out only
+ * when its metadata expires, after five minutes.
  */
 export async function askLeader<T>(cluster: Cluster, ask: () => Promise<T>): Promise<T> {
   try {
@@ -36,11 +44,17 @@ export async function askLeader<T>(cluster: Cluster, ask: () => Promise<T>): Pro
 }
 
 /** First offset of a partition and the offset that its next record will get. */
-export async function partitionBounds(cluster: Cluster, topic: string, partition: number): Promise<{ earliest: number; latest: number }> {
+export async function partitionBounds(
+  cluster: Cluster,
+  topic: string,
+  partition: number,
+): Promise<{ earliest: number; latest: number }> {
   await cluster.connect();
   await cluster.addTargetTopic(topic);
   const one = async (fromBeginning: boolean): Promise<number> => {
-    const [answer] = await askLeader(cluster, () => cluster.fetchTopicsOffset([{ topic, partitions: [{ partition }], fromBeginning }]));
+    const [answer] = await askLeader(cluster, () =>
+      cluster.fetchTopicsOffset([{ topic, partitions: [{ partition }], fromBeginning }]),
+    );
     const offset = answer?.partitions[0]?.offset;
     if (offset === undefined) throw new Error(`Kafka gave no offset of ${topic}/${partition}`);
     return Number(offset);

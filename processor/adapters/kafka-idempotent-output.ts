@@ -14,9 +14,9 @@ const FENCED = new Set(["ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID", "FENCED_INSTA
 const MAX_METADATA_BYTES = 4_000;
 
 /**
- * `delivery: idempotent`, where transactions can't be had: outputs first, by an idempotent producer, then progress
- * as the group's offset, with the group's member and generation. There is no fence: after a crash or a takeover,
- * outputs come again with ids already seen.
+ * `delivery: idempotent`, where transactions can't be had: outputs first, by an idempotent producer, then progress as
+ * the group's offset, with the group's member and generation. There is no fence: after a crash or a takeover, outputs
+ * come again with ids already seen.
  */
 export class IdempotentOutput implements TaskOutput {
   readonly #target: OutputTarget;
@@ -29,7 +29,12 @@ export class IdempotentOutput implements TaskOutput {
     this.#target = target;
     this.#commitOffset = commitOffset;
     this.#admin = kafka.admin();
-    this.#producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, createPartitioner: Partitioners.DefaultPartitioner, allowAutoTopicCreation: false });
+    this.#producer = kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      createPartitioner: Partitioners.DefaultPartitioner,
+      allowAutoTopicCreation: false,
+    });
   }
 
   async fence(): Promise<void> {
@@ -52,12 +57,18 @@ export class IdempotentOutput implements TaskOutput {
   async commit(progress: Progress, last: readonly OutputRecord[]): Promise<void> {
     await this.send(last);
     const whole = encodeProgress(progress);
-    const metadata = Buffer.byteLength(whole) <= MAX_METADATA_BYTES ? whole : encodeProgress({ ...progress, failed: [] });
+    const metadata =
+      Buffer.byteLength(whole) <= MAX_METADATA_BYTES ? whole : encodeProgress({ ...progress, failed: [] });
     try {
       await this.#commitOffset(this.#target.partition, progress.nextOffset, metadata);
     } catch (error) {
       const { type, cause } = error as { type?: string; cause?: { type?: string } };
-      if (FENCED.has(type ?? cause?.type ?? "")) throw new MillraceError("fenced", `${this.#target.task}: the group refuses this member's offsets: another owns the partition`, { cause: error });
+      if (FENCED.has(type ?? cause?.type ?? ""))
+        throw new MillraceError(
+          "fenced",
+          `${this.#target.task}: the group refuses this member's offsets: another owns the partition`,
+          { cause: error },
+        );
       throw error;
     }
   }

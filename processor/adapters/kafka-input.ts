@@ -30,7 +30,12 @@ export class KafkaInput {
 
   /** The port of one task's life. */
   open(partition: number): TaskInput {
-    const reader = new PartitionReader(partition, () => this.bounds(partition), () => this.#start(), (closed) => this.#readers.delete(closed));
+    const reader = new PartitionReader(
+      partition,
+      () => this.bounds(partition),
+      () => this.#start(),
+      (closed) => this.#readers.delete(closed),
+    );
     this.#readers.add(reader);
     return reader;
   }
@@ -48,14 +53,19 @@ export class KafkaInput {
   /** Makes sure that a loop runs for the leader of every partition that wants records. */
   #start(): void {
     if (this.#closed) return;
-    this.#connected ??= this.#cluster.connect().then(() => this.#cluster.addTargetTopic(this.#topic)).catch((error: unknown) => {
-      this.#connected = null;
-      throw error;
-    });
-    void this.#connected.then(() => this.#startLoops(this.#leaders(this.#wanting()))).catch((error: unknown) => {
-      this.#logger.warn({ err: error }, "Kafka can't be reached for reading; trying again");
-      setTimeout(() => this.#start(), RETRY_MS.most).unref();
-    });
+    this.#connected ??= this.#cluster
+      .connect()
+      .then(() => this.#cluster.addTargetTopic(this.#topic))
+      .catch((error: unknown) => {
+        this.#connected = null;
+        throw error;
+      });
+    void this.#connected
+      .then(() => this.#startLoops(this.#leaders(this.#wanting())))
+      .catch((error: unknown) => {
+        this.#logger.warn({ err: error }, "Kafka can't be reached for reading; trying again");
+        setTimeout(() => this.#start(), RETRY_MS.most).unref();
+      });
   }
 
   #wanting(): PartitionReader[] {
@@ -65,20 +75,30 @@ export class KafkaInput {
   #startLoops(leaders: Readonly<Record<string, number[]>>): void {
     for (const node of Object.keys(leaders)) {
       if (this.#loops.has(node)) continue;
-      this.#loops.set(node, Promise.resolve().then(() => this.#loop(node)).finally(() => {
-        this.#loops.delete(node);
-        if (this.#wanting().length > 0) this.#start();
-      }));
+      this.#loops.set(
+        node,
+        Promise.resolve()
+          .then(() => this.#loop(node))
+          .finally(() => {
+            this.#loops.delete(node);
+            if (this.#wanting().length > 0) this.#start();
+          }),
+      );
     }
   }
 
   #leaders(readers: readonly PartitionReader[]): Record<string, number[]> {
-    return readers.length === 0 ? {} : this.#cluster.findLeaderForPartitions(this.#topic, readers.map((reader) => reader.partition));
+    return readers.length === 0
+      ? {}
+      : this.#cluster.findLeaderForPartitions(
+          this.#topic,
+          readers.map((reader) => reader.partition),
+        );
   }
 
   /** Fetches from one broker until none of its partitions wants more. */
   async #loop(node: string): Promise<void> {
-    for (let wait: number = RETRY_MS.first; !this.#closed; ) {
+    for (let wait: number = RETRY_MS.first; !this.#closed;) {
       const wanting = this.#wanting();
       try {
         const leaders = this.#leaders(wanting);
@@ -100,7 +120,12 @@ export class KafkaInput {
     const broker = await this.#cluster.findBroker({ nodeId: node });
     const asked = new Map(readers.map((reader) => [reader.partition, { reader, epoch: reader.epoch }]));
     const positions = readers.map(({ partition, fetchOffset }) => ({ partition, fetchOffset }));
-    for (const { partition, records, nextOffset, highWatermark } of await fetchFrom(broker, this.#topic, positions, LIMITS)) {
+    for (const { partition, records, nextOffset, highWatermark } of await fetchFrom(
+      broker,
+      this.#topic,
+      positions,
+      LIMITS,
+    )) {
       const { reader, epoch } = asked.get(partition)!;
       if (epoch === reader.epoch) reader.deliver(records, nextOffset, highWatermark); // else it has been moved meanwhile
     }
@@ -108,14 +133,19 @@ export class KafkaInput {
 
   async #afterError(error: unknown, wait: number): Promise<void> {
     if (error instanceof FetchFailed && error.type === "OFFSET_OUT_OF_RANGE") {
-      for (const reader of this.#readers) if (reader.partition === error.partition) await reader.outOfRange().catch(() => undefined);
+      for (const reader of this.#readers)
+        if (reader.partition === error.partition) await reader.outOfRange().catch(() => undefined);
       return;
     }
     const { name, host, port } = error as { name?: string; host?: string; port?: number };
     this.#logger.warn({ err: error }, "a fetch failed; trying again");
-    if (name === "KafkaJSConnectionClosedError" && host !== undefined && port !== undefined) this.#cluster.removeBroker({ host, port });
+    if (name === "KafkaJSConnectionClosedError" && host !== undefined && port !== undefined)
+      this.#cluster.removeBroker({ host, port });
     await new Promise((resolve) => setTimeout(resolve, wait));
-    await this.#cluster.connect().then(() => this.#cluster.refreshMetadata()).catch(() => undefined);
+    await this.#cluster
+      .connect()
+      .then(() => this.#cluster.refreshMetadata())
+      .catch(() => undefined);
   }
 }
 
@@ -134,7 +164,12 @@ class PartitionReader implements TaskInput {
   #resume: (() => void) | null = null;
   #closed = false;
 
-  constructor(partition: number, bounds: () => Promise<{ earliest: number; latest: number }>, wanted: () => void, onClose: (reader: PartitionReader) => void) {
+  constructor(
+    partition: number,
+    bounds: () => Promise<{ earliest: number; latest: number }>,
+    wanted: () => void,
+    onClose: (reader: PartitionReader) => void,
+  ) {
     this.partition = partition;
     this.bounds = bounds;
     this.#wanted = wanted;
@@ -203,7 +238,10 @@ class PartitionReader implements TaskInput {
   async outOfRange(): Promise<void> {
     const { earliest, latest } = await this.bounds();
     if (this.#fetchOffset >= earliest && this.#fetchOffset <= latest) return; // it was a leader that lagged behind
-    this.#failure = new MillraceError("input-lost", `partition ${this.partition}: offset ${this.#fetchOffset} is outside the log, which has ${earliest} to ${latest}; see \`npm run recover\``);
+    this.#failure = new MillraceError(
+      "input-lost",
+      `partition ${this.partition}: offset ${this.#fetchOffset} is outside the log, which has ${earliest} to ${latest}; see \`npm run recover\``,
+    );
     this.wake();
   }
 

@@ -11,8 +11,8 @@ const REBALANCE_TIMEOUT_MS = 10_000;
 const TURN_MS = 250;
 
 /**
- * Membership in a consumer group and nothing else: the consumer's partitions stay paused, its offsets are
- * never used or committed (see `KafkaInput` for why the task reads by itself).
+ * Membership in a consumer group and nothing else: the consumer's partitions stay paused, its offsets are never used or
+ * committed (see `KafkaInput` for why the task reads by itself).
  */
 export class KafkaMembership implements Membership {
   readonly #kafka: Kafka;
@@ -93,5 +93,9 @@ export class KafkaMembership implements Membership {
 }
 
 function isInvalidSessionTimeout(error: Error): boolean {
-  return (error as { type?: string }).type === "INVALID_SESSION_TIMEOUT" || (error.cause as { type?: string } | undefined)?.type === "INVALID_SESSION_TIMEOUT" || error.message.includes("session timeout is not within");
+  return (
+    (error as { type?: string }).type === "INVALID_SESSION_TIMEOUT" ||
+    (error.cause as { type?: string } | undefined)?.type === "INVALID_SESSION_TIMEOUT" ||
+    error.message.includes("session timeout is not within")
+  );
 }

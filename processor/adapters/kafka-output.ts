@@ -16,7 +16,7 @@ export interface OutputTarget {
   readonly partition: number;
 }
 
-/** kafkajs puts all messages of one send to a partition into one record batch, and the broker takes 1 MB. */
+/** Kafkajs puts all messages of one send to a partition into one record batch, and the broker takes 1 MB. */
 const MAX_BATCH_BYTES = 900_000;
 const RECORD_OVERHEAD = 64;
 /** A transaction that is open for longer is ended by the coordinator; the dead hold up readers for as long. */
@@ -44,7 +44,13 @@ export class TransactionalOutput implements TaskOutput {
 
   async claim(token: string): Promise<Progress | null> {
     const { task, partition } = this.#target;
-    const record: OutputRecord = { topic: topics.progress.name, key: claimKey(task), value: Buffer.from(token), headers: {}, scored: false };
+    const record: OutputRecord = {
+      topic: topics.progress.name,
+      key: claimKey(task),
+      value: Buffer.from(token),
+      headers: {},
+      scored: false,
+    };
     await this.#certain(async () => {
       await this.#send([record]);
       await this.#producer.commit();
@@ -58,7 +64,13 @@ export class TransactionalOutput implements TaskOutput {
 
   async commit(progress: Progress, last: readonly OutputRecord[]): Promise<void> {
     const { task, groupId, sourceTopic } = this.#target;
-    const record: OutputRecord = { topic: topics.progress.name, key: task, value: Buffer.from(encodeProgress(progress)), headers: {}, scored: false };
+    const record: OutputRecord = {
+      topic: topics.progress.name,
+      key: task,
+      value: Buffer.from(encodeProgress(progress)),
+      headers: {},
+      scored: false,
+    };
     await this.#certain(async () => {
       const outputs = [...last, record];
       await this.#producer.add(topicsOf(outputs));
@@ -87,7 +99,12 @@ export class TransactionalOutput implements TaskOutput {
     try {
       return await work();
     } catch (error) {
-      if (causes(error).some((cause) => FENCED.has((cause as { type?: string }).type ?? ""))) throw new MillraceError("fenced", `${this.#target.task}: Kafka refuses this producer: another owner has taken over, or its transaction ran out of time`, { cause: error });
+      if (causes(error).some((cause) => FENCED.has((cause as { type?: string }).type ?? "")))
+        throw new MillraceError(
+          "fenced",
+          `${this.#target.task}: Kafka refuses this producer: another owner has taken over, or its transaction ran out of time`,
+          { cause: error },
+        );
       throw error;
     }
   }
@@ -100,7 +117,12 @@ function topicsOf(outputs: readonly OutputRecord[]): string[] {
 
 function causes(error: unknown): unknown[] {
   const chain: unknown[] = [];
-  for (let at: unknown = error; at instanceof Error && !chain.includes(at); at = (at as { cause?: unknown }).cause ?? (at as { originalError?: unknown }).originalError) chain.push(at);
+  for (
+    let at: unknown = error;
+    at instanceof Error && !chain.includes(at);
+    at = (at as { cause?: unknown }).cause ?? (at as { originalError?: unknown }).originalError
+  )
+    chain.push(at);
   return chain;
 }
 
@@ -110,7 +132,8 @@ export function inSends(outputs: readonly OutputRecord[]): Map<string, OutputRec
   let byTopic = new Map<string, OutputRecord[]>();
   let bytesByTopic = new Map<string, number>();
   for (const output of outputs) {
-    const bytes = RECORD_OVERHEAD + (output.key?.length ?? 0) * 3 + (output.value?.length ?? 0) + headerBytes(output.headers);
+    const bytes =
+      RECORD_OVERHEAD + (output.key?.length ?? 0) * 3 + (output.value?.length ?? 0) + headerBytes(output.headers);
     if ((bytesByTopic.get(output.topic) ?? 0) + bytes > MAX_BATCH_BYTES && byTopic.has(output.topic)) {
       sends.push(byTopic);
       byTopic = new Map();
@@ -127,11 +150,23 @@ export function inSends(outputs: readonly OutputRecord[]): Map<string, OutputRec
 
 /** The same as kafkajs' producer takes it. */
 export function inBatches(outputs: readonly OutputRecord[], partition: number): TopicMessages[][] {
-  return inSends(outputs).map((byTopic) => Array.from(byTopic, ([topic, records]) => ({ topic, messages: records.map(({ key, value, headers }): Message => ({ key: buffer(key), value: buffer(value), partition, headers })) })));
+  return inSends(outputs).map((byTopic) =>
+    Array.from(byTopic, ([topic, records]) => ({
+      topic,
+      messages: records.map(({ key, value, headers }): Message => ({
+        key: buffer(key),
+        value: buffer(value),
+        partition,
+        headers,
+      })),
+    })),
+  );
 }
 
 function buffer(bytes: Uint8Array | string | null): Buffer | string | null {
-  return bytes instanceof Uint8Array && !Buffer.isBuffer(bytes) ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) : (bytes as Buffer | string | null);
+  return bytes instanceof Uint8Array && !Buffer.isBuffer(bytes)
+    ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    : (bytes as Buffer | string | null);
 }
 
 function headerBytes(headers: Readonly<Record<string, string>>): number {

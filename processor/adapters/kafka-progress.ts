@@ -5,7 +5,13 @@ import type { Progress } from "../engine/ports.ts";
 import { partitionBounds } from "./kafka-cluster.ts";
 import { fetchRecords } from "./kafka-records.ts";
 
-const progressSchema = z.object({ nextOffset: z.number().int().min(0), origin: z.number().int().min(0), fingerprint: z.string(), chain: z.string(), failed: z.array(z.tuple([z.number().int().min(0), z.string()])).default([]) });
+const progressSchema = z.object({
+  nextOffset: z.number().int().min(0),
+  origin: z.number().int().min(0),
+  fingerprint: z.string(),
+  chain: z.string(),
+  failed: z.array(z.tuple([z.number().int().min(0), z.string()])).default([]),
+});
 /** How far before the claim the search begins; it goes back further until it finds something. */
 const FIRST_LOOK_BACK = 256;
 /** How long a claim may take to become readable: as long as another task's open transaction in the partition. */
@@ -26,10 +32,15 @@ export function decodeProgress(json: string): Progress {
 }
 
 /**
- * Step 2: reads the task's partition of `millrace-progress`, committed records only, until the claim with `token`
- * comes back, and gives the task's last progress before it.
+ * Step 2: reads the task's partition of `millrace-progress`, committed records only, until the claim with `token` comes
+ * back, and gives the task's last progress before it.
  */
-export async function progressBefore(cluster: Cluster, task: string, partition: number, token: string): Promise<Progress | null> {
+export async function progressBefore(
+  cluster: Cluster,
+  task: string,
+  partition: number,
+  token: string,
+): Promise<Progress | null> {
   const { earliest, latest } = await partitionBounds(cluster, topics.progress.name, partition);
   for (let lookBack = FIRST_LOOK_BACK; ; lookBack *= 16) {
     const from = Math.max(earliest, latest - lookBack);
@@ -42,18 +53,25 @@ export async function progressBefore(cluster: Cluster, task: string, partition: 
 export async function currentProgress(cluster: Cluster, task: string, partition: number): Promise<Progress | null> {
   const { earliest, latest } = await partitionBounds(cluster, topics.progress.name, partition);
   let last: Progress | null = null;
-  for (let offset = earliest; offset < latest; ) {
+  for (let offset = earliest; offset < latest;) {
     const { records, nextOffset } = await fetchRecords(cluster, topics.progress.name, partition, offset);
-    for (const record of records) if (text(record.key) === task && record.value) last = decodeProgress(text(record.value)!);
+    for (const record of records)
+      if (text(record.key) === task && record.value) last = decodeProgress(text(record.value)!);
     offset = nextOffset;
   }
   return last;
 }
 
-async function lastProgress(cluster: Cluster, task: string, partition: number, token: string, from: number): Promise<Progress | null> {
+async function lastProgress(
+  cluster: Cluster,
+  task: string,
+  partition: number,
+  token: string,
+  from: number,
+): Promise<Progress | null> {
   let last: Progress | null = null;
   const deadline = Date.now() + CLAIM_LIMIT_MS;
-  for (let offset = from; Date.now() < deadline; ) {
+  for (let offset = from; Date.now() < deadline;) {
     const { records, nextOffset } = await fetchRecords(cluster, topics.progress.name, partition, offset);
     for (const record of records) {
       const key = text(record.key);
@@ -62,7 +80,9 @@ async function lastProgress(cluster: Cluster, task: string, partition: number, t
     }
     offset = nextOffset;
   }
-  throw new Error(`${task}: the claim did not come back from ${topics.progress.name}/${partition} within ${CLAIM_LIMIT_MS} ms`);
+  throw new Error(
+    `${task}: the claim did not come back from ${topics.progress.name}/${partition} within ${CLAIM_LIMIT_MS} ms`,
+  );
 }
 
 function text(bytes: Uint8Array | null): string | null {

@@ -38,7 +38,14 @@ interface RequestOptions {
   readonly minBytes: number;
   readonly maxBytes: number;
   readonly isolationLevel: number;
-  readonly topics: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string; readonly maxBytes: number }[] }[];
+  readonly topics: readonly {
+    readonly topic: string;
+    readonly partitions: readonly {
+      readonly partition: number;
+      readonly fetchOffset: string;
+      readonly maxBytes: number;
+    }[];
+  }[];
 }
 interface Exchange<T> {
   readonly request: object;
@@ -51,9 +58,14 @@ interface BrokerInternals extends Broker {
 }
 
 const load = createRequire(import.meta.url);
-/** From version 11 on, a broker that leads no more answers as a follower, however far behind it is: its readers would not notice. */
+/**
+ * From version 11 on, a broker that leads no more answers as a follower, however far behind it is: its readers would
+ * not notice.
+ */
 const fetchRequest = load("kafkajs/src/protocol/requests/fetch/v10/request.js") as (options: RequestOptions) => object;
-const { createErrorFromCode } = load("kafkajs/src/protocol/error.js") as { readonly createErrorFromCode: (code: number) => Error & { readonly type?: string } };
+const { createErrorFromCode } = load("kafkajs/src/protocol/error.js") as {
+  readonly createErrorFromCode: (code: number) => Error & { readonly type?: string };
+};
 
 const READ_COMMITTED = 1;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -62,7 +74,12 @@ const REQUEST_TIMEOUT_MS = 30_000;
  * One fetch of committed records from a broker. The request and the connection are kafkajs'; the answer is decoded by
  * `record-batches.ts`. Positions that other brokers lead come back as `FetchFailed`.
  */
-export async function fetchFrom(broker: Broker, topic: string, positions: readonly FetchPosition[], limits: { readonly maxWaitMs: number; readonly maxBytes: number; readonly maxBytesPerPartition: number }): Promise<FetchedPartition[]> {
+export async function fetchFrom(
+  broker: Broker,
+  topic: string,
+  positions: readonly FetchPosition[],
+  limits: { readonly maxWaitMs: number; readonly maxBytes: number; readonly maxBytesPerPartition: number },
+): Promise<FetchedPartition[]> {
   const from = new Map(positions.map(({ partition, fetchOffset }) => [partition, fetchOffset]));
   const request = fetchRequest({
     replicaId: -1,
@@ -70,9 +87,22 @@ export async function fetchFrom(broker: Broker, topic: string, positions: readon
     minBytes: 1,
     maxBytes: limits.maxBytes,
     isolationLevel: READ_COMMITTED,
-    topics: [{ topic, partitions: positions.map(({ partition, fetchOffset }) => ({ partition, fetchOffset: String(fetchOffset), maxBytes: limits.maxBytesPerPartition })) }],
+    topics: [
+      {
+        topic,
+        partitions: positions.map(({ partition, fetchOffset }) => ({
+          partition,
+          fetchOffset: String(fetchOffset),
+          maxBytes: limits.maxBytesPerPartition,
+        })),
+      },
+    ],
   });
-  const exchange: Exchange<FetchedPartition[]> = { request, requestTimeout: limits.maxWaitMs + REQUEST_TIMEOUT_MS, response: { decode: (payload) => decodeAnswer(topic, from, payload), parse: (decoded) => decoded } };
+  const exchange: Exchange<FetchedPartition[]> = {
+    request,
+    requestTimeout: limits.maxWaitMs + REQUEST_TIMEOUT_MS,
+    response: { decode: (payload) => decodeAnswer(topic, from, payload), parse: (decoded) => decoded },
+  };
   try {
     return await (broker as BrokerInternals).connectionPool.send(exchange);
   } catch (error) {
@@ -100,10 +130,15 @@ function decodeAnswer(topic: string, from: ReadonlyMap<number, number>, payload:
       const highWatermark = Number(int64());
       at += 16; // last stable offset, log start offset
       const aborted: AbortedTransaction[] = [];
-      for (let transactions = int32(); transactions > 0; transactions--) aborted.push({ producerId: int64(), firstOffset: Number(int64()) });
+      for (let transactions = int32(); transactions > 0; transactions--)
+        aborted.push({ producerId: int64(), firstOffset: Number(int64()) });
       const bytes = Math.max(0, int32());
       if (error !== 0) throw new FetchFailed(topic, partition, createErrorFromCode(error));
-      fetched.push({ partition, highWatermark, ...decodeRecordBatches(partition, from.get(partition)!, payload.subarray(at, at + bytes), aborted) });
+      fetched.push({
+        partition,
+        highWatermark,
+        ...decodeRecordBatches(partition, from.get(partition)!, payload.subarray(at, at + bytes), aborted),
+      });
       at += bytes;
     }
   }
@@ -115,15 +150,25 @@ const FETCH_WAIT_MS = 100;
 
 /**
  * One fetch of committed records of one partition. Open transactions hold it up: then it gives none.
- * @throws when the topic has no such partition, or the broker can't be reached.
+ *
+ * @throws When the topic has no such partition, or the broker can't be reached.
  */
-export async function fetchRecords(cluster: Cluster, topic: string, partition: number, fetchOffset: number): Promise<FetchedPartition> {
+export async function fetchRecords(
+  cluster: Cluster,
+  topic: string,
+  partition: number,
+  fetchOffset: number,
+): Promise<FetchedPartition> {
   return askLeader(cluster, async () => {
     await cluster.refreshMetadataIfNecessary();
     const node = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
     if (node === undefined) throw new Error(`${topic} has no partition ${partition}`);
     const broker = await cluster.findBroker({ nodeId: node });
-    const [fetched] = await fetchFrom(broker, topic, [{ partition, fetchOffset }], { maxWaitMs: FETCH_WAIT_MS, maxBytes: FETCH_BYTES, maxBytesPerPartition: FETCH_BYTES });
+    const [fetched] = await fetchFrom(broker, topic, [{ partition, fetchOffset }], {
+      maxWaitMs: FETCH_WAIT_MS,
+      maxBytes: FETCH_BYTES,
+      maxBytesPerPartition: FETCH_BYTES,
+    });
     return fetched ?? { partition, highWatermark: Infinity, records: [], nextOffset: fetchOffset }; // a broker that throttles answers with nothing
   });
 }

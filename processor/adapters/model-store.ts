@@ -60,7 +60,8 @@ function s3Files(place: string, bucket: string, prefix: string, client: S3Client
         throw error;
       }
     },
-    write: async (path, bytes) => void (await client.send(new PutObjectCommand({ Bucket: bucket, Key: key(path), Body: bytes }))),
+    write: async (path, bytes) =>
+      void (await client.send(new PutObjectCommand({ Bucket: bucket, Key: key(path), Body: bytes }))),
     folders: async (path) => {
       const folder = key(path) === "" ? "" : `${key(path)}/`;
       const listing = await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: folder, Delimiter: "/" }));
@@ -69,9 +70,7 @@ function s3Files(place: string, bucket: string, prefix: string, client: S3Client
   };
 }
 
-/**
- * Models by name and version: `<name>/<version>/{manifest.json, model.onnx, probe.json}`. Loaded once.
- */
+/** Models by name and version: `<name>/<version>/{manifest.json, model.onnx, probe.json}`. Loaded once. */
 export class ModelStore implements ModelSource {
   readonly #files: ModelFiles;
   readonly #loaded = new Map<string, Promise<Model>>();
@@ -93,10 +92,12 @@ export class ModelStore implements ModelSource {
 
 /**
  * Loads and checks the model in a folder; `expected` is what a control record names.
+ *
  * @throws MillraceError `model-refused`; whatever reading throws when the place can't be reached.
  */
 export async function loadModel(files: ModelFiles, folder: string, expected?: ModelReference): Promise<Model> {
-  const refused = (what: string): MillraceError => new MillraceError("model-refused", `model in ${files.place}/${folder}: ${what}`);
+  const refused = (what: string): MillraceError =>
+    new MillraceError("model-refused", `model in ${files.place}/${folder}: ${what}`);
   const required = async (name: string): Promise<Uint8Array> => {
     const bytes = await files.read(`${folder}/${name}`);
     if (bytes === null) throw refused(`${name} is missing`);
@@ -107,18 +108,30 @@ export async function loadModel(files: ModelFiles, folder: string, expected?: Mo
     try {
       return schema.parse(JSON.parse(text));
     } catch (error) {
-      throw refused(`${name} is not as it should be: ${error instanceof z.ZodError ? error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ") : (error as Error).message}`);
+      throw refused(
+        `${name} is not as it should be: ${error instanceof z.ZodError ? error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ") : (error as Error).message}`,
+      );
     }
   };
   const manifest = await json("manifest.json", modelManifest);
   for (const field of ["name", "version", "sha256"] as const) {
-    if (expected && manifest[field] !== expected[field]) throw refused(`its manifest says ${field} ${manifest[field]}; ${expected[field]} is expected`);
+    if (expected && manifest[field] !== expected[field])
+      throw refused(`its manifest says ${field} ${manifest[field]}; ${expected[field]} is expected`);
   }
-  if (manifest.rowsPerHop !== (manifest.sampleRateHz * manifest.hopMs) / 1_000) throw refused(`rowsPerHop is ${manifest.rowsPerHop}, but ${manifest.sampleRateHz} Hz over ${manifest.hopMs} ms are ${(manifest.sampleRateHz * manifest.hopMs) / 1_000}`);
+  if (manifest.rowsPerHop !== (manifest.sampleRateHz * manifest.hopMs) / 1_000)
+    throw refused(
+      `rowsPerHop is ${manifest.rowsPerHop}, but ${manifest.sampleRateHz} Hz over ${manifest.hopMs} ms are ${(manifest.sampleRateHz * manifest.hopMs) / 1_000}`,
+    );
   const bytes = await required(manifest.file);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  if (sha256 !== manifest.sha256) throw refused(`${manifest.file} (${bytes.length} bytes) has SHA-256 ${sha256}; the manifest says ${manifest.sha256}`);
+  if (sha256 !== manifest.sha256)
+    throw refused(
+      `${manifest.file} (${bytes.length} bytes) has SHA-256 ${sha256}; the manifest says ${manifest.sha256}`,
+    );
   const versions = onnxVersions(bytes);
-  if (versions?.opset !== manifest.opset || versions.irVersion !== manifest.irVersion) throw refused(`${manifest.file} has ${versions ? `opset ${versions.opset} and IR version ${versions.irVersion}` : "no readable header"}; the manifest says opset ${manifest.opset} and IR version ${manifest.irVersion}`);
+  if (versions?.opset !== manifest.opset || versions.irVersion !== manifest.irVersion)
+    throw refused(
+      `${manifest.file} has ${versions ? `opset ${versions.opset} and IR version ${versions.irVersion}` : "no readable header"}; the manifest says opset ${manifest.opset} and IR version ${manifest.irVersion}`,
+    );
   return createOnnxModel(bytes, manifest, await json(manifest.probe, modelProbe));
 }

@@ -10,7 +10,10 @@ interface Field {
   readonly value: number | Uint8Array | null;
 }
 
-/** The IR version of an ONNX model and the version of its default operator set; null when the bytes are no such protobuf. */
+/**
+ * The IR version of an ONNX model and the version of its default operator set; null when the bytes are no such
+ * protobuf.
+ */
 export function onnxVersions(bytes: Uint8Array): { irVersion: number; opset: number } | null {
   try {
     let irVersion = 0;

@@ -6,10 +6,17 @@ import type { Model } from "../inference/model.ts";
 /** Rows of every run, where the manifest allows it: small enough for a few sensors, large enough for a thousand. */
 const PREFERRED_BATCH = 16;
 
-const SESSION_OPTIONS: InferenceSession.SessionOptions = { executionProviders: ["cpu"], intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: "sequential", logSeverityLevel: 3 };
+const SESSION_OPTIONS: InferenceSession.SessionOptions = {
+  executionProviders: ["cpu"],
+  intraOpNumThreads: 1,
+  interOpNumThreads: 1,
+  executionMode: "sequential",
+  logSeverityLevel: 3,
+};
 
 /**
  * Makes a model of its bytes, checks it against its manifest and its probe, and warms it up by that.
+ *
  * @throws MillraceError `model-refused` with what was found and what was expected.
  */
 export async function createOnnxModel(bytes: Uint8Array, manifest: ModelManifest, probe: ModelProbe): Promise<Model> {
@@ -32,7 +39,10 @@ class OnnxModel implements Model {
     this.manifest = manifest;
     this.rows = manifest.rowsPerHop;
     this.stateSize = manifest.state[0]!.shape[0]!;
-    this.batch = Math.max(...manifest.batchSizes.filter((size) => size <= PREFERRED_BATCH), Math.min(...manifest.batchSizes));
+    this.batch = Math.max(
+      ...manifest.batchSizes.filter((size) => size <= PREFERRED_BATCH),
+      Math.min(...manifest.batchSizes),
+    );
   }
 
   get reference(): Model["reference"] {
@@ -40,14 +50,23 @@ class OnnxModel implements Model {
     return { name, version, sha256 };
   }
 
-  async run(readings: Float32Array, state: Float32Array): Promise<{ probabilities: Float32Array; state: Float32Array }> {
+  async run(
+    readings: Float32Array,
+    state: Float32Array,
+  ): Promise<{ probabilities: Float32Array; state: Float32Array }> {
     const { inputs, outputs, state: states } = this.manifest;
     const stateInput = states[0]!.input;
     const stateOutput = states[0]!.output;
     const readingsInput = inputs.find(({ name }) => name !== stateInput)!.name;
     const probabilitiesOutput = outputs.find(({ name }) => name !== stateOutput)!.name;
-    const result = await this.#session.run({ [readingsInput]: new Tensor("float32", readings, [this.batch, this.rows, 6]), [stateInput]: new Tensor("float32", state, [this.batch, this.stateSize]) });
-    return { probabilities: result[probabilitiesOutput]!.data as Float32Array, state: result[stateOutput]!.data as Float32Array };
+    const result = await this.#session.run({
+      [readingsInput]: new Tensor("float32", readings, [this.batch, this.rows, 6]),
+      [stateInput]: new Tensor("float32", state, [this.batch, this.stateSize]),
+    });
+    return {
+      probabilities: result[probabilitiesOutput]!.data as Float32Array,
+      state: result[stateOutput]!.data as Float32Array,
+    };
   }
 }
 
@@ -68,9 +87,21 @@ function checkTensors(session: InferenceSession, manifest: ModelManifest): void 
     ["inputs", session.inputMetadata, manifest.inputs],
     ["outputs", session.outputMetadata, manifest.outputs],
   ] as const) {
-    const text = found.map((tensor) => (tensor.isTensor ? `${tensor.name} ${tensor.type}[${tensor.shape.map((size) => (typeof size === "number" ? size : "batch")).join(",")}]` : `${tensor.name}, no tensor`)).sort();
-    const wanted = expected.map(({ name, dtype, shape }) => `${name} ${dtype}[${shape.map((size) => (typeof size === "number" ? size : "batch")).join(",")}]`).sort();
-    if (text.join("; ") !== wanted.join("; ")) throw refused(manifest, `its ${kind} are ${text.join("; ")}; the manifest says ${wanted.join("; ")}`);
+    const text = found
+      .map((tensor) =>
+        tensor.isTensor
+          ? `${tensor.name} ${tensor.type}[${tensor.shape.map((size) => (typeof size === "number" ? size : "batch")).join(",")}]`
+          : `${tensor.name}, no tensor`,
+      )
+      .sort();
+    const wanted = expected
+      .map(
+        ({ name, dtype, shape }) =>
+          `${name} ${dtype}[${shape.map((size) => (typeof size === "number" ? size : "batch")).join(",")}]`,
+      )
+      .sort();
+    if (text.join("; ") !== wanted.join("; "))
+      throw refused(manifest, `its ${kind} are ${text.join("; ")}; the manifest says ${wanted.join("; ")}`);
   }
 }
 
@@ -78,7 +109,8 @@ async function checkProbe(model: OnnxModel, probe: ModelProbe): Promise<void> {
   const { batch, rows, stateSize, manifest } = model;
   let state = new Float32Array(batch * stateSize);
   for (const [hop, { readings, probabilities }] of probe.hops.entries()) {
-    if (readings.length !== rows * 6) throw refused(manifest, `hop ${hop} of its probe has ${readings.length} numbers; ${rows * 6} are expected`);
+    if (readings.length !== rows * 6)
+      throw refused(manifest, `hop ${hop} of its probe has ${readings.length} numbers; ${rows * 6} are expected`);
     const padded = new Float32Array(batch * rows * 6);
     padded.set(readings);
     const result = await model.run(padded, state).catch((error: unknown) => {
@@ -90,8 +122,15 @@ async function checkProbe(model: OnnxModel, probe: ModelProbe): Promise<void> {
   compare(manifest, "the state after the probe", state, probe.finalState, probe.tolerance);
 }
 
-function compare(manifest: ModelManifest, what: string, found: Float32Array, expected: readonly number[], tolerance: number): void {
+function compare(
+  manifest: ModelManifest,
+  what: string,
+  found: Float32Array,
+  expected: readonly number[],
+  tolerance: number,
+): void {
   for (const [i, value] of expected.entries()) {
-    if (!(Math.abs(found[i]! - value) <= tolerance)) throw refused(manifest, `${what} gives ${found[i]} at ${i}; ${value} ± ${tolerance} is expected`);
+    if (!(Math.abs(found[i]! - value) <= tolerance))
+      throw refused(manifest, `${what} gives ${found[i]} at ${i}; ${value} ± ${tolerance} is expected`);
   }
 }

@@ -33,7 +33,15 @@ class LogRecord implements InputRecord {
   readonly #headersAt: number;
   #headers: Readonly<Record<string, string>> | null = null;
 
-  constructor(partition: number, offset: number, timestamp: number, key: Uint8Array | null, value: Uint8Array | null, bytes: Buffer, headersAt: number) {
+  constructor(
+    partition: number,
+    offset: number,
+    timestamp: number,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    bytes: Buffer,
+    headersAt: number,
+  ) {
     this.partition = partition;
     this.offset = offset;
     this.timestamp = timestamp;
@@ -105,30 +113,46 @@ class RecordReader {
  * The committed records from `fetchOffset` on, and the offset to fetch next: behind everything that came, control
  * records and aborted transactions included. A batch that the answer cuts off is left for the next fetch.
  */
-export function decodeRecordBatches(partition: number, fetchOffset: number, bytes: Buffer, aborted: readonly AbortedTransaction[]): { records: InputRecord[]; nextOffset: number } {
+export function decodeRecordBatches(
+  partition: number,
+  fetchOffset: number,
+  bytes: Buffer,
+  aborted: readonly AbortedTransaction[],
+): { records: InputRecord[]; nextOffset: number } {
   const records: InputRecord[] = [];
   const waiting = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
   const abortedProducers = new Set<bigint>();
   let nextOffset = fetchOffset;
-  for (let at = 0; at + BATCH_HEADER <= bytes.length; ) {
+  for (let at = 0; at + BATCH_HEADER <= bytes.length;) {
     const end = at + LOG_OVERHEAD + bytes.readInt32BE(at + 8);
     if (end > bytes.length) break;
-    if (bytes[at + 16] !== MAGIC) throw new Error(`a record batch of format ${bytes[at + 16]} came; format 2 is expected (Kafka 0.11 and later)`);
+    if (bytes[at + 16] !== MAGIC)
+      throw new Error(`a record batch of format ${bytes[at + 16]} came; format 2 is expected (Kafka 0.11 and later)`);
     const baseOffset = int64(bytes, at);
     const attributes = bytes.readInt16BE(at + 21);
     const lastOffset = baseOffset + bytes.readInt32BE(at + 23);
     const producerId = bytes.readBigInt64BE(at + 43);
-    while (waiting.length > 0 && waiting[0]!.firstOffset <= lastOffset) abortedProducers.add(waiting.shift()!.producerId);
+    while (waiting.length > 0 && waiting[0]!.firstOffset <= lastOffset)
+      abortedProducers.add(waiting.shift()!.producerId);
     if ((attributes & CONTROL) !== 0) {
       if (controlType(bytes, at) === ABORT_MARKER) abortedProducers.delete(producerId);
-    } else if ((attributes & TRANSACTIONAL) === 0 || !abortedProducers.has(producerId)) decodeBatch(partition, fetchOffset, bytes, at, end, attributes, records);
+    } else if ((attributes & TRANSACTIONAL) === 0 || !abortedProducers.has(producerId))
+      decodeBatch(partition, fetchOffset, bytes, at, end, attributes, records);
     nextOffset = Math.max(nextOffset, lastOffset + 1);
     at = end;
   }
   return { records, nextOffset };
 }
 
-function decodeBatch(partition: number, fetchOffset: number, bytes: Buffer, at: number, end: number, attributes: number, records: InputRecord[]): void {
+function decodeBatch(
+  partition: number,
+  fetchOffset: number,
+  bytes: Buffer,
+  at: number,
+  end: number,
+  attributes: number,
+  records: InputRecord[],
+): void {
   const baseOffset = int64(bytes, at);
   const firstTimestamp = int64(bytes, at + 27);
   const appendTime = (attributes & LOG_APPEND_TIME) !== 0 ? int64(bytes, at + 35) : null;
@@ -154,7 +178,9 @@ function decompress(codec: number, bytes: Buffer, from: number, end: number): { 
   const packed = bytes.subarray(from, end);
   if (codec === 1) return { bytes: gunzipSync(packed), from: 0 };
   if (codec === 4) return { bytes: zstdDecompressSync(packed), from: 0 };
-  throw new Error(`a record batch is compressed with ${codec === 2 ? "snappy" : codec === 3 ? "lz4" : `codec ${codec}`}; gzip and zstd can be read: set the producer's compression.type`);
+  throw new Error(
+    `a record batch is compressed with ${codec === 2 ? "snappy" : codec === 3 ? "lz4" : `codec ${codec}`}; gzip and zstd can be read: set the producer's compression.type`,
+  );
 }
 
 /** Type of a control batch's only record: its key is version (int16) and type (int16). */

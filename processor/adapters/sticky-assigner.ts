@@ -11,8 +11,8 @@ export interface StickyMember {
 }
 
 /**
- * Spreads partitions evenly (counts differ by at most one) and moves as few as possible: a moved task has to
- * be restored and caught up. kafkajs brings only an eager round-robin that moves almost everything.
+ * Spreads partitions evenly (counts differ by at most one) and moves as few as possible: a moved task has to be
+ * restored and caught up. kafkajs brings only an eager round-robin that moves almost everything.
  */
 export function assignSticky(members: readonly StickyMember[], partitions: readonly number[]): Map<string, number[]> {
   const sorted = [...members].sort((a, b) => b.owned.length - a.owned.length || (a.id < b.id ? -1 : 1));
@@ -43,11 +43,30 @@ export function stickyAssigner(topic: string, owned: () => readonly number[]): P
     name: NAME,
     version: VERSION,
     assign({ members }) {
-      const partitions = cluster.findTopicPartitionMetadata(topic).map((metadata) => metadata.partitionId).sort((a, b) => a - b);
+      const partitions = cluster
+        .findTopicPartitionMetadata(topic)
+        .map((metadata) => metadata.partitionId)
+        .sort((a, b) => a - b);
       const assigned = assignSticky(members.map(stickyMember), partitions);
-      return Promise.resolve([...assigned].map(([memberId, mine]) => ({ memberId, memberAssignment: AssignerProtocol.MemberAssignment.encode({ version: VERSION, assignment: { [topic]: mine }, userData: Buffer.alloc(0) }) })));
+      return Promise.resolve(
+        [...assigned].map(([memberId, mine]) => ({
+          memberId,
+          memberAssignment: AssignerProtocol.MemberAssignment.encode({
+            version: VERSION,
+            assignment: { [topic]: mine },
+            userData: Buffer.alloc(0),
+          }),
+        })),
+      );
     },
-    protocol: ({ topics }) => ({ name: NAME, metadata: AssignerProtocol.MemberMetadata.encode({ version: VERSION, topics, userData: Buffer.from(JSON.stringify(owned())) }) }),
+    protocol: ({ topics }) => ({
+      name: NAME,
+      metadata: AssignerProtocol.MemberMetadata.encode({
+        version: VERSION,
+        topics,
+        userData: Buffer.from(JSON.stringify(owned())),
+      }),
+    }),
   });
 }
 

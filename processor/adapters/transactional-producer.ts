@@ -5,12 +5,20 @@ import type { OutputRecord } from "../path/machine.ts";
 import { encodeRecordBatch } from "./encode-record-batch.ts";
 import { openCluster } from "./kafka-cluster.ts";
 
-/** kafkajs' transaction state of one producer: ids, sequences, and the requests to the coordinators. */
+/** Kafkajs' transaction state of one producer: ids, sequences, and the requests to the coordinators. */
 interface EosManager {
   initProducerId(): Promise<void>;
   beginTransaction(): void;
-  addPartitionsToTransaction(topics: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number }[] }[]): Promise<void>;
-  sendOffsets(offsets: { readonly consumerGroupId: string; readonly topics: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number; readonly offset: string }[] }[] }): Promise<void>;
+  addPartitionsToTransaction(
+    topics: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number }[] }[],
+  ): Promise<void>;
+  sendOffsets(offsets: {
+    readonly consumerGroupId: string;
+    readonly topics: readonly {
+      readonly topic: string;
+      readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+    }[];
+  }): Promise<void>;
   commit(): Promise<void>;
   getProducerId(): string;
   getProducerEpoch(): number;
@@ -18,7 +26,12 @@ interface EosManager {
   updateSequence(topic: string, partition: number, increment: number): void;
 }
 interface ProduceExchange {
-  readonly request: { readonly apiKey: number; readonly apiVersion: number; readonly apiName: string; encode(): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }> };
+  readonly request: {
+    readonly apiKey: number;
+    readonly apiVersion: number;
+    readonly apiName: string;
+    encode(): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }>;
+  };
   readonly response: { decode(payload: Buffer): { readonly clientSideThrottleTime: number }; parse<T>(decoded: T): T };
 }
 interface BrokerInternals extends Broker {
@@ -27,7 +40,9 @@ interface BrokerInternals extends Broker {
 
 const load = createRequire(import.meta.url);
 const createEosManager = load("kafkajs/src/producer/eosManager/index.js") as (options: object) => EosManager;
-const { createErrorFromCode } = load("kafkajs/src/protocol/error.js") as { readonly createErrorFromCode: (code: number) => Error };
+const { createErrorFromCode } = load("kafkajs/src/protocol/error.js") as {
+  readonly createErrorFromCode: (code: number) => Error;
+};
 
 const PRODUCE = { apiKey: 0, apiVersion: 7, apiName: "Produce" } as const;
 const ALL_REPLICAS = -1;
@@ -38,9 +53,9 @@ const COORDINATOR_MS = 1_000;
 const CONCURRENT_WAIT_MS = { first: 2, most: 100, limit: 15_000 } as const;
 
 /**
- * A transactional producer for one partition number: kafkajs' transaction state and connections, record batches
- * encoded here. kafkajs' own producer spends more CPU on encoding than the whole path on computing; and it retries,
- * where a task would rather begin anew.
+ * A transactional producer for one partition number: kafkajs' transaction state and connections, record batches encoded
+ * here. kafkajs' own producer spends more CPU on encoding than the whole path on computing; and it retries, where a
+ * task would rather begin anew.
  */
 export class TransactionalProducer {
   readonly #cluster: Cluster;
@@ -54,7 +69,13 @@ export class TransactionalProducer {
     rememberCoordinators(this.#cluster);
     this.#transactionalId = transactionalId;
     this.#partition = partition;
-    this.#eos = createEosManager({ logger: kafka.logger().namespace("Transactions"), cluster: this.#cluster, transactional: true, transactionalId, transactionTimeout });
+    this.#eos = createEosManager({
+      logger: kafka.logger().namespace("Transactions"),
+      cluster: this.#cluster,
+      transactional: true,
+      transactionalId,
+      transactionTimeout,
+    });
   }
 
   /** Raises the epoch of the transactional id. */
@@ -63,7 +84,10 @@ export class TransactionalProducer {
     await this.#eos.initProducerId();
   }
 
-  /** Adds topics to the open transaction, opening one if there is none: all at once, since each time the coordinator writes its log. */
+  /**
+   * Adds topics to the open transaction, opening one if there is none: all at once, since each time the coordinator
+   * writes its log.
+   */
   async add(topics: readonly string[]): Promise<void> {
     if (!this.#open) {
       this.#eos.beginTransaction();
@@ -82,7 +106,10 @@ export class TransactionalProducer {
   }
 
   async sendOffset(consumerGroupId: string, topic: string, offset: number): Promise<void> {
-    await this.#eos.sendOffsets({ consumerGroupId, topics: [{ topic, partitions: [{ partition: this.#partition, offset: String(offset) }] }] });
+    await this.#eos.sendOffsets({
+      consumerGroupId,
+      topics: [{ topic, partitions: [{ partition: this.#partition, offset: String(offset) }] }],
+    });
   }
 
   async commit(): Promise<void> {
@@ -96,7 +123,10 @@ export class TransactionalProducer {
 
   #leader(topic: string): string {
     const leader = Object.keys(this.#cluster.findLeaderForPartitions(topic, [this.#partition]))[0];
-    if (leader === undefined) throw new Error(`topic ${topic} has no partition ${this.#partition}: outputs go to the partition number of their input, so it needs as many partitions`);
+    if (leader === undefined)
+      throw new Error(
+        `topic ${topic} has no partition ${this.#partition}: outputs go to the partition number of their input, so it needs as many partitions`,
+      );
     return leader;
   }
 
@@ -108,16 +138,25 @@ export class TransactionalProducer {
         await this.#eos.addPartitionsToTransaction(topics.map((topic) => ({ topic, partitions })));
         return;
       } catch (error) {
-        if ((error as { type?: string }).type !== "CONCURRENT_TRANSACTIONS" || waited > CONCURRENT_WAIT_MS.limit) throw error;
+        if ((error as { type?: string }).type !== "CONCURRENT_TRANSACTIONS" || waited > CONCURRENT_WAIT_MS.limit)
+          throw error;
         await sleep(wait);
         waited += wait;
       }
     }
   }
 
-  async #produce(leader: string, topics: readonly string[], byTopic: ReadonlyMap<string, readonly OutputRecord[]>): Promise<void> {
+  async #produce(
+    leader: string,
+    topics: readonly string[],
+    byTopic: ReadonlyMap<string, readonly OutputRecord[]>,
+  ): Promise<void> {
     const broker = await this.#cluster.findBroker({ nodeId: leader });
-    const origin = { producerId: BigInt(this.#eos.getProducerId()), producerEpoch: this.#eos.getProducerEpoch(), timestamp: Date.now() };
+    const origin = {
+      producerId: BigInt(this.#eos.getProducerId()),
+      producerEpoch: this.#eos.getProducerEpoch(),
+      timestamp: Date.now(),
+    };
     const batches = topics.map((topic) => {
       const records = byTopic.get(topic)!;
       const firstSequence = this.#eos.getSequence(topic, this.#partition);
@@ -132,7 +171,10 @@ export class TransactionalProducer {
   }
 }
 
-/** kafkajs asks who coordinates before each request to a coordinator, and so doubles their number; here the answer holds for a second. */
+/**
+ * Kafkajs asks who coordinates before each request to a coordinator, and so doubles their number; here the answer holds
+ * for a second.
+ */
 function rememberCoordinators(cluster: Cluster): void {
   const ask = cluster.findGroupCoordinator.bind(cluster);
   const known = new Map<string, { readonly broker: Promise<Broker>; readonly askedAt: number }>();
@@ -148,7 +190,11 @@ function rememberCoordinators(cluster: Cluster): void {
 }
 
 /** Produce request, version 7. */
-function encodeProduce(transactionalId: string, partition: number, batches: readonly { readonly topic: string; readonly bytes: Buffer }[]): Buffer {
+function encodeProduce(
+  transactionalId: string,
+  partition: number,
+  batches: readonly { readonly topic: string; readonly bytes: Buffer }[],
+): Buffer {
   const head = Buffer.allocUnsafe(2 + Buffer.byteLength(transactionalId) + 10);
   let at = writeText(head, 0, transactionalId);
   at = head.writeInt16BE(ALL_REPLICAS, at);

@@ -13,6 +13,7 @@ export interface DriverBackend {
   /**
    * Brings the owner to the end of the log; where there is none, a new one restores the last snapshot and catches up.
    * Gives what readers of the output topics see now and did not before, in order within each topic.
+   *
    * @throws MillraceError what the engine stops by name for, such as `replay-diverged`.
    */
   settle(): Promise<readonly WrittenRecord[]>;

@@ -1,8 +1,8 @@
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import { contentTypes, controlTypes, headers as headerNames, TICK_INTERVAL, topics } from "../../domain/topics.ts";
+import type { InputRecord, MachineFactory } from "../path/machine.ts";
 import type { DriverBackend, WrittenRecord } from "./backend.ts";
 import { InMemoryBackend } from "./in-memory.ts";
-import type { InputRecord, MachineFactory } from "../path/machine.ts";
 
 /** One record for the driver; everything but the value may be left out. */
 export interface DriverRecord {
@@ -46,10 +46,10 @@ export interface DeadLetter {
  * read what comes out, and put `snapshot()`, `crash()` and `restore()` between any two inputs. In memory, or, as the
  * same test, on Kafka and DynamoDB with the engine itself: `driverOnKafka` in `on-kafka.ts`.
  *
- * What a test reads is what a reader of the topics sees: each output once, whatever crashed. Every method resolves
- * when its input is processed and its outputs are read; records that come while crashed wait for `restore()`. One
- * call at a time, but `crash()` may strike one that is under way: it then ends, and its outputs may be seen at once
- * or after `restore()`.
+ * What a test reads is what a reader of the topics sees: each output once, whatever crashed. Every method resolves when
+ * its input is processed and its outputs are read; records that come while crashed wait for `restore()`. One call at a
+ * time, but `crash()` may strike one that is under way: it then ends, and its outputs may be seen at once or after
+ * `restore()`.
  *
  * Errors that stop a task by name reject the call that ran into them, such as `replay-diverged` for a pipeline that
  * gives other outputs after a crash. A record that its code throws on is a dead letter, `processing-failed`.
@@ -61,7 +61,7 @@ export class PipelineDriver {
   #clock: EpochMs = 0;
   #nextOffset = 0;
 
-  /** @param backend where it runs. @default in memory */
+  /** @param backend Where it runs. @default in memory */
   constructor(factory: MachineFactory, backend: DriverBackend = new InMemoryBackend(factory)) {
     this.#backend = backend;
   }
@@ -90,7 +90,7 @@ export class PipelineDriver {
   async advanceClock(milliseconds: Milliseconds): Promise<void> {
     const until = this.#clock + milliseconds;
     const ticks = [];
-    for (let at = this.#clock; at < until; ) ticks.push(tickAt((at = Math.min(at + TICK_INTERVAL, until))));
+    for (let at = this.#clock; at < until;) ticks.push(tickAt((at = Math.min(at + TICK_INTERVAL, until))));
     await this.#append(ticks);
   }
 
@@ -98,7 +98,8 @@ export class PipelineDriver {
    * Moves a key's event time to `to` by the only thing that moves it: a record with a reading taken then, which counts
    * as any other does. The key's watermark follows at its out-of-orderness bound. The partition clock moves along when
    * it is behind, so that the future guard lets the reading pass.
-   * @param readingAt gives the record's value; `offset` is the record's, a number that no other record has.
+   *
+   * @param readingAt Gives the record's value; `offset` is the record's, a number that no other record has.
    */
   async advanceEventTime(key: string, to: EpochMs, readingAt: (to: EpochMs, offset: number) => unknown): Promise<void> {
     await this.record({ key, timestamp: Math.max(this.#clock, Math.ceil(to)), value: readingAt(to, this.#nextOffset) });
@@ -110,7 +111,9 @@ export class PipelineDriver {
   }
 
   async #append(records: readonly Omit<InputRecord, "offset" | "partition">[]): Promise<void> {
-    for (const { timestamp } of records) if (!Number.isSafeInteger(timestamp) || timestamp < 0) throw new RangeError(`a record's timestamp is ${timestamp}: Kafka keeps whole milliseconds from 0`);
+    for (const { timestamp } of records)
+      if (!Number.isSafeInteger(timestamp) || timestamp < 0)
+        throw new RangeError(`a record's timestamp is ${timestamp}: Kafka keeps whole milliseconds from 0`);
     await this.#backend.append(records.map((record, i) => ({ ...record, partition: 0, offset: this.#nextOffset + i })));
     this.#nextOffset += records.length;
     for (const { timestamp } of records) this.#clock = Math.max(this.#clock, timestamp);
@@ -119,6 +122,7 @@ export class PipelineDriver {
 
   /**
    * Ends time, as `replay --flush` does; only reading may follow.
+   *
    * @throws Error on Kafka: time does not end there. Advance the clock past the idle timeout instead.
    */
   async flush(): Promise<void> {
@@ -140,6 +144,7 @@ export class PipelineDriver {
 
   /**
    * A new owner: restores the last snapshot and catches up. Without a crash before, the old owner dies by it.
+   *
    * @throws MillraceError `replay-diverged` when what it gives differs from the outputs that were given before.
    */
   async restore(): Promise<void> {
@@ -160,7 +165,8 @@ export class PipelineDriver {
   /** The order among topics cannot be read from Kafka, so it is the same everywhere: by name, within each call. */
   #see(written: readonly WrittenRecord[]): void {
     const byTopic = written.toSorted((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : 0));
-    for (const { topic, key, value, headers } of byTopic) this.#outputs.push({ topic, key: bufferOf(key), value: bufferOf(value), headers });
+    for (const { topic, key, value, headers } of byTopic)
+      this.#outputs.push({ topic, key: bufferOf(key), value: bufferOf(value), headers });
   }
 
   /**
@@ -173,8 +179,18 @@ export class PipelineDriver {
 
   /** The JSON outputs to one topic, or to all; in the order of `raw`. */
   outputs(topic?: string): DriverOutput[] {
-    const wanted = this.#outputs.filter((output) => (topic === undefined || output.topic === topic) && output.topic !== topics.deadLetter.name && output.headers[headerNames.contentType] === contentTypes.json);
-    return wanted.map(({ topic: to, key, value, headers }) => ({ topic: to, key: textOf(key), value: JSON.parse(textOf(value)) as Record<string, unknown>, headers }));
+    const wanted = this.#outputs.filter(
+      (output) =>
+        (topic === undefined || output.topic === topic) &&
+        output.topic !== topics.deadLetter.name &&
+        output.headers[headerNames.contentType] === contentTypes.json,
+    );
+    return wanted.map(({ topic: to, key, value, headers }) => ({
+      topic: to,
+      key: textOf(key),
+      value: JSON.parse(textOf(value)) as Record<string, unknown>,
+      headers,
+    }));
   }
 
   /** What came too late. @param topic where the pipeline writes it. @default sensor-data-late */
@@ -183,7 +199,14 @@ export class PipelineDriver {
   }
 
   deadLetters(): DeadLetter[] {
-    return this.#outputs.filter(({ topic }) => topic === topics.deadLetter.name).map(({ key, value, headers }) => ({ code: headers[headerNames.errorCode]!, offset: Number(headers[headerNames.sourceOffset]), key: textOf(key), value }));
+    return this.#outputs
+      .filter(({ topic }) => topic === topics.deadLetter.name)
+      .map(({ key, value, headers }) => ({
+        code: headers[headerNames.errorCode]!,
+        offset: Number(headers[headerNames.sourceOffset]),
+        key: textOf(key),
+        value,
+      }));
   }
 }
 
@@ -192,7 +215,9 @@ function tickAt(timestamp: EpochMs): Omit<InputRecord, "offset" | "partition"> {
 }
 
 function bytesOf(value: unknown): Uint8Array | null {
-  return value === null || value instanceof Uint8Array ? value : Buffer.from(typeof value === "string" ? value : JSON.stringify(value));
+  return value === null || value instanceof Uint8Array
+    ? value
+    : Buffer.from(typeof value === "string" ? value : JSON.stringify(value));
 }
 
 function bufferOf(bytes: Uint8Array | string | null): Buffer | null {

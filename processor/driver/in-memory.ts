@@ -1,6 +1,14 @@
 import { MillraceError } from "../../domain/errors.ts";
+import {
+  process,
+  type InputRecord,
+  type MachineFactory,
+  type OutputRecord,
+  type StateEntry,
+  type StateMachine,
+  StepFailed,
+} from "../path/machine.ts";
 import type { DriverBackend, WrittenRecord } from "./backend.ts";
-import { process, type InputRecord, type MachineFactory, type OutputRecord, type StateEntry, type StateMachine, StepFailed } from "../path/machine.ts";
 
 interface Snapshot {
   readonly nextOffset: number;
@@ -62,22 +70,35 @@ export class InMemoryBackend implements DriverBackend {
     } catch (error) {
       this.#owner = null;
       if (!(error instanceof StepFailed)) throw error;
-      if (this.#failed.has(error.offset)) throw new MillraceError("step-failed-again", `the record at offset ${error.offset} fails even as a dead letter: ${error.message}`, { cause: error });
+      if (this.#failed.has(error.offset))
+        throw new MillraceError(
+          "step-failed-again",
+          `the record at offset ${error.offset} fails even as a dead letter: ${error.message}`,
+          { cause: error },
+        );
       this.#failed.set(error.offset, error.message);
       return false;
     }
   }
 
   async #restore(): Promise<Owner> {
-    const restored = this.#snapshot && { nextOffset: this.#snapshot.nextOffset, chain: this.#snapshot.chain, entries: entriesOf(this.#snapshot) };
-    return { machine: await this.#factory.create({ partition: 0, restored, failedOffsets: this.#failed }), given: this.#snapshot?.given ?? 0 };
+    const restored = this.#snapshot && {
+      nextOffset: this.#snapshot.nextOffset,
+      chain: this.#snapshot.chain,
+      entries: entriesOf(this.#snapshot),
+    };
+    return {
+      machine: await this.#factory.create({ partition: 0, restored, failedOffsets: this.#failed }),
+      given: this.#snapshot?.given ?? 0,
+    };
   }
 
   /** Outputs that were there before are dropped, after a look at whether they are the same. */
   #write(owner: Owner, produced: readonly OutputRecord[]): void {
     for (const output of produced) {
       const before = this.#outputs[owner.given];
-      if (before && describe(before) !== describe(output)) throw diverged(owner.given, describe(before), describe(output));
+      if (before && describe(before) !== describe(output))
+        throw diverged(owner.given, describe(before), describe(output));
       if (!before) this.#outputs.push(output);
       owner.given++;
     }
@@ -102,7 +123,12 @@ export class InMemoryBackend implements DriverBackend {
     if (kept.length >= MAX_GENERATIONS) machine.rewriteUpTo(kept[0]![0]);
     machine.encodeChanges(generation, (entry) => entries.push(entry));
     const live = new Set(machine.liveGenerations());
-    this.#snapshot = { nextOffset: machine.nextOffset, chain: machine.chain, given, generations: new Map([...kept, [generation, entries] as const].filter(([each]) => live.has(each))) };
+    this.#snapshot = {
+      nextOffset: machine.nextOffset,
+      chain: machine.chain,
+      given,
+      generations: new Map([...kept, [generation, entries] as const].filter(([each]) => live.has(each))),
+    };
   }
 
   async flush(): Promise<readonly WrittenRecord[]> {
@@ -129,7 +155,9 @@ interface Owner {
 }
 
 function entriesOf(snapshot: Snapshot): (StateEntry & { generation: number })[] {
-  return [...snapshot.generations].flatMap(([generation, entries]) => entries.map((entry) => ({ ...entry, generation })));
+  return [...snapshot.generations].flatMap(([generation, entries]) =>
+    entries.map((entry) => ({ ...entry, generation })),
+  );
 }
 
 function diverged(index: number, before: string, now: string): MillraceError {

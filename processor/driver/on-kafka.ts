@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { DeleteTableCommand, type DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { type Admin, type Cluster, type Kafka, Partitioners, type Producer } from "kafkajs";
-import { createKafka } from "../../adapters/kafka.ts";
 import { createTopics } from "../../adapters/kafka-topics.ts";
+import { createKafka } from "../../adapters/kafka.ts";
 import { createLogger } from "../../adapters/log.ts";
 import { taskKey, transactionalId } from "../../domain/names.ts";
 import { topics } from "../../domain/topics.ts";
@@ -12,13 +12,13 @@ import { openCluster } from "../adapters/kafka-cluster.ts";
 import { KafkaInput } from "../adapters/kafka-input.ts";
 import { TransactionalOutput } from "../adapters/kafka-output.ts";
 import { claimKey } from "../adapters/kafka-progress.ts";
-import { PipelineDriver } from "./driver.ts";
-import type { DriverBackend, WrittenRecord } from "./backend.ts";
-import { Connections } from "./connections.ts";
-import { type OpenedPorts, Owner } from "./owner.ts";
-import { DriverTopics } from "./topics.ts";
 import type { TaskPorts } from "../engine/ports.ts";
 import type { InputRecord, MachineFactory } from "../path/machine.ts";
+import type { DriverBackend, WrittenRecord } from "./backend.ts";
+import { Connections } from "./connections.ts";
+import { PipelineDriver } from "./driver.ts";
+import { type OpenedPorts, Owner } from "./owner.ts";
+import { DriverTopics } from "./topics.ts";
 
 /** Servers for tests, as `npm start` and `npm test` start them. */
 export interface DriverServers {
@@ -26,19 +26,23 @@ export interface DriverServers {
   readonly kafkaBrokers: string;
   /** DynamoDB Local. */
   readonly dynamodbEndpoint: string;
-  /** Stands between the engine and its ports: a test may strike there. Each call must end some time: `close()` waits for it. */
+  /**
+   * Stands between the engine and its ports: a test may strike there. Each call must end some time: `close()` waits for
+   * it.
+   */
   wrap?(ports: TaskPorts): TaskPorts;
 }
 
 /**
- * The driver on real servers: the same tests, with the engine of docs/exactly-once.md. Records are produced to Kafka,
- * a task processes them in transactions, and what a test reads is what a `read_committed` reader finds. `snapshot()`
- * is a hand-over to a new task, by way of DynamoDB; `crash()` is to both what `kill -9` is; `restore()` fences,
- * restores and catches up. A few dozen milliseconds a call.
+ * The driver on real servers: the same tests, with the engine of docs/exactly-once.md. Records are produced to Kafka, a
+ * task processes them in transactions, and what a test reads is what a `read_committed` reader finds. `snapshot()` is a
+ * hand-over to a new task, by way of DynamoDB; `crash()` is to both what `kill -9` is; `restore()` fences, restores and
+ * catches up. A few dozen milliseconds a call.
  *
  * Each driver has topics and a table of its own, which `close()` removes; the names and ids in outputs are the
  * pipeline's, so they are those of a driver in memory.
- * @throws when the servers can't be reached.
+ *
+ * @throws When the servers can't be reached.
  */
 export async function driverOnKafka(factory: MachineFactory, servers: DriverServers): Promise<PipelineDriver> {
   const backend = new KafkaBackend(factory, servers);
@@ -80,7 +84,12 @@ class KafkaBackend implements DriverBackend {
     this.#servers = servers;
     this.#kafka = this.#client();
     this.#admin = this.#kafka.admin();
-    this.#producer = this.#kafka.producer({ idempotent: true, maxInFlightRequests: 1, createPartitioner: Partitioners.DefaultPartitioner, allowAutoTopicCreation: false });
+    this.#producer = this.#kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      createPartitioner: Partitioners.DefaultPartitioner,
+      allowAutoTopicCreation: false,
+    });
     this.#cluster = openCluster(this.#kafka);
     this.#topics = new DriverTopics(this.#admin, this.#cluster, this.#name);
     this.#source = factory.sourceTopic;
@@ -88,19 +97,35 @@ class KafkaBackend implements DriverBackend {
     this.#input = new KafkaInput(this.#kafka, sourceTopic, createLogger("driver", "error"));
     this.#dynamodb = createDynamo({ region: "local", dynamodbEndpoint: servers.dynamodbEndpoint });
     this.#snapshots = new DynamoSnapshots(this.#dynamodb, this.#name);
-    this.#factory = { pipeline: factory.pipeline, sourceTopic, fingerprint: factory.fingerprint, create: (origin) => factory.create(origin) };
+    this.#factory = {
+      pipeline: factory.pipeline,
+      sourceTopic,
+      fingerprint: factory.fingerprint,
+      create: (origin) => factory.create(origin),
+    };
     this.#task = taskKey(factory.pipeline, sourceTopic, 0);
   }
 
   async open(): Promise<void> {
-    await Promise.all([this.#admin.connect(), this.#producer.connect(), this.#cluster.connect(), createCheckpointTable(this.#dynamodb, this.#name)]);
+    await Promise.all([
+      this.#admin.connect(),
+      this.#producer.connect(),
+      this.#cluster.connect(),
+      createCheckpointTable(this.#dynamodb, this.#name),
+    ]);
     await createTopics(this.#admin, { specs: [topics.progress] });
     await this.#topics.make([this.#source]);
   }
 
   async append(records: readonly InputRecord[]): Promise<void> {
     for (let from = 0; from < records.length; from += MAX_SENT) {
-      const messages = records.slice(from, from + MAX_SENT).map(({ timestamp, key, value, headers }) => ({ partition: 0, timestamp: String(timestamp), key: bufferOf(key), value: bufferOf(value), headers: { ...headers } }));
+      const messages = records.slice(from, from + MAX_SENT).map(({ timestamp, key, value, headers }) => ({
+        partition: 0,
+        timestamp: String(timestamp),
+        key: bufferOf(key),
+        value: bufferOf(value),
+        headers: { ...headers },
+      }));
       await this.#producer.send({ topic: this.#topics.nameOf(this.#source), messages });
       this.#end += messages.length;
     }
@@ -117,7 +142,8 @@ class KafkaBackend implements DriverBackend {
     const { nextOffset } = (await this.#snapshots.readManifest(this.#task))?.covers ?? { nextOffset: 0 };
     if (owner !== this.#owner) return; // it has crashed meanwhile
     this.#owner = null;
-    if (nextOffset !== this.#end) throw new Error(`the hand-over left a snapshot of offsets below ${nextOffset}, not of those below ${this.#end}`);
+    if (nextOffset !== this.#end)
+      throw new Error(`the hand-over left a snapshot of offsets below ${nextOffset}, not of those below ${this.#end}`);
     await this.#settled();
   }
 
@@ -129,7 +155,11 @@ class KafkaBackend implements DriverBackend {
   }
 
   flush(): Promise<never> {
-    return Promise.reject(new Error("time does not end on Kafka: flush() is for drivers in memory; advance the clock past the idle timeout instead"));
+    return Promise.reject(
+      new Error(
+        "time does not end on Kafka: flush() is for drivers in memory; advance the clock past the idle timeout instead",
+      ),
+    );
   }
 
   crash(): void {
@@ -145,7 +175,10 @@ class KafkaBackend implements DriverBackend {
       const fence = this.#openOutput(this.#kafka);
       await fence.fence();
       await fence.discard();
-      await this.#producer.send({ topic: topics.progress.name, messages: [this.#task, claimKey(this.#task)].map((key) => ({ partition: 0, key, value: null })) });
+      await this.#producer.send({
+        topic: topics.progress.name,
+        messages: [this.#task, claimKey(this.#task)].map((key) => ({ partition: 0, key, value: null })),
+      });
       await this.#topics.remove();
       await this.#dynamodb.send(new DeleteTableCommand({ TableName: this.#name }));
     } finally {
@@ -154,23 +187,43 @@ class KafkaBackend implements DriverBackend {
   }
 
   async disconnect(): Promise<void> {
-    await Promise.allSettled([this.#input.close(), this.#producer.disconnect(), this.#admin.disconnect(), this.#cluster.disconnect()]);
+    await Promise.allSettled([
+      this.#input.close(),
+      this.#producer.disconnect(),
+      this.#admin.disconnect(),
+      this.#cluster.disconnect(),
+    ]);
     this.#dynamodb.destroy();
   }
 
   #openPorts(): OpenedPorts {
     const connections = new Connections();
-    const ports: TaskPorts = { input: this.#input.open(0), output: this.#openOutput(this.#client(connections)), snapshots: this.#snapshots };
+    const ports: TaskPorts = {
+      input: this.#input.open(0),
+      output: this.#openOutput(this.#client(connections)),
+      snapshots: this.#snapshots,
+    };
     return { ports: this.#servers.wrap?.(ports) ?? ports, cut: () => connections.cut() };
   }
 
   #openOutput(kafka: Kafka): TransactionalOutput {
     const { pipeline, sourceTopic } = this.#factory;
-    return new TransactionalOutput(kafka, this.#cluster, { task: this.#task, transactionalId: transactionalId(this.#name, pipeline, sourceTopic, 0), groupId: this.#name, sourceTopic, partition: 0 });
+    return new TransactionalOutput(kafka, this.#cluster, {
+      task: this.#task,
+      transactionalId: transactionalId(this.#name, pipeline, sourceTopic, 0),
+      groupId: this.#name,
+      sourceTopic,
+      partition: 0,
+    });
   }
 
   #client(connections?: Connections): Kafka {
-    return createKafka({ kafkaBrokers: this.#servers.kafkaBrokers, kafkaAuth: "none", region: "local" }, this.#name, undefined, { retry: RETRY, ...(connections ? { socketFactory: connections.open } : {}) });
+    return createKafka(
+      { kafkaBrokers: this.#servers.kafkaBrokers, kafkaAuth: "none", region: "local" },
+      this.#name,
+      undefined,
+      { retry: RETRY, ...(connections ? { socketFactory: connections.open } : {}) },
+    );
   }
 }
 

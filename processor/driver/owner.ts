@@ -1,15 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemRuntime } from "../adapters/runtime.ts";
-import type { DriverTopics } from "./topics.ts";
 import { interceptPorts } from "../engine/intercept.ts";
 import type { EngineObserver, Runtime, TaskPorts } from "../engine/ports.ts";
 import { Task, type TaskOptions } from "../engine/task.ts";
 import type { MachineFactory } from "../path/machine.ts";
+import type { DriverTopics } from "./topics.ts";
 
 /** How long an owner may take to process what was appended: it tells what hangs, and slow is not that. */
 const LIMIT_MS = 45_000;
 /** Every record is committed at once; snapshots are taken when the driver asks, or after a record failed. */
-const options: TaskOptions = { commitIntervalMs: 0, snapshotIntervalMs: Infinity, handOverMs: LIMIT_MS, backoffMs: { first: 100, most: 1_000 } };
+const options: TaskOptions = {
+  commitIntervalMs: 0,
+  snapshotIntervalMs: Infinity,
+  handOverMs: LIMIT_MS,
+  backoffMs: { first: 100, most: 1_000 },
+};
 /** A wait that nobody waits for any more keeps no process alive. */
 const runtime: Runtime = { ...systemRuntime, sleep: (ms) => sleep(ms, undefined, { ref: false }) };
 
@@ -41,17 +46,29 @@ export class Owner {
   #trouble: unknown;
   #look: () => void = () => undefined;
 
-  /** @param openPorts gives fresh ports, for each life of the task. @param topics where its outputs go. */
+  /** @param openPorts Gives fresh ports, for each life of the task. @param topics where its outputs go. */
   constructor(factory: MachineFactory, openPorts: () => OpenedPorts, topics: DriverTopics) {
     this.#openPorts = openPorts;
     this.#topics = topics;
-    this.#task = new Task(0, { factory, options, runtime, observer: this.#observer(), openPorts: () => this.#open(), confirm: () => this.#alive(() => Promise.resolve(true)) });
+    this.#task = new Task(0, {
+      factory,
+      options,
+      runtime,
+      observer: this.#observer(),
+      openPorts: () => this.#open(),
+      confirm: () => this.#alive(() => Promise.resolve(true)),
+    });
     // A pipeline that stops by name rejects whatever call waits for it, and every later one.
     this.#ended.promise.catch(() => undefined);
-    void this.#task.run().then((end) => (end.kind === "handed-over" ? this.#ended.resolve() : this.#ended.reject(end.error)));
+    void this.#task
+      .run()
+      .then((end) => (end.kind === "handed-over" ? this.#ended.resolve() : this.#ended.reject(end.error)));
   }
 
-  /** Resolves when all records below `offset` are committed, or when it has crashed. @throws MillraceError what stopped the task by name. */
+  /**
+   * Resolves when all records below `offset` are committed, or when it has crashed. @throws MillraceError what stopped
+   * the task by name.
+   */
   async reach(offset: number): Promise<void> {
     const reached = new Promise<void>((resolve) => {
       this.#look = () => {
@@ -71,7 +88,10 @@ export class Owner {
   async #orCrash(awaited: Promise<void>, what: string): Promise<void> {
     const late = new AbortController();
     const limit = sleep(LIMIT_MS, undefined, { signal: late.signal }).then(() => {
-      throw new Error(`waited ${LIMIT_MS / 1_000} s for ${what}; the task is ${this.#task.phase}, at offset ${this.#covered}`, { cause: this.#trouble });
+      throw new Error(
+        `waited ${LIMIT_MS / 1_000} s for ${what}; the task is ${this.#task.phase}, at offset ${this.#covered}`,
+        { cause: this.#trouble },
+      );
     });
     try {
       await Promise.race([awaited, this.#ended.promise, this.#crash.promise, limit]);
@@ -119,10 +139,13 @@ export class Owner {
     if (this.#crashed) return noAnswer();
     const begun = work().finally(() => this.#underWay.delete(begun));
     this.#underWay.add(begun);
-    return begun.then((answer) => (this.#crashed ? noAnswer() : answer), (error: unknown) => {
-      if (this.#crashed) return noAnswer();
-      throw error;
-    });
+    return begun.then(
+      (answer) => (this.#crashed ? noAnswer() : answer),
+      (error: unknown) => {
+        if (this.#crashed) return noAnswer();
+        throw error;
+      },
+    );
   }
 
   #cover(offset: number): void {

@@ -32,7 +32,14 @@ export class DriverTopics {
   async make(wanted: Iterable<string>): Promise<void> {
     const missing = [...new Set(wanted)].filter((topic) => !this.#positions.has(topic));
     if (missing.length === 0) return;
-    await createTopics(this.#admin, { specs: missing.map((topic) => ({ ...topics.aggregated, name: this.nameOf(topic), partitions: 1, retentionMs: -1 })) });
+    await createTopics(this.#admin, {
+      specs: missing.map((topic) => ({
+        ...topics.aggregated,
+        name: this.nameOf(topic),
+        partitions: 1,
+        retentionMs: -1,
+      })),
+    });
     for (const topic of missing) if (!this.#positions.has(topic)) this.#positions.set(topic, 0);
   }
 
@@ -54,8 +61,13 @@ export class DriverTopics {
     const name = this.nameOf(topic);
     await this.#cluster.addTargetTopic(name);
     const written: WrittenRecord[] = [];
-    for (let behind = true; behind; ) {
-      const { records, nextOffset, highWatermark } = await fetchRecords(this.#cluster, name, 0, this.#positions.get(topic)!);
+    for (let behind = true; behind;) {
+      const { records, nextOffset, highWatermark } = await fetchRecords(
+        this.#cluster,
+        name,
+        0,
+        this.#positions.get(topic)!,
+      );
       for (const { key, value, headers } of records) written.push({ topic, key, value, headers });
       this.#positions.set(topic, nextOffset);
       behind = nextOffset < highWatermark;

@@ -1,15 +1,34 @@
 import type { SnapshotStore, TaskInput, TaskOutput, TaskPorts } from "./ports.ts";
 
 /** The calls by which a task touches the world. */
-export const portCalls = ["fence", "claim", "bounds", "manifest:read", "manifest:write", "segment:get", "read", "send", "commit", "segment:put", "segment:delete"] as const;
+export const portCalls = [
+  "fence",
+  "claim",
+  "bounds",
+  "manifest:read",
+  "manifest:write",
+  "segment:get",
+  "read",
+  "send",
+  "commit",
+  "segment:put",
+  "segment:delete",
+] as const;
 export type PortCall = (typeof portCalls)[number];
 
 /** Stands around each call: may hold it up, make it fail, or never answer. */
 export type Around = <T>(call: PortCall, work: () => Promise<T>) => Promise<T>;
 
-/** Ports that do what `ports` do, with `around` standing between the engine and each call; what has no answer to wait for passes. */
+/**
+ * Ports that do what `ports` do, with `around` standing between the engine and each call; what has no answer to wait
+ * for passes.
+ */
 export function interceptPorts({ input, output, snapshots }: TaskPorts, around: Around): TaskPorts {
-  return { input: interceptInput(input, around), output: interceptOutput(output, around), snapshots: interceptSnapshots(snapshots, around) };
+  return {
+    input: interceptInput(input, around),
+    output: interceptOutput(output, around),
+    snapshots: interceptSnapshots(snapshots, around),
+  };
 }
 
 function interceptInput(input: TaskInput, around: Around): TaskInput {

@@ -1,8 +1,8 @@
 import type { InputRecord, OutputRecord, StateMachine } from "../path/machine.ts";
 
 /**
- * What the engine needs from the world. Each port has a real adapter (`processor/adapters`) and a simulated
- * one (`test/engine/simulated`), and one contract suite runs over both.
+ * What the engine needs from the world. Each port has a real adapter (`processor/adapters`) and a simulated one
+ * (`test/engine/simulated`), and one contract suite runs over both.
  *
  * Errors of every port: `MillraceError` `fenced` when another owner is certain to have taken over; any other
  * `MillraceError` stops the task by name; everything else counts as uncertain and restarts the task.
@@ -18,7 +18,10 @@ export interface Progress {
   readonly fingerprint: string;
   /** Checksum over ids and contents of all outputs so far, less what comes from scores. */
   readonly chain: string;
-  /** Records below `nextOffset` that our own code failed on, with the message: a restart steps them as dead letters at once. */
+  /**
+   * Records below `nextOffset` that our own code failed on, with the message: a restart steps them as dead letters at
+   * once.
+   */
   readonly failed: readonly (readonly [offset: number, message: string])[];
 }
 
@@ -30,6 +33,7 @@ export interface TaskInput {
   seek(offset: number): void;
   /**
    * The next records in offset order, at most a few megabytes; empty after `waitMs` or `wake()` without any.
+   *
    * @throws MillraceError `input-lost` when the position is outside the log.
    */
   read(waitMs: number): Promise<readonly InputRecord[]>;
@@ -46,7 +50,10 @@ export interface TaskOutput {
   fence(): Promise<void>;
   /** Step 2. Commits a claim record that carries `token` and gives the task's last progress committed before it. */
   claim(token: string): Promise<Progress | null>;
-  /** Step 5. Writes records inside the open transaction (opening it if there is none), visible to uncommitted readers at once. */
+  /**
+   * Step 5. Writes records inside the open transaction (opening it if there is none), visible to uncommitted readers at
+   * once.
+   */
   send(outputs: readonly OutputRecord[]): Promise<void>;
   /** Step 5. Sends `last`, the progress record and the group's offset, and commits everything since the last commit. */
   commit(progress: Progress, last: readonly OutputRecord[]): Promise<void>;
@@ -80,7 +87,10 @@ export interface Manifest {
 export interface SnapshotStore {
   /** The manifest as last written (a consistent read), or null. */
   readManifest(task: string): Promise<Manifest | null>;
-  /** Writes `next` if the stored manifest has `expected`'s version and owner (null: if there is none). False: it had not. */
+  /**
+   * Writes `next` if the stored manifest has `expected`'s version and owner (null: if there is none). False: it had
+   * not.
+   */
   writeManifest(task: string, next: Manifest, expected: Pick<Manifest, "version" | "owner"> | null): Promise<boolean>;
   putSegment(task: string, key: SegmentKey, bytes: Uint8Array): Promise<void>;
   /** The bytes as they were put, or null when the item is gone or does not match its checksum. */
@@ -133,7 +143,10 @@ export interface TaskPorts {
 /** What the engine tells about itself. */
 export interface EngineObserver {
   log(level: "debug" | "info" | "warn" | "error", fields: Record<string, unknown>, message: string): void;
-  committed(task: string, facts: { readonly nextOffset: number; readonly latencyMs: number; readonly lag: number }): void;
+  committed(
+    task: string,
+    facts: { readonly nextOffset: number; readonly latencyMs: number; readonly lag: number },
+  ): void;
   /** The task has caught up: what its machine counts from here on is new. */
   running?(task: string, machine: StateMachine): void;
   stepped(task: string, records: number, outputs: readonly OutputRecord[]): void;

@@ -26,8 +26,8 @@ interface Owned {
 }
 
 /**
- * Runs a task for each partition that the consumer group assigns to this process. The group decides who should
- * own a partition; that only one owner can commit is the fence's doing, so nothing here needs to be in time.
+ * Runs a task for each partition that the consumer group assigns to this process. The group decides who should own a
+ * partition; that only one owner can commit is the fence's doing, so nothing here needs to be in time.
  */
 export class Processor {
   readonly #membership: Membership;
@@ -48,7 +48,11 @@ export class Processor {
   /** `onLost` is called when the process can do nothing more and should end. */
   constructor(membership: Membership, context: Omit<TaskContext, "confirm">, onLost: (error: unknown) => void) {
     this.#membership = membership;
-    this.#context = { ...context, openPorts: (partition) => context.openPorts(partition), confirm: () => membership.confirm() };
+    this.#context = {
+      ...context,
+      openPorts: (partition) => context.openPorts(partition),
+      confirm: () => membership.confirm(),
+    };
     this.#onLost = onLost;
   }
 
@@ -58,7 +62,9 @@ export class Processor {
   }
 
   tasks(): TaskStatus[] {
-    return [...this.#owned].map(([partition, { task, stopped }]) => ({ task: task.name, partition, phase: task.phase, stopped })).sort((a, b) => a.partition - b.partition);
+    return [...this.#owned]
+      .map(([partition, { task, stopped }]) => ({ task: task.name, partition, phase: task.phase, stopped }))
+      .sort((a, b) => a.partition - b.partition);
   }
 
   async start(): Promise<void> {
@@ -87,7 +93,14 @@ export class Processor {
 
   #take(partition: number): void {
     const task = new Task(partition, this.#context);
-    const owned: Owned = { task, since: this.#assignments, stopped: null, ended: (this.#ending.get(partition) ?? Promise.resolve()).then(async () => this.#ended(partition, owned, await task.run())) };
+    const owned: Owned = {
+      task,
+      since: this.#assignments,
+      stopped: null,
+      ended: (this.#ending.get(partition) ?? Promise.resolve()).then(async () =>
+        this.#ended(partition, owned, await task.run()),
+      ),
+    };
     this.#owned.set(partition, owned);
   }
 
@@ -126,7 +139,8 @@ export class Processor {
     const { runtime } = this.#context;
     const { snapshots, input } = this.#context.openPorts(partition);
     input.close();
-    const read = async (): Promise<string | undefined> => (await snapshots.readManifest(owned.task.name).catch(() => null))?.owner;
+    const read = async (): Promise<string | undefined> =>
+      (await snapshots.readManifest(owned.task.name).catch(() => null))?.owner;
     const before = await read();
     for (let owner = before; this.#owned.get(partition) === owned && !this.#stopping; owner = await read()) {
       if (owner !== before && owner !== undefined) return this.#take(partition);
@@ -135,9 +149,9 @@ export class Processor {
   }
 
   /**
-   * Another owns the partition. If the group has changed hands since this task began, the newest assignment
-   * says who it belongs to. If it has not, the group still calls us the owner: leave and join anew, so that it
-   * decides again; fencing back would go on for ever.
+   * Another owns the partition. If the group has changed hands since this task began, the newest assignment says who it
+   * belongs to. If it has not, the group still calls us the owner: leave and join anew, so that it decides again;
+   * fencing back would go on for ever.
    */
   async #afterFence(partition: number, owned: Owned): Promise<void> {
     this.#owned.delete(partition);
@@ -147,7 +161,11 @@ export class Processor {
       if (this.#assigned.has(partition) && !this.#owned.has(partition)) this.#take(partition);
       return;
     }
-    this.#context.observer.log("warn", { task: owned.task.name, waitMs: this.#rejoinWait }, "fenced by an owner that the group does not know: leaving the group and joining anew");
+    this.#context.observer.log(
+      "warn",
+      { task: owned.task.name, waitMs: this.#rejoinWait },
+      "fenced by an owner that the group does not know: leaving the group and joining anew",
+    );
     await this.#rejoin();
   }
 

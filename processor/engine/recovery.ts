@@ -6,11 +6,16 @@ import { checkCaughtUp, startingPoint } from "./starting-point.ts";
 
 /** What somebody on call can do about a task that stopped by name. */
 export const recoveryChoices = {
-  "accept-new-code": "Load the snapshot, run again up to what was committed with the code and settings of now, outputs suppressed, and go on from there. State is that of the new code; outputs already written stay as they are.",
-  rebuild: "Forget the snapshot. Run the whole log again from its start with outputs suppressed up to what was committed, and go on from there. Exact if the log still has everything that state depends on.",
-  "skip-lost": "Accept that the deleted records are lost: keep the snapshot's state and go on at the log's first record, outputs suppressed up to what was committed.",
-  "trust-snapshot": "Take the snapshot for what was committed and go on from there. What was written between it and the crash comes again, with ids already seen.",
-  "start-over": "Forget snapshot and progress and begin at the log's first record with an empty state. Outputs come again, with ids already seen.",
+  "accept-new-code":
+    "Load the snapshot, run again up to what was committed with the code and settings of now, outputs suppressed, and go on from there. State is that of the new code; outputs already written stay as they are.",
+  rebuild:
+    "Forget the snapshot. Run the whole log again from its start with outputs suppressed up to what was committed, and go on from there. Exact if the log still has everything that state depends on.",
+  "skip-lost":
+    "Accept that the deleted records are lost: keep the snapshot's state and go on at the log's first record, outputs suppressed up to what was committed.",
+  "trust-snapshot":
+    "Take the snapshot for what was committed and go on from there. What was written between it and the crash comes again, with ids already seen.",
+  "start-over":
+    "Forget snapshot and progress and begin at the log's first record with an empty state. Outputs come again, with ids already seen.",
 } as const;
 export type RecoveryChoice = keyof typeof recoveryChoices;
 
@@ -56,8 +61,19 @@ export async function diagnose(parts: RecoveryParts, progress: Progress | null):
     startingPoint(task, progress, manifest, log);
     if (progress && manifest) {
       const from = manifest.covers?.nextOffset ?? progress.origin;
-      const machine = await build(parts, Snapshots.of(ports.snapshots, task, runtime, observer, manifest), manifest.covers, from, progress.nextOffset, new Map(progress.failed));
-      checkCaughtUp(task, progress, { nextOffset: Math.max(machine.nextOffset, from), chain: machine.chain, fingerprint: parts.factory.fingerprint });
+      const machine = await build(
+        parts,
+        Snapshots.of(ports.snapshots, task, runtime, observer, manifest),
+        manifest.covers,
+        from,
+        progress.nextOffset,
+        new Map(progress.failed),
+      );
+      checkCaughtUp(task, progress, {
+        nextOffset: Math.max(machine.nextOffset, from),
+        chain: machine.chain,
+        fingerprint: parts.factory.fingerprint,
+      });
     }
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error;
@@ -69,7 +85,8 @@ export async function diagnose(parts: RecoveryParts, progress: Progress | null):
 /**
  * Carries out a choice, fenced: whoever runs the task can commit no more. Builds the state, commits a progress record
  * that says so, then writes a snapshot of all of it; dying in between leaves a task that stops by name as before.
- * @returns the progress from which the task goes on.
+ *
+ * @returns The progress from which the task goes on.
  */
 export async function recover(parts: RecoveryParts, choice: RecoveryChoice): Promise<Progress> {
   const { task, ports, factory, runtime, observer } = parts;
@@ -78,8 +95,21 @@ export async function recover(parts: RecoveryParts, choice: RecoveryChoice): Pro
   const snapshots = await Snapshots.claim(ports.snapshots, task, runtime, observer);
   const log = await ports.input.bounds();
   const plan = recoveryPlan(choice, task, committed, snapshots.manifest, log);
-  const machine = await build(parts, snapshots, plan.keep ? snapshots.manifest.covers : null, plan.from, plan.until, new Map(committed?.failed));
-  const progress: Progress = { nextOffset: plan.until, origin: plan.keep ? (snapshots.manifest.covers?.origin ?? plan.from) : plan.from, fingerprint: factory.fingerprint, chain: machine.chain, failed: [] };
+  const machine = await build(
+    parts,
+    snapshots,
+    plan.keep ? snapshots.manifest.covers : null,
+    plan.from,
+    plan.until,
+    new Map(committed?.failed),
+  );
+  const progress: Progress = {
+    nextOffset: plan.until,
+    origin: plan.keep ? (snapshots.manifest.covers?.origin ?? plan.from) : plan.from,
+    fingerprint: factory.fingerprint,
+    chain: machine.chain,
+    failed: [],
+  };
   await ports.output.commit(progress, []);
   if (!plan.keep && plan.until === plan.from) await snapshots.forget();
   else await snapshots.replace(machine, progress);
@@ -96,33 +126,56 @@ interface RecoveryPlan {
 }
 
 /** @throws MillraceError `arguments-invalid` when the choice has nothing to stand on. */
-export function recoveryPlan(choice: RecoveryChoice, task: string, committed: Progress | null, manifest: Manifest, log: { readonly earliest: number; readonly latest: number }): RecoveryPlan {
+export function recoveryPlan(
+  choice: RecoveryChoice,
+  task: string,
+  committed: Progress | null,
+  manifest: Manifest,
+  log: { readonly earliest: number; readonly latest: number },
+): RecoveryPlan {
   const covers = manifest.covers;
   const need = <T>(value: T | null, what: string): T => {
-    if (value === null) throw new MillraceError("arguments-invalid", `${task}: --choice ${choice} needs ${what}, and there is none`);
+    if (value === null)
+      throw new MillraceError("arguments-invalid", `${task}: --choice ${choice} needs ${what}, and there is none`);
     return value;
   };
   switch (choice) {
     case "accept-new-code": {
       const { nextOffset } = need(committed, "a progress record");
       const from = covers?.nextOffset ?? committed!.origin;
-      if (from > nextOffset || from < log.earliest || nextOffset > log.latest) throw new MillraceError("arguments-invalid", `${task}: --choice ${choice} needs a snapshot (${from}) that is not ahead of what was committed (${nextOffset}), and a log that has all between; it has ${log.earliest} to ${log.latest}`);
+      if (from > nextOffset || from < log.earliest || nextOffset > log.latest)
+        throw new MillraceError(
+          "arguments-invalid",
+          `${task}: --choice ${choice} needs a snapshot (${from}) that is not ahead of what was committed (${nextOffset}), and a log that has all between; it has ${log.earliest} to ${log.latest}`,
+        );
       return { keep: true, from, until: nextOffset };
     }
     case "rebuild": {
       const { nextOffset } = need(committed, "a progress record");
-      if (nextOffset > log.latest) throw new MillraceError("arguments-invalid", `${task}: --choice ${choice} needs a log up to ${nextOffset}; it ends at ${log.latest}`);
+      if (nextOffset > log.latest)
+        throw new MillraceError(
+          "arguments-invalid",
+          `${task}: --choice ${choice} needs a log up to ${nextOffset}; it ends at ${log.latest}`,
+        );
       return { keep: false, from: log.earliest, until: Math.max(nextOffset, log.earliest) };
     }
     case "skip-lost": {
       const { nextOffset } = need(committed, "a progress record");
-      if (nextOffset > log.latest) throw new MillraceError("arguments-invalid", `${task}: the log ends at ${log.latest} and offsets below ${nextOffset} were processed: it is another log, choose start-over`);
+      if (nextOffset > log.latest)
+        throw new MillraceError(
+          "arguments-invalid",
+          `${task}: the log ends at ${log.latest} and offsets below ${nextOffset} were processed: it is another log, choose start-over`,
+        );
       const from = Math.max(covers?.nextOffset ?? 0, log.earliest);
       return { keep: true, from, until: Math.max(nextOffset, from) };
     }
     case "trust-snapshot": {
       const { nextOffset } = need(covers, "a snapshot");
-      if (nextOffset < log.earliest || nextOffset > log.latest) throw new MillraceError("arguments-invalid", `${task}: --choice ${choice} needs a log that has offset ${nextOffset}; it has ${log.earliest} to ${log.latest}`);
+      if (nextOffset < log.earliest || nextOffset > log.latest)
+        throw new MillraceError(
+          "arguments-invalid",
+          `${task}: --choice ${choice} needs a log that has offset ${nextOffset}; it has ${log.earliest} to ${log.latest}`,
+        );
       return { keep: true, from: nextOffset, until: nextOffset };
     }
     case "start-over":
@@ -131,10 +184,21 @@ export function recoveryPlan(choice: RecoveryChoice, task: string, committed: Pr
 }
 
 /** A machine with a snapshot's state (or an empty one), brought from `from` to `until` with outputs dropped. */
-async function build({ partition, factory, ports: { input } }: RecoveryParts, snapshots: Snapshots, covers: Manifest["covers"], from: number, until: number, failed: Map<number, string>): Promise<StateMachine> {
+async function build(
+  { partition, factory, ports: { input } }: RecoveryParts,
+  snapshots: Snapshots,
+  covers: Manifest["covers"],
+  from: number,
+  until: number,
+  failed: Map<number, string>,
+): Promise<StateMachine> {
   const entries = covers ? await snapshots.load() : [];
   for (;;) {
-    const machine = await factory.create({ partition, restored: covers ? { nextOffset: from, chain: covers.chain, entries } : null, failedOffsets: failed });
+    const machine = await factory.create({
+      partition,
+      restored: covers ? { nextOffset: from, chain: covers.chain, entries } : null,
+      failedOffsets: failed,
+    });
     try {
       input.seek(from);
       while (Math.max(machine.nextOffset, from) < until) {

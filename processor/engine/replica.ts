@@ -39,7 +39,10 @@ export class Replica {
   /** What progress records carry of the failed records: those that a restart would step again. */
   failed(): [number, string][] {
     const from = this.#p.snapshots.manifest.covers?.nextOffset ?? this.#p.origin;
-    return [...this.#p.failed].filter(([offset]) => offset >= from && offset < this.machine.nextOffset).sort(([a], [b]) => a - b).slice(-MAX_FAILED);
+    return [...this.#p.failed]
+      .filter(([offset]) => offset >= from && offset < this.machine.nextOffset)
+      .sort(([a], [b]) => a - b)
+      .slice(-MAX_FAILED);
   }
 
   /**
@@ -47,9 +50,11 @@ export class Replica {
    * leaves the input at `reached` (null: at S). A record that our own code fails on is noted, and all begins again.
    * Returns early, with no machine, when the task is stopping.
    */
-  async build(reached: { readonly nextOffset: number; readonly chain: string; readonly fingerprint: string } | null): Promise<void> {
+  async build(
+    reached: { readonly nextOffset: number; readonly chain: string; readonly fingerprint: string } | null,
+  ): Promise<void> {
     this.#machine = null;
-    for (let built = false; !built && !this.#p.stopping(); ) {
+    for (let built = false; !built && !this.#p.stopping();) {
       try {
         await this.#buildOnce(reached);
         built = true;
@@ -63,12 +68,23 @@ export class Replica {
   /** Our own code threw on a record: an alarm, and from now on the record is one for the dead letters. */
   note(error: StepFailed): void {
     const { task, failed, observer } = this.#p;
-    observer.log("error", { task, offset: error.offset, err: error }, "our own code failed on a record; it goes to the dead letters");
-    if (failed.has(error.offset)) throw new MillraceError("step-failed-again", `${task}: the record at offset ${error.offset} fails even as a dead letter: ${error.message}`, { cause: error });
+    observer.log(
+      "error",
+      { task, offset: error.offset, err: error },
+      "our own code failed on a record; it goes to the dead letters",
+    );
+    if (failed.has(error.offset))
+      throw new MillraceError(
+        "step-failed-again",
+        `${task}: the record at offset ${error.offset} fails even as a dead letter: ${error.message}`,
+        { cause: error },
+      );
     failed.set(error.offset, error.message);
   }
 
-  async #buildOnce(reached: { readonly nextOffset: number; readonly chain: string; readonly fingerprint: string } | null): Promise<void> {
+  async #buildOnce(
+    reached: { readonly nextOffset: number; readonly chain: string; readonly fingerprint: string } | null,
+  ): Promise<void> {
     const { task, partition, factory, input, snapshots, failed, origin } = this.#p;
     const covers = snapshots.manifest.covers;
     const machine = await factory.create({
@@ -81,7 +97,11 @@ export class Replica {
     if (reached && reached.nextOffset > from) await this.#run(machine, reached.nextOffset);
     if (this.#p.stopping()) return;
     if (reached) {
-      checkCaughtUp(task, reached, { nextOffset: Math.max(machine.nextOffset, from), chain: machine.chain, fingerprint: factory.fingerprint });
+      checkCaughtUp(task, reached, {
+        nextOffset: Math.max(machine.nextOffset, from),
+        chain: machine.chain,
+        fingerprint: factory.fingerprint,
+      });
       input.seek(reached.nextOffset);
     }
     this.#machine = machine;

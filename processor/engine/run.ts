@@ -29,8 +29,8 @@ interface RunParts {
  *     records ─▶ step, settle ─▶ waiting outputs ─▶ send (open transaction) ─▶ commit with progress
  *                    ▲ goes on while ──────────────────────────────────────────────┘
  *
- * A commit cuts the stream right after a `settle`: the transaction holds the outputs of all records below the
- * cut, and its progress record names the cut. Outputs of later records wait until it is committed.
+ * A commit cuts the stream right after a `settle`: the transaction holds the outputs of all records below the cut, and
+ * its progress record names the cut. Outputs of later records wait until it is committed.
  */
 export class Run {
   readonly #p: RunParts;
@@ -78,7 +78,8 @@ export class Run {
         await this.#step(records);
         this.#throwFailure();
       }
-      if (this.#uncommitted && !this.#committing && runtime.now() - this.#cutAt >= options.commitIntervalMs) this.#cut();
+      if (this.#uncommitted && !this.#committing && runtime.now() - this.#cutAt >= options.commitIntervalMs)
+        this.#cut();
       else this.#pump();
       while (this.#waiting.length > MAX_WAITING_OUTPUTS && this.#busy) {
         await this.#busy;
@@ -127,7 +128,11 @@ export class Run {
     const first = await Promise.race([work, runtime.sleep(options.handOverMs).then(() => late)]);
     if (first === late) {
       work.catch(() => undefined);
-      observer.log("warn", { task: name, ms: options.handOverMs }, "the hand-over took too long and was cut off; the next owner catches up");
+      observer.log(
+        "warn",
+        { task: name, ms: options.handOverMs },
+        "the hand-over took too long and was cut off; the next owner catches up",
+      );
     }
   }
 
@@ -158,7 +163,13 @@ export class Run {
     const { ports, runtime, replica, snapshots, options, origin, fingerprint, name, observer } = this.#p;
     const { machine } = replica;
     if (!this.#uncommitted && !force) return;
-    const progress: Progress = { nextOffset: machine.nextOffset, origin, fingerprint, chain: machine.chain, failed: replica.failed() };
+    const progress: Progress = {
+      nextOffset: machine.nextOffset,
+      origin,
+      fingerprint,
+      chain: machine.chain,
+      failed: replica.failed(),
+    };
     // 6. The state at the transaction's last record, encoded before any later step.
     const now = runtime.now();
     let captured: Captured | null = null;
@@ -179,7 +190,11 @@ export class Run {
       await ports.output.commit(progress, last);
       this.#committing = false;
       this.#noteFirst(last);
-      observer.committed(name, { nextOffset: progress.nextOffset, latencyMs: runtime.now() - begun, lag: ports.input.lag() });
+      observer.committed(name, {
+        nextOffset: progress.nextOffset,
+        latencyMs: runtime.now() - begun,
+        lag: ports.input.lag(),
+      });
       // 6. The transaction is known to be committed: the snapshot may be written.
       if (captured) snapshots.write(captured, progress).catch((error: unknown) => this.#fail(error));
     });

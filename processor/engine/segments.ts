@@ -13,8 +13,8 @@ const INITIAL_BYTES = 65_536;
 const utf8 = new TextEncoder();
 
 /**
- * Collects the entries of one generation, copying their bytes, so that the machine may go on at once.
- * Layout of a chunk: per entry u32 length of the key, u32 length of the value (little-endian), key in UTF-8, value.
+ * Collects the entries of one generation, copying their bytes, so that the machine may go on at once. Layout of a
+ * chunk: per entry u32 length of the key, u32 length of the value (little-endian), key in UTF-8, value.
  */
 export class EntryCollector {
   readonly #chunks: Uint8Array[] = [];
@@ -59,17 +59,21 @@ export class EntryCollector {
     }
     const all = Buffer.concat(frames);
     const segments: Uint8Array[] = [];
-    for (let from = 0; from < all.length; from += SEGMENT_BYTES) segments.push(all.subarray(from, from + SEGMENT_BYTES));
+    for (let from = 0; from < all.length; from += SEGMENT_BYTES)
+      segments.push(all.subarray(from, from + SEGMENT_BYTES));
     return segments;
   }
 }
 
 /** The chunks of one generation, from its segments in order. @throws MillraceError `snapshot-corrupt` */
-export async function readSegments(segments: readonly Uint8Array[], runtime: Pick<Runtime, "inflate">): Promise<Buffer[]> {
+export async function readSegments(
+  segments: readonly Uint8Array[],
+  runtime: Pick<Runtime, "inflate">,
+): Promise<Buffer[]> {
   const all = Buffer.concat(segments);
   const chunks: Buffer[] = [];
   try {
-    for (let at = 0; at < all.length; ) {
+    for (let at = 0; at < all.length;) {
       const length = all.readUInt32LE(at);
       if (at + 4 + length > all.length) throw new Error(`a chunk of ${length} bytes is cut at byte ${at}`);
       const chunk = asBuffer(await runtime.inflate(all.subarray(at + 4, at + 4 + length)));
@@ -78,13 +82,17 @@ export async function readSegments(segments: readonly Uint8Array[], runtime: Pic
       at += 4 + length;
     }
   } catch (cause) {
-    throw new MillraceError("snapshot-corrupt", `the segments of a snapshot can't be read (${cause instanceof Error ? cause.message : String(cause)}); see \`npm run recover\``, { cause });
+    throw new MillraceError(
+      "snapshot-corrupt",
+      `the segments of a snapshot can't be read (${cause instanceof Error ? cause.message : String(cause)}); see \`npm run recover\``,
+      { cause },
+    );
   }
   return chunks;
 }
 
 function checkChunk(chunk: Buffer): void {
-  for (let at = 0; at < chunk.length; ) {
+  for (let at = 0; at < chunk.length;) {
     const end = at + 8 + chunk.readUInt32LE(at) + chunk.readUInt32LE(at + 4);
     if (end > chunk.length) throw new Error(`an entry is cut at byte ${at}`);
     at = end;
@@ -94,7 +102,7 @@ function checkChunk(chunk: Buffer): void {
 /** The entries of chunks. Made as they are asked for: all at once they would take more memory than the state itself. */
 export function* entriesOf(chunks: readonly Buffer[]): Generator<StateEntry> {
   for (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       const valueAt = at + 8 + chunk.readUInt32LE(at);
       const end = valueAt + chunk.readUInt32LE(at + 4);
       yield { key: chunk.toString("utf8", at + 8, valueAt), value: chunk.subarray(valueAt, end) };

@@ -19,8 +19,8 @@ export interface Captured {
 }
 
 /**
- * Steps 3 and 6 for one life of a task: the manifest that this owner has claimed, and what it writes under it.
- * A snapshot that cannot be written now is written later: it stays in memory, and none is captured meanwhile.
+ * Steps 3 and 6 for one life of a task: the manifest that this owner has claimed, and what it writes under it. A
+ * snapshot that cannot be written now is written later: it stays in memory, and none is captured meanwhile.
  */
 export class Snapshots {
   readonly #store: SnapshotStore;
@@ -33,7 +33,13 @@ export class Snapshots {
   #pending = 0;
   #closed = false;
 
-  private constructor(store: SnapshotStore, task: string, runtime: Runtime, observer: EngineObserver, manifest: Manifest) {
+  private constructor(
+    store: SnapshotStore,
+    task: string,
+    runtime: Runtime,
+    observer: EngineObserver,
+    manifest: Manifest,
+  ) {
     this.#store = store;
     this.#task = task;
     this.#runtime = runtime;
@@ -42,20 +48,36 @@ export class Snapshots {
     this.#generation = manifest.segments.at(-1)?.generation ?? 0;
   }
 
-  /** Step 3, claim: writes the newest manifest back with a fresh owner token. From now on no older owner's snapshot counts. */
-  static async claim(store: SnapshotStore, task: string, runtime: Runtime, observer: EngineObserver): Promise<Snapshots> {
+  /**
+   * Step 3, claim: writes the newest manifest back with a fresh owner token. From now on no older owner's snapshot
+   * counts.
+   */
+  static async claim(
+    store: SnapshotStore,
+    task: string,
+    runtime: Runtime,
+    observer: EngineObserver,
+  ): Promise<Snapshots> {
     const owner = runtime.token();
     for (let attempt = 0; attempt < CLAIM_ATTEMPTS; attempt++) {
       const found = await store.readManifest(task);
       if (found?.owner === owner) return new Snapshots(store, task, runtime, observer, found); // an earlier attempt had got through
-      const next: Manifest = found ? { ...found, owner, version: found.version + 1 } : { owner, version: 1, layout: SNAPSHOT_LAYOUT, covers: null, segments: [] };
+      const next: Manifest = found
+        ? { ...found, owner, version: found.version + 1 }
+        : { owner, version: 1, layout: SNAPSHOT_LAYOUT, covers: null, segments: [] };
       if (await store.writeManifest(task, next, found)) return new Snapshots(store, task, runtime, observer, next);
     }
     throw new Error(`${task}: others wrote the manifest between reading and claiming it ${CLAIM_ATTEMPTS} times`);
   }
 
   /** A manifest as it was read, only to load what it names. */
-  static of(store: SnapshotStore, task: string, runtime: Runtime, observer: EngineObserver, manifest: Manifest): Snapshots {
+  static of(
+    store: SnapshotStore,
+    task: string,
+    runtime: Runtime,
+    observer: EngineObserver,
+    manifest: Manifest,
+  ): Snapshots {
     return new Snapshots(store, task, runtime, observer, manifest);
   }
 
@@ -74,7 +96,8 @@ export class Snapshots {
     const chunks = await concurrently(groups.length, (i) => this.#loadGroup(groups[i]!));
     return {
       *[Symbol.iterator]() {
-        for (const [i, { generation }] of groups.entries()) for (const { key, value } of entriesOf(chunks[i]!)) yield { generation, key, value };
+        for (const [i, { generation }] of groups.entries())
+          for (const { key, value } of entriesOf(chunks[i]!)) yield { generation, key, value };
       },
     };
   }
@@ -82,7 +105,11 @@ export class Snapshots {
   async #loadGroup({ generation, owner, parts }: SegmentGroup): Promise<Buffer[]> {
     const segments = await concurrently(parts, async (part) => {
       const bytes = await this.#store.getSegment(this.#task, { owner, generation, part });
-      if (!bytes) throw new MillraceError("snapshot-corrupt", `${this.#task}: segment ${part} of generation ${generation} is missing or does not match its checksum; see \`npm run recover -- --task ${this.#task}\``);
+      if (!bytes)
+        throw new MillraceError(
+          "snapshot-corrupt",
+          `${this.#task}: segment ${part} of generation ${generation} is missing or does not match its checksum; see \`npm run recover -- --task ${this.#task}\``,
+        );
       return bytes;
     });
     return readSegments(segments, this.#runtime);
@@ -99,9 +126,10 @@ export class Snapshots {
   }
 
   /**
-   * Step 6, second half, when the transaction that reached `covers` is known to be committed: segments, then the manifest.
-   * Retries until it works, `close` is called or the manifest turns out to be another's.
-   * @returns a promise that rejects only with `outcome-unknown`; it need not be awaited.
+   * Step 6, second half, when the transaction that reached `covers` is known to be committed: segments, then the
+   * manifest. Retries until it works, `close` is called or the manifest turns out to be another's.
+   *
+   * @returns A promise that rejects only with `outcome-unknown`; it need not be awaited.
    */
   write(captured: Captured, covers: Progress): Promise<void> {
     this.#pending++;
@@ -124,8 +152,15 @@ export class Snapshots {
   /** Leaves a manifest without a snapshot. */
   async forget(): Promise<void> {
     const before = this.#manifest;
-    const next: Manifest = { ...before, version: before.version + 1, layout: SNAPSHOT_LAYOUT, covers: null, segments: [] };
-    if (!(await this.#store.writeManifest(this.#task, next, before))) throw new MillraceError("outcome-unknown", `${this.#task}: another has claimed the snapshot manifest`);
+    const next: Manifest = {
+      ...before,
+      version: before.version + 1,
+      layout: SNAPSHOT_LAYOUT,
+      covers: null,
+      segments: [],
+    };
+    if (!(await this.#store.writeManifest(this.#task, next, before)))
+      throw new MillraceError("outcome-unknown", `${this.#task}: another has claimed the snapshot manifest`);
     this.#manifest = next;
     this.#deleteDropped(before.segments);
   }
@@ -147,11 +182,18 @@ export class Snapshots {
       try {
         segments ??= await captured.collector.segments(this.#runtime);
         await this.#writeOnce(captured, covers, segments);
-        this.#observer.snapshotWritten(this.#task, { bytes: this.#manifest.segments.reduce((sum, group) => sum + group.bytes, 0), milliseconds: this.#runtime.now() - started });
+        this.#observer.snapshotWritten(this.#task, {
+          bytes: this.#manifest.segments.reduce((sum, group) => sum + group.bytes, 0),
+          milliseconds: this.#runtime.now() - started,
+        });
         return;
       } catch (error) {
         if (error instanceof MillraceError) throw error;
-        this.#observer.log("warn", { task: this.#task, generation: captured.generation, err: error }, "a snapshot could not be written; it is tried again");
+        this.#observer.log(
+          "warn",
+          { task: this.#task, generation: captured.generation, err: error },
+          "a snapshot could not be written; it is tried again",
+        );
         await this.#runtime.sleep(wait);
       }
     }
@@ -159,12 +201,33 @@ export class Snapshots {
 
   async #writeOnce(captured: Captured, covers: Progress, segments: readonly Uint8Array[]): Promise<void> {
     const before = this.#manifest;
-    await concurrently(segments.length, (part) => this.#store.putSegment(this.#task, { owner: before.owner, generation: captured.generation, part }, segments[part]!));
-    const group: SegmentGroup = { generation: captured.generation, owner: before.owner, parts: segments.length, bytes: segments.reduce((sum, segment) => sum + segment.length, 0) };
+    await concurrently(segments.length, (part) =>
+      this.#store.putSegment(
+        this.#task,
+        { owner: before.owner, generation: captured.generation, part },
+        segments[part]!,
+      ),
+    );
+    const group: SegmentGroup = {
+      generation: captured.generation,
+      owner: before.owner,
+      parts: segments.length,
+      bytes: segments.reduce((sum, segment) => sum + segment.length, 0),
+    };
     const kept = before.segments.filter((segment) => captured.live.has(segment.generation));
     const { nextOffset, origin, fingerprint, chain } = covers;
-    const next: Manifest = { version: before.version + 1, owner: before.owner, layout: SNAPSHOT_LAYOUT, covers: { nextOffset, origin, fingerprint, chain }, segments: group.parts > 0 ? [...kept, group] : kept };
-    if (!(await this.#store.writeManifest(this.#task, next, before)) && !(await this.#isStored(next))) throw new MillraceError("outcome-unknown", `${this.#task}: another has claimed the snapshot manifest, so the fence is in doubt`);
+    const next: Manifest = {
+      version: before.version + 1,
+      owner: before.owner,
+      layout: SNAPSHOT_LAYOUT,
+      covers: { nextOffset, origin, fingerprint, chain },
+      segments: group.parts > 0 ? [...kept, group] : kept,
+    };
+    if (!(await this.#store.writeManifest(this.#task, next, before)) && !(await this.#isStored(next)))
+      throw new MillraceError(
+        "outcome-unknown",
+        `${this.#task}: another has claimed the snapshot manifest, so the fence is in doubt`,
+      );
     this.#manifest = next;
     this.#deleteDropped(before.segments.filter((segment) => !captured.live.has(segment.generation)));
   }
@@ -178,8 +241,14 @@ export class Snapshots {
   /** Only the writer whose manifest dropped a segment deletes it; what fails here is left to the table's TTL. */
   #deleteDropped(groups: readonly SegmentGroup[]): void {
     for (const group of groups) {
-      concurrently(group.parts, (part) => this.#store.deleteSegment(this.#task, { owner: group.owner, generation: group.generation, part })).catch((error: unknown) => {
-        this.#observer.log("debug", { task: this.#task, generation: group.generation, err: error }, "a dropped segment could not be deleted");
+      concurrently(group.parts, (part) =>
+        this.#store.deleteSegment(this.#task, { owner: group.owner, generation: group.generation, part }),
+      ).catch((error: unknown) => {
+        this.#observer.log(
+          "debug",
+          { task: this.#task, generation: group.generation, err: error },
+          "a dropped segment could not be deleted",
+        );
       });
     }
   }

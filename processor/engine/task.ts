@@ -16,7 +16,12 @@ export interface TaskOptions {
   readonly backoffMs: { readonly first: number; readonly most: number };
 }
 
-export const defaultTaskOptions: TaskOptions = { commitIntervalMs: 100, snapshotIntervalMs: 10_000, handOverMs: 10_000, backoffMs: { first: 100, most: 10_000 } };
+export const defaultTaskOptions: TaskOptions = {
+  commitIntervalMs: 100,
+  snapshotIntervalMs: 10_000,
+  handOverMs: 10_000,
+  backoffMs: { first: 100, most: 10_000 },
+};
 
 /** What all tasks of a process share. */
 export interface TaskContext {
@@ -31,7 +36,10 @@ export interface TaskContext {
 }
 
 /** How a task ended: handed over, fenced by another owner, or stopped by name for somebody on call. */
-export type TaskEnd = { readonly kind: "handed-over" } | { readonly kind: "fenced"; readonly error: MillraceError } | { readonly kind: "stopped"; readonly error: MillraceError };
+export type TaskEnd =
+  | { readonly kind: "handed-over" }
+  | { readonly kind: "fenced"; readonly error: MillraceError }
+  | { readonly kind: "stopped"; readonly error: MillraceError };
 
 /** What is known of one life of a task when it has ended. */
 interface Life {
@@ -42,7 +50,16 @@ interface Life {
 }
 
 /** What a task is doing, for health. */
-export type TaskPhase = "starting" | "fencing" | "reading-progress" | "restoring" | "catching-up" | "running" | "waiting" | "handing-over" | "ended";
+export type TaskPhase =
+  | "starting"
+  | "fencing"
+  | "reading-progress"
+  | "restoring"
+  | "catching-up"
+  | "running"
+  | "waiting"
+  | "handing-over"
+  | "ended";
 
 /**
  * One input partition, processed exactly once. The numbered steps are those of docs/exactly-once.md:
@@ -114,7 +131,11 @@ export class Task {
         wait = Math.min(wait * 2, this.#c.options.backoffMs.most);
         if (this.#stopping) return { kind: "handed-over" };
         // A zombie that woke up must not fence the rightful owner: ask the group first.
-        if (!(await this.#c.confirm())) return { kind: "fenced", error: new MillraceError("fenced", `${this.name}: the group has given this partition to another`) };
+        if (!(await this.#c.confirm()))
+          return {
+            kind: "fenced",
+            error: new MillraceError("fenced", `${this.name}: the group has given this partition to another`),
+          };
       }
     } finally {
       this.#phase = "ended";
@@ -122,7 +143,10 @@ export class Task {
     }
   }
 
-  /** What an error that ended a life means: an end, or null for a new life; `confirmed` says that no stale view can have caused it. */
+  /**
+   * What an error that ended a life means: an end, or null for a new life; `confirmed` says that no stale view can have
+   * caused it.
+   */
   #judge(error: unknown, confirmed: boolean): TaskEnd | null {
     if (!(error instanceof MillraceError) || error.code === "outcome-unknown") return null;
     if (error.code === "fenced") return { kind: "fenced", error };
@@ -147,7 +171,17 @@ export class Task {
       this.#phase = "restoring";
       snapshots = await Snapshots.claim(ports.snapshots, this.name, runtime, observer);
       const start = startingPoint(this.name, progress, snapshots.manifest, await input.bounds());
-      const replica = new Replica({ task: this.name, partition: this.partition, factory, input, snapshots, observer, origin: start.origin, failed: this.#failed, stopping: () => this.#stopping });
+      const replica = new Replica({
+        task: this.name,
+        partition: this.partition,
+        factory,
+        input,
+        snapshots,
+        observer,
+        origin: start.origin,
+        failed: this.#failed,
+        stopping: () => this.#stopping,
+      });
       for (const [offset, message] of start.committed?.failed ?? []) this.#failed.set(offset, message);
       // 4. Catch up.
       this.#phase = "catching-up";
@@ -156,8 +190,28 @@ export class Task {
       // 5 and 6. Run and snapshot; 7. hand over.
       this.#phase = "running";
       life.ran = true;
-      observer.log("info", { task: this.name, from: start.from, committed: start.committed?.nextOffset ?? null, ms: Math.round(runtime.now() - started) }, "task runs");
-      this.#run = new Run({ name: this.name, ports, runtime, replica, snapshots, origin: start.origin, fingerprint: factory.fingerprint, observer, options, started });
+      observer.log(
+        "info",
+        {
+          task: this.name,
+          from: start.from,
+          committed: start.committed?.nextOffset ?? null,
+          ms: Math.round(runtime.now() - started),
+        },
+        "task runs",
+      );
+      this.#run = new Run({
+        name: this.name,
+        ports,
+        runtime,
+        replica,
+        snapshots,
+        origin: start.origin,
+        fingerprint: factory.fingerprint,
+        observer,
+        options,
+        started,
+      });
       if (this.#stopping) this.#run.stop();
       await this.#run.loop();
       this.#phase = "handing-over";

@@ -1,7 +1,7 @@
 import { modelKey, type ModelReference } from "../../domain/models.ts";
 import type { Milliseconds, TimeInterval } from "../../domain/time.ts";
-import type { OrderedStation } from "../path/order-station.ts";
 import type { Message } from "../path/message.ts";
+import type { OrderedStation } from "../path/order-station.ts";
 import type { ModelLookup, StepContext } from "../path/station.ts";
 import type { Reader, Writer } from "../state/codec.ts";
 import type { Keyed } from "../state/keyed.ts";
@@ -9,7 +9,10 @@ import { type Hop, Lane } from "./lane.ts";
 import { type Model, modelOf } from "./model.ts";
 
 /** Takes seconds of a label: the session that an interval lies in, as long as it is kept. */
-export type CreditActivity = (keyed: Keyed, interval: TimeInterval) => ((label: string, seconds: number) => void) | null;
+export type CreditActivity = (
+  keyed: Keyed,
+  interval: TimeInterval,
+) => ((label: string, seconds: number) => void) | null;
 
 export interface InferenceOptions {
   readonly to: string;
@@ -58,7 +61,15 @@ export class InferenceStation implements OrderedStation<Lanes> {
     lanes.main.push(message, (hop) => {
       context.scoring.hops.push(hop);
       const { describes } = hop;
-      if (describes) this.#emit(keyed, lanes, hop, describes, shadowed.find((other) => other.describes!.end === describes.end) ?? null, context);
+      if (describes)
+        this.#emit(
+          keyed,
+          lanes,
+          hop,
+          describes,
+          shadowed.find((other) => other.describes!.end === describes.end) ?? null,
+          context,
+        );
     });
   }
 
@@ -83,7 +94,9 @@ export class InferenceStation implements OrderedStation<Lanes> {
     context.scoring.then(() => {
       this.#smooth(lanes, hop);
       const label = topLabel(hop);
-      output.value = Buffer.from(`${head},"label":${JSON.stringify(label)},"probabilities":${probabilitiesText(hop)}${shadow ? shadowText(shadow, label) : ""}}`);
+      output.value = Buffer.from(
+        `${head},"label":${JSON.stringify(label)},"probabilities":${probabilitiesText(hop)}${shadow ? shadowText(shadow, label) : ""}}`,
+      );
       if (label !== null) credit?.(label, (window.end - window.start) / 1_000);
     });
   }
@@ -93,7 +106,9 @@ export class InferenceStation implements OrderedStation<Lanes> {
     const share = this.#options.smoothingPercent / 100;
     if (share === 0 || !hop.probabilities!.every(Number.isFinite)) return;
     const before = hop.begins ? null : lanes.smoothed;
-    lanes.smoothed = Float64Array.from(hop.probabilities!, (p, i) => (before ? share * before[i]! + (1 - share) * p : p));
+    lanes.smoothed = Float64Array.from(hop.probabilities!, (p, i) =>
+      before ? share * before[i]! + (1 - share) * p : p,
+    );
     hop.probabilities = Float32Array.from(lanes.smoothed);
   }
 

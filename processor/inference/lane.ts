@@ -1,6 +1,6 @@
+import type { EpochMs, Milliseconds, TimeInterval } from "../../domain/time.ts";
 import { MAX_ROWS, type Message } from "../path/message.ts";
 import type { Reader, Writer } from "../state/codec.ts";
-import type { EpochMs, Milliseconds, TimeInterval } from "../../domain/time.ts";
 import type { Model } from "./model.ts";
 
 const CHANNELS = 6;
@@ -8,7 +8,7 @@ const CHANNELS = 6;
 /** One hop of one key that is due: filled by the scorer. */
 export interface Hop {
   readonly lane: Lane;
-  /** rows × 6, oldest row first. */
+  /** Rows × 6, oldest row first. */
   readonly readings: Float32Array;
   /** Whether the model begins anew, from a state of zeros. */
   readonly fresh: boolean;
@@ -21,8 +21,8 @@ export interface Hop {
 }
 
 /**
- * One key's way through one model: readings are resampled to the model's rate, causally, on a grid aligned to the epoch,
- * and cut into hops. The numbered rules are those of models/activity/README.md.
+ * One key's way through one model: readings are resampled to the model's rate, causally, on a grid aligned to the
+ * epoch, and cut into hops. The numbered rules are those of models/activity/README.md.
  */
 export class Lane {
   readonly model: Model;
@@ -63,7 +63,8 @@ export class Lane {
     const time = t[row]!;
     if (time < this.#lastTime) return; // 2
     const { hopMs } = this.model.manifest;
-    if (time - this.#lastTime > this.#resetGap) { // 3; also when there is no last reading
+    if (time - this.#lastTime > this.#resetGap) {
+      // 3; also when there is no last reading
       const remainder = time % hopMs;
       this.#start = time - (remainder < 0 ? remainder + hopMs : remainder);
       this.#rows = 0;
@@ -71,7 +72,12 @@ export class Lane {
       this.#described = false;
       this.#constant = true;
     }
-    for (let grid = this.#start + (this.#rows + 1) * this.#period; grid < time; grid = this.#start + (this.#rows + 1) * this.#period) { // 4
+    for (
+      let grid = this.#start + (this.#rows + 1) * this.#period;
+      grid < time;
+      grid = this.#start + (this.#rows + 1) * this.#period
+    ) {
+      // 4
       const weight = (grid - this.#lastTime) / (time - this.#lastTime);
       for (let channel = 0; channel < CHANNELS; channel++) {
         const value = columns[channel * MAX_ROWS + row]!;
@@ -90,7 +96,14 @@ export class Lane {
     this.#start += hopMs;
     const end = this.#start - decisionDelayMs;
     const describes = this.#first && decisionDelayMs > 0 ? null : { start: end - hopMs, end };
-    const hop: Hop = { lane: this, readings: this.#readings.slice(), fresh: this.#first, describes, begins: !this.#described, probabilities: null };
+    const hop: Hop = {
+      lane: this,
+      readings: this.#readings.slice(),
+      fresh: this.#first,
+      describes,
+      begins: !this.#described,
+      probabilities: null,
+    };
     if (describes) this.#described = true;
     this.#first = false;
     this.#rows = 0;

@@ -1,5 +1,5 @@
-import { modelKey, type ModelControl, type ModelManifest, type ModelReference } from "../../domain/models.ts";
 import { crc32 } from "node:zlib";
+import { modelKey, type ModelControl, type ModelManifest, type ModelReference } from "../../domain/models.ts";
 
 /** A model that fits its manifest and gave what its probe expects. */
 export interface Model {
@@ -12,7 +12,8 @@ export interface Model {
   /** Rows of a batch: every run has this shape, padded with zeros. */
   readonly batch: number;
   /**
-   * One run. `readings`: batch × rows × 6; `state`: batch × stateSize; gives batch × labels probabilities and the next state.
+   * One run. `readings`: batch × rows × 6; `state`: batch × stateSize; gives batch × labels probabilities and the next
+   * state.
    */
   run(readings: Float32Array, state: Float32Array): Promise<{ probabilities: Float32Array; state: Float32Array }>;
 }
@@ -34,7 +35,8 @@ export const NO_MODELS: Assignment = { live: null, shadow: null, canary: null };
 
 /** The assignment after a control record whose model was taken. */
 export function assign(before: Assignment, control: ModelControl, model: Model): Assignment {
-  const same = (other: Model | null | undefined): boolean => other != null && modelKey(other.reference) === modelKey(model.reference);
+  const same = (other: Model | null | undefined): boolean =>
+    other != null && modelKey(other.reference) === modelKey(model.reference);
   switch (control.stage) {
     case "live":
       return { live: model, shadow: null, canary: null };
@@ -43,7 +45,11 @@ export function assign(before: Assignment, control: ModelControl, model: Model):
     case "canary":
       return { ...before, canary: { model, share: control.share } };
     case "off":
-      return { live: same(before.live) ? null : before.live, shadow: same(before.shadow) ? null : before.shadow, canary: same(before.canary?.model) ? null : before.canary };
+      return {
+        live: same(before.live) ? null : before.live,
+        shadow: same(before.shadow) ? null : before.shadow,
+        canary: same(before.canary?.model) ? null : before.canary,
+      };
   }
 }
 

@@ -2,9 +2,9 @@ import type { Hop } from "./lane.ts";
 import type { Model } from "./model.ts";
 
 /**
- * Scores hops in rounds: the k-th hop of every lane goes into the same runs, so that a lane's state is carried from
- * hop to hop. Every run has the model's one batch shape, padded with zeros: a row's bits then depend neither on its
- * place nor on its neighbours.
+ * Scores hops in rounds: the k-th hop of every lane goes into the same runs, so that a lane's state is carried from hop
+ * to hop. Every run has the model's one batch shape, padded with zeros: a row's bits then depend neither on its place
+ * nor on its neighbours.
  */
 export async function score(hops: readonly Hop[]): Promise<void> {
   for (const model of new Set(hops.map(({ lane }) => lane.model))) {
@@ -14,7 +14,8 @@ export async function score(hops: readonly Hop[]): Promise<void> {
       const round = left.filter(({ lane }) => !lanes.has(lane) && lanes.add(lane));
       const inRound = new Set(round);
       left = left.filter((hop) => !inRound.has(hop));
-      for (let from = 0; from < round.length; from += model.batch) await runBatch(model, round.slice(from, from + model.batch));
+      for (let from = 0; from < round.length; from += model.batch)
+        await runBatch(model, round.slice(from, from + model.batch));
     }
   }
 }

@@ -1,5 +1,5 @@
-import { modelKey, type ModelControl, type ModelReference } from "../../domain/models.ts";
 import { MillraceError } from "../../domain/errors.ts";
+import { modelKey, type ModelControl, type ModelReference } from "../../domain/models.ts";
 import type { Hop } from "./lane.ts";
 import { assign, type Assignment, type Model, type ModelSource, NO_MODELS } from "./model.ts";
 import { score } from "./scorer.ts";
@@ -59,7 +59,11 @@ export class Scoring {
 
   async #switch(control: ModelControl): Promise<void> {
     try {
-      this.#assignment = assign(this.#assignment, control, this.modelByKey(modelKey(control.model)) ?? (await this.#ports.source.load(control.model)));
+      this.#assignment = assign(
+        this.#assignment,
+        control,
+        this.modelByKey(modelKey(control.model)) ?? (await this.#ports.source.load(control.model)),
+      );
     } catch (error) {
       if (!(error instanceof MillraceError && error.code === "model-refused")) throw error;
       this.#ports.refused(control.model, error.message);
@@ -74,19 +78,34 @@ export class Scoring {
 
   encode(): string {
     const { live, shadow, canary } = this.#assignment;
-    const stored: StoredAssignment = { live: live?.reference ?? null, shadow: shadow?.reference ?? null, canary: canary ? { model: canary.model.reference, share: canary.share } : null };
+    const stored: StoredAssignment = {
+      live: live?.reference ?? null,
+      shadow: shadow?.reference ?? null,
+      canary: canary ? { model: canary.model.reference, share: canary.share } : null,
+    };
     return JSON.stringify(stored);
   }
 
-  /** @throws whatever loading a model throws: outputs without it would differ. */
+  /** @throws Whatever loading a model throws: outputs without it would differ. */
   async restore(text: string): Promise<void> {
     const { live, shadow, canary } = JSON.parse(text) as StoredAssignment;
-    const load = async (reference: ModelReference | null): Promise<Model | null> => (reference ? this.#ports.source.load(reference) : null);
-    this.#assignment = { live: await load(live), shadow: await load(shadow), canary: canary ? { model: await this.#ports.source.load(canary.model), share: canary.share } : null };
+    const load = async (reference: ModelReference | null): Promise<Model | null> =>
+      reference ? this.#ports.source.load(reference) : null;
+    this.#assignment = {
+      live: await load(live),
+      shadow: await load(shadow),
+      canary: canary ? { model: await this.#ports.source.load(canary.model), share: canary.share } : null,
+    };
   }
 }
 
 /** Stands in where no models are configured. */
 export const noModels: ModelSource = {
-  load: ({ name, version }) => Promise.reject(new MillraceError("model-refused", `model ${name} ${version} was assigned, but no model source is configured: set MODEL_SOURCE`)),
+  load: ({ name, version }) =>
+    Promise.reject(
+      new MillraceError(
+        "model-refused",
+        `model ${name} ${version} was assigned, but no model source is configured: set MODEL_SOURCE`,
+      ),
+    ),
 };

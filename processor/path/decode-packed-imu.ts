@@ -4,7 +4,10 @@ import { MAX_ROWS, type Message, type Rejection } from "./message.ts";
 const header = newPackedImuHeader();
 
 /** Reads a packed IMU message straight into columns. Ranges are not checked here. */
-export function decodePackedImu(bytes: Uint8Array, message: Message): Rejection | { readonly times: number; readonly t: number; readonly hz: number } {
+export function decodePackedImu(
+  bytes: Uint8Array,
+  message: Message,
+): Rejection | { readonly times: number; readonly t: number; readonly hz: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const problem = readPackedImuHeader(view, header);
   if (problem) return problem;

@@ -11,9 +11,9 @@ export interface PendingOutput extends OutputRecord {
 }
 
 /**
- * Numbers a step's outputs per topic and collects them. The chain covers what is emitted here, in order: a
- * running CRC-32 over the values, into which each record's topic is mixed, and how many there were. A value of ours
- * names its key; the key of a verbatim record goes into the chain before its value.
+ * Numbers a step's outputs per topic and collects them. The chain covers what is emitted here, in order: a running
+ * CRC-32 over the values, into which each record's topic is mixed, and how many there were. A value of ours names its
+ * key; the key of a verbatim record goes into the chain before its value.
  */
 export class Emitter {
   readonly #sourceTopic: string;
@@ -44,7 +44,8 @@ export class Emitter {
   /** Begins a step. */
   begin(offset: number, traceparent: string | undefined): void {
     this.#offset = offset;
-    this.#headers = traceparent === undefined ? JSON_HEADERS : { ...JSON_HEADERS, [headerNames.traceparent]: traceparent };
+    this.#headers =
+      traceparent === undefined ? JSON_HEADERS : { ...JSON_HEADERS, [headerNames.traceparent]: traceparent };
     if (this.#counts.size > 0) this.#counts.clear();
   }
 
@@ -57,15 +58,30 @@ export class Emitter {
 
   /** Emits JSON; `write` gives the text with the id that it is handed. */
   json(topic: string, key: string, write: (id: string) => string): void {
-    this.#chainAndPush({ topic, key, value: Buffer.from(write(this.nextId(topic))), headers: this.#headers, scored: false });
+    this.#chainAndPush({
+      topic,
+      key,
+      value: Buffer.from(write(this.nextId(topic))),
+      headers: this.#headers,
+      scored: false,
+    });
   }
 
   /** Emits bytes of another content type. */
   bytes(topic: string, key: string, value: Uint8Array, contentType: string): void {
-    this.#chainAndPush({ topic, key, value, headers: { ...this.#headers, [headerNames.contentType]: contentType }, scored: false });
+    this.#chainAndPush({
+      topic,
+      key,
+      value,
+      headers: { ...this.#headers, [headerNames.contentType]: contentType },
+      scored: false,
+    });
   }
 
-  /** Emits a record whose value comes from scores: `chained` is what goes into the chain, the value is filled in by the caller before the step's outputs are taken. */
+  /**
+   * Emits a record whose value comes from scores: `chained` is what goes into the chain, the value is filled in by the
+   * caller before the step's outputs are taken.
+   */
   pending(topic: string, key: string, chained: string): PendingOutput {
     const output: PendingOutput = { topic, key, value: null, headers: this.#headers, scored: true };
     this.#chain(topic, chained);
@@ -74,7 +90,12 @@ export class Emitter {
   }
 
   /** Emits a record as it is, with headers of its own. */
-  verbatim(topic: string, key: Uint8Array | null, value: Uint8Array | null, headers: Readonly<Record<string, string>>): void {
+  verbatim(
+    topic: string,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    headers: Readonly<Record<string, string>>,
+  ): void {
     if (key !== null) this.#crc = crc32(key, this.#crc);
     this.#chainAndPush({ topic, key, value, headers, scored: false });
   }

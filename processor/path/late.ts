@@ -8,7 +8,10 @@ export function identityFields(idField: string, message: Pick<Message, "key" | "
   return `"${idField}":"${message.key}","seq":${message.seq}${message.boot === null ? "" : `,"boot":${JSON.stringify(message.boot)}`}`;
 }
 
-/** How readings that are too late are written: where to, which field names the key, and how many columns are the device's own. */
+/**
+ * How readings that are too late are written: where to, which field names the key, and how many columns are the
+ * device's own.
+ */
 export interface LateOutput {
   readonly topic: string;
   readonly idField: string;
@@ -16,7 +19,15 @@ export interface LateOutput {
 }
 
 /** Writes rows [from, to) verbatim to the late topic, with the interval that they missed. */
-export function emitLate(output: LateOutput, message: Message, operator: LateRecord["operator"], missed: TimeInterval, from: number, to: number, context: StepContext): void {
+export function emitLate(
+  output: LateOutput,
+  message: Message,
+  operator: LateRecord["operator"],
+  missed: TimeInterval,
+  from: number,
+  to: number,
+  context: StepContext,
+): void {
   context.figures.lateReadings += to - from;
   context.out.json(output.topic, message.key, (id) => {
     const times = message.t.subarray(from, to).join(",");

@@ -29,12 +29,11 @@ export interface StateEntry {
 }
 
 /**
- * What a task runs: a deterministic state machine over one input partition. State and outputs depend
- * on the records alone, never on how they are cut into batches.
+ * What a task runs: a deterministic state machine over one input partition. State and outputs depend on the records
+ * alone, never on how they are cut into batches.
  *
- * Called by the engine, by `replay` and by the test driver, never concurrently:
- * `step` for each record in offset order; `settle` whenever outputs are wanted; `encodeChanges` and
- * `flush` only directly after `settle`.
+ * Called by the engine, by `replay` and by the test driver, never concurrently: `step` for each record in offset order;
+ * `settle` whenever outputs are wanted; `encodeChanges` and `flush` only directly after `settle`.
  */
 export interface StateMachine {
   /** Offset of the record that comes next; records below it are refused. */
@@ -47,8 +46,9 @@ export interface StateMachine {
 
   /**
    * Applies one record. Must not block.
-   * @throws StepFailed when our own code threw: the machine is then unusable. Build a new one, bring it
-   * to the same offset, with this offset among the failed ones: the record is then dead-lettered.
+   *
+   * @throws StepFailed when our own code threw: the machine is then unusable. Build a new one, bring it to the same
+   *   offset, with this offset among the failed ones: the record is then dead-lettered.
    */
   step(record: InputRecord): void;
 
@@ -108,7 +108,9 @@ export async function process(machine: StateMachine, records: Iterable<InputReco
 export class StepFailed extends Error {
   readonly offset: number;
   constructor(offset: number, cause: unknown) {
-    super(`processing failed at offset ${offset}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(`processing failed at offset ${offset}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
     this.name = "StepFailed";
     this.offset = offset;
   }

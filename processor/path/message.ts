@@ -11,14 +11,14 @@ export interface Rejection {
 export const MAX_ROWS = 1_000;
 
 /**
- * One decoded message: rows of readings in columns. There is one instance per task, filled anew by each
- * record: whoever keeps readings copies them.
+ * One decoded message: rows of readings in columns. There is one instance per task, filled anew by each record: whoever
+ * keeps readings copies them.
  */
 export class Message {
   /** The key of the record: the sensor, or the symbol. */
   key = "";
   seq = 0;
-  /** null when the device gave none. */
+  /** Null when the device gave none. */
   boot: string | null = null;
   /** Number of rows, 1 to MAX_ROWS. */
   rows = 0;
@@ -41,4 +41,9 @@ export class Message {
 }
 
 /** Reads a record's value into `message` (key and all fields); null when it was taken, otherwise the reason. */
-export type Decode = (key: string, value: Uint8Array, headers: Readonly<Record<string, string>>, message: Message) => Rejection | null;
+export type Decode = (
+  key: string,
+  value: Uint8Array,
+  headers: Readonly<Record<string, string>>,
+  message: Message,
+) => Rejection | null;

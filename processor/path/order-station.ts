@@ -28,7 +28,7 @@ interface Held {
 }
 
 interface OrderState {
-  /** false until the first message, and after expiry. */
+  /** False until the first message, and after expiry. */
   started: boolean;
   boot: string | null;
   /** The sequence number that may be released at once. */
@@ -63,7 +63,14 @@ export class OrderStation implements Station<OrderState> {
   }
 
   create(): OrderState {
-    return { started: false, boot: null, next: 0, newBoot: true, waiting: [], slots: this.#options.stations.map((station) => station.create()) };
+    return {
+      started: false,
+      boot: null,
+      next: 0,
+      newBoot: true,
+      waiting: [],
+      slots: this.#options.stations.map((station) => station.create()),
+    };
   }
 
   apply(state: OrderState, keyed: Keyed, message: Message, _watermark: EpochMs, context: StepContext): void {
@@ -76,7 +83,15 @@ export class OrderStation implements Station<OrderState> {
       state.newBoot = true;
     }
     if (message.boot !== state.boot || message.seq < state.next) {
-      emitLate(this.#options.late, message, "inference", { start: message.firstTime, end: message.lastTime }, 0, message.rows, context);
+      emitLate(
+        this.#options.late,
+        message,
+        "inference",
+        { start: message.firstTime, end: message.lastTime },
+        0,
+        message.rows,
+        context,
+      );
     } else if (message.seq === state.next) {
       this.#pass(state, keyed, message, context);
       this.#releaseWaiting(state, keyed, contiguous(state), context);
@@ -110,7 +125,8 @@ export class OrderStation implements Station<OrderState> {
 
   #pass(state: OrderState, keyed: Keyed, message: Message, context: StepContext): void {
     const { stations } = this.#options;
-    for (let i = 0; i < stations.length; i++) stations[i]!.apply(state.slots[i], keyed, message, state.newBoot, context);
+    for (let i = 0; i < stations.length; i++)
+      stations[i]!.apply(state.slots[i], keyed, message, state.newBoot, context);
     state.newBoot = false;
     state.next = message.seq + 1;
   }
@@ -139,7 +155,12 @@ export class OrderStation implements Station<OrderState> {
       boot: reader.optionalText(),
       next: reader.f64(),
       newBoot: reader.u8() === 1,
-      waiting: Array.from({ length: reader.u32() }, () => ({ seq: reader.f64(), boot: reader.optionalText(), t: reader.f64s(), columns: reader.f64s() })),
+      waiting: Array.from({ length: reader.u32() }, () => ({
+        seq: reader.f64(),
+        boot: reader.optionalText(),
+        t: reader.f64s(),
+        columns: reader.f64s(),
+      })),
       slots: [],
     };
     for (const station of this.#options.stations) {
@@ -160,9 +181,15 @@ function contiguous({ waiting, next }: OrderState): number {
 function hold(state: OrderState, message: Message, width: number): void {
   const rows = message.rows;
   const columns = new Float64Array(width * rows);
-  for (let column = 0; column < width; column++) columns.set(message.columns.subarray(column * MAX_ROWS, column * MAX_ROWS + rows), column * rows);
+  for (let column = 0; column < width; column++)
+    columns.set(message.columns.subarray(column * MAX_ROWS, column * MAX_ROWS + rows), column * rows);
   const at = state.waiting.findIndex((held) => held.seq > message.seq);
-  state.waiting.splice(at < 0 ? state.waiting.length : at, 0, { seq: message.seq, boot: message.boot, t: message.t.slice(0, rows), columns });
+  state.waiting.splice(at < 0 ? state.waiting.length : at, 0, {
+    seq: message.seq,
+    boot: message.boot,
+    t: message.t.slice(0, rows),
+    columns,
+  });
 }
 
 function lend(held: Held, key: string, width: number, message: Message): void {
@@ -172,5 +199,6 @@ function lend(held: Held, key: string, width: number, message: Message): void {
   message.boot = held.boot;
   message.rows = rows;
   message.t.set(held.t);
-  for (let column = 0; column < width; column++) message.columns.set(held.columns.subarray(column * rows, (column + 1) * rows), column * MAX_ROWS);
+  for (let column = 0; column < width; column++)
+    message.columns.set(held.columns.subarray(column * rows, (column + 1) * rows), column * MAX_ROWS);
 }

@@ -1,12 +1,19 @@
+import { MODEL_HEADER, modelControl } from "../../domain/models.ts";
 import type { Cause } from "../../domain/records.ts";
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import { controlTypes, headers as headerNames } from "../../domain/topics.ts";
-import { byKey, type Keyed, PRESENCE } from "../state/keyed.ts";
-import { MODEL_HEADER, modelControl } from "../../domain/models.ts";
 import { Scoring, type ScoringPorts } from "../inference/scoring.ts";
+import { byKey, type Keyed, PRESENCE } from "../state/keyed.ts";
 import { admit } from "./admit.ts";
 import { Emitter } from "./emitter.ts";
-import { type InputRecord, type MachineOrigin, type OutputRecord, StepFailed, type StateEntry, type StateMachine } from "./machine.ts";
+import {
+  type InputRecord,
+  type MachineOrigin,
+  type OutputRecord,
+  StepFailed,
+  type StateEntry,
+  type StateMachine,
+} from "./machine.ts";
 import { Message, type Rejection } from "./message.ts";
 import { PartitionState } from "./partition-state.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -30,7 +37,16 @@ export class PartitionMachine implements StateMachine {
   readonly #context: StepContext;
   readonly #out: Emitter;
   readonly #scoring: Scoring;
-  readonly figures: Figures = { readings: 0, duplicates: 0, deadLetters: 0, lateReadings: 0, windows: 0, sessionsStarted: 0, sessionsEnded: 0, inferences: 0 };
+  readonly figures: Figures = {
+    readings: 0,
+    duplicates: 0,
+    deadLetters: 0,
+    lateReadings: 0,
+    windows: 0,
+    sessionsStarted: 0,
+    sessionsEnded: 0,
+    inferences: 0,
+  };
 
   #nextOffset = 0;
   /** With one watermark per partition: the lowest at which some key has something due. */
@@ -52,7 +68,12 @@ export class PartitionMachine implements StateMachine {
     this.#out = new Emitter(pipeline.source, origin.partition, origin.restored?.chain ?? null);
     this.#scoring = new Scoring(scoring);
     this.#state = new PartitionState(pipeline.limits, this.#stations, this.#scoring);
-    this.#context = { out: this.#out, figures: this.figures, generations: this.#state.generations, scoring: this.#scoring };
+    this.#context = {
+      out: this.#out,
+      figures: this.figures,
+      generations: this.#state.generations,
+      scoring: this.#scoring,
+    };
   }
 
   async #restore(restored: NonNullable<MachineOrigin["restored"]>): Promise<void> {
@@ -75,7 +96,9 @@ export class PartitionMachine implements StateMachine {
 
   /** The partition clock less the newest watermark; 0 before the first reading. */
   get watermarkLagMs(): Milliseconds {
-    return this.#state.maxEventTime === -Infinity ? 0 : this.#state.clock - (this.#state.maxEventTime - this.#pipeline.limits.outOfOrdernessMs);
+    return this.#state.maxEventTime === -Infinity
+      ? 0
+      : this.#state.clock - (this.#state.maxEventTime - this.#pipeline.limits.outOfOrdernessMs);
   }
 
   /** Keys in state, tombstones excluded. */
@@ -84,8 +107,10 @@ export class PartitionMachine implements StateMachine {
   }
 
   step(record: InputRecord): void {
-    if (record.offset < this.#nextOffset) throw new Error(`offset ${record.offset} was stepped already: next is ${this.#nextOffset}`);
-    if (this.mustSettle) throw new Error(`settle before offset ${record.offset}: the record before it assigned a model`);
+    if (record.offset < this.#nextOffset)
+      throw new Error(`offset ${record.offset} was stepped already: next is ${this.#nextOffset}`);
+    if (this.mustSettle)
+      throw new Error(`settle before offset ${record.offset}: the record before it assigned a model`);
     try {
       this.#out.begin(record.offset, record.headers[headerNames.traceparent]);
       this.#state.moveClock(record.timestamp); // 1
@@ -129,7 +154,8 @@ export class PartitionMachine implements StateMachine {
       this.#dropSlots(keyed, offset);
       this.#state.become(keyed, PRESENCE.expired);
     }
-    for (const keyed of expired.takeSeenBefore(this.#state.silenceClock - expiryMs - tombstoneMs)) this.#state.forget(keyed);
+    for (const keyed of expired.takeSeenBefore(this.#state.silenceClock - expiryMs - tombstoneMs))
+      this.#state.forget(keyed);
   }
 
   #dropSlots(keyed: Keyed, offset: number): void {
@@ -161,10 +187,17 @@ export class PartitionMachine implements StateMachine {
   #control(record: InputRecord): void {
     const type = record.headers[headerNames.type];
     if (type === undefined || type === controlTypes.tick) return;
-    if (type !== controlTypes.model) return this.#deadLetter(record, { code: "invalid-message", message: `a control record of type ${JSON.stringify(type)} is not known; known are ${Object.keys(controlTypes).join(", ")}` });
+    if (type !== controlTypes.model)
+      return this.#deadLetter(record, {
+        code: "invalid-message",
+        message: `a control record of type ${JSON.stringify(type)} is not known; known are ${Object.keys(controlTypes).join(", ")}`,
+      });
     const control = modelControl.safeParse(parsed(record.headers[MODEL_HEADER]));
     if (control.success) return this.#scoring.control(control.data);
-    this.#deadLetter(record, { code: "invalid-message", message: `the header ${MODEL_HEADER} of a model record is ${record.headers[MODEL_HEADER]}: ${control.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("; ")}` });
+    this.#deadLetter(record, {
+      code: "invalid-message",
+      message: `the header ${MODEL_HEADER} of a model record is ${record.headers[MODEL_HEADER]}: ${control.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("; ")}`,
+    });
   }
 
   #apply(keyed: Keyed, message: Message): void {
@@ -173,7 +206,8 @@ export class PartitionMachine implements StateMachine {
     const watermark = this.#state.watermark(keyed);
     this.figures.readings += message.rows;
     this.#state.sawLife(keyed);
-    for (let i = 0; i < stations.length; i++) stations[i]!.apply(keyed.slots[i], keyed, message, watermark, this.#context);
+    for (let i = 0; i < stations.length; i++)
+      stations[i]!.apply(keyed.slots[i], keyed, message, watermark, this.#context);
     const { lastTime } = message;
     keyed.sequences.add(message.boot, message.seq, lastTime, limits);
     if (lastTime > keyed.maxEventTime) keyed.maxEventTime = lastTime;
@@ -201,11 +235,15 @@ export class PartitionMachine implements StateMachine {
     const stations = this.#stations;
     for (let i = 0; i < stations.length; i++) stations[i]!.release?.(keyed.slots[i], keyed, upTo, this.#context);
     const watermark = this.#state.watermark(keyed);
-    for (let i = 0; i < stations.length; i++) stations[i]!.fire?.(keyed.slots[i], keyed, upTo, watermark, cause, this.#context);
+    for (let i = 0; i < stations.length; i++)
+      stations[i]!.fire?.(keyed.slots[i], keyed, upTo, watermark, cause, this.#context);
   }
 
   #dueAtOf(keyed: Keyed): EpochMs {
-    return this.#stations.reduce((first, station, i) => Math.min(first, station.dueAt?.(keyed.slots[i]) ?? Infinity), Infinity);
+    return this.#stations.reduce(
+      (first, station, i) => Math.min(first, station.dueAt?.(keyed.slots[i]) ?? Infinity),
+      Infinity,
+    );
   }
 
   #deadLetter(record: InputRecord, { code, message }: Rejection): void {

@@ -16,7 +16,10 @@ const KEYED_LAYOUT = 1;
 export const TASK_ENTRY = "task";
 export const KEYED_PREFIX = "key/";
 
-/** The state of one partition: its clocks, its keys, who is silent for how long; written in entries, each when it has changed. */
+/**
+ * The state of one partition: its clocks, its keys, who is silent for how long; written in entries, each when it has
+ * changed.
+ */
 export class PartitionState {
   readonly #limits: PipelineLimits;
   readonly #stations: readonly Station[];
@@ -41,7 +44,9 @@ export class PartitionState {
   }
 
   watermark(keyed: Keyed): EpochMs {
-    return (this.#limits.watermark === "sensor" ? keyed.maxEventTime : this.maxEventTime) - this.#limits.outOfOrdernessMs;
+    return (
+      (this.#limits.watermark === "sensor" ? keyed.maxEventTime : this.maxEventTime) - this.#limits.outOfOrdernessMs
+    );
   }
 
   moveClock(timestamp: EpochMs): void {
@@ -67,7 +72,11 @@ export class PartitionState {
   }
 
   create(key: string, life: number): Keyed {
-    const keyed = new Keyed(key, life, this.#stations.map((station) => station.create()));
+    const keyed = new Keyed(
+      key,
+      life,
+      this.#stations.map((station) => station.create()),
+    );
     keyed.lastSeen = this.silenceClock;
     this.keys.set(key, keyed);
     this.silence[PRESENCE.active].append(keyed);
@@ -101,7 +110,12 @@ export class PartitionState {
     }
     this.#changed = [];
     for (const station of this.#stations) {
-      station.items?.encodeChanges(generation, this.generations, (entry) => take({ key: `${station.name}/${entry.key}`, value: Buffer.concat([Uint8Array.of(station.layout), entry.value]) }));
+      station.items?.encodeChanges(generation, this.generations, (entry) =>
+        take({
+          key: `${station.name}/${entry.key}`,
+          value: Buffer.concat([Uint8Array.of(station.layout), entry.value]),
+        }),
+      );
     }
   }
 
@@ -128,7 +142,11 @@ export class PartitionState {
       if (entry.key === TASK_ENTRY) task = entry;
       else if (entry.key.startsWith(KEYED_PREFIX)) keyed.set(entry.key.slice(KEYED_PREFIX.length), entry);
     }
-    if (!task) throw new MillraceError("snapshot-corrupt", `the snapshot at offset ${restored.nextOffset} has no task entry. Run \`npm run recover\`.`);
+    if (!task)
+      throw new MillraceError(
+        "snapshot-corrupt",
+        `the snapshot at offset ${restored.nextOffset} has no task entry. Run \`npm run recover\`.`,
+      );
     const reader = new Reader(task.value);
     knownLayout("task", reader.u8(), TASK_LAYOUT);
     this.clock = reader.f64();
@@ -137,11 +155,13 @@ export class PartitionState {
     await this.#scoring.restore(reader.text());
     this.generations.stamp(this.#task, task.generation);
     for (const [key, { generation, value }] of keyed) this.#restoreKeyed(key, generation, new Reader(value));
-    for (const keyed of [...this.keys.values()].sort((a, b) => a.lastSeen - b.lastSeen)) this.silence[keyed.presence].append(keyed);
+    for (const keyed of [...this.keys.values()].sort((a, b) => a.lastSeen - b.lastSeen))
+      this.silence[keyed.presence].append(keyed);
     this.#stations.forEach((station, i) => {
       if (!station.items) return;
       const prefix = `${station.name}/`;
-      for (const { key, generation, value } of restored.entries) if (key.startsWith(prefix)) this.#restoreItem(station, i, key, generation, value);
+      for (const { key, generation, value } of restored.entries)
+        if (key.startsWith(prefix)) this.#restoreItem(station, i, key, generation, value);
     });
   }
 
@@ -155,7 +175,8 @@ export class PartitionState {
     if (this.silenceClock - keyed.lastSeen > expiryMs + tombstoneMs) return;
     keyed.sequences = Sequences.decode(reader.section());
     const written = new Map<string, { layout: number; section: Reader }>();
-    for (let count = reader.u8(); count > 0; count--) written.set(reader.text(), { layout: reader.u8(), section: reader.section() });
+    for (let count = reader.u8(); count > 0; count--)
+      written.set(reader.text(), { layout: reader.u8(), section: reader.section() });
     keyed.slots = this.#stations.map((station) => {
       const state = written.get(station.name);
       written.delete(station.name);
@@ -163,7 +184,11 @@ export class PartitionState {
       knownLayout(station.name, state.layout, station.layout);
       return station.decode(state.section, state.layout, (key) => this.#scoring.modelByKey(key));
     });
-    if (written.size > 0) throw new MillraceError("state-layout-unknown", `the snapshot holds state of stations that this pipeline does not have: ${[...written.keys()].join(", ")}. Run \`npm run recover\`.`);
+    if (written.size > 0)
+      throw new MillraceError(
+        "state-layout-unknown",
+        `the snapshot holds state of stations that this pipeline does not have: ${[...written.keys()].join(", ")}. Run \`npm run recover\`.`,
+      );
     this.keys.set(key, keyed);
     this.generations.stamp(keyed, generation);
   }
@@ -172,7 +197,14 @@ export class PartitionState {
     const keyed = this.keys.get(entryKey.slice(station.name.length + 1, entryKey.lastIndexOf("/")));
     if (!keyed || keyed.presence === PRESENCE.expired) return;
     knownLayout(station.name, value[0]!, station.layout);
-    station.items!.restore(keyed.slots[index], keyed, new Reader(value.subarray(1)), this.watermark(keyed), generation, this.generations);
+    station.items!.restore(
+      keyed.slots[index],
+      keyed,
+      new Reader(value.subarray(1)),
+      this.watermark(keyed),
+      generation,
+      this.generations,
+    );
   }
 
   /** See `StateMachine.rewriteUpTo`. */
@@ -186,5 +218,8 @@ export class PartitionState {
 
 function knownLayout(what: string, written: number, known: number): void {
   if (written >= 1 && written <= known) return;
-  throw new MillraceError("state-layout-unknown", `the snapshot's state of ${what} has layout ${written}; this version reads 1 to ${known}. Run the version that wrote it, or \`npm run recover\`.`);
+  throw new MillraceError(
+    "state-layout-unknown",
+    `the snapshot's state of ${what} has layout ${written}; this version reads 1 to ${known}. Run the version that wrote it, or \`npm run recover\`.`,
+  );
 }

@@ -15,8 +15,8 @@ export interface PipelineLimits extends SequenceLimits {
 }
 
 /**
- * A pipeline: where it reads, how a record becomes a message, what is admitted, and the stations that a
- * message passes, in order.
+ * A pipeline: where it reads, how a record becomes a message, what is admitted, and the stations that a message passes,
+ * in order.
  */
 export interface Pipeline {
   readonly name: string;

@@ -34,13 +34,19 @@ interface Source {
 }
 
 /**
- * Distributes the state of tasks over `count` partitions: each key's state goes to the task of `partitionOf(key)`. Every
- * task goes on with the clocks of the one that is farthest, and each key's silence stays as long as it was.
- * A key that is in two tasks (a rescale that was broken off) is taken from the one where it belongs, if both say the same.
- * @returns entries by partition; with entries of `null` when no task has any state
+ * Distributes the state of tasks over `count` partitions: each key's state goes to the task of `partitionOf(key)`.
+ * Every task goes on with the clocks of the one that is farthest, and each key's silence stays as long as it was. A key
+ * that is in two tasks (a rescale that was broken off) is taken from the one where it belongs, if both say the same.
+ *
+ * @returns Entries by partition; with entries of `null` when no task has any state
  * @throws MillraceError `rescale-refused`, `state-layout-unknown`
  */
-export function repartition(old: readonly TaskState[], count: number, partitionOf: (key: string) => number, limits: Pick<Semantics, "watermark" | "allowedLatenessMs">): StateEntry[][] | null {
+export function repartition(
+  old: readonly TaskState[],
+  count: number,
+  partitionOf: (key: string) => number,
+  limits: Pick<Semantics, "watermark" | "allowedLatenessMs">,
+): StateEntry[][] | null {
   const sources = old.map(readSource);
   const clocks = commonClocks(sources, limits);
   if (clocks === null) return null;
@@ -51,7 +57,11 @@ export function repartition(old: readonly TaskState[], count: number, partitionO
       const key = entryKey.slice(KEYED_PREFIX.length);
       const value = seenBySilenceClock(source, key, written, clocks.silenceClock);
       const other = owners.get(key);
-      if (other && Buffer.compare(other.value, value) !== 0) throw new MillraceError("rescale-refused", `key ${JSON.stringify(key)} has state in ${other.source.task} and in ${source.task}, and the two differ: its records went to both partitions. Nothing can put the two together; see docs/rescale.md.`);
+      if (other && Buffer.compare(other.value, value) !== 0)
+        throw new MillraceError(
+          "rescale-refused",
+          `key ${JSON.stringify(key)} has state in ${other.source.task} and in ${source.task}, and the two differ: its records went to both partitions. Nothing can put the two together; see docs/rescale.md.`,
+        );
       if (!other || source.partition === partitionOf(key)) owners.set(key, { source, value });
     }
   }
@@ -88,24 +98,49 @@ function writeClocks({ clock, silenceClock, maxEventTime, scoring }: Clocks): Ui
 }
 
 /** Clocks that no key sees go back. */
-function commonClocks(sources: readonly Source[], limits: Pick<Semantics, "watermark" | "allowedLatenessMs">): Clocks | null {
+function commonClocks(
+  sources: readonly Source[],
+  limits: Pick<Semantics, "watermark" | "allowedLatenessMs">,
+): Clocks | null {
   const all = sources.flatMap(({ task, clocks }) => (clocks ? [{ task, ...clocks }] : []));
   const first = all[0];
   if (!first) return null;
   const other = all.find(({ scoring }) => scoring !== first.scoring);
-  if (other) throw new MillraceError("rescale-refused", `${first.task} scores with ${first.scoring}, ${other.task} with ${other.scoring}: promote a model (\`npm run model\`), so that all partitions have the same, and let the processor take that in`);
+  if (other)
+    throw new MillraceError(
+      "rescale-refused",
+      `${first.task} scores with ${first.scoring}, ${other.task} with ${other.scoring}: promote a model (\`npm run model\`), so that all partitions have the same, and let the processor take that in`,
+    );
   const times = all.map(({ maxEventTime }) => maxEventTime).filter((time) => time !== -Infinity);
   const spread = Math.max(...times) - Math.min(...times);
   // A task whose event time is far behind would lose windows that are still to fire.
-  if (limits.watermark === "partition" && spread >= limits.allowedLatenessMs) throw new MillraceError("rescale-refused", `with one watermark per partition, the partitions' event times are ${spread} ms apart; they must be within the allowed lateness (${limits.allowedLatenessMs} ms)`);
+  if (limits.watermark === "partition" && spread >= limits.allowedLatenessMs)
+    throw new MillraceError(
+      "rescale-refused",
+      `with one watermark per partition, the partitions' event times are ${spread} ms apart; they must be within the allowed lateness (${limits.allowedLatenessMs} ms)`,
+    );
   const most = (pick: (clocks: Clocks) => number): number => Math.max(...all.map(pick));
-  return { clock: most(({ clock }) => clock), silenceClock: most(({ silenceClock }) => silenceClock), maxEventTime: most(({ maxEventTime }) => maxEventTime), scoring: first.scoring };
+  return {
+    clock: most(({ clock }) => clock),
+    silenceClock: most(({ silenceClock }) => silenceClock),
+    maxEventTime: most(({ maxEventTime }) => maxEventTime),
+    scoring: first.scoring,
+  };
 }
 
 /** A key's entry with its last sign of life as far back on the new silence clock as it was on its task's. */
-function seenBySilenceClock({ task, clocks }: Source, key: string, written: Uint8Array, silenceClock: number): Uint8Array {
+function seenBySilenceClock(
+  { task, clocks }: Source,
+  key: string,
+  written: Uint8Array,
+  silenceClock: number,
+): Uint8Array {
   checkLayout(task, `key ${key}`, written[0]!);
-  if (clocks === null) throw new MillraceError("snapshot-corrupt", `${task}: the snapshot has state of ${JSON.stringify(key)}, but no task entry. Run \`npm run recover\`.`);
+  if (clocks === null)
+    throw new MillraceError(
+      "snapshot-corrupt",
+      `${task}: the snapshot has state of ${JSON.stringify(key)}, but no task entry. Run \`npm run recover\`.`,
+    );
   const value = Uint8Array.from(written);
   const view = new DataView(value.buffer);
   view.setFloat64(LAST_SEEN_AT, view.getFloat64(LAST_SEEN_AT, true) + silenceClock - clocks.silenceClock, true);
@@ -118,5 +153,9 @@ function keyOfItem(entryKey: string): string {
 }
 
 function checkLayout(task: string, what: string, layout: number): void {
-  if (layout !== LAYOUT) throw new MillraceError("state-layout-unknown", `${task}: the state of ${what} has layout ${layout}; this version can redistribute ${LAYOUT}`);
+  if (layout !== LAYOUT)
+    throw new MillraceError(
+      "state-layout-unknown",
+      `${task}: the state of ${what} has layout ${layout}; this version can redistribute ${LAYOUT}`,
+    );
 }

@@ -36,9 +36,9 @@ export interface ScannedImu {
 const scanned: ScannedImu = { times: 0, t: NaN, hz: NaN };
 
 /**
- * Reads a well-formed IMU message from its bytes straight into columns: one pass, nothing allocated per reading.
- * Gives null for everything out of the ordinary (unknown or repeated fields, escapes, other types, any error):
- * the caller then takes the slow way, which knows every reason. Ranges are not checked here.
+ * Reads a well-formed IMU message from its bytes straight into columns: one pass, nothing allocated per reading. Gives
+ * null for everything out of the ordinary (unknown or repeated fields, escapes, other types, any error): the caller
+ * then takes the slow way, which knows every reason. Ranges are not checked here.
  */
 export function scanImuJson(bytes: Uint8Array, message: Message): Readonly<ScannedImu> | null {
   let p = skipSpace(bytes, 0);
@@ -56,7 +56,14 @@ export function scanImuJson(bytes: Uint8Array, message: Message): Readonly<Scann
     p = skipSpace(bytes, p + fieldLength(field) + 2);
     if (bytes[p] !== COLON) return null;
     p = skipSpace(bytes, p + 1);
-    p = field === SAMPLES ? scanSamples(bytes, p, message) : field === BOOT ? scanBoot(bytes, p, message) : field === T && bytes[p] === OPEN ? scanTimes(bytes, p, message) : scanScalar(bytes, p, field, message);
+    p =
+      field === SAMPLES
+        ? scanSamples(bytes, p, message)
+        : field === BOOT
+          ? scanBoot(bytes, p, message)
+          : field === T && bytes[p] === OPEN
+            ? scanTimes(bytes, p, message)
+            : scanScalar(bytes, p, field, message);
     if (p < 0) return null;
     p = skipSpace(bytes, p);
     const next = bytes[p++];
@@ -74,7 +81,15 @@ function fieldAt(b: Uint8Array, p: number): number {
   switch (b[p]) {
     case 0x73: // s
       if (b[p + 1] === 0x65 && b[p + 2] === 0x71 && b[p + 3] === QUOTE) return SEQ;
-      return b[p + 1] === 0x61 && b[p + 2] === 0x6d && b[p + 3] === 0x70 && b[p + 4] === 0x6c && b[p + 5] === 0x65 && b[p + 6] === 0x73 && b[p + 7] === QUOTE ? SAMPLES : 0;
+      return b[p + 1] === 0x61 &&
+        b[p + 2] === 0x6d &&
+        b[p + 3] === 0x70 &&
+        b[p + 4] === 0x6c &&
+        b[p + 5] === 0x65 &&
+        b[p + 6] === 0x73 &&
+        b[p + 7] === QUOTE
+        ? SAMPLES
+        : 0;
     case 0x74: // t
       return b[p + 1] === QUOTE ? T : 0;
     case 0x68: // hz
@@ -168,7 +183,10 @@ function scanSamples(bytes: Uint8Array, at: number, message: Message): number {
         if (decimals === 0) return -1;
       }
       if (digit === delimiter && whole > 0 && (whole === 1 || bytes[first] !== 0x30)) {
-        columns[cell] = whole + decimals <= INT_DIGITS ? mantissa / SIGNED_POWERS[decimals + negative * NEGATIVE_POWERS]! : (1 - 2 * negative) * longNumber(bytes, first, p, decimals);
+        columns[cell] =
+          whole + decimals <= INT_DIGITS
+            ? mantissa / SIGNED_POWERS[decimals + negative * NEGATIVE_POWERS]!
+            : (1 - 2 * negative) * longNumber(bytes, first, p, decimals);
         p++;
       } else {
         p = scanCell(bytes, start, columns, cell, delimiter);

@@ -14,7 +14,10 @@ export function scannedTo(): number {
   return end;
 }
 
-/** Reads a JSON number (RFC 8259, section 6) that starts at `at`, with the value that JSON.parse gives. NaN when there is none. */
+/**
+ * Reads a JSON number (RFC 8259, section 6) that starts at `at`, with the value that JSON.parse gives. NaN when there
+ * is none.
+ */
 export function scanNumber(bytes: Uint8Array, at: number): number {
   let p = at;
   if (bytes[p] === 0x2d) p++;
@@ -93,7 +96,7 @@ export function longNumber(bytes: Uint8Array, first: number, to: number, decimal
 /** Veltkamp's constant: splits a double into two of 26 bits. */
 const SPLIT = 2 ** 27 + 1;
 
-/** a · b less `product`, which is a · b rounded: exact. */
+/** A · b less `product`, which is a · b rounded: exact. */
 function productError(a: number, b: number, product: number): number {
   const aHigh = SPLIT * a - (SPLIT * a - a);
   const bHigh = SPLIT * b - (SPLIT * b - b);

@@ -28,7 +28,12 @@ export function sensorPipeline(semantics: Semantics): Pipeline {
       if (semantics.outputs === "windows") return [windows];
       const sessions = new SessionStation({ ...semantics, to: topics.sessions.name, late });
       const transform = new TransformStation(topics.transformed.name, semantics.transformedFormat);
-      const inference = new InferenceStation({ ...semantics, to: topics.inference.name, credit: (keyed, interval) => sessions.credit(keyed.slots[SESSIONS] as ReturnType<typeof sessions.create>, interval) });
+      const inference = new InferenceStation({
+        ...semantics,
+        to: topics.inference.name,
+        credit: (keyed, interval) =>
+          sessions.credit(keyed.slots[SESSIONS] as ReturnType<typeof sessions.create>, interval),
+      });
       return [windows, sessions, new OrderStation({ width: IMU_WIDTH, late, stations: [transform, inference] })];
     },
   };

@@ -1,9 +1,9 @@
 import type { Cause } from "../../domain/records.ts";
 import type { EpochMs } from "../../domain/time.ts";
-import type { Reader, Writer } from "../state/codec.ts";
-import type { Generations } from "../state/generations.ts";
 import type { Model } from "../inference/model.ts";
 import type { Scoring } from "../inference/scoring.ts";
+import type { Reader, Writer } from "../state/codec.ts";
+import type { Generations } from "../state/generations.ts";
 import type { Keyed } from "../state/keyed.ts";
 import type { Emitter } from "./emitter.ts";
 import type { StateEntry } from "./machine.ts";
@@ -30,9 +30,9 @@ export interface StepContext {
 }
 
 /**
- * One operator of the path, with state per key of type S. The machine calls `apply` for an accepted message, judged
- * by the watermark before it; then, when the watermark has moved, `release` of all stations and `fire` of all stations,
- * in the order of the path; at idle and at the end of input the same two with `upTo` infinite.
+ * One operator of the path, with state per key of type S. The machine calls `apply` for an accepted message, judged by
+ * the watermark before it; then, when the watermark has moved, `release` of all stations and `fire` of all stations, in
+ * the order of the path; at idle and at the end of input the same two with `upTo` infinite.
  */
 export interface Station<S = unknown> {
   readonly name: string;
@@ -62,7 +62,17 @@ export type ModelLookup = (key: string) => Model | null;
 
 export interface Items<S> {
   encodeChanges(generation: number, generations: Generations, take: (entry: StateEntry) => void): void;
-  /** Takes one entry back, in the place of an earlier one of the same item, unless the key's state does not need it any more. */
-  restore(state: S, keyed: Keyed, reader: Reader, watermark: EpochMs, generation: number, generations: Generations): void;
+  /**
+   * Takes one entry back, in the place of an earlier one of the same item, unless the key's state does not need it any
+   * more.
+   */
+  restore(
+    state: S,
+    keyed: Keyed,
+    reader: Reader,
+    watermark: EpochMs,
+    generation: number,
+    generations: Generations,
+  ): void;
   rewriteUpTo(state: S, keyed: Keyed, generation: number): void;
 }

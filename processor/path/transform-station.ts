@@ -1,7 +1,7 @@
 import { encodeColumns } from "../../domain/columns.ts";
 import { transformedColumns, windowChannels } from "../../domain/imu.ts";
-import { contentTypes } from "../../domain/topics.ts";
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
+import { contentTypes } from "../../domain/topics.ts";
 import type { Reader, Writer } from "../state/codec.ts";
 import type { Keyed } from "../state/keyed.ts";
 import { identityFields } from "./late.ts";
@@ -21,9 +21,9 @@ interface Gravity {
 }
 
 /**
- * Writes each message as columns: the six channels, the magnitudes, and the acceleration without gravity, where
- * gravity is a causal first-order low-pass of the acceleration: g += (1 − e^(−Δt/τ))·(a − g), τ one second, begun with
- * the first sample of a boot or after five seconds of silence.
+ * Writes each message as columns: the six channels, the magnitudes, and the acceleration without gravity, where gravity
+ * is a causal first-order low-pass of the acceleration: g += (1 − e^(−Δt/τ))·(a − g), τ one second, begun with the
+ * first sample of a boot or after five seconds of silence.
  */
 export class TransformStation implements OrderedStation<Gravity> {
   readonly name = "transform";
@@ -51,25 +51,35 @@ export class TransformStation implements OrderedStation<Gravity> {
     if (this.#format === "json") {
       context.out.json(this.#to, message.key, (id) => {
         let text = `{"id":"${id}","schema":1,${identityFields("sensorId", message)},"t":[${message.t.subarray(0, rows).join(",")}]`;
-        transformedColumns.forEach((name, column) => (text += `,"${name}":[${this.#columns.subarray(column * MAX_ROWS, column * MAX_ROWS + rows).join(",")}]`));
+        transformedColumns.forEach(
+          (name, column) =>
+            (text += `,"${name}":[${this.#columns.subarray(column * MAX_ROWS, column * MAX_ROWS + rows).join(",")}]`),
+        );
         return `${text}}`;
       });
       return;
     }
     const header = `{"id":"${context.out.nextId(this.#to)}","schema":1,${identityFields("sensorId", message)},"count":${rows},"columns":${COLUMN_NAMES}}`;
-    context.out.bytes(this.#to, message.key, encodeColumns(header, rows, message.t, this.#columns, transformedColumns.length, MAX_ROWS), contentTypes.columnsPacked);
+    context.out.bytes(
+      this.#to,
+      message.key,
+      encodeColumns(header, rows, message.t, this.#columns, transformedColumns.length, MAX_ROWS),
+      contentTypes.columnsPacked,
+    );
   }
 
   #filter(gravity: Gravity, message: Message): void {
     const { rows, t, columns: input } = message;
     const output = this.#columns;
     const weights = this.#weights;
-    for (let column = 0; column < windowChannels.length; column++) for (let i = column * MAX_ROWS, end = i + rows; i < end; i++) output[i] = input[i]!;
+    for (let column = 0; column < windowChannels.length; column++)
+      for (let i = column * MAX_ROWS, end = i + rows; i < end; i++) output[i] = input[i]!;
     let elapsedBefore = NaN;
     let weight = 0;
     for (let row = 0; row < rows; row++) {
       const elapsed = t[row]! - gravity.last;
-      if (elapsed !== elapsedBefore) weight = elapsed > GRAVITY_RESET_GAP ? 1 : elapsed > 0 ? 1 - Math.exp(-elapsed / GRAVITY_TIME_CONSTANT) : 0;
+      if (elapsed !== elapsedBefore)
+        weight = elapsed > GRAVITY_RESET_GAP ? 1 : elapsed > 0 ? 1 - Math.exp(-elapsed / GRAVITY_TIME_CONSTANT) : 0;
       elapsedBefore = elapsed;
       weights[row] = weight;
       if (elapsed > 0) gravity.last = t[row]!;

@@ -39,10 +39,10 @@ interface Touched {
 }
 
 /**
- * Merging sessions by event time: samples of a key at most the gap apart belong together. Its id is its key and
- * its first sample's time, so data that gives a session an earlier start makes a session with a new id, which
- * supersedes the old one; joining two keeps the id of the earlier. A session ends when the watermark reaches its last
- * sample + gap, or at idle; it is kept for the allowed lateness after that.
+ * Merging sessions by event time: samples of a key at most the gap apart belong together. Its id is its key and its
+ * first sample's time, so data that gives a session an earlier start makes a session with a new id, which supersedes
+ * the old one; joining two keeps the id of the earlier. A session ends when the watermark reaches its last sample +
+ * gap, or at idle; it is kept for the allowed lateness after that.
  */
 export class SessionStation implements Station<Session[]> {
   readonly name = "session";
@@ -62,10 +62,19 @@ export class SessionStation implements Station<Session[]> {
     this.#forgetFinal(sessions, watermark);
     const firstInTime = this.#firstInTime(message, watermark);
     for (const missed of clusterRows(message, 0, firstInTime, sessionGapMs)) {
-      emitLate(late, message, "session", { start: missed.start, end: missed.end + sessionGapMs }, missed.from, missed.to, context);
+      emitLate(
+        late,
+        message,
+        "session",
+        { start: missed.start, end: missed.end + sessionGapMs },
+        missed.from,
+        missed.to,
+        context,
+      );
     }
     const touched: Touched[] = [];
-    for (const cluster of clusterRows(message, firstInTime, message.rows, sessionGapMs)) this.#merge(sessions, message.key, cluster, touched);
+    for (const cluster of clusterRows(message, firstInTime, message.rows, sessionGapMs))
+      this.#merge(sessions, message.key, cluster, touched);
     for (const { session, isNew } of touched) {
       if (watermark >= session.end + sessionGapMs) this.#emitEnded(session, message.key, "late", context);
       else if (isNew) this.#emitStarted(session, message.key, context);
@@ -73,7 +82,9 @@ export class SessionStation implements Station<Session[]> {
   }
 
   fire(sessions: Session[], keyed: Keyed, upTo: EpochMs, watermark: EpochMs, cause: Cause, context: StepContext): void {
-    for (const session of sessions) if (session.due && upTo >= session.end + this.#options.sessionGapMs) this.#emitEnded(session, keyed.key, cause, context);
+    for (const session of sessions)
+      if (session.due && upTo >= session.end + this.#options.sessionGapMs)
+        this.#emitEnded(session, keyed.key, cause, context);
     this.#forgetFinal(sessions, watermark);
   }
 
@@ -114,7 +125,10 @@ export class SessionStation implements Station<Session[]> {
   }
 
   /** Takes seconds of a label for the session that an interval lies in; null when none is kept. */
-  credit(sessions: readonly Session[], { start, end }: TimeInterval): ((label: string, seconds: number) => void) | null {
+  credit(
+    sessions: readonly Session[],
+    { start, end }: TimeInterval,
+  ): ((label: string, seconds: number) => void) | null {
     const session = sessions.findLast((one) => one.start < end && one.end >= start);
     if (!session) return null;
     if (session.activity.length === 0) session.activity = [new Map()];
@@ -138,7 +152,10 @@ export class SessionStation implements Station<Session[]> {
     return row;
   }
 
-  /** Joins a cluster with the sessions that it touches. Clusters come by start, so one touches at most the last result of those before it. */
+  /**
+   * Joins a cluster with the sessions that it touches. Clusters come by start, so one touches at most the last result
+   * of those before it.
+   */
   #merge(sessions: Session[], key: string, cluster: Cluster, touched: Touched[]): void {
     const gap = this.#options.sessionGapMs;
     let first = 0;
@@ -147,7 +164,15 @@ export class SessionStation implements Station<Session[]> {
     while (behind < sessions.length && sessions[behind]!.start - cluster.end <= gap) behind++;
     const joined = sessions.slice(first, behind);
     const kept = joined[0] && joined[0].start <= cluster.start ? joined[0] : null;
-    const session: Session = kept ?? { start: cluster.start, end: cluster.end, samples: 0, ended: 0, due: true, supersedes: [], activity: [] };
+    const session: Session = kept ?? {
+      start: cluster.start,
+      end: cluster.end,
+      samples: 0,
+      ended: 0,
+      due: true,
+      supersedes: [],
+      activity: [],
+    };
     session.samples += cluster.to - cluster.from;
     session.end = Math.max(session.end, cluster.end);
     session.due = true;
@@ -157,7 +182,13 @@ export class SessionStation implements Station<Session[]> {
       session.end = Math.max(session.end, other.end);
       session.activity = [...session.activity, ...other.activity];
     }
-    if (swallowed.length > 0) session.supersedes = [...new Set([...session.supersedes, ...swallowed.flatMap((other) => [sessionId(key, other.start), ...other.supersedes])])].sort();
+    if (swallowed.length > 0)
+      session.supersedes = [
+        ...new Set([
+          ...session.supersedes,
+          ...swallowed.flatMap((other) => [sessionId(key, other.start), ...other.supersedes]),
+        ]),
+      ].sort();
     if (joined.length !== 1 || kept === null) sessions.splice(first, joined.length, session);
     if (touched.at(-1)?.session !== session) touched.push({ session, isNew: kept === null });
   }
@@ -165,7 +196,12 @@ export class SessionStation implements Station<Session[]> {
   #emitStarted(session: Session, key: string, context: StepContext): void {
     const { to, late } = this.#options;
     context.figures.sessionsStarted++;
-    context.out.json(to, key, (id) => `{"id":"${id}","schema":1,"type":"started","sessionId":"${sessionId(key, session.start)}","${late.idField}":"${key}","start":${session.start},"supersedes":${JSON.stringify(session.supersedes)}}`);
+    context.out.json(
+      to,
+      key,
+      (id) =>
+        `{"id":"${id}","schema":1,"type":"started","sessionId":"${sessionId(key, session.start)}","${late.idField}":"${key}","start":${session.start},"supersedes":${JSON.stringify(session.supersedes)}}`,
+    );
   }
 
   #emitEnded(session: Session, key: string, cause: Cause, context: StepContext): void {
@@ -179,7 +215,11 @@ export class SessionStation implements Station<Session[]> {
     const { activity } = session;
     context.scoring.then(() => {
       const seconds = total(activity);
-      output.value = Buffer.from(seconds.size === 0 ? `${text}}` : `${text},"activity":${JSON.stringify(Object.fromEntries([...seconds].sort(([a], [b]) => (a < b ? -1 : 1))))}}`);
+      output.value = Buffer.from(
+        seconds.size === 0
+          ? `${text}}`
+          : `${text},"activity":${JSON.stringify(Object.fromEntries([...seconds].sort(([a], [b]) => (a < b ? -1 : 1))))}}`,
+      );
     });
   }
 }
@@ -187,6 +227,7 @@ export class SessionStation implements Station<Session[]> {
 /** Seconds per label over several accounts. */
 function total(accounts: readonly Activity[]): Activity {
   const sum: Activity = new Map();
-  for (const account of accounts) for (const [label, seconds] of account) sum.set(label, (sum.get(label) ?? 0) + seconds);
+  for (const account of accounts)
+    for (const [label, seconds] of account) sum.set(label, (sum.get(label) ?? 0) + seconds);
   return sum;
 }

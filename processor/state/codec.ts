@@ -43,7 +43,7 @@ export class Writer {
     this.#buffer.write(value, at, encoding);
   }
 
-  /** undefined and null are both read back as null. */
+  /** Undefined and null are both read back as null. */
   optionalText(value: string | null | undefined): void {
     this.u8(value == null ? 0 : 1);
     if (value != null) this.text(value);
@@ -91,7 +91,11 @@ export class Reader {
 
   #next(bytes: number): number {
     const at = this.#at;
-    if (at + bytes > this.#buffer.length) throw new MillraceError("snapshot-corrupt", `a state entry of ${this.#buffer.length} bytes ends too early: ${bytes} bytes were expected at ${at}. Run \`npm run recover\`.`);
+    if (at + bytes > this.#buffer.length)
+      throw new MillraceError(
+        "snapshot-corrupt",
+        `a state entry of ${this.#buffer.length} bytes ends too early: ${bytes} bytes were expected at ${at}. Run \`npm run recover\`.`,
+      );
     this.#at = at + bytes;
     return at;
   }

@@ -33,8 +33,8 @@ export class Keyed implements Stamped {
 }
 
 /**
- * Keys of one presence, the longest silent first. Keys are appended with a `lastSeen` that never goes back, so the
- * list is sorted by itself, and whose silence has exceeded a bound stands at the head.
+ * Keys of one presence, the longest silent first. Keys are appended with a `lastSeen` that never goes back, so the list
+ * is sorted by itself, and whose silence has exceeded a bound stands at the head.
  */
 export class SilenceList {
   #head: Keyed | null = null;

@@ -25,8 +25,8 @@ export interface SequenceLimits {
 const LET_GO_REMEMBERED = 100;
 
 /**
- * The (boot, seq) of the messages of one sensor that were accepted. Memory grows with gaps and boots, not with
- * time; where a limit takes away knowledge, what it covered is `unknown`, never guessed.
+ * The (boot, seq) of the messages of one sensor that were accepted. Memory grows with gaps and boots, not with time;
+ * where a limit takes away knowledge, what it covered is `unknown`, never guessed.
  *
  * Boots that were let go are remembered by name; there are limits to that, too: beyond them `lastForgotten` is the
  * newest event time that a forgotten boot ever had, and an unheard-of boot is only new with readings after it.
@@ -110,7 +110,12 @@ export class Sequences {
     const sequences = new Sequences();
     for (let boots = reader.u32(); boots > 0; boots--) {
       const boot = reader.optionalText();
-      const seen = { floor: reader.f64(), doubtfulUpTo: reader.f64(), newest: reader.f64(), intervals: [...reader.f64s()] };
+      const seen = {
+        floor: reader.f64(),
+        doubtfulUpTo: reader.f64(),
+        newest: reader.f64(),
+        intervals: [...reader.f64s()],
+      };
       sequences.#boots.set(boot, seen);
       sequences.#intervals += seen.intervals.length / 2;
     }

@@ -5,7 +5,12 @@ import type { Message } from "../path/message.ts";
  * Calls `visit` for every window `[start, start + size)`, starts being multiples of `slide`, that holds rows of the
  * message, by ascending start, with the range of those rows. Rows are sorted by time.
  */
-export function assignWindows(message: Message, size: Milliseconds, slide: Milliseconds, visit: (start: EpochMs, from: number, to: number) => void): void {
+export function assignWindows(
+  message: Message,
+  size: Milliseconds,
+  slide: Milliseconds,
+  visit: (start: EpochMs, from: number, to: number) => void,
+): void {
   const { t, rows } = message;
   let from = 0;
   let to = 0;

@@ -17,12 +17,12 @@ const CHANNEL = 4;
 /**
  * Count, mean, population standard deviation, minimum, maximum and root mean square per channel.
  *
- * A range of rows is summed up in one pass of differences from its first value x₀: mean = x₀ + Σd/n and
- * M2 = Σd² − (Σd)²/n (Chan, Golub and LeVeque, Algorithms for computing the sample variance, 1983, "shifted data").
- * Shifted by a value of the range itself nothing cancels: x₀ is at most √M2 from the mean, so Σd² ≤ (n+1)·M2, and the
- * error of M2 stays below about n²·2⁻⁵³ of M2, 10⁻¹⁰ for the 1,000 rows of the largest message. Equal values give an exact mean and no deviation.
- * Ranges are merged pairwise (the same authors, 1979): δ = mean_b − mean_a; mean = mean_a + δ·n_b/n;
- * M2 = M2_a + M2_b + δ²·n_a·n_b/n.
+ * A range of rows is summed up in one pass of differences from its first value x₀: mean = x₀ + Σd/n and M2 = Σd² −
+ * (Σd)²/n (Chan, Golub and LeVeque, Algorithms for computing the sample variance, 1983, "shifted data"). Shifted by a
+ * value of the range itself nothing cancels: x₀ is at most √M2 from the mean, so Σd² ≤ (n+1)·M2, and the error of M2
+ * stays below about n²·2⁻⁵³ of M2, 10⁻¹⁰ for the 1,000 rows of the largest message. Equal values give an exact mean and
+ * no deviation. Ranges are merged pairwise (the same authors, 1979): δ = mean_b − mean_a; mean = mean_a + δ·n_b/n; M2 =
+ * M2_a + M2_b + δ²·n_a·n_b/n.
  */
 export function channelStatistics(channels: readonly string[]): Aggregate {
   const width = channels.length;
@@ -39,7 +39,10 @@ export function channelStatistics(channels: readonly string[]): Aggregate {
         const first = channel * MAX_ROWS + from;
         const last = channel * MAX_ROWS + to;
         const origin = columns[first]!;
-        let sum = 0, squares = 0, min = origin, max = origin;
+        let sum = 0,
+          squares = 0,
+          min = origin,
+          max = origin;
         for (let i = first + 1; i < last; i++) {
           const x = columns[i]!;
           const d = x - origin;

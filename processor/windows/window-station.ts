@@ -33,9 +33,9 @@ interface KeyWindows {
 }
 
 /**
- * Tumbling and sliding windows by event time. A window fires when the watermark reaches its end; a later reading
- * makes it fire again with the next revision, until the watermark reaches end + allowed lateness: then readings go to
- * the late topic, window by window.
+ * Tumbling and sliding windows by event time. A window fires when the watermark reaches its end; a later reading makes
+ * it fire again with the next revision, until the watermark reaches end + allowed lateness: then readings go to the
+ * late topic, window by window.
  */
 export class WindowStation implements Station<KeyWindows> {
   readonly name = "window";
@@ -52,7 +52,11 @@ export class WindowStation implements Station<KeyWindows> {
     this.#options = options;
     this.#operator = windowOperatorName(options.windowMs, options.slideMs);
     this.#table = new WindowTable(options.aggregate.size);
-    this.items = { encodeChanges: this.#encodeChanges.bind(this), restore: this.#restore.bind(this), rewriteUpTo: this.#rewriteUpTo.bind(this) };
+    this.items = {
+      encodeChanges: this.#encodeChanges.bind(this),
+      restore: this.#restore.bind(this),
+      rewriteUpTo: this.#rewriteUpTo.bind(this),
+    };
   }
 
   create(): KeyWindows {
@@ -95,7 +99,8 @@ export class WindowStation implements Station<KeyWindows> {
     }
     if (fired > 0) due.splice(0, fired);
     let gone = 0;
-    while (gone < all.length && watermark >= table.start(all[gone]!) + windowMs + allowedLatenessMs) this.#forget(all[gone++]!, context.generations);
+    while (gone < all.length && watermark >= table.start(all[gone]!) + windowMs + allowedLatenessMs)
+      this.#forget(all[gone++]!, context.generations);
     if (gone > 0) all.splice(0, gone);
   }
 
@@ -185,7 +190,14 @@ export class WindowStation implements Station<KeyWindows> {
     this.#changed = [];
   }
 
-  #restore(windows: KeyWindows, keyed: Keyed, reader: Reader, watermark: EpochMs, generation: number, generations: Generations): void {
+  #restore(
+    windows: KeyWindows,
+    keyed: Keyed,
+    reader: Reader,
+    watermark: EpochMs,
+    generation: number,
+    generations: Generations,
+  ): void {
     if (reader.f64() !== keyed.life) return;
     const start = reader.f64();
     if (watermark >= start + this.#options.windowMs + this.#options.allowedLatenessMs) return;
@@ -205,7 +217,9 @@ export class WindowStation implements Station<KeyWindows> {
 
   #rewriteUpTo(windows: KeyWindows, keyed: Keyed, generation: number): void {
     const table = this.#table;
-    for (const window of windows.all) if (table.chunk(window)[table.at(window) + GENERATION]! <= generation) this.#markChanged(windows, keyed, window, table.start(window));
+    for (const window of windows.all)
+      if (table.chunk(window)[table.at(window) + GENERATION]! <= generation)
+        this.#markChanged(windows, keyed, window, table.start(window));
   }
 
   #stamp(window: number, generation: number, generations: Generations): void {

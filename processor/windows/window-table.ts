@@ -19,8 +19,8 @@ const CHUNK_BITS = 11;
 const PER_CHUNK = 2 ** CHUNK_BITS;
 
 /**
- * The windows of all keys, each a row of doubles in large chunks of memory: a window costs no object and no array of its
- * own, and the rows of windows that are gone are used again. A row is named by its number; its doubles are those of
+ * The windows of all keys, each a row of doubles in large chunks of memory: a window costs no object and no array of
+ * its own, and the rows of windows that are gone are used again. A row is named by its number; its doubles are those of
  * `chunk(row)` from `at(row)`.
  */
 export class WindowTable {
@@ -67,7 +67,10 @@ export class WindowTable {
     for (let row = first + PER_CHUNK - 1; row >= first; row--) this.#free.push(row);
   }
 
-  /** Position of the first of `rows`, which are sorted by start, that starts at or after `start`; the newest ones are looked at first. */
+  /**
+   * Position of the first of `rows`, which are sorted by start, that starts at or after `start`; the newest ones are
+   * looked at first.
+   */
   lowerBound(rows: readonly number[], start: EpochMs): number {
     let high = rows.length;
     if (high === 0 || this.start(rows[high - 1]!) < start) return high;

@@ -1,5 +1,5 @@
-import { describe, expect, test } from "@jest/globals";
 import { dirname } from "node:path";
+import { describe, expect, test } from "@jest/globals";
 import { packageScripts, sourceFile, sourceFiles, type SourceFile } from "./source-files.ts";
 import { parts, type Part } from "./table.ts";
 
@@ -22,17 +22,23 @@ function wrongImports({ path, files: imported, packages }: SourceFile): string[]
   if (!part) return [`${path} is in no part of the table`];
   const allowed = new Set([...part.folders, ...part.parts]);
   const wrongFiles = imported.filter((target) => !allowed.has(folderOf(target)));
-  const wrongPackages = part.packages === "any" ? [] : packages.filter((name) => !(part.packages as readonly string[]).includes(name));
+  const wrongPackages =
+    part.packages === "any" ? [] : packages.filter((name) => !(part.packages as readonly string[]).includes(name));
   return [...wrongFiles, ...wrongPackages].map((target) => `${path} imports ${target}`);
 }
 
 /** Wall clock, timers and chance: what makes a second run differ from the first. */
-const NOT_DETERMINISTIC = /\bDate\.now\b|\bnew Date\(\)|\bperformance\b|\bMath\.random\b|\bcrypto\b|\brandom(?:UUID|Bytes|Int)\b|\bset(?:Timeout|Interval|Immediate)\b|\bhrtime\b/;
+const NOT_DETERMINISTIC =
+  /\bDate\.now\b|\bnew Date\(\)|\bperformance\b|\bMath\.random\b|\bcrypto\b|\brandom(?:UUID|Bytes|Int)\b|\bset(?:Timeout|Interval|Immediate)\b|\bhrtime\b/;
 const ENVIRONMENT = /\bprocess\.env\b|\bimport\.meta\.env\b/;
 
 /** Programs read the environment: `main.ts`, a Lambda's `handler.ts`, and what an npm script names. */
 function isProgram({ path }: SourceFile): boolean {
-  return /(?:^|\/)(?:main|handler)\.ts$/.test(path) || path.startsWith("bin/") || packageScripts().some((script) => script.split(" ").includes(path));
+  return (
+    /(?:^|\/)(?:main|handler)\.ts$/.test(path) ||
+    path.startsWith("bin/") ||
+    packageScripts().some((script) => script.split(" ").includes(path))
+  );
 }
 /** CDK's own way to tell a stack the account of whoever deploys. */
 const CDK_ACCOUNT = 'process.env["CDK_DEFAULT_ACCOUNT"]';
@@ -51,21 +57,28 @@ describe("the layout", () => {
   test("what decides reads no clock, sets no timer and throws no dice", () => {
     const deterministic = files.filter(({ path }) => partOf(path)?.deterministic);
     expect(deterministic.length).toBeGreaterThan(30);
-    expect(deterministic.flatMap(({ path, code }) => code.match(NOT_DETERMINISTIC)?.map((found) => `${path}: ${found}`) ?? [])).toEqual([]);
+    expect(
+      deterministic.flatMap(
+        ({ path, code }) => code.match(NOT_DETERMINISTIC)?.map((found) => `${path}: ${found}`) ?? [],
+      ),
+    ).toEqual([]);
   });
 });
 
 test("the reading of imports sees every form, and no comment", () => {
-  const file = sourceFile("processor/path/x.ts", [
-    'import { a } from "./a.ts";',
-    'import type {\n  b,\n} from "../../domain/b.ts";',
-    'export * from "../state/c.ts";',
-    'import "node:fs";',
-    'const d = await import("kafkajs");',
-    '// import e from "./e.ts";',
-    '/* import f from "./f.ts"; */',
-    'const text = "from here";',
-  ].join("\n"));
+  const file = sourceFile(
+    "processor/path/x.ts",
+    [
+      'import { a } from "./a.ts";',
+      'import type {\n  b,\n} from "../../domain/b.ts";',
+      'export * from "../state/c.ts";',
+      'import "node:fs";',
+      'const d = await import("kafkajs");',
+      '// import e from "./e.ts";',
+      '/* import f from "./f.ts"; */',
+      'const text = "from here";',
+    ].join("\n"),
+  );
   expect(file.files).toEqual(["processor/path/a.ts", "domain/b.ts", "processor/state/c.ts"]);
   expect(file.packages).toEqual(["node:fs", "kafkajs"]);
   expect(wrongImports(file)).toEqual(["processor/path/x.ts imports node:fs", "processor/path/x.ts imports kafkajs"]);

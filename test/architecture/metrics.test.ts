@@ -4,7 +4,11 @@ import { sourceFiles } from "./source-files.ts";
 
 test("every metric of the closed set is reported by the program that it is named after", () => {
   const folders: Record<string, string[]> = { firehose: ["local"], "event-source": ["local"], gateway: ["local"] };
-  const reportedBy = (program: string): string => (folders[program] ?? [program]).flatMap(sourceFiles).map(({ code }) => code).join("\n");
+  const reportedBy = (program: string): string =>
+    (folders[program] ?? [program])
+      .flatMap(sourceFiles)
+      .map(({ code }) => code)
+      .join("\n");
   const unreported = Object.keys(metrics).filter((name) => !reportedBy(name.split(".")[0]!).includes(`"${name}"`));
   expect(unreported).toEqual([]);
 });

@@ -16,12 +16,16 @@ export interface SourceFile {
 /** The TypeScript files in a folder and all below it. */
 export function sourceFiles(folder: string): SourceFile[] {
   const names = readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" });
-  return names.filter((name) => name.endsWith(".ts") && !name.includes("node_modules")).map((name) => sourceFile(join(folder, name), readFileSync(join(ROOT, folder, name), "utf8")));
+  return names
+    .filter((name) => name.endsWith(".ts") && !name.includes("node_modules"))
+    .map((name) => sourceFile(join(folder, name), readFileSync(join(ROOT, folder, name), "utf8")));
 }
 
 export function sourceFile(path: string, text: string): SourceFile {
   const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/(^|\s)\/\/.*$/gm, "$1");
-  const imported = [...code.matchAll(/(?:\b(?:import|export)\b[^"'`;]*?\bfrom\s*|\bimport\s*\(\s*|^\s*import\s+)["']([^"']+)["']/gm)].map((match) => match[1]!);
+  const imported = [
+    ...code.matchAll(/(?:\b(?:import|export)\b[^"'`;]*?\bfrom\s*|\bimport\s*\(\s*|^\s*import\s+)["']([^"']+)["']/gm),
+  ].map((match) => match[1]!);
   const isFile = (specifier: string): boolean => specifier.startsWith(".");
   return {
     path,
@@ -32,6 +36,8 @@ export function sourceFile(path: string, text: string): SourceFile {
 }
 
 export function packageScripts(): string[] {
-  const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { scripts: Record<string, string> };
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+    scripts: Record<string, string>;
+  };
   return Object.values(scripts);
 }

@@ -13,8 +13,8 @@ export interface Part {
 const path = ["processor/path", "processor/windows", "processor/sessions", "processor/state", "processor/inference"];
 
 /**
- * Imports go one way: upwards in this list, never downwards. (That there is no circle among the files of a part is
- * the linter's `import/no-cycle`.)
+ * Imports go one way: upwards in this list, never downwards. (That there is no circle among the files of a part is the
+ * linter's `import/no-cycle`.)
  */
 export const parts: readonly Part[] = [
   { folders: ["domain"], parts: [], packages: ["zod"], deterministic: true },
@@ -22,11 +22,24 @@ export const parts: readonly Part[] = [
   { folders: ["adapters"], parts: ["domain"], packages: "any" },
   // The path: what decides, and nothing else. Its packages are pure functions.
   { folders: path, parts: ["domain"], packages: ["zod", "node:zlib"], deterministic: true },
-  { folders: ["processor/engine"], parts: ["domain", ...path], packages: ["node:util", "node:zlib"], deterministic: true },
+  {
+    folders: ["processor/engine"],
+    parts: ["domain", ...path],
+    packages: ["node:util", "node:zlib"],
+    deterministic: true,
+  },
   { folders: ["processor/adapters"], parts: ["domain", "adapters", "processor/engine", ...path], packages: "any" },
   // For tests of pipelines: the engine's task on its real ports, without a program around it.
-  { folders: ["processor/driver"], parts: ["domain", "adapters", "processor/adapters", "processor/engine", ...path], packages: "any" },
-  { folders: ["processor"], parts: ["domain", "config", "adapters", "processor/adapters", "processor/engine", ...path], packages: "any" },
+  {
+    folders: ["processor/driver"],
+    parts: ["domain", "adapters", "processor/adapters", "processor/engine", ...path],
+    packages: "any",
+  },
+  {
+    folders: ["processor"],
+    parts: ["domain", "config", "adapters", "processor/adapters", "processor/engine", ...path],
+    packages: "any",
+  },
   { folders: ["bridge"], parts: ["domain", "config", "adapters"], packages: "any" },
   { folders: ["live"], parts: ["domain", "config", "adapters"], packages: "any" },
   { folders: ["lambda"], parts: ["domain", "config", "adapters", "."], packages: "any" },
@@ -35,5 +48,9 @@ export const parts: readonly Part[] = [
   { folders: ["lib"], parts: ["domain", "config"], packages: "any" },
   { folders: ["bin"], parts: ["domain", "config", "adapters", "lib"], packages: "any" },
   // Runs everything; what a program is put together from, it may put together, too.
-  { folders: ["local"], parts: ["domain", "config", "adapters", "processor", "processor/adapters", "simulator", "lambda"], packages: "any" },
+  {
+    folders: ["local"],
+    parts: ["domain", "config", "adapters", "processor", "processor/adapters", "simulator", "lambda"],
+    packages: "any",
+  },
 ];

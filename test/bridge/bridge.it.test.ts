@@ -1,15 +1,23 @@
-import { createHash, randomBytes } from "node:crypto";
 import { execFileSync, spawnSync } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { connectAsync, type MqttClient } from "mqtt";
+import { createTopics } from "../../adapters/kafka-topics.ts";
 import type { ImuMessage } from "../../domain/imu-message.ts";
 import { decodePackedImu } from "../../domain/packed-imu.ts";
 import { startServers, type Servers } from "../../local/servers/index.ts";
-import { createTopics } from "../../adapters/kafka-topics.ts";
-import { countRecords, eventually, readTopic, startProgram, testKafka, type Program, type StoredRecord } from "./harness.ts";
+import {
+  countRecords,
+  eventually,
+  readTopic,
+  startProgram,
+  testKafka,
+  type Program,
+  type StoredRecord,
+} from "./harness.ts";
 
 jest.setTimeout(240_000);
 
@@ -21,7 +29,12 @@ let bridge: Program;
 let device: MqttClient;
 
 function startBridge(): Program {
-  return startProgram("bridge/main.ts", [], { KAFKA_BROKERS: servers.kafkaBrokers, MQTT_URL: servers.mqttUrl }, join(folder, "bridge.log"));
+  return startProgram(
+    "bridge/main.ts",
+    [],
+    { KAFKA_BROKERS: servers.kafkaBrokers, MQTT_URL: servers.mqttUrl },
+    join(folder, "bridge.log"),
+  );
 }
 
 beforeAll(async () => {
@@ -34,7 +47,9 @@ beforeAll(async () => {
   bridge = startBridge();
   device = await connectAsync(servers.mqttUrl, { protocolVersion: 5 });
   // The bridge ticks once it has subscribed.
-  await eventually("the bridge's first tick", async () => ((await countRecords(servers.kafkaBrokers, INPUT)) > 0 ? true : undefined));
+  await eventually("the bridge's first tick", async () =>
+    (await countRecords(servers.kafkaBrokers, INPUT)) > 0 ? true : undefined,
+  );
 });
 
 afterAll(async () => {
@@ -55,10 +70,17 @@ describe("what a device publishes", () => {
   test("is in Kafka with its bytes, its content type and its trace", async () => {
     const payload = randomBytes(1_000);
     const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    await device.publishAsync("imu/trace:1", payload, { qos: 1, properties: { contentType: "application/x-millrace-imu", userProperties: { traceparent } } });
+    await device.publishAsync("imu/trace:1", payload, {
+      qos: 1,
+      properties: { contentType: "application/x-millrace-imu", userProperties: { traceparent } },
+    });
     const [record] = await stored(INPUT, "trace:1");
     expect(record!.value!.equals(payload)).toBe(true);
-    expect(record!.headers).toEqual({ "content-type": "application/x-millrace-imu", traceparent, "ingest-ms": expect.stringMatching(/^\d{13}$/) });
+    expect(record!.headers).toEqual({
+      "content-type": "application/x-millrace-imu",
+      traceparent,
+      "ingest-ms": expect.stringMatching(/^\d{13}$/),
+    });
   });
 
   test("has no content type of the bridge's making, and gets a trace of its own", async () => {
@@ -115,7 +137,12 @@ describe("what Kafka could not take as it is", () => {
     await device.publishAsync(topic, payload, { qos: 1, properties: { contentType: "application/json" } });
     const record = (await stored(DEAD_LETTERS, key)).find(({ headers }) => headers["mqtt-topic"] === topic);
     expect(record!.value!.equals(payload)).toBe(true);
-    expect(record!.headers).toMatchObject({ "error-code": "invalid-sensor-id", "error-message": expect.stringContaining(topic.slice(0, 50)), stage: "bridge", "content-type": "application/json" });
+    expect(record!.headers).toMatchObject({
+      "error-code": "invalid-sensor-id",
+      "error-message": expect.stringContaining(topic.slice(0, 50)),
+      stage: "bridge",
+      "content-type": "application/json",
+    });
   });
 
   test("because it has 300,000 bytes is a dead letter, payload-too-large, verbatim", async () => {
@@ -123,7 +150,11 @@ describe("what Kafka could not take as it is", () => {
     await device.publishAsync("imu/large", payload, { qos: 1 });
     const [record] = await stored(DEAD_LETTERS, "large");
     expect(record!.value!.equals(payload)).toBe(true);
-    expect(record!.headers).toMatchObject({ "error-code": "payload-too-large", stage: "bridge", "mqtt-topic": "imu/large" });
+    expect(record!.headers).toMatchObject({
+      "error-code": "payload-too-large",
+      stage: "bridge",
+      "mqtt-topic": "imu/large",
+    });
     expect(record!.headers).not.toHaveProperty("full-size");
   });
 
@@ -132,30 +163,65 @@ describe("what Kafka could not take as it is", () => {
     await device.publishAsync("imu/huge", payload, { qos: 1 });
     const [record] = await stored(DEAD_LETTERS, "huge");
     expect(record!.value!.equals(payload.subarray(0, 921_600))).toBe(true);
-    expect(record!.headers).toMatchObject({ "full-size": "2000000", "full-sha256": createHash("sha256").update(payload).digest("hex") });
+    expect(record!.headers).toMatchObject({
+      "full-size": "2000000",
+      "full-sha256": createHash("sha256").update(payload).digest("hex"),
+    });
   });
 });
 
 test("every partition of both input topics gets a tick a second", async () => {
   for (const topic of [INPUT, "market-trades"]) {
     const ticks = await eventually(`three ticks in each partition of ${topic}`, async () => {
-      const records = (await readTopic(servers.kafkaBrokers, topic)).filter(({ headers }) => headers["type"] === "tick");
-      const times = Array.from({ length: 10 }, (_, partition) => records.filter((record) => record.partition === partition));
+      const records = (await readTopic(servers.kafkaBrokers, topic)).filter(
+        ({ headers }) => headers["type"] === "tick",
+      );
+      const times = Array.from({ length: 10 }, (_, partition) =>
+        records.filter((record) => record.partition === partition),
+      );
       return times.every(({ length }) => length >= 3) ? records : undefined;
     });
-    expect(ticks.every(({ key, value, headers }) => key === null && value === null && Object.keys(headers).length === 1)).toBe(true);
+    expect(
+      ticks.every(({ key, value, headers }) => key === null && value === null && Object.keys(headers).length === 1),
+    ).toBe(true);
   }
 });
 
 const installed = ["mosquitto_pub", "kcat"].every((tool) => spawnSync("which", [tool]).status === 0);
 (installed ? test : test.skip)("mosquitto_pub's message is what kcat reads", async () => {
   const file = join(folder, "payload.json");
-  writeFileSync(file, '{"seq": 1,\n "t": 1657533977813, "hz": 100, "samples": [[0.1, -0.25, 9.80665, 1e-3, 0, 0]]}\u00e9\n');
+  writeFileSync(
+    file,
+    '{"seq": 1,\n "t": 1657533977813, "hz": 100, "samples": [[0.1, -0.25, 9.80665, 1e-3, 0, 0]]}\u00e9\n',
+  );
   const { hostname, port } = new URL(servers.mqttUrl);
-  execFileSync("mosquitto_pub", ["-h", hostname, "-p", port, "-V", "mqttv5", "-q", "1", "-t", "imu/foreign", "-f", file, "-D", "publish", "content-type", "application/json"]);
+  execFileSync("mosquitto_pub", [
+    "-h",
+    hostname,
+    "-p",
+    port,
+    "-V",
+    "mqttv5",
+    "-q",
+    "1",
+    "-t",
+    "imu/foreign",
+    "-f",
+    file,
+    "-D",
+    "publish",
+    "content-type",
+    "application/json",
+  ]);
   await stored(INPUT, "foreign");
-  const json = execFileSync("kcat", ["-b", servers.kafkaBrokers, "-C", "-q", "-t", INPUT, "-e", "-J"], { encoding: "utf8", maxBuffer: 1e8 });
-  const records = json.trim().split("\n").map((line) => JSON.parse(line) as { key: string; payload: string; headers?: string[] });
+  const json = execFileSync("kcat", ["-b", servers.kafkaBrokers, "-C", "-q", "-t", INPUT, "-e", "-J"], {
+    encoding: "utf8",
+    maxBuffer: 1e8,
+  });
+  const records = json
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { key: string; payload: string; headers?: string[] });
   const record = records.find(({ key }) => key === "foreign")!;
   expect(record.payload).toBe(readFileSync(file, "utf8"));
   expect(record.headers).toEqual(expect.arrayContaining(["content-type", "application/json"]));
@@ -166,7 +232,10 @@ interface SimulatorReport {
   readonly sensors: Readonly<Record<string, { readonly messages: number; readonly samples: number }>>;
 }
 
-/** Distinct messages and their samples of one boot, by sensor: what the processor counts, as (sensor, boot, seq) identify a message. */
+/**
+ * Distinct messages and their samples of one boot, by sensor: what the processor counts, as (sensor, boot, seq)
+ * identify a message.
+ */
 async function distinct(boot: string): Promise<Record<string, { messages: number; samples: number }>> {
   const seen = new Map<string, Map<number, number>>();
   for (const { key, value } of await readTopic(servers.kafkaBrokers, INPUT)) {
@@ -175,45 +244,97 @@ async function distinct(boot: string): Promise<Record<string, { messages: number
     const sensor = seen.get(key.toString()) ?? new Map<number, number>();
     seen.set(key.toString(), sensor.set(message.seq, message.samples.length));
   }
-  return Object.fromEntries([...seen].map(([sensor, messages]) => [sensor, { messages: messages.size, samples: [...messages.values()].reduce((a, b) => a + b, 0) }]));
+  return Object.fromEntries(
+    [...seen].map(([sensor, messages]) => [
+      sensor,
+      { messages: messages.size, samples: [...messages.values()].reduce((a, b) => a + b, 0) },
+    ]),
+  );
 }
 
 test("recordings arrive with every sample as it was recorded, at times moved to now, in both forms", async () => {
-  const rows = ["-4.160221099853516,-1.1829516887664795,-8.990732192993164,0.0028251686599105597,-0.013896775431931019,-0.03214583545923233", "1,2,3,4,5,6", "0.5,0.25,0.125,-0.5,-0.25,-0.125"];
+  const rows = [
+    "-4.160221099853516,-1.1829516887664795,-8.990732192993164,0.0028251686599105597,-0.013896775431931019,-0.03214583545923233",
+    "1,2,3,4,5,6",
+    "0.5,0.25,0.125,-0.5,-0.25,-0.125",
+  ];
   const offsets = [0, 51, 160];
   mkdirSync(join(folder, "DATA", "s99"), { recursive: true });
   for (const execution of ["01", "02"]) {
     const lines = rows.map((row, i) => `${row},${1657533977813 + offsets[i]!},WALKING`);
-    writeFileSync(join(folder, "DATA", "s99", `s99_${execution}_sw.csv`), ["x_acc,y_acc,z_acc,x_gyro,y_gyro,z_gyro,timestamp,label", ...lines, ""].join("\n"));
+    writeFileSync(
+      join(folder, "DATA", "s99", `s99_${execution}_sw.csv`),
+      ["x_acc,y_acc,z_acc,x_gyro,y_gyro,z_gyro,timestamp,label", ...lines, ""].join("\n"),
+    );
   }
   for (const format of ["json", "packed"] as const) {
     const reportFile = join(folder, `recorded-${format}.json`);
     const before = Date.now();
-    const simulator = startProgram("simulator/main.ts", ["--data", folder, "--once", "--speed", "10", "--format", format, "--report", reportFile], { MQTT_URL: servers.mqttUrl }, join(folder, "simulator.log"));
+    const simulator = startProgram(
+      "simulator/main.ts",
+      ["--data", folder, "--once", "--speed", "10", "--format", format, "--report", reportFile],
+      { MQTT_URL: servers.mqttUrl },
+      join(folder, "simulator.log"),
+    );
     expect((await simulator.exited).code).toBe(0);
     const report = JSON.parse(readFileSync(reportFile, "utf8")) as SimulatorReport;
-    const decode = ({ value, headers }: StoredRecord): ImuMessage => (headers["content-type"] === "application/x-millrace-imu" ? (decodePackedImu(value!) as ImuMessage) : (JSON.parse(value!.toString()) as ImuMessage));
+    const decode = ({ value, headers }: StoredRecord): ImuMessage =>
+      headers["content-type"] === "application/x-millrace-imu"
+        ? (decodePackedImu(value!) as ImuMessage)
+        : (JSON.parse(value!.toString()) as ImuMessage);
     // 100 ms of readings a message: two messages a recording.
     const messages = await eventually("four messages", async () => {
-      const found = (await readTopic(servers.kafkaBrokers, INPUT)).filter(({ key }) => key?.toString() === "s99-sw").map(decode).filter(({ boot }) => boot === report.boot);
+      const found = (await readTopic(servers.kafkaBrokers, INPUT))
+        .filter(({ key }) => key?.toString() === "s99-sw")
+        .map(decode)
+        .filter(({ boot }) => boot === report.boot);
       return found.length >= 4 ? found.toSorted((a, b) => a.seq - b.seq) : undefined;
     });
-    const recorded = rows.map((row) => row.split(",").map(Number)).map((row) => (format === "packed" ? row.map(Math.fround) : row));
+    const recorded = rows
+      .map((row) => row.split(",").map(Number))
+      .map((row) => (format === "packed" ? row.map(Math.fround) : row));
     expect(messages.flatMap(({ samples }) => samples)).toEqual([...recorded, ...recorded]);
     const times = messages.flatMap(({ t }) => t as number[]);
     expect(times.map((time) => time - times[0]!)).toEqual([0, 51, 160, 6_660, 6_711, 6_820]);
     expect(times.at(-1)!).toBeLessThanOrEqual(Date.now());
     expect(times.at(-1)!).toBeGreaterThan(before);
-    expect(report.sensors["s99-sw"]!).toMatchObject({ messages: 4, samples: 6, executions: [{ name: "s99_01_sw.csv", start: times[0], end: times[2], samples: 3 }, { name: "s99_02_sw.csv", start: times[3], end: times[5], samples: 3 }] });
+    expect(report.sensors["s99-sw"]!).toMatchObject({
+      messages: 4,
+      samples: 6,
+      executions: [
+        { name: "s99_01_sw.csv", start: times[0], end: times[2], samples: 3 },
+        { name: "s99_02_sw.csv", start: times[3], end: times[5], samples: 3 },
+      ],
+    });
   }
 });
 
 test("no acknowledged message is lost when the bridge, Kafka and the MQTT broker are killed while devices publish", async () => {
   const reportFile = join(folder, "report.json");
-  const simulator = startProgram("simulator/main.ts", ["--sensors", "20", "--rate", "50", "--duration", "25", "--pause-ms", "0", "--report", reportFile, "--faults", "duplicate=0.02,disconnect=0.002"], { MQTT_URL: servers.mqttUrl }, join(folder, "simulator.log"));
+  const simulator = startProgram(
+    "simulator/main.ts",
+    [
+      "--sensors",
+      "20",
+      "--rate",
+      "50",
+      "--duration",
+      "25",
+      "--pause-ms",
+      "0",
+      "--report",
+      reportFile,
+      "--faults",
+      "duplicate=0.02,disconnect=0.002",
+    ],
+    { MQTT_URL: servers.mqttUrl },
+    join(folder, "simulator.log"),
+  );
   const more = async (count: number): Promise<void> => {
     const before = await eventually("Kafka answers", () => countRecords(servers.kafkaBrokers, INPUT));
-    await eventually(`${count} more records`, async () => ((await countRecords(servers.kafkaBrokers, INPUT)) >= before + count ? true : undefined));
+    await eventually(`${count} more records`, async () =>
+      (await countRecords(servers.kafkaBrokers, INPUT)) >= before + count ? true : undefined,
+    );
   };
   await more(300);
   await bridge.end("SIGKILL");
@@ -230,12 +351,16 @@ test("no acknowledged message is lost when the bridge, Kafka and the MQTT broker
 
   expect((await simulator.exited).code).toBe(0);
   const report = JSON.parse(readFileSync(reportFile, "utf8")) as SimulatorReport;
-  const expected = Object.fromEntries(Object.entries(report.sensors).map(([sensor, { messages, samples }]) => [sensor, { messages, samples }]));
+  const expected = Object.fromEntries(
+    Object.entries(report.sensors).map(([sensor, { messages, samples }]) => [sensor, { messages, samples }]),
+  );
   expect(Object.keys(expected)).toHaveLength(20);
   let found: typeof expected = {};
   await eventually("everything that was acknowledged is in Kafka", async () => {
     found = await distinct(report.boot);
-    return Object.entries(expected).every(([sensor, { messages }]) => (found[sensor]?.messages ?? 0) >= messages) ? true : undefined;
+    return Object.entries(expected).every(([sensor, { messages }]) => (found[sensor]?.messages ?? 0) >= messages)
+      ? true
+      : undefined;
   }).catch(() => undefined);
   expect(found).toEqual(expected);
 });

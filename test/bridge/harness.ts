@@ -15,9 +15,18 @@ export interface Program {
   end(signal: NodeJS.Signals): Promise<void>;
 }
 
-export function startProgram(main: string, args: readonly string[], env: Record<string, string>, logFile: string): Program {
+export function startProgram(
+  main: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  logFile: string,
+): Program {
   const log = openSync(logFile, "a");
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, main), ...args], { cwd: root, env: { PATH: process.env["PATH"], ...env }, stdio: ["ignore", "pipe", log] });
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, main), ...args], {
+    cwd: root,
+    env: { PATH: process.env["PATH"], ...env },
+    stdio: ["ignore", "pipe", log],
+  });
   closeSync(log);
   let output = "";
   child.stdout!.on("data", (chunk: Buffer) => (output += chunk.toString()));
@@ -56,7 +65,9 @@ export interface StoredRecord {
 }
 
 export function testKafka(brokers: string): Kafka {
-  return createKafka({ kafkaBrokers: brokers, kafkaAuth: "none", region: "local" }, "test", undefined, { retry: { retries: 5 } });
+  return createKafka({ kafkaBrokers: brokers, kafkaAuth: "none", region: "local" }, "test", undefined, {
+    retry: { retries: 5 },
+  });
 }
 
 /** Everything that is in a topic now. */
@@ -77,7 +88,13 @@ export async function readTopic(brokers: string, topic: string): Promise<StoredR
       .run({
         eachBatch: async ({ batch }) => {
           for (const { key, value, headers, timestamp } of batch.messages) {
-            records.push({ partition: batch.partition, key, value, headers: Object.fromEntries(Object.entries(headers ?? {}).map(([name, text]) => [name, String(text)])), timestamp: Number(timestamp) });
+            records.push({
+              partition: batch.partition,
+              key,
+              value,
+              headers: Object.fromEntries(Object.entries(headers ?? {}).map(([name, text]) => [name, String(text)])),
+              timestamp: Number(timestamp),
+            });
           }
           if (Number(batch.lastOffset()) + 1 >= (ends.get(batch.partition) ?? 0)) ends.delete(batch.partition);
           if (ends.size === 0) resolve();

@@ -22,19 +22,34 @@ class FakeKafka implements RecordSender {
   }
 }
 
-function outbox(kafka: RecordSender, options: Partial<OutboxOptions> = {}): { outbox: Outbox; acknowledged: string[]; add: (name: string, source?: string, bytes?: number) => void } {
-  const box = new Outbox(kafka, { lingerMs: 1, maxBatchBytes: 900_000, maxBatchRecords: 1_000, retryDelayMs: () => 1, onFailure: () => undefined, ...options });
+function outbox(
+  kafka: RecordSender,
+  options: Partial<OutboxOptions> = {},
+): { outbox: Outbox; acknowledged: string[]; add: (name: string, source?: string, bytes?: number) => void } {
+  const box = new Outbox(kafka, {
+    lingerMs: 1,
+    maxBatchBytes: 900_000,
+    maxBatchRecords: 1_000,
+    retryDelayMs: () => 1,
+    onFailure: () => undefined,
+    ...options,
+  });
   const acknowledged: string[] = [];
   void box.run();
   return {
     outbox: box,
     acknowledged,
-    add: (name, source = "client", bytes = 10) => box.add({ record: { topic: "imu-data-all", key: Buffer.from(name), value: Buffer.alloc(bytes), headers: {} }, source, onStored: () => acknowledged.push(name) }),
+    add: (name, source = "client", bytes = 10) =>
+      box.add({
+        record: { topic: "imu-data-all", key: Buffer.from(name), value: Buffer.alloc(bytes), headers: {} },
+        source,
+        onStored: () => acknowledged.push(name),
+      }),
   };
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  for (const deadline = performance.now() + 5_000; !condition(); ) {
+  for (const deadline = performance.now() + 5_000; !condition();) {
     if (performance.now() > deadline) throw new Error("the condition did not come true");
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
@@ -72,7 +87,14 @@ describe("the outbox", () => {
   test("keeps batches below the size that Kafka takes", async () => {
     const kafka = new FakeKafka();
     const { outbox: box, acknowledged, add } = outbox(kafka, { lingerMs: 20 });
-    for (const [name, bytes] of [["a", 400_000], ["b", 400_000], ["c", 400_000], ["d", 990_000], ["e", 1]] as const) add(name, "client", bytes);
+    for (const [name, bytes] of [
+      ["a", 400_000],
+      ["b", 400_000],
+      ["c", 400_000],
+      ["d", 990_000],
+      ["e", 1],
+    ] as const)
+      add(name, "client", bytes);
     await until(() => acknowledged.length === 5);
     expect(kafka.batches).toEqual([["a", "b"], ["c"], ["d"], ["e"]]);
     box.close();

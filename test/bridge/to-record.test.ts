@@ -15,7 +15,12 @@ describe("a message becomes a record", () => {
     const payload = Buffer.from([0, 255, 10]);
     const record = toRecord(publish("imu/s01-sw", { payload }), stamp);
     expect(record.value).toBe(payload);
-    expect(record).toEqual({ topic: "imu-data-all", key: Buffer.from("s01-sw"), value: payload, headers: { "ingest-ms": "1657533977813", traceparent: stamp.traceparent } });
+    expect(record).toEqual({
+      topic: "imu-data-all",
+      key: Buffer.from("s01-sw"),
+      value: payload,
+      headers: { "ingest-ms": "1657533977813", traceparent: stamp.traceparent },
+    });
   });
 
   test("of at most 128 KB", () => {
@@ -27,17 +32,35 @@ describe("a message becomes a record", () => {
   });
 
   test("that carries the publisher's trace when it is one", () => {
-    const sent = (value: string): string => toRecord(publish("imu/a", { userProperties: [{ name: "other", value: received }, { name: "traceparent", value }] }), stamp).headers["traceparent"]!;
+    const sent = (value: string): string =>
+      toRecord(
+        publish("imu/a", {
+          userProperties: [
+            { name: "other", value: received },
+            { name: "traceparent", value },
+          ],
+        }),
+        stamp,
+      ).headers["traceparent"]!;
     expect(sent(received)).toBe(received);
     expect(sent("garbage")).toBe(stamp.traceparent);
     expect(sent(received.toUpperCase())).toBe(stamp.traceparent);
   });
 
-  test.each(["imu", "imu/", "imu/a/b", "imu/a b", "imu/ä", `imu/${"x".repeat(129)}`, "other/a", "imu/a\n"])("or a dead letter when its topic is %j", (topic) => {
-    const record = toRecord(publish(topic, { contentType: "text/plain" }), stamp);
-    expect(record.topic).toBe("dead-letter");
-    expect(record.headers).toMatchObject({ "error-code": "invalid-sensor-id", stage: "bridge", "mqtt-topic": topic, "content-type": "text/plain", "ingest-ms": "1657533977813" });
-  });
+  test.each(["imu", "imu/", "imu/a/b", "imu/a b", "imu/ä", `imu/${"x".repeat(129)}`, "other/a", "imu/a\n"])(
+    "or a dead letter when its topic is %j",
+    (topic) => {
+      const record = toRecord(publish(topic, { contentType: "text/plain" }), stamp);
+      expect(record.topic).toBe("dead-letter");
+      expect(record.headers).toMatchObject({
+        "error-code": "invalid-sensor-id",
+        stage: "bridge",
+        "mqtt-topic": topic,
+        "content-type": "text/plain",
+        "ingest-ms": "1657533977813",
+      });
+    },
+  );
 
   test("or a dead letter whose key is the id as it was received", () => {
     expect(toRecord(publish("imu/a/ä"), stamp).key).toEqual(Buffer.from("a/ä"));
@@ -48,21 +71,39 @@ describe("a message becomes a record", () => {
     const record = toRecord(publish("imu/a", { payload: Buffer.alloc(1_000_000) }), stamp);
     expect(record.value).toHaveLength(900 * 1024);
     // head -c 1000000 /dev/zero | sha256sum
-    expect(record.headers).toMatchObject({ "full-size": "1000000", "full-sha256": "d29751f2649b32ff572b5e0a9f541ea660a50f94ff0beedfb0b692b924cc8025" });
-    expect(toRecord(publish("imu/a", { payload: Buffer.alloc(MAX_DEAD_LETTER_BYTES) }), stamp).headers).not.toHaveProperty("full-size");
+    expect(record.headers).toMatchObject({
+      "full-size": "1000000",
+      "full-sha256": "d29751f2649b32ff572b5e0a9f541ea660a50f94ff0beedfb0b692b924cc8025",
+    });
+    expect(
+      toRecord(publish("imu/a", { payload: Buffer.alloc(MAX_DEAD_LETTER_BYTES) }), stamp).headers,
+    ).not.toHaveProperty("full-size");
   });
 
   test("that fits into a record of Kafka (1,048,588 bytes) however long topic and content type are", () => {
     const longest = "ä".repeat(32_767);
-    const { key, value, headers } = toRecord(publish(`imu/${longest.slice(4)}`, { payload: Buffer.alloc(5_000_000), contentType: longest }), stamp);
-    const bytes = key!.length + value!.length + Object.entries(headers).reduce((sum, [name, text]) => sum + name.length + Buffer.byteLength(text) + 10, 0);
+    const { key, value, headers } = toRecord(
+      publish(`imu/${longest.slice(4)}`, { payload: Buffer.alloc(5_000_000), contentType: longest }),
+      stamp,
+    );
+    const bytes =
+      key!.length +
+      value!.length +
+      Object.entries(headers).reduce((sum, [name, text]) => sum + name.length + Buffer.byteLength(text) + 10, 0);
     expect(bytes + 200).toBeLessThan(1_048_588);
   });
 });
 
 test("a tick is a control record: no key, no value, its type in a header, one for each partition", () => {
   const tick = { key: null, value: null, headers: { type: "tick" } };
-  expect(ticks(new Map([["imu-data-all", 2], ["market-trades", 1]]))).toEqual([
+  expect(
+    ticks(
+      new Map([
+        ["imu-data-all", 2],
+        ["market-trades", 1],
+      ]),
+    ),
+  ).toEqual([
     { topic: "imu-data-all", partition: 0, ...tick },
     { topic: "imu-data-all", partition: 1, ...tick },
     { topic: "market-trades", partition: 0, ...tick },
@@ -70,7 +111,9 @@ test("a tick is a control record: no key, no value, its type in a header, one fo
 });
 
 test("traceparents follow W3C Trace Context", () => {
-  expect(newTraceparent(Buffer.from(Array.from({ length: 24 }, (_, i) => i)))).toBe("00-000102030405060708090a0b0c0d0e0f-1011121314151617-01");
+  expect(newTraceparent(Buffer.from(Array.from({ length: 24 }, (_, i) => i)))).toBe(
+    "00-000102030405060708090a0b0c0d0e0f-1011121314151617-01",
+  );
   expect(isTraceparent(received)).toBe(true);
   expect(isTraceparent("00-00000000000000000000000000000000-b7ad6b7169203331-01")).toBe(false);
   expect(isTraceparent("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01")).toBe(false);

@@ -1,10 +1,10 @@
+import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "@jest/globals";
 import { environment, environmentNames } from "../../config/environments.ts";
 import prod from "../../config/prod.ts";
 import { cidrsOverlap } from "../../config/rules.ts";
 import { readEnvironment } from "../../config/schema.ts";
 import { withoutAws, root } from "./synthesised.ts";
-import { spawnSync } from "node:child_process";
 
 function problemsOf(config: unknown): string {
   try {
@@ -41,16 +41,54 @@ describe("an environment's config", () => {
   });
 
   test.each([
-    ["a certificate of another region", { api: { ...prod.api, domain: { name: "api.example.com", certificateArn: "arn:aws:acm:eu-west-1:111122223333:certificate/a" } } }, "api.domain.certificateArn"],
-    ["a CloudFront certificate outside of us-east-1", { web: { ...prod.web, domain: { name: "www.example.com", certificateArn: "arn:aws:acm:eu-west-1:111122223333:certificate/a" } } }, "web.domain.certificateArn"],
+    [
+      "a certificate of another region",
+      {
+        api: {
+          ...prod.api,
+          domain: { name: "api.example.com", certificateArn: "arn:aws:acm:eu-west-1:111122223333:certificate/a" },
+        },
+      },
+      "api.domain.certificateArn",
+    ],
+    [
+      "a CloudFront certificate outside of us-east-1",
+      {
+        web: {
+          ...prod.web,
+          domain: { name: "www.example.com", certificateArn: "arn:aws:acm:eu-west-1:111122223333:certificate/a" },
+        },
+      },
+      "web.domain.certificateArn",
+    ],
     ["an open API where data is kept", { api: { ...prod.api, auth: null } }, "must not have an open API"],
     ["any origin where data is kept", { api: { ...prod.api, corsOrigins: ["*"] } }, "must name its origins"],
-    ["a future guard as long as the lateness", { processor: { ...prod.processor, semantics: { futureGuardMs: 300_000 } } }, "futureGuardMs is 300000"],
-    ["partitions of an output", { kafka: { ...prod.kafka, partitions: { aggregated: 5 } } }, "kafka.partitions.aggregated"],
+    [
+      "a future guard as long as the lateness",
+      { processor: { ...prod.processor, semantics: { futureGuardMs: 300_000 } } },
+      "futureGuardMs is 300000",
+    ],
+    [
+      "partitions of an output",
+      { kafka: { ...prod.kafka, partitions: { aggregated: 5 } } },
+      "kafka.partitions.aggregated",
+    ],
     ["more NAT gateways than zones", { network: { ...prod.network, natGateways: 4 } }, "more than the 3 zones"],
-    ["a lake that expires before it is archived", { lake: { ...prod.lake, glacierAfterDays: 90, expireAfterDays: 60 } }, "lake.expireAfterDays"],
-    ["a database whose least capacity is above its most", { documents: { ...prod.documents, minCapacity: 64 } }, "documents.minCapacity"],
-    ["fewer tasks at most than at least", { processor: { ...prod.processor, sensor: { minTasks: 5, maxTasks: 2 } } }, "processor.sensor.minTasks"],
+    [
+      "a lake that expires before it is archived",
+      { lake: { ...prod.lake, glacierAfterDays: 90, expireAfterDays: 60 } },
+      "lake.expireAfterDays",
+    ],
+    [
+      "a database whose least capacity is above its most",
+      { documents: { ...prod.documents, minCapacity: 64 } },
+      "documents.minCapacity",
+    ],
+    [
+      "fewer tasks at most than at least",
+      { processor: { ...prod.processor, sensor: { minTasks: 5, maxTasks: 2 } } },
+      "processor.sensor.minTasks",
+    ],
   ])("refuses %s", (_what, change, problem) => {
     expect(problemsOf({ ...prod, ...change })).toContain(problem);
   });
@@ -63,7 +101,11 @@ describe("an environment's config", () => {
   });
 
   test("a wrong one ends the synth with exit code 1 and the reasons on standard error", () => {
-    const result = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", "bin/app.ts"], { cwd: root, encoding: "utf8", env: { ...withoutAws(), CDK_CONTEXT_JSON: '{"env":"pord"}' } });
+    const result = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", "bin/app.ts"], {
+      cwd: root,
+      encoding: "utf8",
+      env: { ...withoutAws(), CDK_CONTEXT_JSON: '{"env":"pord"}' },
+    });
     expect(result.status).toBe(1);
     expect(result.stderr).toContain('there is no environment "pord"; choose one of dev, staging, prod');
   });

@@ -11,13 +11,33 @@ describe("the cost of dev", () => {
   const config = environment("dev");
   let inventory: Inventory;
   beforeAll(async () => {
-    inventory = inventoryOf(Object.values((await synthesised("dev")).templates).flatMap(({ Resources }) => Object.values(Resources)), config);
+    inventory = inventoryOf(
+      Object.values((await synthesised("dev")).templates).flatMap(({ Resources }) => Object.values(Resources)),
+      config,
+    );
   }, LIMIT_MS);
-  const dollars = (load: Workload, service: string): number => estimate(inventory, config, load).filter((line) => line.service === service).reduce((sum, line) => sum + line.dollars, 0);
+  const dollars = (load: Workload, service: string): number =>
+    estimate(inventory, config, load)
+      .filter((line) => line.service === service)
+      .reduce((sum, line) => sum + line.dollars, 0);
 
   test("is counted from its templates", () => {
     // Bridge, processor and live: three tasks of one vCPU and 2 GB, two of them with a public address; seven endpoints in two zones.
-    expect(inventory).toMatchObject({ vcpus: 3, memoryGb: 6, publicTasks: 2, natGateways: 0, endpointZones: 14, keys: 4, secrets: 1, documentInstances: 1, documentMinDcu: 0.5, partitions: 110, eventSourceMappings: 9, deliveryStreams: 6, webAclRules: 4 });
+    expect(inventory).toMatchObject({
+      vcpus: 3,
+      memoryGb: 6,
+      publicTasks: 2,
+      natGateways: 0,
+      endpointZones: 14,
+      keys: 4,
+      secrets: 1,
+      documentInstances: 1,
+      documentMinDcu: 0.5,
+      partitions: 110,
+      eventSourceMappings: 9,
+      deliveryStreams: 6,
+      webAclRules: 4,
+    });
   });
 
   test("without sensors is what stands there", () => {
@@ -30,7 +50,7 @@ describe("the cost of dev", () => {
   test("of IoT Core is that of three metered messages in units of 5 KB, by tiers", () => {
     // 1,000 sensors, a packed second of 200 readings: 60 + 4,800 bytes, one unit; 2,628 million seconds-messages × 3 = 7,884 million.
     const load = { ...idle, sensors: 1_000 };
-    const connections = (1_002 * HOURS * 60 / 1_000_000) * 0.08;
+    const connections = ((1_002 * HOURS * 60) / 1_000_000) * 0.08;
     expect(dollars(load, "IoT Core")).toBeCloseTo(1_000 + 4_000 * 0.8 + 2_884 * 0.7 + connections, 4);
     expect(dollars({ ...load, batchMs: 100 }, "IoT Core")).toBeGreaterThan(8 * dollars(load, "IoT Core"));
   });

@@ -11,31 +11,54 @@ const page = (name: string): string => readFileSync(join(root, "docs", name), "u
 
 /** Cells of the rows of a table whose first cell is a word of this form. */
 function rows(text: string, first: RegExp): string[][] {
-  return text.split("\n").filter((line) => line.startsWith("| ")).map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim())).filter(([cell = ""]) => first.test(cell));
+  return text
+    .split("\n")
+    .filter((line) => line.startsWith("| "))
+    .map((line) =>
+      line
+        .split("|")
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    )
+    .filter(([cell = ""]) => first.test(cell));
 }
 
 describe("docs/security.md", () => {
   const counted: Record<string, Record<string, number>> = {};
   beforeAll(async () => {
     for (const env of environments) {
-      const found = JSON.parse(readFileSync(join((await synthesised(env)).folder, ACCEPTED_FINDINGS_FILE), "utf8")) as AcceptedFinding[];
+      const found = JSON.parse(
+        readFileSync(join((await synthesised(env)).folder, ACCEPTED_FINDINGS_FILE), "utf8"),
+      ) as AcceptedFinding[];
       expect(found.filter(({ reason }) => reason.length < 20)).toEqual([]);
-      for (const { rule } of found) (counted[rule] ??= { dev: 0, staging: 0, prod: 0 })[env] = (counted[rule]?.[env] ?? 0) + 1;
+      for (const { rule } of found)
+        (counted[rule] ??= { dev: 0, staging: 0, prod: 0 })[env] = (counted[rule]?.[env] ?? 0) + 1;
     }
   }, LIMIT_MS);
 
   test("counts the findings that are accepted, per rule and environment", () => {
-    const documented = Object.fromEntries(rows(page("security.md"), /^[A-Z]+\d+$/).map(([rule = "", dev, staging, prod]) => [rule, { dev: Number(dev), staging: Number(staging), prod: Number(prod) }]));
+    const documented = Object.fromEntries(
+      rows(page("security.md"), /^[A-Z]+\d+$/).map(([rule = "", dev, staging, prod]) => [
+        rule,
+        { dev: Number(dev), staging: Number(staging), prod: Number(prod) },
+      ]),
+    );
     expect(documented).toEqual(counted);
   });
 });
 
 test("docs/deployment.md says what the environments' configs say", () => {
-  const documented = Object.fromEntries(rows(page("deployment.md"), /^(zones|input|processor|logs)/).map(([what = "", ...cells]) => [what, cells]));
+  const documented = Object.fromEntries(
+    rows(page("deployment.md"), /^(zones|input|processor|logs)/).map(([what = "", ...cells]) => [what, cells]),
+  );
   const configs = environments.map((env) => environment(env));
-  expect(documented["zones, NAT gateways"]).toEqual(configs.map(({ zones, network }) => `${zones.length}, ${network.natGateways || "none"}`));
+  expect(documented["zones, NAT gateways"]).toEqual(
+    configs.map(({ zones, network }) => `${zones.length}, ${network.natGateways || "none"}`),
+  );
   expect(documented["input partitions"]).toEqual(configs.map(({ kafka }) => String(kafka.partitions.imuData ?? 10)));
-  expect(documented["processor tasks"]).toEqual(configs.map(({ processor }) => `${processor.sensor.minTasks}–${processor.sensor.maxTasks}`));
+  expect(documented["processor tasks"]).toEqual(
+    configs.map(({ processor }) => `${processor.sensor.minTasks}–${processor.sensor.maxTasks}`),
+  );
   expect(documented["logs"]).toEqual(configs.map(({ logRetentionDays }) => `${logRetentionDays} days`));
 });
 

@@ -14,11 +14,20 @@ function reached(entry: string): { files: Set<string>; packages: Set<string> } {
     files.add(file);
     const source = readFileSync(file, "utf8");
     // `import type` and `export type` vanish before the program runs.
-    for (const [, specifier = ""] of source.matchAll(/^(?:import|export)\s(?!type\s)(?:[^"';]*?\sfrom\s)?"([^"]+)"/gms)) {
+    for (const [, specifier = ""] of source.matchAll(
+      /^(?:import|export)\s(?!type\s)(?:[^"';]*?\sfrom\s)?"([^"]+)"/gms,
+    )) {
       if (specifier.startsWith(".")) visit(join(dirname(file), specifier));
-      else if (!specifier.startsWith("node:")) packages.add(specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/"));
+      else if (!specifier.startsWith("node:"))
+        packages.add(
+          specifier
+            .split("/")
+            .slice(0, specifier.startsWith("@") ? 2 : 1)
+            .join("/"),
+        );
     }
-    for (const [, specifier = ""] of source.matchAll(/\bimport\("([^"]+)"\)/g)) if (specifier.startsWith(".")) visit(join(dirname(file), specifier));
+    for (const [, specifier = ""] of source.matchAll(/\bimport\("([^"]+)"\)/g))
+      if (specifier.startsWith(".")) visit(join(dirname(file), specifier));
   };
   visit(entry);
   return { files, packages };
@@ -29,8 +38,12 @@ describe.each(["bridge", "processor", "live"])("the image of %s", (program) => {
   const { files, packages } = reached(join(root, program, "main.ts"));
 
   test("holds every file that the program imports", () => {
-    const copied = [...dockerfile.matchAll(/^COPY (?!--from)(\S+) \S+$/gm)].map(([, path = ""]) => path).filter((path) => existsSync(join(root, path)) && statSync(join(root, path)).isDirectory());
-    const missing = [...files].map((file) => relative(root, file)).filter((file) => !copied.some((folder) => file.startsWith(`${folder}/`)));
+    const copied = [...dockerfile.matchAll(/^COPY (?!--from)(\S+) \S+$/gm)]
+      .map(([, path = ""]) => path)
+      .filter((path) => existsSync(join(root, path)) && statSync(join(root, path)).isDirectory());
+    const missing = [...files]
+      .map((file) => relative(root, file))
+      .filter((file) => !copied.some((folder) => file.startsWith(`${folder}/`)));
     expect(missing).toEqual([]);
     const ignored = readFileSync(join(root, ".dockerignore"), "utf8");
     for (const folder of copied) expect(ignored).toContain(`!${folder}`);
@@ -46,7 +59,11 @@ describe.each(["bridge", "processor", "live"])("the image of %s", (program) => {
     expect(bases).toEqual(bases.map(() => `public.ecr.aws/docker/library/node:${process.versions.node}-bookworm-slim`));
     expect(dockerfile).toContain("USER 1000:1000");
     expect(dockerfile).toContain("HEALTHCHECK");
-    expect(JSON.parse(/^ENTRYPOINT (.+)$/m.exec(dockerfile)?.[1] ?? "[]")).toEqual(["node", ...nodeArguments(program), `${program}/main.ts`]);
+    expect(JSON.parse(/^ENTRYPOINT (.+)$/m.exec(dockerfile)?.[1] ?? "[]")).toEqual([
+      "node",
+      ...nodeArguments(program),
+      `${program}/main.ts`,
+    ]);
     expect(HEALTH_PORT).toBeGreaterThan(1_024);
   });
 });

@@ -4,7 +4,10 @@ import type { Connections } from "../../local/servers/index.ts";
  * What the variables of the templates are on this machine, where they hold an address, or a right that only AWS gives.
  * Every other variable is used as the template has it. `undefined` takes one away.
  */
-export function localAddresses(servers: Connections, endpoints: { readonly firehose: string; readonly features: string; readonly websocket: string }): Readonly<Record<string, string | undefined>> {
+export function localAddresses(
+  servers: Connections,
+  endpoints: { readonly firehose: string; readonly features: string; readonly websocket: string },
+): Readonly<Record<string, string | undefined>> {
   return {
     // Addresses.
     KAFKA_BROKERS: servers.kafkaBrokers,
@@ -22,6 +25,16 @@ export function localAddresses(servers: Connections, endpoints: { readonly fireh
 }
 
 /** Variables that stand in no template: on AWS the SDKs find the region's own endpoints, and credentials. */
-export function localEndpoints(servers: Connections, endpoints: { readonly firehose: string; readonly features: string }): Readonly<Record<string, string>> {
-  return { DYNAMODB_ENDPOINT: servers.dynamodbEndpoint, FIREHOSE_ENDPOINT: endpoints.firehose, FEATURE_STORE_ENDPOINT: endpoints.features, AWS_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" };
+export function localEndpoints(
+  servers: Connections,
+  endpoints: { readonly firehose: string; readonly features: string },
+): Readonly<Record<string, string>> {
+  return {
+    DYNAMODB_ENDPOINT: servers.dynamodbEndpoint,
+    FIREHOSE_ENDPOINT: endpoints.firehose,
+    FEATURE_STORE_ENDPOINT: endpoints.features,
+    AWS_REGION: "us-east-1",
+    AWS_ACCESS_KEY_ID: "local",
+    AWS_SECRET_ACCESS_KEY: "local",
+  };
 }

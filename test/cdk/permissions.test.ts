@@ -12,22 +12,42 @@ interface Statement {
   readonly Principal?: unknown;
 }
 
-const list = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value) ? (value as readonly T[]) : [value as T]);
+const list = <T>(value: T | readonly T[]): readonly T[] =>
+  Array.isArray(value) ? (value as readonly T[]) : [value as T];
 
 /** A resource of a policy as text: references become `<name>`. */
 function textOf(value: unknown): string {
   if (typeof value === "string") return value;
   const [name, argument] = Object.entries(value as Record<string, unknown>)[0] ?? ["", undefined];
-  if (name === "Fn::Join") return (argument as [string, unknown[]])[1].map(textOf).join((argument as [string, unknown[]])[0]);
+  if (name === "Fn::Join")
+    return (argument as [string, unknown[]])[1].map(textOf).join((argument as [string, unknown[]])[0]);
   if (name === "Fn::ImportValue") return `<${textOf(argument)}>`;
   if (name === "Fn::Select") return "<part>";
-  return `<${typeof argument === "string" ? argument : list(argument as string[]).map((part) => (typeof part === "string" ? part : textOf(part))).join(".")}>`;
+  return `<${
+    typeof argument === "string"
+      ? argument
+      : list(argument as string[])
+          .map((part) => (typeof part === "string" ? part : textOf(part)))
+          .join(".")
+  }>`;
 }
 
 /** All statements of a template: of roles, keys, buckets, queues, topics, IoT policies. */
 function statementsOf({ Properties }: Resource): Statement[] {
-  const documents = [Properties["PolicyDocument"], Properties["KeyPolicy"], Properties["AssumeRolePolicyDocument"], Properties["Policy"], ...((Properties["Policies"] as { PolicyDocument: unknown }[] | undefined) ?? []).map(({ PolicyDocument }) => PolicyDocument)];
-  return documents.flatMap((document) => (typeof document === "object" && document !== null && "Statement" in document ? list((document as { Statement: Statement | Statement[] }).Statement) : []));
+  const documents = [
+    Properties["PolicyDocument"],
+    Properties["KeyPolicy"],
+    Properties["AssumeRolePolicyDocument"],
+    Properties["Policy"],
+    ...((Properties["Policies"] as { PolicyDocument: unknown }[] | undefined) ?? []).map(
+      ({ PolicyDocument }) => PolicyDocument,
+    ),
+  ];
+  return documents.flatMap((document) =>
+    typeof document === "object" && document !== null && "Statement" in document
+      ? list((document as { Statement: Statement | Statement[] }).Statement)
+      : [],
+  );
 }
 
 describe.each(environments)("policies of %s", (env) => {
@@ -42,9 +62,18 @@ describe.each(environments)("policies of %s", (env) => {
       for (const [id, resource] of Object.entries(template.Resources)) {
         for (const statement of statementsOf({ ...resource, Properties: resource.Properties ?? {} })) {
           const actions = list(statement.Action ?? []);
-          const allowed = (text: string | undefined): boolean => allowedWildcards.some((wildcard) => wildcard.stacks.includes(stack) && actions.every((action) => wildcard.actions.includes(action)) && (text === undefined || (wildcard.resource?.test(text) ?? false)));
-          if (actions.some((action) => action.includes("*")) && !allowed(undefined)) unlisted.push(`${stack}/${id}: action ${actions.join(", ")}`);
-          for (const text of list(statement.Resource ?? []).map(textOf).filter((found) => found.includes("*"))) {
+          const allowed = (text: string | undefined): boolean =>
+            allowedWildcards.some(
+              (wildcard) =>
+                wildcard.stacks.includes(stack) &&
+                actions.every((action) => wildcard.actions.includes(action)) &&
+                (text === undefined || (wildcard.resource?.test(text) ?? false)),
+            );
+          if (actions.some((action) => action.includes("*")) && !allowed(undefined))
+            unlisted.push(`${stack}/${id}: action ${actions.join(", ")}`);
+          for (const text of list(statement.Resource ?? [])
+            .map(textOf)
+            .filter((found) => found.includes("*"))) {
             if (!allowed(text)) unlisted.push(`${stack}/${id}: ${actions.join(", ")} on ${text}`);
           }
         }
@@ -54,24 +83,55 @@ describe.each(environments)("policies of %s", (env) => {
   });
 
   test("let nobody but AWS services and this account's own principals in", () => {
-    const principals = resourcesOf(platform, "AWS::IAM::Role", "AWS::KMS::Key", "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::MSK::ClusterPolicy").flatMap(({ stack, id, resource }) => statementsOf(resource).filter(({ Effect, Principal }) => Effect === "Allow" && Principal !== undefined).map(({ Principal }) => ({ where: `${stack}/${id}`, Principal })));
+    const principals = resourcesOf(
+      platform,
+      "AWS::IAM::Role",
+      "AWS::KMS::Key",
+      "AWS::S3::BucketPolicy",
+      "AWS::SQS::QueuePolicy",
+      "AWS::SNS::TopicPolicy",
+      "AWS::MSK::ClusterPolicy",
+    ).flatMap(({ stack, id, resource }) =>
+      statementsOf(resource)
+        .filter(({ Effect, Principal }) => Effect === "Allow" && Principal !== undefined)
+        .map(({ Principal }) => ({ where: `${stack}/${id}`, Principal })),
+    );
     expect(principals.length).toBeGreaterThan(0);
-    expect(principals.filter(({ Principal }) => JSON.stringify(Principal).includes('"*"')).map(({ where }) => where)).toEqual([]);
+    expect(
+      principals.filter(({ Principal }) => JSON.stringify(Principal).includes('"*"')).map(({ where }) => where),
+    ).toEqual([]);
   });
 
   test("give each program its topics, groups and transactional ids, and no others", () => {
     const kafka = (stack: string, role: string): Record<string, string[]> => {
       const found: Record<string, string[]> = {};
-      for (const { resource } of resourcesOf(platform, "AWS::IAM::Policy").filter((policy) => policy.stack === stack && JSON.stringify(policy.resource.Properties["Roles"]).includes(role))) {
+      for (const { resource } of resourcesOf(platform, "AWS::IAM::Policy").filter(
+        (policy) => policy.stack === stack && JSON.stringify(policy.resource.Properties["Roles"]).includes(role),
+      )) {
         for (const { Action, Resource } of statementsOf(resource)) {
-          for (const action of list(Action ?? []).filter((name) => name.startsWith("kafka-cluster:"))) (found[action.slice("kafka-cluster:".length)] ??= []).push(...list(Resource ?? []).map((text) => textOf(text).split("/").at(-1) ?? ""));
+          for (const action of list(Action ?? []).filter((name) => name.startsWith("kafka-cluster:")))
+            (found[action.slice("kafka-cluster:".length)] ??= []).push(
+              ...list(Resource ?? []).map((text) => textOf(text).split("/").at(-1) ?? ""),
+            );
         }
       }
       return Object.fromEntries(Object.entries(found).map(([action, names]) => [action, [...new Set(names)].sort()]));
     };
     const processor = kafka("processing", "Serviceprocessorsensor");
     expect(processor["ReadData"]).toEqual([topics.imuData.name, topics.progress.name].sort());
-    expect(processor["WriteData"]).toEqual([topics.transformed, topics.aggregated, topics.late, topics.sessions, topics.inference, topics.deadLetter, topics.progress].map(({ name }) => name).sort());
+    expect(processor["WriteData"]).toEqual(
+      [
+        topics.transformed,
+        topics.aggregated,
+        topics.late,
+        topics.sessions,
+        topics.inference,
+        topics.deadLetter,
+        topics.progress,
+      ]
+        .map(({ name }) => name)
+        .sort(),
+    );
     expect(processor["AlterGroup"]).toEqual(["millrace-processor-sensor"]);
     expect(processor["AlterTransactionalId"]).toEqual([`millrace.${env}.sensor.imu-data-all.*`]);
     const bridge = kafka("ingestion", "Servicebridge0");
@@ -79,7 +139,9 @@ describe.each(environments)("policies of %s", (env) => {
     expect(Object.keys(bridge)).not.toContain("ReadData");
     const live = kafka("serving", "Servicelive");
     expect(Object.keys(live)).not.toContain("WriteData");
-    expect(live["ReadData"]).toEqual([topics.transformed, topics.aggregated, topics.sessions, topics.inference].map(({ name }) => name).sort());
+    expect(live["ReadData"]).toEqual(
+      [topics.transformed, topics.aggregated, topics.sessions, topics.inference].map(({ name }) => name).sort(),
+    );
     const health = kafka("serving", "Functionreadhealth");
     expect(Object.keys(health).sort()).toEqual(["Connect", "DescribeGroup", "DescribeTopic"]);
     const admin = kafka("streaming", "Functioncreatetopics");
@@ -88,7 +150,16 @@ describe.each(environments)("policies of %s", (env) => {
       const role = mapping.id.replace(/^Consumer([a-z]+)From.*$/, "Function$1");
       const rights = kafka(mapping.stack, role);
       expect(rights["ReadData"]).toEqual(expect.arrayContaining(mapping.resource.Properties["Topics"] as string[]));
-      expect(Object.keys(rights)).toEqual(expect.arrayContaining(["Connect", "DescribeGroup", "AlterGroup", "DescribeTopic", "ReadData", "DescribeClusterDynamicConfiguration"]));
+      expect(Object.keys(rights)).toEqual(
+        expect.arrayContaining([
+          "Connect",
+          "DescribeGroup",
+          "AlterGroup",
+          "DescribeTopic",
+          "ReadData",
+          "DescribeClusterDynamicConfiguration",
+        ]),
+      );
     }
   });
 });

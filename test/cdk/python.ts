@@ -8,8 +8,8 @@ const folder = join(root, ".millrace/python");
 const stamp = join(folder, "requirements.txt");
 
 /**
- * Folder of the Python tools' programs (moto's server, cfn-lint), installed on first use.
- * `undefined` with the reason on standard error where there is no Python, or the tools can't be had.
+ * Folder of the Python tools' programs (moto's server, cfn-lint), installed on first use. `undefined` with the reason
+ * on standard error where there is no Python, or the tools can't be had.
  */
 export function pythonTools(): string | undefined {
   const wanted = readFileSync(requirements, "utf8");
@@ -20,7 +20,18 @@ export function pythonTools(): string | undefined {
     const result = spawnSync(command, args, { encoding: "utf8" });
     return result.status === 0 ? undefined : (result.error?.message ?? result.stderr.trim().split("\n").at(-1));
   };
-  const problem = run("python3", "-m", "venv", making) ?? run(join(making, "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements);
+  const problem =
+    run("python3", "-m", "venv", making) ??
+    run(
+      join(making, "bin/python"),
+      "-m",
+      "pip",
+      "install",
+      "--quiet",
+      "--disable-pip-version-check",
+      "-r",
+      requirements,
+    );
   if (problem !== undefined) {
     rmSync(making, { recursive: true, force: true });
     process.stderr.write(`the AWS stand-in and cfn-lint are left out: ${problem}\n`);

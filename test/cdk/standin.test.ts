@@ -65,7 +65,12 @@ interface Found {
 interface StandUp {
   readonly stacks: Readonly<Record<string, string>>;
   readonly cut: readonly string[];
-  readonly found: Found & { readonly buckets: Readonly<Record<string, { encryption: string; lifecycle: number }>>; readonly glue: Readonly<Record<string, readonly string[]>>; readonly restApis: Readonly<Record<string, readonly string[]>>; readonly logGroups: readonly (readonly [string, number | null])[] };
+  readonly found: Found & {
+    readonly buckets: Readonly<Record<string, { encryption: string; lifecycle: number }>>;
+    readonly glue: Readonly<Record<string, readonly string[]>>;
+    readonly restApis: Readonly<Record<string, readonly string[]>>;
+    readonly logGroups: readonly (readonly [string, number | null])[];
+  };
 }
 
 function freePort(): Promise<number> {
@@ -86,18 +91,30 @@ described("dev's stacks on an AWS stand-in", () => {
   let platform: Synthesised;
   let result: StandUp;
   /** Names that the template gives to resources of a type. */
-  const named = (type: string, property: string): string[] => resourcesOf(platform, type).flatMap(({ resource }) => (typeof resource.Properties[property] === "string" ? [resource.Properties[property]] : [])).sort();
+  const named = (type: string, property: string): string[] =>
+    resourcesOf(platform, type)
+      .flatMap(({ resource }) =>
+        typeof resource.Properties[property] === "string" ? [resource.Properties[property]] : [],
+      )
+      .sort();
 
   beforeAll(async () => {
     platform = await synthesised("dev");
-    const run = spawnSync(join(tools ?? "", "python"), [join(root, "test/cdk/standin/stand_up.py"), platform.folder, String(await freePort())], { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
+    const run = spawnSync(
+      join(tools ?? "", "python"),
+      [join(root, "test/cdk/standin/stand_up.py"), platform.folder, String(await freePort())],
+      { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 },
+    );
     const last = run.stdout.trim().split("\n").at(-1) ?? "";
-    if (run.status !== 0 || !last.startsWith("{")) throw new Error(`the stand-in failed:\n${run.stdout.slice(-4_000)}\n${run.stderr.slice(-4_000)}`);
+    if (run.status !== 0 || !last.startsWith("{"))
+      throw new Error(`the stand-in failed:\n${run.stdout.slice(-4_000)}\n${run.stderr.slice(-4_000)}`);
     result = JSON.parse(last) as StandUp;
   }, LIMIT_MS);
 
   test("are created by CloudFormation, all of them", () => {
-    expect(result.stacks).toEqual(Object.fromEntries(Object.values(platform.stacks).map(({ stackName }) => [stackName, "CREATE_COMPLETE"])));
+    expect(result.stacks).toEqual(
+      Object.fromEntries(Object.values(platform.stacks).map(({ stackName }) => [stackName, "CREATE_COMPLETE"])),
+    );
   });
 
   test("lose only the types that the stand-in doesn't make", () => {
@@ -110,14 +127,31 @@ described("dev's stacks on an AWS stand-in", () => {
     // A /16: public /20s from its start, private /19s after them.
     expect(result.found["subnets"]).toEqual(["10.20.0.0/20", "10.20.16.0/20", "10.20.32.0/19", "10.20.64.0/19"]);
     expect(result.found["securityGroups"]).toEqual(named("AWS::EC2::SecurityGroup", "GroupName"));
-    expect(result.found["endpoints"]).toEqual(expect.arrayContaining(["com.amazonaws.us-east-1.s3", "com.amazonaws.us-east-1.dynamodb", "com.amazonaws.us-east-1.secretsmanager", "com.amazonaws.us-east-1.ecr.dkr"]));
+    expect(result.found["endpoints"]).toEqual(
+      expect.arrayContaining([
+        "com.amazonaws.us-east-1.s3",
+        "com.amazonaws.us-east-1.dynamodb",
+        "com.amazonaws.us-east-1.secretsmanager",
+        "com.amazonaws.us-east-1.ecr.dkr",
+      ]),
+    );
   });
 
   test("have keys, encrypted buckets with lifecycles, tables and secrets", () => {
-    expect(result.found["keys"]).toEqual(["operations", "readings", "secrets", "state"].map((name) => `alias/millrace-dev-${name}`));
-    expect(result.found.buckets["millrace-dev-lake-123456789012-us-east-1"]).toEqual({ encryption: "aws:kms", lifecycle: 5 });
-    expect(result.found.buckets["millrace-dev-models-123456789012-us-east-1"]).toEqual({ encryption: "aws:kms", lifecycle: 1 });
-    expect(result.found["tables"]).toEqual(["checkpoints", "connections", "devices", "tickets"].map((name) => `millrace-dev-${name}`));
+    expect(result.found["keys"]).toEqual(
+      ["operations", "readings", "secrets", "state"].map((name) => `alias/millrace-dev-${name}`),
+    );
+    expect(result.found.buckets["millrace-dev-lake-123456789012-us-east-1"]).toEqual({
+      encryption: "aws:kms",
+      lifecycle: 5,
+    });
+    expect(result.found.buckets["millrace-dev-models-123456789012-us-east-1"]).toEqual({
+      encryption: "aws:kms",
+      lifecycle: 1,
+    });
+    expect(result.found["tables"]).toEqual(
+      ["checkpoints", "connections", "devices", "tickets"].map((name) => `millrace-dev-${name}`),
+    );
     expect(result.found["secrets"]).toBe(1);
   });
 
@@ -135,11 +169,22 @@ described("dev's stacks on an AWS stand-in", () => {
     expect(result.found["roles"]).toBe(resourcesOf(platform, "AWS::IAM::Role").length);
     expect(result.found["rolesWithPolicies"]).toBeGreaterThanOrEqual(resourcesOf(platform, "AWS::IAM::Policy").length);
     expect(result.found.logGroups.filter(([, days]) => days !== 7)).toEqual([]);
-    expect(result.found.logGroups.map(([name]) => name)).toEqual(expect.arrayContaining(named("AWS::Logs::LogGroup", "LogGroupName")));
+    expect(result.found.logGroups.map(([name]) => name)).toEqual(
+      expect.arrayContaining(named("AWS::Logs::LogGroup", "LogGroupName")),
+    );
   });
 
   test("have the API, the alarm topic and the alarms", () => {
-    expect(result.found.restApis["millrace-dev-api"]).toEqual(expect.arrayContaining(["/", "/health", "/sessions", "/sessions/{sessionId}", "/sensors/{sensorId}/windows", "/tickets"]));
+    expect(result.found.restApis["millrace-dev-api"]).toEqual(
+      expect.arrayContaining([
+        "/",
+        "/health",
+        "/sessions",
+        "/sessions/{sessionId}",
+        "/sensors/{sensorId}/windows",
+        "/tickets",
+      ]),
+    );
     expect(result.found["topics"]).toEqual(["millrace-dev-alarms"]);
     expect(result.found["alarms"]).toEqual(expect.arrayContaining(named("AWS::CloudWatch::Alarm", "AlarmName")));
   });
@@ -147,10 +192,27 @@ described("dev's stacks on an AWS stand-in", () => {
 
 const linted = tools === undefined ? test.skip : test;
 
-linted.each(["dev", "staging", "prod"] as const)("cfn-lint finds nothing in the templates of %s", async (env) => {
-  const { folder, templates } = await synthesised(env);
-  const { region } = environment(env);
-  const run = spawnSync(join(tools ?? "", "python"), ["-c", "import sys; from cfnlint.runner import main; sys.exit(main())", "--config-file", join(root, ".cfnlintrc.yaml"), "--regions", region, "--template", ...Object.keys(templates).map((id) => join(folder, `${id}.template.json`))], { encoding: "utf8" });
-  expect(run.stdout + run.stderr).toBe("");
-  expect(run.status).toBe(0);
-}, LIMIT_MS);
+linted.each(["dev", "staging", "prod"] as const)(
+  "cfn-lint finds nothing in the templates of %s",
+  async (env) => {
+    const { folder, templates } = await synthesised(env);
+    const { region } = environment(env);
+    const run = spawnSync(
+      join(tools ?? "", "python"),
+      [
+        "-c",
+        "import sys; from cfnlint.runner import main; sys.exit(main())",
+        "--config-file",
+        join(root, ".cfnlintrc.yaml"),
+        "--regions",
+        region,
+        "--template",
+        ...Object.keys(templates).map((id) => join(folder, `${id}.template.json`)),
+      ],
+      { encoding: "utf8" },
+    );
+    expect(run.stdout + run.stderr).toBe("");
+    expect(run.status).toBe(0);
+  },
+  LIMIT_MS,
+);

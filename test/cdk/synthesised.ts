@@ -24,35 +24,73 @@ export interface Synthesised {
   readonly folder: string;
   readonly templates: Readonly<Record<string, Template>>;
   /** The stacks' artifacts of the cloud assembly: names, protection, dependencies. */
-  readonly stacks: Readonly<Record<string, { readonly stackName: string; readonly terminationProtection: boolean; readonly dependencies: readonly string[]; readonly tags: Readonly<Record<string, string>> }>>;
+  readonly stacks: Readonly<
+    Record<
+      string,
+      {
+        readonly stackName: string;
+        readonly terminationProtection: boolean;
+        readonly dependencies: readonly string[];
+        readonly tags: Readonly<Record<string, string>>;
+      }
+    >
+  >;
 }
 
 /** What a synth reads: a change of any of it makes a new one. */
-const inputs = ["adapters", "bin", "bridge", "config", "dashboard", "domain", "lambda", "lib", "live", "processor", ".dockerignore", "cdk.json", "package-lock.json"];
+const inputs = [
+  "adapters",
+  "bin",
+  "bridge",
+  "config",
+  "dashboard",
+  "domain",
+  "lambda",
+  "lib",
+  "live",
+  "processor",
+  ".dockerignore",
+  "cdk.json",
+  "package-lock.json",
+];
 
 /** A synth is made once for one state of the sources, whichever tests ask for it, and kept beside the local data. */
 const LIMIT_MS = 240_000;
 
 function filesOf(path: string): string[] {
   if (!existsSync(path)) return [];
-  return statSync(path).isDirectory() ? readdirSync(path).sort().flatMap((name) => filesOf(join(path, name))) : [path];
+  return statSync(path).isDirectory()
+    ? readdirSync(path)
+        .sort()
+        .flatMap((name) => filesOf(join(path, name)))
+    : [path];
 }
 
 function digest(): string {
   const hash = createHash("sha256");
-  for (const file of inputs.flatMap((input) => filesOf(join(root, input)))) hash.update(file).update("\0").update(readFileSync(file)).update("\0");
+  for (const file of inputs.flatMap((input) => filesOf(join(root, input))))
+    hash.update(file).update("\0").update(readFileSync(file)).update("\0");
   return hash.digest("hex").slice(0, 16);
 }
 
 /** Environment of a process without credentials, account or region of AWS. */
 export function withoutAws(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("AWS_") && !name.startsWith("CDK_")));
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith("AWS_") && !name.startsWith("CDK_")),
+  );
 }
 
 /** Runs `bin/app.ts` as the CDK's command line does. */
 export function synthInto(folder: string, env: string): { status: number | null; output: string } {
-  const context = { ...(JSON.parse(readFileSync(join(root, "cdk.json"), "utf8")) as { context: Record<string, unknown> }).context, env };
-  const result = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", "bin/app.ts"], { cwd: root, encoding: "utf8", env: { ...withoutAws(), CDK_OUTDIR: folder, CDK_CONTEXT_JSON: JSON.stringify(context) } });
+  const context = {
+    ...(JSON.parse(readFileSync(join(root, "cdk.json"), "utf8")) as { context: Record<string, unknown> }).context,
+    env,
+  };
+  const result = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", "bin/app.ts"], {
+    cwd: root,
+    encoding: "utf8",
+    env: { ...withoutAws(), CDK_OUTDIR: folder, CDK_CONTEXT_JSON: JSON.stringify(context) },
+  });
   return { status: result.status, output: result.stdout + result.stderr };
 }
 
@@ -67,7 +105,8 @@ export async function synthesised(env: EnvironmentName): Promise<Synthesised> {
     try {
       mkdirSync(lock);
     } catch {
-      if (Date.now() > end) throw new Error(`another test has been making ${folder} for ${LIMIT_MS} ms; remove ${lock} if none runs`);
+      if (Date.now() > end)
+        throw new Error(`another test has been making ${folder} for ${LIMIT_MS} ms; remove ${lock} if none runs`);
       await sleep(200);
       continue;
     }
@@ -82,7 +121,8 @@ export async function synthesised(env: EnvironmentName): Promise<Synthesised> {
 
 function make(env: EnvironmentName, folder: string): void {
   const parent = join(folder, "..");
-  for (const old of readdirSync(parent).filter((name) => name.startsWith(`${env}-`) && !name.endsWith(".lock"))) rmSync(join(parent, old), { recursive: true, force: true });
+  for (const old of readdirSync(parent).filter((name) => name.startsWith(`${env}-`) && !name.endsWith(".lock")))
+    rmSync(join(parent, old), { recursive: true, force: true });
   const making = `${folder}.making`;
   rmSync(making, { recursive: true, force: true });
   const { status, output } = synthInto(making, env);
@@ -92,16 +132,47 @@ function make(env: EnvironmentName, folder: string): void {
 
 function read(folder: string): Synthesised {
   const json = <T>(name: string): T => JSON.parse(readFileSync(join(folder, name), "utf8")) as T;
-  const { artifacts } = json<{ artifacts: Record<string, { type: string; dependencies?: string[]; properties: { stackName: string; terminationProtection?: boolean; tags?: Record<string, string>; templateFile: string } }> }>("manifest.json");
+  const { artifacts } = json<{
+    artifacts: Record<
+      string,
+      {
+        type: string;
+        dependencies?: string[];
+        properties: {
+          stackName: string;
+          terminationProtection?: boolean;
+          tags?: Record<string, string>;
+          templateFile: string;
+        };
+      }
+    >;
+  }>("manifest.json");
   const stacks = Object.entries(artifacts).filter(([, { type }]) => type === "aws:cloudformation:stack");
   return {
     folder,
     templates: Object.fromEntries(stacks.map(([id, { properties }]) => [id, json<Template>(properties.templateFile)])),
-    stacks: Object.fromEntries(stacks.map(([id, { properties, dependencies = [] }]) => [id, { stackName: properties.stackName, terminationProtection: properties.terminationProtection ?? false, dependencies: dependencies.filter((name) => !name.endsWith(".assets")), tags: properties.tags ?? {} }])),
+    stacks: Object.fromEntries(
+      stacks.map(([id, { properties, dependencies = [] }]) => [
+        id,
+        {
+          stackName: properties.stackName,
+          terminationProtection: properties.terminationProtection ?? false,
+          dependencies: dependencies.filter((name) => !name.endsWith(".assets")),
+          tags: properties.tags ?? {},
+        },
+      ]),
+    ),
   };
 }
 
 /** The resources of a type in all stacks, each with its stack and logical id. */
-export function resourcesOf(platform: Synthesised, ...types: string[]): { readonly stack: string; readonly id: string; readonly resource: Resource }[] {
-  return Object.entries(platform.templates).flatMap(([stack, { Resources }]) => Object.entries(Resources).filter(([, { Type }]) => types.includes(Type)).map(([id, resource]) => ({ stack, id, resource: { ...resource, Properties: resource.Properties ?? {} } })));
+export function resourcesOf(
+  platform: Synthesised,
+  ...types: string[]
+): { readonly stack: string; readonly id: string; readonly resource: Resource }[] {
+  return Object.entries(platform.templates).flatMap(([stack, { Resources }]) =>
+    Object.entries(Resources)
+      .filter(([, { Type }]) => types.includes(Type))
+      .map(([id, resource]) => ({ stack, id, resource: { ...resource, Properties: resource.Properties ?? {} } })),
+  );
 }

@@ -7,12 +7,39 @@ const USAGE = `npm run chaos -- [--minutes 5] [--sensors 40] [--rate 100] [--see
 Runs the whole platform under load, kills its programs and servers at random by kill -9, then accounts for every reading
 and replays the log. Exit code 1 when anything was lost, duplicated, or came out differently.`;
 
-const PROCESSES = ["bridge", "processor", "live", "event-source", "gateway", "firehose", "kafka", "mqtt", "dynamodb", "mongodb", "processor", "bridge"];
+const PROCESSES = [
+  "bridge",
+  "processor",
+  "live",
+  "event-source",
+  "gateway",
+  "firehose",
+  "kafka",
+  "mqtt",
+  "dynamodb",
+  "mongodb",
+  "processor",
+  "bridge",
+];
 
 const { values } = parseArgs({
-  options: { minutes: { type: "string", default: "5" }, sensors: { type: "string", default: "40" }, rate: { type: "string", default: "100" }, seed: { type: "string", default: String(Date.now() % 1_000_000) }, data: { type: "string" }, "pause-s": { type: "string", default: "4" }, help: { type: "boolean", default: false } },
+  options: {
+    minutes: { type: "string", default: "5" },
+    sensors: { type: "string", default: "40" },
+    rate: { type: "string", default: "100" },
+    seed: { type: "string", default: String(Date.now() % 1_000_000) },
+    data: { type: "string" },
+    "pause-s": { type: "string", default: "4" },
+    help: { type: "boolean", default: false },
+  },
 });
-const [minutes, sensors, rate, seed, pauseS] = [values.minutes, values.sensors, values.rate, values.seed, values["pause-s"]].map(Number) as [number, number, number, number, number];
+const [minutes, sensors, rate, seed, pauseS] = [
+  values.minutes,
+  values.sensors,
+  values.rate,
+  values.seed,
+  values["pause-s"],
+].map(Number) as [number, number, number, number, number];
 if (values.help || ![minutes, sensors, rate, seed, pauseS].every((value) => value >= 0) || minutes === 0) {
   console.error(USAGE);
   process.exit(values.help ? 0 : 2);
@@ -35,8 +62,26 @@ function* victims(): Generator<string> {
 const home = join(import.meta.dirname, "..", "..", ".millrace", `chaos-${process.pid}`);
 mkdirSync(home, { recursive: true });
 console.log(`chaos with seed ${seed}: ${sensors} sensors for ${minutes} minutes`);
-const simulator = ["--sensors", String(sensors), "--rate", String(rate), "--seed", String(seed), "--duration", String(minutes * 60), "--faults", "duplicate=0.01,late=0.01,corrupt=0.001,disconnect=0.001", ...(values.data ? ["--data", values.data] : [])];
-const { faults, accounts, replay, ok } = await chaos({ home, simulator, victims: victims(), pauseMs: pauseS * 1_000, note: (message) => console.log(`  ${message}`) });
+const simulator = [
+  "--sensors",
+  String(sensors),
+  "--rate",
+  String(rate),
+  "--seed",
+  String(seed),
+  "--duration",
+  String(minutes * 60),
+  "--faults",
+  "duplicate=0.01,late=0.01,corrupt=0.001,disconnect=0.001",
+  ...(values.data ? ["--data", values.data] : []),
+];
+const { faults, accounts, replay, ok } = await chaos({
+  home,
+  simulator,
+  victims: victims(),
+  pauseMs: pauseS * 1_000,
+  note: (message) => console.log(`  ${message}`),
+});
 const recoveries = faults.map(({ recoveryMs }) => recoveryMs).sort((a, b) => a - b);
 console.log(`
 faults        ${faults.length} kills of ${new Set(faults.map(({ process: name }) => name)).size} processes

@@ -12,11 +12,21 @@ const page = readFileSync(join(root, "docs", "contracts.md"), "utf8");
 /** Rows of the table under a heading: cells without the backquotes of the first. */
 function rows(heading: string): string[][] {
   const section = page.split(`\n## ${heading}\n`)[1]?.split("\n## ")[0] ?? "";
-  return section.split("\n").filter((line) => line.startsWith("| `")).map((line) => line.slice(2, -2).split(" | ").map((cell) => cell.replace(/^`(.*)`$/, "$1")));
+  return section
+    .split("\n")
+    .filter((line) => line.startsWith("| `"))
+    .map((line) =>
+      line
+        .slice(2, -2)
+        .split(" | ")
+        .map((cell) => cell.replace(/^`(.*)`$/, "$1")),
+    );
 }
 
 test("the page lists every topic as it is created, and no other", () => {
-  expect(rows("Kafka topics").map(([name, partitions, , timestamps]) => [name, partitions, timestamps])).toEqual(Object.values(topics).map(({ name, partitions, timestampType }) => [name, String(partitions), timestampType]));
+  expect(rows("Kafka topics").map(([name, partitions, , timestamps]) => [name, partitions, timestamps])).toEqual(
+    Object.values(topics).map(({ name, partitions, timestampType }) => [name, String(partitions), timestampType]),
+  );
 });
 
 test.each([
@@ -27,17 +37,29 @@ test.each([
 });
 
 test("the page lists every metric, and no other", () => {
-  expect(rows("Metrics")).toEqual(Object.entries(metrics).map(([name, { kind, unit, doc }]) => [name, kind, unit, doc]));
+  expect(rows("Metrics")).toEqual(
+    Object.entries(metrics).map(([name, { kind, unit, doc }]) => [name, kind, unit, doc]),
+  );
 });
 
 test("the page lists every setting of every program with its default", () => {
-  const settings = Object.values(programs).flatMap((program) => Object.values(program as Record<string, { env: string; doc: string; default?: string | number }>));
-  const expected = settings.map((setting) => [setting.env, !("default" in setting) ? "must be given" : setting.default === undefined ? "none" : String(setting.default), setting.doc]);
+  const settings = Object.values(programs).flatMap((program) =>
+    Object.values(program as Record<string, { env: string; doc: string; default?: string | number }>),
+  );
+  const expected = settings.map((setting) => [
+    setting.env,
+    !("default" in setting) ? "must be given" : setting.default === undefined ? "none" : String(setting.default),
+    setting.doc,
+  ]);
   expect(rows("Settings of the programs")).toEqual(expected);
 });
 
 test("every direct dependency is named in docs/dependencies.md, and nothing else is", () => {
-  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Record<string, Record<string, string>>;
-  const named = [...readFileSync(join(root, "docs", "dependencies.md"), "utf8").matchAll(/^\| `([^`]+)`((?:, `[^`]+`)*) \|/gm)].flatMap(([, first, more]) => [first!, ...[...more!.matchAll(/`([^`]+)`/g)].map(([, name]) => name!)]);
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(
+    readFileSync(join(root, "package.json"), "utf8"),
+  ) as Record<string, Record<string, string>>;
+  const named = [
+    ...readFileSync(join(root, "docs", "dependencies.md"), "utf8").matchAll(/^\| `([^`]+)`((?:, `[^`]+`)*) \|/gm),
+  ].flatMap(([, first, more]) => [first!, ...[...more!.matchAll(/`([^`]+)`/g)].map(([, name]) => name!)]);
   expect(named.sort()).toEqual(Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies }).sort());
 });

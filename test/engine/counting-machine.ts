@@ -1,5 +1,13 @@
 import { createHash } from "node:crypto";
-import { StepFailed, type InputRecord, type MachineFactory, type MachineOrigin, type OutputRecord, type StateEntry, type StateMachine } from "../../processor/path/machine.ts";
+import {
+  StepFailed,
+  type InputRecord,
+  type MachineFactory,
+  type MachineOrigin,
+  type OutputRecord,
+  type StateEntry,
+  type StateMachine,
+} from "../../processor/path/machine.ts";
 
 export const POISON = "poison";
 
@@ -29,20 +37,38 @@ class CountingMachine implements StateMachine {
     if (!restored) return;
     this.nextOffset = restored.nextOffset;
     this.chain = restored.chain;
-    for (const { key, value, generation } of restored.entries) this.#counts.set(key, { count: Number(Buffer.from(value).toString()), generation, changed: false });
+    for (const { key, value, generation } of restored.entries)
+      this.#counts.set(key, { count: Number(Buffer.from(value).toString()), generation, changed: false });
   }
 
   step({ partition, offset, key, value }: InputRecord): void {
     if (offset < this.nextOffset) throw new Error(`offset ${offset} was stepped before`);
     const name = Buffer.from(key ?? []).toString();
     const failure = this.#failed.get(offset);
-    if (failure !== undefined) this.#emit(outputTopics(this.#topic).dead, name, `${this.#topic}/${partition}/${offset}/0`, Buffer.from(value ?? []).toString());
+    if (failure !== undefined)
+      this.#emit(
+        outputTopics(this.#topic).dead,
+        name,
+        `${this.#topic}/${partition}/${offset}/0`,
+        Buffer.from(value ?? []).toString(),
+      );
     else if (Buffer.from(value ?? []).toString() === POISON) throw new StepFailed(offset, new Error("poisoned"));
     else {
       const state = this.#counts.get(name) ?? { count: 0, generation: 0, changed: false };
       this.#counts.set(name, { count: state.count + 1, generation: state.generation, changed: true });
-      this.#emit(outputTopics(this.#topic).counts, name, `${this.#topic}/${partition}/${offset}/0`, String((state.count + 1) * this.#factor));
-      if ((state.count + 1) % 3 === 0) this.#emit(outputTopics(this.#topic).thirds, name, `${this.#topic}/${partition}/${offset}/0`, String((state.count + 1) * this.#factor));
+      this.#emit(
+        outputTopics(this.#topic).counts,
+        name,
+        `${this.#topic}/${partition}/${offset}/0`,
+        String((state.count + 1) * this.#factor),
+      );
+      if ((state.count + 1) % 3 === 0)
+        this.#emit(
+          outputTopics(this.#topic).thirds,
+          name,
+          `${this.#topic}/${partition}/${offset}/0`,
+          String((state.count + 1) * this.#factor),
+        );
     }
     this.nextOffset = offset + 1;
   }
@@ -71,7 +97,9 @@ class CountingMachine implements StateMachine {
   }
 
   liveGenerations(): number[] {
-    return [...new Set([...this.#counts.values()].filter((state) => state.generation > 0).map((state) => state.generation))].sort((a, b) => a - b);
+    return [
+      ...new Set([...this.#counts.values()].filter((state) => state.generation > 0).map((state) => state.generation)),
+    ].sort((a, b) => a - b);
   }
 
   rewriteUpTo(generation: number): void {
@@ -81,11 +109,20 @@ class CountingMachine implements StateMachine {
 
 /** `v1` counts by one; any other fingerprint is other code, which gives other outputs. */
 export function countingMachineFactory(sourceTopic: string, fingerprint = "v1"): MachineFactory {
-  return { pipeline: "count", sourceTopic, fingerprint, create: (origin) => new CountingMachine(sourceTopic, fingerprint === "v1" ? 1 : 10, origin) };
+  return {
+    pipeline: "count",
+    sourceTopic,
+    fingerprint,
+    create: (origin) => new CountingMachine(sourceTopic, fingerprint === "v1" ? 1 : 10, origin),
+  };
 }
 
 /** What a log must give, computed without any machine: lines of `topic key body`, in order. */
-export function expectedOutputs(sourceTopic: string, partition: number, log: readonly { readonly offset: number; readonly key: string; readonly value: string }[]): string[] {
+export function expectedOutputs(
+  sourceTopic: string,
+  partition: number,
+  log: readonly { readonly offset: number; readonly key: string; readonly value: string }[],
+): string[] {
   const { counts, thirds, dead } = outputTopics(sourceTopic);
   return log.flatMap(({ offset, key, value }, at) => {
     const id = `${sourceTopic}/${partition}/${offset}/0`;

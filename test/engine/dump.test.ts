@@ -2,7 +2,14 @@ import { describe, expect, test } from "@jest/globals";
 import { inputLine } from "../../processor/dump-topic.ts";
 import { InputLines } from "../../processor/replay-lines.ts";
 
-const record = { partition: 3, offset: 17, timestamp: 1_657_533_977_900, key: Buffer.from("s1"), value: Buffer.from('{"seq":1,"t":[1.5]}'), headers: { "content-type": "application/json" } };
+const record = {
+  partition: 3,
+  offset: 17,
+  timestamp: 1_657_533_977_900,
+  key: Buffer.from("s1"),
+  value: Buffer.from('{"seq":1,"t":[1.5]}'),
+  headers: { "content-type": "application/json" },
+};
 
 describe("an input line", () => {
   const read = (line: string): string | null => {
@@ -23,7 +30,9 @@ describe("an input line", () => {
 
 describe("a line of dump", () => {
   test("has the record's JSON as it is", () => {
-    expect(inputLine(record)).toBe('{"key":"s1","timestamp":1657533977900,"value":{"seq":1,"t":[1.5]},"partition":3,"offset":17,"headers":{"content-type":"application/json"}}\n');
+    expect(inputLine(record)).toBe(
+      '{"key":"s1","timestamp":1657533977900,"value":{"seq":1,"t":[1.5]},"partition":3,"offset":17,"headers":{"content-type":"application/json"}}\n',
+    );
   });
 
   test.each([
@@ -34,7 +43,10 @@ describe("a line of dump", () => {
     ["bytes that are no UTF-8", Buffer.from([0xff, 0xfe, 0x00])],
     ["an empty value", Buffer.alloc(0)],
     ["a number beyond every double, and one that none holds", Buffer.from('{"t":1e999,"seq":9007199254740993}')],
-    ["a name that comes twice, escapes and brackets in strings", Buffer.from('{"a":"]}\\\\\\"","a":[{"value":1}],"b":"\\u0041"}')],
+    [
+      "a name that comes twice, escapes and brackets in strings",
+      Buffer.from('{"a":"]}\\\\\\"","a":[{"value":1}],"b":"\\u0041"}'),
+    ],
     ["JSON over several lines", Buffer.from('{"seq":\n1}')],
     ["JSON between spaces", Buffer.from(' {"seq":1}\t')],
     ["a number alone", Buffer.from("-1.50")],
@@ -46,14 +58,23 @@ describe("a line of dump", () => {
   ])("gives replay the same bytes: %s", (_, value) => {
     const read = new InputLines().read(inputLine({ ...record, value, key: null }));
     expect(read.value === null ? null : Buffer.from(read.value)).toEqual(value);
-    expect(read).toMatchObject({ partition: 3, offset: 17, timestamp: record.timestamp, key: null, headers: record.headers });
+    expect(read).toMatchObject({
+      partition: 3,
+      offset: 17,
+      timestamp: record.timestamp,
+      key: null,
+      headers: record.headers,
+    });
   });
 
   test("is one line for whoever ends lines at U+2028, too", () => {
-    for (const value of ['{"boot":"\u2028"}', "[1,\r2]"]) expect(inputLine({ ...record, value: Buffer.from(value) }).trimEnd()).not.toMatch(/[\n\r\u0085\u2028\u2029]/);
+    for (const value of ['{"boot":"\u2028"}', "[1,\r2]"])
+      expect(inputLine({ ...record, value: Buffer.from(value) }).trimEnd()).not.toMatch(/[\n\r\u0085\u2028\u2029]/);
   });
 
   test("gives replay a key that is no UTF-8", () => {
-    expect(Buffer.from(new InputLines().read(inputLine({ ...record, key: Buffer.from([0x80, 0x81]) })).key!)).toEqual(Buffer.from([0x80, 0x81]));
+    expect(Buffer.from(new InputLines().read(inputLine({ ...record, key: Buffer.from([0x80, 0x81]) })).key!)).toEqual(
+      Buffer.from([0x80, 0x81]),
+    );
   });
 });

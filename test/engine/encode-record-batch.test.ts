@@ -13,7 +13,13 @@ const decode = load("kafkajs/src/protocol/recordBatch/v0/decoder.js") as (decode
   readonly producerEpoch: number;
   readonly firstSequence: number;
   readonly inTransaction: boolean;
-  readonly records: readonly { readonly offset: string; readonly timestamp: string; readonly key: Buffer | null; readonly value: Buffer | null; readonly headers: Record<string, Buffer> }[];
+  readonly records: readonly {
+    readonly offset: string;
+    readonly timestamp: string;
+    readonly key: Buffer | null;
+    readonly value: Buffer | null;
+    readonly headers: Record<string, Buffer>;
+  }[];
 }>;
 
 describe("an encoded record batch", () => {
@@ -23,17 +29,40 @@ describe("an encoded record batch", () => {
     topic: fc.constant("t"),
     key: fc.oneof(field, fc.string({ unit: "grapheme" })),
     value: field,
-    headers: fc.dictionary(fc.string({ minLength: 1, maxLength: 20 }).filter((name) => !(name in {})), header, { noNullPrototype: true }),
+    headers: fc.dictionary(
+      fc.string({ minLength: 1, maxLength: 20 }).filter((name) => !(name in {})),
+      header,
+      { noNullPrototype: true },
+    ),
     scored: fc.constant(false),
   });
 
   test("is read by kafkajs as it was given", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(output, { minLength: 1, maxLength: 200 }), async (outputs) => {
-        const bytes = encodeRecordBatch(outputs, { producerId: 8_589_934_593n, producerEpoch: 7, firstSequence: 123_456, timestamp: 1_657_533_977_900 });
+        const bytes = encodeRecordBatch(outputs, {
+          producerId: 8_589_934_593n,
+          producerEpoch: 7,
+          firstSequence: 123_456,
+          timestamp: 1_657_533_977_900,
+        });
         const batch = await decode(new Decoder(bytes));
-        expect(batch).toMatchObject({ lastOffsetDelta: outputs.length - 1, producerId: "8589934593", producerEpoch: 7, firstSequence: 123_456, inTransaction: true });
-        expect(batch.records.map(({ offset, timestamp, key, value, headers }) => ({ offset, timestamp, key, value, headers }))).toEqual(
+        expect(batch).toMatchObject({
+          lastOffsetDelta: outputs.length - 1,
+          producerId: "8589934593",
+          producerEpoch: 7,
+          firstSequence: 123_456,
+          inTransaction: true,
+        });
+        expect(
+          batch.records.map(({ offset, timestamp, key, value, headers }) => ({
+            offset,
+            timestamp,
+            key,
+            value,
+            headers,
+          })),
+        ).toEqual(
           outputs.map(({ key, value, headers }, i) => ({
             offset: String(i),
             timestamp: "1657533977900",
@@ -49,10 +78,21 @@ describe("an encoded record batch", () => {
 });
 
 test("sends keep the order of each topic and stay below a megabyte per topic", () => {
-  const outputs = Array.from({ length: 100 }, (_, i) => ({ topic: i % 3 === 0 ? "a" : "b", key: "k", value: Buffer.alloc(i % 7 === 0 ? 400_000 : 10, i), headers: {}, scored: false }));
+  const outputs = Array.from({ length: 100 }, (_, i) => ({
+    topic: i % 3 === 0 ? "a" : "b",
+    key: "k",
+    value: Buffer.alloc(i % 7 === 0 ? 400_000 : 10, i),
+    headers: {},
+    scored: false,
+  }));
   const sends = inSends(outputs);
   for (const topic of ["a", "b"]) {
-    expect(sends.flatMap((byTopic) => byTopic.get(topic) ?? [])).toEqual(outputs.filter((output) => output.topic === topic));
-    for (const byTopic of sends) expect((byTopic.get(topic) ?? []).reduce((sum, { value }) => sum + (value?.length ?? 0), 0)).toBeLessThan(1_000_000);
+    expect(sends.flatMap((byTopic) => byTopic.get(topic) ?? [])).toEqual(
+      outputs.filter((output) => output.topic === topic),
+    );
+    for (const byTopic of sends)
+      expect((byTopic.get(topic) ?? []).reduce((sum, { value }) => sum + (value?.length ?? 0), 0)).toBeLessThan(
+        1_000_000,
+      );
   }
 });

@@ -8,8 +8,18 @@ import { sensorMachineFactory } from "../../processor/pipelines.ts";
 
 const NOW = 1_657_533_977_000;
 let offset = 0;
-const message = (key: string, t: number, timestamp: number): InputRecord => ({ partition: 0, offset: offset++, timestamp, key: Buffer.from(key), value: Buffer.from(JSON.stringify({ seq: 0, t: [t], samples: [[0, 0, 9.8, 0, 0, 0]] })), headers: {} });
-const machine = (partition: number): Promise<StateMachine> => Promise.resolve(sensorMachineFactory(defaultSemantics).create({ partition, restored: null, failedOffsets: new Map() }));
+const message = (key: string, t: number, timestamp: number): InputRecord => ({
+  partition: 0,
+  offset: offset++,
+  timestamp,
+  key: Buffer.from(key),
+  value: Buffer.from(JSON.stringify({ seq: 0, t: [t], samples: [[0, 0, 9.8, 0, 0, 0]] })),
+  headers: {},
+});
+const machine = (partition: number): Promise<StateMachine> =>
+  Promise.resolve(
+    sensorMachineFactory(defaultSemantics).create({ partition, restored: null, failedOffsets: new Map() }),
+  );
 
 test("gauges are of the tasks that run here: their lags together, the largest watermark lag, the sensors", async () => {
   const metrics = new Metrics();
@@ -22,7 +32,18 @@ test("gauges are of the tasks that run here: their lags together, the largest wa
   observer.committed("one", { nextOffset: 2, latencyMs: 3, lag: 7 });
   observer.committed("two", { nextOffset: 3, latencyMs: 3, lag: 5 });
   // one: 100 − (50 − 500); two: 0 − (−4000 − 500)
-  expect(metrics.snapshot()).toMatchObject({ "processor.readings": 3, "processor.records": 3, "processor.lag": 12, "processor.sensors": 3, "processor.watermark-lag": 4_500 });
+  expect(metrics.snapshot()).toMatchObject({
+    "processor.readings": 3,
+    "processor.records": 3,
+    "processor.lag": 12,
+    "processor.sensors": 3,
+    "processor.watermark-lag": 4_500,
+  });
   observer.ended!("two");
-  expect(metrics.snapshot()).toMatchObject({ "processor.readings": 3, "processor.lag": 7, "processor.sensors": 2, "processor.watermark-lag": 550 });
+  expect(metrics.snapshot()).toMatchObject({
+    "processor.readings": 3,
+    "processor.lag": 7,
+    "processor.sensors": 2,
+    "processor.watermark-lag": 550,
+  });
 });

@@ -15,11 +15,23 @@ export interface PortsWorld {
   readonly task: string;
 }
 
-const progress = (nextOffset: number): Progress => ({ nextOffset, origin: 0, fingerprint: "f", chain: `c${nextOffset}`, failed: [] });
+const progress = (nextOffset: number): Progress => ({
+  nextOffset,
+  origin: 0,
+  fingerprint: "f",
+  chain: `c${nextOffset}`,
+  failed: [],
+});
 
 /** What the engine relies on, for every implementation of its ports. */
 export function portsContract(name: string, create: () => Promise<PortsWorld>): void {
-  const output = (world: PortsWorld, value: string): OutputRecord => ({ topic: world.outputTopic, key: "k", value: Buffer.from(value), headers: {}, scored: false });
+  const output = (world: PortsWorld, value: string): OutputRecord => ({
+    topic: world.outputTopic,
+    key: "k",
+    value: Buffer.from(value),
+    headers: {},
+    scored: false,
+  });
 
   describe(`ports, ${name}`, () => {
     test("a task without progress has none", async () => {
@@ -66,7 +78,8 @@ export function portsContract(name: string, create: () => Promise<PortsWorld>): 
       await world.until(world.append(["1", "2", "3", "4", "5"]));
       const read = async (count: number): Promise<string[]> => {
         const values: string[] = [];
-        while (values.length < count) for (const { value } of await world.until(input.read(1_000))) values.push(Buffer.from(value!).toString());
+        while (values.length < count)
+          for (const { value } of await world.until(input.read(1_000))) values.push(Buffer.from(value!).toString());
         return values;
       };
       input.seek(0);
@@ -91,12 +104,22 @@ export function portsContract(name: string, create: () => Promise<PortsWorld>): 
     test("of two that write a manifest on the same condition one wins", async () => {
       const world = await create();
       const { snapshots } = world.open();
-      const manifest = (owner: string, version: number): Manifest => ({ version, owner, layout: 1, covers: null, segments: [] });
+      const manifest = (owner: string, version: number): Manifest => ({
+        version,
+        owner,
+        layout: 1,
+        covers: null,
+        segments: [],
+      });
       expect(await world.until(snapshots.readManifest(world.task))).toBeNull();
-      const results = await world.until(Promise.all(["a", "b"].map((owner) => snapshots.writeManifest(world.task, manifest(owner, 1), null))));
+      const results = await world.until(
+        Promise.all(["a", "b"].map((owner) => snapshots.writeManifest(world.task, manifest(owner, 1), null))),
+      );
       expect(results.filter(Boolean)).toHaveLength(1);
       const stored = (await world.until(snapshots.readManifest(world.task)))!;
-      expect(await world.until(snapshots.writeManifest(world.task, manifest("c", 2), { version: 1, owner: "somebody" }))).toBe(false);
+      expect(
+        await world.until(snapshots.writeManifest(world.task, manifest("c", 2), { version: 1, owner: "somebody" })),
+      ).toBe(false);
       expect(await world.until(snapshots.writeManifest(world.task, manifest("c", 2), stored))).toBe(true);
       expect(await world.until(snapshots.readManifest(world.task))).toEqual(manifest("c", 2));
     });

@@ -21,13 +21,23 @@ async function realPorts(): Promise<PortsWorld & { readonly stream: Stream }> {
   const dynamodb = createDynamo({ region: "local", dynamodbEndpoint: given.dynamodbEndpoint });
   const cluster = openCluster(kafka);
   const input = new KafkaInput(kafka, given.topic, createLogger("test", "error"));
-  cleanups.push(() => stream.close(), () => input.close(), () => cluster.disconnect());
+  cleanups.push(
+    () => stream.close(),
+    () => input.close(),
+    () => cluster.disconnect(),
+  );
   const task = `count/${given.topic}/0`;
   const outputTopic = outputTopics(given.topic).counts;
   return {
     stream,
     open: (): TaskPorts => {
-      const output = new TransactionalOutput(kafka, cluster, { task, transactionalId: given.topic, groupId: given.groupId, sourceTopic: given.topic, partition: 0 });
+      const output = new TransactionalOutput(kafka, cluster, {
+        task,
+        transactionalId: given.topic,
+        groupId: given.groupId,
+        sourceTopic: given.topic,
+        partition: 0,
+      });
       cleanups.push(() => output.discard());
       return { input: input.open(0), output, snapshots: new DynamoSnapshots(dynamodb, given.table) };
     },
@@ -61,10 +71,19 @@ test("progress is found behind many newer records of other tasks", async () => {
   await first.fence();
   await first.claim("t1");
   await first.commit({ nextOffset: 7, origin: 0, fingerprint: "f", chain: "c", failed: [[3, "why"]] }, []);
-  await world.stream.appendTo("millrace-progress", Array.from({ length: 1_000 }, (_, i) => ({ key: `other/${i}`, value: "x", partition: 0 })));
+  await world.stream.appendTo(
+    "millrace-progress",
+    Array.from({ length: 1_000 }, (_, i) => ({ key: `other/${i}`, value: "x", partition: 0 })),
+  );
   const second = world.open().output;
   await second.fence();
-  expect(await second.claim("t2")).toEqual({ nextOffset: 7, origin: 0, fingerprint: "f", chain: "c", failed: [[3, "why"]] });
+  expect(await second.claim("t2")).toEqual({
+    nextOffset: 7,
+    origin: 0,
+    fingerprint: "f",
+    chain: "c",
+    failed: [[3, "why"]],
+  });
 });
 
 test("outputs of several megabytes go into one transaction", async () => {
@@ -72,7 +91,13 @@ test("outputs of several megabytes go into one transaction", async () => {
   const { output } = world.open();
   await output.fence();
   await output.claim("t1");
-  const large = Array.from({ length: 30 }, (_, i) => ({ topic: world.outputTopic, key: "k", value: Buffer.alloc(100_000, 65 + (i % 26)), headers: {}, scored: false }));
+  const large = Array.from({ length: 30 }, (_, i) => ({
+    topic: world.outputTopic,
+    key: "k",
+    value: Buffer.alloc(100_000, 65 + (i % 26)),
+    headers: {},
+    scored: false,
+  }));
   await output.send(large);
   await output.commit({ nextOffset: 1, origin: 0, fingerprint: "f", chain: "c", failed: [] }, []);
   expect((await world.committed()).map((value) => value.length)).toEqual(large.map(({ value }) => value.length));

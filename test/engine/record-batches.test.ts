@@ -5,7 +5,9 @@ import { decodeRecordBatches } from "../../processor/adapters/record-batches.ts"
 
 // kafkajs' own encoder, an implementation that knows nothing of this one.
 const load = createRequire(import.meta.url);
-const { RecordBatch } = load("kafkajs/src/protocol/recordBatch/v0/index.js") as { readonly RecordBatch: (options: object) => Promise<{ buffer: Buffer }> };
+const { RecordBatch } = load("kafkajs/src/protocol/recordBatch/v0/index.js") as {
+  readonly RecordBatch: (options: object) => Promise<{ buffer: Buffer }>;
+};
 const Record = load("kafkajs/src/protocol/recordBatch/record/v0/index.js") as (options: object) => object;
 const Long = load("kafkajs/src/utils/long.js") as { readonly fromValue: (value: number) => object };
 
@@ -18,15 +20,35 @@ interface Given {
 
 async function batch(firstOffset: number, given: readonly Given[], options: object = {}): Promise<Buffer> {
   const firstTimestamp = given[0]!.timestamp;
-  const records = given.map(({ key, value, timestamp, headers }, i) => Record({ key, value, headers, offsetDelta: i, timestampDelta: timestamp - firstTimestamp }));
-  return (await RecordBatch({ firstOffset: Long.fromValue(firstOffset), firstTimestamp, maxTimestamp: Math.max(...given.map(({ timestamp }) => timestamp)), lastOffsetDelta: given.length - 1, records, ...options })).buffer;
+  const records = given.map(({ key, value, timestamp, headers }, i) =>
+    Record({ key, value, headers, offsetDelta: i, timestampDelta: timestamp - firstTimestamp }),
+  );
+  return (
+    await RecordBatch({
+      firstOffset: Long.fromValue(firstOffset),
+      firstTimestamp,
+      maxTimestamp: Math.max(...given.map(({ timestamp }) => timestamp)),
+      lastOffsetDelta: given.length - 1,
+      records,
+      ...options,
+    })
+  ).buffer;
 }
 
-const plain = (value: string): Given => ({ key: Buffer.from("k"), value: Buffer.from(value), timestamp: 1_000, headers: {} });
-const values = ({ records }: ReturnType<typeof decodeRecordBatches>): string[] => records.map(({ value }) => Buffer.from(value!).toString());
+const plain = (value: string): Given => ({
+  key: Buffer.from("k"),
+  value: Buffer.from(value),
+  timestamp: 1_000,
+  headers: {},
+});
+const values = ({ records }: ReturnType<typeof decodeRecordBatches>): string[] =>
+  records.map(({ value }) => Buffer.from(value!).toString());
 /** A control batch that ends a transaction of `producerId`; type 0 aborts, 1 commits. */
 const marker = (offset: number, producerId: number, type: 0 | 1): Promise<Buffer> =>
-  batch(offset, [{ ...plain(""), key: Buffer.from([0, 0, 0, type]), value: Buffer.alloc(6) }], { producerId: Long.fromValue(producerId), transactional: true }).then((bytes) => {
+  batch(offset, [{ ...plain(""), key: Buffer.from([0, 0, 0, type]), value: Buffer.alloc(6) }], {
+    producerId: Long.fromValue(producerId),
+    transactional: true,
+  }).then((bytes) => {
     bytes.writeInt16BE(0x30, 21);
     return bytes;
   });
@@ -35,15 +57,50 @@ const transactional = (producerId: number): object => ({ producerId: Long.fromVa
 describe("record batches", () => {
   test("come back as kafkajs encoded them: keys, values, times and headers", async () => {
     const bytes = fc.option(fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array)));
-    const record = fc.record({ key: bytes, value: bytes, timestamp: fc.integer({ min: 0, max: 4_102_444_800_000 }), headers: fc.dictionary(fc.string({ minLength: 1, maxLength: 20 }).filter((name) => !(name in {})), fc.string({ maxLength: 200 }), { noNullPrototype: true }) });
+    const record = fc.record({
+      key: bytes,
+      value: bytes,
+      timestamp: fc.integer({ min: 0, max: 4_102_444_800_000 }),
+      headers: fc.dictionary(
+        fc.string({ minLength: 1, maxLength: 20 }).filter((name) => !(name in {})),
+        fc.string({ maxLength: 200 }),
+        { noNullPrototype: true },
+      ),
+    });
     await fc.assert(
-      fc.asyncProperty(fc.array(record, { minLength: 1, maxLength: 20 }), fc.integer({ min: 0, max: 2 ** 50 }), fc.constantFrom(0, 1), async (given, offset, compression) => {
-        const { records, nextOffset } = decodeRecordBatches(3, offset, await batch(offset, given, { compression }), []);
-        expect(nextOffset).toBe(offset + given.length);
-        expect(records.map(({ partition, offset: at, timestamp, key, value, headers }) => ({ partition, at, timestamp, key: key && Buffer.from(key), value: value && Buffer.from(value), headers: { ...headers } }))).toEqual(
-          given.map((each, i) => ({ partition: 3, at: offset + i, timestamp: each.timestamp, key: each.key, value: each.value, headers: { ...each.headers } })),
-        );
-      }),
+      fc.asyncProperty(
+        fc.array(record, { minLength: 1, maxLength: 20 }),
+        fc.integer({ min: 0, max: 2 ** 50 }),
+        fc.constantFrom(0, 1),
+        async (given, offset, compression) => {
+          const { records, nextOffset } = decodeRecordBatches(
+            3,
+            offset,
+            await batch(offset, given, { compression }),
+            [],
+          );
+          expect(nextOffset).toBe(offset + given.length);
+          expect(
+            records.map(({ partition, offset: at, timestamp, key, value, headers }) => ({
+              partition,
+              at,
+              timestamp,
+              key: key && Buffer.from(key),
+              value: value && Buffer.from(value),
+              headers: { ...headers },
+            })),
+          ).toEqual(
+            given.map((each, i) => ({
+              partition: 3,
+              at: offset + i,
+              timestamp: each.timestamp,
+              key: each.key,
+              value: each.value,
+              headers: { ...each.headers },
+            })),
+          );
+        },
+      ),
     );
   });
 

@@ -5,13 +5,32 @@ import { countingMachineFactory } from "./counting-machine.ts";
 import { SOURCE, World } from "./simulated/world.ts";
 
 const TASK = `count/${SOURCE}/0`;
-const silent: EngineObserver = { log() {}, committed() {}, stepped() {}, snapshotWritten() {}, restarted() {}, recovered() {} };
+const silent: EngineObserver = {
+  log() {},
+  committed() {},
+  stepped() {},
+  snapshotWritten() {},
+  restarted() {},
+  recovered() {},
+};
 
 /** A world whose task has committed more than its last snapshot covers; `break` it, and it has stopped by name. */
 async function stoppedWorld(breakIt: (world: World) => void, fingerprint = "v1"): Promise<World> {
-  const world = new World({ seed: 3, partitions: 1, processors: 1, task: { snapshotIntervalMs: 1_000 }, restartMs: 10_000 });
+  const world = new World({
+    seed: 3,
+    partitions: 1,
+    processors: 1,
+    task: { snapshotIntervalMs: 1_000 },
+    restartMs: 10_000,
+  });
   world.feed(60, 3_000);
-  await world.kernel.run(20_000, () => world.kernel.now > 1_500 && (world.table.manifests.get(TASK)?.covers?.nextOffset ?? Infinity) < world.partitions[0]!.lastProgress()!.nextOffset - 2);
+  await world.kernel.run(
+    20_000,
+    () =>
+      world.kernel.now > 1_500 &&
+      (world.table.manifests.get(TASK)?.covers?.nextOffset ?? Infinity) <
+        world.partitions[0]!.lastProgress()!.nextOffset - 2,
+  );
   world.kernel.kill(world.processors[0]!.process);
   await world.kernel.run(world.kernel.now + 100, () => false); // what was on its way has arrived
   breakIt(world);
@@ -22,7 +41,14 @@ async function stoppedWorld(breakIt: (world: World) => void, fingerprint = "v1")
 
 function parts(world: World) {
   const process = world.kernel.process("recover");
-  return { task: TASK, partition: 0, factory: world.factory, ports: world.ports(process, 0), runtime: world.runtime(process), observer: silent };
+  return {
+    task: TASK,
+    partition: 0,
+    factory: world.factory,
+    ports: world.ports(process, 0),
+    runtime: world.runtime(process),
+    observer: silent,
+  };
 }
 
 async function diagnosis(world: World): Promise<Diagnosis> {
@@ -30,10 +56,15 @@ async function diagnosis(world: World): Promise<Diagnosis> {
 }
 
 /** Recovers while the stopped processor looks on, which must go on by itself to the end of the log. */
-async function recovered(world: World, choice: RecoveryChoice): Promise<{ committed: string[]; expected: string[]; outputsBefore: number }> {
+async function recovered(
+  world: World,
+  choice: RecoveryChoice,
+): Promise<{ committed: string[]; expected: string[]; outputsBefore: number }> {
   const outputsBefore = world.partitions[0]!.committed.length;
   await world.until(recover(parts(world), choice));
-  expect(await world.kernel.run(world.kernel.now + 60_000, () => world.caughtUp && world.stopped.length === 0)).toBe(true);
+  expect(await world.kernel.run(world.kernel.now + 60_000, () => world.caughtUp && world.stopped.length === 0)).toBe(
+    true,
+  );
   const { committed, expected } = world.results()[0]!;
   return { committed, expected, outputsBefore };
 }
@@ -64,7 +95,10 @@ describe("a task that stopped by name", () => {
   test("snapshot-ahead: `rebuild` gives every output exactly once", async () => {
     const world = await stoppedWorld(({ table }) => {
       const manifest = table.manifests.get(TASK)!;
-      table.manifests.set(TASK, { ...manifest, covers: { ...manifest.covers!, nextOffset: manifest.covers!.nextOffset + 1_000 } });
+      table.manifests.set(TASK, {
+        ...manifest,
+        covers: { ...manifest.covers!, nextOffset: manifest.covers!.nextOffset + 1_000 },
+      });
     });
     expect((await diagnosis(world)).problem?.code).toBe("snapshot-ahead");
     const { committed, expected } = await recovered(world, "rebuild");
@@ -72,7 +106,9 @@ describe("a task that stopped by name", () => {
   });
 
   test("state-layout-unknown: `rebuild` gives every output exactly once", async () => {
-    const world = await stoppedWorld(({ table }) => table.manifests.set(TASK, { ...table.manifests.get(TASK)!, layout: 99 }));
+    const world = await stoppedWorld(({ table }) =>
+      table.manifests.set(TASK, { ...table.manifests.get(TASK)!, layout: 99 }),
+    );
     expect((await diagnosis(world)).problem?.code).toBe("state-layout-unknown");
     const { committed, expected } = await recovered(world, "rebuild");
     expect(committed).toEqual(expected);
@@ -95,13 +131,27 @@ describe("a task that stopped by name", () => {
   test("input-lost: `skip-lost` goes on behind the gap with the state from before it", async () => {
     const world = await stoppedWorld(({ partitions: [log] }) => {
       log!.earliest = log!.lastProgress()!.nextOffset + 5;
-      for (let i = 0; i < 10; i++) log!.append({ partition: 0, offset: log!.latest, timestamp: 0, key: Buffer.from("k0"), value: Buffer.from("x"), headers: {} });
-      log!.input.splice(0, log!.input.findIndex((record) => record.offset >= log!.earliest));
+      for (let i = 0; i < 10; i++)
+        log!.append({
+          partition: 0,
+          offset: log!.latest,
+          timestamp: 0,
+          key: Buffer.from("k0"),
+          value: Buffer.from("x"),
+          headers: {},
+        });
+      log!.input.splice(
+        0,
+        log!.input.findIndex((record) => record.offset >= log!.earliest),
+      );
     });
     expect((await diagnosis(world)).problem?.code).toBe("input-lost");
     const before = lines(world);
     const { committed } = await recovered(world, "skip-lost");
-    const offsets = committed.slice(before).filter((line) => line.includes("-counts")).map((line) => Number(line.split(" ")[2]!.split("/")[2]));
+    const offsets = committed
+      .slice(before)
+      .filter((line) => line.includes("-counts"))
+      .map((line) => Number(line.split(" ")[2]!.split("/")[2]));
     expect(offsets).toEqual(world.partitions[0]!.input.map(({ offset }) => offset));
     expect(new Set(committed.map((line) => line.split(" ").slice(0, 3).join(" "))).size).toBe(committed.length);
   });

@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Partitioners } from "kafkajs";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
@@ -23,7 +23,12 @@ import { referenceRun } from "../reference/reference.ts";
 const ROOT = join(import.meta.dirname, "..", "..");
 const HOUR = 3_600_000;
 /** Nobody goes idle in the time that this takes, so that only event time counts. */
-const semantics: Semantics = { ...defaultSemantics, idleTimeoutMs: HOUR, sessionGapMs: 3_000, transformedFormat: "json" };
+const semantics: Semantics = {
+  ...defaultSemantics,
+  idleTimeoutMs: HOUR,
+  sessionGapMs: 3_000,
+  transformedFormat: "json",
+};
 const KEYS = Array.from({ length: 12 }, (_, i) => `sensor-${i}`);
 
 let dataDir: string;
@@ -34,11 +39,38 @@ let env: Record<string, string>;
 beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), "millrace-rescale-"));
   servers = await startServers({ which: ["kafka", "dynamodb"], dataDir });
-  env = { KAFKA_BROKERS: servers.kafkaBrokers, DYNAMODB_ENDPOINT: servers.dynamodbEndpoint, IDLE_TIMEOUT_MS: String(HOUR), SESSION_GAP_MS: "3000", TRANSFORMED_FORMAT: "json", SNAPSHOT_INTERVAL_MS: "1000" };
+  env = {
+    KAFKA_BROKERS: servers.kafkaBrokers,
+    DYNAMODB_ENDPOINT: servers.dynamodbEndpoint,
+    IDLE_TIMEOUT_MS: String(HOUR),
+    SESSION_GAP_MS: "3000",
+    TRANSFORMED_FORMAT: "json",
+    SNAPSHOT_INTERVAL_MS: "1000",
+  };
   const admin = testKafka(servers.kafkaBrokers).admin();
   await admin.connect();
-  const needed = [topics.imuData, topics.transformed, topics.aggregated, topics.late, topics.sessions, topics.inference, topics.deadLetter, topics.progress];
-  await admin.createTopics({ waitForLeaders: true, topics: needed.map(({ name, cleanup, timestampType }) => ({ topic: name, numPartitions: 2, replicationFactor: 1, configEntries: [{ name: "cleanup.policy", value: cleanup }, { name: "message.timestamp.type", value: timestampType }] })) });
+  const needed = [
+    topics.imuData,
+    topics.transformed,
+    topics.aggregated,
+    topics.late,
+    topics.sessions,
+    topics.inference,
+    topics.deadLetter,
+    topics.progress,
+  ];
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: needed.map(({ name, cleanup, timestampType }) => ({
+      topic: name,
+      numPartitions: 2,
+      replicationFactor: 1,
+      configEntries: [
+        { name: "cleanup.policy", value: cleanup },
+        { name: "message.timestamp.type", value: timestampType },
+      ],
+    })),
+  });
   await admin.disconnect();
 }, 300_000);
 afterAll(async () => {
@@ -52,13 +84,25 @@ interface Sent {
 }
 
 function message(key: string, seq: number, t: number, rows = 5): Sent {
-  return { key, value: JSON.stringify({ seq, boot: "b", t, hz: 10, samples: Array.from({ length: rows }, (_, i) => [i, seq, 9, 0, 1, -i]) }) };
+  return {
+    key,
+    value: JSON.stringify({
+      seq,
+      boot: "b",
+      t,
+      hz: 10,
+      samples: Array.from({ length: rows }, (_, i) => [i, seq, 9, 0, 1, -i]),
+    }),
+  };
 }
 
 async function append(messages: readonly Sent[]): Promise<void> {
   const producer = testKafka(servers.kafkaBrokers).producer({ createPartitioner: Partitioners.DefaultPartitioner });
   await producer.connect();
-  await producer.send({ topic: topics.imuData.name, messages: messages.map((each) => ({ ...each, headers: { "content-type": "application/json" } })) });
+  await producer.send({
+    topic: topics.imuData.name,
+    messages: messages.map((each) => ({ ...each, headers: { "content-type": "application/json" } })),
+  });
   await producer.disconnect();
 }
 
@@ -68,11 +112,23 @@ async function process(): Promise<void> {
   const admin = testKafka(servers.kafkaBrokers).admin();
   await admin.connect();
   try {
-    await eventually("all records committed", async () => {
-      const ends = await admin.fetchTopicOffsets(topics.imuData.name);
-      const [committed] = await admin.fetchOffsets({ groupId: consumerGroups.sensorProcessor, topics: [topics.imuData.name] });
-      return ends.every(({ partition, high }) => high === "0" || committed!.partitions.find((each) => each.partition === partition)?.offset === high) ? true : undefined;
-    }, 180_000).catch((error: unknown) => {
+    await eventually(
+      "all records committed",
+      async () => {
+        const ends = await admin.fetchTopicOffsets(topics.imuData.name);
+        const [committed] = await admin.fetchOffsets({
+          groupId: consumerGroups.sensorProcessor,
+          topics: [topics.imuData.name],
+        });
+        return ends.every(
+          ({ partition, high }) =>
+            high === "0" || committed!.partitions.find((each) => each.partition === partition)?.offset === high,
+        )
+          ? true
+          : undefined;
+      },
+      180_000,
+    ).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${readFileSync(join(dataDir, "processor.log"), "utf8").slice(-4_000)}`);
     });
   } finally {
@@ -82,17 +138,26 @@ async function process(): Promise<void> {
 }
 
 async function rescale(partitions: number): Promise<string> {
-  const { stdout } = await promisify(execFile)(globalThis.process.execPath, ["--disable-warning=ExperimentalWarning", join(ROOT, "processor/rescale.ts"), "--partitions", String(partitions)], { env: { ...globalThis.process.env, ...env } });
+  const { stdout } = await promisify(execFile)(
+    globalThis.process.execPath,
+    ["--disable-warning=ExperimentalWarning", join(ROOT, "processor/rescale.ts"), "--partitions", String(partitions)],
+    { env: { ...globalThis.process.env, ...env } },
+  );
   return stdout;
 }
 
 /** Step 6 of docs/rescale.md does not come about: the keys that have left are still in their old tasks, too. */
 async function dieAfterTheInputHasItsPartitions(count: number): Promise<void> {
-  const client = new DynamoDBClient({ region: "local", endpoint: servers.dynamodbEndpoint, credentials: { accessKeyId: "local", secretAccessKey: "local" } });
+  const client = new DynamoDBClient({
+    region: "local",
+    endpoint: servers.dynamodbEndpoint,
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+  });
   const snapshots = new DynamoSnapshots(client, readSettings("processor", env).checkpointTable);
   const writeManifest = snapshots.writeManifest.bind(snapshots);
   let widened = false;
-  snapshots.writeManifest = (...args) => (widened ? Promise.reject(new MillraceError("outcome-unknown", "died")) : writeManifest(...args));
+  snapshots.writeManifest = (...args) =>
+    widened ? Promise.reject(new MillraceError("outcome-unknown", "died")) : writeManifest(...args);
   await rescaleTasks(
     {
       kafka: testKafka(servers.kafkaBrokers),
@@ -101,7 +166,14 @@ async function dieAfterTheInputHasItsPartitions(count: number): Promise<void> {
       groupId: consumerGroups.sensorProcessor,
       factory: sensorMachineFactory(semantics),
       limits: semantics,
-      outputTopics: [topics.transformed, topics.aggregated, topics.late, topics.sessions, topics.inference, topics.deadLetter].map(({ name }) => name),
+      outputTopics: [
+        topics.transformed,
+        topics.aggregated,
+        topics.late,
+        topics.sessions,
+        topics.inference,
+        topics.deadLetter,
+      ].map(({ name }) => name),
       logger: createLogger("rescale", "error"),
       told: (sentence) => (widened ||= sentence === `${topics.imuData.name} has ${count} partitions`),
     },
@@ -113,29 +185,70 @@ async function dieAfterTheInputHasItsPartitions(count: number): Promise<void> {
 function told(outputs: readonly { topic: string; value: unknown }[]): string[] {
   return outputs
     .map(({ topic, value }) => {
-      const { sensorId, operator, window, revision, cause, count, type, sessionId, start, end, samples, supersedes, seq, t } = value as Record<string, unknown>;
-      return JSON.stringify({ topic, sensorId, operator, window, revision, cause, count, type, sessionId, start, end, ...(topic === topics.transformed.name ? {} : { samples, supersedes, seq, t }) });
+      const {
+        sensorId,
+        operator,
+        window,
+        revision,
+        cause,
+        count,
+        type,
+        sessionId,
+        start,
+        end,
+        samples,
+        supersedes,
+        seq,
+        t,
+      } = value as Record<string, unknown>;
+      return JSON.stringify({
+        topic,
+        sensorId,
+        operator,
+        window,
+        revision,
+        cause,
+        count,
+        type,
+        sessionId,
+        start,
+        end,
+        ...(topic === topics.transformed.name ? {} : { samples, supersedes, seq, t }),
+      });
     })
     .sort();
 }
 
 async function committed(): Promise<string[]> {
-  const all = await Promise.all([topics.aggregated, topics.sessions, topics.late, topics.deadLetter, topics.transformed].map(async ({ name }) => (await readTopic(servers.kafkaBrokers, name)).map(({ value }) => ({ topic: name, value: JSON.parse(value!.toString("utf8")) as unknown }))));
+  const all = await Promise.all(
+    [topics.aggregated, topics.sessions, topics.late, topics.deadLetter, topics.transformed].map(async ({ name }) =>
+      (await readTopic(servers.kafkaBrokers, name)).map(({ value }) => ({
+        topic: name,
+        value: JSON.parse(value!.toString("utf8")) as unknown,
+      })),
+    ),
+  );
   return told(all.flat());
 }
 
 test("two partitions become five, with a death on the way: nothing is lost, nothing comes twice", async () => {
   const begin = Math.floor(Date.now() / 1_000) * 1_000 - 60_000;
-  const first = Array.from({ length: 20 }, (_, n) => KEYS.map((key, i) => message(key, n, begin + n * 500 + i * 7))).flat();
+  const first = Array.from({ length: 20 }, (_, n) =>
+    KEYS.map((key, i) => message(key, n, begin + n * 500 + i * 7)),
+  ).flat();
   const late = KEYS.map((key, i) => message(key, 20, begin + 1_250 + i * 7));
   const gone = [message(KEYS[3]!, 21, begin - 400_000)];
-  const second = Array.from({ length: 20 }, (_, n) => KEYS.map((key, i) => message(key, n + 22, begin + (n + 20) * 500 + i * 7))).flat();
+  const second = Array.from({ length: 20 }, (_, n) =>
+    KEYS.map((key, i) => message(key, n + 22, begin + (n + 20) * 500 + i * 7)),
+  ).flat();
   const copies = first.filter((_, i) => i % 7 === 0);
 
   await append(first);
   await process();
   await append(first.slice(0, 1));
-  await expect(rescale(5)).rejects.toThrow(/rescale-refused: sensor\/imu-data-all\/\d: records from offset \d+ on \(the log ends at \d+\) are not processed/);
+  await expect(rescale(5)).rejects.toThrow(
+    /rescale-refused: sensor\/imu-data-all\/\d: records from offset \d+ on \(the log ends at \d+\) are not processed/,
+  );
   await process();
   await expect(dieAfterTheInputHasItsPartitions(5)).rejects.toThrow("died");
   expect(await rescale(5)).toContain("5 partitions before, 5 now; state of 12 sensors is in place");
@@ -144,13 +257,24 @@ test("two partitions become five, with a death on the way: nothing is lost, noth
   await append([...copies, ...late, ...gone, ...second]);
   await process();
 
-  const log: LogRecord[] = [...first, first[0]!, ...copies, ...late, ...gone, ...second].map(({ key, value }, offset) => ({ partition: 0, offset, timestamp: begin + 60_000, key, value: Buffer.from(value), headers: { "content-type": "application/json" } }));
+  const log: LogRecord[] = [...first, first[0]!, ...copies, ...late, ...gone, ...second].map(
+    ({ key, value }, offset) => ({
+      partition: 0,
+      offset,
+      timestamp: begin + 60_000,
+      key,
+      value: Buffer.from(value),
+      headers: { "content-type": "application/json" },
+    }),
+  );
   const reference = referenceRun(log, semantics, false);
   expect(reference.duplicates).toBe(copies.length + 1);
   const expected = told(reference.outputs);
   expect(expected.filter((line) => line.includes('"cause":"late"')).length).toBeGreaterThan(10);
   expect(expected.filter((line) => line.includes(topics.late.name)).length).toBeGreaterThan(0);
   expect(await committed()).toEqual(expected);
-  const partitions = new Set((await readTopic(servers.kafkaBrokers, topics.aggregated.name)).map(({ partition }) => partition));
+  const partitions = new Set(
+    (await readTopic(servers.kafkaBrokers, topics.aggregated.name)).map(({ partition }) => partition),
+  );
   expect(Math.max(...partitions)).toBe(4);
 }, 600_000);

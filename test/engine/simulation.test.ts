@@ -9,7 +9,8 @@ test(`${given === undefined ? `${SCHEDULES} fresh schedules` : `schedule ${given
   const first = given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);
   for (let seed = first; seed < first + (given === undefined ? SCHEDULES : 1); seed++) {
     const { problem, trace } = await simulate(seed);
-    if (problem) throw new Error(`${problem}\nrepeat with: MILLRACE_SEED=${seed} npm test -- simulation\n${trace.join("\n")}`);
+    if (problem)
+      throw new Error(`${problem}\nrepeat with: MILLRACE_SEED=${seed} npm test -- simulation\n${trace.join("\n")}`);
   }
 }, 600_000);
 

@@ -24,11 +24,18 @@ describe("with three brokers", () => {
     stream.feed();
     const program = stream.start();
     await commitsAnew(program, 3);
-    for (const [broker, how] of [[0, "kill"], [1, "kill"], [2, "kill"], [0, "stop"]] as const) {
+    for (const [broker, how] of [
+      [0, "kill"],
+      [1, "kill"],
+      [2, "kill"],
+      [0, "stop"],
+    ] as const) {
       await cluster.brokers[broker]![how]();
       const away = performance.now();
       await commitsAnew(program, 3);
-      console.log(`broker ${broker + 1}, ${how}: all partitions committed again after ${Math.round(performance.now() - away)} ms`);
+      console.log(
+        `broker ${broker + 1}, ${how}: all partitions committed again after ${Math.round(performance.now() - away)} ms`,
+      );
       await cluster.brokers[broker]!.start();
       await cluster.inSync();
     }
@@ -41,19 +48,27 @@ describe("with three brokers", () => {
   test("a partition that moves to another broker is read on, while one that the old broker leads, too, stays", async () => {
     stream = await Stream.create({ partitions: 2, servers: cluster });
     const { topic } = stream.given;
-    await cluster.assign(topic, [[1, 2, 3], [1, 2, 3]]);
+    await cluster.assign(topic, [
+      [1, 2, 3],
+      [1, 2, 3],
+    ]);
     const input = new KafkaInput(stream.kafka, topic, createLogger("test", "error"));
     const readers = [input.open(0), input.open(1)];
     const readsOn = async (value: string): Promise<void> => {
       for (const [partition, reader] of readers.entries()) {
         await stream.append([{ key: "k", value, partition }]);
-        await eventually(async () => expect((await reader.read(1_000)).map((record) => Buffer.from(record.value!).toString())).toContain(value));
+        await eventually(async () =>
+          expect((await reader.read(1_000)).map((record) => Buffer.from(record.value!).toString())).toContain(value),
+        );
       }
     };
     try {
       for (const reader of readers) reader.seek(0);
       await readsOn("before");
-      await cluster.assign(topic, [[1, 2, 3], [2, 3]]);
+      await cluster.assign(topic, [
+        [1, 2, 3],
+        [2, 3],
+      ]);
       await readsOn("after");
     } finally {
       for (const reader of readers) reader.close();
@@ -65,7 +80,13 @@ describe("with three brokers", () => {
     stream = await Stream.create({ partitions: 2, servers: cluster });
     const { topic } = stream.given;
     const sender = new KafkaSender(stream.kafka);
-    const outbox = new Outbox(sender, { lingerMs: 1, maxBatchBytes: 900_000, maxBatchRecords: 100, retryDelayMs: () => 10, onFailure: () => undefined });
+    const outbox = new Outbox(sender, {
+      lingerMs: 1,
+      maxBatchBytes: 900_000,
+      maxBatchRecords: 100,
+      retryDelayMs: () => 10,
+      onFailure: () => undefined,
+    });
     const running = outbox.run();
     const stored: string[] = [];
     let added = 0;
@@ -73,14 +94,22 @@ describe("with three brokers", () => {
       if (outbox.size >= 100) return;
       for (const partition of [0, 1]) {
         const value = `${partition}/${added++}`;
-        outbox.add({ record: { topic, partition, key: null, value: Buffer.from(value), headers: {} }, source: "test", onStored: () => stored.push(value) });
+        outbox.add({
+          record: { topic, partition, key: null, value: Buffer.from(value), headers: {} },
+          source: "test",
+          onStored: () => stored.push(value),
+        });
       }
     }, 1);
     try {
       for (let lap = 0; lap < 8; lap++) await cluster.assign(topic, [[1, 2], lap % 2 === 0 ? [2, 3] : [1, 3]]);
       clearInterval(feeding);
       await eventually(() => expect(outbox.size).toBe(0));
-      const log = new Set((await Promise.all([0, 1].map((partition) => stream.read(topic, partition)))).flat().map(({ value }) => Buffer.from(value!).toString()));
+      const log = new Set(
+        (await Promise.all([0, 1].map((partition) => stream.read(topic, partition))))
+          .flat()
+          .map(({ value }) => Buffer.from(value!).toString()),
+      );
       expect(stored).toHaveLength(added);
       expect(stored.filter((value) => !log.has(value))).toEqual([]);
     } finally {

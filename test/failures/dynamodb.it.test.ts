@@ -28,7 +28,10 @@ const restarts = (program: Program): number => program.told.filter((each) => eac
 /** Resolves when a snapshot of every partition has been written, counted from now. */
 async function snapshotsAnew(program: Program): Promise<void> {
   const from = program.told.length;
-  await eventually(() => expect(new Set(program.told.slice(from).flatMap(({ snapshot }) => snapshot ?? [])).size).toBe(PARTITIONS), 60_000);
+  await eventually(
+    () => expect(new Set(program.told.slice(from).flatMap(({ snapshot }) => snapshot ?? [])).size).toBe(PARTITIONS),
+    60_000,
+  );
 }
 
 /** Resolves when so many requests have met a condition of DynamoDB, counted from now. */
@@ -37,7 +40,8 @@ async function meets(condition: DynamoCondition, requests: number): Promise<void
   await eventually(() => expect(proxy.met.get(condition) ?? 0).toBeGreaterThanOrEqual(from + requests), 60_000);
 }
 
-const manifestWrite = ({ operation, body }: DynamoRequest): boolean => operation === "PutItem" && body.includes('"manifest/');
+const manifestWrite = ({ operation, body }: DynamoRequest): boolean =>
+  operation === "PutItem" && body.includes('"manifest/');
 
 describe("a processor whose DynamoDB is in trouble", () => {
   test("commits on while it refuses, is slow, is down or never answers, and writes snapshots when it is well again", async () => {
@@ -63,10 +67,14 @@ describe("a processor whose DynamoDB is in trouble", () => {
       killed.signal("SIGKILL");
       await killed.exited;
       const heir = stream.start();
-      await eventually(() => expect(new Set(heir.told.flatMap(({ restarted }) => restarted ?? [])).size).toBe(PARTITIONS), 60_000);
+      await eventually(
+        () => expect(new Set(heir.told.flatMap(({ restarted }) => restarted ?? [])).size).toBe(PARTITIONS),
+        60_000,
+      );
       const { status, components } = await heir.health();
       expect(status).toBe("degraded");
-      for (const { detail } of Object.values(components)) expect(detail).toMatch(/^(fencing|reading-progress|restoring|waiting)$/);
+      for (const { detail } of Object.values(components))
+        expect(detail).toMatch(/^(fencing|reading-progress|restoring|waiting)$/);
       proxy.condition = "well";
       await commitsAnew(heir, PARTITIONS);
       await eventually(async () => expect((await heir.health()).status).toBe("ok"));

@@ -2,8 +2,8 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { Partitioners, type Kafka, type Producer } from "kafkajs";
-import { createKafka } from "../../adapters/kafka.ts";
 import type { Health } from "../../adapters/health.ts";
+import { createKafka } from "../../adapters/kafka.ts";
 import { topics } from "../../domain/topics.ts";
 import type { Connections } from "../../local/servers/index.ts";
 import { createDynamo } from "../../processor/adapters/dynamo-client.ts";
@@ -48,7 +48,10 @@ export class Program {
   log = "";
 
   constructor(given: ProgramArguments) {
-    this.child = fork(join(import.meta.dirname, "processor-program.ts"), [JSON.stringify(given)], { stdio: ["ignore", "inherit", "pipe", "ipc"], execArgv: ["--disable-warning=ExperimentalWarning"] });
+    this.child = fork(join(import.meta.dirname, "processor-program.ts"), [JSON.stringify(given)], {
+      stdio: ["ignore", "inherit", "pipe", "ipc"],
+      execArgv: ["--disable-warning=ExperimentalWarning"],
+    });
     this.child.on("message", (message) => this.told.push(message as Told));
     this.child.stderr?.on("data", (chunk: Buffer) => (this.log += chunk.toString()));
     this.exited = once(this.child, "exit");
@@ -97,7 +100,13 @@ export class Stream {
   }
 
   /** On the servers that all suites share, except for those given. */
-  static async create(options: { partitions?: number; delivery?: "transactional" | "idempotent"; servers?: Partial<Pick<Connections, "kafkaBrokers" | "dynamodbEndpoint">> } = {}): Promise<Stream> {
+  static async create(
+    options: {
+      partitions?: number;
+      delivery?: "transactional" | "idempotent";
+      servers?: Partial<Pick<Connections, "kafkaBrokers" | "dynamodbEndpoint">>;
+    } = {},
+  ): Promise<Stream> {
     const { kafkaBrokers, dynamodbEndpoint } = { ...sharedServers(), ...options.servers };
     const name = uniqueName("engine");
     const partitions = options.partitions ?? 2;
@@ -106,15 +115,47 @@ export class Stream {
     await admin.connect();
     const existing = await admin.listTopics();
     const { counts, thirds, dead } = outputTopics(name);
-    const progress = existing.includes(topics.progress.name) ? [] : [{ topic: topics.progress.name, numPartitions: topics.progress.partitions, configEntries: [{ name: "cleanup.policy", value: "compact" }] }];
-    await admin.createTopics({ waitForLeaders: false, topics: [...[name, counts, thirds, dead].map((topic) => ({ topic, numPartitions: partitions, configEntries: [{ name: "retention.ms", value: "-1" }] })), ...progress] });
+    const progress = existing.includes(topics.progress.name)
+      ? []
+      : [
+          {
+            topic: topics.progress.name,
+            numPartitions: topics.progress.partitions,
+            configEntries: [{ name: "cleanup.policy", value: "compact" }],
+          },
+        ];
+    await admin.createTopics({
+      waitForLeaders: false,
+      topics: [
+        ...[name, counts, thirds, dead].map((topic) => ({
+          topic,
+          numPartitions: partitions,
+          configEntries: [{ name: "retention.ms", value: "-1" }],
+        })),
+        ...progress,
+      ],
+    });
     // With several brokers, one of them may not know of the topics yet.
-    for (const topic of [name, counts, thirds, dead, topics.progress.name]) await eventually(() => admin.fetchTopicOffsets(topic));
+    for (const topic of [name, counts, thirds, dead, topics.progress.name])
+      await eventually(() => admin.fetchTopicOffsets(topic));
     await admin.disconnect();
     const dynamodb = createDynamo({ region: "local", dynamodbEndpoint });
     await createCheckpointTable(dynamodb, name);
     dynamodb.destroy();
-    return new Stream(kafka, { kafkaBrokers, dynamodbEndpoint, topic: name, table: name, environment: name, groupId: name, delivery: options.delivery ?? "transactional", fingerprint: "v1" }, partitions);
+    return new Stream(
+      kafka,
+      {
+        kafkaBrokers,
+        dynamodbEndpoint,
+        topic: name,
+        table: name,
+        environment: name,
+        groupId: name,
+        delivery: options.delivery ?? "transactional",
+        fingerprint: "v1",
+      },
+      partitions,
+    );
   }
 
   start(changes: Partial<ProgramArguments> = {}): Program {
@@ -140,7 +181,13 @@ export class Stream {
     this.#fed = false;
     this.#feeding = (async () => {
       for (let n = 0; !this.#fed; n++) {
-        await this.append(Array.from({ length: this.partitions * 2 }, (_, i) => ({ key: `k${(n * 7 + i) % 11}`, value: "x", partition: i % this.partitions })));
+        await this.append(
+          Array.from({ length: this.partitions * 2 }, (_, i) => ({
+            key: `k${(n * 7 + i) % 11}`,
+            value: "x",
+            partition: i % this.partitions,
+          })),
+        );
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     })();
@@ -157,7 +204,7 @@ export class Stream {
     try {
       const { earliest, latest } = await partitionBounds(cluster, topic, partition);
       const all: InputRecord[] = [];
-      for (let offset = earliest; offset < latest; ) {
+      for (let offset = earliest; offset < latest;) {
         const { records, nextOffset } = await fetchRecords(cluster, topic, partition, offset);
         all.push(...records);
         offset = nextOffset;
@@ -174,9 +221,20 @@ export class Stream {
     const expected: string[] = [];
     for (let partition = 0; partition < this.partitions; partition++) {
       const log = await this.read(this.given.topic, partition);
-      expected.push(...expectedOutputs(this.given.topic, partition, log.map(({ offset, key, value }) => ({ offset, key: Buffer.from(key!).toString(), value: Buffer.from(value!).toString() }))));
+      expected.push(
+        ...expectedOutputs(
+          this.given.topic,
+          partition,
+          log.map(({ offset, key, value }) => ({
+            offset,
+            key: Buffer.from(key!).toString(),
+            value: Buffer.from(value!).toString(),
+          })),
+        ),
+      );
       for (const topic of Object.values(outputTopics(this.given.topic))) {
-        for (const { key, value } of await this.read(topic, partition)) committed.push(`${topic} ${Buffer.from(key!).toString()} ${Buffer.from(value!).toString()}`);
+        for (const { key, value } of await this.read(topic, partition))
+          committed.push(`${topic} ${Buffer.from(key!).toString()} ${Buffer.from(value!).toString()}`);
       }
     }
     return { committed: committed.sort(), expected: expected.sort() };

@@ -25,7 +25,12 @@ describe("a processor on real Kafka and DynamoDB", () => {
     await first.exited;
     for (const point of portCalls) {
       for (const moment of ["before", "within", "after"] as const) {
-        const strike: Strike = { point, moment, occurrence: point === "read" || point === "send" || point === "commit" ? 4 : 1, action: "kill" };
+        const strike: Strike = {
+          point,
+          moment,
+          occurrence: point === "read" || point === "send" || point === "commit" ? 4 : 1,
+          action: "kill",
+        };
         const program = stream.start({ strike });
         await struck(program, strike);
         await program.exited;
@@ -106,7 +111,14 @@ describe("a processor on real Kafka and DynamoDB", () => {
     await first.end();
     const admin = stream.kafka.admin();
     await admin.connect();
-    await admin.setOffsets({ groupId: stream.given.groupId, topic: stream.given.topic, partitions: [{ partition: 0, offset: "0" }, { partition: 1, offset: "3" }] });
+    await admin.setOffsets({
+      groupId: stream.given.groupId,
+      topic: stream.given.topic,
+      partitions: [
+        { partition: 0, offset: "0" },
+        { partition: 1, offset: "3" },
+      ],
+    });
     await admin.disconnect();
     await commits(stream.start());
     await expectExactlyOnce(stream);
@@ -129,7 +141,10 @@ describe("a processor on real Kafka and DynamoDB", () => {
     stream.feed();
     const one = stream.start();
     const two = stream.start({ groupId: `${stream.given.groupId}-other` });
-    await eventually(() => expect(one.log.includes("joining anew") || two.log.includes("joining anew")).toBe(true), 60_000);
+    await eventually(
+      () => expect(one.log.includes("joining anew") || two.log.includes("joining anew")).toBe(true),
+      60_000,
+    );
     await two.end();
     await commits(one, one.told.filter((each) => each.committed).length + 5);
     const rejoins = one.log.split("joining anew").length + two.log.split("joining anew").length - 2;
@@ -150,7 +165,16 @@ describe("a processor on real Kafka and DynamoDB", () => {
     }, 60_000);
     const { topic, table: checkpointTable, environment, groupId, delivery, dynamodbEndpoint } = stream.given;
     const dynamodb = createDynamo({ region: "local", dynamodbEndpoint });
-    const recovery = new Recovery({ kafka: stream.kafka, dynamodb, checkpointTable, environment, groupId, delivery, factory: countingMachineFactory(topic, "v2"), logger: createLogger("recover", "error") });
+    const recovery = new Recovery({
+      kafka: stream.kafka,
+      dynamodb,
+      checkpointTable,
+      environment,
+      groupId,
+      delivery,
+      factory: countingMachineFactory(topic, "v2"),
+      logger: createLogger("recover", "error"),
+    });
     const task = `count/${topic}/0`;
     expect(await recovery.tasks()).toEqual(new Map([[task, 0]]));
     const { problem, choices } = await recovery.diagnose(task, 0);

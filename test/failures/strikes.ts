@@ -7,7 +7,7 @@ export interface Strike {
   readonly moment: "before" | "within" | "after";
   /** Which time the point is reached, from 1. */
   readonly occurrence: number;
-  /** kill: `kill -9`; stop: SIGSTOP, a zombie in the making; fail: the call fails at that moment, its outcome unknown. */
+  /** Kill: `kill -9`; stop: SIGSTOP, a zombie in the making; fail: the call fails at that moment, its outcome unknown. */
   readonly action: "kill" | "stop" | "fail";
 }
 

@@ -19,7 +19,10 @@ export async function expectExactlyOnce(stream: Stream): Promise<void> {
 
 /** Resolves when the program has committed so many times, all partitions together. */
 export async function commits(program: Program, atLeast = 5): Promise<void> {
-  await eventually(() => expect(program.told.filter((each) => each.committed).length).toBeGreaterThanOrEqual(atLeast), LIMIT_MS);
+  await eventually(
+    () => expect(program.told.filter((each) => each.committed).length).toBeGreaterThanOrEqual(atLeast),
+    LIMIT_MS,
+  );
 }
 
 /** Resolves when the program has committed in so many partitions, counted from now. */
@@ -27,12 +30,17 @@ export async function commitsAnew(program: Program, partitions: number): Promise
   const from = program.told.length;
   await eventually(() => {
     const tasks = new Set(program.told.slice(from).flatMap(({ committed }) => (committed ? [committed.task] : [])));
-    if (tasks.size < partitions) throw new Error(`commits in ${tasks.size} of ${partitions} partitions (${[...tasks].join(", ")}):\n${program.log.slice(-4_000)}`);
+    if (tasks.size < partitions)
+      throw new Error(
+        `commits in ${tasks.size} of ${partitions} partitions (${[...tasks].join(", ")}):\n${program.log.slice(-4_000)}`,
+      );
   }, LIMIT_MS);
 }
 
 export async function struck(program: Program, strike: Strike): Promise<void> {
   await eventually(() => expect(program.told).toContainEqual({ struck: strike }), LIMIT_MS).catch((error: unknown) => {
-    throw new Error(`${strike.moment} ${strike.point} was never reached:\n${program.log.slice(-4_000)}`, { cause: error });
+    throw new Error(`${strike.moment} ${strike.point} was never reached:\n${program.log.slice(-4_000)}`, {
+      cause: error,
+    });
   });
 }

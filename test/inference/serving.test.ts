@@ -15,7 +15,13 @@ import { sensorMachineFactory } from "../../processor/pipelines.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 /** Made by models/activity/golden.py: resampled and scored by Python. */
-const golden = JSON.parse(readFileSync(join(import.meta.dirname, "golden.json"), "utf8")) as { sha256: string; t: number[]; samples: number[][]; starts: number[]; probabilities: number[][] };
+const golden = JSON.parse(readFileSync(join(import.meta.dirname, "golden.json"), "utf8")) as {
+  sha256: string;
+  t: number[];
+  samples: number[][];
+  starts: number[];
+  probabilities: number[][];
+};
 
 let model: Model;
 let scoring: ScoringPorts;
@@ -24,14 +30,25 @@ beforeAll(async () => {
   scoring = { source: { load: () => Promise.resolve(model) }, refused: () => undefined };
 });
 
-const assign = (): { timestamp: number; value: null; headers: Record<string, string> } => ({ timestamp: golden.t[0]!, value: null, headers: { [headers.type]: controlTypes.model, [MODEL_HEADER]: JSON.stringify({ stage: "live", model: model.reference }) } });
+const assign = (): { timestamp: number; value: null; headers: Record<string, string> } => ({
+  timestamp: golden.t[0]!,
+  value: null,
+  headers: {
+    [headers.type]: controlTypes.model,
+    [MODEL_HEADER]: JSON.stringify({ stage: "live", model: model.reference }),
+  },
+});
 
 /** The golden stream as messages of `rows` readings. */
 function messages(key: string, rows: number): { key: string; timestamp: number; value: object }[] {
   const list = [];
   for (let from = 0; from < golden.t.length; from += rows) {
     const t = golden.t.slice(from, from + rows);
-    list.push({ key, timestamp: t.at(-1)!, value: { seq: from / rows, t, samples: golden.samples.slice(from, from + rows) } });
+    list.push({
+      key,
+      timestamp: t.at(-1)!,
+      value: { seq: from / rows, t, samples: golden.samples.slice(from, from + rows) },
+    });
   }
   return list;
 }
@@ -40,11 +57,17 @@ function expectGolden(records: readonly InferenceRecord[]): void {
   expect(records.map(({ window }) => window.start)).toEqual(golden.starts);
   records.forEach(({ probabilities, window }, i) => {
     expect(window.end - window.start).toBe(model.manifest.hopMs);
-    model.manifest.labels.forEach((label, k) => expect(Math.abs(probabilities[label]! - golden.probabilities[i]![k]!)).toBeLessThan(1e-4));
+    model.manifest.labels.forEach((label, k) =>
+      expect(Math.abs(probabilities[label]! - golden.probabilities[i]![k]!)).toBeLessThan(1e-4),
+    );
   });
 }
 
-const inferences = (driver: PipelineDriver, key: string): InferenceRecord[] => driver.outputs(topics.inference.name).filter((output) => output.key === key).map(({ value }) => value as unknown as InferenceRecord);
+const inferences = (driver: PipelineDriver, key: string): InferenceRecord[] =>
+  driver
+    .outputs(topics.inference.name)
+    .filter((output) => output.key === key)
+    .map(({ value }) => value as unknown as InferenceRecord);
 
 describe("scores of the stream", () => {
   test("the golden file was made from the shipped model", () => {
@@ -79,7 +102,8 @@ describe("scores of the stream", () => {
     const [first, ...rest] = messages("s1", 8);
     await driver.record(first!);
     // Pairs swapped: within the out-of-orderness bound.
-    for (let i = 0; i < rest.length; i += 2) for (const message of [rest[i + 1], rest[i]]) if (message) await driver.record(message);
+    for (let i = 0; i < rest.length; i += 2)
+      for (const message of [rest[i + 1], rest[i]]) if (message) await driver.record(message);
     await driver.flush();
     expectGolden(inferences(driver, "s1"));
   });
@@ -88,15 +112,27 @@ describe("scores of the stream", () => {
     const log = (keys: readonly string[]): InputRecord[] => {
       const lists = keys.map((key) => messages(key, 20));
       const records = [{ key: null, ...assign() }, ...lists[0]!.flatMap((_, i) => lists.map((list) => list[i]!))];
-      return records.map((record, offset) => ({ partition: 0, offset, timestamp: record.timestamp, key: record.key === null ? null : Buffer.from(record.key), value: record.value === null ? null : Buffer.from(JSON.stringify(record.value)), headers: "headers" in record ? record.headers : {} }));
+      return records.map((record, offset) => ({
+        partition: 0,
+        offset,
+        timestamp: record.timestamp,
+        key: record.key === null ? null : Buffer.from(record.key),
+        value: record.value === null ? null : Buffer.from(JSON.stringify(record.value)),
+        headers: "headers" in record ? record.headers : {},
+      }));
     };
     const probabilitiesOf = async (keys: readonly string[], cut: number): Promise<string[]> => {
-      const machine = await sensorMachineFactory(defaultSemantics, scoring).create({ partition: 0, restored: null, failedOffsets: new Map() });
+      const machine = await sensorMachineFactory(defaultSemantics, scoring).create({
+        partition: 0,
+        restored: null,
+        failedOffsets: new Map(),
+      });
       const found: string[] = [];
       const records = log(keys);
       for (let from = 0; from < records.length; from += cut) {
         for (const { topic, key, value } of await run(machine, records.slice(from, from + cut))) {
-          if (topic === topics.inference.name && key === "s1") found.push(JSON.stringify((JSON.parse(Buffer.from(value!).toString()) as InferenceRecord).probabilities));
+          if (topic === topics.inference.name && key === "s1")
+            found.push(JSON.stringify((JSON.parse(Buffer.from(value!).toString()) as InferenceRecord).probabilities));
         }
       }
       return found;
@@ -126,7 +162,11 @@ describe("scores of the stream", () => {
       const last = before;
       return (before = last === null ? row : row.map((p, k) => 0.6 * last[k]! + 0.4 * p));
     });
-    inferences(driver, "s1").forEach(({ probabilities }, i) => model.manifest.labels.forEach((label, k) => expect(Math.abs(probabilities[label]! - expected[i]![k]!)).toBeLessThan(1e-4)));
+    inferences(driver, "s1").forEach(({ probabilities }, i) =>
+      model.manifest.labels.forEach((label, k) =>
+        expect(Math.abs(probabilities[label]! - expected[i]![k]!)).toBeLessThan(1e-4),
+      ),
+    );
   });
 
   test("credit a session with the seconds of its labels", async () => {
@@ -134,7 +174,10 @@ describe("scores of the stream", () => {
     await driver.record(assign());
     for (const message of messages("s1", 20)) await driver.record(message);
     await driver.advanceClock(11_000);
-    const ended = driver.outputs(topics.sessions.name).map(({ value }) => value).find(({ type }) => type === "ended")!;
+    const ended = driver
+      .outputs(topics.sessions.name)
+      .map(({ value }) => value)
+      .find(({ type }) => type === "ended")!;
     const expected: Record<string, number> = {};
     for (const probabilities of golden.probabilities) {
       const label = model.manifest.labels[probabilities.indexOf(Math.max(...probabilities))]!;

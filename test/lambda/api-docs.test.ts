@@ -1,8 +1,16 @@
-import { expect, test } from "@jest/globals";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { expect, test } from "@jest/globals";
 import { programs } from "../../config/settings.ts";
-import { functions, MAX_FRAME_BYTES, MAX_SUBSCRIPTIONS, pageLimits, problems, restRoutes, webSocketRoutes } from "../../domain/api.ts";
+import {
+  functions,
+  MAX_FRAME_BYTES,
+  MAX_SUBSCRIPTIONS,
+  pageLimits,
+  problems,
+  restRoutes,
+  webSocketRoutes,
+} from "../../domain/api.ts";
 import { eventSourceMappings } from "../../domain/event-source-mappings.ts";
 import { outboxLimits } from "../../live/outbox.ts";
 
@@ -10,8 +18,12 @@ const root = join(import.meta.dirname, "../..");
 const doc = readFileSync(join(root, "docs/api.md"), "utf8");
 
 test("docs/api.md has exactly the routes, and which need a token", () => {
-  const rows = [...doc.matchAll(/^\| `(GET [^`]+)` \| `([^`]+)` \|.*\| (yes|no) \|$/gm)].map(([, route, name, token]) => `${route} ${name} ${token}`);
-  expect(rows).toEqual(restRoutes.map((route) => `${route.method} ${route.path} ${route.function} ${route.auth === "jwt" ? "yes" : "no"}`));
+  const rows = [...doc.matchAll(/^\| `(GET [^`]+)` \| `([^`]+)` \|.*\| (yes|no) \|$/gm)].map(
+    ([, route, name, token]) => `${route} ${name} ${token}`,
+  );
+  expect(rows).toEqual(
+    restRoutes.map((route) => `${route.method} ${route.path} ${route.function} ${route.auth === "jwt" ? "yes" : "no"}`),
+  );
 });
 
 test("docs/api.md has exactly the problems, with their status", () => {
@@ -20,7 +32,14 @@ test("docs/api.md has exactly the problems, with their status", () => {
 });
 
 test("docs/api.md has the limits of the code", () => {
-  for (const text of [`${pageLimits.max.toLocaleString("en")}, ${pageLimits.default} when absent`, `at most ${MAX_SUBSCRIPTIONS.toLocaleString("en")} sensors`, `at most ${MAX_FRAME_BYTES.toLocaleString("en")} bytes`, `${outboxLimits.samplesBytes / 1024} KB of samples`, `${outboxLimits.otherBytes / 1024 / 1024} MB of them`]) expect(doc).toContain(text);
+  for (const text of [
+    `${pageLimits.max.toLocaleString("en")}, ${pageLimits.default} when absent`,
+    `at most ${MAX_SUBSCRIPTIONS.toLocaleString("en")} sensors`,
+    `at most ${MAX_FRAME_BYTES.toLocaleString("en")} bytes`,
+    `${outboxLimits.samplesBytes / 1024} KB of samples`,
+    `${outboxLimits.otherBytes / 1024 / 1024} MB of them`,
+  ])
+    expect(doc).toContain(text);
 });
 
 test("every function has a handler and settings, and every route and mapping a function", () => {
@@ -28,6 +47,10 @@ test("every function has a handler and settings, and every route and mapping a f
     expect([name, existsSync(join(root, `lambda/${name}/handler.ts`))]).toEqual([name, true]);
     expect(Object.keys(programs)).toContain(program);
   }
-  const used = [...restRoutes.map((route) => route.function), ...webSocketRoutes.map((route) => route.function), ...eventSourceMappings.map(({ functionName }) => functionName)];
+  const used = [
+    ...restRoutes.map((route) => route.function),
+    ...webSocketRoutes.map((route) => route.function),
+    ...eventSourceMappings.map(({ functionName }) => functionName),
+  ];
   expect([...new Set<string>(used)].toSorted()).toEqual(Object.keys(functions).toSorted());
 });

@@ -6,8 +6,22 @@ import { canaryRecord, differences } from "../../lambda/check-features/check.ts"
 import { planTopics } from "../../lambda/create-topics/plan.ts";
 import { TICKET, ticketCounts, ticketKey } from "../../lambda/issue-ticket/ticket.ts";
 
-const spec = (name: string, change: Partial<TopicSpec> = {}): TopicSpec => ({ name, partitions: 10, cleanup: "delete", retentionMs: 3_600_000, timestampType: "LogAppendTime", maxMessageBytes: 1_048_588, purpose: "test", ...change });
-const asWanted = { "cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime", "max.message.bytes": "1048588", "retention.ms": "3600000" };
+const spec = (name: string, change: Partial<TopicSpec> = {}): TopicSpec => ({
+  name,
+  partitions: 10,
+  cleanup: "delete",
+  retentionMs: 3_600_000,
+  timestampType: "LogAppendTime",
+  maxMessageBytes: 1_048_588,
+  purpose: "test",
+  ...change,
+});
+const asWanted = {
+  "cleanup.policy": "delete",
+  "message.timestamp.type": "LogAppendTime",
+  "max.message.bytes": "1048588",
+  "retention.ms": "3600000",
+};
 
 describe("the plan for topics", () => {
   test("creates what is missing and leaves what is there", () => {
@@ -16,14 +30,25 @@ describe("the plan for topics", () => {
     expect([plan.widen, plan.alter, plan.problems, plan.notes]).toEqual([[], [], [], []]);
   });
   test("widens, and never takes partitions away", () => {
-    const plan = planTopics([spec("a", { partitions: 20 }), spec("b", { partitions: 5 })], new Map([["a", { partitions: 10, config: asWanted }], ["b", { partitions: 10, config: asWanted }]]));
+    const plan = planTopics(
+      [spec("a", { partitions: 20 }), spec("b", { partitions: 5 })],
+      new Map([
+        ["a", { partitions: 10, config: asWanted }],
+        ["b", { partitions: 10, config: asWanted }],
+      ]),
+    );
     expect(plan.widen).toEqual([{ name: "a", partitions: 20 }]);
     expect(plan.problems).toEqual([]);
     expect(plan.notes[0]).toContain("b has 10 partitions, wanted are 5");
   });
   test("alters settings that differ, but says that compaction can't be changed", () => {
-    expect(planTopics([spec("a", { retentionMs: 7_200_000 })], new Map([["a", { partitions: 10, config: asWanted }]])).alter).toEqual([{ name: "a", config: { "retention.ms": "7200000" } }]);
-    expect(planTopics([spec("a", { cleanup: "compact" })], new Map([["a", { partitions: 10, config: asWanted }]])).problems[0]).toContain("fixed at creation");
+    expect(
+      planTopics([spec("a", { retentionMs: 7_200_000 })], new Map([["a", { partitions: 10, config: asWanted }]])).alter,
+    ).toEqual([{ name: "a", config: { "retention.ms": "7200000" } }]);
+    expect(
+      planTopics([spec("a", { cleanup: "compact" })], new Map([["a", { partitions: 10, config: asWanted }]]))
+        .problems[0],
+    ).toContain("fixed at creation");
   });
 });
 
@@ -44,7 +69,11 @@ describe("the pre-provisioning hook", () => {
 
 describe("tickets and tokens", () => {
   test("a ticket counts until it ends", () => {
-    expect([ticketCounts(10, 9_999), ticketCounts(10, 10_000), ticketCounts(undefined, 0)]).toEqual([true, false, false]);
+    expect([ticketCounts(10, 9_999), ticketCounts(10, 10_000), ticketCounts(undefined, 0)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
   });
   test("what is stored of a ticket is its SHA-256", () => {
     // echo -n abc | sha256sum
@@ -53,21 +82,42 @@ describe("tickets and tokens", () => {
   });
   test("only a bearer token of three parts is one", () => {
     expect(bearerToken("Bearer a.b.c")).toBe("a.b.c");
-    expect(["", "Basic a.b.c", "Bearer a.b", undefined].map(bearerToken)).toEqual([undefined, undefined, undefined, undefined]);
+    expect(["", "Basic a.b.c", "Bearer a.b", undefined].map(bearerToken)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
   test("an authorizer lets into the stage that was asked for, and no other API", () => {
-    const { policyDocument, principalId } = allowStage("user", "arn:aws:execute-api:us-east-1:123456789012:api1/v1/GET/sessions/x");
+    const { policyDocument, principalId } = allowStage(
+      "user",
+      "arn:aws:execute-api:us-east-1:123456789012:api1/v1/GET/sessions/x",
+    );
     expect(principalId).toBe("user");
-    expect(policyDocument.Statement).toEqual([{ Action: "execute-api:Invoke", Effect: "Allow", Resource: "arn:aws:execute-api:us-east-1:123456789012:api1/v1/*" }]);
+    expect(policyDocument.Statement).toEqual([
+      {
+        Action: "execute-api:Invoke",
+        Effect: "Allow",
+        Resource: "arn:aws:execute-api:us-east-1:123456789012:api1/v1/*",
+      },
+    ]);
   });
 });
 
 describe("the feature check", () => {
   test("names every feature that differs", () => {
     const expected = canaryRecord(1_700_000_000_000, 7);
-    expect(expected.find(({ FeatureName }) => FeatureName === "event_time")?.ValueAsString).toBe("2023-11-14T22:13:20.000Z");
+    expect(expected.find(({ FeatureName }) => FeatureName === "event_time")?.ValueAsString).toBe(
+      "2023-11-14T22:13:20.000Z",
+    );
     expect(differences(expected, expected)).toEqual([]);
-    expect(differences(expected, expected.map((feature) => (feature.FeatureName === "count" ? { ...feature, ValueAsString: "8" } : feature)))).toEqual(["count is 8, expected 7"]);
+    expect(
+      differences(
+        expected,
+        expected.map((feature) => (feature.FeatureName === "count" ? { ...feature, ValueAsString: "8" } : feature)),
+      ),
+    ).toEqual(["count is 8, expected 7"]);
     expect(differences(expected, expected.slice(1))).toEqual(["sensor_id is absent, expected #millrace-check"]);
   });
 });

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Admin, Kafka } from "kafkajs";
 import { createKafka } from "../../adapters/kafka.ts";
-import { applyTopics, readTopics } from "../../lambda/create-topics/apply.ts";
 import type { TopicSpec } from "../../domain/topics.ts";
 import { readCommitted } from "../../lambda/consume-test/read.ts";
+import { applyTopics, readTopics } from "../../lambda/create-topics/apply.ts";
 import { checkTransactions } from "../../lambda/produce-test/transactions.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";
 
@@ -13,31 +13,64 @@ describe("on a real broker", () => {
   let kafka: Kafka;
   let admin: Admin;
   beforeAll(async () => {
-    kafka = createKafka({ kafkaBrokers: sharedServers().kafkaBrokers, kafkaAuth: "none", region: "us-east-1" }, "deployment-checks");
+    kafka = createKafka(
+      { kafkaBrokers: sharedServers().kafkaBrokers, kafkaAuth: "none", region: "us-east-1" },
+      "deployment-checks",
+    );
     admin = kafka.admin();
     await admin.connect();
   }, LIMIT_MS);
   afterAll(() => admin.disconnect());
 
-  test("topics are created once, widened, altered, and never lost", async () => {
-    const name = uniqueName("create-topics");
-    const spec = (change: Partial<TopicSpec> = {}): TopicSpec => ({ name, partitions: 2, cleanup: "delete", retentionMs: 3_600_000, timestampType: "LogAppendTime", maxMessageBytes: 500_000, purpose: "test", ...change });
-    expect((await applyTopics(admin, [spec()])).create.map((created) => created.name)).toEqual([name]);
-    const again = await applyTopics(admin, [spec()]);
-    expect([again.create, again.widen, again.alter]).toEqual([[], [], []]);
-    await applyTopics(admin, [spec({ partitions: 4, retentionMs: 7_200_000 })]);
-    const topic = (await readTopics(admin, [name])).get(name);
-    expect(topic?.partitions).toBe(4);
-    expect(topic?.config).toMatchObject({ "retention.ms": "7200000", "message.timestamp.type": "LogAppendTime", "max.message.bytes": "500000", "cleanup.policy": "delete" });
-    await expect(applyTopics(admin, [spec({ cleanup: "compact" })])).rejects.toThrow("cleanup.policy");
-    expect((await applyTopics(admin, [spec({ partitions: 1, retentionMs: 7_200_000 })])).notes.length).toBe(1);
-  }, LIMIT_MS);
+  test(
+    "topics are created once, widened, altered, and never lost",
+    async () => {
+      const name = uniqueName("create-topics");
+      const spec = (change: Partial<TopicSpec> = {}): TopicSpec => ({
+        name,
+        partitions: 2,
+        cleanup: "delete",
+        retentionMs: 3_600_000,
+        timestampType: "LogAppendTime",
+        maxMessageBytes: 500_000,
+        purpose: "test",
+        ...change,
+      });
+      expect((await applyTopics(admin, [spec()])).create.map((created) => created.name)).toEqual([name]);
+      const again = await applyTopics(admin, [spec()]);
+      expect([again.create, again.widen, again.alter]).toEqual([[], [], []]);
+      await applyTopics(admin, [spec({ partitions: 4, retentionMs: 7_200_000 })]);
+      const topic = (await readTopics(admin, [name])).get(name);
+      expect(topic?.partitions).toBe(4);
+      expect(topic?.config).toMatchObject({
+        "retention.ms": "7200000",
+        "message.timestamp.type": "LogAppendTime",
+        "max.message.bytes": "500000",
+        "cleanup.policy": "delete",
+      });
+      await expect(applyTopics(admin, [spec({ cleanup: "compact" })])).rejects.toThrow("cleanup.policy");
+      expect((await applyTopics(admin, [spec({ partitions: 1, retentionMs: 7_200_000 })])).notes.length).toBe(1);
+    },
+    LIMIT_MS,
+  );
 
-  test("a cluster with transactions is found to have them, and a reader sees what was committed alone", async () => {
-    const topic = uniqueName("check");
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
-    const nonce = uniqueName("nonce");
-    expect(await checkTransactions(kafka, topic, uniqueName("transaction"), nonce)).toEqual({ nonce, commits: true, aborts: true, fences: true });
-    expect(await readCommitted(kafka, topic, uniqueName("group"), nonce, 30_000)).toEqual({ values: [`${nonce}/committed`], complete: true });
-  }, LIMIT_MS);
+  test(
+    "a cluster with transactions is found to have them, and a reader sees what was committed alone",
+    async () => {
+      const topic = uniqueName("check");
+      await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
+      const nonce = uniqueName("nonce");
+      expect(await checkTransactions(kafka, topic, uniqueName("transaction"), nonce)).toEqual({
+        nonce,
+        commits: true,
+        aborts: true,
+        fences: true,
+      });
+      expect(await readCommitted(kafka, topic, uniqueName("group"), nonce, 30_000)).toEqual({
+        values: [`${nonce}/committed`],
+        complete: true,
+      });
+    },
+    LIMIT_MS,
+  );
 });

@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { sensorFeatures } from "../../domain/api.ts";
 import { featureGroupName } from "../../domain/names.ts";
 import { mskEvent, restEvent } from "./events.ts";
@@ -23,9 +23,17 @@ beforeAll(async () => {
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   server.close();
-  store = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(import.meta.dirname, "../../local/features/main.ts")], { env: { ...process.env, FEATURES_PORT: String(port), FEATURES_DIR: folder, HEALTH_PORT: "0" }, stdio: ["ignore", "ignore", "pipe"] });
+  store = spawn(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", join(import.meta.dirname, "../../local/features/main.ts")],
+    {
+      env: { ...process.env, FEATURES_PORT: String(port), FEATURES_DIR: folder, HEALTH_PORT: "0" },
+      stdio: ["ignore", "ignore", "pipe"],
+    },
+  );
   let log = "";
-  for await (const chunk of store.stderr as AsyncIterable<Buffer>) if ((log += chunk.toString()).includes("ready")) break;
+  for await (const chunk of store.stderr as AsyncIterable<Buffer>)
+    if ((log += chunk.toString()).includes("ready")) break;
   if (!log.includes("ready")) throw new Error(`the feature store ended: ${log}`);
   store.stderr!.resume();
   const env = { FEATURE_STORE_ENDPOINT: `http://127.0.0.1:${port}`, FEATURE_GROUP: featureGroupName("local") };
@@ -41,20 +49,36 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const deliver = (...windows: Record<string, unknown>[]): Promise<unknown> => write.invoke(mskEvent(windows.map((value, offset) => ({ topic: "sensor-data-aggregated", offset, value }))));
+const deliver = (...windows: Record<string, unknown>[]): Promise<unknown> =>
+  write.invoke(mskEvent(windows.map((value, offset) => ({ topic: "sensor-data-aggregated", offset, value }))));
 async function featuresOf(sensorId: string): Promise<{ status: number; body: Record<string, unknown> }> {
-  const { statusCode, body } = await read.invoke<{ statusCode: number; body: string }>(restEvent("/sensors/{sensorId}/features", { pathParameters: { sensorId } }));
+  const { statusCode, body } = await read.invoke<{ statusCode: number; body: string }>(
+    restEvent("/sensors/{sensorId}/features", { pathParameters: { sensorId } }),
+  );
   return { status: statusCode, body: JSON.parse(body) as Record<string, unknown> };
 }
 
 test("the API gives the features of a sensor's newest window, whatever comes behind it", async () => {
-  expect(await deliver(windowed("s1", T), windowed("s1", T + 1_000, { count: 101 }), windowed("s2", T, { count: 55 }))).toEqual({ batchItemFailures: [] });
+  expect(
+    await deliver(windowed("s1", T), windowed("s1", T + 1_000, { count: 101 }), windowed("s2", T, { count: 55 })),
+  ).toEqual({ batchItemFailures: [] });
   // An older window's correction and a repetition change nothing; a correction of the newest does.
   await deliver(windowed("s1", T, { revision: 9, count: 999 }), windowed("s2", T, { count: 55 }));
   const { status, body } = await featuresOf("s1");
   expect(status).toBe(200);
   expect(sensorFeatures.parse(body)).toEqual(body);
-  expect(body).toMatchObject({ sensorId: "s1", eventTime: T + 2_000, features: { window_start: T + 1_000, window_end: T + 2_000, revision: 0, count: 101, ax_mean: 0.5, gyromag_rms: 7.6 } });
+  expect(body).toMatchObject({
+    sensorId: "s1",
+    eventTime: T + 2_000,
+    features: {
+      window_start: T + 1_000,
+      window_end: T + 2_000,
+      revision: 0,
+      count: 101,
+      ax_mean: 0.5,
+      gyromag_rms: 7.6,
+    },
+  });
   await deliver(windowed("s1", T + 1_000, { revision: 1, count: 102 }));
   expect((await featuresOf("s1")).body).toMatchObject({ eventTime: T + 2_001, features: { revision: 1, count: 102 } });
   expect((await featuresOf("s2")).body).toMatchObject({ eventTime: T + 1_000, features: { count: 55 } });
@@ -67,6 +91,8 @@ test("a sensor without features is 404", async () => {
 test("while the feature store does not answer, windows are to be delivered again, and readers are told 503", async () => {
   store.kill("SIGKILL");
   await once(store, "exit");
-  expect(await deliver(windowed("s3", T), windowed("s4", T))).toEqual({ batchItemFailures: [{ itemIdentifier: { partition: "sensor-data-aggregated-0", offset: 0 } }] });
+  expect(await deliver(windowed("s3", T), windowed("s4", T))).toEqual({
+    batchItemFailures: [{ itemIdentifier: { partition: "sensor-data-aggregated-0", offset: 0 } }],
+  });
   expect((await featuresOf("s1")).status).toBe(503);
 }, 30_000);

@@ -8,7 +8,16 @@ export interface FunctionProcess {
 }
 
 export function startFunction(name: string, env: Readonly<Record<string, string>>): FunctionProcess {
-  const child = fork(join(import.meta.dirname, "function-host.mjs"), [join(import.meta.dirname, `../../lambda/${name}/handler.ts`)], { env: { ...process.env, LOG_LEVEL: "error", ...env }, execArgv: ["--disable-warning=ExperimentalWarning"], serialization: "advanced", stdio: ["ignore", "ignore", "pipe", "ipc"] });
+  const child = fork(
+    join(import.meta.dirname, "function-host.mjs"),
+    [join(import.meta.dirname, `../../lambda/${name}/handler.ts`)],
+    {
+      env: { ...process.env, LOG_LEVEL: "error", ...env },
+      execArgv: ["--disable-warning=ExperimentalWarning"],
+      serialization: "advanced",
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+    },
+  );
   let log = "";
   child.stderr!.on("data", (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4_000)));
   const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
@@ -23,10 +32,11 @@ export function startFunction(name: string, env: Readonly<Record<string, string>
     for (const { reject } of waiting.values()) reject(new Error(`function ${name} ended with ${code}: ${log}`));
   });
   return {
-    invoke: (event) => new Promise((resolve, reject) => {
-      waiting.set(++calls, { resolve, reject });
-      child.send({ call: calls, event: event as object });
-    }),
+    invoke: (event) =>
+      new Promise((resolve, reject) => {
+        waiting.set(++calls, { resolve, reject });
+        child.send({ call: calls, event: event as object });
+      }),
     stop: async () => {
       child.kill("SIGKILL");
       await exited;

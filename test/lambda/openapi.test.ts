@@ -3,31 +3,57 @@ import { restRoutes } from "../../domain/api.ts";
 import { openApiDocument } from "../../lambda/read-openapi/document.ts";
 import { docsPage } from "../../lambda/read-openapi/page.ts";
 
-interface Operation { parameters?: { name: string; in: string; required: boolean; schema: Record<string, unknown> }[]; responses: Record<string, { description: string; content?: object }>; security: object[]; operationId: string }
-const document = openApiDocument("1.2.3") as { openapi: string; info: { version: string }; paths: Record<string, Record<string, Operation>>; components: { schemas: Record<string, unknown> } };
-const operations = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method, operation })));
+interface Operation {
+  parameters?: { name: string; in: string; required: boolean; schema: Record<string, unknown> }[];
+  responses: Record<string, { description: string; content?: object }>;
+  security: object[];
+  operationId: string;
+}
+const document = openApiDocument("1.2.3") as {
+  openapi: string;
+  info: { version: string };
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, unknown> };
+};
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+);
 
 test("every route is described, and nothing else", () => {
   expect(document.openapi).toBe("3.1.0");
   expect(document.info.version).toBe("1.2.3");
-  expect(operations.map(({ path, method }) => `${method} ${path}`).toSorted()).toEqual(restRoutes.map(({ path, method }) => `${method.toLowerCase()} ${path}`).toSorted());
+  expect(operations.map(({ path, method }) => `${method} ${path}`).toSorted()).toEqual(
+    restRoutes.map(({ path, method }) => `${method.toLowerCase()} ${path}`).toSorted(),
+  );
   expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(operations.length);
 });
 
 test("each operation has its path parameters, described responses, and references that exist", () => {
   for (const { path, operation } of operations) {
     const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
-    expect((operation.parameters ?? []).filter((parameter) => parameter.in === "path").map(({ name, required }) => [name, required])).toEqual(named.map((name) => [name, true]));
+    expect(
+      (operation.parameters ?? [])
+        .filter((parameter) => parameter.in === "path")
+        .map(({ name, required }) => [name, required]),
+    ).toEqual(named.map((name) => [name, true]));
     expect(Object.keys(operation.responses)).toContain("200");
     for (const { description } of Object.values(operation.responses)) expect(description).not.toBe("");
   }
-  for (const [, name] of JSON.stringify(document.paths).matchAll(/#\/components\/schemas\/(\w+)/g)) expect(Object.keys(document.components.schemas)).toContain(name);
+  for (const [, name] of JSON.stringify(document.paths).matchAll(/#\/components\/schemas\/(\w+)/g))
+    expect(Object.keys(document.components.schemas)).toContain(name);
 });
 
 test("query parameters are described as what they stand for", () => {
-  const parameters = Object.fromEntries(document.paths["/sessions"]!["get"]!.parameters!.map((parameter) => [parameter.name, parameter.schema]));
+  const parameters = Object.fromEntries(
+    document.paths["/sessions"]!["get"]!.parameters!.map((parameter) => [parameter.name, parameter.schema]),
+  );
   expect(Object.keys(parameters)).toEqual(["sensorId", "from", "to", "status", "limit", "cursor"]);
-  expect(parameters).toMatchObject({ sensorId: { type: "string" }, from: { type: "string" }, status: { type: "string", enum: ["open", "ended"] }, limit: { type: "integer", minimum: 1, maximum: 1_000 } });
+  expect(parameters).toMatchObject({
+    sensorId: { type: "string" },
+    from: { type: "string" },
+    status: { type: "string", enum: ["open", "ended"] },
+    limit: { type: "integer", minimum: 1, maximum: 1_000 },
+  });
 });
 
 test("the page shows every path and loads nothing", () => {

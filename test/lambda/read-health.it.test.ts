@@ -1,16 +1,18 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Partitioners, type Admin, type Consumer, type Producer } from "kafkajs";
+import { createTopics } from "../../adapters/kafka-topics.ts";
 import { createKafka } from "../../adapters/kafka.ts";
 import { consumerGroups } from "../../domain/names.ts";
 import { topics } from "../../domain/topics.ts";
 import { groupReader } from "../../lambda/read-health/processor-group.ts";
-import { createTopics } from "../../adapters/kafka-topics.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";
 import { restEvent } from "./events.ts";
 import { startFunction } from "./function-process.ts";
 
 const { kafkaBrokers, mongodbUri } = sharedServers();
-const kafka = createKafka({ kafkaBrokers, kafkaAuth: "none", region: "local" }, "health-test", undefined, { retry: { retries: 5 } });
+const kafka = createKafka({ kafkaBrokers, kafkaAuth: "none", region: "local" }, "health-test", undefined, {
+  retry: { retries: 5 },
+});
 const topic = uniqueName("health");
 const groupId = uniqueName("health-group");
 let admin: Admin;
@@ -31,11 +33,24 @@ afterAll(async () => {
 
 test("a group's members and lag, from before its first member to after its last", async () => {
   const clients: Admin[] = [];
-  const used = { admin: (options: object) => { const client = kafka.admin(options); clients.push(client); return client; } } as unknown as typeof kafka;
+  const used = {
+    admin: (options: object) => {
+      const client = kafka.admin(options);
+      clients.push(client);
+      return client;
+    },
+  } as unknown as typeof kafka;
   const read = groupReader(used, groupId, topic);
   expect(await read()).toEqual({ state: "Dead", members: 0, lag: null });
   await producer.send({ topic, messages: Array.from({ length: 10 }, (_, i) => ({ value: "x", partition: i % 2 })) });
-  await admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset: "2" }, { partition: 1, offset: "5" }] });
+  await admin.setOffsets({
+    groupId,
+    topic,
+    partitions: [
+      { partition: 0, offset: "2" },
+      { partition: 1, offset: "5" },
+    ],
+  });
   // Five records in each partition: 3 and 0 are left.
   expect(await read()).toEqual({ state: "Empty", members: 0, lag: 3 });
   await consumer.subscribe({ topic });
@@ -47,13 +62,29 @@ test("a group's members and lag, from before its first member to after its last"
 });
 
 test("health answers within two seconds, also when nothing else does", async () => {
-  const up = startFunction("read-health", { KAFKA_BROKERS: kafkaBrokers, MONGODB_URI: mongodbUri, MONGODB_DATABASE: uniqueName("health") });
-  const down = startFunction("read-health", { KAFKA_BROKERS: "127.0.0.1:9", MONGODB_URI: "mongodb://127.0.0.1:9/?retryWrites=false" });
-  const hanging = startFunction("read-health", { KAFKA_BROKERS: "192.0.2.1:9092", MONGODB_URI: "mongodb://192.0.2.1/?retryWrites=false" });
+  const up = startFunction("read-health", {
+    KAFKA_BROKERS: kafkaBrokers,
+    MONGODB_URI: mongodbUri,
+    MONGODB_DATABASE: uniqueName("health"),
+  });
+  const down = startFunction("read-health", {
+    KAFKA_BROKERS: "127.0.0.1:9",
+    MONGODB_URI: "mongodb://127.0.0.1:9/?retryWrites=false",
+  });
+  const hanging = startFunction("read-health", {
+    KAFKA_BROKERS: "192.0.2.1:9092",
+    MONGODB_URI: "mongodb://192.0.2.1/?retryWrites=false",
+  });
   try {
     // A first call waits for the process to start; that is not the answer's time.
     await Promise.all([up, down, hanging].map((fn) => fn.invoke(restEvent("/health"))));
-    const ask = async (fn: typeof up): Promise<{ status: number; body: { status: string; components: Record<string, { status: string }> }; ms: number }> => {
+    const ask = async (
+      fn: typeof up,
+    ): Promise<{
+      status: number;
+      body: { status: string; components: Record<string, { status: string }> };
+      ms: number;
+    }> => {
       const start = performance.now();
       const { statusCode, body } = await fn.invoke<{ statusCode: number; body: string }>(restEvent("/health"));
       return { status: statusCode, body: JSON.parse(body) as never, ms: performance.now() - start };
@@ -63,9 +94,15 @@ test("health answers within two seconds, also when nothing else does", async () 
     expect(answers[0].body.components).toMatchObject({ kafka: { status: "ok" }, mongodb: { status: "ok" } });
     for (const { status, body } of answers.slice(1)) {
       expect(status).toBe(503);
-      expect(body).toMatchObject({ status: "down", components: { kafka: { status: "down" }, mongodb: { status: "down" }, processor: { status: "down" } } });
+      expect(body).toMatchObject({
+        status: "down",
+        components: { kafka: { status: "down" }, mongodb: { status: "down" }, processor: { status: "down" } },
+      });
     }
-    expect([consumerGroups.sensorProcessor, topics.imuData.name]).toEqual(["millrace-processor-sensor", "imu-data-all"]);
+    expect([consumerGroups.sensorProcessor, topics.imuData.name]).toEqual([
+      "millrace-processor-sensor",
+      "imu-data-all",
+    ]);
   } finally {
     await Promise.all([up.stop(), down.stop(), hanging.stop()]);
   }

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { problem } from "../../domain/api.ts";
 import { createLogger } from "../../adapters/log.ts";
+import { problem } from "../../domain/api.ts";
 import { decodeCursor, encodeCursor, toPage } from "../../lambda/shared/cursor.ts";
 import { ProblemError } from "../../lambda/shared/problems.ts";
 import { json, restFunction } from "../../lambda/shared/rest.ts";
@@ -29,7 +29,10 @@ test.each([
 ])("resource %s, %s %s is answered %d", async (resource, method, path, status) => {
   const answer = await fn(restEvent(resource, { method, path }));
   expect(answer.statusCode).toBe(status);
-  expect(answer.headers).toMatchObject({ "content-type": status === 200 ? "application/json" : "application/problem+json", "access-control-allow-origin": "*" });
+  expect(answer.headers).toMatchObject({
+    "content-type": status === 200 ? "application/json" : "application/problem+json",
+    "access-control-allow-origin": "*",
+  });
   if (status === 405) expect(answer.headers).toMatchObject({ allow: "GET" });
   if (status !== 200) {
     const body = problem.parse(JSON.parse(answer.body));

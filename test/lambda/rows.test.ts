@@ -1,9 +1,9 @@
-import { expect, test } from "@jest/globals";
 import { createHash } from "node:crypto";
+import { expect, test } from "@jest/globals";
 import { encodePackedImu } from "../../domain/packed-imu.ts";
 import { tables } from "../../domain/tables.ts";
-import { lakeTables, MAX_ROW_BYTES, partition, type Row } from "../../lambda/write-lake/rows.ts";
 import { recordsOf } from "../../lambda/shared/kafka-event.ts";
+import { lakeTables, MAX_ROW_BYTES, partition, type Row } from "../../lambda/write-lake/rows.ts";
 import { mskEvent, type RecordSpec } from "./events.ts";
 import { ended, started, windowed } from "./records.ts";
 
@@ -13,25 +13,80 @@ function row(spec: RecordSpec): Row | null {
 
 // 1657533977813 is 2022-07-11T10:06:17.813Z.
 const T = 1_657_533_977_813;
-const raw = (more: Partial<RecordSpec>): Row | null => row({ topic: "imu-data-all", partition: 3, offset: 41, timestamp: T + 7_200_000, key: "s1", ...more });
+const raw = (more: Partial<RecordSpec>): Row | null =>
+  row({ topic: "imu-data-all", partition: 3, offset: 41, timestamp: T + 7_200_000, key: "s1", ...more });
 
 test("each topic of the lake has rows with the columns of its table, and no others", () => {
-  const inference = { id: "i", schema: 1, sensorId: "s1", window: { start: T, end: T + 2_560 }, label: "walking", probabilities: { walking: 0.75, sitting: 0.25 }, model: { name: "activity", version: "3" } };
-  const late = { id: "l", schema: 1, sensorId: "s1", seq: 4, operator: "window", window: { start: T, end: T + 1_000 }, t: [T + 5], samples: [[1, 2, 3, 4, 5, 6]] };
-  const market = { id: "m", symbol: "X", operator: "tumbling-1000", window: { start: T, end: T + 1_000 }, revision: 0, cause: "watermark", count: 2, open: 1, high: 2, low: 1, close: 2, volume: 3, vwap: 1.5 };
-  const values: Record<string, unknown> = { "imu-data-all": "{}", "sensor-data-aggregated": windowed("s1", T), "new-session-topic": ended("s1", T, T + 5, 2), "sensor-inference": inference, "sensor-data-late": late, "market-aggregated": market };
+  const inference = {
+    id: "i",
+    schema: 1,
+    sensorId: "s1",
+    window: { start: T, end: T + 2_560 },
+    label: "walking",
+    probabilities: { walking: 0.75, sitting: 0.25 },
+    model: { name: "activity", version: "3" },
+  };
+  const late = {
+    id: "l",
+    schema: 1,
+    sensorId: "s1",
+    seq: 4,
+    operator: "window",
+    window: { start: T, end: T + 1_000 },
+    t: [T + 5],
+    samples: [[1, 2, 3, 4, 5, 6]],
+  };
+  const market = {
+    id: "m",
+    symbol: "X",
+    operator: "tumbling-1000",
+    window: { start: T, end: T + 1_000 },
+    revision: 0,
+    cause: "watermark",
+    count: 2,
+    open: 1,
+    high: 2,
+    low: 1,
+    close: 2,
+    volume: 3,
+    vwap: 1.5,
+  };
+  const values: Record<string, unknown> = {
+    "imu-data-all": "{}",
+    "sensor-data-aggregated": windowed("s1", T),
+    "new-session-topic": ended("s1", T, T + 5, 2),
+    "sensor-inference": inference,
+    "sensor-data-late": late,
+    "market-aggregated": market,
+  };
   for (const [topic, { table }] of Object.entries(lakeTables)) {
     expect(tables[table].sources).toContain(topic);
     const columns = Object.keys(row({ topic, offset: 1, key: "s1", value: values[topic] })!);
-    expect([table, columns.toSorted()]).toEqual([table, [...tables[table].columns.map(({ name }) => name), "dt", "hour"].toSorted()]);
+    expect([table, columns.toSorted()]).toEqual([
+      table,
+      [...tables[table].columns.map(({ name }) => name), "dt", "hour"].toSorted(),
+    ]);
   }
-  expect(Object.values(lakeTables).map(({ table }) => table).toSorted()).toEqual(Object.keys(tables).toSorted());
+  expect(
+    Object.values(lakeTables)
+      .map(({ table }) => table)
+      .toSorted(),
+  ).toEqual(Object.keys(tables).toSorted());
 });
 
 test("a raw row is the record as it stands in the log, by the hour of its first sample", () => {
   const value = `{"seq": 17, "t" : [ ${T}, ${T + 10}], "samples": []}`;
   expect(raw({ value, headers: { "content-type": "application/json", "ingest-ms": "5" } })).toEqual({
-    dt: "2022-07-11", hour: "10", id: "imu-data-all/3/41", topic: "imu-data-all", partition: 3, offset: 41, timestamp: T + 7_200_000, key: "s1", headers: { "content-type": "application/json", "ingest-ms": "5" }, value: Buffer.from(value).toString("base64"),
+    dt: "2022-07-11",
+    hour: "10",
+    id: "imu-data-all/3/41",
+    topic: "imu-data-all",
+    partition: 3,
+    offset: 41,
+    timestamp: T + 7_200_000,
+    key: "s1",
+    headers: { "content-type": "application/json", "ingest-ms": "5" },
+    value: Buffer.from(value).toString("base64"),
   });
 });
 
@@ -51,23 +106,76 @@ test.each([
 });
 
 test("a control record has neither key nor value", () => {
-  expect(row({ topic: "imu-data-all", offset: 5, timestamp: T, headers: { type: "tick" } })).toMatchObject({ id: "imu-data-all/0/5", key: null, value: null, headers: { type: "tick" } });
+  expect(row({ topic: "imu-data-all", offset: 5, timestamp: T, headers: { type: "tick" } })).toMatchObject({
+    id: "imu-data-all/0/5",
+    key: null,
+    value: null,
+    headers: { type: "tick" },
+  });
 });
 
 test("a value that no row can hold is told by its size and digest", () => {
   const value = Buffer.alloc(900_000, 7);
   const result = raw({ value })!;
-  expect(result).toMatchObject({ value: null, headers: { "full-size": "900000", "full-sha256": createHash("sha256").update(value).digest("hex") } });
+  expect(result).toMatchObject({
+    value: null,
+    headers: { "full-size": "900000", "full-sha256": createHash("sha256").update(value).digest("hex") },
+  });
   expect(JSON.stringify(raw({ value: Buffer.alloc(128 * 1024, 7) })).length).toBeLessThan(MAX_ROW_BYTES);
 });
 
 test("windows and sessions have the values of their records", () => {
-  expect(row({ topic: "sensor-data-aggregated", offset: 1, value: windowed("s1", T - 813, { revision: 2, count: 7 }) })).toMatchObject({ dt: "2022-07-11", hour: "10", sensor_id: "s1", operator: "tumbling-1000", window_start: 1_657_533_977_000, window_end: 1_657_533_978_000, revision: 2, cause: "late", count: 7, accmag: { mean: 6.5, std: 0.25, min: 6, max: 7, rms: 6.6 } });
-  expect(row({ topic: "new-session-topic", offset: 1, value: started("s1", T) })).toEqual({ dt: "2022-07-11", hour: "10", id: "imu-data-all/0/0/0", type: "started", session_id: `s1@${T}`, sensor_id: "s1", start: T, end: null, samples: null, revision: null, cause: null, supersedes: [], activity: null });
-  expect(row({ topic: "new-session-topic", offset: 1, value: ended("s1", T, T + 5, 2, { supersedes: ["s1@1"], activity: { walking: 2 } }) })).toMatchObject({ end: T + 5, samples: 2, revision: 0, cause: "watermark", supersedes: ["s1@1"], activity: { walking: 2 } });
+  expect(
+    row({ topic: "sensor-data-aggregated", offset: 1, value: windowed("s1", T - 813, { revision: 2, count: 7 }) }),
+  ).toMatchObject({
+    dt: "2022-07-11",
+    hour: "10",
+    sensor_id: "s1",
+    operator: "tumbling-1000",
+    window_start: 1_657_533_977_000,
+    window_end: 1_657_533_978_000,
+    revision: 2,
+    cause: "late",
+    count: 7,
+    accmag: { mean: 6.5, std: 0.25, min: 6, max: 7, rms: 6.6 },
+  });
+  expect(row({ topic: "new-session-topic", offset: 1, value: started("s1", T) })).toEqual({
+    dt: "2022-07-11",
+    hour: "10",
+    id: "imu-data-all/0/0/0",
+    type: "started",
+    session_id: `s1@${T}`,
+    sensor_id: "s1",
+    start: T,
+    end: null,
+    samples: null,
+    revision: null,
+    cause: null,
+    supersedes: [],
+    activity: null,
+  });
+  expect(
+    row({
+      topic: "new-session-topic",
+      offset: 1,
+      value: ended("s1", T, T + 5, 2, { supersedes: ["s1@1"], activity: { walking: 2 } }),
+    }),
+  ).toMatchObject({
+    end: T + 5,
+    samples: 2,
+    revision: 0,
+    cause: "watermark",
+    supersedes: ["s1@1"],
+    activity: { walking: 2 },
+  });
   expect(() => row({ topic: "sensor-data-aggregated", offset: 1, value: "{}" })).toThrow();
 });
 
 test("partitions are of UTC, and of the four-digit years", () => {
-  expect([0, T, -1, 1e300].map(partition)).toEqual([{ dt: "1970-01-01", hour: "00" }, { dt: "2022-07-11", hour: "10" }, { dt: "1970-01-01", hour: "00" }, { dt: "9999-12-31", hour: "23" }]);
+  expect([0, T, -1, 1e300].map(partition)).toEqual([
+    { dt: "1970-01-01", hour: "00" },
+    { dt: "2022-07-11", hour: "10" },
+    { dt: "1970-01-01", hour: "00" },
+    { dt: "9999-12-31", hour: "23" },
+  ]);
 });

@@ -26,19 +26,44 @@ afterAll(async () => {
 });
 
 /** Delivers values in the given order, cut into events of `size`. */
-async function deliver(fn: FunctionProcess, topic: string, values: readonly unknown[], size = values.length, timestamp = Date.now()): Promise<void> {
+async function deliver(
+  fn: FunctionProcess,
+  topic: string,
+  values: readonly unknown[],
+  size = values.length,
+  timestamp = Date.now(),
+): Promise<void> {
   for (let at = 0; at < values.length; at += size) {
-    const answer = await fn.invoke(mskEvent(values.slice(at, at + size).map((value, i) => ({ topic, offset: at + i, timestamp, key: "k", value }))));
+    const answer = await fn.invoke(
+      mskEvent(values.slice(at, at + size).map((value, i) => ({ topic, offset: at + i, timestamp, key: "k", value }))),
+    );
     expect(answer).toEqual({ batchItemFailures: [] });
   }
 }
 
 async function sessionsOf(sensorId: string): Promise<unknown[]> {
-  const documents = await db.collection("sessions").find({ _id: { $regex: `^${sensorId}@` } as never }).sort({ _id: 1 }).toArray();
-  return documents.filter(({ superseded }) => superseded !== true).map(({ _id, status, end, samples, revision, supersedes, activity }) => ({ sessionId: _id, status, end, samples, revision, supersedes, activity }));
+  const documents = await db
+    .collection("sessions")
+    .find({ _id: { $regex: `^${sensorId}@` } as never })
+    .sort({ _id: 1 })
+    .toArray();
+  return documents
+    .filter(({ superseded }) => superseded !== true)
+    .map(({ _id, status, end, samples, revision, supersedes, activity }) => ({
+      sessionId: _id,
+      status,
+      end,
+      samples,
+      revision,
+      supersedes,
+      activity,
+    }));
 }
 
-/** A life of a sensor's sessions, as DESIGN's rules give it: extended twice, then swallowed by an earlier start, and one that stays open. */
+/**
+ * A life of a sensor's sessions, as DESIGN's rules give it: extended twice, then swallowed by an earlier start, and one
+ * that stays open.
+ */
 const history = (sensor: string): Record<string, unknown>[] => [
   started(sensor, 1_000),
   ended(sensor, 1_000, 2_000, 11),
@@ -52,31 +77,76 @@ const history = (sensor: string): Record<string, unknown>[] => [
   ended(sensor, 30_000, 31_000, 5),
 ];
 const outcome = (sensor: string): unknown[] => [
-  { sessionId: `${sensor}@20000`, status: "open", end: null, samples: null, revision: null, supersedes: [], activity: null },
-  { sessionId: `${sensor}@30000`, status: "ended", end: 31_000, samples: 5, revision: 0, supersedes: [], activity: null },
-  { sessionId: `${sensor}@500`, status: "ended", end: 9_900, samples: 40, revision: 1, supersedes: [`${sensor}@1000`, `${sensor}@9000`], activity: null },
+  {
+    sessionId: `${sensor}@20000`,
+    status: "open",
+    end: null,
+    samples: null,
+    revision: null,
+    supersedes: [],
+    activity: null,
+  },
+  {
+    sessionId: `${sensor}@30000`,
+    status: "ended",
+    end: 31_000,
+    samples: 5,
+    revision: 0,
+    supersedes: [],
+    activity: null,
+  },
+  {
+    sessionId: `${sensor}@500`,
+    status: "ended",
+    end: 9_900,
+    samples: 40,
+    revision: 1,
+    supersedes: [`${sensor}@1000`, `${sensor}@9000`],
+    activity: null,
+  },
 ];
 
 test("any order and repetition of a sensor's session records, cut into any events, ends in the same sessions", async () => {
   let run = 0;
   const deliveries = fc.record({
-    order: fc.array(fc.nat(history("x").length - 1), { maxLength: 15 }).chain((extra) => fc.shuffledSubarray([...history("x").keys(), ...extra], { minLength: history("x").length + extra.length, maxLength: history("x").length + extra.length })),
+    order: fc.array(fc.nat(history("x").length - 1), { maxLength: 15 }).chain((extra) =>
+      fc.shuffledSubarray([...history("x").keys(), ...extra], {
+        minLength: history("x").length + extra.length,
+        maxLength: history("x").length + extra.length,
+      }),
+    ),
     size: fc.integer({ min: 1, max: 12 }),
   });
-  await fc.assert(fc.asyncProperty(deliveries, async ({ order, size }) => {
-    const sensor = `p${run++}`;
-    const records = history(sensor);
-    await deliver(storeSessions, "new-session-topic", order.map((i) => records[i]!), size);
-    expect(await sessionsOf(sensor)).toEqual(outcome(sensor));
-    expect(await db.collection("sensors").findOne({ _id: sensor as never })).toEqual({ _id: sensor, firstSeen: 500, lastSeen: 31_000 });
-  }), { numRuns: 60 });
+  await fc.assert(
+    fc.asyncProperty(deliveries, async ({ order, size }) => {
+      const sensor = `p${run++}`;
+      const records = history(sensor);
+      await deliver(
+        storeSessions,
+        "new-session-topic",
+        order.map((i) => records[i]!),
+        size,
+      );
+      expect(await sessionsOf(sensor)).toEqual(outcome(sensor));
+      expect(await db.collection("sensors").findOne({ _id: sensor as never })).toEqual({
+        _id: sensor,
+        firstSeen: 500,
+        lastSeen: 31_000,
+      });
+    }),
+    { numRuns: 60 },
+  );
 });
 
 test("two deliveries of the same records at the same time end in the same sessions", async () => {
   const records = history("twice");
   const other = startFunction("store-sessions", env);
   try {
-    await Promise.all([deliver(storeSessions, "new-session-topic", records, 2), deliver(other, "new-session-topic", records.toReversed(), 3), deliver(storeSessions, "new-session-topic", records, 1)]);
+    await Promise.all([
+      deliver(storeSessions, "new-session-topic", records, 2),
+      deliver(other, "new-session-topic", records.toReversed(), 3),
+      deliver(storeSessions, "new-session-topic", records, 1),
+    ]);
   } finally {
     await other.stop();
   }
@@ -86,17 +156,44 @@ test("two deliveries of the same records at the same time end in the same sessio
 test("of a window the highest revision stays, in whatever order its revisions come", async () => {
   let run = 0;
   const now = Date.now();
-  const orders = fc.shuffledSubarray([0, 1, 2, 0, 2], { minLength: 3, maxLength: 5 }).filter((order) => order.includes(2));
-  await fc.assert(fc.asyncProperty(orders, fc.integer({ min: 1, max: 5 }), async (order, size) => {
-    const sensor = `w${run++}`;
-    await deliver(storeWindows, "sensor-data-aggregated", order.map((revision) => windowed(sensor, 1_657_533_977_000, { revision, count: 100 + revision, offset: revision })), size, now);
-    const windows = await db.collection("windows").find({ sensorId: sensor }).toArray();
-    expect(windows).toEqual([expect.objectContaining({ revision: 2, count: 102, recordId: "imu-data-all/0/2/0", start: 1_657_533_977_000, end: 1_657_533_978_000, expireAt: new Date(now + 86_400_000) })]);
-  }), { numRuns: 30 });
+  const orders = fc
+    .shuffledSubarray([0, 1, 2, 0, 2], { minLength: 3, maxLength: 5 })
+    .filter((order) => order.includes(2));
+  await fc.assert(
+    fc.asyncProperty(orders, fc.integer({ min: 1, max: 5 }), async (order, size) => {
+      const sensor = `w${run++}`;
+      await deliver(
+        storeWindows,
+        "sensor-data-aggregated",
+        order.map((revision) =>
+          windowed(sensor, 1_657_533_977_000, { revision, count: 100 + revision, offset: revision }),
+        ),
+        size,
+        now,
+      );
+      const windows = await db.collection("windows").find({ sensorId: sensor }).toArray();
+      expect(windows).toEqual([
+        expect.objectContaining({
+          revision: 2,
+          count: 102,
+          recordId: "imu-data-all/0/2/0",
+          start: 1_657_533_977_000,
+          end: 1_657_533_978_000,
+          expireAt: new Date(now + 86_400_000),
+        }),
+      ]);
+    }),
+    { numRuns: 30 },
+  );
 });
 
 test("a record that follows no schema holds up nothing", async () => {
-  const records = [{ topic: "new-session-topic", offset: 1, value: "{" }, { topic: "new-session-topic", offset: 2, value: { type: "ended" } }, { topic: "new-session-topic", offset: 3, value: started("after", 5) }, { topic: "new-session-topic", offset: 4 }];
+  const records = [
+    { topic: "new-session-topic", offset: 1, value: "{" },
+    { topic: "new-session-topic", offset: 2, value: { type: "ended" } },
+    { topic: "new-session-topic", offset: 3, value: started("after", 5) },
+    { topic: "new-session-topic", offset: 4 },
+  ];
   expect(await storeSessions.invoke(mskEvent(records))).toEqual({ batchItemFailures: [] });
   expect(await sessionsOf("after")).toHaveLength(1);
 });
@@ -109,13 +206,24 @@ test("windows expire and the lists have their indexes", async () => {
   await deliver(fresh, "sensor-data-aggregated", [windowed("old", 0)], 1, Date.now() - 86_400_001);
   await fresh.stop();
   expect(await db.collection("windows").countDocuments({ sensorId: "old" })).toBe(0);
-  expect((await db.collection("sessions").indexes()).map(({ key }) => key)).toEqual(expect.arrayContaining([{ start: -1, _id: -1 }, { sensorId: 1, start: -1, _id: -1 }]));
+  expect((await db.collection("sessions").indexes()).map(({ key }) => key)).toEqual(
+    expect.arrayContaining([
+      { start: -1, _id: -1 },
+      { sensorId: 1, start: -1, _id: -1 },
+    ]),
+  );
 });
 
 test("a store that cannot be reached fails the whole event", async () => {
-  const unreachable = startFunction("store-windows", { ...env, MONGODB_URI: "mongodb://127.0.0.1:9/?retryWrites=false", LOG_LEVEL: "error" });
+  const unreachable = startFunction("store-windows", {
+    ...env,
+    MONGODB_URI: "mongodb://127.0.0.1:9/?retryWrites=false",
+    LOG_LEVEL: "error",
+  });
   try {
-    await expect(unreachable.invoke(mskEvent([{ topic: "sensor-data-aggregated", offset: 1, value: windowed("s", 0) }]))).rejects.toThrow(/ECONNREFUSED/);
+    await expect(
+      unreachable.invoke(mskEvent([{ topic: "sensor-data-aggregated", offset: 1, value: windowed("s", 0) }])),
+    ).rejects.toThrow(/ECONNREFUSED/);
   } finally {
     await unreachable.stop();
   }

@@ -1,12 +1,21 @@
+import {
+  DescribeTimeToLiveCommand,
+  DynamoDBClient,
+  GetItemCommand,
+  type AttributeValue,
+} from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { DescribeTimeToLiveCommand, DynamoDBClient, GetItemCommand, type AttributeValue } from "@aws-sdk/client-dynamodb";
 import { sharedServers, uniqueName } from "../support/servers.ts";
 import { webSocketEvent } from "./events.ts";
 import { startFunction, type FunctionProcess } from "./function-process.ts";
 
 const table = uniqueName("connections");
 const env = { DYNAMODB_ENDPOINT: sharedServers().dynamodbEndpoint, CONNECTIONS_TABLE: table };
-const client = new DynamoDBClient({ region: "us-east-1", endpoint: env.DYNAMODB_ENDPOINT, credentials: { accessKeyId: "local", secretAccessKey: "local" } });
+const client = new DynamoDBClient({
+  region: "us-east-1",
+  endpoint: env.DYNAMODB_ENDPOINT,
+  credentials: { accessKeyId: "local", secretAccessKey: "local" },
+});
 const functions: Record<string, FunctionProcess> = {};
 
 beforeAll(() => {
@@ -18,23 +27,43 @@ afterAll(async () => {
 });
 
 async function item(connectionId: string): Promise<Record<string, AttributeValue> | undefined> {
-  return (await client.send(new GetItemCommand({ TableName: table, Key: { connectionId: { S: connectionId } }, ConsistentRead: true }))).Item;
+  return (
+    await client.send(
+      new GetItemCommand({ TableName: table, Key: { connectionId: { S: connectionId } }, ConsistentRead: true }),
+    )
+  ).Item;
 }
-const connect = (id: string, query?: Record<string, string[]>): Promise<{ statusCode: number; body?: string }> => functions["connect"]!.invoke(webSocketEvent("$connect", id, query ? { query } : {}));
+const connect = (id: string, query?: Record<string, string[]>): Promise<{ statusCode: number; body?: string }> =>
+  functions["connect"]!.invoke(webSocketEvent("$connect", id, query ? { query } : {}));
 async function send(id: string, body: string, routeKey = "subscribe"): Promise<unknown> {
-  const answer = await functions["subscribe"]!.invoke<{ statusCode: number; body: string }>(webSocketEvent(routeKey, id, { body }));
+  const answer = await functions["subscribe"]!.invoke<{ statusCode: number; body: string }>(
+    webSocketEvent(routeKey, id, { body }),
+  );
   expect(answer.statusCode).toBe(200);
   return JSON.parse(answer.body);
 }
 
 test("a connection is in the table, with what it came for, until it disconnects", async () => {
   const before = Math.floor(Date.now() / 1_000);
-  expect(await connect("c1", { sensorId: ["s1", "s2"], session: ["s3@1657533977813"], ticket: ["whatever an authorizer reads"] })).toEqual({ statusCode: 200 });
+  expect(
+    await connect("c1", {
+      sensorId: ["s1", "s2"],
+      session: ["s3@1657533977813"],
+      ticket: ["whatever an authorizer reads"],
+    }),
+  ).toEqual({ statusCode: 200 });
   const { expiresAt, ...rest } = (await item("c1"))!;
-  expect(rest).toEqual({ connectionId: { S: "c1" }, sensors: { SS: ["s1", "s2"] }, sessions: { SS: ["s3@1657533977813"] } });
+  expect(rest).toEqual({
+    connectionId: { S: "c1" },
+    sensors: { SS: ["s1", "s2"] },
+    sessions: { SS: ["s3@1657533977813"] },
+  });
   // API Gateway ends a connection after two hours.
   expect(Number(expiresAt!.N) - before).toBeGreaterThan(2 * 3_600);
-  expect((await client.send(new DescribeTimeToLiveCommand({ TableName: table }))).TimeToLiveDescription).toMatchObject({ TimeToLiveStatus: "ENABLED", AttributeName: "expiresAt" });
+  expect((await client.send(new DescribeTimeToLiveCommand({ TableName: table }))).TimeToLiveDescription).toMatchObject({
+    TimeToLiveStatus: "ENABLED",
+    AttributeName: "expiresAt",
+  });
   expect(await functions["disconnect"]!.invoke(webSocketEvent("$disconnect", "c1"))).toEqual({ statusCode: 200 });
   expect(await item("c1")).toBeUndefined();
   expect(await functions["disconnect"]!.invoke(webSocketEvent("$disconnect", "c1"))).toEqual({ statusCode: 200 });
@@ -54,19 +83,38 @@ test("subscribe and unsubscribe change the table and are answered", async () => 
   expect(await send("c3", '{"action":"subscribe","sensorId":"s1"}')).toEqual({ type: "subscribed", sensorId: "s1" });
   expect(await send("c3", '{"action":"subscribe","session":"s1@5"}')).toEqual({ type: "subscribed", session: "s1@5" });
   expect(await item("c3")).toMatchObject({ sensors: { SS: ["s1"] }, sessions: { SS: ["s1@5"] } });
-  expect(await send("c3", '{"action":"unsubscribe","sensorId":"s1"}', "unsubscribe")).toEqual({ type: "unsubscribed", sensorId: "s1" });
+  expect(await send("c3", '{"action":"unsubscribe","sensorId":"s1"}', "unsubscribe")).toEqual({
+    type: "unsubscribed",
+    sensorId: "s1",
+  });
   expect(await item("c3")).not.toHaveProperty("sensors");
-  expect(await send("c3", '{"action":"unsubscribe","sensorId":"s1"}', "unsubscribe")).toEqual({ type: "unsubscribed", sensorId: "s1" });
+  expect(await send("c3", '{"action":"unsubscribe","sensorId":"s1"}', "unsubscribe")).toEqual({
+    type: "unsubscribed",
+    sensorId: "s1",
+  });
 });
 
-test.each(["", "no json", "[]", '{"action":"dance"}', '{"action":"subscribe"}', '{"action":"subscribe","sensorId":"a b"}', '{"action":"subscribe","sensorId":"a","session":"a@1"}'])("%j is answered with what is wrong", async (body) => {
+test.each([
+  "",
+  "no json",
+  "[]",
+  '{"action":"dance"}',
+  '{"action":"subscribe"}',
+  '{"action":"subscribe","sensorId":"a b"}',
+  '{"action":"subscribe","sensorId":"a","session":"a@1"}',
+])("%j is answered with what is wrong", async (body) => {
   expect(await send("c4", body, "$default")).toMatchObject({ type: "error", code: "invalid-message" });
   expect(await item("c4")).toBeUndefined();
 });
 
 test("a connection has at most 1,000 sensors, and may repeat those it has", async () => {
-  expect(await connect("c5", { sensorId: Array.from({ length: 1_000 }, (_, i) => `s${i}`) })).toEqual({ statusCode: 200 });
-  expect(await send("c5", '{"action":"subscribe","sensorId":"one-more"}')).toMatchObject({ type: "error", code: "too-many-subscriptions" });
+  expect(await connect("c5", { sensorId: Array.from({ length: 1_000 }, (_, i) => `s${i}`) })).toEqual({
+    statusCode: 200,
+  });
+  expect(await send("c5", '{"action":"subscribe","sensorId":"one-more"}')).toMatchObject({
+    type: "error",
+    code: "too-many-subscriptions",
+  });
   expect(await send("c5", '{"action":"subscribe","sensorId":"s7"}')).toEqual({ type: "subscribed", sensorId: "s7" });
   expect((await connect("c6", { sensorId: Array.from({ length: 1_001 }, (_, i) => `s${i}`) })).statusCode).toBe(400);
 });

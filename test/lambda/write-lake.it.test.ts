@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { BatchResponse } from "../../domain/api.ts";
 import { toJson } from "../../local/lake/json.ts";
 import { openLake } from "../../local/lake/open.ts";
@@ -25,8 +25,16 @@ beforeAll(async () => {
   const { port } = server.address() as AddressInfo;
   server.close();
   // A fifth of the records is refused, as when Firehose throttles.
-  firehose = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(import.meta.dirname, "../../local/firehose/main.ts")], { env: { ...process.env, LAKE_DIR: lakeDir, FIREHOSE_PORT: String(port), FIREHOSE_FAULT_RATE: "0.2" }, stdio: ["ignore", "ignore", "pipe"] });
-  for await (const line of firehose.stderr as AsyncIterable<Buffer>) if (line.toString().includes("endpoint is ready")) break;
+  firehose = spawn(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", join(import.meta.dirname, "../../local/firehose/main.ts")],
+    {
+      env: { ...process.env, LAKE_DIR: lakeDir, FIREHOSE_PORT: String(port), FIREHOSE_FAULT_RATE: "0.2" },
+      stdio: ["ignore", "ignore", "pipe"],
+    },
+  );
+  for await (const line of firehose.stderr as AsyncIterable<Buffer>)
+    if (line.toString().includes("endpoint is ready")) break;
   writeLake = startFunction("write-lake", { FIREHOSE_ENDPOINT: `http://127.0.0.1:${port}`, MILLRACE_ENV: "local" });
   unreachable = startFunction("write-lake", { FIREHOSE_ENDPOINT: "http://127.0.0.1:9", MILLRACE_ENV: "local" });
 });
@@ -38,36 +46,117 @@ afterAll(async () => {
 
 /** Delivers records as the event source does: what an answer names comes again, with what follows it. */
 async function deliver(records: readonly RecordSpec[]): Promise<void> {
-  for (let left = records; left.length > 0; ) {
+  for (let left = records; left.length > 0;) {
     const { batchItemFailures } = await writeLake.invoke<BatchResponse>(mskEvent(left));
-    const resume = new Map(batchItemFailures.map(({ itemIdentifier }) => [itemIdentifier.partition, itemIdentifier.offset]));
-    left = left.filter(({ topic, partition = 0, offset }) => offset >= (resume.get(`${topic}-${partition}`) ?? Infinity));
+    const resume = new Map(
+      batchItemFailures.map(({ itemIdentifier }) => [itemIdentifier.partition, itemIdentifier.offset]),
+    );
+    left = left.filter(
+      ({ topic, partition = 0, offset }) => offset >= (resume.get(`${topic}-${partition}`) ?? Infinity),
+    );
   }
 }
 
 test("each record is in the lake once, with its values, though Firehose refuses a fifth of them at a time", async () => {
-  const raws = Array.from({ length: 1_200 }, (_, i): RecordSpec => ({ topic: "imu-data-all", partition: i % 3, offset: i, timestamp: T + 50, key: `s${i % 7}`, value: `{"seq":${i},"t":[${T}],"samples":[[0,0,9.81,0,0,0]]}`, headers: { "content-type": "application/json" } }));
-  const tick: RecordSpec = { topic: "imu-data-all", partition: 0, offset: 5_000, timestamp: T + 3_600_000, headers: { type: "tick" } };
-  await deliver([...raws, tick, { topic: "sensor-data-aggregated", offset: 1, key: "s1", value: windowed("s1", 1_657_533_977_000, { offset: 1 }) }, { topic: "new-session-topic", offset: 2, key: "s1", value: ended("s1", T, T + 12.5, 3, { offset: 2, activity: { walking: 0.5 } }) }]);
+  const raws = Array.from({ length: 1_200 }, (_, i): RecordSpec => ({
+    topic: "imu-data-all",
+    partition: i % 3,
+    offset: i,
+    timestamp: T + 50,
+    key: `s${i % 7}`,
+    value: `{"seq":${i},"t":[${T}],"samples":[[0,0,9.81,0,0,0]]}`,
+    headers: { "content-type": "application/json" },
+  }));
+  const tick: RecordSpec = {
+    topic: "imu-data-all",
+    partition: 0,
+    offset: 5_000,
+    timestamp: T + 3_600_000,
+    headers: { type: "tick" },
+  };
+  await deliver([
+    ...raws,
+    tick,
+    { topic: "sensor-data-aggregated", offset: 1, key: "s1", value: windowed("s1", 1_657_533_977_000, { offset: 1 }) },
+    {
+      topic: "new-session-topic",
+      offset: 2,
+      key: "s1",
+      value: ended("s1", T, T + 12.5, 3, { offset: 2, activity: { walking: 0.5 } }),
+    },
+  ]);
   firehose.kill("SIGTERM");
   await once(firehose, "exit");
 
   const lake = await openLake(lakeDir);
-  const select = async (sql: string): Promise<Record<string, unknown>[]> => (await lake.runAndReadAll(sql)).getRowObjects().map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, toJson(value)])));
+  const select = async (sql: string): Promise<Record<string, unknown>[]> =>
+    (await lake.runAndReadAll(sql))
+      .getRowObjects()
+      .map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, toJson(value)])));
   try {
-    expect(await select("SELECT count(*)::int AS n, count(DISTINCT id)::int AS ids, count(value)::int AS values FROM raw_exact")).toEqual([{ n: 1_201, ids: 1_201, values: 1_200 }]);
-    expect(await select("SELECT id, topic, partition, \"offset\"::int AS \"offset\", timestamp::double AS timestamp, key, headers, decode(from_base64(value)) AS value, dt, hour FROM raw_exact WHERE \"offset\" IN (1199, 5000) ORDER BY \"offset\"")).toEqual([
-      { id: "imu-data-all/2/1199", topic: "imu-data-all", partition: 2, offset: 1_199, timestamp: T + 50, key: "s2", headers: { "content-type": "application/json" }, value: `{"seq":1199,"t":[${T}],"samples":[[0,0,9.81,0,0,0]]}`, dt: "2022-07-11", hour: "10" },
-      { id: "imu-data-all/0/5000", topic: "imu-data-all", partition: 0, offset: 5_000, timestamp: T + 3_600_000, key: null, headers: { type: "tick" }, value: null, dt: "2022-07-11", hour: "11" },
+    expect(
+      await select(
+        "SELECT count(*)::int AS n, count(DISTINCT id)::int AS ids, count(value)::int AS values FROM raw_exact",
+      ),
+    ).toEqual([{ n: 1_201, ids: 1_201, values: 1_200 }]);
+    expect(
+      await select(
+        'SELECT id, topic, partition, "offset"::int AS "offset", timestamp::double AS timestamp, key, headers, decode(from_base64(value)) AS value, dt, hour FROM raw_exact WHERE "offset" IN (1199, 5000) ORDER BY "offset"',
+      ),
+    ).toEqual([
+      {
+        id: "imu-data-all/2/1199",
+        topic: "imu-data-all",
+        partition: 2,
+        offset: 1_199,
+        timestamp: T + 50,
+        key: "s2",
+        headers: { "content-type": "application/json" },
+        value: `{"seq":1199,"t":[${T}],"samples":[[0,0,9.81,0,0,0]]}`,
+        dt: "2022-07-11",
+        hour: "10",
+      },
+      {
+        id: "imu-data-all/0/5000",
+        topic: "imu-data-all",
+        partition: 0,
+        offset: 5_000,
+        timestamp: T + 3_600_000,
+        key: null,
+        headers: { type: "tick" },
+        value: null,
+        dt: "2022-07-11",
+        hour: "11",
+      },
     ]);
-    expect(await select("SELECT sensor_id, window_end, count::int AS count, accmag FROM aggregated_exact")).toEqual([{ sensor_id: "s1", window_end: 1_657_533_978_000, count: 100, accmag: { mean: 6.5, std: 0.25, min: 6, max: 7, rms: 6.6 } }]);
-    expect(await select('SELECT session_id, "end", samples::int AS samples, supersedes, activity FROM sessions_exact')).toEqual([{ session_id: `s1@${T}`, end: T + 12.5, samples: 3, supersedes: [], activity: { walking: 0.5 } }]);
+    expect(await select("SELECT sensor_id, window_end, count::int AS count, accmag FROM aggregated_exact")).toEqual([
+      {
+        sensor_id: "s1",
+        window_end: 1_657_533_978_000,
+        count: 100,
+        accmag: { mean: 6.5, std: 0.25, min: 6, max: 7, rms: 6.6 },
+      },
+    ]);
+    expect(
+      await select('SELECT session_id, "end", samples::int AS samples, supersedes, activity FROM sessions_exact'),
+    ).toEqual([{ session_id: `s1@${T}`, end: T + 12.5, samples: 3, supersedes: [], activity: { walking: 0.5 } }]);
   } finally {
     lake.closeSync();
   }
 });
 
 test("while Firehose does not answer, each partition is to be delivered again from its first record", async () => {
-  const answer = await unreachable.invoke(mskEvent([{ topic: "imu-data-all", partition: 4, offset: 7, key: "s", value: "{}" }, { topic: "imu-data-all", partition: 4, offset: 8, key: "s", value: "{}" }, { topic: "imu-data-all", partition: 5, offset: 9, key: "s", value: "{}" }]));
-  expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: { partition: "imu-data-all-4", offset: 7 } }, { itemIdentifier: { partition: "imu-data-all-5", offset: 9 } }] });
+  const answer = await unreachable.invoke(
+    mskEvent([
+      { topic: "imu-data-all", partition: 4, offset: 7, key: "s", value: "{}" },
+      { topic: "imu-data-all", partition: 4, offset: 8, key: "s", value: "{}" },
+      { topic: "imu-data-all", partition: 5, offset: 9, key: "s", value: "{}" },
+    ]),
+  );
+  expect(answer).toEqual({
+    batchItemFailures: [
+      { itemIdentifier: { partition: "imu-data-all-4", offset: 7 } },
+      { itemIdentifier: { partition: "imu-data-all-5", offset: 9 } },
+    ],
+  });
 }, 30_000);

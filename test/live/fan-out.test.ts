@@ -5,14 +5,31 @@ import type { Message } from "../../live/messages.ts";
 import { audiences } from "../../live/subscriptions.ts";
 
 const options = { framesPerSecond: 1e9, frameIntervalMs: { min: 0, max: 0 }, backoffMs: { first: 1, max: 4 } };
-const message = (name: string): Message => ({ type: "window", sensorId: "s1", text: JSON.stringify(name), bytes: name.length + 2, samples: 0 });
+const message = (name: string): Message => ({
+  type: "window",
+  sensorId: "s1",
+  text: JSON.stringify(name),
+  bytes: name.length + 2,
+  samples: 0,
+});
 
 /** A port whose posts end when the test says so. */
-function manualPort(): ConnectionsPort & { readonly posts: { id: string; frame: string; end: (outcome: PostOutcome) => void }[]; readonly forgotten: string[]; readonly closed: string[] } {
+function manualPort(): ConnectionsPort & {
+  readonly posts: { id: string; frame: string; end: (outcome: PostOutcome) => void }[];
+  readonly forgotten: string[];
+  readonly closed: string[];
+} {
   const posts: { id: string; frame: string; end: (outcome: PostOutcome) => void }[] = [];
   const forgotten: string[] = [];
   const closed: string[] = [];
-  return { posts, forgotten, closed, post: (id, frame) => new Promise((end) => posts.push({ id, frame, end })), forget: async (id) => void forgotten.push(id), close: async (id) => void closed.push(id) };
+  return {
+    posts,
+    forgotten,
+    closed,
+    post: (id, frame) => new Promise((end) => posts.push({ id, frame, end })),
+    forget: async (id) => void forgotten.push(id),
+    close: async (id) => void closed.push(id),
+  };
 }
 async function until(done: () => boolean): Promise<void> {
   for (let i = 0; i < 1_000 && !done(); i++) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -30,7 +47,10 @@ test("a connection has one frame under way, and what comes meanwhile shares the 
   fanOut.give("a", [message("3")]);
   fanOut.give("unknown", [message("1")]);
   port.posts[1]!.end("sent");
-  expect(port.posts.map(({ id, frame }) => [id, frame])).toEqual([["a", '"1"'], ["b", '"1"']]);
+  expect(port.posts.map(({ id, frame }) => [id, frame])).toEqual([
+    ["a", '"1"'],
+    ["b", '"1"'],
+  ]);
   port.posts[0]!.end("sent");
   await until(() => port.posts.length === 3);
   expect(port.posts[2]).toMatchObject({ id: "a", frame: '["2","3"]' });
@@ -80,8 +100,26 @@ test("a client too slow for its windows is disconnected", async () => {
 });
 
 test("subscriptions turned round: who wants a sensor, or a session of it", () => {
-  const of = (connectionId: string, sensors: string[], sessions: string[] = []): Parameters<typeof audiences>[0] extends Iterable<infer T> ? T : never => ({ connectionId, sensors: new Set(sensors), sessions: new Set(sessions) });
-  expect(Object.fromEntries(audiences([of("a", ["s1", "s2"], ["s1@5"]), of("b", ["s1"]), of("c", [], ["s1@5", "s3@1.5"]), of("d", [], ["s1@5"]), of("e", [])]))).toEqual({
+  const of = (
+    connectionId: string,
+    sensors: string[],
+    sessions: string[] = [],
+  ): Parameters<typeof audiences>[0] extends Iterable<infer T> ? T : never => ({
+    connectionId,
+    sensors: new Set(sensors),
+    sessions: new Set(sessions),
+  });
+  expect(
+    Object.fromEntries(
+      audiences([
+        of("a", ["s1", "s2"], ["s1@5"]),
+        of("b", ["s1"]),
+        of("c", [], ["s1@5", "s3@1.5"]),
+        of("d", [], ["s1@5"]),
+        of("e", []),
+      ]),
+    ),
+  ).toEqual({
     s1: { all: ["a", "b"], sessions: [{ sessionId: "s1@5", start: 5, connectionIds: ["c", "d"] }] },
     s2: { all: ["a"], sessions: [] },
     s3: { all: [], sessions: [{ sessionId: "s3@1.5", start: 1.5, connectionIds: ["c"] }] },

@@ -4,7 +4,12 @@ import type { AddressInfo } from "node:net";
 /** What a connection of the recording gateway does with a frame. */
 export type Behaviour = (response: ServerResponse) => void | Promise<void>;
 
-const respond = (status: number, type?: string): Behaviour => (response) => void response.writeHead(status, type ? { "x-amzn-errortype": type, "content-type": "application/json" } : {}).end(type ? "{}" : "");
+const respond =
+  (status: number, type?: string): Behaviour =>
+  (response) =>
+    void response
+      .writeHead(status, type ? { "x-amzn-errortype": type, "content-type": "application/json" } : {})
+      .end(type ? "{}" : "");
 export const accept = respond(200);
 export const gone = respond(410, "GoneException");
 export const limited = respond(429, "LimitExceededException");
@@ -36,7 +41,8 @@ export async function startRecordingGateway(): Promise<RecordingGateway> {
       return;
     }
     response.once("finish", () => {
-      if (response.statusCode === 200) frames.set(id, [...(frames.get(id) ?? []), Buffer.concat(chunks).toString("utf8")]);
+      if (response.statusCode === 200)
+        frames.set(id, [...(frames.get(id) ?? []), Buffer.concat(chunks).toString("utf8")]);
     });
     await (behaviours.get(id) ?? accept)(response);
   };
@@ -47,10 +53,14 @@ export async function startRecordingGateway(): Promise<RecordingGateway> {
     frames,
     closed,
     behaviours,
-    messages: (id) => (frames.get(id) ?? []).flatMap((frame) => [JSON.parse(frame) as Record<string, unknown>].flat() as Record<string, unknown>[]),
-    stop: () => new Promise((resolve) => {
-      server.closeAllConnections();
-      server.close(() => resolve());
-    }),
+    messages: (id) =>
+      (frames.get(id) ?? []).flatMap(
+        (frame) => [JSON.parse(frame) as Record<string, unknown>].flat() as Record<string, unknown>[],
+      ),
+    stop: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
   };
 }

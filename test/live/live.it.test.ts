@@ -1,22 +1,26 @@
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { DynamoDBClient, GetItemCommand, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { Partitioners, type Admin, type Producer } from "kafkajs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { DynamoDBClient, GetItemCommand, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { Partitioners, type Admin, type Producer } from "kafkajs";
+import { createTopics } from "../../adapters/kafka-topics.ts";
 import { createKafka } from "../../adapters/kafka.ts";
 import { encodeColumns } from "../../domain/columns.ts";
 import { topics } from "../../domain/topics.ts";
 import { ensureConnectionsTable } from "../../lambda/shared/connections-table.ts";
-import { createTopics } from "../../adapters/kafka-topics.ts";
 import { ended, started, windowed } from "../lambda/records.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";
 import { gone, limited, startRecordingGateway, type RecordingGateway } from "./gateway.ts";
 
 const servers = sharedServers();
 const table = uniqueName("live");
-const dynamo = new DynamoDBClient({ region: "us-east-1", endpoint: servers.dynamodbEndpoint, credentials: { accessKeyId: "local", secretAccessKey: "local" } });
+const dynamo = new DynamoDBClient({
+  region: "us-east-1",
+  endpoint: servers.dynamodbEndpoint,
+  credentials: { accessKeyId: "local", secretAccessKey: "local" },
+});
 const kafka = createKafka({ kafkaBrokers: servers.kafkaBrokers, kafkaAuth: "none", region: "local" }, "live-test");
 let gateway: RecordingGateway;
 let admin: Admin;
@@ -40,9 +44,24 @@ afterAll(async () => {
 
 /** Starts the real program and waits until it has its partitions. */
 async function startLive(): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(import.meta.dirname, "../../live/main.ts")], { env: { ...process.env, KAFKA_BROKERS: servers.kafkaBrokers, DYNAMODB_ENDPOINT: servers.dynamodbEndpoint, CONNECTIONS_TABLE: table, WEBSOCKET_ENDPOINT: gateway.endpoint, LOG_LEVEL: "info" }, stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", join(import.meta.dirname, "../../live/main.ts")],
+    {
+      env: {
+        ...process.env,
+        KAFKA_BROKERS: servers.kafkaBrokers,
+        DYNAMODB_ENDPOINT: servers.dynamodbEndpoint,
+        CONNECTIONS_TABLE: table,
+        WEBSOCKET_ENDPOINT: gateway.endpoint,
+        LOG_LEVEL: "info",
+      },
+      stdio: ["ignore", "ignore", "pipe"],
+    },
+  );
   let text = "";
-  for await (const chunk of child.stderr as AsyncIterable<Buffer>) if ((text += chunk.toString()).includes("joined the group")) break;
+  for await (const chunk of child.stderr as AsyncIterable<Buffer>)
+    if ((text += chunk.toString()).includes("joined the group")) break;
   child.stderr!.resume();
   if (!text.includes("joined the group")) throw new Error(`live ended: ${text}`);
   return child;
@@ -55,7 +74,7 @@ async function stopLive(child: ChildProcess): Promise<number | null> {
 }
 
 async function until<T>(read: () => T | Promise<T>, done: (value: T) => boolean): Promise<T> {
-  for (const end = Date.now() + 20_000; ; ) {
+  for (const end = Date.now() + 20_000; ;) {
     const value = await read();
     if (done(value)) return value;
     if (Date.now() > end) throw new Error(`it stayed ${JSON.stringify(value)?.slice(0, 500)}`);
@@ -63,25 +82,68 @@ async function until<T>(read: () => T | Promise<T>, done: (value: T) => boolean)
   }
 }
 
-/** Puts a subscription into the table and waits until live knows it: until a probe window of a sensor of its own arrives. */
+/**
+ * Puts a subscription into the table and waits until live knows it: until a probe window of a sensor of its own
+ * arrives.
+ */
 async function subscribe(connectionId: string, kind: "sensors" | "sessions", id: string): Promise<void> {
   const probe = uniqueName("probe");
-  await dynamo.send(new UpdateItemCommand({ TableName: table, Key: { connectionId: { S: connectionId } }, UpdateExpression: kind === "sensors" ? "ADD sensors :both" : "ADD sensors :probe, sessions :id", ExpressionAttributeValues: kind === "sensors" ? { ":both": { SS: [id, probe] } } : { ":probe": { SS: [probe] }, ":id": { SS: [id] } } }));
-  await until(async () => {
-    await publish(topics.aggregated.name, probe, windowed(probe, 0, { offset: offset++ }));
-    return gateway.messages(connectionId);
-  }, (messages) => messages.some(({ data }) => (data as { sensorId: string }).sensorId === probe));
+  await dynamo.send(
+    new UpdateItemCommand({
+      TableName: table,
+      Key: { connectionId: { S: connectionId } },
+      UpdateExpression: kind === "sensors" ? "ADD sensors :both" : "ADD sensors :probe, sessions :id",
+      ExpressionAttributeValues:
+        kind === "sensors" ? { ":both": { SS: [id, probe] } } : { ":probe": { SS: [probe] }, ":id": { SS: [id] } },
+    }),
+  );
+  await until(
+    async () => {
+      await publish(topics.aggregated.name, probe, windowed(probe, 0, { offset: offset++ }));
+      return gateway.messages(connectionId);
+    },
+    (messages) => messages.some(({ data }) => (data as { sensorId: string }).sensorId === probe),
+  );
 }
-const received = (connectionId: string, sensorId: string): Record<string, unknown>[] => gateway.messages(connectionId).filter(({ data }) => (data as { sensorId: string }).sensorId === sensorId);
+const received = (connectionId: string, sensorId: string): Record<string, unknown>[] =>
+  gateway.messages(connectionId).filter(({ data }) => (data as { sensorId: string }).sensorId === sensorId);
 
-async function publish(topic: string, key: string, value: Uint8Array | Record<string, unknown>, contentType = "application/json"): Promise<void> {
-  await producer.send({ topic, messages: [{ key, value: value instanceof Uint8Array ? Buffer.from(value) : JSON.stringify(value), headers: { "content-type": contentType } }] });
+async function publish(
+  topic: string,
+  key: string,
+  value: Uint8Array | Record<string, unknown>,
+  contentType = "application/json",
+): Promise<void> {
+  await producer.send({
+    topic,
+    messages: [
+      {
+        key,
+        value: value instanceof Uint8Array ? Buffer.from(value) : JSON.stringify(value),
+        headers: { "content-type": contentType },
+      },
+    ],
+  });
 }
 
 /** A transformed message of two columns in packed form. */
 function packed(sensorId: string, t: readonly number[], at = offset++): Uint8Array {
-  const header = { id: `imu-data-all/0/${at}/0`, schema: 1, sensorId, seq: at, count: t.length, columns: ["ax", "accMag"] };
-  return encodeColumns(JSON.stringify(header), t.length, Float64Array.from(t), Float64Array.from([...t.map((_, i) => 9.81 + i), ...t.map(() => 0.1)]), 2, t.length);
+  const header = {
+    id: `imu-data-all/0/${at}/0`,
+    schema: 1,
+    sensorId,
+    seq: at,
+    count: t.length,
+    columns: ["ax", "accMag"],
+  };
+  return encodeColumns(
+    JSON.stringify(header),
+    t.length,
+    Float64Array.from(t),
+    Float64Array.from([...t.map((_, i) => 9.81 + i), ...t.map(() => 0.1)]),
+    2,
+    t.length,
+  );
 }
 const COLUMNS = "application/x-millrace-columns";
 
@@ -93,18 +155,54 @@ test("a subscriber gets samples, windows, sessions and inferences of its sensor,
     await publish(topics.transformed.name, sensor, packed(sensor, [1_000, 1_010.5]), COLUMNS);
     await publish(topics.aggregated.name, sensor, windowed(sensor, 1_000, { offset: offset++ }));
     await publish(topics.sessions.name, sensor, started(sensor, 1_000, { offset: offset++ }));
-    await publish(topics.inference.name, sensor, { id, schema: 1, sensorId: sensor, window: { start: 0, end: 2_560 }, label: "walking", probabilities: { walking: 0.9, sitting: 0.1 }, model: { name: "activity", version: "1" } });
+    await publish(topics.inference.name, sensor, {
+      id,
+      schema: 1,
+      sensorId: sensor,
+      window: { start: 0, end: 2_560 },
+      label: "walking",
+      probabilities: { walking: 0.9, sitting: 0.1 },
+      model: { name: "activity", version: "1" },
+    });
     // The JSON form, too.
-    await publish(topics.transformed.name, sensor, { id: `imu-data-all/0/${offset}/0`, schema: 1, sensorId: sensor, seq: offset++, boot: "b", t: [1_020], ax: [9.8100004196167], accMag: [0] });
+    await publish(topics.transformed.name, sensor, {
+      id: `imu-data-all/0/${offset}/0`,
+      schema: 1,
+      sensorId: sensor,
+      seq: offset++,
+      boot: "b",
+      t: [1_020],
+      ax: [9.8100004196167],
+      accMag: [0],
+    });
   }
-  const messages = await until(() => received("one", mine), (all) => all.length === 5);
+  const messages = await until(
+    () => received("one", mine),
+    (all) => all.length === 5,
+  );
   const samples = messages.filter(({ type }) => type === "samples").map(({ data }) => data);
   expect(samples).toEqual([
-    { sensorId: mine, id: expect.any(String), seq: expect.any(Number), t: [1_000, 1_010.5], ax: [9.81, 10.81], accMag: [0.1, 0.1] },
+    {
+      sensorId: mine,
+      id: expect.any(String),
+      seq: expect.any(Number),
+      t: [1_000, 1_010.5],
+      ax: [9.81, 10.81],
+      accMag: [0.1, 0.1],
+    },
     { sensorId: mine, id: expect.any(String), seq: expect.any(Number), boot: "b", t: [1_020], ax: [9.81], accMag: [0] },
   ]);
-  expect(messages.map(({ type }) => String(type)).toSorted()).toEqual(["inference", "samples", "samples", "session", "window"]);
-  expect(messages.find(({ type }) => type === "session")!["data"]).toMatchObject({ type: "started", sessionId: `${mine}@1000` });
+  expect(messages.map(({ type }) => String(type)).toSorted()).toEqual([
+    "inference",
+    "samples",
+    "samples",
+    "session",
+    "window",
+  ]);
+  expect(messages.find(({ type }) => type === "session")!["data"]).toMatchObject({
+    type: "started",
+    sessionId: `${mine}@1000`,
+  });
   expect(received("one", other)).toEqual([]);
 });
 
@@ -114,17 +212,28 @@ test("what an aborted transaction had written, and is written again, is sent onc
   const writer = kafka.producer({ transactionalId: uniqueName("live-test"), idempotent: true, maxInFlightRequests: 1 });
   await writer.connect();
   const windows = [0, 1, 2].map((i) => windowed(sensor, i * 1_000, { offset: offset++ }));
-  const write = async (values: readonly Record<string, unknown>[]): Promise<Awaited<ReturnType<typeof writer.transaction>>> => {
+  const write = async (
+    values: readonly Record<string, unknown>[],
+  ): Promise<Awaited<ReturnType<typeof writer.transaction>>> => {
     const transaction = await writer.transaction();
-    await transaction.send({ topic: topics.aggregated.name, messages: values.map((value) => ({ key: sensor, value: JSON.stringify(value) })) });
+    await transaction.send({
+      topic: topics.aggregated.name,
+      messages: values.map((value) => ({ key: sensor, value: JSON.stringify(value) })),
+    });
     return transaction;
   };
   const first = await write(windows.slice(0, 2));
   // Uncommitted, and yet it is there.
-  await until(() => received("two", sensor), (all) => all.length === 2);
+  await until(
+    () => received("two", sensor),
+    (all) => all.length === 2,
+  );
   await first.abort();
   await (await write(windows)).commit();
-  const all = await until(() => received("two", sensor), (messages) => messages.length >= 3);
+  const all = await until(
+    () => received("two", sensor),
+    (messages) => messages.length >= 3,
+  );
   expect(all.map(({ data }) => (data as { id: string }).id)).toEqual(windows.map(({ id }) => id));
   await writer.disconnect();
 });
@@ -143,23 +252,53 @@ test("a session's subscriber gets what is within the session", async () => {
   await publish(topics.aggregated.name, sensor, windowed(sensor, 8_000, { offset: offset++ }));
   await publish(topics.sessions.name, sensor, ended(sensor, 1_000, 2_000, 4, { offset: offset++ }));
   await publish(topics.sessions.name, sensor, started(sensor, 7_001, { offset: offset++ }));
-  await publish(topics.sessions.name, sensor, ended(sensor, 900, 2_000, 5, { offset: offset++, supersedes: [`${sensor}@1000`] }));
-  const messages = await until(() => received("three", sensor), (all) => all.filter(({ type }) => type === "session").length === 2);
-  await until(() => received("three", sensor), (all) => all.filter(({ type }) => type === "window").length >= 1);
+  await publish(
+    topics.sessions.name,
+    sensor,
+    ended(sensor, 900, 2_000, 5, { offset: offset++, supersedes: [`${sensor}@1000`] }),
+  );
+  const messages = await until(
+    () => received("three", sensor),
+    (all) => all.filter(({ type }) => type === "session").length === 2,
+  );
+  await until(
+    () => received("three", sensor),
+    (all) => all.filter(({ type }) => type === "window").length >= 1,
+  );
   const all = received("three", sensor);
-  expect(all.filter(({ type }) => type === "samples").flatMap(({ data }) => (data as { t: number[] }).t)).toEqual([1_000, 1_010, 1_020, 2_000]);
-  expect(all.filter(({ type }) => type === "window").map(({ data }) => (data as { window: { start: number } }).window.start)).toEqual([1_000]);
-  expect(messages.filter(({ type }) => type === "session").map(({ data }) => (data as { sessionId: string }).sessionId)).toEqual([`${sensor}@1000`, `${sensor}@900`]);
+  expect(all.filter(({ type }) => type === "samples").flatMap(({ data }) => (data as { t: number[] }).t)).toEqual([
+    1_000, 1_010, 1_020, 2_000,
+  ]);
+  expect(
+    all.filter(({ type }) => type === "window").map(({ data }) => (data as { window: { start: number } }).window.start),
+  ).toEqual([1_000]);
+  expect(
+    messages.filter(({ type }) => type === "session").map(({ data }) => (data as { sessionId: string }).sessionId),
+  ).toEqual([`${sensor}@1000`, `${sensor}@900`]);
 });
 
 test("a connection that is gone is removed from the table", async () => {
   gateway.behaviours.set("leaver", gone);
   const sensor = uniqueName("gone");
-  await dynamo.send(new UpdateItemCommand({ TableName: table, Key: { connectionId: { S: "leaver" } }, UpdateExpression: "ADD sensors :id", ExpressionAttributeValues: { ":id": { SS: [sensor] } } }));
-  await until(async () => {
-    await publish(topics.aggregated.name, sensor, windowed(sensor, 0, { offset: offset++ }));
-    return (await dynamo.send(new GetItemCommand({ TableName: table, Key: { connectionId: { S: "leaver" } }, ConsistentRead: true }))).Item;
-  }, (item) => item === undefined);
+  await dynamo.send(
+    new UpdateItemCommand({
+      TableName: table,
+      Key: { connectionId: { S: "leaver" } },
+      UpdateExpression: "ADD sensors :id",
+      ExpressionAttributeValues: { ":id": { SS: [sensor] } },
+    }),
+  );
+  await until(
+    async () => {
+      await publish(topics.aggregated.name, sensor, windowed(sensor, 0, { offset: offset++ }));
+      return (
+        await dynamo.send(
+          new GetItemCommand({ TableName: table, Key: { connectionId: { S: "leaver" } }, ConsistentRead: true }),
+        )
+      ).Item;
+    },
+    (item) => item === undefined,
+  );
 });
 
 test("a connection over its limit gets its frames later, in order", async () => {
@@ -170,9 +309,15 @@ test("a connection over its limit gets its frames later, in order", async () => 
     if (++refused >= 3) gateway.behaviours.delete("four");
     return limited(response);
   });
-  for (let i = 0; i < 20; i++) await publish(topics.aggregated.name, sensor, windowed(sensor, i * 1_000, { offset: offset++ }));
-  const messages = await until(() => received("four", sensor), (all) => all.length >= 20);
-  expect(messages.map(({ data }) => (data as { window: { start: number } }).window.start)).toEqual(Array.from({ length: 20 }, (_, i) => i * 1_000));
+  for (let i = 0; i < 20; i++)
+    await publish(topics.aggregated.name, sensor, windowed(sensor, i * 1_000, { offset: offset++ }));
+  const messages = await until(
+    () => received("four", sensor),
+    (all) => all.length >= 20,
+  );
+  expect(messages.map(({ data }) => (data as { window: { start: number } }).window.start)).toEqual(
+    Array.from({ length: 20 }, (_, i) => i * 1_000),
+  );
   expect(refused).toBe(3);
 });
 
@@ -187,15 +332,30 @@ test("a slow client loses samples, is told how many, and gets every window; no f
   });
   // 100 messages of 1,000 readings are about 3 MB of JSON.
   for (let i = 0; i < 100; i++) {
-    await publish(topics.transformed.name, sensor, packed(sensor, Array.from({ length: 1_000 }, (_, row) => i * 1_000 + row)), COLUMNS);
+    await publish(
+      topics.transformed.name,
+      sensor,
+      packed(
+        sensor,
+        Array.from({ length: 1_000 }, (_, row) => i * 1_000 + row),
+      ),
+      COLUMNS,
+    );
     await publish(topics.aggregated.name, sensor, windowed(sensor, i * 1_000, { offset: offset++ }));
   }
   await publish(topics.sessions.name, sensor, started(sensor, 0, { offset: offset++ }));
   await delay(200);
   release();
-  const messages = await until(() => received("five", sensor), (all) => all.some(({ type }) => type === "session") && all.filter(({ type }) => type === "window").length === 100);
-  const samples = messages.filter(({ type }) => type === "samples").reduce((sum, { data }) => sum + (data as { t: number[] }).t.length, 0);
-  const dropped = messages.filter(({ type }) => type === "dropped").reduce((sum, { data }) => sum + (data as { samples: number }).samples, 0);
+  const messages = await until(
+    () => received("five", sensor),
+    (all) => all.some(({ type }) => type === "session") && all.filter(({ type }) => type === "window").length === 100,
+  );
+  const samples = messages
+    .filter(({ type }) => type === "samples")
+    .reduce((sum, { data }) => sum + (data as { t: number[] }).t.length, 0);
+  const dropped = messages
+    .filter(({ type }) => type === "dropped")
+    .reduce((sum, { data }) => sum + (data as { samples: number }).samples, 0);
   expect(dropped).toBeGreaterThan(0);
   expect(samples + dropped).toBe(100_000);
   expect(Math.max(...gateway.frames.get("five")!.map((frame) => Buffer.byteLength(frame)))).toBeLessThan(32 * 1024);
@@ -207,9 +367,14 @@ test("started again, it goes on at the end of the log", async () => {
   expect(await stopLive(live)).toBe(0);
   await publish(topics.aggregated.name, sensor, windowed(sensor, 0, { offset: offset++ }));
   live = await startLive();
-  await until(async () => {
-    await publish(topics.aggregated.name, sensor, windowed(sensor, 1_000, { offset: offset++ }));
-    return received("six", sensor);
-  }, (messages) => messages.length > 0);
-  expect(received("six", sensor).map(({ data }) => (data as { window: { start: number } }).window.start)).not.toContain(0);
+  await until(
+    async () => {
+      await publish(topics.aggregated.name, sensor, windowed(sensor, 1_000, { offset: offset++ }));
+      return received("six", sensor);
+    },
+    (messages) => messages.length > 0,
+  );
+  expect(received("six", sensor).map(({ data }) => (data as { window: { start: number } }).window.start)).not.toContain(
+    0,
+  );
 });

@@ -8,7 +8,15 @@ test("an id is new if it is beyond all before it, of its topic and source partit
   expect(seen("imu-data-all/3/10/1")).toBe(true);
   expect(seen("imu-data-all/3/12/0")).toBe(true);
   // A transaction that was aborted comes again, then goes on.
-  expect(["imu-data-all/3/10/0", "imu-data-all/3/10/1", "imu-data-all/3/12/0", "imu-data-all/3/12/1", "imu-data-all/3/13/0"].map((id) => seen(id))).toEqual([false, false, false, true, true]);
+  expect(
+    [
+      "imu-data-all/3/10/0",
+      "imu-data-all/3/10/1",
+      "imu-data-all/3/12/0",
+      "imu-data-all/3/12/1",
+      "imu-data-all/3/13/0",
+    ].map((id) => seen(id)),
+  ).toEqual([false, false, false, true, true]);
   // Numbers, not text: 9 comes before 13.
   expect(seen("imu-data-all/3/9/0")).toBe(false);
   expect(seen("imu-data-all/4/1/0")).toBe(true);
@@ -17,5 +25,11 @@ test("an id is new if it is beyond all before it, of its topic and source partit
 
 test("an id of another form is always new", () => {
   const marks = new Marks();
-  expect(["x", "x", "a/b/c/d", "a/b/c/d", ""].map((id) => marks.isNew("t", id))).toEqual([true, true, true, true, true]);
+  expect(["x", "x", "a/b/c/d", "a/b/c/d", ""].map((id) => marks.isNew("t", id))).toEqual([
+    true,
+    true,
+    true,
+    true,
+    true,
+  ]);
 });

@@ -3,15 +3,40 @@ import { encodeColumns } from "../../domain/columns.ts";
 import { readRecord, samplesMessages, toMessage } from "../../live/messages.ts";
 import { windowed } from "../lambda/records.ts";
 
-const rows = (count: number): { t: number[]; ax: number[]; lax: number[] } => ({ t: Array.from({ length: count }, (_, i) => 1_657_533_977_813.5 + i * 5), ax: Array.from({ length: count }, (_, i) => i / 8), lax: Array.from({ length: count }, (_, i) => -i / 3) });
+const rows = (count: number): { t: number[]; ax: number[]; lax: number[] } => ({
+  t: Array.from({ length: count }, (_, i) => 1_657_533_977_813.5 + i * 5),
+  ax: Array.from({ length: count }, (_, i) => i / 8),
+  lax: Array.from({ length: count }, (_, i) => -i / 3),
+});
 
 test("the packed and the JSON form of a transformed message give the same samples", () => {
   const { t, ax, lax } = rows(3);
-  const header = { id: "imu-data-all/0/1/0", schema: 1, sensorId: "s1", seq: 7, boot: "a1", count: 3, columns: ["ax", "lax"] };
-  const packed = readRecord("sensor-data-transformed", "application/x-millrace-columns", Buffer.from(encodeColumns(JSON.stringify(header), 3, Float64Array.from(t), Float64Array.from([...ax, ...lax]), 2, 3)));
-  const json = readRecord("sensor-data-transformed", "application/json", Buffer.from(JSON.stringify({ id: header.id, schema: 1, sensorId: "s1", seq: 7, boot: "a1", t, ax, lax })));
-  const text = (record: typeof packed): string[] => samplesMessages(record.data as never, 0, 3).map((message) => message.text);
-  expect(text(packed)).toEqual(['{"type":"samples","data":{"sensorId":"s1","id":"imu-data-all/0/1/0","seq":7,"boot":"a1","t":[1657533977813.5,1657533977818.5,1657533977823.5],"ax":[0,0.125,0.25],"lax":[0,-0.33333334,-0.6666667]}}']);
+  const header = {
+    id: "imu-data-all/0/1/0",
+    schema: 1,
+    sensorId: "s1",
+    seq: 7,
+    boot: "a1",
+    count: 3,
+    columns: ["ax", "lax"],
+  };
+  const packed = readRecord(
+    "sensor-data-transformed",
+    "application/x-millrace-columns",
+    Buffer.from(
+      encodeColumns(JSON.stringify(header), 3, Float64Array.from(t), Float64Array.from([...ax, ...lax]), 2, 3),
+    ),
+  );
+  const json = readRecord(
+    "sensor-data-transformed",
+    "application/json",
+    Buffer.from(JSON.stringify({ id: header.id, schema: 1, sensorId: "s1", seq: 7, boot: "a1", t, ax, lax })),
+  );
+  const text = (record: typeof packed): string[] =>
+    samplesMessages(record.data as never, 0, 3).map((message) => message.text);
+  expect(text(packed)).toEqual([
+    '{"type":"samples","data":{"sensorId":"s1","id":"imu-data-all/0/1/0","seq":7,"boot":"a1","t":[1657533977813.5,1657533977818.5,1657533977823.5],"ax":[0,0.125,0.25],"lax":[0,-0.33333334,-0.6666667]}}',
+  ]);
   // JSON carries doubles: live sends what it gets.
   expect(JSON.parse(text(json)[0]!)).toMatchObject({ data: { sensorId: "s1", seq: 7, boot: "a1", t, ax } });
 });
@@ -20,7 +45,9 @@ test("samples that exceed a frame come in parts, together exactly what there was
   const { t, ax, lax } = rows(1_000);
   const columns = { ax, ay: lax, az: lax, gx: lax, gy: lax, gz: lax, accMag: ax, gyroMag: ax, lax, lay: lax, laz: lax };
   const messages = samplesMessages({ id: "i", sensorId: "s1", seq: 1, t, columns }, 0, 1_000);
-  const data = messages.map(({ text }) => (JSON.parse(text) as { data: { t: number[]; ax: number[]; part: number; parts: number } }).data);
+  const data = messages.map(
+    ({ text }) => (JSON.parse(text) as { data: { t: number[]; ax: number[]; part: number; parts: number } }).data,
+  );
   expect(messages.length).toBeGreaterThan(1);
   expect(Math.max(...messages.map(({ text }) => Buffer.byteLength(text)))).toBeLessThan(32 * 1024);
   expect(data.map(({ part, parts }) => [part, parts])).toEqual(data.map((_, i) => [i, messages.length]));
@@ -31,7 +58,9 @@ test("samples that exceed a frame come in parts, together exactly what there was
 
 test("other records go out as they are", () => {
   const record = windowed("s1", 0);
-  const message = toMessage(readRecord("sensor-data-aggregated", undefined, Buffer.from(JSON.stringify(record))) as never);
+  const message = toMessage(
+    readRecord("sensor-data-aggregated", undefined, Buffer.from(JSON.stringify(record))) as never,
+  );
   expect(JSON.parse(message.text)).toEqual({ type: "window", data: record });
   expect(message).toMatchObject({ type: "window", sensorId: "s1", samples: 0, bytes: message.text.length });
 });

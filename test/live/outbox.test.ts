@@ -4,9 +4,16 @@ import { Outbox } from "../../live/outbox.ts";
 
 function message(type: Message["type"], name: string, bytes = 100, samples = type === "samples" ? 10 : 0): Message {
   const text = JSON.stringify({ type, name, fill: "" });
-  return { type, sensorId: "s1", text: text.replace('"fill":""', `"fill":"${"x".repeat(bytes - text.length)}"`), bytes, samples };
+  return {
+    type,
+    sensorId: "s1",
+    text: text.replace('"fill":""', `"fill":"${"x".repeat(bytes - text.length)}"`),
+    bytes,
+    samples,
+  };
 }
-const names = (frame: string): unknown[] => [JSON.parse(frame) as { name?: string; type: string; data?: unknown }].flat().map(({ name, data }) => name ?? data);
+const names = (frame: string): unknown[] =>
+  [JSON.parse(frame) as { name?: string; type: string; data?: unknown }].flat().map(({ name, data }) => name ?? data);
 
 test("one message is a frame, several are an array, in order", () => {
   const outbox = new Outbox();

@@ -7,7 +7,10 @@ import { portOption, startHelp } from "../../local/options.ts";
 const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "local.md"), "utf8");
 
 test("docs/local.md has every port with its default, and no other", () => {
-  const documented = [...page.matchAll(/^\| `(--port-[a-z-]+)` \| (\d+) \|/gm)].map(([, option, port]) => [option, Number(port)]);
+  const documented = [...page.matchAll(/^\| `(--port-[a-z-]+)` \| (\d+) \|/gm)].map(([, option, port]) => [
+    option,
+    Number(port),
+  ]);
   expect(documented).toEqual(Object.entries(localPorts).map(([name, port]) => [portOption(name as LocalPort), port]));
 });
 

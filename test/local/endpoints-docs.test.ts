@@ -1,12 +1,12 @@
-import { expect, test } from "@jest/globals";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { expect, test } from "@jest/globals";
 import { localPorts } from "../../config/local.ts";
 import { readSettings } from "../../config/settings.ts";
 import { eventSourceMappings } from "../../domain/event-source-mappings.ts";
-import { webSocketLimits } from "../../local/gateway/connections.ts";
-import { limits } from "../../local/firehose/protocol.ts";
 import { backOff } from "../../local/event-source/retry.ts";
+import { limits } from "../../local/firehose/protocol.ts";
+import { webSocketLimits } from "../../local/gateway/connections.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../docs/local-endpoints.md"), "utf8");
 
@@ -23,7 +23,8 @@ test("docs/local-endpoints.md states the ports, limits and defaults of the code"
     `Idle after ${webSocketLimits.idleMs / 60_000} minutes without a message or ping, closed after ${webSocketLimits.lifeMs / 3_600_000} hours`,
     `over ${webSocketLimits.messageBytes / 1024} KB`,
     `frames of at most ${webSocketLimits.frameBytes / 1024} KB`,
-  ]) expect(page).toContain(sentence);
+  ])
+    expect(page).toContain(sentence);
   for (const { batchingWindowMs } of eventSourceMappings) expect(page).toContain(`gathered for ${batchingWindowMs} ms`);
 });
 

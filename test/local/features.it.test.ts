@@ -1,10 +1,17 @@
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { BatchGetRecordCommand, DeleteRecordCommand, GetRecordCommand, PutRecordCommand, SageMakerFeatureStoreRuntimeClient, type FeatureValue } from "@aws-sdk/client-sagemaker-featurestore-runtime";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import {
+  BatchGetRecordCommand,
+  DeleteRecordCommand,
+  GetRecordCommand,
+  PutRecordCommand,
+  SageMakerFeatureStoreRuntimeClient,
+  type FeatureValue,
+} from "@aws-sdk/client-sagemaker-featurestore-runtime";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { freePort, killPrograms, startProgram } from "./support/program.ts";
 
 const FeatureGroupName = "millrace-local-sensor-windows";
@@ -25,24 +32,47 @@ afterEach(async () => {
 
 async function start(): Promise<void> {
   child = await startProgram("local/features/main.ts", { FEATURES_DIR: dataDir, FEATURES_PORT: String(port) });
-  client = new SageMakerFeatureStoreRuntimeClient({ region: "us-east-1", endpoint: `http://127.0.0.1:${port}`, credentials: { accessKeyId: "local", secretAccessKey: "local" }, maxAttempts: 1 });
+  client = new SageMakerFeatureStoreRuntimeClient({
+    region: "us-east-1",
+    endpoint: `http://127.0.0.1:${port}`,
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+    maxAttempts: 1,
+  });
 }
 
-const record = (sensor: string, time: string, more: Record<string, string> = {}): FeatureValue[] => Object.entries({ sensor_id: sensor, event_time: time, ...more }).map(([FeatureName, ValueAsString]) => ({ FeatureName, ValueAsString }));
-const put = (values: FeatureValue[], more: Record<string, unknown> = {}): Promise<string> => outcome(client.send(new PutRecordCommand({ FeatureGroupName, Record: values, ...more })));
+const record = (sensor: string, time: string, more: Record<string, string> = {}): FeatureValue[] =>
+  Object.entries({ sensor_id: sensor, event_time: time, ...more }).map(([FeatureName, ValueAsString]) => ({
+    FeatureName,
+    ValueAsString,
+  }));
+const put = (values: FeatureValue[], more: Record<string, unknown> = {}): Promise<string> =>
+  outcome(client.send(new PutRecordCommand({ FeatureGroupName, Record: values, ...more })));
 async function get(sensor: string, FeatureNames?: string[]): Promise<Record<string, string> | undefined> {
-  const { Record } = await client.send(new GetRecordCommand({ FeatureGroupName, RecordIdentifierValueAsString: sensor, FeatureNames }));
-  return Record && Object.fromEntries(Record.map(({ FeatureName, ValueAsString }) => [FeatureName, ValueAsString as string]));
+  const { Record } = await client.send(
+    new GetRecordCommand({ FeatureGroupName, RecordIdentifierValueAsString: sensor, FeatureNames }),
+  );
+  return (
+    Record && Object.fromEntries(Record.map(({ FeatureName, ValueAsString }) => [FeatureName, ValueAsString as string]))
+  );
 }
 /** Errors of the SDK hold sockets: comparing them as they are would print those. */
-const outcome = (call: Promise<unknown>): Promise<string> => call.then(() => "ok", (error: Error & { $metadata?: { httpStatusCode?: number } }) => `${error.name} ${error.$metadata?.httpStatusCode}`);
+const outcome = (call: Promise<unknown>): Promise<string> =>
+  call.then(
+    () => "ok",
+    (error: Error & { $metadata?: { httpStatusCode?: number } }) => `${error.name} ${error.$metadata?.httpStatusCode}`,
+  );
 
 test("the record with the newest event time wins, whole, in whatever order they come", async () => {
   expect(await get("s1")).toBeUndefined();
   await put(record("s1", "2026-07-11T10:00:01.000Z", { count: "1", revision: "0" }));
   expect(await put(record("s1", "2026-07-11T10:00:00.999Z", { count: "2" }))).toBe("ok");
   expect(await put(record("s1", "2026-07-11T10:00:01.000Z", { count: "3" }))).toBe("ok");
-  expect(await get("s1")).toEqual({ sensor_id: "s1", event_time: "2026-07-11T10:00:01.000Z", count: "1", revision: "0" });
+  expect(await get("s1")).toEqual({
+    sensor_id: "s1",
+    event_time: "2026-07-11T10:00:01.000Z",
+    count: "1",
+    revision: "0",
+  });
   await put(record("s1", "2026-07-11T10:00:01.001Z", { count: "4" }));
   expect(await get("s1")).toEqual({ sensor_id: "s1", event_time: "2026-07-11T10:00:01.001Z", count: "4" });
   expect(await get("s1", ["count"])).toEqual({ count: "4" });
@@ -57,7 +87,15 @@ test("what was written survives kill -9", async () => {
 });
 
 test("a soft deletion keeps older records away, a hard one does not", async () => {
-  const remove = (EventTime: string, DeletionMode?: "HardDelete"): Promise<unknown> => client.send(new DeleteRecordCommand({ FeatureGroupName, RecordIdentifierValueAsString: "s1", EventTime, ...(DeletionMode ? { DeletionMode } : {}) }));
+  const remove = (EventTime: string, DeletionMode?: "HardDelete"): Promise<unknown> =>
+    client.send(
+      new DeleteRecordCommand({
+        FeatureGroupName,
+        RecordIdentifierValueAsString: "s1",
+        EventTime,
+        ...(DeletionMode ? { DeletionMode } : {}),
+      }),
+    );
   await put(record("s1", "2026-07-11T10:00:01Z"));
   await remove("2026-07-11T10:00:00Z");
   expect(await get("s1")).toBeDefined();
@@ -73,8 +111,21 @@ test("a soft deletion keeps older records away, a hard one does not", async () =
 
 test("records are read in batches; missing ones are left out, groups that don't exist are errors", async () => {
   await put(record("s1", "2026-07-11T10:00:00Z"));
-  const batch = await client.send(new BatchGetRecordCommand({ Identifiers: [{ FeatureGroupName, RecordIdentifiersValueAsString: ["s1", "s2"], FeatureNames: ["sensor_id"] }, { FeatureGroupName: "none", RecordIdentifiersValueAsString: ["s1"] }] }));
-  expect(batch.Records).toEqual([{ FeatureGroupName, RecordIdentifierValueAsString: "s1", Record: [{ FeatureName: "sensor_id", ValueAsString: "s1" }] }]);
+  const batch = await client.send(
+    new BatchGetRecordCommand({
+      Identifiers: [
+        { FeatureGroupName, RecordIdentifiersValueAsString: ["s1", "s2"], FeatureNames: ["sensor_id"] },
+        { FeatureGroupName: "none", RecordIdentifiersValueAsString: ["s1"] },
+      ],
+    }),
+  );
+  expect(batch.Records).toEqual([
+    {
+      FeatureGroupName,
+      RecordIdentifierValueAsString: "s1",
+      Record: [{ FeatureName: "sensor_id", ValueAsString: "s1" }],
+    },
+  ]);
   expect(batch.Errors).toMatchObject([{ FeatureGroupName: "none", ErrorCode: "ResourceNotFound" }]);
 });
 
@@ -83,12 +134,16 @@ test("a record goes when its time to live is over", async () => {
   await put(record("old", minuteAgo), { TtlDuration: { Unit: "Seconds", Value: 59 } });
   await put(record("new", minuteAgo), { TtlDuration: { Unit: "Hours", Value: 1 } });
   expect(await get("old")).toBeUndefined();
-  const { ExpiresAt } = await client.send(new GetRecordCommand({ FeatureGroupName, RecordIdentifierValueAsString: "new", ExpirationTimeResponse: "Enabled" }));
+  const { ExpiresAt } = await client.send(
+    new GetRecordCommand({ FeatureGroupName, RecordIdentifierValueAsString: "new", ExpirationTimeResponse: "Enabled" }),
+  );
   expect(ExpiresAt).toBe(new Date(Date.parse(minuteAgo) + 3_600_000).toISOString());
 });
 
 test("what the service refuses is refused with its errors", async () => {
-  expect(await outcome(client.send(new GetRecordCommand({ FeatureGroupName: "none", RecordIdentifierValueAsString: "s1" })))).toBe("ResourceNotFound 404");
+  expect(
+    await outcome(client.send(new GetRecordCommand({ FeatureGroupName: "none", RecordIdentifierValueAsString: "s1" }))),
+  ).toBe("ResourceNotFound 404");
   for (const values of [
     record("s1", "2026-07-11T10:00:00Z", { unknown: "1" }),
     record("s1", "2026-07-11T10:00:00Z", { count: "1.5" }),
@@ -97,5 +152,6 @@ test("what the service refuses is refused with its errors", async () => {
     record("s1", "2026-07-11T10:00:00Z").slice(0, 1),
     record("s1", "2026-07-11T10:00:00Z").slice(1),
     record("s".repeat(350 * 1024), "2026-07-11T10:00:00Z"),
-  ]) expect(await put(values)).toBe("ValidationError 400");
+  ])
+    expect(await put(values)).toBe("ValidationError 400");
 });

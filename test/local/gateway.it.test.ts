@@ -1,11 +1,16 @@
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { ApiGatewayManagementApiClient, DeleteConnectionCommand, GetConnectionCommand, PostToConnectionCommand } from "@aws-sdk/client-apigatewaymanagementapi";
-import type { APIGatewayProxyEvent } from "aws-lambda";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import {
+  ApiGatewayManagementApiClient,
+  DeleteConnectionCommand,
+  GetConnectionCommand,
+  PostToConnectionCommand,
+} from "@aws-sdk/client-apigatewaymanagementapi";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import type { APIGatewayProxyEvent } from "aws-lambda";
 import { WebSocket } from "ws";
 import { createLogger } from "../../adapters/log.ts";
 import { Metrics } from "../../adapters/metrics.ts";
@@ -14,14 +19,22 @@ import { startDashboard } from "../../local/gateway/dashboard.ts";
 import { startGateway, type Gateway, type GatewayOptions } from "../../local/gateway/server.ts";
 import { invoker } from "../../local/lambda/invoke.ts";
 
-const restRoutes: RestRoute[] = [{ method: "GET", path: "/sessions/{sessionId}", function: "read-sessions", auth: "open" }, { method: "GET", path: "/sessions", function: "read-sessions", auth: "open" }];
+const restRoutes: RestRoute[] = [
+  { method: "GET", path: "/sessions/{sessionId}", function: "read-sessions", auth: "open" },
+  { method: "GET", path: "/sessions", function: "read-sessions", auth: "open" },
+];
 const webSocketRoutes: WebSocketRoute[] = [
   { routeKey: "$connect", function: "connect", auth: "open", responds: false },
   { routeKey: "$disconnect", function: "disconnect", auth: "open", responds: false },
   { routeKey: "subscribe", function: "subscribe", auth: "open", responds: true },
   { routeKey: "$default", function: "subscribe", auth: "open", responds: false },
 ];
-type SocketEvent = { requestContext: { connectionId: string; routeKey: string; eventType: string; disconnectStatusCode?: number }; body?: string; queryStringParameters?: unknown; multiValueQueryStringParameters?: unknown };
+type SocketEvent = {
+  requestContext: { connectionId: string; routeKey: string; eventType: string; disconnectStatusCode?: number };
+  body?: string;
+  queryStringParameters?: unknown;
+  multiValueQueryStringParameters?: unknown;
+};
 
 let gateway: Gateway;
 let socketEvents: SocketEvent[];
@@ -31,13 +44,55 @@ let sockets: WebSocket[];
 
 async function start(limits?: GatewayOptions["limits"]): Promise<void> {
   const functions: [FunctionName, (event: never) => Promise<unknown>][] = [
-    ["read-sessions", async (event: APIGatewayProxyEvent) => { restEvents.push(event); if (event.queryStringParameters?.["fail"]) throw new Error("broken"); return { statusCode: 201, headers: { "x-one": "1" }, multiValueHeaders: { "set-cookie": ["a=1", "b=2"] }, body: "{}" }; }],
-    ["read-root", async (event: APIGatewayProxyEvent) => { restEvents.push(event); return { statusCode: 404, body: "none" }; }],
-    ["connect", async (event: SocketEvent) => { socketEvents.push(event); return onConnect(event); }],
+    [
+      "read-sessions",
+      async (event: APIGatewayProxyEvent) => {
+        restEvents.push(event);
+        if (event.queryStringParameters?.["fail"]) throw new Error("broken");
+        return {
+          statusCode: 201,
+          headers: { "x-one": "1" },
+          multiValueHeaders: { "set-cookie": ["a=1", "b=2"] },
+          body: "{}",
+        };
+      },
+    ],
+    [
+      "read-root",
+      async (event: APIGatewayProxyEvent) => {
+        restEvents.push(event);
+        return { statusCode: 404, body: "none" };
+      },
+    ],
+    [
+      "connect",
+      async (event: SocketEvent) => {
+        socketEvents.push(event);
+        return onConnect(event);
+      },
+    ],
     ["disconnect", async (event: SocketEvent) => void socketEvents.push(event)],
-    ["subscribe", async (event: SocketEvent) => { socketEvents.push(event); if (event.body?.includes("fail")) throw new Error("broken"); await pause(event.body?.includes("slow") ? 50 : 0); return { statusCode: 200, body: `answer to ${event.body}` }; }],
+    [
+      "subscribe",
+      async (event: SocketEvent) => {
+        socketEvents.push(event);
+        if (event.body?.includes("fail")) throw new Error("broken");
+        await pause(event.body?.includes("slow") ? 50 : 0);
+        return { statusCode: 200, body: `answer to ${event.body}` };
+      },
+    ],
   ];
-  gateway = await startGateway({ port: 0, restRoutes, restFallback: "read-root", webSocketRoutes, functions: new Map(functions.map(([name, handler]) => [name, invoker(name, handler as never, 5_000)])), log: createLogger("test", "fatal"), metrics: new Metrics(), sweepMs: 10, ...(limits ? { limits } : {}) });
+  gateway = await startGateway({
+    port: 0,
+    restRoutes,
+    restFallback: "read-root",
+    webSocketRoutes,
+    functions: new Map(functions.map(([name, handler]) => [name, invoker(name, handler as never, 5_000)])),
+    log: createLogger("test", "fatal"),
+    metrics: new Metrics(),
+    sweepMs: 10,
+    ...(limits ? { limits } : {}),
+  });
 }
 
 beforeEach(() => {
@@ -62,34 +117,94 @@ async function connected(path = "/"): Promise<{ socket: WebSocket; id: string; n
   const messages: string[] = [];
   socket.on("message", (data: Buffer) => messages.push(data.toString()));
   await once(socket, "open");
-  const id = socketEvents.findLast(({ requestContext }) => requestContext.eventType === "CONNECT")?.requestContext.connectionId as string;
-  return { socket, id, next: async () => { await until(() => messages.length > 0); return messages.shift() as string; } };
+  const id = socketEvents.findLast(({ requestContext }) => requestContext.eventType === "CONNECT")?.requestContext
+    .connectionId as string;
+  return {
+    socket,
+    id,
+    next: async () => {
+      await until(() => messages.length > 0);
+      return messages.shift() as string;
+    },
+  };
 }
 async function until(done: () => boolean): Promise<void> {
   while (!done()) await pause(5);
 }
-const client = (path = ""): ApiGatewayManagementApiClient => new ApiGatewayManagementApiClient({ endpoint: `http://127.0.0.1:${gateway.port}${path}`, region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" }, maxAttempts: 1 });
+const client = (path = ""): ApiGatewayManagementApiClient =>
+  new ApiGatewayManagementApiClient({
+    endpoint: `http://127.0.0.1:${gateway.port}${path}`,
+    region: "us-east-1",
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+    maxAttempts: 1,
+  });
 
 /** Errors of the SDK hold sockets: comparing them as they are would print those. */
 function outcome(call: Promise<unknown>): Promise<string> {
-  return call.then(() => "sent", (error: Error & { $metadata?: { httpStatusCode?: number } }) => `${error.name} ${error.$metadata?.httpStatusCode}`);
+  return call.then(
+    () => "sent",
+    (error: Error & { $metadata?: { httpStatusCode?: number } }) => `${error.name} ${error.$metadata?.httpStatusCode}`,
+  );
 }
 
 test("a request becomes the event of the REST proxy integration, and the result the response", async () => {
   await start();
-  const response = await fetch(`http://127.0.0.1:${gateway.port}/sessions/s1%40165?a=1&a=%C3%A9&b=`, { headers: { "X-Two": "2", origin: "http://localhost:8080" } });
-  expect([response.status, await response.text(), response.headers.get("x-one"), response.headers.getSetCookie(), response.headers.get("access-control-allow-origin")]).toEqual([201, "{}", "1", ["a=1", "b=2"], "*"]);
-  expect(restEvents).toMatchObject([{ resource: "/sessions/{sessionId}", path: "/sessions/s1%40165", httpMethod: "GET", pathParameters: { sessionId: "s1%40165" }, queryStringParameters: { a: "é", b: "" }, multiValueQueryStringParameters: { a: ["1", "é"], b: [""] }, headers: { "x-two": "2" }, multiValueHeaders: { "x-two": ["2"] }, body: null, isBase64Encoded: false, requestContext: { resourcePath: "/sessions/{sessionId}", identity: { sourceIp: "127.0.0.1" } } }]);
+  const response = await fetch(`http://127.0.0.1:${gateway.port}/sessions/s1%40165?a=1&a=%C3%A9&b=`, {
+    headers: { "X-Two": "2", origin: "http://localhost:8080" },
+  });
+  expect([
+    response.status,
+    await response.text(),
+    response.headers.get("x-one"),
+    response.headers.getSetCookie(),
+    response.headers.get("access-control-allow-origin"),
+  ]).toEqual([201, "{}", "1", ["a=1", "b=2"], "*"]);
+  expect(restEvents).toMatchObject([
+    {
+      resource: "/sessions/{sessionId}",
+      path: "/sessions/s1%40165",
+      httpMethod: "GET",
+      pathParameters: { sessionId: "s1%40165" },
+      queryStringParameters: { a: "é", b: "" },
+      multiValueQueryStringParameters: { a: ["1", "é"], b: [""] },
+      headers: { "x-two": "2" },
+      multiValueHeaders: { "x-two": ["2"] },
+      body: null,
+      isBase64Encoded: false,
+      requestContext: { resourcePath: "/sessions/{sessionId}", identity: { sourceIp: "127.0.0.1" } },
+    },
+  ]);
   expect((await fetch(`http://127.0.0.1:${gateway.port}/sessions?fail=1`)).status).toBe(502);
 });
 
 test("what has no route goes to the fallback, and a preflight is answered", async () => {
   await start();
   expect((await fetch(`http://127.0.0.1:${gateway.port}/a/b`)).status).toBe(404);
-  expect((await fetch(`http://127.0.0.1:${gateway.port}/sessions`, { method: "POST", body: "{\"a\":1}", headers: { "content-type": "application/json" } })).status).toBe(404);
-  expect(restEvents).toMatchObject([{ resource: "/{proxy+}", pathParameters: { proxy: "a/b" } }, { resource: "/{proxy+}", httpMethod: "POST", body: "{\"a\":1}" }]);
-  const preflight = await fetch(`http://127.0.0.1:${gateway.port}/sessions`, { method: "OPTIONS", headers: { origin: "http://x", "access-control-request-method": "GET", "access-control-request-headers": "authorization" } });
-  expect([preflight.status, preflight.headers.get("access-control-allow-headers")]).toEqual([204, "authorization,content-type"]);
+  expect(
+    (
+      await fetch(`http://127.0.0.1:${gateway.port}/sessions`, {
+        method: "POST",
+        body: '{"a":1}',
+        headers: { "content-type": "application/json" },
+      })
+    ).status,
+  ).toBe(404);
+  expect(restEvents).toMatchObject([
+    { resource: "/{proxy+}", pathParameters: { proxy: "a/b" } },
+    { resource: "/{proxy+}", httpMethod: "POST", body: '{"a":1}' },
+  ]);
+  const preflight = await fetch(`http://127.0.0.1:${gateway.port}/sessions`, {
+    method: "OPTIONS",
+    headers: {
+      origin: "http://x",
+      "access-control-request-method": "GET",
+      "access-control-request-headers": "authorization",
+    },
+  });
+  expect([preflight.status, preflight.headers.get("access-control-allow-headers")]).toEqual([
+    204,
+    "authorization,content-type",
+  ]);
 });
 
 test("a connection passes through $connect, its routes and $disconnect", async () => {
@@ -97,12 +212,26 @@ test("a connection passes through $connect, its routes and $disconnect", async (
   const { socket, id, next } = await connected("/?sensorId=a&sensorId=b");
   socket.send('{"action":"subscribe","slow":1}');
   socket.send('{"action":"subscribe"}');
-  expect([await next(), await next()]).toEqual(['answer to {"action":"subscribe","slow":1}', 'answer to {"action":"subscribe"}']);
+  expect([await next(), await next()]).toEqual([
+    'answer to {"action":"subscribe","slow":1}',
+    'answer to {"action":"subscribe"}',
+  ]);
   for (const body of ['{"action":"$connect"}', "no json", '{"action":"subscribe","fail":1}']) socket.send(body);
-  expect(JSON.parse(await next())).toEqual({ message: "Internal server error", connectionId: id, requestId: expect.any(String) });
+  expect(JSON.parse(await next())).toEqual({
+    message: "Internal server error",
+    connectionId: id,
+    requestId: expect.any(String),
+  });
   socket.close(4_001, "bye");
   await until(() => socketEvents.some(({ requestContext }) => requestContext.eventType === "DISCONNECT"));
-  expect(socketEvents.map(({ requestContext, body }) => [requestContext.eventType, requestContext.routeKey, body, requestContext.disconnectStatusCode])).toEqual([
+  expect(
+    socketEvents.map(({ requestContext, body }) => [
+      requestContext.eventType,
+      requestContext.routeKey,
+      body,
+      requestContext.disconnectStatusCode,
+    ]),
+  ).toEqual([
     ["CONNECT", "$connect", undefined, undefined],
     ["MESSAGE", "subscribe", '{"action":"subscribe","slow":1}', undefined],
     ["MESSAGE", "subscribe", '{"action":"subscribe"}', undefined],
@@ -112,16 +241,21 @@ test("a connection passes through $connect, its routes and $disconnect", async (
     ["DISCONNECT", "$disconnect", undefined, 4_001],
   ]);
   expect(new Set(socketEvents.map(({ requestContext }) => requestContext.connectionId))).toEqual(new Set([id]));
-  expect(socketEvents[0]).toMatchObject({ queryStringParameters: { sensorId: "b" }, multiValueQueryStringParameters: { sensorId: ["a", "b"] } });
+  expect(socketEvents[0]).toMatchObject({
+    queryStringParameters: { sensorId: "b" },
+    multiValueQueryStringParameters: { sensorId: ["a", "b"] },
+  });
 });
 
 test("$connect can refuse a handshake", async () => {
   await start();
   onConnect = async () => ({ statusCode: 403, body: "no" });
-  const [, response] = await once(connect(), "unexpected-response") as [unknown, { statusCode: number }];
+  const [, response] = (await once(connect(), "unexpected-response")) as [unknown, { statusCode: number }];
   expect(response.statusCode).toBe(403);
-  onConnect = async () => { throw new Error("broken"); };
-  const [, failed] = await once(connect(), "unexpected-response") as [unknown, { statusCode: number }];
+  onConnect = async () => {
+    throw new Error("broken");
+  };
+  const [, failed] = (await once(connect(), "unexpected-response")) as [unknown, { statusCode: number }];
   expect(failed.statusCode).toBe(500);
 });
 
@@ -137,7 +271,11 @@ test.each(["", "/stage"])("the official @connections client works against the en
   await client(path).send(new DeleteConnectionCommand({ ConnectionId: id }));
   await closed;
   await until(() => socketEvents.some(({ requestContext }) => requestContext.eventType === "DISCONNECT"));
-  for (const command of [new PostToConnectionCommand({ ConnectionId: id, Data: "x" }), new GetConnectionCommand({ ConnectionId: id }), new DeleteConnectionCommand({ ConnectionId: "bm9uZQ=" })]) {
+  for (const command of [
+    new PostToConnectionCommand({ ConnectionId: id, Data: "x" }),
+    new GetConnectionCommand({ ConnectionId: id }),
+    new DeleteConnectionCommand({ ConnectionId: "bm9uZQ=" }),
+  ]) {
     expect(await outcome(client(path).send(command as PostToConnectionCommand))).toBe("GoneException 410");
   }
 });
@@ -148,11 +286,16 @@ test("messages up to 128 KB arrive in frames of at most 32 KB; larger ones are r
   const text = "ü".repeat(64 * 1024);
   const frames: number[] = [];
   // The raw bytes that come in: each frame here has a header of 4 bytes, so none may hold more than 32,768 + 4.
-  (socket as unknown as { _socket: { on(name: "data", listener: (chunk: Buffer) => void): void } })._socket.on("data", (chunk) => frames.push(chunk.length));
+  (socket as unknown as { _socket: { on(name: "data", listener: (chunk: Buffer) => void): void } })._socket.on(
+    "data",
+    (chunk) => frames.push(chunk.length),
+  );
   await client().send(new PostToConnectionCommand({ ConnectionId: id, Data: text }));
   expect(await next()).toBe(text);
   expect(frames.reduce((a, b) => a + b, 0)).toBe(128 * 1024 + 4 * 4);
-  expect(await outcome(client().send(new PostToConnectionCommand({ ConnectionId: id, Data: `${text}!` })))).toBe("PayloadTooLargeException 413");
+  expect(await outcome(client().send(new PostToConnectionCommand({ ConnectionId: id, Data: `${text}!` })))).toBe(
+    "PayloadTooLargeException 413",
+  );
   const closed = once(socket, "close") as Promise<[number]>;
   socket.send("x".repeat(128 * 1024 + 1));
   expect((await closed)[0]).toBe(1009);
@@ -165,7 +308,8 @@ test("a client that doesn't read is told of by LimitExceededException, and other
   slow.socket.pause();
   const Data = "x".repeat(100_000);
   let last = "sent";
-  while (last === "sent") last = await outcome(client().send(new PostToConnectionCommand({ ConnectionId: slow.id, Data })));
+  while (last === "sent")
+    last = await outcome(client().send(new PostToConnectionCommand({ ConnectionId: slow.id, Data })));
   expect(last).toBe("LimitExceededException 429");
   await client().send(new PostToConnectionCommand({ ConnectionId: fast.id, Data: "hello" }));
   expect(await fast.next()).toBe("hello");
@@ -206,8 +350,15 @@ test("the dashboard's files and the API's addresses are served", async () => {
   const dashboard = await startDashboard({ port: 0, folder, apiPort: gateway.port, environment: "local" });
   try {
     const page = await fetch(`http://127.0.0.1:${dashboard.port}/`);
-    expect([await page.text(), page.headers.get("content-type")]).toEqual(["<h1>page</h1>", "text/html; charset=utf-8"]);
-    expect(await (await fetch(`http://localhost:${dashboard.port}/config.json`)).json()).toEqual({ environment: "local", restUrl: `http://localhost:${gateway.port}`, webSocketUrl: `ws://localhost:${gateway.port}` });
+    expect([await page.text(), page.headers.get("content-type")]).toEqual([
+      "<h1>page</h1>",
+      "text/html; charset=utf-8",
+    ]);
+    expect(await (await fetch(`http://localhost:${dashboard.port}/config.json`)).json()).toEqual({
+      environment: "local",
+      restUrl: `http://localhost:${gateway.port}`,
+      webSocketUrl: `ws://localhost:${gateway.port}`,
+    });
     expect((await fetch(`http://127.0.0.1:${dashboard.port}/..%2fpackage.json`)).status).toBe(404);
   } finally {
     await dashboard.close();

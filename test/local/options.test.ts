@@ -1,26 +1,62 @@
 import { describe, expect, test } from "@jest/globals";
 import { parseStartOptions, startHelp } from "../../local/options.ts";
 
-const parse = (line: string): ReturnType<typeof parseStartOptions> => parseStartOptions(line.split(" ").filter(Boolean), "/home/millrace");
+const parse = (line: string): ReturnType<typeof parseStartOptions> =>
+  parseStartOptions(line.split(" ").filter(Boolean), "/home/millrace");
 
 describe("npm start's command line", () => {
   test("without options: the simulator's defaults, the documented ports, data kept", () => {
     expect(parse("")).toEqual({
-      simulatorArguments: [], simulator: true, fresh: false, home: "/home/millrace",
-      ports: { mqtt: 1883, kafka: 9092, kafkaController: 9093, dynamodb: 8001, mongodb: 27017, api: 8000, dashboard: 8080, firehose: 8010, features: 8011 },
+      simulatorArguments: [],
+      simulator: true,
+      fresh: false,
+      home: "/home/millrace",
+      ports: {
+        mqtt: 1883,
+        kafka: 9092,
+        kafkaController: 9093,
+        dynamodb: 8001,
+        mongodb: 27017,
+        api: 8000,
+        dashboard: 8080,
+        firehose: 8010,
+        features: 8011,
+      },
     });
   });
 
   test("takes every option, with the value as the next word or behind an equals sign", () => {
-    expect(parse("--sensors 50 --rate=12.5 --speed 4 --faults duplicate=0.01,late=0.02 --fresh --no-simulator --port-kafka-controller 19093 --home /elsewhere")).toMatchObject({
-      simulatorArguments: ["--sensors=50", "--rate=12.5", "--speed=4", "--faults=duplicate=0.01,late=0.02"], fresh: true, simulator: false, home: "/elsewhere", ports: { kafkaController: 19093, kafka: 9092 },
+    expect(
+      parse(
+        "--sensors 50 --rate=12.5 --speed 4 --faults duplicate=0.01,late=0.02 --fresh --no-simulator --port-kafka-controller 19093 --home /elsewhere",
+      ),
+    ).toMatchObject({
+      simulatorArguments: ["--sensors=50", "--rate=12.5", "--speed=4", "--faults=duplicate=0.01,late=0.02"],
+      fresh: true,
+      simulator: false,
+      home: "/elsewhere",
+      ports: { kafkaController: 19093, kafka: 9092 },
     });
   });
 
   test("lists all problems at once, with what was received", () => {
-    const wrong = (): unknown => parse("--sensors 0 --rate fast --port-api 70000 --port-mqtt --verbose extra --faults duplicate=2,fire=1 --data /no/such/folder --fresh=yes");
+    const wrong = (): unknown =>
+      parse(
+        "--sensors 0 --rate fast --port-api 70000 --port-mqtt --verbose extra --faults duplicate=2,fire=1 --data /no/such/folder --fresh=yes",
+      );
     expect(wrong).toThrow(expect.objectContaining({ code: "arguments-invalid" }));
-    for (const part of ['--sensors is "0"', '--rate is "fast"', '--port-api is "70000"', "--port-mqtt", "--verbose is not an option", "extra is not an option", '--faults has "duplicate=2"', '--faults has "fire=1"', "--fresh=yes is not an option"]) expect(wrong).toThrow(part);
+    for (const part of [
+      '--sensors is "0"',
+      '--rate is "fast"',
+      '--port-api is "70000"',
+      "--port-mqtt",
+      "--verbose is not an option",
+      "extra is not an option",
+      '--faults has "duplicate=2"',
+      '--faults has "fire=1"',
+      "--fresh=yes is not an option",
+    ])
+      expect(wrong).toThrow(part);
   });
 
   test("a folder without recordings is named before anything is started", () => {
@@ -38,6 +74,19 @@ describe("npm start's command line", () => {
 
   test("--help wins over everything and names every option", () => {
     expect(parse("--nonsense --help")).toBe("help");
-    for (const option of ["--sensors", "--rate", "--data", "--speed", "--faults", "--no-simulator", "--fresh", "--home", "--port-mqtt", "--port-kafka-controller", "KAFKA_BROKERS"]) expect(startHelp).toContain(option);
+    for (const option of [
+      "--sensors",
+      "--rate",
+      "--data",
+      "--speed",
+      "--faults",
+      "--no-simulator",
+      "--fresh",
+      "--home",
+      "--port-mqtt",
+      "--port-kafka-controller",
+      "KAFKA_BROKERS",
+    ])
+      expect(startHelp).toContain(option);
   });
 });

@@ -2,8 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { installServers } from "../../local/servers/install.ts";
 import { openHome } from "../../local/home.ts";
+import { installServers } from "../../local/servers/install.ts";
 import { kafka } from "../../local/servers/kafka.ts";
 
 let folder: string;
@@ -22,21 +22,30 @@ function javaHome(name: string, version: string, withCompiler: boolean): string 
   }
   return join(folder, name);
 }
-const install = (home: string): Promise<unknown> => installServers({ folder: join(folder, "servers"), javaHome: home, onProgress: () => undefined });
+const install = (home: string): Promise<unknown> =>
+  installServers({ folder: join(folder, "servers"), javaHome: home, onProgress: () => undefined });
 
 test("a Java that is too old is named, with the remedy", async () => {
-  await expect(install(javaHome("old", "1.8.0_392", true))).rejects.toMatchObject({ code: "prerequisite-missing", message: expect.stringMatching(/Java 8 was found.*17 or later.*apt install/s) });
+  await expect(install(javaHome("old", "1.8.0_392", true))).rejects.toMatchObject({
+    code: "prerequisite-missing",
+    message: expect.stringMatching(/Java 8 was found.*17 or later.*apt install/s),
+  });
   await expect(install(javaHome("eleven", "11.0.2", true))).rejects.toThrow("Java 11 was found");
 });
 
 test("a Java without its compiler is told apart from a JDK", async () => {
-  await expect(install(javaHome("jre", "17.0.15", false))).rejects.toMatchObject({ code: "prerequisite-missing", message: expect.stringContaining("javac, is missing") });
+  await expect(install(javaHome("jre", "17.0.15", false))).rejects.toMatchObject({
+    code: "prerequisite-missing",
+    message: expect.stringContaining("javac, is missing"),
+  });
 });
 
 test("a home that is a file is refused, with the remedy", () => {
   const file = join(folder, "file");
   writeFileSync(file, "");
-  expect(() => openHome(file, false)).toThrow(expect.objectContaining({ code: "data-folder-broken", message: expect.stringContaining("--home DIR") }));
+  expect(() => openHome(file, false)).toThrow(
+    expect.objectContaining({ code: "data-folder-broken", message: expect.stringContaining("--home DIR") }),
+  );
 });
 
 test("--fresh forgets data, a plain start keeps it, and the logs before are kept once", () => {
@@ -54,5 +63,7 @@ test("Kafka's damaged meta.properties is named before Kafka is started", () => {
   const data = join(folder, "kafka");
   mkdirSync(join(data, "logs"), { recursive: true });
   writeFileSync(join(data, "logs", "meta.properties"), "version=1\n");
-  expect(() => kafka.prepare(data, { kafka: 1, kafkaController: 2, mqtt: 3, dynamodb: 4, mongodb: 5 })).toThrow(expect.objectContaining({ code: "data-folder-broken", message: expect.stringContaining("--fresh") }));
+  expect(() => kafka.prepare(data, { kafka: 1, kafkaController: 2, mqtt: 3, dynamodb: 4, mongodb: 5 })).toThrow(
+    expect.objectContaining({ code: "data-folder-broken", message: expect.stringContaining("--fresh") }),
+  );
 });

@@ -1,9 +1,9 @@
-import { describe, expect, test } from "@jest/globals";
 import { DynamoDBClient, ListTablesCommand } from "@aws-sdk/client-dynamodb";
+import { describe, expect, test } from "@jest/globals";
 import { MongoClient } from "mongodb";
 import mqtt from "mqtt";
-import { createKafka } from "../../adapters/kafka.ts";
 import { createTopics } from "../../adapters/kafka-topics.ts";
+import { createKafka } from "../../adapters/kafka.ts";
 import { topics } from "../../domain/topics.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";
 
@@ -18,12 +18,17 @@ describe("the shared servers", () => {
       const name = uniqueName("input");
       await createTopics(admin, { specs: [{ ...topics.imuData, name }], partitions: 2 });
       expect(await createTopics(admin, { specs: [{ ...topics.imuData, name }] })).toEqual([]);
-      const { topics: [described] } = await admin.fetchTopicMetadata({ topics: [name] });
+      const {
+        topics: [described],
+      } = await admin.fetchTopicMetadata({ topics: [name] });
       expect(described?.partitions).toHaveLength(2);
 
       const producer = kafka.producer();
       await producer.connect();
-      const [partition] = await producer.send({ topic: name, messages: [{ key: "s1", value: "x", timestamp: "1000" }] });
+      const [partition] = await producer.send({
+        topic: name,
+        messages: [{ key: "s1", value: "x", timestamp: "1000" }],
+      });
       const stamped = Number(partition?.logAppendTime);
       expect(stamped).toBeGreaterThan(Date.UTC(2020, 0));
       await producer.disconnect();
@@ -47,7 +52,8 @@ describe("the shared servers", () => {
         }
       });
       for (const member of members) await member.subscribeAsync(`$share/${group}/${topic}`, { qos: 1 });
-      for (let i = 0; i < 20; i++) await members[0]!.publishAsync(topic, String(i), { qos: 1, properties: { contentType: "application/json" } });
+      for (let i = 0; i < 20; i++)
+        await members[0]!.publishAsync(topic, String(i), { qos: 1, properties: { contentType: "application/json" } });
       await arrived;
       expect(received.sort()).toEqual(Array.from({ length: 20 }, (_, i) => `${i} application/json`).sort());
     } finally {
@@ -56,7 +62,11 @@ describe("the shared servers", () => {
   });
 
   test("DynamoDB and the MongoDB wire server answer their official clients", async () => {
-    const dynamodb = new DynamoDBClient({ endpoint: servers.dynamodbEndpoint, region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } });
+    const dynamodb = new DynamoDBClient({
+      endpoint: servers.dynamodbEndpoint,
+      region: "us-east-1",
+      credentials: { accessKeyId: "local", secretAccessKey: "local" },
+    });
     expect((await dynamodb.send(new ListTablesCommand({}))).TableNames).toBeInstanceOf(Array);
     dynamodb.destroy();
     const mongo = await MongoClient.connect(servers.mongodbUri);

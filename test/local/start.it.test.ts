@@ -31,12 +31,17 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const untilUp = (platform: StartedPlatform): Promise<void> => eventually(() => expect(platform.output).toContain("Ctrl-C stops all of it."), PATIENT_MS);
-const untilEnded = (pids: readonly number[]): Promise<void> => eventually(() => expect(pids.filter(isRunning)).toEqual([]), PATIENT_MS);
+const untilUp = (platform: StartedPlatform): Promise<void> =>
+  eventually(() => expect(platform.output).toContain("Ctrl-C stops all of it."), PATIENT_MS);
+const untilEnded = (pids: readonly number[]): Promise<void> =>
+  eventually(() => expect(pids.filter(isRunning)).toEqual([]), PATIENT_MS);
 
 /** How many records the input topic has: data that a restart keeps. */
 async function inputRecords(): Promise<number> {
-  const admin = createKafka({ kafkaBrokers: `127.0.0.1:${ports.kafka}`, kafkaAuth: "none", region: "local" }, "test").admin();
+  const admin = createKafka(
+    { kafkaBrokers: `127.0.0.1:${ports.kafka}`, kafkaAuth: "none", region: "local" },
+    "test",
+  ).admin();
   await admin.connect();
   const offsets = await admin.fetchTopicOffsets(topics.imuData.name);
   await admin.disconnect();
@@ -108,7 +113,9 @@ test("what stands in the way is said once, with the remedy, and the exit code is
   await new Promise<void>((resolve) => void holder.listen(ports.kafka, "127.0.0.1", resolve));
   const blocked = start();
   expect(await blocked.exited).toBe(1);
-  expect(blocked.output).toMatch(new RegExp(`port ${ports.kafka} \\(Apache Kafka\\) is taken by process ${process.pid}.*--port-kafka N`));
+  expect(blocked.output).toMatch(
+    new RegExp(`port ${ports.kafka} \\(Apache Kafka\\) is taken by process ${process.pid}.*--port-kafka N`),
+  );
   await new Promise((resolve) => holder.close(resolve));
 
   const file = join(folder, "file");

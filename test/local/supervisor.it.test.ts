@@ -1,10 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { isPortFree, requireFreePorts } from "../../local/ports.ts";
 import { restartDelayMs, Supervisor, type Unit } from "../../local/supervisor.ts";
-import { createServer } from "node:net";
 import { eventually } from "../support/eventually.ts";
 
 let folder: string;
@@ -17,7 +17,14 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function unit(name: string, script: string, options: Partial<Unit> = {}): Unit {
   return {
     name,
-    spec: { name, command: [process.execPath, "-e", script], env: {}, cwd: folder, logFile: join(folder, `${name}.log`), outlivesInterrupt: false },
+    spec: {
+      name,
+      command: [process.execPath, "-e", script],
+      env: {},
+      cwd: folder,
+      logFile: join(folder, `${name}.log`),
+      outlivesInterrupt: false,
+    },
     ready: () => Promise.resolve(),
     stopLimitMs: 5_000,
     mayFinish: false,
@@ -28,7 +35,13 @@ const FOR_EVER = "setInterval(() => {}, 1000)";
 
 function supervisor(): { supervisor: Supervisor; deaths: string[] } {
   const deaths: string[] = [];
-  return { deaths, supervisor: new Supervisor({ onStarted: () => undefined, onDied: ({ name }, exit) => void deaths.push(`${name} ${exit.signal ?? exit.code}`) }) };
+  return {
+    deaths,
+    supervisor: new Supervisor({
+      onStarted: () => undefined,
+      onDied: ({ name }, exit) => void deaths.push(`${name} ${exit.signal ?? exit.code}`),
+    }),
+  };
 }
 
 test("what is killed is started again, and counted", async () => {
@@ -73,7 +86,12 @@ test("a taken port is reported with its holder, and the option that moves it", a
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
   expect(await isPortFree(port)).toBe(false);
-  await expect(requireFreePorts([{ port, purpose: "Kafka", option: "--port-kafka" }])).rejects.toMatchObject({ code: "port-taken", message: expect.stringMatching(new RegExp(`port ${port} \\(Kafka\\) is taken by process ${process.pid}.*--port-kafka N`)) });
+  await expect(requireFreePorts([{ port, purpose: "Kafka", option: "--port-kafka" }])).rejects.toMatchObject({
+    code: "port-taken",
+    message: expect.stringMatching(
+      new RegExp(`port ${port} \\(Kafka\\) is taken by process ${process.pid}.*--port-kafka N`),
+    ),
+  });
   await new Promise((resolve) => server.close(resolve));
   expect(await isPortFree(port)).toBe(true);
 });

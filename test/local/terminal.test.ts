@@ -1,7 +1,10 @@
 import { expect, test } from "@jest/globals";
 import { Terminal } from "../../local/terminal.ts";
 
-function written(isTTY: boolean, columns = 40): { out: { write(text: string): void; isTTY: boolean; columns: number }; readonly text: () => string } {
+function written(
+  isTTY: boolean,
+  columns = 40,
+): { out: { write(text: string): void; isTTY: boolean; columns: number }; readonly text: () => string } {
   let text = "";
   return { out: { write: (more) => void (text += more), isTTY, columns }, text: () => text };
 }

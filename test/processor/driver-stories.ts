@@ -1,5 +1,5 @@
-import { afterEach, describe, expect, test } from "@jest/globals";
 import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, describe, expect, test } from "@jest/globals";
 import { defaultSemantics } from "../../domain/imu.ts";
 import type { LateRecord, SessionRecord, WindowRecord } from "../../domain/records.ts";
 import { headers, topics } from "../../domain/topics.ts";
@@ -14,7 +14,11 @@ import { machineFactory, sensorMachineFactory } from "../../processor/pipelines.
 const sensors = sensorMachineFactory(defaultSemantics);
 
 /** A message with one sample a time, `ax` given; the offset of its record serves as its sequence number. */
-const message = (seq: number, t: readonly number[], ax: readonly number[] = t.map(() => 0)): object => ({ seq, t, samples: t.map((_, i) => [ax[i], 0, 9.8, 0, 0, 0]) });
+const message = (seq: number, t: readonly number[], ax: readonly number[] = t.map(() => 0)): object => ({
+  seq,
+  t,
+  samples: t.map((_, i) => [ax[i], 0, 9.8, 0, 0, 0]),
+});
 const reading = (t: number, offset: number): object => message(offset, [t]);
 
 const windows = (driver: PipelineDriver): string[] =>
@@ -26,7 +30,8 @@ const sessions = (driver: PipelineDriver): string[] =>
   driver.outputs(topics.sessions.name).map(({ value }) => {
     const session = value as unknown as SessionRecord;
     const { id, type, sessionId, supersedes } = session;
-    const end = session.type === "ended" ? ` ..${session.end} n=${session.samples} r${session.revision} ${session.cause}` : "";
+    const end =
+      session.type === "ended" ? ` ..${session.end} n=${session.samples} r${session.revision} ${session.cause}` : "";
     return `${id} ${type} ${sessionId}${end} [${supersedes.join()}]`;
   });
 
@@ -110,8 +115,13 @@ export function driverStories(where: string, create: (factory: MachineFactory) =
       expect(driver.outputs(topics.aggregated.name)).toEqual([]);
       await driver.advanceEventTime("s1", 2_500, reading);
       await driver.record({ key: "s1", value: message(2, [1_900], [5]) });
-      expect(windows(driver)).toEqual(["imu-data-all/0/1/0 s1 1000..2000 r0 watermark n=2", "imu-data-all/0/2/0 s1 1000..2000 r1 late n=3"]);
-      const [first, again] = driver.outputs(topics.aggregated.name).map(({ value }) => (value as unknown as WindowRecord).channels.ax);
+      expect(windows(driver)).toEqual([
+        "imu-data-all/0/1/0 s1 1000..2000 r0 watermark n=2",
+        "imu-data-all/0/2/0 s1 1000..2000 r1 late n=3",
+      ]);
+      const [first, again] = driver
+        .outputs(topics.aggregated.name)
+        .map(({ value }) => (value as unknown as WindowRecord).channels.ax);
       expect(first).toEqual({ mean: 2, std: 1, min: 1, max: 3, rms: Math.sqrt(5) });
       expect(again).toMatchObject({ mean: 3, min: 1, max: 5 });
       expect(again!.std).toBeCloseTo(Math.sqrt(8 / 3), 12);
@@ -132,7 +142,8 @@ export function driverStories(where: string, create: (factory: MachineFactory) =
 
     test("a message that comes twice counts once", async () => {
       const driver = await open();
-      for (let copy = 0; copy < 2; copy++) await driver.record({ key: "s1", timestamp: 1_000, value: message(7, [1_000]) });
+      for (let copy = 0; copy < 2; copy++)
+        await driver.record({ key: "s1", timestamp: 1_000, value: message(7, [1_000]) });
       await driver.advanceEventTime("s1", 2_500, reading);
       expect(windows(driver)).toEqual(["imu-data-all/0/2/0 s1 1000..2000 r0 watermark n=1"]);
       expect(driver.deadLetters()).toEqual([]);
@@ -140,10 +151,21 @@ export function driverStories(where: string, create: (factory: MachineFactory) =
 
     test("what is no message is a dead letter, verbatim, and the stream goes on", async () => {
       const driver = await open();
-      await driver.record({ key: "s1", timestamp: 1_000, value: Uint8Array.of(0x7b, 0xff), headers: { note: "ünïcode" } });
+      await driver.record({
+        key: "s1",
+        timestamp: 1_000,
+        value: Uint8Array.of(0x7b, 0xff),
+        headers: { note: "ünïcode" },
+      });
       await driver.record({ key: "s1", value: reading(1_000, 1) });
-      expect(driver.deadLetters()).toEqual([{ code: "invalid-json", offset: 0, key: "s1", value: Buffer.of(0x7b, 0xff) }]);
-      expect(driver.raw.find(({ topic }) => topic === topics.deadLetter.name)!.headers).toMatchObject({ note: "ünïcode", [headers.sourceTopic]: "imu-data-all", [headers.sourcePartition]: "0" });
+      expect(driver.deadLetters()).toEqual([
+        { code: "invalid-json", offset: 0, key: "s1", value: Buffer.of(0x7b, 0xff) },
+      ]);
+      expect(driver.raw.find(({ topic }) => topic === topics.deadLetter.name)!.headers).toMatchObject({
+        note: "ünïcode",
+        [headers.sourceTopic]: "imu-data-all",
+        [headers.sourcePartition]: "0",
+      });
       expect(sessions(driver)).toEqual(["imu-data-all/0/1/0 started s1@1000 []"]);
     });
 
@@ -156,7 +178,18 @@ export function driverStories(where: string, create: (factory: MachineFactory) =
       await driver.advanceEventTime("s1", 302_500, reading);
       await driver.record({ key: "s1", value: message(4, [1_500]) });
       const late = driver.late().map(({ value }) => value as unknown as LateRecord);
-      expect(late).toEqual([{ id: "imu-data-all/0/4/0", schema: 1, sensorId: "s1", seq: 4, operator: "window", window: { start: 1_000, end: 2_000 }, t: [1_500], samples: [[0, 0, 9.8, 0, 0, 0]] }]);
+      expect(late).toEqual([
+        {
+          id: "imu-data-all/0/4/0",
+          schema: 1,
+          sensorId: "s1",
+          seq: 4,
+          operator: "window",
+          window: { start: 1_000, end: 2_000 },
+          t: [1_500],
+          samples: [[0, 0, 9.8, 0, 0, 0]],
+        },
+      ]);
     });
 
     test("silence passes by ticks: longer than the idle timeout fires what is open", async () => {
@@ -172,31 +205,43 @@ export function driverStories(where: string, create: (factory: MachineFactory) =
 
     test.each<[string, (driver: PipelineDriver, step: Step, at: number) => Promise<void>]>([
       ["nothing", (driver, step) => step(driver)],
-      ["a crash after every step", async (driver, step) => {
-        await step(driver);
-        driver.crash();
-        await driver.restore();
-      }],
-      ["a snapshot and a crash after every step", async (driver, step) => {
-        await step(driver);
-        await driver.snapshot();
-        driver.crash();
-        await driver.restore();
-      }],
-      ["a snapshot after every third step and a crash after every second", async (driver, step, at) => {
-        await step(driver);
-        if (at % 3 === 1) await driver.snapshot();
-        if (at % 2 === 1) driver.crash();
-        if (at % 2 === 1) await driver.restore();
-      }],
-      ["every step but the first while nobody owns the partition, and a takeover without a crash", async (driver, step, at) => {
-        if (at > 0) driver.crash();
-        const before = driver.raw.length;
-        await step(driver);
-        if (at > 0) expect(driver.raw).toHaveLength(before);
-        await driver.restore();
-        await driver.restore();
-      }],
+      [
+        "a crash after every step",
+        async (driver, step) => {
+          await step(driver);
+          driver.crash();
+          await driver.restore();
+        },
+      ],
+      [
+        "a snapshot and a crash after every step",
+        async (driver, step) => {
+          await step(driver);
+          await driver.snapshot();
+          driver.crash();
+          await driver.restore();
+        },
+      ],
+      [
+        "a snapshot after every third step and a crash after every second",
+        async (driver, step, at) => {
+          await step(driver);
+          if (at % 3 === 1) await driver.snapshot();
+          if (at % 2 === 1) driver.crash();
+          if (at % 2 === 1) await driver.restore();
+        },
+      ],
+      [
+        "every step but the first while nobody owns the partition, and a takeover without a crash",
+        async (driver, step, at) => {
+          if (at > 0) driver.crash();
+          const before = driver.raw.length;
+          await step(driver);
+          if (at > 0) expect(driver.raw).toHaveLength(before);
+          await driver.restore();
+          await driver.restore();
+        },
+      ],
     ])("every output is seen once, with the same id, with %s in between", async (_what, live) => {
       const driver = await open();
       for (const [at, step] of stream.entries()) await live(driver, step, at);
@@ -226,8 +271,17 @@ export function driverStories(where: string, create: (factory: MachineFactory) =
       await driver.record({ key: "s1", value: "boom" });
       await driver.restore();
       await driver.advanceEventTime("s1", 2_500, reading);
-      expect(driver.deadLetters()).toEqual([1, 2].map((offset) => ({ code: "processing-failed", offset, key: "s1", value: Buffer.from("boom") })));
-      expect(driver.raw.filter(({ topic }) => topic === topics.deadLetter.name).map((letter) => letter.headers[headers.errorMessage])).toEqual(["processing failed at offset 1: the decoder broke", "processing failed at offset 2: the decoder broke"]);
+      expect(driver.deadLetters()).toEqual(
+        [1, 2].map((offset) => ({ code: "processing-failed", offset, key: "s1", value: Buffer.from("boom") })),
+      );
+      expect(
+        driver.raw
+          .filter(({ topic }) => topic === topics.deadLetter.name)
+          .map((letter) => letter.headers[headers.errorMessage]),
+      ).toEqual([
+        "processing failed at offset 1: the decoder broke",
+        "processing failed at offset 2: the decoder broke",
+      ]);
       expect(windows(driver)).toEqual(["imu-data-all/0/3/0 s1 1000..2000 r0 watermark n=1"]);
     });
 

@@ -24,9 +24,21 @@ test("what stands in Kafka's topics is byte for byte what the driver gives in me
   const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   const steps: Step[] = [
     ...stream,
-    (driver) => driver.record({ key: "s1", value: "boom", headers: { note: "ünïcode", [headers.traceparent]: traceparent } }),
+    (driver) =>
+      driver.record({ key: "s1", value: "boom", headers: { note: "ünïcode", [headers.traceparent]: traceparent } }),
     (driver) => driver.record({ key: null, value: Uint8Array.of(0, 0xff) }),
-    (driver) => driver.record({ key: "s3", value: { seq: 0, boot: "b", t: driver.clock, hz: 100, samples: Array.from({ length: 50 }, (_, i) => [i / 7, -i / 3, 9.81, 0.1, 1e-7, 0]) }, headers: { [headers.traceparent]: traceparent } }),
+    (driver) =>
+      driver.record({
+        key: "s3",
+        value: {
+          seq: 0,
+          boot: "b",
+          t: driver.clock,
+          hz: 100,
+          samples: Array.from({ length: 50 }, (_, i) => [i / 7, -i / 3, 9.81, 0.1, 1e-7, 0]),
+        },
+        headers: { [headers.traceparent]: traceparent },
+      }),
     (driver) => driver.snapshot(),
     (driver) => Promise.resolve(driver.crash()),
     (driver) => driver.advanceClock(11_000),
@@ -36,13 +48,20 @@ test("what stands in Kafka's topics is byte for byte what the driver gives in me
   cleanups.push(() => onKafka.close());
   const inMemory = new PipelineDriver(failing);
   for (const driver of [onKafka, inMemory]) for (const step of steps) await step(driver);
-  const lines = (driver: PipelineDriver): string[] => driver.raw.map(({ topic, key, value, headers: written }) => `${topic} ${key?.toString("hex")} ${value?.toString("hex")} ${JSON.stringify(Object.entries(written))}`);
-  expect(new Set(inMemory.raw.map(({ topic }) => topic))).toEqual(new Set([topics.aggregated.name, topics.sessions.name, topics.transformed.name, topics.deadLetter.name]));
+  const lines = (driver: PipelineDriver): string[] =>
+    driver.raw.map(
+      ({ topic, key, value, headers: written }) =>
+        `${topic} ${key?.toString("hex")} ${value?.toString("hex")} ${JSON.stringify(Object.entries(written))}`,
+    );
+  expect(new Set(inMemory.raw.map(({ topic }) => topic))).toEqual(
+    new Set([topics.aggregated.name, topics.sessions.name, topics.transformed.name, topics.deadLetter.name]),
+  );
   expect(lines(onKafka)).toEqual(lines(inMemory));
 });
 
 const reading = (t: number, offset: number): object => ({ seq: offset, t: [t], samples: [[0, 0, 9.8, 0, 0, 0]] });
-const started = (driver: PipelineDriver): unknown[] => driver.outputs(topics.sessions.name).map(({ value }) => value["sessionId"]);
+const started = (driver: PipelineDriver): unknown[] =>
+  driver.outputs(topics.sessions.name).map(({ value }) => value["sessionId"]);
 
 /** A driver whose first owner has ports of the test's making. */
 async function strikingDriver(strike: (ports: TaskPorts) => TaskPorts): Promise<PipelineDriver> {
@@ -58,18 +77,37 @@ async function strikingDriver(strike: (ports: TaskPorts) => TaskPorts): Promise<
 }
 
 function withCommit({ input, output, snapshots }: TaskPorts, commit: TaskOutput["commit"]): TaskPorts {
-  return { input, snapshots, output: { fence: () => output.fence(), claim: (token) => output.claim(token), send: (outputs) => output.send(outputs), commit, discard: () => output.discard() } };
+  return {
+    input,
+    snapshots,
+    output: {
+      fence: () => output.fence(),
+      claim: (token) => output.claim(token),
+      send: (outputs) => output.send(outputs),
+      commit,
+      discard: () => output.discard(),
+    },
+  };
 }
 
 test("a crash within a transaction leaves it open, the dead can't commit it any more, and the next owner ends it", async () => {
-  const [sent, crashed, afterwards] = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), Promise.withResolvers<string>()];
+  const [sent, crashed, afterwards] = [
+    Promise.withResolvers<void>(),
+    Promise.withResolvers<void>(),
+    Promise.withResolvers<string>(),
+  ];
   const driver = await strikingDriver((ports) =>
     withCommit(ports, async (progress, last) => {
       await ports.output.send(last);
       sent.resolve();
       await crashed.promise;
       const tried = ports.output.commit(progress, []);
-      afterwards.resolve(tried.then(() => "committed", () => "no effect"));
+      afterwards.resolve(
+        tried.then(
+          () => "committed",
+          () => "no effect",
+        ),
+      );
       await tried;
     }),
   );
@@ -106,7 +144,9 @@ test("a crash within a snapshot ends it there, and the next owner goes on from t
   await driver.restore();
   await driver.advanceEventTime("s1", 2_500, reading);
   expect(calls.slice(calls.indexOf("segment:put"))).toEqual(["segment:put"]);
-  expect(driver.outputs(topics.aggregated.name).map(({ value }) => [value["id"], value["count"]])).toEqual([["imu-data-all/0/1/0", 1]]);
+  expect(driver.outputs(topics.aggregated.name).map(({ value }) => [value["id"], value["count"]])).toEqual([
+    ["imu-data-all/0/1/0", 1],
+  ]);
   expect(started(driver)).toEqual(["s1@1000"]);
 });
 

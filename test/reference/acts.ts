@@ -9,14 +9,40 @@ const SENSORS = ["s1", "S2", "_", "a:b"];
 
 /** What happens next in a stream, in terms of the settings; numbers choose among what is there. */
 export type Act =
-  | { kind: "message"; sensor: number; from: From; nudge: number; spacing: Spacing; count: number; number: "next" | "skip" | "jump" | "fill" | "old"; boot: "same" | "new" | "old"; values: Values; advance: number; hz: boolean; packed: boolean }
+  | {
+      kind: "message";
+      sensor: number;
+      from: From;
+      nudge: number;
+      spacing: Spacing;
+      count: number;
+      number: "next" | "skip" | "jump" | "fill" | "old";
+      boot: "same" | "new" | "old";
+      values: Values;
+      advance: number;
+      hz: boolean;
+      packed: boolean;
+    }
   | { kind: "again"; which: number; advance: number }
   | { kind: "reuse"; which: number; nudge: number; advance: number }
   | { kind: "broken"; which: number; sensor: number; advance: number }
   | { kind: "ticks"; count: number; advance: number | "idle" | "past idle"; partition: number };
 
 /** Where a message's first sample lies. */
-type From = "after the last" | "at the highest" | "on a window's start" | "when a window fires" | "when a window goes" | "a gap after" | "when a session ends" | "when a session is over" | "when a session is late" | "at the guard" | "far back" | "a bit back" | "at the beginning of time";
+type From =
+  | "after the last"
+  | "at the highest"
+  | "on a window's start"
+  | "when a window fires"
+  | "when a window goes"
+  | "a gap after"
+  | "when a session ends"
+  | "when a session is over"
+  | "when a session is late"
+  | "at the guard"
+  | "far back"
+  | "a bit back"
+  | "at the beginning of time";
 type Spacing = "10" | "0" | "0.25" | "gap" | "beyond the gap" | "window" | "slide" | "ragged";
 type Values = "noise" | "constant" | "nearly constant" | "extreme" | "zero";
 
@@ -29,10 +55,30 @@ const sensor = fc.constantFrom(0, 0, 0, 1, 2, 3);
 const message: fc.Arbitrary<Act> = fc.record({
   kind: fc.constant("message" as const),
   sensor,
-  from: fc.constantFrom<From[]>("after the last", "after the last", "after the last", "at the highest", "on a window's start", "when a window fires", "when a window goes", "a gap after", "when a session ends", "when a session is over", "when a session is late", "at the guard", "far back", "a bit back", "a bit back", "at the beginning of time"),
+  from: fc.constantFrom<From[]>(
+    "after the last",
+    "after the last",
+    "after the last",
+    "at the highest",
+    "on a window's start",
+    "when a window fires",
+    "when a window goes",
+    "a gap after",
+    "when a session ends",
+    "when a session is over",
+    "when a session is late",
+    "at the guard",
+    "far back",
+    "a bit back",
+    "a bit back",
+    "at the beginning of time",
+  ),
   nudge: nudges,
   spacing: fc.constantFrom<Spacing[]>("10", "10", "0", "0.25", "gap", "beyond the gap", "window", "slide", "ragged"),
-  count: fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 1, max: 6 }) }, { weight: 1, arbitrary: fc.integer({ min: 20, max: 60 }) }),
+  count: fc.oneof(
+    { weight: 9, arbitrary: fc.integer({ min: 1, max: 6 }) },
+    { weight: 1, arbitrary: fc.integer({ min: 20, max: 60 }) },
+  ),
   number: fc.constantFrom("next", "next", "next", "next", "skip", "jump", "fill", "fill", "old"),
   boot: fc.constantFrom("same", "same", "same", "same", "same", "same", "same", "new", "old"),
   values: fc.constantFrom<Values[]>("noise", "noise", "constant", "nearly constant", "extreme", "zero"),
@@ -46,7 +92,15 @@ export const acts: fc.Arbitrary<Act> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("again" as const), which, advance: advances }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("reuse" as const), which, nudge: nudges, advance: advances }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("broken" as const), which, sensor, advance: advances }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant("ticks" as const), count: fc.integer({ min: 1, max: 5 }), advance: fc.constantFrom(1, 1000, 5000, 100_000, "idle" as const, "past idle" as const), partition: fc.nat(1) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("ticks" as const),
+      count: fc.integer({ min: 1, max: 5 }),
+      advance: fc.constantFrom(1, 1000, 5000, 100_000, "idle" as const, "past idle" as const),
+      partition: fc.nat(1),
+    }),
+  },
 );
 
 interface Device {
@@ -77,7 +131,14 @@ export class LogBuilder {
     this.settings = settings;
     this.partitions = partitions;
     this.clocks = Array.from({ length: partitions }, () => origin);
-    this.devices = SENSORS.map(() => ({ boot: undefined, boots: [undefined], next: 0, skipped: [], last: origin, highest: origin }));
+    this.devices = SENSORS.map(() => ({
+      boot: undefined,
+      boots: [undefined],
+      next: 0,
+      skipped: [],
+      last: origin,
+      highest: origin,
+    }));
   }
 
   play(act: Act): void {
@@ -91,10 +152,17 @@ export class LogBuilder {
         return this.reuse(act);
       case "broken": {
         const [, value, key = SENSORS[act.sensor]!, headers = {}] = broken[act.which % broken.length]!;
-        return this.append(act.sensor % this.partitions, act.advance, key, typeof value === "string" ? Buffer.from(value) : value, headers);
+        return this.append(
+          act.sensor % this.partitions,
+          act.advance,
+          key,
+          typeof value === "string" ? Buffer.from(value) : value,
+          headers,
+        );
       }
       case "ticks":
-        for (let i = 0; i < act.count; i += 1) this.append(act.partition % this.partitions, this.tickAdvance(act.advance), null, null, { type: "tick" });
+        for (let i = 0; i < act.count; i += 1)
+          this.append(act.partition % this.partitions, this.tickAdvance(act.advance), null, null, { type: "tick" });
     }
   }
 
@@ -103,24 +171,44 @@ export class LogBuilder {
     return this.settings.idleTimeoutMs + (advance === "idle" ? 0 : 1);
   }
 
-  private append(partition: number, advance: number, key: string | null, value: Uint8Array | null, headers: Record<string, string> = {}, atLeast = -Infinity): void {
+  private append(
+    partition: number,
+    advance: number,
+    key: string | null,
+    value: Uint8Array | null,
+    headers: Record<string, string> = {},
+    atLeast = -Infinity,
+  ): void {
     const timestamp = Math.max(Math.ceil(this.clocks[partition]! + advance), atLeast);
     this.clocks[partition] = Math.max(this.clocks[partition]!, timestamp);
     // Transactions and compaction leave gaps in the offsets of a log.
-    const offset = (this.log.findLast((record) => record.partition === partition)?.offset ?? -1) + (this.log.length % 7 === 3 ? 3 : 1);
+    const offset =
+      (this.log.findLast((record) => record.partition === partition)?.offset ?? -1) +
+      (this.log.length % 7 === 3 ? 3 : 1);
     // Every third record was traced.
-    const traced = this.log.length % 3 === 1 ? { traceparent: `00-${String(this.log.length).padStart(32, "0")}-00f067aa0ba902b7-01` } : {};
+    const traced =
+      this.log.length % 3 === 1
+        ? { traceparent: `00-${String(this.log.length).padStart(32, "0")}-00f067aa0ba902b7-01` }
+        : {};
     this.log.push({ partition, offset, timestamp, key, value, headers: { ...headers, ...traced } });
   }
 
   private message(act: Act & { kind: "message" }): void {
     const device = this.devices[act.sensor]!;
-    if (act.boot === "new") Object.assign(device, { boot: `b${device.boots.length}`, next: 0, skipped: [] }, { boots: [...device.boots, `b${device.boots.length}`] });
+    if (act.boot === "new")
+      Object.assign(
+        device,
+        { boot: `b${device.boots.length}`, next: 0, skipped: [] },
+        { boots: [...device.boots, `b${device.boots.length}`] },
+      );
     const boot = act.boot === "old" ? device.boots[act.nudge === 0 ? 0 : device.boots.length - 1] : device.boot;
     const first = this.first(device, act.from, this.clocks[act.sensor % this.partitions]!) + act.nudge;
     const t = this.times(first, act.spacing, act.count);
     const samples = t.map(() => this.row(act.values));
-    const payload: Payload = act.hz && Math.abs(first) > 1e12 ? { seq: this.number(device, act.number), boot, t: first, hz: 125, samples } : { seq: this.number(device, act.number), boot, t, samples };
+    const payload: Payload =
+      act.hz && Math.abs(first) > 1e12
+        ? { seq: this.number(device, act.number), boot, t: first, hz: 125, samples }
+        : { seq: this.number(device, act.number), boot, t, samples };
     this.send({ sensor: act.sensor, payload, packed: act.packed }, act.advance, act.from !== "at the guard");
   }
 

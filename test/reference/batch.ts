@@ -9,8 +9,8 @@ import { groupByGap } from "./sessions.ts";
 export type Totals = Map<string, number>;
 
 /**
- * Looks at a whole log at once, with no notion of time passing: the readings of all messages, each message once.
- * Only for settings under which no identity is forgotten (no small limits, no expiry).
+ * Looks at a whole log at once, with no notion of time passing: the readings of all messages, each message once. Only
+ * for settings under which no identity is forgotten (no small limits, no expiry).
  */
 function messagesOf(log: readonly LogRecord[], futureGuardMs: number): Map<string, Message[]> {
   const seen = new Set<string>();
@@ -33,7 +33,8 @@ export function batchWindows(log: readonly LogRecord[], { windowMs, slideMs, fut
   for (const [sensor, messages] of messagesOf(log, futureGuardMs)) {
     for (const t of messages.flatMap((message) => message.t)) {
       const last = Math.floor(t / slideMs) + 1;
-      for (let k = last; k * slideMs + windowMs > t; k -= 1) if (k * slideMs <= t) add(totals, `${sensor} ${k * slideMs}`, 1);
+      for (let k = last; k * slideMs + windowMs > t; k -= 1)
+        if (k * slideMs <= t) add(totals, `${sensor} ${k * slideMs}`, 1);
     }
   }
   return totals;
@@ -44,7 +45,8 @@ export function batchSessions(log: readonly LogRecord[], { sessionGapMs, futureG
   const totals: Totals = new Map();
   for (const [sensor, messages] of messagesOf(log, futureGuardMs)) {
     const times = messages.flatMap((message) => message.t).sort((a, b) => a - b);
-    for (const group of groupByGap(times, sessionGapMs)) add(totals, `${sensor} ${group[0]}..${group.at(-1)}`, group.length);
+    for (const group of groupByGap(times, sessionGapMs))
+      add(totals, `${sensor} ${group[0]}..${group.at(-1)}`, group.length);
   }
   return totals;
 }
@@ -80,7 +82,11 @@ export function toldSessions(outputs: readonly Output[]): Totals {
     const record = output.value as SessionRecord;
     const partition = partitionOf(output);
     for (const id of record.supersedes) swallowed.add(`${partition}/${id}`);
-    if (record.type === "ended") last.set(`${partition}/${record.sessionId}`, { name: `${partition}/${record.sensorId} ${record.start}..${record.end}`, samples: record.samples });
+    if (record.type === "ended")
+      last.set(`${partition}/${record.sessionId}`, {
+        name: `${partition}/${record.sensorId} ${record.start}..${record.end}`,
+        samples: record.samples,
+      });
   }
   return new Map([...last].filter(([id]) => !swallowed.has(id)).map(([, { name, samples }]) => [name, samples]));
 }
@@ -90,7 +96,8 @@ export function toldMessages(outputs: readonly Output[]): Totals {
   const totals: Totals = new Map();
   for (const output of outputs) {
     const { sensorId, operator } = (output.value ?? {}) as LateRecord;
-    if (output.topic === topics.transformed.name || operator === "inference") add(totals, `${partitionOf(output)}/${sensorId}`, 1);
+    if (output.topic === topics.transformed.name || operator === "inference")
+      add(totals, `${partitionOf(output)}/${sensorId}`, 1);
   }
   return totals;
 }

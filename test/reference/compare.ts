@@ -14,20 +14,27 @@ export function difference(expected: Run, actual: Run): string | undefined {
     const problem = want === undefined || got === undefined ? "one is missing" : outputProblem(want, got);
     if (problem !== undefined) return `output ${i}: ${problem}\n  reference: ${show(want)}\n  product:   ${show(got)}`;
   }
-  if (actual.duplicates !== undefined && expected.duplicates !== actual.duplicates) return `duplicates: reference ${expected.duplicates}, product ${actual.duplicates}`;
+  if (actual.duplicates !== undefined && expected.duplicates !== actual.duplicates)
+    return `duplicates: reference ${expected.duplicates}, product ${actual.duplicates}`;
   return undefined;
 }
 
 /** Where two runs of the product first differ by as much as a byte. */
 export function byteDifference(one: Run, other: Run): string | undefined {
-  const i = Array.from({ length: Math.max(one.outputs.length, other.outputs.length) }).findIndex((_, at) => !isDeepStrictEqual(one.outputs[at], other.outputs[at]));
-  if (i === -1) return one.duplicates === other.duplicates ? undefined : `duplicates: ${one.duplicates} against ${other.duplicates}`;
+  const i = Array.from({ length: Math.max(one.outputs.length, other.outputs.length) }).findIndex(
+    (_, at) => !isDeepStrictEqual(one.outputs[at], other.outputs[at]),
+  );
+  if (i === -1)
+    return one.duplicates === other.duplicates
+      ? undefined
+      : `duplicates: ${one.duplicates} against ${other.duplicates}`;
   return `output ${i}:\n  one:   ${show(one.outputs[i])}\n  other: ${show(other.outputs[i])}`;
 }
 
 function show(output: Output | undefined): string {
   if (output === undefined) return "nothing";
-  const value = output.value instanceof Uint8Array ? Buffer.from(output.value).toString("utf8") : JSON.stringify(output.value);
+  const value =
+    output.value instanceof Uint8Array ? Buffer.from(output.value).toString("utf8") : JSON.stringify(output.value);
   return `${line(output)}\n    ${value.slice(0, 400)} ${JSON.stringify(output.headers)}`;
 }
 
@@ -35,22 +42,29 @@ function outputProblem(want: Output, got: Output): string | undefined {
   if (want.topic !== got.topic) return `topic ${want.topic} against ${got.topic}`;
   if (want.key !== got.key) return `key ${want.key} against ${got.key}`;
   const trace = headers.traceparent;
-  if (want.headers[trace] !== got.headers[trace]) return `header ${trace}: ${want.headers[trace]} against ${got.headers[trace]}`;
+  if (want.headers[trace] !== got.headers[trace])
+    return `header ${trace}: ${want.headers[trace]} against ${got.headers[trace]}`;
   if (want.topic === topics.deadLetter.name) return deadLetterProblem(want, got);
-  if (want.topic === topics.transformed.name) return transformedProblem(want.value as Transformed, got.value as Transformed);
-  if (want.topic === topics.aggregated.name) return windowProblem(want.value as WindowRecord, got.value as WindowRecord);
+  if (want.topic === topics.transformed.name)
+    return transformedProblem(want.value as Transformed, got.value as Transformed);
+  if (want.topic === topics.aggregated.name)
+    return windowProblem(want.value as WindowRecord, got.value as WindowRecord);
   return fieldsProblem(want.value as object, got.value as object);
 }
 
 /** Exact equality of what JSON keeps. */
 function fieldsProblem(want: object, got: object): string | undefined {
-  return isDeepStrictEqual(JSON.parse(JSON.stringify(want)), JSON.parse(JSON.stringify(got))) ? undefined : "values differ";
+  return isDeepStrictEqual(JSON.parse(JSON.stringify(want)), JSON.parse(JSON.stringify(got)))
+    ? undefined
+    : "values differ";
 }
 
 function deadLetterProblem(want: Output, got: Output): string | undefined {
-  for (const [name, value] of Object.entries(want.headers)) if (got.headers[name] !== value) return `header ${name}: ${value} against ${got.headers[name]}`;
+  for (const [name, value] of Object.entries(want.headers))
+    if (got.headers[name] !== value) return `header ${name}: ${value} against ${got.headers[name]}`;
   for (const name of [headers.errorMessage, headers.stage]) if (!got.headers[name]) return `header ${name} is missing`;
-  const bytes = (value: unknown): string | undefined => (value === null ? undefined : Buffer.from(value as Uint8Array).toString("base64"));
+  const bytes = (value: unknown): string | undefined =>
+    value === null ? undefined : Buffer.from(value as Uint8Array).toString("base64");
   return bytes(want.value) === bytes(got.value) ? undefined : "the source bytes were not kept";
 }
 
@@ -81,7 +95,10 @@ function windowProblem(want: WindowRecord, got: WindowRecord): string | undefine
     const scale = Math.max(Math.abs(statistics.min), Math.abs(statistics.max));
     const exact = !channel.endsWith("Mag");
     for (const name of ["mean", "std", "min", "max", "rms"] as const) {
-      const equal = exact && (name === "min" || name === "max") ? statistics[name] === product[name] + 0 : near(statistics[name], product[name], scale);
+      const equal =
+        exact && (name === "min" || name === "max")
+          ? statistics[name] === product[name] + 0
+          : near(statistics[name], product[name], scale);
       if (!equal) return `${channel}.${name}: ${statistics[name]} against ${product[name]}`;
     }
   }

@@ -9,7 +9,8 @@ interface Transformed {
 
 /** One output as one line that a person can check: `@<offset of the causing record> <what>`. */
 export function line(output: Output): string {
-  if (output.topic === topics.deadLetter.name) return `@${output.headers[headers.sourceOffset]} dead-letter ${output.key} ${output.headers[headers.errorCode]}`;
+  if (output.topic === topics.deadLetter.name)
+    return `@${output.headers[headers.sourceOffset]} dead-letter ${output.key} ${output.headers[headers.errorCode]}`;
   return `@${(output.value as { id: string }).id.split("/")[2]} ${what(output)}`;
 }
 

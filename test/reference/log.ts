@@ -40,7 +40,10 @@ export function replayLine(record: LogRecord): string {
   const text = value === null ? "null" : Buffer.from(value).toString("utf8");
   // Bytes that are no UTF-8 become other text: only what comes back as the same bytes is written as JSON.
   const isText = value === null || (text !== "null" && Buffer.from(text).equals(value));
-  const field = isText && isPlainJson(text) ? { value: JSON.parse(text) as unknown } : { valueBase64: Buffer.from(value!).toString("base64") };
+  const field =
+    isText && isPlainJson(text)
+      ? { value: JSON.parse(text) as unknown }
+      : { valueBase64: Buffer.from(value!).toString("base64") };
   return JSON.stringify({ key, timestamp, partition, offset, headers, ...field });
 }
 
@@ -52,7 +55,10 @@ function isPlainJson(text: string): boolean {
   }
 }
 
-/** What stands before and behind the value of a line of `replay`'s output: in the key's string quotes are escaped, and nothing in the headers is an object. */
+/**
+ * What stands before and behind the value of a line of `replay`'s output: in the key's string quotes are escaped, and
+ * nothing in the headers is an object.
+ */
 const VALUE = ',"value":';
 const HEADERS = ',"headers":{';
 
@@ -62,5 +68,11 @@ export function readReplayLine(text: string): Output {
   if (topic !== topics.deadLetter.name) return { topic, key, headers, value };
   if (valueBase64 !== undefined) return { topic, key, headers, value: Buffer.from(valueBase64, "base64") };
   // A source value that was the text "null" comes in base64; `null` itself is no value. Any other is what stands in the line: parsed and written again, 2^53 + 1 would be 2^53.
-  return { topic, key, headers, value: value === null ? null : Buffer.from(text.slice(text.indexOf(VALUE) + VALUE.length, text.lastIndexOf(HEADERS))) };
+  return {
+    topic,
+    key,
+    headers,
+    value:
+      value === null ? null : Buffer.from(text.slice(text.indexOf(VALUE) + VALUE.length, text.lastIndexOf(HEADERS))),
+  };
 }

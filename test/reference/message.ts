@@ -23,7 +23,9 @@ function parse(contentType: string, value: Uint8Array): Fields | DeadLetterCode 
   if (contentType !== contentTypes.json) return "unknown-content-type";
   try {
     const parsed: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(value));
-    return parsed === null || typeof parsed !== "object" || Array.isArray(parsed) ? "invalid-message" : (parsed as Fields);
+    return parsed === null || typeof parsed !== "object" || Array.isArray(parsed)
+      ? "invalid-message"
+      : (parsed as Fields);
   } catch {
     return "invalid-json";
   }
@@ -32,7 +34,8 @@ function parse(contentType: string, value: Uint8Array): Fields | DeadLetterCode 
 function shapeProblem(fields: Fields): DeadLetterCode | undefined {
   const { seq, boot, t, hz, samples } = fields;
   if (!isNumber(seq) || !Number.isInteger(seq)) return "invalid-message";
-  if (boot !== undefined && (typeof boot !== "string" || Array.from(boot).length > imuLimits.bootLength)) return "invalid-message";
+  if (boot !== undefined && (typeof boot !== "string" || Array.from(boot).length > imuLimits.bootLength))
+    return "invalid-message";
   if (!Array.isArray(samples) || samples.length === 0) return "invalid-message";
   if (samples.length > imuLimits.samples) return "too-many-samples";
   if (!samples.every((row) => Array.isArray(row) && row.length === 6 && row.every(isNumber))) return "invalid-message";
@@ -49,7 +52,8 @@ function rangeProblem(fields: Fields): DeadLetterCode | undefined {
   if (seq < 0 || seq > Number.MAX_SAFE_INTEGER) return "out-of-range";
   if (hz !== undefined && !(hz > 0 && hz <= imuLimits.hz)) return "out-of-range";
   if (times(fields).some((t) => !(Math.abs(t) <= MAX_EPOCH_MS))) return "out-of-range";
-  const tooLarge = (row: number[]): boolean => row.some((x, i) => !(Math.abs(x) <= (i < 3 ? imuLimits.acceleration : imuLimits.angularRate)));
+  const tooLarge = (row: number[]): boolean =>
+    row.some((x, i) => !(Math.abs(x) <= (i < 3 ? imuLimits.acceleration : imuLimits.angularRate)));
   return samples.some(tooLarge) ? "out-of-range" : undefined;
 }
 
@@ -59,5 +63,11 @@ function times(fields: Fields): number[] {
 }
 
 function message(sensorId: string, fields: Fields): Message {
-  return { sensorId, seq: fields["seq"] as number, boot: fields["boot"] as string | undefined, t: times(fields), samples: fields["samples"] as number[][] };
+  return {
+    sensorId,
+    seq: fields["seq"] as number,
+    boot: fields["boot"] as string | undefined,
+    t: times(fields),
+    samples: fields["samples"] as number[][],
+  };
 }

@@ -8,7 +8,12 @@ export class Order {
   private waiting: Message[] = [];
 
   /** Takes a message: `late` when it is behind what was released. `isNewBoot`: no message of its boot came before. */
-  take(message: Message, isNewBoot: boolean, release: (message: Message) => void, late: (message: Message) => void): void {
+  take(
+    message: Message,
+    isNewBoot: boolean,
+    release: (message: Message) => void,
+    late: (message: Message) => void,
+  ): void {
     if (this.next === undefined || isNewBoot) {
       this.releaseAll(release);
       this.boot = message.boot;
@@ -22,7 +27,10 @@ export class Order {
     this.releaseUpTo(this.next, release);
   }
 
-  /** The watermark has passed the first sample of some waiting messages: nobody waits any longer for what comes before them. */
+  /**
+   * The watermark has passed the first sample of some waiting messages: nobody waits any longer for what comes before
+   * them.
+   */
   watermark(watermark: number, release: (message: Message) => void): void {
     const passed = this.waiting.filter((message) => watermark >= message.t[0]!);
     if (passed.length > 0) this.releaseUpTo(Math.max(...passed.map((message) => message.seq)), release);

@@ -16,17 +16,31 @@ const oneOfMany = new Set<string>(["invalid-message", "out-of-range", "too-many-
 function forgiving(run: Run): Run {
   const forgive = (output: Output): Output => {
     const code = output.headers["error-code"];
-    return output.topic === topics.deadLetter.name && code !== undefined && oneOfMany.has(code) ? { ...output, headers: { ...output.headers, "error-code": "one of many" } } : output;
+    return output.topic === topics.deadLetter.name && code !== undefined && oneOfMany.has(code)
+      ? { ...output, headers: { ...output.headers, "error-code": "one of many" } }
+      : output;
   };
   return { ...run, outputs: run.outputs.map(forgive) };
 }
 
 /** Each payload for a sensor of its own whose windows are long gone, so that all its readings come out verbatim. */
 function log(list: readonly Uint8Array[]): LogRecord[] {
-  return numbered(list.flatMap((payload, i) => [data(`s${i}`, 0, [1_000_000], { boot: "before" }), raw(`s${i}`, 1_000_000, payload)]));
+  return numbered(
+    list.flatMap((payload, i) => [data(`s${i}`, 0, [1_000_000], { boot: "before" }), raw(`s${i}`, 1_000_000, payload)]),
+  );
 }
 
-test("JSON is read as JSON.parse reads it, however it is written and wherever it is broken", async () => {
-  const show = (list: readonly Uint8Array[]): string => list.map((payload) => JSON.stringify(Buffer.from(payload).toString("latin1"))).join("\n");
-  await holds(fc.array(payloads, { minLength: 1, maxLength: 30 }), 400, show, async (list) => difference(forgiving(referenceRun(log(list), exampleSettings, true)), forgiving(await productRun(log(list), exampleSettings, true))));
-}, PROPERTY_TIMEOUT_MS);
+test(
+  "JSON is read as JSON.parse reads it, however it is written and wherever it is broken",
+  async () => {
+    const show = (list: readonly Uint8Array[]): string =>
+      list.map((payload) => JSON.stringify(Buffer.from(payload).toString("latin1"))).join("\n");
+    await holds(fc.array(payloads, { minLength: 1, maxLength: 30 }), 400, show, async (list) =>
+      difference(
+        forgiving(referenceRun(log(list), exampleSettings, true)),
+        forgiving(await productRun(log(list), exampleSettings, true)),
+      ),
+    );
+  },
+  PROPERTY_TIMEOUT_MS,
+);

@@ -17,8 +17,17 @@ export function readable({ settings, flush, log }: Stream): string {
 
 function recordLine(record: LogRecord): string {
   try {
-    const value = record.value === null ? null : (JSON.parse(Buffer.from(record.value).toString("utf8")) as { samples?: unknown } | null);
-    return JSON.stringify({ ...record, value: Array.isArray(value?.samples) && value.samples.length > 0 ? { ...value, samples: `${value.samples.length} rows` } : value });
+    const value =
+      record.value === null
+        ? null
+        : (JSON.parse(Buffer.from(record.value).toString("utf8")) as { samples?: unknown } | null);
+    return JSON.stringify({
+      ...record,
+      value:
+        Array.isArray(value?.samples) && value.samples.length > 0
+          ? { ...value, samples: `${value.samples.length} rows` }
+          : value,
+    });
   } catch {
     return replayLine(record);
   }
@@ -28,16 +37,31 @@ function recordLine(record: LogRecord): string {
  * Looks for a value for which `problem` names one; fails with the smallest one found and the seed that leads to it.
  * With the environment variable `SEED` set to a printed seed, the same values come again.
  */
-export async function holds<T>(values: fc.Arbitrary<T>, runs: number, show: (value: T) => string, problem: (value: T) => Promise<string | undefined>): Promise<void> {
+export async function holds<T>(
+  values: fc.Arbitrary<T>,
+  runs: number,
+  show: (value: T) => string,
+  problem: (value: T) => Promise<string | undefined>,
+): Promise<void> {
   const property = fc.asyncProperty(values, async (value) => (await problem(value)) === undefined);
   const given = process.env["SEED"];
-  const result = await fc.check(property, { numRuns: searchSeconds > 0 ? 1e9 : runs, interruptAfterTimeLimit: searchSeconds > 0 ? 1_000 * searchSeconds : TIME_LIMIT_MS, ...(given === undefined ? {} : { seed: Number(given) }) });
+  const result = await fc.check(property, {
+    numRuns: searchSeconds > 0 ? 1e9 : runs,
+    interruptAfterTimeLimit: searchSeconds > 0 ? 1_000 * searchSeconds : TIME_LIMIT_MS,
+    ...(given === undefined ? {} : { seed: Number(given) }),
+  });
   if (!result.failed || result.counterexample === null) return;
   const [value] = result.counterexample;
-  throw new Error(`seed ${result.seed} (SEED=${result.seed} runs it again), after ${result.numRuns} runs and ${result.numShrinks} shrinks:\n${await problem(value)}\n${show(value)}`);
+  throw new Error(
+    `seed ${result.seed} (SEED=${result.seed} runs it again), after ${result.numRuns} runs and ${result.numShrinks} shrinks:\n${await problem(value)}\n${show(value)}`,
+  );
 }
 
 /** `holds` for streams. */
-export async function holdsForStreams(streams: fc.Arbitrary<Stream>, runs: number, problem: (stream: Stream) => Promise<string | undefined>): Promise<void> {
+export async function holdsForStreams(
+  streams: fc.Arbitrary<Stream>,
+  runs: number,
+  problem: (stream: Stream) => Promise<string | undefined>,
+): Promise<void> {
   await holds(streams, runs, readable, problem);
 }

@@ -71,7 +71,8 @@ class Partition {
   private data(record: LogRecord): void {
     const message = readMessage(record);
     if (typeof message === "string") return this.deadLetter(record, message);
-    if (message.t.some((t) => t > record.timestamp + this.settings.futureGuardMs)) return this.deadLetter(record, "event-from-the-future");
+    if (message.t.some((t) => t > record.timestamp + this.settings.futureGuardMs))
+      return this.deadLetter(record, "event-from-the-future");
     const known = this.sensors.find((candidate) => candidate.id === message.sensorId);
     const verdict = known?.numbers.judge(message.boot, message.seq) ?? "new";
     if (verdict === "unknown") return this.deadLetter(record, "sequence-unknown");
@@ -88,10 +89,12 @@ class Partition {
     const isNewBoot = !sensor.numbers.knows(message.boot);
     sensor.numbers.add(message.boot, message.seq, maxIntervalsPerSensor, maxBootsPerSensor);
     const before = this.watermark(sensor);
-    const late = (fields: object): void => this.write(topics.late.name, sensor.id, { seq: message.seq, ...boot(message), ...fields });
+    const late = (fields: object): void =>
+      this.write(topics.late.name, sensor.id, { seq: message.seq, ...boot(message), ...fields });
     sensor.windows.apply(message, before, late, this.writer(topics.aggregated.name, sensor.id));
     sensor.sessions.apply(message, before, late, this.writer(topics.sessions.name, sensor.id));
-    const behind = ({ t, samples }: Message): void => late({ operator: "inference", window: { start: t[0], end: t.at(-1) }, t, samples });
+    const behind = ({ t, samples }: Message): void =>
+      late({ operator: "inference", window: { start: t[0], end: t.at(-1) }, t, samples });
     sensor.order.take(message, isNewBoot, this.transformed, behind);
     for (const t of message.t) {
       sensor.highest = Math.max(sensor.highest, t);
@@ -116,7 +119,14 @@ class Partition {
   }
 
   private addSensor(id: string): Sensor {
-    const sensor: Sensor = { id, lastSign: this.silence, idle: false, highest: -Infinity, numbers: new SeenNumbers(), ...this.emptyState(id) };
+    const sensor: Sensor = {
+      id,
+      lastSign: this.silence,
+      idle: false,
+      highest: -Infinity,
+      numbers: new SeenNumbers(),
+      ...this.emptyState(id),
+    };
     this.sensors = [...this.sensors, sensor].sort((a, b) => Buffer.compare(Buffer.from(a.id), Buffer.from(b.id)));
     return sensor;
   }
@@ -144,7 +154,13 @@ class Partition {
   }
 
   private deadLetter(record: LogRecord, code: DeadLetterCode): void {
-    const headers = { "error-code": code, "source-topic": topics.imuData.name, "source-partition": `${record.partition}`, "source-offset": `${record.offset}`, ...this.carried() };
+    const headers = {
+      "error-code": code,
+      "source-topic": topics.imuData.name,
+      "source-partition": `${record.partition}`,
+      "source-offset": `${record.offset}`,
+      ...this.carried(),
+    };
     this.outputs.push({ topic: topics.deadLetter.name, key: record.key, value: record.value, headers });
   }
 }
@@ -155,7 +171,8 @@ function boot(message: Message): { boot?: string } {
 
 /**
  * What the outputs of a log must be, in the order of production.
- * @param flush end time after the last record (`replay --flush`)
+ *
+ * @param flush End time after the last record (`replay --flush`)
  */
 export function referenceRun(log: readonly LogRecord[], settings: Semantics, flush: boolean): Run {
   const outputs: Output[] = [];

@@ -15,7 +15,10 @@ import { hostileSettings, hostileStreams, type Stream } from "./streams.ts";
 const program = join(import.meta.dirname, "../../processor/replay.ts");
 
 /** The limits of identities have no option of the command. */
-const streams = hostileStreams(hostileSettings.map((settings) => ({ ...settings, maxIntervalsPerSensor: 1_000, maxBootsPerSensor: 100 })), 80);
+const streams = hostileStreams(
+  hostileSettings.map((settings) => ({ ...settings, maxIntervalsPerSensor: 1_000, maxBootsPerSensor: 100 })),
+  80,
+);
 
 function options(settings: Semantics): string[] {
   const named = {
@@ -40,7 +43,18 @@ async function replay({ log, settings, flush }: Stream): Promise<string> {
   try {
     const input = join(folder, "input.ndjson");
     await writeFile(input, log.map((record) => `${replayLine(record)}\n`).join(""));
-    const { stdout } = await promisify(execFile)(process.execPath, ["--disable-warning=ExperimentalWarning", program, "--input", input, ...(flush ? ["--flush"] : []), ...options(settings)], { maxBuffer: 1e9 });
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [
+        "--disable-warning=ExperimentalWarning",
+        program,
+        "--input",
+        input,
+        ...(flush ? ["--flush"] : []),
+        ...options(settings),
+      ],
+      { maxBuffer: 1e9 },
+    );
     return stdout;
   } finally {
     await rm(folder, { recursive: true });
@@ -51,9 +65,16 @@ test("the replay command prints the reference's outputs, the same bytes every ti
   const seed = process.env["SEED"] === undefined ? Date.now() % 2 ** 31 : Number(process.env["SEED"]);
   for (const [i, stream] of fc.sample(streams, { numRuns: 4, seed }).entries()) {
     const printed = await replay(stream);
-    const run: Run = { outputs: printed.split("\n").filter((text) => text !== "").map(readReplayLine), duplicates: undefined };
+    const run: Run = {
+      outputs: printed
+        .split("\n")
+        .filter((text) => text !== "")
+        .map(readReplayLine),
+      duplicates: undefined,
+    };
     const problem = difference(referenceRun(stream.log, stream.settings, stream.flush), run);
-    if (problem !== undefined) throw new Error(`seed ${seed} (SEED=${seed} runs it again):\n${problem}\n${readable(stream)}`);
+    if (problem !== undefined)
+      throw new Error(`seed ${seed} (SEED=${seed} runs it again):\n${problem}\n${readable(stream)}`);
     if (i === 0) expect(await replay(stream)).toBe(printed);
   }
 }, 120_000);

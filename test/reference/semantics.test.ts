@@ -9,7 +9,10 @@ import { exampleSettings, numbered } from "./rules/rule.ts";
 const runs: { who: string; run: (...of: Parameters<typeof referenceRun>) => Run | Promise<Run> }[] = [
   { who: "the naive reference", run: referenceRun },
   { who: "the processor", run: productRun },
-  { who: "the processor, its state written and read back before each record", run: (log, settings, flush) => productRun(log, settings, flush, { settleEvery: 1, restoreEvery: 1 }) },
+  {
+    who: "the processor, its state written and read back before each record",
+    run: (log, settings, flush) => productRun(log, settings, flush, { settleEvery: 1, restoreEvery: 1 }),
+  },
 ];
 
 describe.each(runs)("$who", ({ run }) => {
@@ -17,6 +20,7 @@ describe.each(runs)("$who", ({ run }) => {
     const result = await run(numbered(rule.log), { ...exampleSettings, ...rule.settings }, rule.flush ?? false);
     const outputs = result.outputs.filter((output) => rule.about === undefined || rule.about.test(line(output)));
     expect(outputs.map(rule.show ?? line)).toEqual(rule.expected);
-    if (rule.duplicates !== undefined && result.duplicates !== undefined) expect(result.duplicates).toBe(rule.duplicates);
+    if (rule.duplicates !== undefined && result.duplicates !== undefined)
+      expect(result.duplicates).toBe(rule.duplicates);
   });
 });

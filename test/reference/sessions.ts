@@ -44,26 +44,52 @@ export class Sessions {
     const isLate = (t: number): boolean => watermark >= t + gap + lateness;
     for (const group of groupByGap(message.t.filter(isLate), gap)) {
       const [start, last] = [group[0]!, group.at(-1)!];
-      const inside = message.t.map((_, i) => i).filter((i) => isLate(message.t[i]!) && message.t[i]! >= start && message.t[i]! <= last);
-      late({ operator: "session", window: { start, end: last + gap }, t: inside.map((i) => message.t[i]), samples: inside.map((i) => message.samples[i]) });
+      const inside = message.t
+        .map((_, i) => i)
+        .filter((i) => isLate(message.t[i]!) && message.t[i]! >= start && message.t[i]! <= last);
+      late({
+        operator: "session",
+        window: { start, end: last + gap },
+        t: inside.map((i) => message.t[i]),
+        samples: inside.map((i) => message.samples[i]),
+      });
     }
     this.all = this.all.filter((session) => watermark < session.end + gap + lateness);
     const accepted = message.t.filter((t) => !isLate(t));
     const before = this.all;
-    const together = groupByGap([...before.flatMap((session) => session.times), ...accepted].sort((a, b) => a - b), gap);
+    const together = groupByGap(
+      [...before.flatMap((session) => session.times), ...accepted].sort((a, b) => a - b),
+      gap,
+    );
     this.all = together.map((times) => this.merge(times, before, accepted, watermark, write));
   }
 
   /** What becomes of one group of times: the session it was, changed or not, or one with a new id. */
-  private merge(times: number[], before: readonly Session[], accepted: readonly number[], watermark: number, write: Write): Session {
+  private merge(
+    times: number[],
+    before: readonly Session[],
+    accepted: readonly number[],
+    watermark: number,
+    write: Write,
+  ): Session {
     const [start, end] = [times[0]!, times.at(-1)!];
     const merged = before.filter((session) => session.start >= start && session.end <= end);
     if (!accepted.some((t) => t >= start && t <= end)) return merged[0]!;
     const same = merged.find((session) => session.start === start);
-    const swallowed = merged.filter((session) => session !== same).flatMap((session) => [this.id(session.start), ...session.supersedes]);
-    const session: Session = { times, start, end, supersedes: new Set([...(same?.supersedes ?? []), ...swallowed]), ended: same?.ended ?? 0, open: true };
+    const swallowed = merged
+      .filter((session) => session !== same)
+      .flatMap((session) => [this.id(session.start), ...session.supersedes]);
+    const session: Session = {
+      times,
+      start,
+      end,
+      supersedes: new Set([...(same?.supersedes ?? []), ...swallowed]),
+      ended: same?.ended ?? 0,
+      open: true,
+    };
     if (watermark >= end + this.settings.sessionGapMs) this.tellEnded(session, "late", write);
-    else if (same === undefined) write({ type: "started", sessionId: this.id(start), start, supersedes: [...session.supersedes].sort() });
+    else if (same === undefined)
+      write({ type: "started", sessionId: this.id(start), start, supersedes: [...session.supersedes].sort() });
     return session;
   }
 
@@ -75,7 +101,16 @@ export class Sessions {
 
   private tellEnded(session: Session, cause: Cause, write: Write): void {
     const { start, end, times, supersedes } = session;
-    write({ type: "ended", sessionId: this.id(start), start, end, samples: times.length, revision: session.ended, cause, supersedes: [...supersedes].sort() });
+    write({
+      type: "ended",
+      sessionId: this.id(start),
+      start,
+      end,
+      samples: times.length,
+      revision: session.ended,
+      cause,
+      supersedes: [...supersedes].sort(),
+    });
     session.ended += 1;
     session.open = false;
   }

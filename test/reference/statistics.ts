@@ -42,5 +42,8 @@ function statistics(values: readonly number[]): ChannelStatistics {
 /** Statistics of all channels over rows of six values. */
 export function channelStatistics(rows: readonly (readonly number[])[]): Record<WindowChannel, ChannelStatistics> {
   const wide = rows.map((r) => [...r, magnitude(r[0]!, r[1]!, r[2]!), magnitude(r[3]!, r[4]!, r[5]!)]);
-  return Object.fromEntries(windowChannels.map((name, i) => [name, statistics(wide.map((row) => row[i]!))])) as Record<WindowChannel, ChannelStatistics>;
+  return Object.fromEntries(windowChannels.map((name, i) => [name, statistics(wide.map((row) => row[i]!))])) as Record<
+    WindowChannel,
+    ChannelStatistics
+  >;
 }

@@ -9,9 +9,16 @@ import { hostileStreams, type Stream, usualSettings } from "./streams.ts";
 const RUNS = 400;
 
 /** The same streams under settings with which no identity and no state is forgotten. */
-const unforgetting = hostileStreams().map((stream): Stream => ({ ...stream, flush: true, settings: { ...stream.settings, expiryMs: 2e12, maxIntervalsPerSensor: 1e6, maxBootsPerSensor: 1e6 } }));
+const unforgetting = hostileStreams().map((stream): Stream => ({
+  ...stream,
+  flush: true,
+  settings: { ...stream.settings, expiryMs: 2e12, maxIntervalsPerSensor: 1e6, maxBootsPerSensor: 1e6 },
+}));
 /** And nothing is late. */
-const patient = unforgetting.map((stream): Stream => ({ ...stream, settings: { ...stream.settings, allowedLatenessMs: 1e17, expiryMs: 2e17 } }));
+const patient = unforgetting.map((stream): Stream => ({
+  ...stream,
+  settings: { ...stream.settings, allowedLatenessMs: 1e17, expiryMs: 2e17 },
+}));
 
 /** Jest's message where two values differ. */
 function differs(received: unknown, expected: unknown): string | undefined {
@@ -23,37 +30,74 @@ function differs(received: unknown, expected: unknown): string | undefined {
   }
 }
 
-test("the processor's outputs are the reference's, over hostile streams", async () => {
-  await holdsForStreams(hostileStreams(), RUNS, async ({ log, settings, flush }) => difference(referenceRun(log, settings, flush), await productRun(log, settings, flush)));
-}, PROPERTY_TIMEOUT_MS);
+test(
+  "the processor's outputs are the reference's, over hostile streams",
+  async () => {
+    await holdsForStreams(hostileStreams(), RUNS, async ({ log, settings, flush }) =>
+      difference(referenceRun(log, settings, flush), await productRun(log, settings, flush)),
+    );
+  },
+  PROPERTY_TIMEOUT_MS,
+);
 
-test("and under the settings that it usually has", async () => {
-  await holdsForStreams(hostileStreams(usualSettings, 80), RUNS / 2, async ({ log, settings, flush }) => difference(referenceRun(log, settings, flush), await productRun(log, settings, flush)));
-}, PROPERTY_TIMEOUT_MS);
+test(
+  "and under the settings that it usually has",
+  async () => {
+    await holdsForStreams(hostileStreams(usualSettings, 80), RUNS / 2, async ({ log, settings, flush }) =>
+      difference(referenceRun(log, settings, flush), await productRun(log, settings, flush)),
+    );
+  },
+  PROPERTY_TIMEOUT_MS,
+);
 
-test("the processor's outputs do not depend on how the log is cut and how often the state is written and read back", async () => {
-  await holdsForStreams(hostileStreams(), RUNS / 2, async ({ log, settings, flush }) => {
-    const whole = await productRun(log, settings, flush);
-    for (const cuts of [{ settleEvery: 1000, restoreEvery: 0 }, { settleEvery: 3, restoreEvery: 1 }, { settleEvery: 2, restoreEvery: 3 }]) {
-      const problem = byteDifference(whole, await productRun(log, settings, flush, cuts));
-      if (problem !== undefined) return `${JSON.stringify(cuts)}: ${problem}`;
-    }
-    return undefined;
-  });
-}, PROPERTY_TIMEOUT_MS);
-
-for (const [who, run] of [["reference", referenceRun], ["processor", productRun]] as const) {
-  test(`the ${who} counts, where nothing is late, what a look at the whole log at once counts`, async () => {
-    await holdsForStreams(patient, RUNS / 2, async ({ log, settings, flush }) => {
-      const { outputs } = await run(log, settings, flush);
-      return differs(toldWindows(outputs), batchWindows(log, settings)) ?? differs(toldSessions(outputs), batchSessions(log, settings));
+test(
+  "the processor's outputs do not depend on how the log is cut and how often the state is written and read back",
+  async () => {
+    await holdsForStreams(hostileStreams(), RUNS / 2, async ({ log, settings, flush }) => {
+      const whole = await productRun(log, settings, flush);
+      for (const cuts of [
+        { settleEvery: 1000, restoreEvery: 0 },
+        { settleEvery: 3, restoreEvery: 1 },
+        { settleEvery: 2, restoreEvery: 3 },
+      ]) {
+        const problem = byteDifference(whole, await productRun(log, settings, flush, cuts));
+        if (problem !== undefined) return `${JSON.stringify(cuts)}: ${problem}`;
+      }
+      return undefined;
     });
-  }, PROPERTY_TIMEOUT_MS);
+  },
+  PROPERTY_TIMEOUT_MS,
+);
 
-  test(`the ${who} counts every reading in its windows or tells it as late, and transforms every message or tells it as behind`, async () => {
-    await holdsForStreams(unforgetting, RUNS / 2, async ({ log, settings, flush }) => {
-      const { outputs } = await run(log, settings, flush);
-      return differs(toldWindows(outputs), batchWindows(log, settings)) ?? differs(toldMessages(outputs), batchMessages(log, settings));
-    });
-  }, PROPERTY_TIMEOUT_MS);
+for (const [who, run] of [
+  ["reference", referenceRun],
+  ["processor", productRun],
+] as const) {
+  test(
+    `the ${who} counts, where nothing is late, what a look at the whole log at once counts`,
+    async () => {
+      await holdsForStreams(patient, RUNS / 2, async ({ log, settings, flush }) => {
+        const { outputs } = await run(log, settings, flush);
+        return (
+          differs(toldWindows(outputs), batchWindows(log, settings)) ??
+          differs(toldSessions(outputs), batchSessions(log, settings))
+        );
+      });
+    },
+    PROPERTY_TIMEOUT_MS,
+  );
+
+  test(
+    `the ${who} counts every reading in its windows or tells it as late, and transforms every message or tells it as behind`,
+    async () => {
+      await holdsForStreams(unforgetting, RUNS / 2, async ({ log, settings, flush }) => {
+        const { outputs } = await run(log, settings, flush);
+        return (
+          differs(toldWindows(outputs), batchWindows(log, settings)) ??
+          differs(toldMessages(outputs), batchMessages(log, settings))
+        );
+      });
+    },
+    PROPERTY_TIMEOUT_MS,
+  );
 }

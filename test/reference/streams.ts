@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { defaultSemantics, type Semantics } from "../../domain/imu.ts";
-import type { LogRecord } from "./log.ts";
 import { type Act, acts, LogBuilder } from "./acts.ts";
+import type { LogRecord } from "./log.ts";
 
 /** A whole log with the settings under which it is read. */
 export interface Stream {
@@ -10,7 +10,16 @@ export interface Stream {
   readonly flush: boolean;
 }
 
-const windows = fc.constantFrom([1000, 1000], [1000, 500], [1000, 300], [1000, 999], [700, 700], [1500, 400], [1, 1], [5000, 5000]);
+const windows = fc.constantFrom(
+  [1000, 1000],
+  [1000, 500],
+  [1000, 300],
+  [1000, 999],
+  [700, 700],
+  [1500, 400],
+  [1, 1],
+  [5000, 5000],
+);
 
 /** Settings small enough for short logs to reach every limit. */
 export const hostileSettings: fc.Arbitrary<Semantics> = fc
@@ -37,16 +46,31 @@ export const hostileSettings: fc.Arbitrary<Semantics> = fc
   }));
 
 /** What runs where nobody says otherwise, tumbling and sliding. */
-export const usualSettings: fc.Arbitrary<Semantics> = fc.constantFrom(defaultSemantics.slideMs, 250).map((slideMs) => ({ ...defaultSemantics, slideMs, transformedFormat: "json" }));
+export const usualSettings: fc.Arbitrary<Semantics> = fc
+  .constantFrom(defaultSemantics.slideMs, 250)
+  .map((slideMs) => ({ ...defaultSemantics, slideMs, transformedFormat: "json" }));
 
 /** Where event time is: around the epoch, before it, and today. */
 const origins = fc.constantFrom(0, -86_400_000, 1_657_533_977_000);
 
 /** Hostile streams: every kind of disorder, with samples exactly on the bounds that the settings draw. */
-export function hostileStreams(settings: fc.Arbitrary<Semantics> = hostileSettings, maxActs = 40): fc.Arbitrary<Stream> {
+export function hostileStreams(
+  settings: fc.Arbitrary<Semantics> = hostileSettings,
+  maxActs = 40,
+): fc.Arbitrary<Stream> {
   return fc
-    .record({ settings, origin: origins, partitions: fc.constantFrom(1, 1, 2), acts: fc.array(acts, { minLength: 1, maxLength: maxActs, size: "max" }), flush: fc.boolean() })
-    .map(({ settings: chosen, origin, partitions, acts: list, flush }) => ({ settings: chosen, flush, log: build(list, chosen, origin, partitions) }));
+    .record({
+      settings,
+      origin: origins,
+      partitions: fc.constantFrom(1, 1, 2),
+      acts: fc.array(acts, { minLength: 1, maxLength: maxActs, size: "max" }),
+      flush: fc.boolean(),
+    })
+    .map(({ settings: chosen, origin, partitions, acts: list, flush }) => ({
+      settings: chosen,
+      flush,
+      log: build(list, chosen, origin, partitions),
+    }));
 }
 
 function build(list: readonly Act[], settings: Semantics, origin: number, partitions: number): LogRecord[] {

@@ -63,7 +63,14 @@ export class Windows {
   private fire(window: Window, cause: Cause, write: WriteWindow): void {
     const { start, end, rows } = window;
     const operator = windowOperatorName(this.settings.windowMs, this.settings.slideMs);
-    write({ operator, window: { start, end }, revision: window.fired, cause, count: rows.length, channels: channelStatistics(rows) });
+    write({
+      operator,
+      window: { start, end },
+      revision: window.fired,
+      cause,
+      count: rows.length,
+      channels: channelStatistics(rows),
+    });
     window.fired += 1;
     window.changed = false;
   }

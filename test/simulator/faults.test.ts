@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { contentTypes } from "../../domain/topics.ts";
 import { encodePackedImu } from "../../domain/packed-imu.ts";
+import { contentTypes } from "../../domain/topics.ts";
 import { decodeImu, IMU_WIDTH } from "../../processor/path/decode-imu.ts";
 import { Message } from "../../processor/path/message.ts";
 import { damaged, deliveries, noFaults, type Damage, type Delivery, type Faults } from "../../simulator/faults.ts";
@@ -9,7 +9,13 @@ import type { PlannedMessage } from "../../simulator/plan.ts";
 import { seededRandom } from "../../simulator/random.ts";
 
 function planned(seq: number): PlannedMessage {
-  return { seq, execution: { name: "x", number: 0 }, t: [seq * 100], samples: [[0, 0, 9.8, 0, 0, 0]], dueMs: seq * 100 };
+  return {
+    seq,
+    execution: { name: "x", number: 0 },
+    t: [seq * 100],
+    samples: [[0, 0, 9.8, 0, 0, 0]],
+    dueMs: seq * 100,
+  };
 }
 const all: Faults = { duplicate: 0.1, late: 0.05, corrupt: 0.02, disconnect: 0.01 };
 
@@ -20,7 +26,9 @@ function run(faults: Faults, seed: number, count: number): Delivery[] {
 
 describe("faults", () => {
   test("without any, each message is published once when it is due", () => {
-    expect(run(noFaults, 1, 3)).toEqual([0, 1, 2].map((seq) => ({ message: planned(seq), dueMs: seq * 100, kind: "original", disconnectBefore: false })));
+    expect(run(noFaults, 1, 3)).toEqual(
+      [0, 1, 2].map((seq) => ({ message: planned(seq), dueMs: seq * 100, kind: "original", disconnectBefore: false })),
+    );
   });
 
   test("the same seed decides the same, another one otherwise", () => {
@@ -33,7 +41,12 @@ describe("faults", () => {
     const count = (test: (delivery: Delivery) => boolean): number => made.filter(test).length;
     expect(count(({ kind }) => kind === "original" || kind === "late")).toBe(20_000);
     // Binomial: five standard deviations around 2,000, 1,000, 400 and 200.
-    for (const [seen, expected] of [[count(({ kind }) => kind === "duplicate"), 2_000], [count(({ kind }) => kind === "late"), 1_000], [count(({ kind }) => kind === "corrupt"), 400], [count(({ disconnectBefore }) => disconnectBefore), 200]] as const) {
+    for (const [seen, expected] of [
+      [count(({ kind }) => kind === "duplicate"), 2_000],
+      [count(({ kind }) => kind === "late"), 1_000],
+      [count(({ kind }) => kind === "corrupt"), 400],
+      [count(({ disconnectBefore }) => disconnectBefore), 200],
+    ] as const) {
       expect(Math.abs(seen - expected)).toBeLessThan(5 * Math.sqrt(expected));
     }
   });
@@ -47,7 +60,15 @@ describe("faults", () => {
   });
 
   test("a damaged copy is refused by the processor whatever is damaged, in both forms", () => {
-    const message = { seq: 17, boot: "a1", t: [1657533977813, 1657533977823], samples: [[0, 0, 9.8, 0, 0, 0], [1, 1, 1, 1, 1, 1]] } as const;
+    const message = {
+      seq: 17,
+      boot: "a1",
+      t: [1657533977813, 1657533977823],
+      samples: [
+        [0, 0, 9.8, 0, 0, 0],
+        [1, 1, 1, 1, 1, 1],
+      ],
+    } as const;
     const forms = { json: Buffer.from(JSON.stringify(message)), packed: encodePackedImu(message) };
     for (const [format, payload] of Object.entries(forms) as ["json" | "packed", Uint8Array][]) {
       const headers = { "content-type": format === "packed" ? contentTypes.imuPacked : contentTypes.json };
@@ -56,7 +77,9 @@ describe("faults", () => {
         for (let at = 0; at < 1; at += 0.001) {
           const damage: Damage = { kind, at };
           const copy = damaged(payload, damage, format);
-          expect(decodeImu("s", copy, headers, new Message(IMU_WIDTH))).toMatchObject({ code: format === "packed" ? "invalid-packed" : "invalid-json" });
+          expect(decodeImu("s", copy, headers, new Message(IMU_WIDTH))).toMatchObject({
+            code: format === "packed" ? "invalid-packed" : "invalid-json",
+          });
           expect(copy.length).toBeGreaterThan(0);
         }
       }
@@ -70,7 +93,11 @@ describe("a feed", () => {
   }
 
   test("gives the messages of all devices in the order in which they are due, held back ones included", () => {
-    const feed = new Feed([device("a", [0, 2, 4, 300]), device("b", [1, 2, 3])], { ...noFaults, late: 0.5, duplicate: 0.5 });
+    const feed = new Feed([device("a", [0, 2, 4, 300]), device("b", [1, 2, 3])], {
+      ...noFaults,
+      late: 0.5,
+      duplicate: 0.5,
+    });
     const due: number[] = [];
     let published = 0;
     for (let next = feed.next(); next; next = feed.next()) {

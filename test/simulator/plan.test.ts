@@ -1,12 +1,18 @@
 import { describe, expect, test } from "@jest/globals";
+import type { ImuSample } from "../../domain/imu-message.ts";
 import { recordedMessages, syntheticMessages, type PlannedMessage } from "../../simulator/plan.ts";
 import type { Recording } from "../../simulator/recordings.ts";
-import type { ImuSample } from "../../domain/imu-message.ts";
 
 function recording(file: string, offsetsMs: number[]): Recording {
   return { file, offsetsMs, samples: offsetsMs.map((offset): ImuSample => [offset, 0, 0, 0, 0, 0]) };
 }
-const summary = ({ seq, t, samples, dueMs, execution }: PlannedMessage) => ({ seq, t, n: samples.length, dueMs, execution: execution.number });
+const summary = ({ seq, t, samples, dueMs, execution }: PlannedMessage) => ({
+  seq,
+  t,
+  n: samples.length,
+  dueMs,
+  execution: execution.number,
+});
 
 describe("a device that replays recordings", () => {
   const recordings = [recording("a", [0, 40, 40, 99, 100, 188]), recording("b", [0, 250])];
@@ -36,14 +42,28 @@ describe("a device that replays recordings", () => {
 
   test("begins a new message where a recording's clock goes back, as times within one must not", () => {
     const messages = [...recordedMessages({ ...plan, recordings: [recording("c", [0, 50, 20, 60])] })];
-    expect(messages.map(({ t }) => t)).toEqual([[1_000, 1_050], [1_020, 1_060]]);
+    expect(messages.map(({ t }) => t)).toEqual([
+      [1_000, 1_050],
+      [1_020, 1_060],
+    ]);
   });
 
   test("stays below 128 KB with the longest numbers there are", () => {
-    const sample: ImuSample = [-1.2345678901234567e-100, -1.2345678901234567e-100, -1.2345678901234567e-100, -1.2345678901234567e-100, -1.2345678901234567e-100, -1.2345678901234567e-100];
-    const long: Recording = { file: "d", offsetsMs: Array.from({ length: 5_000 }, (_, i) => i / 1_000), samples: Array.from({ length: 5_000 }, () => sample) };
+    const sample: ImuSample = [
+      -1.2345678901234567e-100, -1.2345678901234567e-100, -1.2345678901234567e-100, -1.2345678901234567e-100,
+      -1.2345678901234567e-100, -1.2345678901234567e-100,
+    ];
+    const long: Recording = {
+      file: "d",
+      offsetsMs: Array.from({ length: 5_000 }, (_, i) => i / 1_000),
+      samples: Array.from({ length: 5_000 }, () => sample),
+    };
     const messages = [...recordedMessages({ ...plan, recordings: [long] })];
-    for (const { t, samples } of messages) expect(JSON.stringify({ seq: 1e15, boot: "x".repeat(64), t: (t as number[]).map(() => 1657533977813.123), samples }).length).toBeLessThan(131_072);
+    for (const { t, samples } of messages)
+      expect(
+        JSON.stringify({ seq: 1e15, boot: "x".repeat(64), t: (t as number[]).map(() => 1657533977813.123), samples })
+          .length,
+      ).toBeLessThan(131_072);
     expect(messages.reduce((sum, { samples }) => sum + samples.length, 0)).toBe(5_000);
   });
 });
@@ -52,7 +72,18 @@ describe("a device with synthetic motion", () => {
   const motion = (sinceStartMs: number): ImuSample => [sinceStartMs, 0, 0, 0, 0, 0];
 
   test("samples at its rate without drift, and pauses between executions", () => {
-    const messages = [...syntheticMessages({ rateHz: 300, startMs: 0, batchMs: 100, executionMs: 250, skipMs: 0, pauseMs: 6_500, executions: 2, motion })];
+    const messages = [
+      ...syntheticMessages({
+        rateHz: 300,
+        startMs: 0,
+        batchMs: 100,
+        executionMs: 250,
+        skipMs: 0,
+        pauseMs: 6_500,
+        executions: 2,
+        motion,
+      }),
+    ];
     expect(messages.map(summary)).toEqual([
       { seq: 0, t: 0, n: 30, dueMs: 29 * (1000 / 300), execution: 0 },
       { seq: 1, t: 30 * (1000 / 300), n: 30, dueMs: 59 * (1000 / 300), execution: 0 },
@@ -65,7 +96,23 @@ describe("a device with synthetic motion", () => {
   });
 
   test("may start in the middle of its first execution, and sends one sample a message when it is slow", () => {
-    const messages = [...syntheticMessages({ rateHz: 2, startMs: 10, batchMs: 100, executionMs: 3_000, skipMs: 1_000, pauseMs: 0, executions: 1, motion })];
-    expect(messages.map(({ t, samples }) => [t, samples[0]![0]])).toEqual([[10, 1_000], [510, 1_500], [1_010, 2_000], [1_510, 2_500]]);
+    const messages = [
+      ...syntheticMessages({
+        rateHz: 2,
+        startMs: 10,
+        batchMs: 100,
+        executionMs: 3_000,
+        skipMs: 1_000,
+        pauseMs: 0,
+        executions: 1,
+        motion,
+      }),
+    ];
+    expect(messages.map(({ t, samples }) => [t, samples[0]![0]])).toEqual([
+      [10, 1_000],
+      [510, 1_500],
+      [1_010, 2_000],
+      [1_510, 2_500],
+    ]);
   });
 });

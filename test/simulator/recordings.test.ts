@@ -1,7 +1,7 @@
-import { describe, expect, test } from "@jest/globals";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
 import { findRecordings, readRecordings } from "../../simulator/read-recordings.ts";
 import { parseRecording, recordingName } from "../../simulator/recordings.ts";
 
@@ -10,7 +10,14 @@ const HEADER = "x_acc,y_acc,z_acc,x_gyro,y_gyro,z_gyro,timestamp,label";
 describe("a recording", () => {
   test("is read with every digit, times since its first sample", () => {
     const text = `${HEADER}\n-4.160221099853516,-1.5,-9,0.0028251686599105597,0,1e-3,1657533977813,SEATED\n1,2,3,4,5,6,1657533977864,WALKING\n`;
-    expect(parseRecording("s01_01_sp.csv", text)).toEqual({ file: "s01_01_sp.csv", offsetsMs: [0, 51], samples: [[-4.160221099853516, -1.5, -9, 0.0028251686599105597, 0, 0.001], [1, 2, 3, 4, 5, 6]] });
+    expect(parseRecording("s01_01_sp.csv", text)).toEqual({
+      file: "s01_01_sp.csv",
+      offsetsMs: [0, 51],
+      samples: [
+        [-4.160221099853516, -1.5, -9, 0.0028251686599105597, 0, 0.001],
+        [1, 2, 3, 4, 5, 6],
+      ],
+    });
   });
 
   test("may have its columns in another order, Windows line ends and empty lines", () => {
@@ -42,7 +49,11 @@ test("recordings are found in the folder or below it, by sensor, in the order of
     for (const name of names) writeFileSync(join(folder, "DATA", `${name}.csv`), `${HEADER}\n1,2,3,4,5,6,7,A\n`);
     writeFileSync(join(folder, "DATA", "subjects_info.csv"), "subject\n");
     const path = (name: string): string => join(folder, "DATA", `${name}.csv`);
-    const expected = [["s01-sp", [path("s01/s01_01_sp")]], ["s01-sw", [path("s01/s01_02_sw"), path("s01/s01_10_sw")]], ["s02-sp", [path("s02/s02_01_sp")]]];
+    const expected = [
+      ["s01-sp", [path("s01/s01_01_sp")]],
+      ["s01-sw", [path("s01/s01_02_sw"), path("s01/s01_10_sw")]],
+      ["s02-sp", [path("s02/s02_01_sp")]],
+    ];
     expect([...findRecordings(folder)]).toEqual(expected);
     expect([...findRecordings(join(folder, "DATA"))]).toEqual(expected);
     expect(readRecordings([path("s01/s01_01_sp")])[0]!.samples).toEqual([[1, 2, 3, 4, 5, 6]]);

@@ -23,7 +23,8 @@ describe("the schedule", () => {
   test("no reading is published before it is taken, at any speed", () => {
     for (const speed of [0.1, 0.5, 1, 2, 10, 1_000]) {
       const schedule = new Schedule({ startedAt, speed, historyMs: 12_345 });
-      for (let moment = 0; moment < 30_000; moment += 500) expect(schedule.eventTime(moment)).toBeLessThanOrEqual(schedule.dueAt(moment) + 0.5);
+      for (let moment = 0; moment < 30_000; moment += 500)
+        expect(schedule.eventTime(moment)).toBeLessThanOrEqual(schedule.dueAt(moment) + 0.5);
     }
   });
 

@@ -37,12 +37,15 @@ export async function readTopic(kafka: Kafka, topic: string): Promise<InputRecor
   await cluster.connect();
   try {
     await cluster.addTargetTopic(topic);
-    const partitions = cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId).sort((a, b) => a - b);
+    const partitions = cluster
+      .findTopicPartitionMetadata(topic)
+      .map(({ partitionId }) => partitionId)
+      .sort((a, b) => a - b);
     return await Promise.all(
       partitions.map(async (partition) => {
         const { earliest, latest } = await partitionBounds(cluster, topic, partition);
         const records: InputRecord[] = [];
-        for (let offset = earliest; offset < latest; ) {
+        for (let offset = earliest; offset < latest;) {
           const fetched = await fetchRecords(cluster, topic, partition, offset);
           records.push(...fetched.records.filter((record) => record.offset < latest));
           offset = fetched.nextOffset;
@@ -83,29 +86,59 @@ function finalSessions(records: readonly InputRecord[]): { sessions: string[]; r
     if (told.has(record.id)) repeated++;
     told.add(record.id);
     for (const id of record.supersedes) swallowed.add(id);
-    if (record.type === "ended" && (ended.get(record.sessionId)?.revision ?? -1) < record.revision) ended.set(record.sessionId, record);
+    if (record.type === "ended" && (ended.get(record.sessionId)?.revision ?? -1) < record.revision)
+      ended.set(record.sessionId, record);
   }
-  return { sessions: [...ended.values()].filter(({ sessionId }) => !swallowed.has(sessionId)).map(({ sensorId, start, end, samples }) => `${sensorId} ${start} to ${end}: ${samples} samples`), repeated };
+  return {
+    sessions: [...ended.values()]
+      .filter(({ sessionId }) => !swallowed.has(sessionId))
+      .map(({ sensorId, start, end, samples }) => `${sensorId} ${start} to ${end}: ${samples} samples`),
+    repeated,
+  };
 }
 
 /** Compares what was published with what is in Kafka now. */
 export async function settleAccounts(kafka: Kafka, published: Published): Promise<Accounts> {
-  const [windows, sessions, late, dead] = await Promise.all([topics.aggregated, topics.sessions, topics.late, topics.deadLetter].map(async ({ name }) => (await readTopic(kafka, name)).flat()));
+  const [windows, sessions, late, dead] = await Promise.all(
+    [topics.aggregated, topics.sessions, topics.late, topics.deadLetter].map(async ({ name }) =>
+      (await readTopic(kafka, name)).flat(),
+    ),
+  );
   const { bySensor, repeated } = windowReadings(windows!);
-  for (const record of late!.map((one) => json<LateRecord>(one))) if (record.operator === "window") bySensor.set(record.sensorId, (bySensor.get(record.sensorId) ?? 0) + record.t.length);
+  for (const record of late!.map((one) => json<LateRecord>(one)))
+    if (record.operator === "window")
+      bySensor.set(record.sensorId, (bySensor.get(record.sensorId) ?? 0) + record.t.length);
   const found = finalSessions(sessions!);
-  const expected = Object.entries(published).flatMap(([sensorId, { executions }]) => executions.map(({ start, end, samples }) => `${sensorId} ${start} to ${end}: ${samples} samples`));
+  const expected = Object.entries(published).flatMap(([sensorId, { executions }]) =>
+    executions.map(({ start, end, samples }) => `${sensorId} ${start} to ${end}: ${samples} samples`),
+  );
   const ours = found.sessions.filter((session) => session.slice(0, session.indexOf(" ")) in published);
   const sensors = Object.entries(published);
   return {
     published: sensors.reduce((sum, [, { samples }]) => sum + samples, 0),
     accounted: sensors.reduce((sum, [sensorId]) => sum + (bySensor.get(sensorId) ?? 0), 0),
-    lost: sensors.reduce((sum, [sensorId, { samples }]) => sum + Math.max(0, samples - (bySensor.get(sensorId) ?? 0)), 0),
-    duplicated: repeated + found.repeated + sensors.reduce((sum, [sensorId, { samples }]) => sum + Math.max(0, (bySensor.get(sensorId) ?? 0) - samples), 0),
+    lost: sensors.reduce(
+      (sum, [sensorId, { samples }]) => sum + Math.max(0, samples - (bySensor.get(sensorId) ?? 0)),
+      0,
+    ),
+    duplicated:
+      repeated +
+      found.repeated +
+      sensors.reduce((sum, [sensorId, { samples }]) => sum + Math.max(0, (bySensor.get(sensorId) ?? 0) - samples), 0),
     sessionsExpected: expected.length,
-    sessionsWrong: [...expected.filter((session) => !ours.includes(session)).map((session) => `missing: ${session}`), ...ours.filter((session) => !expected.includes(session)).map((session) => `unexpected: ${session}`)],
+    sessionsWrong: [
+      ...expected.filter((session) => !ours.includes(session)).map((session) => `missing: ${session}`),
+      ...ours.filter((session) => !expected.includes(session)).map((session) => `unexpected: ${session}`),
+    ],
     deadLettersExpected: sensors.reduce((sum, [, { corrupt }]) => sum + corrupt, 0),
-    deadLetters: new Set(dead!.filter(({ key, headers }) => key !== null && Buffer.from(key).toString() in published && headers[headerNames.stage] === "processor").map(({ headers }) => `${headers[headerNames.sourcePartition]}/${headers[headerNames.sourceOffset]}`)).size,
+    deadLetters: new Set(
+      dead!
+        .filter(
+          ({ key, headers }) =>
+            key !== null && Buffer.from(key).toString() in published && headers[headerNames.stage] === "processor",
+        )
+        .map(({ headers }) => `${headers[headerNames.sourcePartition]}/${headers[headerNames.sourceOffset]}`),
+    ).size,
   };
 }
 
@@ -115,12 +148,26 @@ export function isSettled({ lost, duplicated, sessionsWrong, deadLetters, deadLe
 }
 
 /**
- * Replays the log of the input topic and compares each output partition, byte for byte. What is in Kafka must be
- * the beginning of what the replay gives: the log is read after the outputs. Gives the differences, one per topic and partition.
+ * Replays the log of the input topic and compares each output partition, byte for byte. What is in Kafka must be the
+ * beginning of what the replay gives: the log is read after the outputs. Gives the differences, one per topic and
+ * partition.
  */
-export async function compareWithReplay(kafka: Kafka, modelFolder: string, semantics: Semantics = defaultSemantics): Promise<{ compared: number; differences: string[] }> {
-  const outputTopics = [topics.aggregated, topics.sessions, topics.transformed, topics.inference, topics.late, topics.deadLetter].map(({ name }) => name);
-  const written = new Map(await Promise.all(outputTopics.map(async (topic) => [topic, await readTopic(kafka, topic)] as const)));
+export async function compareWithReplay(
+  kafka: Kafka,
+  modelFolder: string,
+  semantics: Semantics = defaultSemantics,
+): Promise<{ compared: number; differences: string[] }> {
+  const outputTopics = [
+    topics.aggregated,
+    topics.sessions,
+    topics.transformed,
+    topics.inference,
+    topics.late,
+    topics.deadLetter,
+  ].map(({ name }) => name);
+  const written = new Map(
+    await Promise.all(outputTopics.map(async (topic) => [topic, await readTopic(kafka, topic)] as const)),
+  );
   const log = await readTopic(kafka, topics.imuData.name);
   const scoring = { source: new ModelStore(modelFiles(modelFolder, "local")), refused: () => undefined };
   const differences: string[] = [];
@@ -134,15 +181,24 @@ export async function compareWithReplay(kafka: Kafka, modelFolder: string, seman
         lines.push(outputLine(output));
       }
     };
-    await new Replay(sensorMachineFactory(semantics, scoring), async function* () {
-      yield* records;
-    }, take).run(false);
+    await new Replay(
+      sensorMachineFactory(semantics, scoring),
+      async function* () {
+        yield* records;
+      },
+      take,
+    ).run(false);
     for (const topic of outputTopics) {
-      const lines = (written.get(topic)![partition] ?? []).filter(({ headers }) => headers[headerNames.stage] !== "bridge").map(({ key, value, headers }) => outputLine({ topic, key, value, headers, scored: false }));
+      const lines = (written.get(topic)![partition] ?? [])
+        .filter(({ headers }) => headers[headerNames.stage] !== "bridge")
+        .map(({ key, value, headers }) => outputLine({ topic, key, value, headers, scored: false }));
       const expected = replayed.get(topic) ?? [];
       compared += lines.length;
       const at = lines.findIndex((line, i) => line !== expected[i]);
-      if (at >= 0) differences.push(`${topic}/${partition}, record ${at} of ${lines.length}: Kafka has ${lines[at]!.slice(0, 300)}, the replay gives ${expected[at]?.slice(0, 300) ?? "nothing"}`);
+      if (at >= 0)
+        differences.push(
+          `${topic}/${partition}, record ${at} of ${lines.length}: Kafka has ${lines[at]!.slice(0, 300)}, the replay gives ${expected[at]?.slice(0, 300) ?? "nothing"}`,
+        );
     }
   }
   return { compared, differences };

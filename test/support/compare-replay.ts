@@ -1,4 +1,7 @@
-/** A process of its own: `compare-replay.ts BROKERS MODELS` prints what `compareWithReplay` gives, as JSON. Jest's own realm has other arrays and errors than ONNX Runtime and Node know. */
+/**
+ * A process of its own: `compare-replay.ts BROKERS MODELS` prints what `compareWithReplay` gives, as JSON. Jest's own
+ * realm has other arrays and errors than ONNX Runtime and Node know.
+ */
 import { createKafka } from "../../adapters/kafka.ts";
 import { compareWithReplay } from "./accounting.ts";
 

@@ -5,13 +5,19 @@ import { LOOPBACK } from "../../config/local.ts";
 
 /** Errors as DynamoDB sends them. */
 const refusals = {
-  "throughput exceeded": { status: 400, type: "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException" },
+  "throughput exceeded": {
+    status: 400,
+    type: "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
+  },
   throttled: { status: 400, type: "com.amazon.coral.availability#ThrottlingException" },
   "internal error": { status: 500, type: "com.amazonaws.dynamodb.v20120810#InternalServerError" },
 } as const;
 type Refusal = keyof typeof refusals;
 
-/** well; an error that DynamoDB gives; slow: answers late; down: cuts connections; silent: takes requests and never answers. */
+/**
+ * Well; an error that DynamoDB gives; slow: answers late; down: cuts connections; silent: takes requests and never
+ * answers.
+ */
 export type DynamoCondition = "well" | Refusal | "slow" | "down" | "silent";
 
 /** A request as DynamoDB gets it: the operation, say `PutItem`, and its JSON. */
@@ -39,7 +45,9 @@ export class DynamoProxy {
   }
 
   static async start(target: string): Promise<DynamoProxy> {
-    const server = createServer((request, response) => void proxy.#take(request, response).catch(() => request.socket.destroy()));
+    const server = createServer(
+      (request, response) => void proxy.#take(request, response).catch(() => request.socket.destroy()),
+    );
     await new Promise<void>((resolve) => server.listen(0, LOOPBACK, resolve));
     const proxy = new DynamoProxy(server, target);
     return proxy;
@@ -69,7 +77,8 @@ export class DynamoProxy {
     if (condition === "down") return void request.socket.resetAndDestroy();
     if (condition !== "well" && condition !== "slow") return refuse(response, condition);
     const answer = await this.#forward(request, body);
-    if (this.#loses({ operation: String(request.headers["x-amz-target"]).split(".")[1] ?? "", body: body.toString() })) return void request.socket.resetAndDestroy();
+    if (this.#loses({ operation: String(request.headers["x-amz-target"]).split(".")[1] ?? "", body: body.toString() }))
+      return void request.socket.resetAndDestroy();
     const give = (): void => void response.writeHead(answer.status, answer.headers).end(answer.body);
     if (condition === "slow") setTimeout(give, SLOW_MS).unref();
     else give();
@@ -81,10 +90,16 @@ export class DynamoProxy {
     return true;
   }
 
-  #forward({ method, url, headers }: IncomingMessage, body: Buffer): Promise<{ status: number; headers: IncomingMessage["headers"]; body: Buffer }> {
+  #forward(
+    { method, url, headers }: IncomingMessage,
+    body: Buffer,
+  ): Promise<{ status: number; headers: IncomingMessage["headers"]; body: Buffer }> {
     return new Promise((resolve, reject) => {
       const sent = forward(`${this.#target}${url}`, { method: method!, headers }, (answer) => {
-        buffer(answer).then((received) => resolve({ status: answer.statusCode!, headers: answer.headers, body: received }), reject);
+        buffer(answer).then(
+          (received) => resolve({ status: answer.statusCode!, headers: answer.headers, body: received }),
+          reject,
+        );
       });
       sent.on("error", reject).end(body);
     });
@@ -93,5 +108,7 @@ export class DynamoProxy {
 
 function refuse(response: ServerResponse, refusal: Refusal): void {
   const { status, type } = refusals[refusal];
-  response.writeHead(status, { "content-type": "application/x-amz-json-1.0" }).end(JSON.stringify({ __type: type, message: `${refusal}, says the proxy` }));
+  response
+    .writeHead(status, { "content-type": "application/x-amz-json-1.0" })
+    .end(JSON.stringify({ __type: type, message: `${refusal}, says the proxy` }));
 }

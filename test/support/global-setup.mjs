@@ -2,5 +2,6 @@
 import { serversGiven, startSharedServers } from "./servers.ts";
 
 export default async function setup() {
-  if (!serversGiven()) globalThis.__sharedServers = await startSharedServers((message) => process.stderr.write(`servers: ${message}\n`));
+  if (!serversGiven())
+    globalThis.__sharedServers = await startSharedServers((message) => process.stderr.write(`servers: ${message}\n`));
 }

@@ -2,10 +2,10 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Admin } from "kafkajs";
 import { createKafka } from "../../adapters/kafka.ts";
+import { pickFreePorts } from "../../local/ports.ts";
 import { prepareServer, runServer, SERVERS_FOLDER, type Server, type ServerPorts } from "../../local/servers/index.ts";
 import { installServers } from "../../local/servers/install.ts";
 import { kafkaBrokers, kafkaServer } from "../../local/servers/kafka.ts";
-import { pickFreePorts } from "../../local/ports.ts";
 import { eventually } from "./eventually.ts";
 
 const NODES = [1, 2, 3] as const;
@@ -41,16 +41,35 @@ export class KafkaCluster {
 
   /** Resolves when all three are in sync. */
   static async start(): Promise<KafkaCluster> {
-    const installation = await installServers({ folder: SERVERS_FOLDER, javaHome: process.env["JAVA_HOME"], onProgress: () => undefined });
+    const installation = await installServers({
+      folder: SERVERS_FOLDER,
+      javaHome: process.env["JAVA_HOME"],
+      onProgress: () => undefined,
+    });
     const ports = await pickFreePorts(NODES.length * 2);
     const controllerPorts = new Map(NODES.map((id, i) => [id, ports[NODES.length + i]!]));
-    const nodePorts = NODES.map((id, i): ServerPorts => ({ kafka: ports[i]!, kafkaController: controllerPorts.get(id)!, mqtt: 0, dynamodb: 0, mongodb: 0 }));
+    const nodePorts = NODES.map((id, i): ServerPorts => ({
+      kafka: ports[i]!,
+      kafkaController: controllerPorts.get(id)!,
+      mqtt: 0,
+      dynamodb: 0,
+      mongodb: 0,
+    }));
     const dataDir = join(SERVERS_FOLDER, "..", `cluster-${process.pid}`);
     mkdirSync(dataDir, { recursive: true });
     const started = await Promise.allSettled(
       NODES.map((id, i) => {
-        const definition = kafkaServer({ id, cluster: { id: CLUSTER_ID, controllerPorts }, settings, javaOptions: ["-Xmx320m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"] });
-        return runServer(definition, prepareServer(definition, installation, nodePorts[i]!, join(dataDir, String(id))), nodePorts[i]!);
+        const definition = kafkaServer({
+          id,
+          cluster: { id: CLUSTER_ID, controllerPorts },
+          settings,
+          javaOptions: ["-Xmx320m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
+        });
+        return runServer(
+          definition,
+          prepareServer(definition, installation, nodePorts[i]!, join(dataDir, String(id))),
+          nodePorts[i]!,
+        );
       }),
     );
     const brokers = started.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
@@ -67,24 +86,39 @@ export class KafkaCluster {
     }
   }
 
-  /** Resolves when every partition, those of groups and transactions included, has all its replicas in sync and its first one leads. */
+  /**
+   * Resolves when every partition, those of groups and transactions included, has all its replicas in sync and its
+   * first one leads.
+   */
   async inSync(): Promise<void> {
     await eventually(async () => {
       await this.#admin.connect();
       const { topics } = await this.#admin.fetchTopicMetadata();
-      const behind = topics.flatMap(({ name, partitions }) => partitions.filter(({ isr, leader, replicas }) => isr.length < replicas.length || leader !== replicas[0]).map(({ partitionId, isr, leader }) => `${name}/${partitionId} led by ${leader}, in sync ${isr.join(" ")}`));
+      const behind = topics.flatMap(({ name, partitions }) =>
+        partitions
+          .filter(({ isr, leader, replicas }) => isr.length < replicas.length || leader !== replicas[0])
+          .map(({ partitionId, isr, leader }) => `${name}/${partitionId} led by ${leader}, in sync ${isr.join(" ")}`),
+      );
       if (behind.length > 0) throw new Error(`not in sync: ${behind.join("; ")}`);
     }, IN_SYNC_LIMIT_MS);
   }
 
-  /** Moves a topic's partitions to the given brokers, of each partition the one that leads first; resolves when it is done. */
+  /**
+   * Moves a topic's partitions to the given brokers, of each partition the one that leads first; resolves when it is
+   * done.
+   */
   async assign(topic: string, replicas: readonly (readonly number[])[]): Promise<void> {
-    await this.#admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment: replicas.map((each, partition) => ({ partition, replicas: [...each] })) }] });
+    await this.#admin.alterPartitionReassignments({
+      topics: [{ topic, partitionAssignment: replicas.map((each, partition) => ({ partition, replicas: [...each] })) }],
+    });
     await eventually(async () => {
       const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
       for (const { partitionId, leader, isr } of topics[0]!.partitions) {
         const wanted = replicas[partitionId]!;
-        if (leader !== wanted[0] || isr.length !== wanted.length) throw new Error(`${topic}/${partitionId} is led by ${leader} and in sync on ${isr.join(" ")}, not on ${wanted.join(" ")}`);
+        if (leader !== wanted[0] || isr.length !== wanted.length)
+          throw new Error(
+            `${topic}/${partitionId} is led by ${leader} and in sync on ${isr.join(" ")}, not on ${wanted.join(" ")}`,
+          );
       }
     }, IN_SYNC_LIMIT_MS);
   }

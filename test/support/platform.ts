@@ -14,15 +14,24 @@ export class StartedPlatform {
   readonly exited: Promise<number | null>;
   #output = "";
 
-  /** @param env settings of the programs, such as `SESSION_GAP_MS`. */
+  /** @param env Settings of the programs, such as `SESSION_GAP_MS`. */
   constructor(home: string, ports: PlatformPorts, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     this.#home = home;
-    const portArguments = Object.entries(ports).flatMap(([name, port]) => [portOption(name as LocalPort), String(port)]);
+    const portArguments = Object.entries(ports).flatMap(([name, port]) => [
+      portOption(name as LocalPort),
+      String(port),
+    ]);
     // The servers of the test run are not this platform's.
     const { KAFKA_BROKERS: _k, MQTT_URL: _m, DYNAMODB_ENDPOINT: _d, MONGODB_URI: _u, ...inherited } = process.env;
     const command = [join(ROOT, "local", "bootstrap.mjs"), "local/main.ts", "--home", home, ...portArguments, ...args];
-    this.#child = spawn(process.execPath, command, { cwd: ROOT, env: { ...inherited, ...env }, detached: true, stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [this.#child.stdout!, this.#child.stderr!]) stream.setEncoding("utf8").on("data", (text: string) => (this.#output += text));
+    this.#child = spawn(process.execPath, command, {
+      cwd: ROOT,
+      env: { ...inherited, ...env },
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [this.#child.stdout!, this.#child.stderr!])
+      stream.setEncoding("utf8").on("data", (text: string) => (this.#output += text));
     this.exited = new Promise((resolve) => this.#child.once("close", resolve));
   }
 
@@ -46,7 +55,10 @@ export class StartedPlatform {
 
   /** Process ids by name, `main` being npm start's own; programs and servers as `run.json` has them now. */
   pids(): Readonly<Record<string, number>> {
-    const { main, processes } = JSON.parse(readFileSync(join(this.#home, "run.json"), "utf8")) as { main: { pid: number }; processes: Record<string, { pid: number }> };
+    const { main, processes } = JSON.parse(readFileSync(join(this.#home, "run.json"), "utf8")) as {
+      main: { pid: number };
+      processes: Record<string, { pid: number }>;
+    };
     return Object.fromEntries(Object.entries({ main, ...processes }).map(([name, { pid }]) => [name, pid]));
   }
 }

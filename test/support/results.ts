@@ -2,9 +2,14 @@ export const testProjects = ["pure", "servers"] as const;
 export type Project = (typeof testProjects)[number];
 
 /** `npm test -- [pure|servers] [what Jest takes]`: a leading project name selects that project alone. */
-export function parseTestArguments(args: readonly string[]): { projects: readonly Project[]; jestArguments: readonly string[] } {
+export function parseTestArguments(args: readonly string[]): {
+  projects: readonly Project[];
+  jestArguments: readonly string[];
+} {
   const project = testProjects.find((name) => name === args[0]);
-  return project ? { projects: [project], jestArguments: args.slice(1) } : { projects: testProjects, jestArguments: args };
+  return project
+    ? { projects: [project], jestArguments: args.slice(1) }
+    : { projects: testProjects, jestArguments: args };
 }
 
 export interface Counts {
@@ -25,5 +30,8 @@ export function countsOf(results: JestResults): Counts {
 }
 
 export function sumCounts(counts: readonly Counts[]): Counts {
-  return counts.reduce((sum, { passed, failed }) => ({ passed: sum.passed + passed, failed: sum.failed + failed }), { passed: 0, failed: 0 });
+  return counts.reduce((sum, { passed, failed }) => ({ passed: sum.passed + passed, failed: sum.failed + failed }), {
+    passed: 0,
+    failed: 0,
+  });
 }

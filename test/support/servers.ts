@@ -17,7 +17,9 @@ const variables: Readonly<Record<keyof Connections, string>> = {
 export function sharedServers(): Connections {
   const missing = Object.values(variables).filter((name) => !process.env[name]);
   if (missing.length > 0) throw new Error(`${missing.join(", ")} not set: is this suite named *.it.test.ts?`);
-  return Object.fromEntries(Object.entries(variables).map(([name, variable]) => [name, process.env[variable]])) as unknown as Connections;
+  return Object.fromEntries(
+    Object.entries(variables).map(([name, variable]) => [name, process.env[variable]]),
+  ) as unknown as Connections;
 }
 
 let names = 0;

@@ -36,13 +36,18 @@ export class SimulatedGroup {
     if (this.#members.delete(id)) this.generation++;
   }
 
-  /** @returns the generation and this member's partitions, or null when it is no member any more. */
+  /** @returns The generation and this member's partitions, or null when it is no member any more. */
   heartbeat(id: string): { generation: number; partitions: number[] } | null {
     const member = this.#members.get(id);
     if (!member) return null;
     member.seen = this.kernel.now;
     const ids = [...this.#members.keys()].sort();
-    return { generation: this.generation, partitions: Array.from({ length: this.#partitions }, (_, p) => p).filter((p) => ids[(p + this.generation) % ids.length] === id) };
+    return {
+      generation: this.generation,
+      partitions: Array.from({ length: this.#partitions }, (_, p) => p).filter(
+        (p) => ids[(p + this.generation) % ids.length] === id,
+      ),
+    };
   }
 }
 
@@ -94,7 +99,7 @@ export class SimulatedMembership implements Membership {
     }
   }
 
-  /** kafkajs tries again by itself. */
+  /** Kafkajs tries again by itself. */
   async #retried<T>(point: string, effect: () => T): Promise<T> {
     for (;;) {
       try {

@@ -17,7 +17,10 @@ export interface SimulatedProcess {
   pausedUntil: number;
 }
 
-/** What happens to a process at a point of the protocol. `error-before`: the request gets lost; `error-after`: its answer does. */
+/**
+ * What happens to a process at a point of the protocol. `error-before`: the request gets lost; `error-after`: its
+ * answer does.
+ */
 export type Fault = "crash" | "error-before" | "error-after" | { readonly pauseMs: number };
 
 /** Decides about a point, say `commit:sent`; `moment` is `before` the effect or `after` it. */
@@ -31,8 +34,8 @@ interface SimulatedEvent {
 }
 
 /**
- * Virtual time, and a queue of events that a seeded scheduler runs one by one. Everything that a port does goes
- * through `call`: the request travels, takes effect, and the answer travels back, with faults at each point.
+ * Virtual time, and a queue of events that a seeded scheduler runs one by one. Everything that a port does goes through
+ * `call`: the request travels, takes effect, and the answer travels back, with faults at each point.
  */
 export class Kernel {
   readonly random: () => number;
@@ -71,7 +74,8 @@ export class Kernel {
       if (!process.alive) return;
       const before = this.#fault(process, point, "before");
       if (!process.alive) return;
-      const lost = (): void => this.schedule(this.#delay(), process, () => reject(new Error(`simulated: ${point} failed`)));
+      const lost = (): void =>
+        this.schedule(this.#delay(), process, () => reject(new Error(`simulated: ${point} failed`)));
       if (before === "error-before") return lost();
       this.schedule(this.#delay(), null, () => {
         let answer: () => void;
@@ -99,7 +103,8 @@ export class Kernel {
       if (!event || event.at > untilMs) return false;
       this.now = Math.max(this.now, event.at);
       if (event.process && !event.process.alive) continue;
-      if (event.process && event.process.pausedUntil > this.now) this.#push({ ...event, at: event.process.pausedUntil });
+      if (event.process && event.process.pausedUntil > this.now)
+        this.#push({ ...event, at: event.process.pausedUntil });
       else event.run();
     }
   }
@@ -107,7 +112,9 @@ export class Kernel {
   #fault(process: SimulatedProcess, point: string, moment: "before" | "after"): Fault | null {
     const fault = this.plan(process, point, moment);
     if (fault === null) return null;
-    this.trace.push(`${Math.round(this.now)} ${process.name} ${moment} ${point}: ${typeof fault === "string" ? fault : `pause ${fault.pauseMs}`}`);
+    this.trace.push(
+      `${Math.round(this.now)} ${process.name} ${moment} ${point}: ${typeof fault === "string" ? fault : `pause ${fault.pauseMs}`}`,
+    );
     if (fault === "crash") this.kill(process);
     else if (typeof fault === "object") process.pausedUntil = this.now + fault.pauseMs;
     return fault;
@@ -120,7 +127,8 @@ export class Kernel {
   #push(event: SimulatedEvent): void {
     const queue = this.#queue;
     let at = queue.push(event) - 1;
-    for (let parent = (at - 1) >> 1; at > 0 && earlier(event, queue[parent]!); at = parent, parent = (at - 1) >> 1) queue[at] = queue[parent]!;
+    for (let parent = (at - 1) >> 1; at > 0 && earlier(event, queue[parent]!); at = parent, parent = (at - 1) >> 1)
+      queue[at] = queue[parent]!;
     queue[at] = event;
   }
 

@@ -9,7 +9,10 @@ interface OpenTransaction {
 }
 type ProgressEntry = { readonly claim: string } | Progress;
 
-/** One partition of input, with what a transactional log keeps about its task: epoch, open transaction, outputs, progress. */
+/**
+ * One partition of input, with what a transactional log keeps about its task: epoch, open transaction, outputs,
+ * progress.
+ */
 export class SimulatedPartition {
   readonly input: InputRecord[] = [];
   /** First offset that the log still has. */
@@ -77,13 +80,16 @@ export class SimulatedOutput implements TaskOutput {
     await this.#call("claim:commit", () => this.#partition.commit(this.#epoch));
     return this.#call("claim:read", () => {
       const at = this.#partition.progress.findIndex((entry) => "claim" in entry && entry.claim === token);
-      return (this.#partition.progress.slice(0, at).findLast((entry) => !("claim" in entry)) as Progress | undefined) ?? null;
+      return (
+        (this.#partition.progress.slice(0, at).findLast((entry) => !("claim" in entry)) as Progress | undefined) ?? null
+      );
     });
   }
 
   async send(outputs: readonly OutputRecord[]): Promise<void> {
     const half = outputs.length >> 1;
-    if (half > 0) await this.#call("send", () => this.#partition.transaction(this.#epoch).outputs.push(...outputs.slice(0, half)));
+    if (half > 0)
+      await this.#call("send", () => this.#partition.transaction(this.#epoch).outputs.push(...outputs.slice(0, half)));
     await this.#call("send", () => this.#partition.transaction(this.#epoch).outputs.push(...outputs.slice(half)));
   }
 
@@ -122,7 +128,10 @@ export class SimulatedInput implements TaskInput {
   }
 
   bounds(): Promise<{ earliest: number; latest: number }> {
-    return this.#kernel.call(this.#process, "bounds", () => ({ earliest: this.#partition.earliest, latest: this.#partition.latest }));
+    return this.#kernel.call(this.#process, "bounds", () => ({
+      earliest: this.#partition.earliest,
+      latest: this.#partition.latest,
+    }));
   }
 
   seek(offset: number): void {
@@ -133,7 +142,8 @@ export class SimulatedInput implements TaskInput {
     if (this.#position >= this.#partition.latest && waitMs > 0) await this.#arrival(waitMs);
     if (this.#position >= this.#partition.latest) return [];
     return this.#kernel.call(this.#process, "read", () => {
-      if (this.#position < this.#partition.earliest) throw new MillraceError("input-lost", `simulated: ${this.#position} is before ${this.#partition.earliest}`);
+      if (this.#position < this.#partition.earliest)
+        throw new MillraceError("input-lost", `simulated: ${this.#position} is before ${this.#partition.earliest}`);
       const from = this.#partition.input.findIndex((record) => record.offset >= this.#position);
       if (from < 0) return [];
       const records = this.#partition.input.slice(from, from + 1 + Math.floor(this.#kernel.random() * this.#maxBatch));

@@ -37,7 +37,10 @@ export class SimulatedSnapshots implements SnapshotStore {
   }
 
   putSegment(task: string, key: SegmentKey, bytes: Uint8Array): Promise<void> {
-    return this.#call("segment:put", () => void this.#table.segments.set(this.#table.segmentKey(task, key), bytes.slice()));
+    return this.#call(
+      "segment:put",
+      () => void this.#table.segments.set(this.#table.segmentKey(task, key), bytes.slice()),
+    );
   }
 
   getSegment(task: string, key: SegmentKey): Promise<Uint8Array | null> {

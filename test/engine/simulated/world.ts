@@ -53,7 +53,19 @@ export class World {
         factory: this.factory,
         options: { ...defaultTaskOptions, snapshotIntervalMs: 500, ...this.#options.task },
         runtime: this.runtime(process),
-        observer: { log: (level, fields, message) => level !== "debug" && this.kernel.trace.push(`${Math.round(this.kernel.now)} ${process.name} ${message} ${JSON.stringify(fields)}`), committed() {}, stepped() {}, snapshotWritten() {}, restarted: (_task, error) => this.kernel.trace.push(`${Math.round(this.kernel.now)} ${process.name} restarts: ${String(error)}`), recovered() {} },
+        observer: {
+          log: (level, fields, message) =>
+            level !== "debug" &&
+            this.kernel.trace.push(
+              `${Math.round(this.kernel.now)} ${process.name} ${message} ${JSON.stringify(fields)}`,
+            ),
+          committed() {},
+          stepped() {},
+          snapshotWritten() {},
+          restarted: (_task, error) =>
+            this.kernel.trace.push(`${Math.round(this.kernel.now)} ${process.name} restarts: ${String(error)}`),
+          recovered() {},
+        },
         openPorts: (partition) => this.ports(process, partition),
       },
       () => this.kernel.kill(process),
@@ -74,7 +86,11 @@ export class World {
 
   ports(process: SimulatedProcess, partition: number): TaskPorts {
     const log = this.partitions[partition]!;
-    return { input: new SimulatedInput(this.kernel, process, log, 8), output: new SimulatedOutput(this.kernel, process, log), snapshots: new SimulatedSnapshots(this.kernel, process, this.table) };
+    return {
+      input: new SimulatedInput(this.kernel, process, log, 8),
+      output: new SimulatedOutput(this.kernel, process, log),
+      snapshots: new SimulatedSnapshots(this.kernel, process, this.table),
+    };
   }
 
   /** Runs the world until a promise is settled. */
@@ -101,27 +117,48 @@ export class World {
       this.kernel.schedule(this.kernel.random() * forMs, null, () => {
         const log = this.partitions[partition]!;
         const gap = this.kernel.random() < 0.05 ? 1 : 0; // an offset that a transaction marker took
-        log.append({ partition, offset: log.latest + gap, timestamp: Math.floor(this.kernel.now), key: Buffer.from(`k${Math.floor(this.kernel.random() * 5)}`), value: Buffer.from(this.kernel.random() < poison ? "poison" : "x"), headers: {} });
+        log.append({
+          partition,
+          offset: log.latest + gap,
+          timestamp: Math.floor(this.kernel.now),
+          key: Buffer.from(`k${Math.floor(this.kernel.random() * 5)}`),
+          value: Buffer.from(this.kernel.random() < poison ? "poison" : "x"),
+          headers: {},
+        });
       });
     }
   }
 
   /** Whether everything fed so far has been processed and committed. */
   get caughtUp(): boolean {
-    return this.partitions.every((partition) => partition.input.length === 0 || partition.lastProgress()?.nextOffset === partition.latest);
+    return this.partitions.every(
+      (partition) => partition.input.length === 0 || partition.lastProgress()?.nextOffset === partition.latest,
+    );
   }
 
   /** Names of errors that stopped tasks. */
   get stopped(): string[] {
-    return this.processors.flatMap(({ process, processor }) => (process.alive ? processor.tasks().flatMap((task) => task.stopped?.message ?? []) : []));
+    return this.processors.flatMap(({ process, processor }) =>
+      process.alive ? processor.tasks().flatMap((task) => task.stopped?.message ?? []) : [],
+    );
   }
 
   /** Committed outputs and the expected ones, as lines, for each partition. */
   results(): { partition: number; committed: string[]; expected: string[] }[] {
     return this.partitions.map((log, partition) => ({
       partition,
-      committed: log.committed.map(({ topic, key, value }) => `${topic} ${String(key)} ${Buffer.from(value!).toString()}`),
-      expected: expectedOutputs(SOURCE, partition, log.input.map(({ offset, key, value }) => ({ offset, key: Buffer.from(key!).toString(), value: Buffer.from(value!).toString() }))),
+      committed: log.committed.map(
+        ({ topic, key, value }) => `${topic} ${String(key)} ${Buffer.from(value!).toString()}`,
+      ),
+      expected: expectedOutputs(
+        SOURCE,
+        partition,
+        log.input.map(({ offset, key, value }) => ({
+          offset,
+          key: Buffer.from(key!).toString(),
+          value: Buffer.from(value!).toString(),
+        })),
+      ),
     }));
   }
 }

@@ -1,8 +1,8 @@
+import { appendFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 // A process with one event source mapping whose function appends the values to a file, slowly enough for commits in
 // between; for tests that kill it.
 import type { MSKEvent } from "aws-lambda";
-import { appendFileSync } from "node:fs";
-import { setTimeout as pause } from "node:timers/promises";
 import { createKafka } from "../../../adapters/kafka.ts";
 import { createLogger } from "../../../adapters/log.ts";
 import { Metrics } from "../../../adapters/metrics.ts";

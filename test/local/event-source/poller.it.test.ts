@@ -1,12 +1,12 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
-import type { MSKEvent } from "aws-lambda";
-import type { Kafka, Producer } from "kafkajs";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
+import type { MSKEvent } from "aws-lambda";
+import type { Kafka, Producer } from "kafkajs";
 import { createKafka } from "../../../adapters/kafka.ts";
 import { createLogger } from "../../../adapters/log.ts";
 import { Metrics } from "../../../adapters/metrics.ts";
@@ -25,7 +25,9 @@ let producer: Producer;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "millrace-event-source-"));
   brokers = sharedServers().kafkaBrokers;
-  kafka = createKafka({ kafkaBrokers: brokers, kafkaAuth: "none", region: "local" }, "event-source-test", undefined, { retry: KAFKA_RETRY });
+  kafka = createKafka({ kafkaBrokers: brokers, kafkaAuth: "none", region: "local" }, "event-source-test", undefined, {
+    retry: KAFKA_RETRY,
+  });
   producer = kafka.producer();
   await producer.connect();
 });
@@ -45,11 +47,32 @@ async function makeTopic(partitions: number, of = kafka): Promise<EventSourceMap
   await admin.connect();
   await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true });
   await admin.disconnect();
-  return { functionName: "f", topic, consumerGroup: topic, batchSize: 100, batchingWindowMs: 50, maximumRetryAttempts: 2, maximumRecordAgeMs: -1, bisectBatchOnError: true };
+  return {
+    functionName: "f",
+    topic,
+    consumerGroup: topic,
+    batchSize: 100,
+    batchingWindowMs: 50,
+    maximumRetryAttempts: 2,
+    maximumRecordAgeMs: -1,
+    bisectBatchOnError: true,
+  };
 }
 
-function startPoller(mapping: EventSourceMapping, invoke: (event: MSKEvent) => Promise<unknown>, at = { kafka, brokers }): Poller {
-  const poller = new Poller({ mapping, invoke: (event) => invoke(event as MSKEvent), ...at, onFailureDir: folder, log: createLogger("test", "fatal"), metrics: new Metrics(), backOff: () => 20 });
+function startPoller(
+  mapping: EventSourceMapping,
+  invoke: (event: MSKEvent) => Promise<unknown>,
+  at = { kafka, brokers },
+): Poller {
+  const poller = new Poller({
+    mapping,
+    invoke: (event) => invoke(event as MSKEvent),
+    ...at,
+    onFailureDir: folder,
+    log: createLogger("test", "fatal"),
+    metrics: new Metrics(),
+    backOff: () => 20,
+  });
   pollers.push(poller);
   poller.start();
   return poller;
@@ -67,27 +90,50 @@ async function until<T>(read: () => T | Promise<T>, done: (value: T) => boolean)
 async function lagOf({ consumerGroup, topic }: EventSourceMapping): Promise<number> {
   const admin = kafka.admin();
   await admin.connect();
-  try { return await groupLag(admin, consumerGroup, topic); } catch { return Infinity; } finally { await admin.disconnect(); }
+  try {
+    return await groupLag(admin, consumerGroup, topic);
+  } catch {
+    return Infinity;
+  } finally {
+    await admin.disconnect();
+  }
 }
 
-const values = (event: MSKEvent): string[] => Object.values(event.records).flat().map(({ value }: { value?: string }) => Buffer.from(value ?? "", "base64").toString());
+const values = (event: MSKEvent): string[] =>
+  Object.values(event.records)
+    .flat()
+    .map(({ value }: { value?: string }) => Buffer.from(value ?? "", "base64").toString());
 
 test("records of several partitions come in one event, and are committed when they are done", async () => {
   const mapping = await makeTopic(3);
-  await producer.send({ topic: mapping.topic, messages: [{ partition: 0, key: "k", value: "a", headers: { h: "1" } }, { partition: 2, key: null, value: null, headers: { type: "tick" } }] });
+  await producer.send({
+    topic: mapping.topic,
+    messages: [
+      { partition: 0, key: "k", value: "a", headers: { h: "1" } },
+      { partition: 2, key: null, value: null, headers: { type: "tick" } },
+    ],
+  });
   const events: MSKEvent[] = [];
   const poller = startPoller(mapping, async (event) => void events.push(event));
-  await until(() => lagOf(mapping), (lag) => lag === 0);
+  await until(
+    () => lagOf(mapping),
+    (lag) => lag === 0,
+  );
   await poller.stop();
   pollers = [];
   const all = events.flatMap((event) => Object.entries(event.records));
   expect(Object.fromEntries(all)).toMatchObject({
-    [`${mapping.topic}-0`]: [{ partition: 0, offset: 0, key: "aw==", value: "YQ==", timestampType: "CREATE_TIME", headers: [{ h: [49] }] }],
+    [`${mapping.topic}-0`]: [
+      { partition: 0, offset: 0, key: "aw==", value: "YQ==", timestampType: "CREATE_TIME", headers: [{ h: [49] }] },
+    ],
     [`${mapping.topic}-2`]: [{ partition: 2, offset: 0, headers: [{ type: [116, 105, 99, 107] }] }],
   });
   startPoller(mapping, async (event) => void events.push(event));
   await producer.send({ topic: mapping.topic, messages: [{ partition: 0, value: "b" }] });
-  await until(() => events.flatMap(values), (seen) => seen.includes("b"));
+  await until(
+    () => events.flatMap(values),
+    (seen) => seen.includes("b"),
+  );
   expect(events.flatMap(values).filter((value) => value === "a")).toHaveLength(1);
 }, 60_000);
 
@@ -97,32 +143,57 @@ test("what a function reports as failed is delivered again from there, and nothi
   const seen: string[][] = [];
   startPoller(mapping, async (event) => {
     seen.push(values(event));
-    return seen.length === 1 ? { batchItemFailures: [{ itemIdentifier: { partition: `${mapping.topic}-0`, offset: 1 } }] } : { batchItemFailures: [] };
+    return seen.length === 1
+      ? { batchItemFailures: [{ itemIdentifier: { partition: `${mapping.topic}-0`, offset: 1 } }] }
+      : { batchItemFailures: [] };
   });
-  await until(() => lagOf(mapping), (lag) => lag === 0);
-  expect(seen).toEqual([["a", "b", "c"], ["b", "c"]]);
+  await until(
+    () => lagOf(mapping),
+    (lag) => lag === 0,
+  );
+  expect(seen).toEqual([
+    ["a", "b", "c"],
+    ["b", "c"],
+  ]);
 }, 60_000);
 
 test("a record that the function can't take is found by halving and goes to the on-failure destination; other partitions go on", async () => {
   const mapping = await makeTopic(2);
   const good = Array.from({ length: 20 }, (_, i) => `good-${i}`);
-  await producer.send({ topic: mapping.topic, messages: [...good.slice(0, 7), "poison", ...good.slice(7)].map((value) => ({ partition: 0, value })) });
+  await producer.send({
+    topic: mapping.topic,
+    messages: [...good.slice(0, 7), "poison", ...good.slice(7)].map((value) => ({ partition: 0, value })),
+  });
   const done: string[] = [];
   startPoller(mapping, async (event) => {
     if (values(event).includes("poison")) {
-      if (values(event).length === good.length + 1) await producer.send({ topic: mapping.topic, messages: [{ partition: 1, value: "other" }] });
+      if (values(event).length === good.length + 1)
+        await producer.send({ topic: mapping.topic, messages: [{ partition: 1, value: "other" }] });
       // Partition 0 is busy with it until partition 1 has delivered.
-      if (values(event).length === 1) await until(() => done, () => done.includes("other"));
+      if (values(event).length === 1)
+        await until(
+          () => done,
+          () => done.includes("other"),
+        );
       throw new Error("can't take it");
     }
     done.push(...values(event));
   });
-  await until(() => lagOf(mapping), (lag) => lag === 0);
+  await until(
+    () => lagOf(mapping),
+    (lag) => lag === 0,
+  );
   expect(done.filter((value) => value !== "other")).toEqual(good);
   expect(done).toContain("other");
-  const lines = readFileSync(destinationFile(folder, mapping), "utf8").trim().split("\n").map((line) => JSON.parse(line) as { payload: MSKEvent; requestContext: unknown; responseContext: unknown });
+  const lines = readFileSync(destinationFile(folder, mapping), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { payload: MSKEvent; requestContext: unknown; responseContext: unknown });
   expect(lines.map(({ payload }) => values(payload))).toEqual([["poison"]]);
-  expect(lines[0]).toMatchObject({ requestContext: { condition: "RetryAttemptsExhausted", approximateInvokeCount: 3 }, responseContext: { functionError: "Error: can't take it" } });
+  expect(lines[0]).toMatchObject({
+    requestContext: { condition: "RetryAttemptsExhausted", approximateInvokeCount: 3 },
+    responseContext: { functionError: "Error: can't take it" },
+  });
 }, 60_000);
 
 test("kill -9 between deliveries loses no record", async () => {
@@ -133,7 +204,17 @@ test("kill -9 between deliveries loses no record", async () => {
   const delivered = (): string[] => (existsSync(output) ? readFileSync(output, "utf8").trim().split("\n") : []);
   for (let round = 0; ; round++) {
     const before = delivered().length;
-    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(import.meta.dirname, "poller-process.ts"), brokers, output, JSON.stringify(mapping)], { stdio: ["ignore", "ignore", "inherit"] });
+    const child = spawn(
+      process.execPath,
+      [
+        "--disable-warning=ExperimentalWarning",
+        join(import.meta.dirname, "poller-process.ts"),
+        brokers,
+        output,
+        JSON.stringify(mapping),
+      ],
+      { stdio: ["ignore", "ignore", "inherit"] },
+    );
     await until(delivered, (values) => values.length >= before + 60 || new Set(values).size === sent.length);
     child.kill("SIGKILL");
     await once(child, "exit");
@@ -148,18 +229,45 @@ test("a broker that is killed and comes back loses no record", async () => {
   let own: Producer | undefined;
   try {
     servers = await startServers({ which: ["kafka"], dataDir: folder });
-    const at = { kafka: createKafka({ kafkaBrokers: servers.kafkaBrokers, kafkaAuth: "none", region: "local" }, "broker-restart", undefined, { retry: KAFKA_RETRY }), brokers: servers.kafkaBrokers };
+    const at = {
+      kafka: createKafka(
+        { kafkaBrokers: servers.kafkaBrokers, kafkaAuth: "none", region: "local" },
+        "broker-restart",
+        undefined,
+        { retry: KAFKA_RETRY },
+      ),
+      brokers: servers.kafkaBrokers,
+    };
     own = at.kafka.producer();
     await own.connect();
     const mapping = await makeTopic(2, at.kafka);
     const done = new Set<string>();
-    startPoller(mapping, async (event) => { for (const value of values(event)) done.add(value); }, at);
+    startPoller(
+      mapping,
+      async (event) => {
+        for (const value of values(event)) done.add(value);
+      },
+      at,
+    );
     await own.send({ topic: mapping.topic, messages: Array.from({ length: 50 }, (_, i) => ({ value: `a${i}` })) });
-    await until(() => done.size, (size) => size === 50);
+    await until(
+      () => done.size,
+      (size) => size === 50,
+    );
     await servers.server("kafka").kill();
     await servers.server("kafka").start();
-    await until(() => own!.send({ topic: mapping.topic, messages: Array.from({ length: 50 }, (_, i) => ({ value: `b${i}` })) }).then(() => true, () => false), Boolean);
-    await until(() => done.size, (size) => size === 100);
+    await until(
+      () =>
+        own!.send({ topic: mapping.topic, messages: Array.from({ length: 50 }, (_, i) => ({ value: `b${i}` })) }).then(
+          () => true,
+          () => false,
+        ),
+      Boolean,
+    );
+    await until(
+      () => done.size,
+      (size) => size === 100,
+    );
   } finally {
     await Promise.all(pollers.map((poller) => poller.stop()));
     pollers = [];

@@ -1,10 +1,15 @@
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { DescribeDeliveryStreamCommand, FirehoseClient, PutRecordBatchCommand, PutRecordCommand } from "@aws-sdk/client-firehose";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import {
+  DescribeDeliveryStreamCommand,
+  FirehoseClient,
+  PutRecordBatchCommand,
+  PutRecordCommand,
+} from "@aws-sdk/client-firehose";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { toJson } from "../../../local/lake/json.ts";
 import { openLake } from "../../../local/lake/open.ts";
 import { freePort, killPrograms, startProgram } from "../support/program.ts";
@@ -12,7 +17,9 @@ import { freePort, killPrograms, startProgram } from "../support/program.ts";
 let lakeDir: string;
 let running: ChildProcess[] = [];
 
-beforeEach(() => { lakeDir = mkdtempSync(join(tmpdir(), "millrace-lake-")); });
+beforeEach(() => {
+  lakeDir = mkdtempSync(join(tmpdir(), "millrace-lake-"));
+});
 afterEach(async () => {
   await killPrograms(running);
   running = [];
@@ -22,45 +29,116 @@ afterEach(async () => {
 /** Starts the real program and waits until it says that it is ready. */
 async function start(env: Record<string, string> = {}): Promise<{ child: ChildProcess; client: FirehoseClient }> {
   const port = await freePort();
-  const child = await startProgram("local/firehose/main.ts", { LAKE_DIR: lakeDir, FIREHOSE_PORT: String(port), FIREHOSE_BUFFER_MS: "100", ...env });
+  const child = await startProgram("local/firehose/main.ts", {
+    LAKE_DIR: lakeDir,
+    FIREHOSE_PORT: String(port),
+    FIREHOSE_BUFFER_MS: "100",
+    ...env,
+  });
   running.push(child);
-  return { child, client: new FirehoseClient({ region: "us-east-1", endpoint: `http://127.0.0.1:${port}`, credentials: { accessKeyId: "local", secretAccessKey: "local" }, maxAttempts: 1 }) };
+  return {
+    child,
+    client: new FirehoseClient({
+      region: "us-east-1",
+      endpoint: `http://127.0.0.1:${port}`,
+      credentials: { accessKeyId: "local", secretAccessKey: "local" },
+      maxAttempts: 1,
+    }),
+  };
 }
 
 async function stop(child: ChildProcess): Promise<void> {
   child.kill("SIGTERM");
-  const [code] = await once(child, "exit") as [number];
+  const [code] = (await once(child, "exit")) as [number];
   expect(code).toBe(0);
 }
 
 async function select(sql: string): Promise<Record<string, unknown>[]> {
   const lake = await openLake(lakeDir);
-  try { return (await lake.runAndReadAll(sql)).getRowObjects().map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, toJson(value)]))); } finally { lake.closeSync(); }
+  try {
+    return (await lake.runAndReadAll(sql))
+      .getRowObjects()
+      .map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, toJson(value)])));
+  } finally {
+    lake.closeSync();
+  }
 }
 
 const bytes = (value: unknown): Uint8Array => Buffer.from(typeof value === "string" ? value : JSON.stringify(value));
-const raw = (offset: number, more: Record<string, unknown> = {}): Record<string, unknown> => ({ id: `imu-data-all/0/${offset}`, topic: "imu-data-all", partition: 0, offset, timestamp: 1657533977813, key: "s1", headers: {}, value: "e30=", dt: "2022-07-11", hour: "10", ...more });
+const raw = (offset: number, more: Record<string, unknown> = {}): Record<string, unknown> => ({
+  id: `imu-data-all/0/${offset}`,
+  topic: "imu-data-all",
+  partition: 0,
+  offset,
+  timestamp: 1657533977813,
+  key: "s1",
+  headers: {},
+  value: "e30=",
+  dt: "2022-07-11",
+  hour: "10",
+  ...more,
+});
 
 test("rows come out of the lake with the types and values they were put with", async () => {
   const { child, client } = await start();
-  const put = await client.send(new PutRecordBatchCommand({ DeliveryStreamName: "millrace-local-raw", Records: [
-    { Data: bytes(raw(9_007_199_254_740_991, { headers: { "content-type": "application/json", "ingest-ms": "1" } })) },
-    { Data: bytes(`${JSON.stringify(raw(2, { key: null, value: null, hour: "11" }))}\n`) },
-  ] }));
+  const put = await client.send(
+    new PutRecordBatchCommand({
+      DeliveryStreamName: "millrace-local-raw",
+      Records: [
+        {
+          Data: bytes(
+            raw(9_007_199_254_740_991, { headers: { "content-type": "application/json", "ingest-ms": "1" } }),
+          ),
+        },
+        { Data: bytes(`${JSON.stringify(raw(2, { key: null, value: null, hour: "11" }))}\n`) },
+      ],
+    }),
+  );
   expect(put.FailedPutCount).toBe(0);
   expect(put.RequestResponses?.map(({ RecordId }) => typeof RecordId)).toEqual(["string", "string"]);
-  await client.send(new PutRecordCommand({ DeliveryStreamName: "millrace-local-late", Record: { Data: bytes('{"id":"a/0/1/0","SENSOR_ID":"s1","seq":4,"operator":"window","window_start":1657533977000.5,"window_end":0.1,"t":[5e-324,1.7976931348623157e308],"samples":[[1,-2.25],[]],"dt":"2022-07-11","hour":"10","unknown":1}') } }));
+  await client.send(
+    new PutRecordCommand({
+      DeliveryStreamName: "millrace-local-late",
+      Record: {
+        Data: bytes(
+          '{"id":"a/0/1/0","SENSOR_ID":"s1","seq":4,"operator":"window","window_start":1657533977000.5,"window_end":0.1,"t":[5e-324,1.7976931348623157e308],"samples":[[1,-2.25],[]],"dt":"2022-07-11","hour":"10","unknown":1}',
+        ),
+      },
+    }),
+  );
   await stop(child);
 
   expect(await select('SELECT "offset", key, headers, value, dt, hour FROM raw ORDER BY hour')).toEqual([
-    { offset: 9_007_199_254_740_991, key: "s1", headers: { "content-type": "application/json", "ingest-ms": "1" }, value: "e30=", dt: "2022-07-11", hour: "10" },
+    {
+      offset: 9_007_199_254_740_991,
+      key: "s1",
+      headers: { "content-type": "application/json", "ingest-ms": "1" },
+      value: "e30=",
+      dt: "2022-07-11",
+      hour: "10",
+    },
     { offset: 2, key: null, headers: {}, value: null, dt: "2022-07-11", hour: "11" },
   ]);
   expect(await select("SELECT sensor_id, seq, boot, window_start, window_end, t, samples FROM late")).toEqual([
-    { sensor_id: "s1", seq: 4, boot: null, window_start: 1657533977000.5, window_end: 0.1, t: [5e-324, 1.7976931348623157e308], samples: [[1, -2.25], []] },
+    {
+      sensor_id: "s1",
+      seq: 4,
+      boot: null,
+      window_start: 1657533977000.5,
+      window_end: 0.1,
+      t: [5e-324, 1.7976931348623157e308],
+      samples: [[1, -2.25], []],
+    },
   ]);
-  expect(await select("SELECT column_name, column_type FROM (DESCRIBE raw) WHERE column_name IN ('partition', 'offset', 'headers', 'dt')")).toEqual([
-    { column_name: "partition", column_type: "INTEGER" }, { column_name: "offset", column_type: "BIGINT" }, { column_name: "headers", column_type: "MAP(VARCHAR, VARCHAR)" }, { column_name: "dt", column_type: "VARCHAR" },
+  expect(
+    await select(
+      "SELECT column_name, column_type FROM (DESCRIBE raw) WHERE column_name IN ('partition', 'offset', 'headers', 'dt')",
+    ),
+  ).toEqual([
+    { column_name: "partition", column_type: "INTEGER" },
+    { column_name: "offset", column_type: "BIGINT" },
+    { column_name: "headers", column_type: "MAP(VARCHAR, VARCHAR)" },
+    { column_name: "dt", column_type: "VARCHAR" },
   ]);
   expect(globSync("raw/dt=2022-07-11/hour=1?/*.parquet", { cwd: lakeDir })).toHaveLength(2);
   expect(await select("SELECT count(*)::int AS n FROM sessions_exact")).toEqual([{ n: 0 }]);
@@ -68,40 +146,75 @@ test("rows come out of the lake with the types and values they were put with", a
 
 test("the same row twice is once in the exact view", async () => {
   const { child, client } = await start();
-  for (let i = 0; i < 2; i++) await client.send(new PutRecordCommand({ DeliveryStreamName: "millrace-local-raw", Record: { Data: bytes(raw(1)) } }));
+  for (let i = 0; i < 2; i++)
+    await client.send(
+      new PutRecordCommand({ DeliveryStreamName: "millrace-local-raw", Record: { Data: bytes(raw(1)) } }),
+    );
   await stop(child);
-  expect(await select("SELECT (SELECT count(*) FROM raw)::int AS rows, (SELECT count(*) FROM raw_exact)::int AS exact")).toEqual([{ rows: 2, exact: 1 }]);
+  expect(
+    await select("SELECT (SELECT count(*) FROM raw)::int AS rows, (SELECT count(*) FROM raw_exact)::int AS exact"),
+  ).toEqual([{ rows: 2, exact: 1 }]);
 });
 
 test("what does not fit the table is in the error output, verbatim, and the rest is in the lake", async () => {
-  const bad = ["no json", '{"id":1,"dt":"2022-07-11","hour":"10"}', JSON.stringify(raw(1, { hour: "24" })), JSON.stringify(raw(1, { partition: 2 ** 31 })), '{"id":"\\ud800","dt":"2022-07-11","hour":"10"}', '{"id":"a","id":"b","dt":"2022-07-11","hour":"10"}', `${JSON.stringify(raw(5))}\n${JSON.stringify(raw(6))}`];
+  const bad = [
+    "no json",
+    '{"id":1,"dt":"2022-07-11","hour":"10"}',
+    JSON.stringify(raw(1, { hour: "24" })),
+    JSON.stringify(raw(1, { partition: 2 ** 31 })),
+    '{"id":"\\ud800","dt":"2022-07-11","hour":"10"}',
+    '{"id":"a","id":"b","dt":"2022-07-11","hour":"10"}',
+    `${JSON.stringify(raw(5))}\n${JSON.stringify(raw(6))}`,
+  ];
   const { child, client } = await start();
-  await client.send(new PutRecordBatchCommand({ DeliveryStreamName: "millrace-local-raw", Records: [raw(1), ...bad, raw(2)].map((row) => ({ Data: bytes(row) })) }));
+  await client.send(
+    new PutRecordBatchCommand({
+      DeliveryStreamName: "millrace-local-raw",
+      Records: [raw(1), ...bad, raw(2)].map((row) => ({ Data: bytes(row) })),
+    }),
+  );
   await stop(child);
-  const errors = globSync("errors/raw/*/*.ndjson", { cwd: lakeDir }).flatMap((file) => readFileSync(join(lakeDir, file), "utf8").trim().split("\n")).map((line) => JSON.parse(line) as { rawData: string; lastErrorCode: string });
+  const errors = globSync("errors/raw/*/*.ndjson", { cwd: lakeDir })
+    .flatMap((file) => readFileSync(join(lakeDir, file), "utf8").trim().split("\n"))
+    .map((line) => JSON.parse(line) as { rawData: string; lastErrorCode: string });
   expect(errors.map(({ rawData }) => Buffer.from(rawData, "base64").toString()).sort()).toEqual([...bad].sort());
-  expect(errors.filter(({ lastErrorCode }) => lastErrorCode === "DynamicPartitioning.MetadataExtractionFailed")).toHaveLength(1);
+  expect(
+    errors.filter(({ lastErrorCode }) => lastErrorCode === "DynamicPartitioning.MetadataExtractionFailed"),
+  ).toHaveLength(1);
   expect(await select('SELECT "offset"::int AS n FROM raw ORDER BY n')).toEqual([{ n: 1 }, { n: 2 }]);
 });
 
 test("the limits of a call are the service's, with its own errors", async () => {
   const { client } = await start();
   // Errors of the SDK hold sockets: comparing them as they are would print those.
-  const put = (name: string, data: Uint8Array[]): Promise<unknown> => client.send(new PutRecordBatchCommand({ DeliveryStreamName: name, Records: data.map((Data) => ({ Data })) })).then(({ FailedPutCount }) => FailedPutCount, (error: Error) => error.name);
+  const put = (name: string, data: Uint8Array[]): Promise<unknown> =>
+    client.send(new PutRecordBatchCommand({ DeliveryStreamName: name, Records: data.map((Data) => ({ Data })) })).then(
+      ({ FailedPutCount }) => FailedPutCount,
+      (error: Error) => error.name,
+    );
   const row = bytes(raw(1));
   expect(await put("millrace-local-raw", Array<Uint8Array>(501).fill(row))).toBe("ValidationException");
   expect(await put("millrace-local-raw", [])).toBe("ValidationException");
   expect(await put("millrace-local-raw", [Buffer.alloc(1_024_001)])).toBe("ValidationException");
-  expect(await put("millrace-local-raw", Array<Uint8Array>(5).fill(Buffer.alloc(900_000)))).toBe("InvalidArgumentException");
+  expect(await put("millrace-local-raw", Array<Uint8Array>(5).fill(Buffer.alloc(900_000)))).toBe(
+    "InvalidArgumentException",
+  );
   expect(await put("millrace-local-none", [row])).toBe("ResourceNotFoundException");
   expect(await put("millrace-local-raw", Array<Uint8Array>(500).fill(row))).toBe(0);
   expect(await put("millrace-local-raw", Array<Uint8Array>(4).fill(Buffer.alloc(1_024_000, " ")))).toBe(0);
-  await expect(client.send(new DescribeDeliveryStreamCommand({ DeliveryStreamName: "millrace-local-raw" }))).resolves.toMatchObject({ DeliveryStreamDescription: { DeliveryStreamStatus: "ACTIVE" } });
+  await expect(
+    client.send(new DescribeDeliveryStreamCommand({ DeliveryStreamName: "millrace-local-raw" })),
+  ).resolves.toMatchObject({ DeliveryStreamDescription: { DeliveryStreamStatus: "ACTIVE" } });
 });
 
 test("with faults, exactly the records that were reported as taken are in the lake", async () => {
   const { child, client } = await start({ FIREHOSE_FAULT_RATE: "0.5" });
-  const put = await client.send(new PutRecordBatchCommand({ DeliveryStreamName: "millrace-local-raw", Records: Array.from({ length: 200 }, (_, i) => ({ Data: bytes(raw(i)) })) }));
+  const put = await client.send(
+    new PutRecordBatchCommand({
+      DeliveryStreamName: "millrace-local-raw",
+      Records: Array.from({ length: 200 }, (_, i) => ({ Data: bytes(raw(i)) })),
+    }),
+  );
   await stop(child);
   const failed = put.RequestResponses?.filter(({ ErrorCode }) => ErrorCode === "ServiceUnavailableException");
   expect(put.FailedPutCount).toBe(failed?.length);
@@ -117,16 +230,25 @@ test("what was acknowledged survives kill -9, at any moment, and is in the lake 
     // Writes Parquet all the time, so that the kill hits appends, conversions and renames.
     const { child, client } = await start({ FIREHOSE_BUFFER_MS: "10", FIREHOSE_BUFFER_BYTES: "1024" });
     const target = acknowledged.length + 120 + 37 * round;
-    await Promise.all(Array.from({ length: 4 }, async () => {
-      for (;;) {
-        const offsets = Array.from({ length: 5 }, () => next++);
-        try {
-          await client.send(new PutRecordBatchCommand({ DeliveryStreamName: "millrace-local-raw", Records: offsets.map((offset) => ({ Data: bytes(raw(offset, { hour: offset % 2 ? "10" : "11" })) })) }));
-        } catch { return; }
-        acknowledged.push(...offsets);
-        if (acknowledged.length >= target) child.kill("SIGKILL");
-      }
-    }));
+    await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        for (;;) {
+          const offsets = Array.from({ length: 5 }, () => next++);
+          try {
+            await client.send(
+              new PutRecordBatchCommand({
+                DeliveryStreamName: "millrace-local-raw",
+                Records: offsets.map((offset) => ({ Data: bytes(raw(offset, { hour: offset % 2 ? "10" : "11" })) })),
+              }),
+            );
+          } catch {
+            return;
+          }
+          acknowledged.push(...offsets);
+          if (acknowledged.length >= target) child.kill("SIGKILL");
+        }
+      }),
+    );
     if (child.signalCode === null) await once(child, "exit");
   }
   const { child } = await start();

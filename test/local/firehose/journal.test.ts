@@ -1,11 +1,13 @@
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { Journal, type JournalEntry } from "../../../local/firehose/journal.ts";
 
 let directory: string;
-beforeEach(() => { directory = mkdtempSync(join(tmpdir(), "millrace-journal-")); });
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "millrace-journal-"));
+});
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 const entry = (text: string, arrivalMs = 1): JournalEntry => ({ arrivalMs, data: Buffer.from(text) });
@@ -23,16 +25,19 @@ test("what is appended while segments are sealed, read and removed all the time 
   const sent = Array.from({ length: 400 }, (_, i) => `${i}`);
   let left = sent.length;
   const appends = Array.from({ length: 4 }, async (_, worker) => {
-    for (const text of sent.filter((_text, i) => i % 4 === worker)) { await journal.append([entry(text)]); left--; }
+    for (const text of sent.filter((_text, i) => i % 4 === worker)) {
+      await journal.append([entry(text)]);
+      left--;
+    }
   });
   const read: string[] = [];
   while (left > 0) {
     await Promise.race([journal.seal(), new Promise((resolve) => setImmediate(resolve))]);
-    read.push(...await drain(journal));
+    read.push(...(await drain(journal)));
   }
   await Promise.all(appends);
   await journal.seal();
-  read.push(...await drain(journal));
+  read.push(...(await drain(journal)));
   expect(read.map(Number).sort((a, b) => a - b)).toEqual(sent.map(Number));
   expect(readdirSync(directory)).toEqual([]);
 });
@@ -43,7 +48,12 @@ test("a segment of an earlier process is there, without a torn end, and is not w
   await earlier.seal();
   const [file] = readdirSync(directory) as [string];
   const whole = readFileSync(join(directory, file));
-  for (const [cut, texts, corrupt] of [[0, ["a", "b"], 0], [1, ["a", "b"], 0], [3, ["a"], 1], [whole.length - 4, [], 1]] as const) {
+  for (const [cut, texts, corrupt] of [
+    [0, ["a", "b"], 0],
+    [1, ["a", "b"], 0],
+    [3, ["a"], 1],
+    [whole.length - 4, [], 1],
+  ] as const) {
     writeFileSync(join(directory, file), whole);
     truncateSync(join(directory, file), whole.length - cut);
     const journal = await Journal.open(directory);

@@ -7,7 +7,11 @@ const root = join(import.meta.dirname, "../../..");
 
 /** Starts a program of local/ and resolves when its log says "is ready"; rejects with the log when it ends before. */
 export async function startProgram(main: string, env: Readonly<Record<string, string>>): Promise<ChildProcess> {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, main)], { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, main)], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   let log = "";
   await new Promise<void>((resolve, reject) => {
     child.stderr?.on("data", (chunk: Buffer) => {

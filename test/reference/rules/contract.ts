@@ -12,7 +12,12 @@ function changed(at: number, byte: number): Uint8Array {
   return bytes;
 }
 /** Every payload that breaks the contract in one way, and the code that says so. */
-export const broken: [code: string, value: string | Uint8Array | null, key?: string | null, headers?: Record<string, string>][] = [
+export const broken: [
+  code: string,
+  value: string | Uint8Array | null,
+  key?: string | null,
+  headers?: Record<string, string>,
+][] = [
   ["invalid-sensor-id", one(row), "a/b"],
   ["invalid-sensor-id", one(row), ""],
   ["invalid-sensor-id", one(row), "x".repeat(129)],
@@ -65,14 +70,55 @@ export const broken: [code: string, value: string | Uint8Array | null, key?: str
   ["invalid-packed", changed(18, 1), "s", packedHeaders],
   ["invalid-message", pack({ seq: 0, t: [], samples: [] }), "s", packedHeaders],
   ["invalid-message", pack({ seq: 0.5, t: [0], samples: [[0, 0, 0, 0, 0, 0]] }), "s", packedHeaders],
-  ["invalid-message", pack({ seq: 0, t: [1, 0], samples: [[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]] }), "s", packedHeaders],
+  [
+    "invalid-message",
+    pack({
+      seq: 0,
+      t: [1, 0],
+      samples: [
+        [0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0],
+      ],
+    }),
+    "s",
+    packedHeaders,
+  ],
   ["out-of-range", pack({ seq: 0, t: 0, hz: 0, samples: [[0, 0, 0, 0, 0, 0]] }), "s", packedHeaders],
   ["out-of-range", pack({ seq: 0, t: [NaN], samples: [[0, 0, 0, 0, 0, 0]] }), "s", packedHeaders],
-  ["out-of-range", pack({ seq: 0, t: [5, NaN], samples: [[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]] }), "s", packedHeaders],
-  ["out-of-range", pack({ seq: 0, t: [NaN, 3], samples: [[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]] }), "s", packedHeaders],
+  [
+    "out-of-range",
+    pack({
+      seq: 0,
+      t: [5, NaN],
+      samples: [
+        [0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0],
+      ],
+    }),
+    "s",
+    packedHeaders,
+  ],
+  [
+    "out-of-range",
+    pack({
+      seq: 0,
+      t: [NaN, 3],
+      samples: [
+        [0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0],
+      ],
+    }),
+    "s",
+    packedHeaders,
+  ],
   ["out-of-range", pack({ seq: 0, t: [0], samples: [[0, 0, NaN, 0, 0, 0]] }), "s", packedHeaders],
   ["out-of-range", pack({ seq: 0, t: [0], samples: [[0, 0, 0, 0, -70.5, 0]] }), "s", packedHeaders],
-  ["too-many-samples", pack({ seq: 0, t: 0, hz: 1000, samples: Array.from({ length: 1001 }, () => [0, 0, 0, 0, 0, 0]) }), "s", packedHeaders],
+  [
+    "too-many-samples",
+    pack({ seq: 0, t: 0, hz: 1000, samples: Array.from({ length: 1001 }, () => [0, 0, 0, 0, 0, 0]) }),
+    "s",
+    packedHeaders,
+  ],
 ];
 
 export const contractRules: Rule[] = [
@@ -86,13 +132,22 @@ export const contractRules: Rule[] = [
   {
     name: "what is at the bounds of the contract is taken",
     log: [
-      raw("x".repeat(128), 0, `{"seq":0,"boot":"${"\u{1F600}".repeat(64)}","t":[0],"samples":[[320,-320,320,70,-70,70]],"more":1}`, { "content-type": "Application/JSON; charset=utf-8" }),
+      raw(
+        "x".repeat(128),
+        0,
+        `{"seq":0,"boot":"${"\u{1F600}".repeat(64)}","t":[0],"samples":[[320,-320,320,70,-70,70]],"more":1}`,
+        { "content-type": "Application/JSON; charset=utf-8" },
+      ),
       raw("full", 0, one(row).padEnd(131_072)),
       raw("a:B_-", 0, `{"seq":9007199254740991,"t":0,"hz":10000,"samples":[${rows(1000)}]}`),
     ],
     flush: true,
     about: /window|dead/,
-    expected: [`@2 window a:B_- 0..1000 r0 end-of-input n=1000`, "@2 window full 0..1000 r0 end-of-input n=1", `@2 window ${"x".repeat(128)} 0..1000 r0 end-of-input n=1`],
+    expected: [
+      `@2 window a:B_- 0..1000 r0 end-of-input n=1000`,
+      "@2 window full 0..1000 r0 end-of-input n=1",
+      `@2 window ${"x".repeat(128)} 0..1000 r0 end-of-input n=1`,
+    ],
   },
   {
     name: "the first sample's time and hz give every sample's time",
@@ -103,7 +158,24 @@ export const contractRules: Rule[] = [
   },
   {
     name: "a packed message is the same message",
-    log: [raw("s", 10, pack({ seq: 0, boot: "b", t: 0, hz: 200, samples: [[1, 2, 2, 0.5, 0, 0], [1, 2, 2, 0.5, 0, 0]] }), packedHeaders), data("s", 0, [0, 5], { boot: "b" })],
+    log: [
+      raw(
+        "s",
+        10,
+        pack({
+          seq: 0,
+          boot: "b",
+          t: 0,
+          hz: 200,
+          samples: [
+            [1, 2, 2, 0.5, 0, 0],
+            [1, 2, 2, 0.5, 0, 0],
+          ],
+        }),
+        packedHeaders,
+      ),
+      data("s", 0, [0, 5], { boot: "b" }),
+    ],
     flush: true,
     about: /dead|ended/,
     expected: ["@1 ended s@0..5 n=2 r0 end-of-input"],

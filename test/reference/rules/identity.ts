@@ -2,9 +2,14 @@ import { line } from "../describe.ts";
 import type { Output } from "../log.ts";
 import { data, raw, type Rule, tick } from "./rule.ts";
 
-const silence = (from: number): ReturnType<typeof tick>[] => [tick(from + 5_000), tick(from + 10_000), tick(from + 10_001)];
+const silence = (from: number): ReturnType<typeof tick>[] => [
+  tick(from + 5_000),
+  tick(from + 10_000),
+  tick(from + 10_001),
+];
 /** One message of each of three hundred boots, 10 ms apart. */
-const hundreds = (): ReturnType<typeof data>[] => Array.from({ length: 300 }, (_, i) => data("s", 0, [i * 10], { boot: `b${i}` }));
+const hundreds = (): ReturnType<typeof data>[] =>
+  Array.from({ length: 300 }, (_, i) => data("s", 0, [i * 10], { boot: `b${i}` }));
 const order = /transformed|inference/;
 
 /** Where an output stands: its topic and its id. */
@@ -23,7 +28,12 @@ export const identityRules: Rule[] = [
   },
   {
     name: "another boot, or none, is another message",
-    log: [data("s", 0, [0], { boot: "a" }), data("s", 0, [10], { boot: "b" }), data("s", 0, [20]), data("s", 0, [5], { boot: "a" })],
+    log: [
+      data("s", 0, [0], { boot: "a" }),
+      data("s", 0, [10], { boot: "b" }),
+      data("s", 0, [20]),
+      data("s", 0, [5], { boot: "a" }),
+    ],
     flush: true,
     about: /window|dead/,
     expected: ["@3 window s 0..1000 r0 end-of-input n=3"],
@@ -31,7 +41,11 @@ export const identityRules: Rule[] = [
   },
   {
     name: "boots that are no Unicode are told apart as any others",
-    log: [raw("s", 0, '{"seq":0,"boot":"\\ud800","t":[0],"samples":[[1,2,2,2,3,6]]}'), raw("s", 0, '{"seq":0,"boot":"\\udc00","t":[0],"samples":[[1,2,2,2,3,6]]}'), raw("s", 0, '{"seq":0,"boot":"\\ud800","t":[0],"samples":[[1,2,2,2,3,6]]}')],
+    log: [
+      raw("s", 0, '{"seq":0,"boot":"\\ud800","t":[0],"samples":[[1,2,2,2,3,6]]}'),
+      raw("s", 0, '{"seq":0,"boot":"\\udc00","t":[0],"samples":[[1,2,2,2,3,6]]}'),
+      raw("s", 0, '{"seq":0,"boot":"\\ud800","t":[0],"samples":[[1,2,2,2,3,6]]}'),
+    ],
     flush: true,
     about: /window|dead/,
     expected: ["@2 window s 0..1000 r0 end-of-input n=2"],
@@ -55,16 +69,34 @@ export const identityRules: Rule[] = [
   {
     name: "over the limit of intervals the floor rises past the oldest gap, and what is below it is dead-lettered",
     settings: { maxIntervalsPerSensor: 2 },
-    log: [data("s", 0, [0]), data("s", 2, [0]), data("s", 4, [0]), data("s", 1, [0]), data("s", 0, [0]), data("s", 2, [0]), data("s", 3, [0])],
+    log: [
+      data("s", 0, [0]),
+      data("s", 2, [0]),
+      data("s", 4, [0]),
+      data("s", 1, [0]),
+      data("s", 0, [0]),
+      data("s", 2, [0]),
+      data("s", 3, [0]),
+    ],
     flush: true,
     about: /window|dead/,
-    expected: ["@3 dead-letter s sequence-unknown", "@4 dead-letter s sequence-unknown", "@6 window s 0..1000 r0 end-of-input n=4"],
+    expected: [
+      "@3 dead-letter s sequence-unknown",
+      "@4 dead-letter s sequence-unknown",
+      "@6 window s 0..1000 r0 end-of-input n=4",
+    ],
     duplicates: 1,
   },
   {
     name: "over the limit of boots the oldest is let go, and what comes with it is dead-lettered",
     settings: { maxBootsPerSensor: 2 },
-    log: [data("s", 0, [0], { boot: "a" }), data("s", 0, [0], { boot: "b" }), data("s", 0, [0], { boot: "c" }), data("s", 9, [0], { boot: "a" }), data("s", 0, [0], { boot: "b" })],
+    log: [
+      data("s", 0, [0], { boot: "a" }),
+      data("s", 0, [0], { boot: "b" }),
+      data("s", 0, [0], { boot: "c" }),
+      data("s", 9, [0], { boot: "a" }),
+      data("s", 0, [0], { boot: "b" }),
+    ],
     about: /dead/,
     expected: ["@3 dead-letter s sequence-unknown"],
     duplicates: 1,
@@ -76,7 +108,10 @@ export const identityRules: Rule[] = [
     flush: true,
     about: /dead|ended/,
     // All but the last boot were let go: each of their messages comes a second time, at offsets 300 to 598.
-    expected: [...Array.from({ length: 299 }, (_, i) => `@${300 + i} dead-letter s sequence-unknown`), "@600 ended s@0..3000 n=301 r0 end-of-input"],
+    expected: [
+      ...Array.from({ length: 299 }, (_, i) => `@${300 + i} dead-letter s sequence-unknown`),
+      "@600 ended s@0..3000 n=301 r0 end-of-input",
+    ],
     duplicates: 1,
   },
   {
@@ -89,7 +124,13 @@ export const identityRules: Rule[] = [
     name: "a gap is given up when the watermark has passed a waiting message's first sample",
     log: [data("s", 0, [0]), data("s", 2, [200]), data("s", 3, [400]), data("s", 4, [699]), data("s", 5, [700])],
     about: order,
-    expected: ["@0 transformed s seq=0", "@4 transformed s seq=2", "@4 transformed s seq=3", "@4 transformed s seq=4", "@4 transformed s seq=5"],
+    expected: [
+      "@0 transformed s seq=0",
+      "@4 transformed s seq=2",
+      "@4 transformed s seq=3",
+      "@4 transformed s seq=4",
+      "@4 transformed s seq=5",
+    ],
   },
   {
     name: "what is released takes everything before it along",
@@ -111,9 +152,19 @@ export const identityRules: Rule[] = [
   },
   {
     name: "a new boot releases what waits and starts the order anew; the old boot is behind then",
-    log: [data("s", 0, [0], { boot: "a" }), data("s", 2, [100], { boot: "a" }), data("s", 7, [200], { boot: "b" }), data("s", 1, [50], { boot: "a" })],
+    log: [
+      data("s", 0, [0], { boot: "a" }),
+      data("s", 2, [100], { boot: "a" }),
+      data("s", 7, [200], { boot: "b" }),
+      data("s", 1, [50], { boot: "a" }),
+    ],
     about: order,
-    expected: ["@0 transformed s seq=0 boot=a", "@2 transformed s seq=2 boot=a", "@2 transformed s seq=7 boot=b", "@3 late inference s 50..50 seq=1 t=50"],
+    expected: [
+      "@0 transformed s seq=0 boot=a",
+      "@2 transformed s seq=2 boot=a",
+      "@2 transformed s seq=7 boot=b",
+      "@3 late inference s 50..50 seq=1 t=50",
+    ],
   },
   {
     name: "a step tells late readings for windows, windows, late readings for sessions, sessions, then what the order says, then what is due",
@@ -136,11 +187,20 @@ export const identityRules: Rule[] = [
   },
   {
     name: "outputs carry on the trace of the record that caused them",
-    log: [data("s", 0, [0]), { ...data("s", 1, [1500]), headers: { traceparent: "00-1" } }, { ...tick(1501), headers: { type: "tick", traceparent: "00-2" } }, { ...raw("s", 1502, "{"), headers: { traceparent: "00-3" } }],
+    log: [
+      data("s", 0, [0]),
+      { ...data("s", 1, [1500]), headers: { traceparent: "00-1" } },
+      { ...tick(1501), headers: { type: "tick", traceparent: "00-2" } },
+      { ...raw("s", 1502, "{"), headers: { traceparent: "00-3" } },
+    ],
     flush: true,
     about: /window|dead/,
     show: (output) => `${line(output)} ${output.headers["traceparent"]}`,
-    expected: ["@1 window s 0..1000 r0 watermark n=1 00-1", "@3 dead-letter s invalid-json 00-3", "@3 window s 1000..2000 r0 end-of-input n=1 00-3"],
+    expected: [
+      "@1 window s 0..1000 r0 watermark n=1 00-1",
+      "@3 dead-letter s invalid-json 00-3",
+      "@3 window s 1000..2000 r0 end-of-input n=1 00-3",
+    ],
   },
   {
     name: "an id is the causing record's place and a count per output topic, a tick's too",

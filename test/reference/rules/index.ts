@@ -6,4 +6,10 @@ import { timeRules } from "./time.ts";
 import { windowRules } from "./windows.ts";
 
 /** Every rule that `docs/semantics.md` states. */
-export const rules: readonly Rule[] = [...contractRules, ...timeRules, ...windowRules, ...sessionRules, ...identityRules];
+export const rules: readonly Rule[] = [
+  ...contractRules,
+  ...timeRules,
+  ...windowRules,
+  ...sessionRules,
+  ...identityRules,
+];

@@ -53,7 +53,13 @@ export function tick(timestamp: number, partition = 0): Entry {
 }
 
 /** A record with any value. */
-export function raw(key: string | null, timestamp: number, value: string | Uint8Array | null, headers: Record<string, string> = {}, partition = 0): Entry {
+export function raw(
+  key: string | null,
+  timestamp: number,
+  value: string | Uint8Array | null,
+  headers: Record<string, string> = {},
+  partition = 0,
+): Entry {
   return { partition, timestamp, key, value: typeof value === "string" ? Buffer.from(value) : value, headers };
 }
 

@@ -1,6 +1,10 @@
 import { data, type Rule, tick } from "./rule.ts";
 
-const silence = (from: number): ReturnType<typeof tick>[] => [tick(from + 5_000), tick(from + 10_000), tick(from + 10_001)];
+const silence = (from: number): ReturnType<typeof tick>[] => [
+  tick(from + 5_000),
+  tick(from + 10_000),
+  tick(from + 10_001),
+];
 const about = /session|started|ended/;
 
 export const sessionRules: Rule[] = [
@@ -27,32 +31,56 @@ export const sessionRules: Rule[] = [
     // The watermark is 4000: exactly 2000 plus the gap.
     log: [data("s", 0, [0]), data("s", 1, [4500]), data("s", 2, [2000])],
     about,
-    expected: ["@0 started s@0", "@1 started s@4500", "@1 ended s@0..0 n=1 r0 watermark", "@2 ended s@0..2000 n=2 r1 late"],
+    expected: [
+      "@0 started s@0",
+      "@1 started s@4500",
+      "@1 ended s@0..0 n=1 r0 watermark",
+      "@2 ended s@0..2000 n=2 r1 late",
+    ],
   },
   {
     name: "late data within an ended session ends it again",
     log: [data("s", 0, [0, 1000]), data("s", 1, [6000]), data("s", 2, [500])],
     about,
-    expected: ["@0 started s@0", "@1 started s@6000", "@1 ended s@0..1000 n=2 r0 watermark", "@2 ended s@0..1000 n=3 r1 late"],
+    expected: [
+      "@0 started s@0",
+      "@1 started s@6000",
+      "@1 ended s@0..1000 n=2 r0 watermark",
+      "@2 ended s@0..1000 n=3 r1 late",
+    ],
   },
   {
     name: "an ended session that late data opens again ends when it is due",
     log: [data("s", 0, [0]), data("s", 1, [2600]), data("s", 2, [500]), data("s", 3, [3000])],
     about,
-    expected: ["@0 started s@0", "@1 started s@2600", "@1 ended s@0..0 n=1 r0 watermark", "@3 ended s@0..500 n=2 r1 watermark"],
+    expected: [
+      "@0 started s@0",
+      "@1 started s@2600",
+      "@1 ended s@0..0 n=1 r0 watermark",
+      "@3 ended s@0..500 n=2 r1 watermark",
+    ],
   },
   {
     name: "an earlier start makes a new id that supersedes the old one, told by started while it is open",
     log: [data("s", 0, [1000]), data("s", 1, [600])],
     flush: true,
     about,
-    expected: ["@0 started s@1000", "@1 started s@600 supersedes s@1000", "@1 ended s@600..1000 n=2 r0 end-of-input supersedes s@1000"],
+    expected: [
+      "@0 started s@1000",
+      "@1 started s@600 supersedes s@1000",
+      "@1 ended s@600..1000 n=2 r0 end-of-input supersedes s@1000",
+    ],
   },
   {
     name: "a new id whose session is not open is told by ended alone",
     log: [data("s", 0, [1000]), data("s", 1, [6000]), data("s", 2, [500])],
     about,
-    expected: ["@0 started s@1000", "@1 started s@6000", "@1 ended s@1000..1000 n=1 r0 watermark", "@2 ended s@500..1000 n=2 r0 late supersedes s@1000"],
+    expected: [
+      "@0 started s@1000",
+      "@1 started s@6000",
+      "@1 ended s@1000..1000 n=1 r0 watermark",
+      "@2 ended s@500..1000 n=2 r0 late supersedes s@1000",
+    ],
   },
   {
     name: "a session that joins a later one keeps its id and supersedes the later one's",
@@ -76,19 +104,32 @@ export const sessionRules: Rule[] = [
     name: "a reading is too late for sessions when the watermark has reached its time plus gap plus lateness",
     log: [data("s", 0, [10_000]), data("s", 1, [2400, 2500, 2501])],
     about,
-    expected: ["@0 started s@10000", "@1 late session s 2400..4500 seq=1 t=2400,2500", "@1 ended s@2501..2501 n=1 r0 late"],
+    expected: [
+      "@0 started s@10000",
+      "@1 late session s 2400..4500 seq=1 t=2400,2500",
+      "@1 ended s@2501..2501 n=1 r0 late",
+    ],
   },
   {
     name: "readings too late for sessions are told in one record for each group that the gap parts",
     log: [data("s", 0, [20_000]), data("s", 1, [0, 2000, 4001])],
     about,
-    expected: ["@0 started s@20000", "@1 late session s 0..4000 seq=1 t=0,2000", "@1 late session s 4001..6001 seq=1 t=4001"],
+    expected: [
+      "@0 started s@20000",
+      "@1 late session s 0..4000 seq=1 t=0,2000",
+      "@1 late session s 4001..6001 seq=1 t=4001",
+    ],
   },
   {
     name: "a session is closed for good at its end plus gap plus lateness, and an accepted reading near it begins a new one",
     log: [data("s", 0, [0]), data("s", 1, [7500]), data("s", 2, [1000])],
     about,
-    expected: ["@0 started s@0", "@1 started s@7500", "@1 ended s@0..0 n=1 r0 watermark", "@2 ended s@1000..1000 n=1 r0 late"],
+    expected: [
+      "@0 started s@0",
+      "@1 started s@7500",
+      "@1 ended s@0..0 n=1 r0 watermark",
+      "@2 ended s@1000..1000 n=1 r0 late",
+    ],
   },
   {
     name: "a reading within the gap reopens a session that ended by idleness, without a second started",
@@ -101,6 +142,11 @@ export const sessionRules: Rule[] = [
     log: [data("s", 0, [0]), ...silence(0), data("s", 1, [5000], { at: 10_002 })],
     flush: true,
     about,
-    expected: ["@0 started s@0", "@3 ended s@0..0 n=1 r0 idle", "@4 started s@5000", "@4 ended s@5000..5000 n=1 r0 end-of-input"],
+    expected: [
+      "@0 started s@0",
+      "@3 ended s@0..0 n=1 r0 idle",
+      "@4 started s@5000",
+      "@4 ended s@5000..5000 n=1 r0 end-of-input",
+    ],
   },
 ];

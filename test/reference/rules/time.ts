@@ -1,7 +1,11 @@
 import { data, raw, type Rule, tick } from "./rule.ts";
 
 /** Makes a sensor silent that was heard of at `from`: idle with the last of the three. */
-const silence = (from: number): ReturnType<typeof tick>[] => [tick(from + 5_000), tick(from + 10_000), tick(from + 10_001)];
+const silence = (from: number): ReturnType<typeof tick>[] => [
+  tick(from + 5_000),
+  tick(from + 10_000),
+  tick(from + 10_001),
+];
 
 export const timeRules: Rule[] = [
   {
@@ -27,7 +31,11 @@ export const timeRules: Rule[] = [
     settings: { watermark: "partition" },
     log: [data("b", 0, [0]), data("a", 0, [100]), data("a", 1, [1500]), data("b", 1, [200], { at: 1600 })],
     about: /window/,
-    expected: ["@2 window a 0..1000 r0 watermark n=1", "@2 window b 0..1000 r0 watermark n=1", "@3 window b 0..1000 r1 late n=2"],
+    expected: [
+      "@2 window a 0..1000 r0 watermark n=1",
+      "@2 window b 0..1000 r0 watermark n=1",
+      "@3 window b 0..1000 r1 late n=2",
+    ],
   },
   {
     name: "a sample further ahead of its record than the future guard is dead-lettered and moves no watermark",
@@ -99,10 +107,25 @@ export const timeRules: Rule[] = [
   {
     name: "after the expiry windows and sessions are forgotten, seen numbers are not",
     settings: { expiryMs: 12_000, tombstoneMs: 60_000 },
-    log: [data("s", 0, [0]), tick(5000), tick(10_000), tick(12_000), tick(12_001), data("s", 0, [0], { at: 12_002 }), data("s", 1, [100], { at: 12_003 })],
+    log: [
+      data("s", 0, [0]),
+      tick(5000),
+      tick(10_000),
+      tick(12_000),
+      tick(12_001),
+      data("s", 0, [0], { at: 12_002 }),
+      data("s", 1, [100], { at: 12_003 }),
+    ],
     about: /window|started|ended/,
     flush: true,
-    expected: ["@0 started s@0", "@3 window s 0..1000 r0 idle n=1", "@3 ended s@0..0 n=1 r0 idle", "@6 started s@100", "@6 window s 0..1000 r0 end-of-input n=1", "@6 ended s@100..100 n=1 r0 end-of-input"],
+    expected: [
+      "@0 started s@0",
+      "@3 window s 0..1000 r0 idle n=1",
+      "@3 ended s@0..0 n=1 r0 idle",
+      "@6 started s@100",
+      "@6 window s 0..1000 r0 end-of-input n=1",
+      "@6 ended s@100..100 n=1 r0 end-of-input",
+    ],
     duplicates: 1,
   },
   {
