@@ -2,8 +2,8 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { defaultSemantics } from "../domain/imu.ts";
 import { headers } from "../domain/topics.ts";
-import { process as run, type InputRecord } from "../processor/path/machine.ts";
-import { sensorMachineFactory } from "../processor/pipelines.ts";
+import { sensorMachineFactory } from "../processor/adapters/machine-factory.ts";
+import { process as run, type InputRecord } from "../processor/runtime/machine.ts";
 import { message, MESSAGE_MS } from "./load.ts";
 
 /** State after some minutes of the log. */

@@ -1,5 +1,5 @@
 import { App } from "aws-cdk-lib";
-import { environment } from "../config/environments.ts";
+import { environment } from "../config/environments/index.ts";
 import { MillraceError } from "../domain/errors.ts";
 import { buildPlatform } from "../lib/platform.ts";
 

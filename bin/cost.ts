@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { App } from "aws-cdk-lib";
-import { environment, environmentNames } from "../config/environments.ts";
+import { environment, environmentNames } from "../config/environments/index.ts";
 import { MillraceError } from "../domain/errors.ts";
 import { root } from "../lib/bundles.ts";
 import { assumptions, estimate, type Workload } from "../lib/cost/estimate.ts";

@@ -6,7 +6,7 @@ import { CloudFormationClient, DescribeStacksCommand } from "@aws-sdk/client-clo
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { iot, mqtt5 } from "aws-iot-device-sdk-v2";
 import { WebSocket } from "ws";
-import { environment, environmentNames } from "../config/environments.ts";
+import { environment, environmentNames } from "../config/environments/index.ts";
 import type { Environment } from "../config/schema.ts";
 import { MillraceError } from "../domain/errors.ts";
 import { resourceName } from "../lib/names.ts";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Kafka } from "kafkajs";
 import { appendModelControl } from "../processor/adapters/append-control.ts";
 import { modelFiles } from "../processor/adapters/model-store.ts";
-import { ModelRegistry } from "../processor/model-registry.ts";
+import { ModelRegistry } from "../processor/commands/model/registry.ts";
 
 /** The model that comes with Millrace. */
 const SHIPPED = join(import.meta.dirname, "..", "models", "activity");

@@ -5,11 +5,11 @@ import { defaultSemantics } from "../domain/imu.ts";
 import { MODEL_HEADER } from "../domain/models.ts";
 import type { InferenceRecord } from "../domain/records.ts";
 import { controlTypes, headers, topics } from "../domain/topics.ts";
+import { sensorMachineFactory } from "../processor/adapters/machine-factory.ts";
 import { loadModel, modelFiles } from "../processor/adapters/model-store.ts";
+import { Replay } from "../processor/commands/replay/replay.ts";
 import type { Model } from "../processor/inference/model.ts";
-import type { InputRecord } from "../processor/path/machine.ts";
-import { sensorMachineFactory } from "../processor/pipelines.ts";
-import { Replay } from "../processor/replay-run.ts";
+import type { InputRecord } from "../processor/runtime/machine.ts";
 import { AWAY_MS, figures, judge, type Judged, type Scored } from "./figures.ts";
 import { type LabelledStream, readLabelledStreams } from "./labelled-recordings.ts";
 

@@ -9,12 +9,12 @@ import { pickSemantics } from "../domain/imu.ts";
 import { consumerGroups } from "../domain/names.ts";
 import { createDynamo } from "./adapters/dynamo-client.ts";
 import { createCheckpointTable } from "./adapters/dynamo-snapshots.ts";
+import { sensorMachineFactory } from "./adapters/machine-factory.ts";
 import { modelFiles, ModelStore } from "./adapters/model-store.ts";
+import { engineObserver } from "./adapters/observer.ts";
+import { startService } from "./adapters/service.ts";
 import { defaultTaskOptions } from "./engine/task.ts";
 import { noModels, type ScoringPorts } from "./inference/scoring.ts";
-import { engineObserver } from "./observer.ts";
-import { sensorMachineFactory } from "./pipelines.ts";
-import { startService } from "./service.ts";
 
 const settings = readSettings("processor", process.env);
 const logger = createLogger("processor", settings.logLevel);

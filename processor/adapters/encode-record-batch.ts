@@ -1,5 +1,5 @@
 import { crc32c } from "@node-rs/crc32";
-import type { OutputRecord } from "../path/machine.ts";
+import type { OutputRecord } from "../runtime/machine.ts";
 
 /**
  * Bytes of a record batch before its records, and where its fields are

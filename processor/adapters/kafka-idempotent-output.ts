@@ -1,7 +1,7 @@
 import { Partitioners, type Admin, type Kafka, type Producer } from "kafkajs";
 import { MillraceError } from "../../domain/errors.ts";
 import type { Progress, TaskOutput } from "../engine/ports.ts";
-import type { OutputRecord } from "../path/machine.ts";
+import type { OutputRecord } from "../runtime/machine.ts";
 import { inBatches, type OutputTarget } from "./kafka-output.ts";
 import { decodeProgress, encodeProgress } from "./kafka-progress.ts";
 

@@ -2,7 +2,7 @@ import type { Cluster, Kafka } from "kafkajs";
 import type { Logger } from "../../adapters/log.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import type { TaskInput } from "../engine/ports.ts";
-import type { InputRecord } from "../path/machine.ts";
+import type { InputRecord } from "../runtime/machine.ts";
 import { openCluster, partitionBounds } from "./kafka-cluster.ts";
 import { FetchFailed, fetchFrom } from "./kafka-records.ts";
 

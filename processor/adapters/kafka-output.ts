@@ -2,7 +2,7 @@ import type { Cluster, Kafka, Message, TopicMessages } from "kafkajs";
 import { MillraceError } from "../../domain/errors.ts";
 import { topics } from "../../domain/topics.ts";
 import type { Progress, TaskOutput } from "../engine/ports.ts";
-import type { OutputRecord } from "../path/machine.ts";
+import type { OutputRecord } from "../runtime/machine.ts";
 import { claimKey, encodeProgress, progressBefore } from "./kafka-progress.ts";
 import { TransactionalProducer } from "./transactional-producer.ts";
 

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import type { Broker, Cluster } from "kafkajs";
-import type { InputRecord } from "../path/machine.ts";
+import type { InputRecord } from "../runtime/machine.ts";
 import { askLeader } from "./kafka-cluster.ts";
 import { decodeRecordBatches, type AbortedTransaction } from "./record-batches.ts";
 

@@ -4,7 +4,7 @@ import { DuckDBInstance, type Json } from "@duckdb/node-api";
 import { MillraceError } from "../../domain/errors.ts";
 import { tables } from "../../domain/tables.ts";
 import { headers as headerNames } from "../../domain/topics.ts";
-import type { InputRecord } from "../path/machine.ts";
+import type { InputRecord } from "../runtime/machine.ts";
 
 /** Sorting more than this spills to disk. */
 const MEMORY_LIMIT = "1GB";

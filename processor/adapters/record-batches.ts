@@ -1,5 +1,5 @@
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
-import type { InputRecord } from "../path/machine.ts";
+import type { InputRecord } from "../runtime/machine.ts";
 
 /**
  * Reads record batches of format 2 (https://kafka.apache.org/documentation/#recordbatch) as a fetch returns them.

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Broker, Cluster, Kafka } from "kafkajs";
-import type { OutputRecord } from "../path/machine.ts";
+import type { OutputRecord } from "../runtime/machine.ts";
 import { encodeRecordBatch } from "./encode-record-batch.ts";
 import { openCluster } from "./kafka-cluster.ts";
 

@@ -1,4 +1,4 @@
-import type { InputRecord, OutputRecord } from "../path/machine.ts";
+import type { InputRecord, OutputRecord } from "../runtime/machine.ts";
 
 /** A record as a reader finds it in an output topic. */
 export type WrittenRecord = Pick<OutputRecord, "topic" | "key" | "value" | "headers">;

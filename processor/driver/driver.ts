@@ -1,6 +1,6 @@
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import { contentTypes, controlTypes, headers as headerNames, TICK_INTERVAL, topics } from "../../domain/topics.ts";
-import type { InputRecord, MachineFactory } from "../path/machine.ts";
+import type { InputRecord, MachineFactory } from "../runtime/machine.ts";
 import type { DriverBackend, WrittenRecord } from "./backend.ts";
 import { InMemoryBackend } from "./in-memory.ts";
 

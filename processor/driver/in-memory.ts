@@ -7,7 +7,7 @@ import {
   type StateEntry,
   type StateMachine,
   StepFailed,
-} from "../path/machine.ts";
+} from "../runtime/machine.ts";
 import type { DriverBackend, WrittenRecord } from "./backend.ts";
 
 interface Snapshot {

@@ -13,7 +13,7 @@ import { KafkaInput } from "../adapters/kafka-input.ts";
 import { TransactionalOutput } from "../adapters/kafka-output.ts";
 import { claimKey } from "../adapters/kafka-progress.ts";
 import type { TaskPorts } from "../engine/ports.ts";
-import type { InputRecord, MachineFactory } from "../path/machine.ts";
+import type { InputRecord, MachineFactory } from "../runtime/machine.ts";
 import type { DriverBackend, WrittenRecord } from "./backend.ts";
 import { Connections } from "./connections.ts";
 import { PipelineDriver } from "./driver.ts";

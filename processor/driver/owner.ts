@@ -3,7 +3,7 @@ import { systemRuntime } from "../adapters/runtime.ts";
 import { interceptPorts } from "../engine/intercept.ts";
 import type { EngineObserver, Runtime, TaskPorts } from "../engine/ports.ts";
 import { Task, type TaskOptions } from "../engine/task.ts";
-import type { MachineFactory } from "../path/machine.ts";
+import type { MachineFactory } from "../runtime/machine.ts";
 import type { DriverTopics } from "./topics.ts";
 
 /** How long an owner may take to process what was appended: it tells what hangs, and slow is not that. */

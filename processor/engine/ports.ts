@@ -1,4 +1,4 @@
-import type { InputRecord, OutputRecord, StateMachine } from "../path/machine.ts";
+import type { InputRecord, OutputRecord, StateMachine } from "../runtime/machine.ts";
 
 /**
  * What the engine needs from the world. Each port has a real adapter (`processor/adapters`) and a simulated one

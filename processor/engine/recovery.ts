@@ -1,5 +1,5 @@
 import { MillraceError, type ErrorCode } from "../../domain/errors.ts";
-import { process, StepFailed, type MachineFactory, type StateMachine } from "../path/machine.ts";
+import { process, StepFailed, type MachineFactory, type StateMachine } from "../runtime/machine.ts";
 import type { EngineObserver, Manifest, Progress, Runtime, TaskPorts } from "./ports.ts";
 import { Snapshots } from "./snapshots.ts";
 import { checkCaughtUp, startingPoint } from "./starting-point.ts";

@@ -1,5 +1,5 @@
 import { MillraceError } from "../../domain/errors.ts";
-import { process, StepFailed, type MachineFactory, type StateMachine } from "../path/machine.ts";
+import { process, StepFailed, type MachineFactory, type StateMachine } from "../runtime/machine.ts";
 import type { EngineObserver, TaskInput } from "./ports.ts";
 import type { Snapshots } from "./snapshots.ts";
 import { checkCaughtUp } from "./starting-point.ts";

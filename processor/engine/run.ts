@@ -1,4 +1,4 @@
-import { process, StepFailed, type InputRecord, type OutputRecord } from "../path/machine.ts";
+import { process, StepFailed, type InputRecord, type OutputRecord } from "../runtime/machine.ts";
 import type { EngineObserver, Progress, Runtime, TaskPorts } from "./ports.ts";
 import type { Replica } from "./replica.ts";
 import type { Captured, Snapshots } from "./snapshots.ts";

@@ -1,5 +1,5 @@
 import { MillraceError } from "../../domain/errors.ts";
-import type { StateEntry } from "../path/machine.ts";
+import type { StateEntry } from "../runtime/machine.ts";
 import type { Runtime } from "./ports.ts";
 
 /** Layout of manifests and segments; a change of either raises it. */

@@ -1,5 +1,5 @@
 import { MillraceError } from "../../domain/errors.ts";
-import type { RestoredEntries, StateMachine } from "../path/machine.ts";
+import type { RestoredEntries, StateMachine } from "../runtime/machine.ts";
 import type { EngineObserver, Manifest, Progress, Runtime, SegmentGroup, SnapshotStore } from "./ports.ts";
 import { entriesOf, EntryCollector, readSegments, SNAPSHOT_LAYOUT } from "./segments.ts";
 

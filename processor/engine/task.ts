@@ -1,6 +1,6 @@
 import { MillraceError } from "../../domain/errors.ts";
 import { taskKey } from "../../domain/names.ts";
-import type { MachineFactory } from "../path/machine.ts";
+import type { MachineFactory } from "../runtime/machine.ts";
 import type { EngineObserver, Runtime, TaskPorts } from "./ports.ts";
 import { Replica } from "./replica.ts";
 import { Run } from "./run.ts";

@@ -1,17 +1,17 @@
-import type { Hop } from "./lane.ts";
+import type { Hop } from "./model-stream.ts";
 import type { Model } from "./model.ts";
 
 /**
- * Scores hops in rounds: the k-th hop of every lane goes into the same runs, so that a lane's state is carried from hop
- * to hop. Every run has the model's one batch shape, padded with zeros: a row's bits then depend neither on its place
- * nor on its neighbours.
+ * Scores hops in rounds: the k-th hop of every stream goes into the same runs, so that a stream's state is carried from
+ * hop to hop. Every run has the model's one batch shape, padded with zeros: a row's bits then depend neither on its
+ * place nor on its neighbours.
  */
 export async function score(hops: readonly Hop[]): Promise<void> {
-  for (const model of new Set(hops.map(({ lane }) => lane.model))) {
-    let left = hops.filter(({ lane }) => lane.model === model);
+  for (const model of new Set(hops.map(({ stream }) => stream.model))) {
+    let left = hops.filter(({ stream }) => stream.model === model);
     while (left.length > 0) {
-      const lanes = new Set<Hop["lane"]>();
-      const round = left.filter(({ lane }) => !lanes.has(lane) && lanes.add(lane));
+      const streams = new Set<Hop["stream"]>();
+      const round = left.filter(({ stream }) => !streams.has(stream) && streams.add(stream));
       const inRound = new Set(round);
       left = left.filter((hop) => !inRound.has(hop));
       for (let from = 0; from < round.length; from += model.batch)
@@ -28,11 +28,11 @@ async function runBatch(model: Model, hops: readonly Hop[]): Promise<void> {
   const state = new Float32Array(batch * stateSize);
   hops.forEach((hop, row) => {
     readings.set(hop.readings, row * width);
-    if (!hop.fresh) state.set(hop.lane.state, row * stateSize);
+    if (!hop.fresh) state.set(hop.stream.state, row * stateSize);
   });
   const result = await model.run(readings, state);
   hops.forEach((hop, row) => {
     hop.probabilities = result.probabilities.slice(row * labels, (row + 1) * labels);
-    hop.lane.state = result.state.slice(row * stateSize, (row + 1) * stateSize);
+    hop.stream.state = result.state.slice(row * stateSize, (row + 1) * stateSize);
   });
 }

@@ -1,6 +1,6 @@
 import { MillraceError } from "../../domain/errors.ts";
 import { modelKey, type ModelControl, type ModelReference } from "../../domain/models.ts";
-import type { Hop } from "./lane.ts";
+import type { Hop } from "./model-stream.ts";
 import { assign, type Assignment, type Model, type ModelSource, NO_MODELS } from "./model.ts";
 import { score } from "./scorer.ts";
 

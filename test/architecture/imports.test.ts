@@ -67,11 +67,11 @@ describe("the layout", () => {
 
 test("the reading of imports sees every form, and no comment", () => {
   const file = sourceFile(
-    "processor/path/x.ts",
+    "processor/runtime/x.ts",
     [
       'import { a } from "./a.ts";',
       'import type {\n  b,\n} from "../../domain/b.ts";',
-      'export * from "../state/c.ts";',
+      'export * from "../operators/c.ts";',
       'import "node:fs";',
       'const d = await import("kafkajs");',
       '// import e from "./e.ts";',
@@ -79,7 +79,10 @@ test("the reading of imports sees every form, and no comment", () => {
       'const text = "from here";',
     ].join("\n"),
   );
-  expect(file.files).toEqual(["processor/path/a.ts", "domain/b.ts", "processor/state/c.ts"]);
+  expect(file.files).toEqual(["processor/runtime/a.ts", "domain/b.ts", "processor/operators/c.ts"]);
   expect(file.packages).toEqual(["node:fs", "kafkajs"]);
-  expect(wrongImports(file)).toEqual(["processor/path/x.ts imports node:fs", "processor/path/x.ts imports kafkajs"]);
+  expect(wrongImports(file)).toEqual([
+    "processor/runtime/x.ts imports node:fs",
+    "processor/runtime/x.ts imports kafkajs",
+  ]);
 });

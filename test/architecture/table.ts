@@ -10,7 +10,7 @@ export interface Part {
   readonly deterministic?: true;
 }
 
-const path = ["processor/path", "processor/windows", "processor/sessions", "processor/state", "processor/inference"];
+const path = ["processor/runtime", "processor/operators", "processor/inference", "processor/pipelines"];
 
 /**
  * Imports go one way: upwards in this list, never downwards. (That there is no circle among the files of a part is the

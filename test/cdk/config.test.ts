@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "@jest/globals";
-import { environment, environmentNames } from "../../config/environments.ts";
-import prod from "../../config/prod.ts";
+import { environment, environmentNames } from "../../config/environments/index.ts";
+import prod from "../../config/environments/prod.ts";
 import { cidrsOverlap } from "../../config/rules.ts";
 import { readEnvironment } from "../../config/schema.ts";
 import { withoutAws, root } from "./synthesised.ts";

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
-import { environment } from "../../config/environments.ts";
+import { environment } from "../../config/environments/index.ts";
 import { estimate, HOURS, type Workload } from "../../lib/cost/estimate.ts";
 import { inventoryOf, type Inventory } from "../../lib/cost/inventory.ts";
 import { synthesised } from "./synthesised.ts";

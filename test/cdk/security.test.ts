@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
-import { environment } from "../../config/environments.ts";
+import { environment } from "../../config/environments/index.ts";
 import { environments, resourcesOf, synthesised, type EnvironmentName, type Synthesised } from "./synthesised.ts";
 
 const LIMIT_MS = 300_000;

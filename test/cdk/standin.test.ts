@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
-import { environment } from "../../config/environments.ts";
+import { environment } from "../../config/environments/index.ts";
 import { pythonTools } from "./python.ts";
 import { resourcesOf, root, synthesised, type Synthesised } from "./synthesised.ts";
 

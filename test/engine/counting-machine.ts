@@ -7,7 +7,7 @@ import {
   type OutputRecord,
   type StateEntry,
   type StateMachine,
-} from "../../processor/path/machine.ts";
+} from "../../processor/runtime/machine.ts";
 
 export const POISON = "poison";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { inputLine } from "../../processor/dump-topic.ts";
-import { InputLines } from "../../processor/replay-lines.ts";
+import { inputLine } from "../../processor/commands/dump/dump-topic.ts";
+import { InputLines } from "../../processor/commands/replay/lines.ts";
 
 const record = {
   partition: 3,

@@ -2,9 +2,9 @@ import { expect, test } from "@jest/globals";
 import { createLogger } from "../../adapters/log.ts";
 import { Metrics } from "../../adapters/metrics.ts";
 import { defaultSemantics } from "../../domain/imu.ts";
-import { engineObserver } from "../../processor/observer.ts";
-import { process, type InputRecord, type StateMachine } from "../../processor/path/machine.ts";
-import { sensorMachineFactory } from "../../processor/pipelines.ts";
+import { sensorMachineFactory } from "../../processor/adapters/machine-factory.ts";
+import { engineObserver } from "../../processor/adapters/observer.ts";
+import { process, type InputRecord, type StateMachine } from "../../processor/runtime/machine.ts";
 
 const NOW = 1_657_533_977_000;
 let offset = 0;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Manifest, Progress, TaskPorts } from "../../processor/engine/ports.ts";
-import type { OutputRecord } from "../../processor/path/machine.ts";
+import type { OutputRecord } from "../../processor/runtime/machine.ts";
 
 /** One partition of a source and what a task does with it, real or simulated. */
 export interface PortsWorld {

@@ -14,8 +14,8 @@ import { consumerGroups } from "../../domain/names.ts";
 import { topics } from "../../domain/topics.ts";
 import { startServers, type Servers } from "../../local/servers/index.ts";
 import { DynamoSnapshots } from "../../processor/adapters/dynamo-snapshots.ts";
-import { sensorMachineFactory } from "../../processor/pipelines.ts";
-import { rescale as rescaleTasks } from "../../processor/rescale-tasks.ts";
+import { sensorMachineFactory } from "../../processor/adapters/machine-factory.ts";
+import { rescale as rescaleTasks } from "../../processor/commands/rescale/rescale-tasks.ts";
 import { eventually, readTopic, startProgram, testKafka, type Program } from "../bridge/harness.ts";
 import type { LogRecord } from "../reference/log.ts";
 import { referenceRun } from "../reference/reference.ts";
@@ -140,7 +140,12 @@ async function process(): Promise<void> {
 async function rescale(partitions: number): Promise<string> {
   const { stdout } = await promisify(execFile)(
     globalThis.process.execPath,
-    ["--disable-warning=ExperimentalWarning", join(ROOT, "processor/rescale.ts"), "--partitions", String(partitions)],
+    [
+      "--disable-warning=ExperimentalWarning",
+      join(ROOT, "processor/commands/rescale/main.ts"),
+      "--partitions",
+      String(partitions),
+    ],
     { env: { ...globalThis.process.env, ...env } },
   );
   return stdout;

@@ -10,7 +10,7 @@ import { createDynamo } from "../../processor/adapters/dynamo-client.ts";
 import { createCheckpointTable } from "../../processor/adapters/dynamo-snapshots.ts";
 import { openCluster, partitionBounds } from "../../processor/adapters/kafka-cluster.ts";
 import { fetchRecords } from "../../processor/adapters/kafka-records.ts";
-import type { InputRecord } from "../../processor/path/machine.ts";
+import type { InputRecord } from "../../processor/runtime/machine.ts";
 import { expectedOutputs, outputTopics } from "../engine/counting-machine.ts";
 import { eventually } from "../support/eventually.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import { createLogger } from "../../adapters/log.ts";
 import { createDynamo } from "../../processor/adapters/dynamo-client.ts";
+import { Recovery } from "../../processor/commands/recover/recovery.ts";
 import { portCalls } from "../../processor/engine/intercept.ts";
-import { Recovery } from "../../processor/recover-task.ts";
 import { countingMachineFactory } from "../engine/counting-machine.ts";
 import { eventually } from "../support/eventually.ts";
 import { Stream } from "./harness.ts";

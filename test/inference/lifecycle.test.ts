@@ -1,5 +1,6 @@
-import { createHash } from "node:crypto";
 /** @jest-environment ./test/support/onnx-environment.mjs */
+
+import { createHash } from "node:crypto";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,11 +9,11 @@ import { stringify } from "yaml";
 import { defaultSemantics } from "../../domain/imu.ts";
 import { MODEL_HEADER, type ModelControl, type ModelManifest } from "../../domain/models.ts";
 import { controlTypes, headers, topics } from "../../domain/topics.ts";
+import { sensorMachineFactory } from "../../processor/adapters/machine-factory.ts";
 import { loadModel, modelFiles, ModelStore } from "../../processor/adapters/model-store.ts";
+import { readMlflow } from "../../processor/commands/model/mlflow.ts";
+import { ModelRegistry } from "../../processor/commands/model/registry.ts";
 import { PipelineDriver } from "../../processor/driver/driver.ts";
-import { readMlflow } from "../../processor/mlflow.ts";
-import { ModelRegistry } from "../../processor/model-registry.ts";
-import { sensorMachineFactory } from "../../processor/pipelines.ts";
 
 const SHIPPED = join(import.meta.dirname, "..", "..", "models", "activity");
 let folder: string;

@@ -6,12 +6,12 @@ import { defaultSemantics } from "../../domain/imu.ts";
 import { MODEL_HEADER } from "../../domain/models.ts";
 import type { InferenceRecord } from "../../domain/records.ts";
 import { controlTypes, headers, topics } from "../../domain/topics.ts";
+import { sensorMachineFactory } from "../../processor/adapters/machine-factory.ts";
 import { loadModel, modelFiles } from "../../processor/adapters/model-store.ts";
 import { PipelineDriver } from "../../processor/driver/driver.ts";
 import type { Model } from "../../processor/inference/model.ts";
 import type { ScoringPorts } from "../../processor/inference/scoring.ts";
-import { process as run, type InputRecord } from "../../processor/path/machine.ts";
-import { sensorMachineFactory } from "../../processor/pipelines.ts";
+import { process as run, type InputRecord } from "../../processor/runtime/machine.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 /** Made by models/activity/golden.py: resampled and scored by Python. */

@@ -3,12 +3,12 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import { defaultSemantics } from "../../domain/imu.ts";
 import type { LateRecord, SessionRecord, WindowRecord } from "../../domain/records.ts";
 import { headers, topics } from "../../domain/topics.ts";
+import { machineFactory, sensorMachineFactory } from "../../processor/adapters/machine-factory.ts";
 import type { PipelineDriver } from "../../processor/driver/driver.ts";
-import { decodeImu } from "../../processor/path/decode-imu.ts";
-import type { MachineFactory } from "../../processor/path/machine.ts";
-import type { Pipeline } from "../../processor/path/pipeline.ts";
-import { sensorPipeline } from "../../processor/path/sensor-pipeline.ts";
-import { machineFactory, sensorMachineFactory } from "../../processor/pipelines.ts";
+import { decodeImu } from "../../processor/pipelines/sensor/decode-imu.ts";
+import { sensorPipeline } from "../../processor/pipelines/sensor/sensor-pipeline.ts";
+import type { MachineFactory } from "../../processor/runtime/machine.ts";
+import type { Pipeline } from "../../processor/runtime/pipeline.ts";
 
 /** Windows of 1 s, 5 min of lateness, 0.5 s out of order, a session gap of 5 s, idle after 10 s: the defaults. */
 const sensors = sensorMachineFactory(defaultSemantics);

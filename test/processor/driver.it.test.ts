@@ -5,11 +5,11 @@ import { defaultSemantics } from "../../domain/imu.ts";
 import { headers, topics } from "../../domain/topics.ts";
 import { openCluster } from "../../processor/adapters/kafka-cluster.ts";
 import { fetchRecords } from "../../processor/adapters/kafka-records.ts";
+import { sensorMachineFactory } from "../../processor/adapters/machine-factory.ts";
 import { PipelineDriver } from "../../processor/driver/driver.ts";
 import { driverOnKafka } from "../../processor/driver/on-kafka.ts";
 import { interceptPorts, type PortCall } from "../../processor/engine/intercept.ts";
 import type { TaskOutput, TaskPorts } from "../../processor/engine/ports.ts";
-import { sensorMachineFactory } from "../../processor/pipelines.ts";
 import { sharedServers } from "../support/servers.ts";
 import { driverStories, failing, type Step, stream } from "./driver-stories.ts";
 

@@ -41,7 +41,7 @@ async function write(messages: Message[]): Promise<void> {
 async function reinject(...args: string[]): Promise<{ summary: unknown; told: string }> {
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [
     "--disable-warning=ExperimentalWarning",
-    join(ROOT, "processor/replay.ts"),
+    join(ROOT, "processor/commands/replay/main.ts"),
     "--from-dead-letter",
     "--brokers",
     servers.kafkaBrokers,

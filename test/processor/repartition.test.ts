@@ -2,9 +2,9 @@ import { expect, test } from "@jest/globals";
 import type { MillraceError } from "../../domain/errors.ts";
 import { defaultSemantics } from "../../domain/imu.ts";
 import { contentTypes, headers, topics } from "../../domain/topics.ts";
-import type { OutputRecord, StateEntry, StateMachine } from "../../processor/path/machine.ts";
-import { repartition, type TaskState } from "../../processor/path/repartition.ts";
-import { sensorMachineFactory } from "../../processor/pipelines.ts";
+import { sensorMachineFactory } from "../../processor/adapters/machine-factory.ts";
+import type { OutputRecord, StateEntry, StateMachine } from "../../processor/runtime/machine.ts";
+import { repartition, type TaskState } from "../../processor/runtime/repartition.ts";
 
 const semantics = {
   ...defaultSemantics,

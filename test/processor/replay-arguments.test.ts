@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { defaultSemantics } from "../../domain/imu.ts";
-import { parseReplayArguments } from "../../processor/replay-arguments.ts";
+import { parseReplayArguments } from "../../processor/commands/replay/arguments.ts";
 
 const parse = (...options: string[]): ReturnType<typeof parseReplayArguments> =>
   parseReplayArguments(["--input", "x.ndjson", ...options]);

@@ -72,7 +72,7 @@ async function writeLake(dir: string, records: readonly LogRecord[]): Promise<vo
 async function replay(...args: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", join(ROOT, "processor/replay.ts"), ...args, "--flush"],
+    ["--disable-warning=ExperimentalWarning", join(ROOT, "processor/commands/replay/main.ts"), ...args, "--flush"],
     { maxBuffer: 1e9 },
   );
   return stdout;

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { scanNumber, scannedTo } from "../../processor/path/scan-number.ts";
+import { scanNumber, scannedTo } from "../../processor/pipelines/sensor/scan-number.ts";
 
 /** Where the text has a number, JSON.parse says which; the sign of zero counts. */
 function expectAsParsed(text: string): void {

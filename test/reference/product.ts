@@ -1,14 +1,14 @@
 import type { Semantics } from "../../domain/imu.ts";
 import { topics } from "../../domain/topics.ts";
+import { sensorMachineFactory } from "../../processor/adapters/machine-factory.ts";
 import type {
   InputRecord,
   MachineOrigin,
   OutputRecord,
   StateEntry,
   StateMachine,
-} from "../../processor/path/machine.ts";
-import { PartitionMachine } from "../../processor/path/partition-machine.ts";
-import { sensorMachineFactory } from "../../processor/pipelines.ts";
+} from "../../processor/runtime/machine.ts";
+import { PartitionMachine } from "../../processor/runtime/partition-machine.ts";
 import type { LogRecord, Output, Run } from "./log.ts";
 
 /** How a log is cut: after how many records outputs are taken, and before how many the state is written and read back. */

@@ -12,7 +12,7 @@ import { readable } from "./property.ts";
 import { referenceRun } from "./reference.ts";
 import { hostileSettings, hostileStreams, type Stream } from "./streams.ts";
 
-const program = join(import.meta.dirname, "../../processor/replay.ts");
+const program = join(import.meta.dirname, "../../processor/commands/replay/main.ts");
 
 /** The limits of identities have no option of the command. */
 const streams = hostileStreams(

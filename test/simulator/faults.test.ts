@@ -1,8 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { encodePackedImu } from "../../domain/packed-imu.ts";
 import { contentTypes } from "../../domain/topics.ts";
-import { decodeImu, IMU_WIDTH } from "../../processor/path/decode-imu.ts";
-import { Message } from "../../processor/path/message.ts";
+import { decodeImu, IMU_WIDTH } from "../../processor/pipelines/sensor/decode-imu.ts";
+import { Message } from "../../processor/runtime/message.ts";
 import { damaged, deliveries, noFaults, type Damage, type Delivery, type Faults } from "../../simulator/faults.ts";
 import { Feed, type Device } from "../../simulator/feed.ts";
 import type { PlannedMessage } from "../../simulator/plan.ts";

@@ -4,11 +4,11 @@ import type { LateRecord, SessionRecord, WindowRecord } from "../../domain/recor
 import { headers as headerNames, topics } from "../../domain/topics.ts";
 import { openCluster, partitionBounds } from "../../processor/adapters/kafka-cluster.ts";
 import { fetchRecords } from "../../processor/adapters/kafka-records.ts";
+import { sensorMachineFactory } from "../../processor/adapters/machine-factory.ts";
 import { modelFiles, ModelStore } from "../../processor/adapters/model-store.ts";
-import type { InputRecord, OutputRecord } from "../../processor/path/machine.ts";
-import { sensorMachineFactory } from "../../processor/pipelines.ts";
-import { outputLine } from "../../processor/replay-lines.ts";
-import { Replay } from "../../processor/replay-run.ts";
+import { outputLine } from "../../processor/commands/replay/lines.ts";
+import { Replay } from "../../processor/commands/replay/replay.ts";
+import type { InputRecord, OutputRecord } from "../../processor/runtime/machine.ts";
 import type { SensorReport } from "../../simulator/report.ts";
 
 /** What was published, sensor by sensor: the simulator's report. */

@@ -1,6 +1,6 @@
 import { MillraceError } from "../../../domain/errors.ts";
 import type { Progress, TaskInput, TaskOutput } from "../../../processor/engine/ports.ts";
-import type { InputRecord, OutputRecord } from "../../../processor/path/machine.ts";
+import type { InputRecord, OutputRecord } from "../../../processor/runtime/machine.ts";
 import type { Kernel, SimulatedProcess } from "./kernel.ts";
 
 interface OpenTransaction {

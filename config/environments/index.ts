@@ -1,0 +1,30 @@
+import { MillraceError } from "../../domain/errors.ts";
+import { readEnvironment, type Environment } from "../schema.ts";
+import dev from "./dev.ts";
+import prod from "./prod.ts";
+import staging from "./staging.ts";
+
+const environments: Readonly<Record<string, unknown>> = { dev, staging, prod };
+
+/** Names of the environments that have a config. */
+export const environmentNames = Object.keys(environments);
+
+/**
+ * The validated config of an environment.
+ *
+ * @throws MillraceError `config-invalid` when there is none of that name, or when it is wrong
+ */
+export function environment(name: unknown): Environment {
+  if (typeof name !== "string" || !Object.hasOwn(environments, name))
+    throw new MillraceError(
+      "config-invalid",
+      `there is no environment ${JSON.stringify(name)}; choose one of ${environmentNames.join(", ")}: -c env=dev`,
+    );
+  const config = readEnvironment(environments[name]);
+  if (config.name !== name)
+    throw new MillraceError(
+      "config-invalid",
+      `config/environments/${name}.ts has the name ${JSON.stringify(config.name)}; a file is named after its environment`,
+    );
+  return config;
+}

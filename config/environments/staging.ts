@@ -1,0 +1,43 @@
+import type { EnvironmentInput } from "../schema.ts";
+
+/** What production runs, at a smaller size: same protection of the API, one NAT gateway, data that may go. */
+export default {
+  name: "staging",
+  region: "us-east-1",
+  zones: ["us-east-1a", "us-east-1b"],
+  tags: { owner: "platform", "cost-center": "millrace-staging" },
+  retainData: false,
+  ownsAccountSettings: false,
+  logRetentionDays: 30,
+  network: { cidr: "10.30.0.0/16", peerCidrs: ["10.20.0.0/16", "10.40.0.0/16"], natGateways: 1 },
+  kafka: {},
+  bridge: { tasks: 2, connectionsPerTask: 5 },
+  processor: { delivery: "transactional", sensor: { minTasks: 2, maxTasks: 5 }, market: { minTasks: 1, maxTasks: 2 } },
+  live: { tasks: 2 },
+  lake: {
+    glacierAfterDays: 30,
+    expireAfterDays: 180,
+    bufferMiB: 128,
+    bufferSeconds: 300,
+    replica: null,
+    queryScanLimitGiB: 100,
+    auditTrail: false,
+  },
+  features: { onlineTtlDays: 14 },
+  documents: { minCapacity: 0.5, maxCapacity: 8, instances: 2, backupDays: 7 },
+  api: {
+    domain: null,
+    websocketDomain: null,
+    auth: {
+      issuer: "https://login.example.com/",
+      audience: "millrace-staging",
+      jwksUri: "https://login.example.com/.well-known/jwks.json",
+    },
+    corsOrigins: ["https://staging.millrace.example.com"],
+    requestsPerSecond: 200,
+    burst: 400,
+    requestsPerDay: 1_000_000,
+  },
+  web: { domain: null, webAclArn: null },
+  alarms: { email: null },
+} satisfies EnvironmentInput;

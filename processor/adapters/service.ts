@@ -1,0 +1,99 @@
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import type { Kafka } from "kafkajs";
+import type { Health } from "../../adapters/health.ts";
+import type { Logger } from "../../adapters/log.ts";
+import { transactionalId, taskKey } from "../../domain/names.ts";
+import type { EngineObserver, TaskPorts } from "../engine/ports.ts";
+import { Processor } from "../engine/processor.ts";
+import type { TaskOptions } from "../engine/task.ts";
+import type { MachineFactory } from "../runtime/machine.ts";
+import { DynamoSnapshots } from "./dynamo-snapshots.ts";
+import { openCluster } from "./kafka-cluster.ts";
+import { IdempotentOutput } from "./kafka-idempotent-output.ts";
+import { KafkaInput } from "./kafka-input.ts";
+import { KafkaMembership } from "./kafka-membership.ts";
+import { TransactionalOutput, type OutputTarget } from "./kafka-output.ts";
+import { systemRuntime } from "./runtime.ts";
+
+/** What a processor is put together from. */
+export interface ServiceParts {
+  readonly kafka: Kafka;
+  readonly dynamodb: DynamoDBClient;
+  readonly checkpointTable: string;
+  readonly environment: string;
+  readonly groupId: string;
+  readonly delivery: "transactional" | "idempotent";
+  readonly factory: MachineFactory;
+  readonly options: TaskOptions;
+  readonly observer: EngineObserver;
+  readonly logger: Logger;
+  /** Stands between the engine and its ports: tests of failures strike there. */
+  wrap?(ports: TaskPorts): TaskPorts;
+  /** Called when the process can do nothing more and should end. */
+  onLost(error: unknown): void;
+}
+
+/** A running processor: the engine on its real ports. */
+export interface Service {
+  health(): Health;
+  /** Hands all tasks over and leaves. */
+  stop(): Promise<void>;
+}
+
+/** Starts a processor on Kafka and DynamoDB. */
+export async function startService(parts: ServiceParts): Promise<Service> {
+  const { kafka, factory, environment, groupId } = parts;
+  const input = new KafkaInput(kafka, factory.sourceTopic, parts.logger);
+  const progressCluster = openCluster(kafka);
+  const snapshots = new DynamoSnapshots(parts.dynamodb, parts.checkpointTable);
+  const membership = new KafkaMembership(kafka, groupId, factory.sourceTopic, parts.logger);
+  const processor = new Processor(
+    membership,
+    {
+      factory,
+      options: parts.options,
+      observer: parts.observer,
+      runtime: systemRuntime,
+      openPorts: (partition) => {
+        const target: OutputTarget = {
+          task: taskKey(factory.pipeline, factory.sourceTopic, partition),
+          transactionalId: transactionalId(environment, factory.pipeline, factory.sourceTopic, partition),
+          groupId,
+          sourceTopic: factory.sourceTopic,
+          partition,
+        };
+        const output =
+          parts.delivery === "transactional"
+            ? new TransactionalOutput(kafka, progressCluster, target)
+            : new IdempotentOutput(kafka, target, (...commit) => membership.commitOffset(...commit));
+        const ports: TaskPorts = { input: input.open(partition), output, snapshots };
+        return parts.wrap?.(ports) ?? ports;
+      },
+    },
+    (error) => parts.onLost(error),
+  );
+  await processor.start();
+  return {
+    health: () => processorHealth(processor),
+    stop: async () => {
+      await processor.stop();
+      await Promise.all([input.close(), progressCluster.disconnect()]);
+    },
+  };
+}
+
+function processorHealth(processor: Processor): Health {
+  const tasks = processor.tasks();
+  const components = Object.fromEntries(
+    tasks.map(({ task, phase, stopped }) => [
+      task,
+      stopped
+        ? ({ status: "down", detail: `${stopped.code}: ${stopped.message}` } as const)
+        : phase === "running"
+          ? ({ status: "ok" } as const)
+          : ({ status: "degraded", detail: phase } as const),
+    ]),
+  );
+  const well = tasks.every(({ phase }) => phase === "running");
+  return { status: !processor.joined ? "down" : well ? "ok" : "degraded", components };
+}

@@ -1,0 +1,149 @@
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import type { Kafka } from "kafkajs";
+import type { Logger } from "../../../adapters/log.ts";
+import { taskKey, transactionalId } from "../../../domain/names.ts";
+import { DynamoSnapshots } from "../../adapters/dynamo-snapshots.ts";
+import { openCluster } from "../../adapters/kafka-cluster.ts";
+import { IdempotentOutput } from "../../adapters/kafka-idempotent-output.ts";
+import { KafkaInput } from "../../adapters/kafka-input.ts";
+import { KafkaMembership } from "../../adapters/kafka-membership.ts";
+import { TransactionalOutput } from "../../adapters/kafka-output.ts";
+import { currentProgress } from "../../adapters/kafka-progress.ts";
+import { systemRuntime } from "../../adapters/runtime.ts";
+import type { EngineObserver, Progress, TaskOutput } from "../../engine/ports.ts";
+import { diagnose, recover, type Diagnosis, type RecoveryChoice } from "../../engine/recovery.ts";
+import type { MachineFactory } from "../../runtime/machine.ts";
+
+export interface RecoveryTarget {
+  readonly kafka: Kafka;
+  readonly dynamodb: DynamoDBClient;
+  readonly checkpointTable: string;
+  readonly environment: string;
+  readonly groupId: string;
+  readonly delivery: "transactional" | "idempotent";
+  readonly factory: MachineFactory;
+  readonly logger: Logger;
+}
+
+/** Looks at tasks on real Kafka and DynamoDB, and carries choices out. */
+export class Recovery {
+  readonly #t: RecoveryTarget;
+  readonly #cluster;
+  readonly #input: KafkaInput;
+  readonly #snapshots: DynamoSnapshots;
+
+  constructor(target: RecoveryTarget) {
+    this.#t = target;
+    this.#cluster = openCluster(target.kafka);
+    this.#input = new KafkaInput(target.kafka, target.factory.sourceTopic, target.logger);
+    this.#snapshots = new DynamoSnapshots(target.dynamodb, target.checkpointTable);
+  }
+
+  /** Partitions of the source topic, by task. */
+  async tasks(): Promise<Map<string, number>> {
+    const { pipeline, sourceTopic } = this.#t.factory;
+    await this.#cluster.connect();
+    await this.#cluster.addTargetTopic(sourceTopic);
+    const partitions = this.#cluster
+      .findTopicPartitionMetadata(sourceTopic)
+      .map(({ partitionId }) => partitionId)
+      .sort((a, b) => a - b);
+    return new Map(partitions.map((partition) => [taskKey(pipeline, sourceTopic, partition), partition]));
+  }
+
+  async diagnose(task: string, partition: number): Promise<Diagnosis> {
+    const progress =
+      this.#t.delivery === "transactional"
+        ? await currentProgress(this.#cluster, task, partition)
+        : await this.#with(this.#idempotent(task, partition), (output) => output.claim(""));
+    return this.#with(this.#output(task, partition), (output) =>
+      this.#withInput(task, partition, output, (parts) => diagnose(parts, progress)),
+    );
+  }
+
+  async recover(task: string, partition: number, choice: RecoveryChoice): Promise<Progress> {
+    if (this.#t.delivery === "transactional")
+      return this.#with(this.#output(task, partition), (output) =>
+        this.#withInput(task, partition, output, (parts) => recover(parts, choice)),
+      );
+    const membership = new KafkaMembership(this.#t.kafka, this.#t.groupId, this.#t.factory.sourceTopic, this.#t.logger);
+    await new Promise<void>(
+      (resolve, reject) =>
+        void membership
+          .join({ onAssigned: () => resolve(), onRebalancing: () => undefined, onLost: reject })
+          .catch(reject),
+    );
+    try {
+      return await this.#with(this.#idempotent(task, partition, membership), (output) =>
+        this.#withInput(task, partition, output, (parts) => recover(parts, choice)),
+      );
+    } finally {
+      await membership.leave();
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#input.close(), this.#cluster.disconnect()]);
+  }
+
+  #target(task: string, partition: number): ConstructorParameters<typeof TransactionalOutput>[2] {
+    const { environment, factory, groupId } = this.#t;
+    return {
+      task,
+      transactionalId: transactionalId(environment, factory.pipeline, factory.sourceTopic, partition),
+      groupId,
+      sourceTopic: factory.sourceTopic,
+      partition,
+    };
+  }
+
+  #output(task: string, partition: number): TaskOutput {
+    return new TransactionalOutput(this.#t.kafka, this.#cluster, this.#target(task, partition));
+  }
+
+  #idempotent(task: string, partition: number, membership?: KafkaMembership): TaskOutput {
+    return new IdempotentOutput(this.#t.kafka, this.#target(task, partition), async (...commit) =>
+      membership?.commitOffset(...commit),
+    );
+  }
+
+  async #with<T>(output: TaskOutput, work: (output: TaskOutput) => Promise<T>): Promise<T> {
+    try {
+      return await work(output);
+    } finally {
+      await output.discard();
+    }
+  }
+
+  async #withInput<T>(
+    task: string,
+    partition: number,
+    output: TaskOutput,
+    work: (parts: Parameters<typeof diagnose>[0]) => Promise<T>,
+  ): Promise<T> {
+    const input = this.#input.open(partition);
+    try {
+      return await work({
+        task,
+        partition,
+        factory: this.#t.factory,
+        ports: { input, output, snapshots: this.#snapshots },
+        runtime: systemRuntime,
+        observer: quietObserver(this.#t.logger),
+      });
+    } finally {
+      input.close();
+    }
+  }
+}
+
+function quietObserver(logger: Logger): EngineObserver {
+  return {
+    log: (level, fields, message) => logger[level](fields, message),
+    committed: () => undefined,
+    stepped: () => undefined,
+    snapshotWritten: () => undefined,
+    restarted: () => undefined,
+    recovered: () => undefined,
+  };
+}

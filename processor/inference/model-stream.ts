@@ -1,0 +1,135 @@
+import type { EpochMs, Milliseconds, TimeInterval } from "../../domain/time.ts";
+import type { Reader, Writer } from "../runtime/codec.ts";
+import { MAX_ROWS, type Message } from "../runtime/message.ts";
+import type { Model } from "./model.ts";
+
+const CHANNELS = 6;
+
+/** One hop of one key that is due: filled by the scorer. */
+export interface Hop {
+  readonly stream: ModelStream;
+  /** Rows × 6, oldest row first. */
+  readonly readings: Float32Array;
+  /** Whether the model begins anew, from a state of zeros. */
+  readonly fresh: boolean;
+  /** The interval of event time that the output describes; null when there is none to describe. */
+  readonly describes: TimeInterval | null;
+  /** Whether it is the first one described since the model began anew. */
+  readonly begins: boolean;
+  /** One per label; null before it is scored. */
+  probabilities: Float32Array | null;
+}
+
+/**
+ * One key's way through one model: readings are resampled to the model's rate, causally, on a grid aligned to the
+ * epoch, and cut into hops. The numbered rules are those of models/activity/README.md.
+ */
+export class ModelStream {
+  readonly model: Model;
+  readonly #period: Milliseconds;
+  readonly #resetGap: Milliseconds;
+  /** −∞: there is no last reading; the next one resets. */
+  #lastTime: EpochMs = -Infinity;
+  readonly #lastValue = new Float64Array(CHANNELS);
+  /** Whether the signal before the last reading is taken as constant. */
+  #constant = true;
+  #start: EpochMs = 0;
+  #rows = 0;
+  readonly #readings: Float32Array;
+  #first = true;
+  #described = false;
+  /** The model's recurrent state after the last hop that was scored. */
+  state: Float32Array;
+
+  /** `maxGapMs`: the session gap; a session that ended begins the model anew. */
+  constructor(model: Model, maxGapMs: Milliseconds) {
+    this.model = model;
+    this.#period = 1000 / model.manifest.sampleRateHz;
+    this.#resetGap = Math.min(model.manifest.resetGapMs, maxGapMs);
+    this.#readings = new Float32Array(model.rows * CHANNELS);
+    this.state = new Float32Array(model.stateSize);
+  }
+
+  /** A new boot, or a session that ended at idle: the next reading begins anew. */
+  forgetLast(): void {
+    this.#lastTime = -Infinity;
+  }
+
+  push(message: Message, due: (hop: Hop) => void): void {
+    for (let row = 0; row < message.rows; row++) this.#reading(message, row, due);
+  }
+
+  #reading({ t, columns }: Message, row: number, due: (hop: Hop) => void): void {
+    const time = t[row]!;
+    if (time < this.#lastTime) return; // 2
+    const { hopMs } = this.model.manifest;
+    if (time - this.#lastTime > this.#resetGap) {
+      // 3; also when there is no last reading
+      const remainder = time % hopMs;
+      this.#start = time - (remainder < 0 ? remainder + hopMs : remainder);
+      this.#rows = 0;
+      this.#first = true;
+      this.#described = false;
+      this.#constant = true;
+    }
+    for (
+      let grid = this.#start + (this.#rows + 1) * this.#period;
+      grid < time;
+      grid = this.#start + (this.#rows + 1) * this.#period
+    ) {
+      // 4
+      const weight = (grid - this.#lastTime) / (time - this.#lastTime);
+      for (let channel = 0; channel < CHANNELS; channel++) {
+        const value = columns[channel * MAX_ROWS + row]!;
+        const last = this.#lastValue[channel]!;
+        this.#readings[this.#rows * CHANNELS + channel] = this.#constant ? value : last + (value - last) * weight;
+      }
+      if (++this.#rows === this.model.rows) due(this.#hop()); // 5
+    }
+    this.#constant = false; // 7
+    this.#lastTime = time;
+    for (let channel = 0; channel < CHANNELS; channel++) this.#lastValue[channel] = columns[channel * MAX_ROWS + row]!;
+  }
+
+  #hop(): Hop {
+    const { hopMs, decisionDelayMs } = this.model.manifest;
+    this.#start += hopMs;
+    const end = this.#start - decisionDelayMs;
+    const describes = this.#first && decisionDelayMs > 0 ? null : { start: end - hopMs, end };
+    const hop: Hop = {
+      stream: this,
+      readings: this.#readings.slice(),
+      fresh: this.#first,
+      describes,
+      begins: !this.#described,
+      probabilities: null,
+    };
+    if (describes) this.#described = true;
+    this.#first = false;
+    this.#rows = 0;
+    return hop;
+  }
+
+  encode(writer: Writer): void {
+    writer.f64(this.#lastTime);
+    writer.f64s(this.#lastValue);
+    writer.u8((this.#constant ? 1 : 0) | (this.#first ? 2 : 0) | (this.#described ? 4 : 0));
+    writer.f64(this.#start);
+    writer.u32(this.#rows);
+    writer.f32s(this.#readings);
+    writer.f32s(this.state);
+  }
+
+  decode(reader: Reader): void {
+    this.#lastTime = reader.f64();
+    this.#lastValue.set(reader.f64s());
+    const flags = reader.u8();
+    this.#constant = (flags & 1) !== 0;
+    this.#first = (flags & 2) !== 0;
+    this.#described = (flags & 4) !== 0;
+    this.#start = reader.f64();
+    this.#rows = reader.u32();
+    this.#readings.set(reader.f32s());
+    this.state = reader.f32s();
+  }
+}

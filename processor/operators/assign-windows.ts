@@ -1,0 +1,42 @@
+import type { EpochMs, Milliseconds } from "../../domain/time.ts";
+import type { Message } from "../runtime/message.ts";
+
+/**
+ * Calls `visit` for every window `[start, start + size)`, starts being multiples of `slide`, that holds rows of the
+ * message, by ascending start, with the range of those rows. Rows are sorted by time.
+ */
+export function assignWindows(
+  message: Message,
+  size: Milliseconds,
+  slide: Milliseconds,
+  visit: (start: EpochMs, from: number, to: number) => void,
+): void {
+  const { t, rows } = message;
+  let from = 0;
+  let to = 0;
+  let start = firstWindow(t[0]!, size, slide);
+  while (from < rows) {
+    while (from < rows && t[from]! < start) from++;
+    if (from === rows) return;
+    if (t[from]! >= start + size) {
+      start = firstWindow(t[from]!, size, slide);
+      continue;
+    }
+    if (to < from) to = from;
+    while (to < rows && t[to]! < start + size) to++;
+    visit(start, from, to);
+    start += slide;
+  }
+}
+
+/**
+ * Start of the earliest window that holds `t`. A quotient of doubles may round to the next whole number, so it is
+ * corrected by comparing: products with whole numbers are exact up to the largest event time.
+ */
+function firstWindow(t: EpochMs, size: Milliseconds, slide: Milliseconds): EpochMs {
+  let k = Math.floor(t / slide);
+  while (k * slide > t) k--;
+  while ((k + 1) * slide <= t) k++;
+  while (t < (k - 1) * slide + size) k--;
+  return k * slide;
+}

@@ -1,0 +1,204 @@
+import type { EpochMs } from "../../domain/time.ts";
+import type { Reader, Writer } from "../runtime/codec.ts";
+import type { Keyed } from "../runtime/keyed.ts";
+import { emitLate, type LateOutput } from "../runtime/late.ts";
+import { MAX_ROWS, Message } from "../runtime/message.ts";
+import type { ModelLookup, Operator, StepContext } from "../runtime/operator.ts";
+
+/** Something that needs a key's messages in the order in which the device sent them. */
+export interface OrderedOperator<S = unknown> {
+  readonly name: string;
+  readonly layout: number;
+  create(): S;
+  /** `isNewBoot`: the first message of a boot. The message is only lent. */
+  apply(state: S, keyed: Keyed, message: Message, isNewBoot: boolean, context: StepContext): void;
+  encode(state: S, writer: Writer): void;
+  decode(reader: Reader, layout: number, modelByKey: ModelLookup): S;
+  /** The key has gone idle: its session has ended. */
+  reset?(state: S): void;
+}
+
+/** A copy of a message that waits for those before it. */
+interface Held {
+  readonly seq: number;
+  readonly boot: string | null;
+  readonly t: Float64Array;
+  /** `width` columns of `t.length` rows. */
+  readonly columns: Float64Array;
+}
+
+interface OrderState {
+  /** False until the first message, and after expiry. */
+  started: boolean;
+  boot: string | null;
+  /** The sequence number that may be released at once. */
+  next: number;
+  newBoot: boolean;
+  /** By sequence number. */
+  waiting: Held[];
+  readonly slots: unknown[];
+}
+
+export interface OrderOptions {
+  /** Columns of a message. */
+  readonly width: number;
+  readonly late: LateOutput;
+  readonly operators: readonly OrderedOperator[];
+}
+
+/**
+ * Puts the messages of a key back in order: releases at once while sequence numbers are contiguous (the first seen
+ * starts it), otherwise when the watermark has reached a waiting message's first sample, at idle, at a new boot, or at
+ * the end of input. A message behind the released position goes to the late topic as `inference`.
+ */
+export class OrderOperator implements Operator<OrderState> {
+  readonly name = "order";
+  readonly layout = 1;
+  readonly #options: OrderOptions;
+  readonly #released: Message;
+
+  constructor(options: OrderOptions) {
+    this.#options = options;
+    this.#released = new Message(options.width);
+  }
+
+  create(): OrderState {
+    return {
+      started: false,
+      boot: null,
+      next: 0,
+      newBoot: true,
+      waiting: [],
+      slots: this.#options.operators.map((operator) => operator.create()),
+    };
+  }
+
+  apply(state: OrderState, keyed: Keyed, message: Message, _watermark: EpochMs, context: StepContext): void {
+    const isNewBoot = !state.started || (message.boot !== state.boot && keyed.sequences.isFirstOf(message.boot));
+    if (isNewBoot) {
+      this.#releaseWaiting(state, keyed, state.waiting.length, context);
+      state.started = true;
+      state.boot = message.boot;
+      state.next = message.seq;
+      state.newBoot = true;
+    }
+    if (message.boot !== state.boot || message.seq < state.next) {
+      emitLate(
+        this.#options.late,
+        message,
+        "inference",
+        { start: message.firstTime, end: message.lastTime },
+        0,
+        message.rows,
+        context,
+      );
+    } else if (message.seq === state.next) {
+      this.#pass(state, keyed, message, context);
+      this.#releaseWaiting(state, keyed, contiguous(state), context);
+    } else {
+      hold(state, message, this.#options.width);
+    }
+  }
+
+  release(state: OrderState, keyed: Keyed, upTo: EpochMs, context: StepContext): void {
+    if (state.waiting.length === 0) return;
+    const last = state.waiting.findLastIndex((held) => upTo >= held.t[0]!);
+    if (last < 0) return;
+    this.#releaseWaiting(state, keyed, last + 1, context);
+    this.#releaseWaiting(state, keyed, contiguous(state), context);
+  }
+
+  idle(state: OrderState): void {
+    this.#options.operators.forEach((operator, i) => operator.reset?.(state.slots[i]));
+  }
+
+  dueAt(state: OrderState): EpochMs {
+    return state.waiting.reduce((first, held) => Math.min(first, held.t[0]!), Infinity);
+  }
+
+  #releaseWaiting(state: OrderState, keyed: Keyed, count: number, context: StepContext): void {
+    for (const held of state.waiting.splice(0, count)) {
+      lend(held, keyed.key, this.#options.width, this.#released);
+      this.#pass(state, keyed, this.#released, context);
+    }
+  }
+
+  #pass(state: OrderState, keyed: Keyed, message: Message, context: StepContext): void {
+    const { operators } = this.#options;
+    for (let i = 0; i < operators.length; i++)
+      operators[i]!.apply(state.slots[i], keyed, message, state.newBoot, context);
+    state.newBoot = false;
+    state.next = message.seq + 1;
+  }
+
+  encode(state: OrderState, writer: Writer): void {
+    writer.u8(state.started ? 1 : 0);
+    writer.optionalText(state.boot);
+    writer.f64(state.next);
+    writer.u8(state.newBoot ? 1 : 0);
+    writer.u32(state.waiting.length);
+    for (const held of state.waiting) {
+      writer.f64(held.seq);
+      writer.optionalText(held.boot);
+      writer.f64s(held.t);
+      writer.f64s(held.columns);
+    }
+    this.#options.operators.forEach((operator, i) => {
+      writer.u8(operator.layout);
+      writer.section(() => operator.encode(state.slots[i], writer));
+    });
+  }
+
+  decode(reader: Reader, _layout: number, modelByKey: ModelLookup): OrderState {
+    const state: OrderState = {
+      started: reader.u8() === 1,
+      boot: reader.optionalText(),
+      next: reader.f64(),
+      newBoot: reader.u8() === 1,
+      waiting: Array.from({ length: reader.u32() }, () => ({
+        seq: reader.f64(),
+        boot: reader.optionalText(),
+        t: reader.f64s(),
+        columns: reader.f64s(),
+      })),
+      slots: [],
+    };
+    for (const operator of this.#options.operators) {
+      const layout = reader.u8();
+      state.slots.push(operator.decode(reader.section(), layout, modelByKey));
+    }
+    return state;
+  }
+}
+
+/** How many waiting messages follow the released position without a gap. */
+function contiguous({ waiting, next }: OrderState): number {
+  let count = 0;
+  while (count < waiting.length && waiting[count]!.seq === next + count) count++;
+  return count;
+}
+
+function hold(state: OrderState, message: Message, width: number): void {
+  const rows = message.rows;
+  const columns = new Float64Array(width * rows);
+  for (let column = 0; column < width; column++)
+    columns.set(message.columns.subarray(column * MAX_ROWS, column * MAX_ROWS + rows), column * rows);
+  const at = state.waiting.findIndex((held) => held.seq > message.seq);
+  state.waiting.splice(at < 0 ? state.waiting.length : at, 0, {
+    seq: message.seq,
+    boot: message.boot,
+    t: message.t.slice(0, rows),
+    columns,
+  });
+}
+
+function lend(held: Held, key: string, width: number, message: Message): void {
+  const rows = held.t.length;
+  message.key = key;
+  message.seq = held.seq;
+  message.boot = held.boot;
+  message.rows = rows;
+  message.t.set(held.t);
+  for (let column = 0; column < width; column++)
+    message.columns.set(held.columns.subarray(column * rows, (column + 1) * rows), column * MAX_ROWS);
+}

@@ -1,0 +1,153 @@
+import type { Reader, Writer } from "../runtime/codec.ts";
+
+/** What is known of a sequence number. */
+export type SequenceVerdict = "new" | "seen" | "unknown";
+
+/** Sequence numbers of one boot that were seen: sorted, disjoint intervals, not adjacent, all at or above the floor. */
+interface SeenNumbers {
+  /** Nothing below it can be told apart any more. */
+  floor: number;
+  /** Unseen numbers are unknown, too, with readings up to this time: the boot may be one that was forgotten. */
+  readonly doubtfulUpTo: number;
+  /** Newest event time of the boot. */
+  newest: number;
+  /** [first, last] pairs, both inclusive, flattened. */
+  intervals: number[];
+}
+
+/** How much is remembered per sensor; then the oldest is let go. */
+export interface SequenceLimits {
+  readonly maxIntervalsPerSensor: number;
+  readonly maxBootsPerSensor: number;
+}
+
+/** Boots let go whose names are remembered, as a multiple of those whose numbers are. */
+const LET_GO_REMEMBERED = 100;
+
+/**
+ * The (boot, seq) of the messages of one sensor that were accepted. Memory grows with gaps and boots, not with time;
+ * where a limit takes away knowledge, what it covered is `unknown`, never guessed.
+ *
+ * Boots that were let go are remembered by name; there are limits to that, too: beyond them `lastForgotten` is the
+ * newest event time that a forgotten boot ever had, and an unheard-of boot is only new with readings after it.
+ */
+export class Sequences {
+  /** In the order in which they were first seen. Absent boots are their own identity, under null. */
+  readonly #boots = new Map<string | null, SeenNumbers>();
+  readonly #letGo = new Map<string | null, number>();
+  #forgottenUpTo = -Infinity;
+  #intervals = 0;
+
+  verdict(boot: string | null, seq: number, lastTime: number): SequenceVerdict {
+    const seen = this.#boots.get(boot);
+    if (!seen) return this.#letGo.has(boot) || lastTime <= this.#forgottenUpTo ? "unknown" : "new";
+    if (seq < seen.floor) return "unknown";
+    const at = lastAtOrBelow(seen.intervals, seq);
+    if (at >= 0 && seq <= seen.intervals[at + 1]!) return "seen";
+    return lastTime <= seen.doubtfulUpTo ? "unknown" : "new";
+  }
+
+  /** Whether no message of this boot was accepted yet. */
+  isFirstOf(boot: string | null): boolean {
+    return !this.#boots.has(boot);
+  }
+
+  /** Remembers a new number. */
+  add(boot: string | null, seq: number, lastTime: number, limits: SequenceLimits): void {
+    let seen = this.#boots.get(boot);
+    if (!seen) {
+      this.#boots.set(boot, (seen = { floor: 0, doubtfulUpTo: this.#forgottenUpTo, newest: lastTime, intervals: [] }));
+      if (this.#boots.size > limits.maxBootsPerSensor) this.#letGoOldest(limits);
+    }
+    if (lastTime > seen.newest) seen.newest = lastTime;
+    const before = seen.intervals.length;
+    insert(seen.intervals, seq);
+    this.#intervals += (seen.intervals.length - before) / 2;
+    if (this.#intervals > limits.maxIntervalsPerSensor) this.#raiseFloor();
+  }
+
+  /** Past the oldest gap: the lowest one of the boot that was first seen earliest. */
+  #raiseFloor(): void {
+    for (const seen of this.#boots.values()) {
+      if (seen.intervals.length <= 2) continue;
+      seen.intervals.splice(0, 2);
+      seen.floor = seen.intervals[0]!;
+      this.#intervals--;
+      return;
+    }
+  }
+
+  #letGoOldest(limits: SequenceLimits): void {
+    const [boot, seen] = this.#boots.entries().next().value!;
+    this.#boots.delete(boot);
+    this.#intervals -= seen.intervals.length / 2;
+    this.#letGo.set(boot, seen.newest);
+    if (this.#letGo.size > LET_GO_REMEMBERED * limits.maxBootsPerSensor) {
+      const [forgotten, newest] = this.#letGo.entries().next().value!;
+      this.#letGo.delete(forgotten);
+      this.#forgottenUpTo = Math.max(this.#forgottenUpTo, newest);
+    }
+  }
+
+  encode(writer: Writer): void {
+    writer.u32(this.#boots.size);
+    for (const [boot, seen] of this.#boots) {
+      writer.optionalText(boot);
+      writer.f64(seen.floor);
+      writer.f64(seen.doubtfulUpTo);
+      writer.f64(seen.newest);
+      writer.f64s(Float64Array.from(seen.intervals));
+    }
+    writer.u32(this.#letGo.size);
+    for (const [boot, newest] of this.#letGo) {
+      writer.optionalText(boot);
+      writer.f64(newest);
+    }
+    writer.f64(this.#forgottenUpTo);
+  }
+
+  static decode(reader: Reader): Sequences {
+    const sequences = new Sequences();
+    for (let boots = reader.u32(); boots > 0; boots--) {
+      const boot = reader.optionalText();
+      const seen = {
+        floor: reader.f64(),
+        doubtfulUpTo: reader.f64(),
+        newest: reader.f64(),
+        intervals: [...reader.f64s()],
+      };
+      sequences.#boots.set(boot, seen);
+      sequences.#intervals += seen.intervals.length / 2;
+    }
+    for (let boots = reader.u32(); boots > 0; boots--) {
+      const boot = reader.optionalText();
+      sequences.#letGo.set(boot, reader.f64());
+    }
+    sequences.#forgottenUpTo = reader.f64();
+    return sequences;
+  }
+}
+
+/** Index (even) of the last interval whose first number is at most `seq`; -2 when there is none. */
+function lastAtOrBelow(intervals: readonly number[], seq: number): number {
+  let low = 0;
+  let high = intervals.length >> 1;
+  if (high > 0 && intervals[2 * high - 2]! <= seq) return 2 * high - 2;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (intervals[2 * middle]! <= seq) low = middle + 1;
+    else high = middle;
+  }
+  return 2 * low - 2;
+}
+
+/** Adds a number that no interval holds, joining the intervals that it touches. */
+function insert(intervals: number[], seq: number): void {
+  const at = lastAtOrBelow(intervals, seq);
+  const joinsLeft = at >= 0 && intervals[at + 1] === seq - 1;
+  const joinsRight = intervals[at + 2] === seq + 1;
+  if (joinsLeft && joinsRight) intervals.splice(at + 1, 2);
+  else if (joinsLeft) intervals[at + 1] = seq;
+  else if (joinsRight) intervals[at + 2] = seq;
+  else intervals.splice(at + 2, 0, seq, seq);
+}

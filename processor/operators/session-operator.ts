@@ -1,0 +1,233 @@
+import { type Cause, sessionId } from "../../domain/records.ts";
+import type { EpochMs, Milliseconds, TimeInterval } from "../../domain/time.ts";
+import type { Reader, Writer } from "../runtime/codec.ts";
+import type { Keyed } from "../runtime/keyed.ts";
+import { emitLate, type LateOutput } from "../runtime/late.ts";
+import type { Message } from "../runtime/message.ts";
+import type { Operator, StepContext } from "../runtime/operator.ts";
+import { clusterRows, type Cluster } from "./cluster-rows.ts";
+
+export interface SessionOptions {
+  readonly sessionGapMs: Milliseconds;
+  readonly allowedLatenessMs: Milliseconds;
+  readonly to: string;
+  readonly late: LateOutput;
+}
+
+/** One session of one key; two sessions of a key are always more than the gap apart. */
+interface Session {
+  start: EpochMs;
+  /** Time of the last sample. */
+  end: EpochMs;
+  samples: number;
+  /** How many `ended` records its id has. */
+  ended: number;
+  /** Whether it has changed since it was last told as ended, or never was. */
+  due: boolean;
+  /** Ids that it has swallowed, sorted. */
+  supersedes: readonly string[];
+  /** Seconds per label, of itself and of those it has swallowed; filled as scores come in. */
+  activity: readonly Activity[];
+}
+
+type Activity = Map<string, number>;
+
+/** A session that a message has changed. */
+interface Touched {
+  readonly session: Session;
+  readonly isNew: boolean;
+}
+
+/**
+ * Merging sessions by event time: samples of a key at most the gap apart belong together. Its id is its key and its
+ * first sample's time, so data that gives a session an earlier start makes a session with a new id, which supersedes
+ * the old one; joining two keeps the id of the earlier. A session ends when the watermark reaches its last sample +
+ * gap, or at idle; it is kept for the allowed lateness after that.
+ */
+export class SessionOperator implements Operator<Session[]> {
+  readonly name = "session";
+  readonly layout = 1;
+  readonly #options: SessionOptions;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+  }
+
+  create(): Session[] {
+    return [];
+  }
+
+  apply(sessions: Session[], _keyed: Keyed, message: Message, watermark: EpochMs, context: StepContext): void {
+    const { sessionGapMs, late } = this.#options;
+    this.#forgetFinal(sessions, watermark);
+    const firstInTime = this.#firstInTime(message, watermark);
+    for (const missed of clusterRows(message, 0, firstInTime, sessionGapMs)) {
+      emitLate(
+        late,
+        message,
+        "session",
+        { start: missed.start, end: missed.end + sessionGapMs },
+        missed.from,
+        missed.to,
+        context,
+      );
+    }
+    const touched: Touched[] = [];
+    for (const cluster of clusterRows(message, firstInTime, message.rows, sessionGapMs))
+      this.#merge(sessions, message.key, cluster, touched);
+    for (const { session, isNew } of touched) {
+      if (watermark >= session.end + sessionGapMs) this.#emitEnded(session, message.key, "late", context);
+      else if (isNew) this.#emitStarted(session, message.key, context);
+    }
+  }
+
+  fire(sessions: Session[], keyed: Keyed, upTo: EpochMs, watermark: EpochMs, cause: Cause, context: StepContext): void {
+    for (const session of sessions)
+      if (session.due && upTo >= session.end + this.#options.sessionGapMs)
+        this.#emitEnded(session, keyed.key, cause, context);
+    this.#forgetFinal(sessions, watermark);
+  }
+
+  dueAt(sessions: Session[]): EpochMs {
+    const first = sessions.find((session) => session.due);
+    return first ? first.end + this.#options.sessionGapMs : Infinity;
+  }
+
+  encode(sessions: Session[], writer: Writer): void {
+    writer.u32(sessions.length);
+    for (const session of sessions) {
+      writer.f64(session.start);
+      writer.f64(session.end);
+      writer.f64(session.samples);
+      writer.u32(session.ended);
+      writer.u8(session.due ? 1 : 0);
+      writer.u32(session.supersedes.length);
+      for (const id of session.supersedes) writer.text(id);
+      const activity = total(session.activity);
+      writer.u32(activity.size);
+      for (const [label, seconds] of activity) {
+        writer.text(label);
+        writer.f64(seconds);
+      }
+    }
+  }
+
+  decode(reader: Reader): Session[] {
+    return Array.from({ length: reader.u32() }, () => ({
+      start: reader.f64(),
+      end: reader.f64(),
+      samples: reader.f64(),
+      ended: reader.u32(),
+      due: reader.u8() === 1,
+      supersedes: Array.from({ length: reader.u32() }, () => reader.text()),
+      activity: [new Map(Array.from({ length: reader.u32() }, (): [string, number] => [reader.text(), reader.f64()]))],
+    }));
+  }
+
+  /** Takes seconds of a label for the session that an interval lies in; null when none is kept. */
+  credit(
+    sessions: readonly Session[],
+    { start, end }: TimeInterval,
+  ): ((label: string, seconds: number) => void) | null {
+    const session = sessions.findLast((one) => one.start < end && one.end >= start);
+    if (!session) return null;
+    if (session.activity.length === 0) session.activity = [new Map()];
+    const activity = session.activity[0]!;
+    return (label, seconds) => activity.set(label, (activity.get(label) ?? 0) + seconds);
+  }
+
+  /** Sessions are by start and more than a gap apart, so the final ones stand first. */
+  #forgetFinal(sessions: Session[], watermark: EpochMs): void {
+    const { sessionGapMs, allowedLatenessMs } = this.#options;
+    let final = 0;
+    while (final < sessions.length && watermark >= sessions[final]!.end + sessionGapMs + allowedLatenessMs) final++;
+    if (final > 0) sessions.splice(0, final);
+  }
+
+  /** Rows below it are too late: the watermark has reached their time + gap + lateness. */
+  #firstInTime(message: Message, watermark: EpochMs): number {
+    const { sessionGapMs, allowedLatenessMs } = this.#options;
+    let row = 0;
+    while (row < message.rows && watermark >= message.t[row]! + sessionGapMs + allowedLatenessMs) row++;
+    return row;
+  }
+
+  /**
+   * Joins a cluster with the sessions that it touches. Clusters come by start, so one touches at most the last result
+   * of those before it.
+   */
+  #merge(sessions: Session[], key: string, cluster: Cluster, touched: Touched[]): void {
+    const gap = this.#options.sessionGapMs;
+    let first = 0;
+    while (first < sessions.length && cluster.start - sessions[first]!.end > gap) first++;
+    let behind = first;
+    while (behind < sessions.length && sessions[behind]!.start - cluster.end <= gap) behind++;
+    const joined = sessions.slice(first, behind);
+    const kept = joined[0] && joined[0].start <= cluster.start ? joined[0] : null;
+    const session: Session = kept ?? {
+      start: cluster.start,
+      end: cluster.end,
+      samples: 0,
+      ended: 0,
+      due: true,
+      supersedes: [],
+      activity: [],
+    };
+    session.samples += cluster.to - cluster.from;
+    session.end = Math.max(session.end, cluster.end);
+    session.due = true;
+    const swallowed = kept ? joined.slice(1) : joined;
+    for (const other of swallowed) {
+      session.samples += other.samples;
+      session.end = Math.max(session.end, other.end);
+      session.activity = [...session.activity, ...other.activity];
+    }
+    if (swallowed.length > 0)
+      session.supersedes = [
+        ...new Set([
+          ...session.supersedes,
+          ...swallowed.flatMap((other) => [sessionId(key, other.start), ...other.supersedes]),
+        ]),
+      ].sort();
+    if (joined.length !== 1 || kept === null) sessions.splice(first, joined.length, session);
+    if (touched.at(-1)?.session !== session) touched.push({ session, isNew: kept === null });
+  }
+
+  #emitStarted(session: Session, key: string, context: StepContext): void {
+    const { to, late } = this.#options;
+    context.figures.sessionsStarted++;
+    context.out.json(
+      to,
+      key,
+      (id) =>
+        `{"id":"${id}","schema":1,"type":"started","sessionId":"${sessionId(key, session.start)}","${late.idField}":"${key}","start":${session.start},"supersedes":${JSON.stringify(session.supersedes)}}`,
+    );
+  }
+
+  #emitEnded(session: Session, key: string, cause: Cause, context: StepContext): void {
+    const { to, late } = this.#options;
+    const revision = session.ended++;
+    session.due = false;
+    context.figures.sessionsEnded++;
+    const id = context.out.nextId(to);
+    const text = `{"id":"${id}","schema":1,"type":"ended","sessionId":"${sessionId(key, session.start)}","${late.idField}":"${key}","start":${session.start},"end":${session.end},"samples":${session.samples},"revision":${revision},"cause":"${cause}","supersedes":${JSON.stringify(session.supersedes)}`;
+    const output = context.out.pending(to, key, text);
+    const { activity } = session;
+    context.scoring.then(() => {
+      const seconds = total(activity);
+      output.value = Buffer.from(
+        seconds.size === 0
+          ? `${text}}`
+          : `${text},"activity":${JSON.stringify(Object.fromEntries([...seconds].sort(([a], [b]) => (a < b ? -1 : 1))))}}`,
+      );
+    });
+  }
+}
+
+/** Seconds per label over several accounts. */
+function total(accounts: readonly Activity[]): Activity {
+  const sum: Activity = new Map();
+  for (const account of accounts)
+    for (const [label, seconds] of account) sum.set(label, (sum.get(label) ?? 0) + seconds);
+  return sum;
+}

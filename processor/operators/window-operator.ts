@@ -1,0 +1,232 @@
+import { windowOperatorName } from "../../domain/imu.ts";
+import type { Cause } from "../../domain/records.ts";
+import type { EpochMs, Milliseconds } from "../../domain/time.ts";
+import { type Reader, Writer } from "../runtime/codec.ts";
+import type { Generations } from "../runtime/generations.ts";
+import type { Keyed } from "../runtime/keyed.ts";
+import { emitLate, type LateOutput } from "../runtime/late.ts";
+import type { StateEntry } from "../runtime/machine.ts";
+import type { Message } from "../runtime/message.ts";
+import type { Items, Operator, StepContext } from "../runtime/operator.ts";
+import { assignWindows } from "./assign-windows.ts";
+import type { Aggregate } from "./statistics.ts";
+import { ACCUMULATOR, CHANGED, COUNT, DUE, FIRED, GENERATION, START, WindowTable } from "./window-table.ts";
+
+export interface WindowOptions {
+  readonly windowMs: Milliseconds;
+  readonly slideMs: Milliseconds;
+  readonly allowedLatenessMs: Milliseconds;
+  readonly aggregate: Aggregate;
+  /** Topic of the results. */
+  readonly to: string;
+  readonly late: LateOutput;
+}
+
+/** The windows of one key, rows of the table by start: [start, start + size). */
+interface KeyWindows {
+  /** All that are kept. */
+  readonly all: number[];
+  /** Those that wait to fire. */
+  readonly due: number[];
+  /** Start of the first that has changed since it was encoded; infinite when none has. */
+  changedFrom: EpochMs;
+}
+
+/**
+ * Tumbling and sliding windows by event time. A window fires when the watermark reaches its end; a later reading makes
+ * it fire again with the next revision, until the watermark reaches end + allowed lateness: then readings go to the
+ * late topic, window by window.
+ */
+export class WindowOperator implements Operator<KeyWindows> {
+  readonly name = "window";
+  readonly layout = 1;
+  readonly #options: WindowOptions;
+  readonly #operator: string;
+  readonly #table: WindowTable;
+  /** Keys with windows that have changed since they were encoded. */
+  #changed: { readonly windows: KeyWindows; readonly keyed: Keyed }[] = [];
+  readonly #again: number[] = [];
+  readonly items: Items<KeyWindows>;
+
+  constructor(options: WindowOptions) {
+    this.#options = options;
+    this.#operator = windowOperatorName(options.windowMs, options.slideMs);
+    this.#table = new WindowTable(options.aggregate.size);
+    this.items = {
+      encodeChanges: this.#encodeChanges.bind(this),
+      restore: this.#restore.bind(this),
+      rewriteUpTo: this.#rewriteUpTo.bind(this),
+    };
+  }
+
+  create(): KeyWindows {
+    return { all: [], due: [], changedFrom: Infinity };
+  }
+
+  apply(windows: KeyWindows, keyed: Keyed, message: Message, watermark: EpochMs, context: StepContext): void {
+    const { windowMs, slideMs, allowedLatenessMs, aggregate, late } = this.#options;
+    const table = this.#table;
+    const again = this.#again;
+    again.length = 0;
+    assignWindows(message, windowMs, slideMs, (start, from, to) => {
+      const end = start + windowMs;
+      if (watermark >= end + allowedLatenessMs) {
+        emitLate(late, message, "window", { start, end }, from, to, context);
+        return;
+      }
+      const window = this.#windowAt(windows, start);
+      const chunk = table.chunk(window);
+      const at = table.at(window);
+      const count = chunk[at + COUNT]!;
+      aggregate.fold(chunk, at + ACCUMULATOR, count, message, from, to);
+      chunk[at + COUNT] = count + to - from;
+      this.#markChanged(windows, keyed, window, start);
+      if (watermark >= end) again.push(window);
+      else if (chunk[at + DUE] === 0) this.#makeDue(windows, window);
+    });
+    for (const window of again) this.#emit(windows, keyed, window, "late", context);
+  }
+
+  fire(windows: KeyWindows, keyed: Keyed, upTo: EpochMs, watermark: EpochMs, cause: Cause, context: StepContext): void {
+    const { windowMs, allowedLatenessMs } = this.#options;
+    const table = this.#table;
+    const { due, all } = windows;
+    let fired = 0;
+    while (fired < due.length && table.start(due[fired]!) + windowMs <= upTo) {
+      const window = due[fired++]!;
+      table.chunk(window)[table.at(window) + DUE] = 0;
+      this.#emit(windows, keyed, window, cause, context);
+    }
+    if (fired > 0) due.splice(0, fired);
+    let gone = 0;
+    while (gone < all.length && watermark >= table.start(all[gone]!) + windowMs + allowedLatenessMs)
+      this.#forget(all[gone++]!, context.generations);
+    if (gone > 0) all.splice(0, gone);
+  }
+
+  dueAt(windows: KeyWindows): EpochMs {
+    return windows.due.length > 0 ? this.#table.start(windows.due[0]!) + this.#options.windowMs : Infinity;
+  }
+
+  drop(windows: KeyWindows, context: StepContext): void {
+    for (const window of windows.all) this.#forget(window, context.generations);
+    windows.all.length = 0;
+  }
+
+  /** Nothing beside the items. */
+  encode(): void {}
+
+  decode(): KeyWindows {
+    return this.create();
+  }
+
+  #windowAt(windows: KeyWindows, start: EpochMs): number {
+    const table = this.#table;
+    const found = windows.all[table.lowerBound(windows.all, start)];
+    if (found !== undefined && table.start(found) === start) return found;
+    const window = table.take(start);
+    table.insert(windows.all, window);
+    return window;
+  }
+
+  #makeDue(windows: KeyWindows, window: number): void {
+    const table = this.#table;
+    table.chunk(window)[table.at(window) + DUE] = 1;
+    table.insert(windows.due, window);
+  }
+
+  #markChanged(windows: KeyWindows, keyed: Keyed, window: number, start: EpochMs): void {
+    const table = this.#table;
+    table.chunk(window)[table.at(window) + CHANGED] = 1;
+    if (windows.changedFrom === Infinity) this.#changed.push({ windows, keyed });
+    if (start < windows.changedFrom) windows.changedFrom = start;
+  }
+
+  #forget(window: number, generations: Generations): void {
+    const table = this.#table;
+    generations.move(table.chunk(window)[table.at(window) + GENERATION]!, -1);
+    table.giveBack(window);
+  }
+
+  #emit(windows: KeyWindows, keyed: Keyed, window: number, cause: Cause, context: StepContext): void {
+    const { to, late, aggregate, windowMs } = this.#options;
+    const chunk = this.#table.chunk(window);
+    const at = this.#table.at(window);
+    const start = chunk[at + START]!;
+    const count = chunk[at + COUNT]!;
+    const revision = chunk[at + FIRED]!;
+    chunk[at + FIRED] = revision + 1;
+    context.figures.windows++;
+    this.#markChanged(windows, keyed, window, start);
+    context.out.json(
+      to,
+      keyed.key,
+      (id) =>
+        `{"id":"${id}","schema":1,"${late.idField}":"${keyed.key}","operator":"${this.#operator}","window":{"start":${start},"end":${start + windowMs}},"revision":${revision},"cause":"${cause}","count":${count},${aggregate.write(chunk, at + ACCUMULATOR, count)}}`,
+    );
+  }
+
+  #encodeChanges(generation: number, generations: Generations, take: (entry: StateEntry) => void): void {
+    const writer = new Writer();
+    const table = this.#table;
+    for (const { windows, keyed } of this.#changed) {
+      for (let i = table.lowerBound(windows.all, windows.changedFrom); i < windows.all.length; i++) {
+        const window = windows.all[i]!;
+        const chunk = table.chunk(window);
+        const at = table.at(window);
+        if (chunk[at + CHANGED] === 0) continue;
+        this.#stamp(window, generation, generations);
+        const start = chunk[at + START]!;
+        writer.f64(keyed.life);
+        writer.f64(start);
+        writer.u32(chunk[at + COUNT]!);
+        writer.u32(chunk[at + FIRED]!);
+        writer.u8(chunk[at + DUE]!);
+        writer.f64s(chunk.subarray(at + ACCUMULATOR, at + ACCUMULATOR + this.#options.aggregate.size));
+        take({ key: `${keyed.key}/${start}`, value: writer.take() });
+      }
+      windows.changedFrom = Infinity;
+    }
+    this.#changed = [];
+  }
+
+  #restore(
+    windows: KeyWindows,
+    keyed: Keyed,
+    reader: Reader,
+    watermark: EpochMs,
+    generation: number,
+    generations: Generations,
+  ): void {
+    if (reader.f64() !== keyed.life) return;
+    const start = reader.f64();
+    if (watermark >= start + this.#options.windowMs + this.#options.allowedLatenessMs) return;
+    const table = this.#table;
+    const window = this.#windowAt(windows, start);
+    const chunk = table.chunk(window);
+    const at = table.at(window);
+    chunk[at + COUNT] = reader.u32();
+    chunk[at + FIRED] = reader.u32();
+    const due = reader.u8();
+    if (due === 1 && chunk[at + DUE] === 0) this.#makeDue(windows, window);
+    if (due === 0 && chunk[at + DUE] === 1) windows.due.splice(windows.due.indexOf(window), 1);
+    chunk[at + DUE] = due;
+    chunk.set(reader.f64s(), at + ACCUMULATOR);
+    this.#stamp(window, generation, generations);
+  }
+
+  #rewriteUpTo(windows: KeyWindows, keyed: Keyed, generation: number): void {
+    const table = this.#table;
+    for (const window of windows.all)
+      if (table.chunk(window)[table.at(window) + GENERATION]! <= generation)
+        this.#markChanged(windows, keyed, window, table.start(window));
+  }
+
+  #stamp(window: number, generation: number, generations: Generations): void {
+    const chunk = this.#table.chunk(window);
+    const at = this.#table.at(window);
+    generations.move(chunk[at + GENERATION]!, generation);
+    chunk[at + GENERATION] = generation;
+    chunk[at + CHANGED] = 0;
+  }
+}

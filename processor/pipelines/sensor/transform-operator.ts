@@ -1,0 +1,110 @@
+import { encodeColumns } from "../../../domain/columns.ts";
+import { transformedColumns, windowChannels } from "../../../domain/imu.ts";
+import type { EpochMs, Milliseconds } from "../../../domain/time.ts";
+import { contentTypes } from "../../../domain/topics.ts";
+import type { OrderedOperator } from "../../operators/order-operator.ts";
+import type { Reader, Writer } from "../../runtime/codec.ts";
+import type { Keyed } from "../../runtime/keyed.ts";
+import { identityFields } from "../../runtime/late.ts";
+import { MAX_ROWS, type Message } from "../../runtime/message.ts";
+import type { StepContext } from "../../runtime/operator.ts";
+
+/** Time constant of the low-pass filter that estimates gravity. */
+export const GRAVITY_TIME_CONSTANT: Milliseconds = 1_000;
+/** A longer silence starts the filter anew. */
+export const GRAVITY_RESET_GAP: Milliseconds = 5_000;
+
+/** The filter's estimate of gravity (m/s², each axis) at the time of the last sample. */
+interface Gravity {
+  last: EpochMs;
+  readonly estimate: Float64Array;
+}
+
+/**
+ * Writes each message as columns: the six channels, the magnitudes, and the acceleration without gravity, where gravity
+ * is a causal first-order low-pass of the acceleration: g += (1 − e^(−Δt/τ))·(a − g), τ one second, begun with the
+ * first sample of a boot or after five seconds of silence.
+ */
+export class TransformOperator implements OrderedOperator<Gravity> {
+  readonly name = "transform";
+  readonly layout = 1;
+  readonly #to: string;
+  readonly #format: "packed" | "json";
+  /** The message's eight columns, then lax lay laz. */
+  readonly #columns = new Float64Array(transformedColumns.length * MAX_ROWS);
+  /** Of each row in the filter. */
+  readonly #weights = new Float64Array(MAX_ROWS);
+
+  constructor(to: string, format: "packed" | "json") {
+    this.#to = to;
+    this.#format = format;
+  }
+
+  create(): Gravity {
+    return { last: -Infinity, estimate: new Float64Array(3) };
+  }
+
+  apply(gravity: Gravity, _keyed: Keyed, message: Message, isNewBoot: boolean, context: StepContext): void {
+    if (isNewBoot) gravity.last = -Infinity;
+    this.#filter(gravity, message);
+    const { rows } = message;
+    if (this.#format === "json") {
+      context.out.json(this.#to, message.key, (id) => {
+        let text = `{"id":"${id}","schema":1,${identityFields("sensorId", message)},"t":[${message.t.subarray(0, rows).join(",")}]`;
+        transformedColumns.forEach(
+          (name, column) =>
+            (text += `,"${name}":[${this.#columns.subarray(column * MAX_ROWS, column * MAX_ROWS + rows).join(",")}]`),
+        );
+        return `${text}}`;
+      });
+      return;
+    }
+    const header = `{"id":"${context.out.nextId(this.#to)}","schema":1,${identityFields("sensorId", message)},"count":${rows},"columns":${COLUMN_NAMES}}`;
+    context.out.bytes(
+      this.#to,
+      message.key,
+      encodeColumns(header, rows, message.t, this.#columns, transformedColumns.length, MAX_ROWS),
+      contentTypes.columnsPacked,
+    );
+  }
+
+  #filter(gravity: Gravity, message: Message): void {
+    const { rows, t, columns: input } = message;
+    const output = this.#columns;
+    const weights = this.#weights;
+    for (let column = 0; column < windowChannels.length; column++)
+      for (let i = column * MAX_ROWS, end = i + rows; i < end; i++) output[i] = input[i]!;
+    let elapsedBefore = NaN;
+    let weight = 0;
+    for (let row = 0; row < rows; row++) {
+      const elapsed = t[row]! - gravity.last;
+      if (elapsed !== elapsedBefore)
+        weight = elapsed > GRAVITY_RESET_GAP ? 1 : elapsed > 0 ? 1 - Math.exp(-elapsed / GRAVITY_TIME_CONSTANT) : 0;
+      elapsedBefore = elapsed;
+      weights[row] = weight;
+      if (elapsed > 0) gravity.last = t[row]!;
+    }
+    for (let axis = 0; axis < 3; axis++) {
+      const from = axis * MAX_ROWS;
+      const to = (windowChannels.length + axis) * MAX_ROWS;
+      let g = gravity.estimate[axis]!;
+      for (let row = 0; row < rows; row++) {
+        const a = input[from + row]!;
+        g += weights[row]! * (a - g);
+        output[to + row] = a - g;
+      }
+      gravity.estimate[axis] = g;
+    }
+  }
+
+  encode(gravity: Gravity, writer: Writer): void {
+    writer.f64(gravity.last);
+    writer.f64s(gravity.estimate);
+  }
+
+  decode(reader: Reader): Gravity {
+    return { last: reader.f64(), estimate: reader.f64s() };
+  }
+}
+
+const COLUMN_NAMES = JSON.stringify(transformedColumns);

@@ -1,0 +1,161 @@
+import { MillraceError } from "../../domain/errors.ts";
+import type { Semantics } from "../../domain/imu.ts";
+import { Reader, Writer } from "./codec.ts";
+import type { StateEntry } from "./machine.ts";
+import { KEYED_PREFIX, TASK_ENTRY } from "./partition-state.ts";
+
+/** The layout of task and key entries that is read and written here. */
+const LAYOUT = 1;
+/** Where a key's entry says when it was last seen: behind its layout, its life and its highest event time. */
+const LAST_SEEN_AT = 1 + 8 + 8;
+
+/** The state of one task, all of whose input has been processed. */
+export interface TaskState {
+  readonly task: string;
+  readonly partition: number;
+  /** Oldest first: a later entry replaces an earlier one of the same key. */
+  readonly entries: Iterable<StateEntry>;
+}
+
+interface Clocks {
+  readonly clock: number;
+  readonly silenceClock: number;
+  readonly maxEventTime: number;
+  /** Which models score. */
+  readonly scoring: string;
+}
+
+/** Newest entries of a task by their keys, and what its task entry says; null for a task that has seen nothing. */
+interface Source {
+  readonly task: string;
+  readonly partition: number;
+  readonly entries: ReadonlyMap<string, Uint8Array>;
+  readonly clocks: Clocks | null;
+}
+
+/**
+ * Distributes the state of tasks over `count` partitions: each key's state goes to the task of `partitionOf(key)`.
+ * Every task goes on with the clocks of the one that is farthest, and each key's silence stays as long as it was. A key
+ * that is in two tasks (a rescale that was broken off) is taken from the one where it belongs, if both say the same.
+ *
+ * @returns Entries by partition; with entries of `null` when no task has any state
+ * @throws MillraceError `rescale-refused`, `state-layout-unknown`
+ */
+export function repartition(
+  old: readonly TaskState[],
+  count: number,
+  partitionOf: (key: string) => number,
+  limits: Pick<Semantics, "watermark" | "allowedLatenessMs">,
+): StateEntry[][] | null {
+  const sources = old.map(readSource);
+  const clocks = commonClocks(sources, limits);
+  if (clocks === null) return null;
+  const owners = new Map<string, { source: Source; value: Uint8Array }>();
+  for (const source of sources) {
+    for (const [entryKey, written] of source.entries) {
+      if (!entryKey.startsWith(KEYED_PREFIX)) continue;
+      const key = entryKey.slice(KEYED_PREFIX.length);
+      const value = seenBySilenceClock(source, key, written, clocks.silenceClock);
+      const other = owners.get(key);
+      if (other && Buffer.compare(other.value, value) !== 0)
+        throw new MillraceError(
+          "rescale-refused",
+          `key ${JSON.stringify(key)} has state in ${other.source.task} and in ${source.task}, and the two differ: its records went to both partitions. Nothing can put the two together; see docs/rescale.md.`,
+        );
+      if (!other || source.partition === partitionOf(key)) owners.set(key, { source, value });
+    }
+  }
+  const result = Array.from({ length: count }, (): StateEntry[] => [{ key: TASK_ENTRY, value: writeClocks(clocks) }]);
+  for (const [key, { value }] of owners) result[partitionOf(key)]!.push({ key: KEYED_PREFIX + key, value });
+  for (const source of sources) {
+    for (const [entryKey, value] of source.entries) {
+      if (entryKey === TASK_ENTRY || entryKey.startsWith(KEYED_PREFIX)) continue;
+      const key = keyOfItem(entryKey);
+      if (owners.get(key)?.source === source) result[partitionOf(key)]!.push({ key: entryKey, value });
+    }
+  }
+  return result;
+}
+
+function readSource({ task, partition, entries }: TaskState): Source {
+  const newest = new Map<string, Uint8Array>();
+  for (const { key, value } of entries) newest.set(key, value);
+  const written = newest.get(TASK_ENTRY);
+  return { task, partition, entries: newest, clocks: written ? readClocks(task, new Reader(written)) : null };
+}
+
+function readClocks(task: string, reader: Reader): Clocks {
+  checkLayout(task, "task", reader.u8());
+  return { clock: reader.f64(), silenceClock: reader.f64(), maxEventTime: reader.f64(), scoring: reader.text() };
+}
+
+function writeClocks({ clock, silenceClock, maxEventTime, scoring }: Clocks): Uint8Array {
+  const writer = new Writer();
+  writer.u8(LAYOUT);
+  for (const value of [clock, silenceClock, maxEventTime]) writer.f64(value);
+  writer.text(scoring);
+  return writer.take();
+}
+
+/** Clocks that no key sees go back. */
+function commonClocks(
+  sources: readonly Source[],
+  limits: Pick<Semantics, "watermark" | "allowedLatenessMs">,
+): Clocks | null {
+  const all = sources.flatMap(({ task, clocks }) => (clocks ? [{ task, ...clocks }] : []));
+  const first = all[0];
+  if (!first) return null;
+  const other = all.find(({ scoring }) => scoring !== first.scoring);
+  if (other)
+    throw new MillraceError(
+      "rescale-refused",
+      `${first.task} scores with ${first.scoring}, ${other.task} with ${other.scoring}: promote a model (\`npm run model\`), so that all partitions have the same, and let the processor take that in`,
+    );
+  const times = all.map(({ maxEventTime }) => maxEventTime).filter((time) => time !== -Infinity);
+  const spread = Math.max(...times) - Math.min(...times);
+  // A task whose event time is far behind would lose windows that are still to fire.
+  if (limits.watermark === "partition" && spread >= limits.allowedLatenessMs)
+    throw new MillraceError(
+      "rescale-refused",
+      `with one watermark per partition, the partitions' event times are ${spread} ms apart; they must be within the allowed lateness (${limits.allowedLatenessMs} ms)`,
+    );
+  const most = (pick: (clocks: Clocks) => number): number => Math.max(...all.map(pick));
+  return {
+    clock: most(({ clock }) => clock),
+    silenceClock: most(({ silenceClock }) => silenceClock),
+    maxEventTime: most(({ maxEventTime }) => maxEventTime),
+    scoring: first.scoring,
+  };
+}
+
+/** A key's entry with its last sign of life as far back on the new silence clock as it was on its task's. */
+function seenBySilenceClock(
+  { task, clocks }: Source,
+  key: string,
+  written: Uint8Array,
+  silenceClock: number,
+): Uint8Array {
+  checkLayout(task, `key ${key}`, written[0]!);
+  if (clocks === null)
+    throw new MillraceError(
+      "snapshot-corrupt",
+      `${task}: the snapshot has state of ${JSON.stringify(key)}, but no task entry. Run \`npm run recover\`.`,
+    );
+  const value = Uint8Array.from(written);
+  const view = new DataView(value.buffer);
+  view.setFloat64(LAST_SEEN_AT, view.getFloat64(LAST_SEEN_AT, true) + silenceClock - clocks.silenceClock, true);
+  return value;
+}
+
+/** Of `<operator>/<key>/<item>`: the key. */
+function keyOfItem(entryKey: string): string {
+  return entryKey.slice(entryKey.indexOf("/") + 1, entryKey.lastIndexOf("/"));
+}
+
+function checkLayout(task: string, what: string, layout: number): void {
+  if (layout !== LAYOUT)
+    throw new MillraceError(
+      "state-layout-unknown",
+      `${task}: the state of ${what} has layout ${layout}; this version can redistribute ${LAYOUT}`,
+    );
+}
