@@ -1,0 +1,43 @@
+import type { TopicKey } from "./topics.ts";
+
+/** A pipeline: which topic it reads, which it writes, and who reads it. */
+export interface PipelineSpec {
+  /** The topic whose partitions its tasks own; its records may be control records. */
+  readonly input: TopicKey;
+  /** The topics that it writes: a record goes to the partition number of its input, so all have the input's partitions. */
+  readonly outputs: readonly TopicKey[];
+  /** Which of the outputs takes readings that are too late. */
+  readonly late: TopicKey;
+  /** Consumer group of its processors. */
+  readonly consumerGroup: string;
+  /** Whether the bridge appends a tick a second to each input partition, so that silence passes too. */
+  readonly ticked: boolean;
+}
+
+/**
+ * The one table of pipelines. A pipeline is in it when `processor/pipelines/<name>/` runs it; every other name is
+ * refused wherever one can be given: `PIPELINE`, `--pipeline`, `processor.<name>` of an environment.
+ */
+export const pipelines = {
+  sensor: {
+    input: "imuData",
+    outputs: ["transformed", "aggregated", "late", "sessions", "inference"],
+    late: "late",
+    consumerGroup: "millrace-processor-sensor",
+    ticked: true,
+  },
+} as const satisfies Record<string, PipelineSpec>;
+
+export type PipelineName = keyof typeof pipelines;
+
+export const pipelineNames = Object.keys(pipelines) as PipelineName[];
+
+/** Whether a pipeline of this name is in the table. */
+export function isPipelineName(name: string): name is PipelineName {
+  return Object.hasOwn(pipelines, name);
+}
+
+/** The pipeline that writes a topic; undefined for a topic that is no pipeline's output. */
+export function pipelineOfOutput(topic: TopicKey): PipelineName | undefined {
+  return pipelineNames.find((name) => (pipelines[name].outputs as readonly TopicKey[]).includes(topic));
+}
