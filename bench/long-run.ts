@@ -3,7 +3,7 @@ import { runInNewContext } from "node:vm";
 import { defaultSemantics } from "../domain/imu.ts";
 import { headers } from "../domain/topics.ts";
 import { sensorMachineFactory } from "../processor/adapters/machine-factory.ts";
-import { process as run, type InputRecord } from "../processor/runtime/machine.ts";
+import { stepAll, type InputRecord } from "../processor/runtime/machine.ts";
 import { message, MESSAGE_MS } from "./load.ts";
 
 /** State after some minutes of the log. */
@@ -73,7 +73,7 @@ export async function longRun(
       });
     while (late.length > 0 && late[0]!.timestamp <= now - 20_000)
       records.push({ ...late.shift()!, offset: offset++, timestamp: now });
-    await run(machine, records);
+    await stepAll(machine, records);
     if ((round * MESSAGE_MS) % SNAPSHOT_MS === 0) snapshot(round);
     if (round > 0 && (round * MESSAGE_MS) % 600_000 === 0) footprints.push(footprint(round));
   }

@@ -1,6 +1,6 @@
 import { MillraceError } from "../../domain/errors.ts";
 import {
-  process,
+  stepAll,
   type InputRecord,
   type MachineFactory,
   type OutputRecord,
@@ -64,7 +64,7 @@ export class InMemoryBackend implements DriverBackend {
       const owner = this.#owner ?? (await this.#restore());
       if (crashes !== this.#crashes) return true;
       this.#owner = owner;
-      const produced = await process(owner.machine, this.#log.slice(owner.machine.nextOffset));
+      const produced = await stepAll(owner.machine, this.#log.slice(owner.machine.nextOffset));
       if (crashes === this.#crashes) this.#write(owner, produced);
       return true;
     } catch (error) {

@@ -1,5 +1,5 @@
 import { MillraceError, type ErrorCode } from "../../domain/errors.ts";
-import { process, StepFailed, type MachineFactory, type StateMachine } from "../runtime/machine.ts";
+import { stepAll, StepFailed, type MachineFactory, type StateMachine } from "../runtime/machine.ts";
 import type { EngineObserver, Manifest, Progress, Runtime, TaskPorts } from "./ports.ts";
 import { Snapshots } from "./snapshots.ts";
 import { checkCaughtUp, startingPoint } from "./starting-point.ts";
@@ -204,7 +204,7 @@ async function build(
       while (Math.max(machine.nextOffset, from) < until) {
         const records = await input.read(READ_WAIT_MS);
         const wanted = records.filter(({ offset }) => offset < until);
-        await process(machine, wanted);
+        await stepAll(machine, wanted);
         if (wanted.length < records.length) break;
       }
       return machine;

@@ -1,5 +1,5 @@
 import { MillraceError } from "../../domain/errors.ts";
-import { process, StepFailed, type MachineFactory, type StateMachine } from "../runtime/machine.ts";
+import { stepAll, StepFailed, type MachineFactory, type StateMachine } from "../runtime/machine.ts";
 import type { EngineObserver, TaskInput } from "./ports.ts";
 import type { Snapshots } from "./snapshots.ts";
 import { checkCaughtUp } from "./starting-point.ts";
@@ -111,7 +111,7 @@ export class Replica {
     while (machine.nextOffset < until && !this.#p.stopping()) {
       const records = await this.#p.input.read(READ_WAIT_MS);
       const wanted = records.filter(({ offset }) => offset < until);
-      await process(machine, wanted);
+      await stepAll(machine, wanted);
       if (wanted.length < records.length) return;
     }
   }

@@ -1,4 +1,4 @@
-import { process, StepFailed, type InputRecord, type OutputRecord } from "../runtime/machine.ts";
+import { stepAll, StepFailed, type InputRecord, type OutputRecord } from "../runtime/machine.ts";
 import type { EngineObserver, Progress, Runtime, TaskPorts } from "./ports.ts";
 import type { Replica } from "./replica.ts";
 import type { Captured, Snapshots } from "./snapshots.ts";
@@ -94,7 +94,7 @@ export class Run {
     const settled = { nextOffset: machine.nextOffset, chain: machine.chain, fingerprint };
     let outputs: readonly OutputRecord[];
     try {
-      outputs = await process(machine, records);
+      outputs = await stepAll(machine, records);
     } catch (error) {
       if (!(error instanceof StepFailed)) throw error;
       // The machine is spoilt. Build it again as it was after the last settle; the records come again from there.

@@ -94,7 +94,7 @@ export interface MachineFactory {
 }
 
 /** Steps records and settles: the outputs of all of them, in order. @throws StepFailed, see `StateMachine.step`. */
-export async function process(machine: StateMachine, records: Iterable<InputRecord>): Promise<readonly OutputRecord[]> {
+export async function stepAll(machine: StateMachine, records: Iterable<InputRecord>): Promise<readonly OutputRecord[]> {
   let before: OutputRecord[] = [];
   for (const record of records) {
     if (machine.mustSettle) before = [...before, ...(await machine.settle())];

@@ -4,7 +4,7 @@ import { Metrics } from "../../adapters/metrics.ts";
 import { defaultSemantics } from "../../domain/imu.ts";
 import { sensorMachineFactory } from "../../processor/adapters/machine-factory.ts";
 import { engineObserver } from "../../processor/adapters/observer.ts";
-import { process, type InputRecord, type StateMachine } from "../../processor/runtime/machine.ts";
+import { stepAll, type InputRecord, type StateMachine } from "../../processor/runtime/machine.ts";
 
 const NOW = 1_657_533_977_000;
 let offset = 0;
@@ -27,8 +27,8 @@ test("gauges are of the tasks that run here: their lags together, the largest wa
   const [one, two] = [await machine(0), await machine(1)];
   observer.running!("one", one);
   observer.running!("two", two);
-  observer.stepped("one", 2, await process(one, [message("a", NOW, NOW + 100), message("b", NOW + 50, NOW + 100)]));
-  observer.stepped("two", 1, await process(two, [message("c", NOW - 4_000, NOW)]));
+  observer.stepped("one", 2, await stepAll(one, [message("a", NOW, NOW + 100), message("b", NOW + 50, NOW + 100)]));
+  observer.stepped("two", 1, await stepAll(two, [message("c", NOW - 4_000, NOW)]));
   observer.committed("one", { nextOffset: 2, latencyMs: 3, lag: 7 });
   observer.committed("two", { nextOffset: 3, latencyMs: 3, lag: 5 });
   // one: 100 − (50 − 500); two: 0 − (−4000 − 500)

@@ -11,7 +11,7 @@ import { loadModel, modelFiles } from "../../processor/adapters/model-store.ts";
 import { PipelineDriver } from "../../processor/driver/driver.ts";
 import type { Model } from "../../processor/inference/model.ts";
 import type { ScoringPorts } from "../../processor/inference/scoring.ts";
-import { process as run, type InputRecord } from "../../processor/runtime/machine.ts";
+import { stepAll, type InputRecord } from "../../processor/runtime/machine.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 /** Made by models/activity/golden.py: resampled and scored by Python. */
@@ -130,7 +130,7 @@ describe("scores of the stream", () => {
       const found: string[] = [];
       const records = log(keys);
       for (let from = 0; from < records.length; from += cut) {
-        for (const { topic, key, value } of await run(machine, records.slice(from, from + cut))) {
+        for (const { topic, key, value } of await stepAll(machine, records.slice(from, from + cut))) {
           if (topic === topics.inference.name && key === "s1")
             found.push(JSON.stringify((JSON.parse(Buffer.from(value!).toString()) as InferenceRecord).probabilities));
         }

@@ -1,5 +1,5 @@
 import {
-  process,
+  stepAll,
   type InputRecord,
   type MachineFactory,
   type OutputRecord,
@@ -97,7 +97,7 @@ export class Replay {
     const outputs: OutputRecord[] = [];
     for await (const record of this.#records()) {
       if (record.partition !== lane.partition) continue;
-      outputs.push(...(await process(lane.machine, [record])));
+      outputs.push(...(await stepAll(lane.machine, [record])));
       if (record.offset === offset) break;
     }
     const fresh = outputs.slice(lane.outputs);
