@@ -10,7 +10,8 @@ import { KafkaMembership } from "../../adapters/kafka-membership.ts";
 import { TransactionalOutput } from "../../adapters/kafka-output.ts";
 import { currentProgress } from "../../adapters/kafka-progress.ts";
 import { systemRuntime } from "../../adapters/runtime.ts";
-import type { EngineObserver, Progress, TaskOutput } from "../../engine/ports.ts";
+import type { Progress, TaskOutput } from "../../engine/ports.ts";
+import { quietObserver } from "../../engine/quiet-observer.ts";
 import { diagnose, recover, type Diagnosis, type RecoveryChoice } from "../../engine/recovery.ts";
 import type { MachineFactory } from "../../runtime/machine.ts";
 
@@ -135,15 +136,4 @@ export class Recovery {
       input.close();
     }
   }
-}
-
-function quietObserver(logger: Logger): EngineObserver {
-  return {
-    log: (level, fields, message) => logger[level](fields, message),
-    committed: () => undefined,
-    stepped: () => undefined,
-    snapshotWritten: () => undefined,
-    restarted: () => undefined,
-    recovered: () => undefined,
-  };
 }

@@ -9,7 +9,8 @@ import { TransactionalOutput } from "../../adapters/kafka-output.ts";
 import { encodeProgress } from "../../adapters/kafka-progress.ts";
 import { fetchRecords } from "../../adapters/kafka-records.ts";
 import { systemRuntime } from "../../adapters/runtime.ts";
-import type { EngineObserver, Progress, SnapshotStore } from "../../engine/ports.ts";
+import type { Progress, SnapshotStore } from "../../engine/ports.ts";
+import { quietObserver } from "../../engine/quiet-observer.ts";
 import { Snapshots } from "../../engine/snapshots.ts";
 import type { MachineFactory, StateEntry, StateMachine } from "../../runtime/machine.ts";
 import { repartition } from "../../runtime/repartition.ts";
@@ -289,16 +290,4 @@ async function commitProgress({ task, output }: Held, progress: Progress): Promi
     throw new Error(
       `${task}: progress at offset ${progress.nextOffset} was written, read was ${found?.nextOffset ?? "none"}`,
     );
-}
-
-function quietObserver(logger: Logger): EngineObserver {
-  const nothing = (): void => undefined;
-  return {
-    log: (level, fields, message) => logger[level](fields, message),
-    committed: nothing,
-    stepped: nothing,
-    snapshotWritten: nothing,
-    restarted: nothing,
-    recovered: nothing,
-  };
 }
