@@ -1,4 +1,4 @@
-"""Writes test/inference/golden.json: a stream and what the offline run of the model says of it.
+"""Writes test/processor/inference/golden.json: a stream and what the offline run of the model says of it.
 
     python models/activity/golden.py
 
@@ -39,7 +39,7 @@ def main() -> None:
         "starts": starts.tolist(),
         "probabilities": np.asarray(probabilities, dtype=float).round(7).tolist(),
     }
-    (HERE / "../../test/inference/golden.json").write_text(json.dumps(golden) + "\n")
+    (HERE / "../../test/processor/inference/golden.json").write_text(json.dumps(golden) + "\n")
 
 
 if __name__ == "__main__":

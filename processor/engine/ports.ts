@@ -2,7 +2,7 @@ import type { InputRecord, OutputRecord, StateMachine } from "../runtime/machine
 
 /**
  * What the engine needs from the world. Each port has a real adapter (`processor/adapters`) and a simulated one
- * (`test/engine/simulated`), and one contract suite runs over both.
+ * (`test/processor/engine/simulated`), and one contract suite runs over both.
  *
  * Errors of every port: `MillraceError` `fenced` when another owner is certain to have taken over; any other
  * `MillraceError` stops the task by name; everything else counts as uncertain and restarts the task.

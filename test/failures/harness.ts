@@ -11,7 +11,7 @@ import { createCheckpointTable } from "../../processor/adapters/dynamo-snapshots
 import { openCluster, partitionBounds } from "../../processor/adapters/kafka-cluster.ts";
 import { fetchRecords } from "../../processor/adapters/kafka-records.ts";
 import type { InputRecord } from "../../processor/runtime/machine.ts";
-import { expectedOutputs, outputTopics } from "../engine/counting-machine.ts";
+import { expectedOutputs, outputTopics } from "../processor/engine/counting-machine.ts";
 import { eventually } from "../support/eventually.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";
 import type { Strike } from "./strikes.ts";

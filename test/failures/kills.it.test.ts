@@ -3,7 +3,7 @@ import { createLogger } from "../../adapters/log.ts";
 import { createDynamo } from "../../processor/adapters/dynamo-client.ts";
 import { Recovery } from "../../processor/commands/recover/recovery.ts";
 import { portCalls } from "../../processor/engine/intercept.ts";
-import { countingMachineFactory } from "../engine/counting-machine.ts";
+import { countingMachineFactory } from "../processor/engine/counting-machine.ts";
 import { eventually } from "../support/eventually.ts";
 import { Stream } from "./harness.ts";
 import type { Strike } from "./strikes.ts";

@@ -4,7 +4,7 @@ import { onShutdown } from "../../adapters/shutdown.ts";
 import { createDynamo } from "../../processor/adapters/dynamo-client.ts";
 import { startService } from "../../processor/adapters/service.ts";
 import { defaultTaskOptions } from "../../processor/engine/task.ts";
-import { countingMachineFactory } from "../engine/counting-machine.ts";
+import { countingMachineFactory } from "../processor/engine/counting-machine.ts";
 import type { ProgramArguments } from "./harness.ts";
 import { strikingPorts } from "./strikes.ts";
 

@@ -1,0 +1,146 @@
+import { createRequire } from "node:module";
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { decodeRecordBatches } from "../../../processor/adapters/record-batches.ts";
+
+// kafkajs' own encoder, an implementation that knows nothing of this one.
+const load = createRequire(import.meta.url);
+const { RecordBatch } = load("kafkajs/src/protocol/recordBatch/v0/index.js") as {
+  readonly RecordBatch: (options: object) => Promise<{ buffer: Buffer }>;
+};
+const Record = load("kafkajs/src/protocol/recordBatch/record/v0/index.js") as (options: object) => object;
+const Long = load("kafkajs/src/utils/long.js") as { readonly fromValue: (value: number) => object };
+
+interface Given {
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly timestamp: number;
+  readonly headers: { [name: string]: string };
+}
+
+async function batch(firstOffset: number, given: readonly Given[], options: object = {}): Promise<Buffer> {
+  const firstTimestamp = given[0]!.timestamp;
+  const records = given.map(({ key, value, timestamp, headers }, i) =>
+    Record({ key, value, headers, offsetDelta: i, timestampDelta: timestamp - firstTimestamp }),
+  );
+  return (
+    await RecordBatch({
+      firstOffset: Long.fromValue(firstOffset),
+      firstTimestamp,
+      maxTimestamp: Math.max(...given.map(({ timestamp }) => timestamp)),
+      lastOffsetDelta: given.length - 1,
+      records,
+      ...options,
+    })
+  ).buffer;
+}
+
+const plain = (value: string): Given => ({
+  key: Buffer.from("k"),
+  value: Buffer.from(value),
+  timestamp: 1_000,
+  headers: {},
+});
+const values = ({ records }: ReturnType<typeof decodeRecordBatches>): string[] =>
+  records.map(({ value }) => Buffer.from(value!).toString());
+/** A control batch that ends a transaction of `producerId`; type 0 aborts, 1 commits. */
+const marker = (offset: number, producerId: number, type: 0 | 1): Promise<Buffer> =>
+  batch(offset, [{ ...plain(""), key: Buffer.from([0, 0, 0, type]), value: Buffer.alloc(6) }], {
+    producerId: Long.fromValue(producerId),
+    transactional: true,
+  }).then((bytes) => {
+    bytes.writeInt16BE(0x30, 21);
+    return bytes;
+  });
+const transactional = (producerId: number): object => ({ producerId: Long.fromValue(producerId), transactional: true });
+
+describe("record batches", () => {
+  test("come back as kafkajs encoded them: keys, values, times and headers", async () => {
+    const bytes = fc.option(fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array)));
+    const record = fc.record({
+      key: bytes,
+      value: bytes,
+      timestamp: fc.integer({ min: 0, max: 4_102_444_800_000 }),
+      headers: fc.dictionary(
+        fc.string({ minLength: 1, maxLength: 20 }).filter((name) => !(name in {})),
+        fc.string({ maxLength: 200 }),
+        { noNullPrototype: true },
+      ),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(record, { minLength: 1, maxLength: 20 }),
+        fc.integer({ min: 0, max: 2 ** 50 }),
+        fc.constantFrom(0, 1),
+        async (given, offset, compression) => {
+          const { records, nextOffset } = decodeRecordBatches(
+            3,
+            offset,
+            await batch(offset, given, { compression }),
+            [],
+          );
+          expect(nextOffset).toBe(offset + given.length);
+          expect(
+            records.map(({ partition, offset: at, timestamp, key, value, headers }) => ({
+              partition,
+              at,
+              timestamp,
+              key: key && Buffer.from(key),
+              value: value && Buffer.from(value),
+              headers: { ...headers },
+            })),
+          ).toEqual(
+            given.map((each, i) => ({
+              partition: 3,
+              at: offset + i,
+              timestamp: each.timestamp,
+              key: each.key,
+              value: each.value,
+              headers: { ...each.headers },
+            })),
+          );
+        },
+      ),
+    );
+  });
+
+  test("carry the broker's time when the topic stamps records on arrival", async () => {
+    const bytes = await batch(0, [plain("a"), { ...plain("b"), timestamp: 5_000 }]);
+    bytes.writeInt16BE(0x08, 21);
+    expect(decodeRecordBatches(0, 0, bytes, []).records.map(({ timestamp }) => timestamp)).toEqual([5_000, 5_000]);
+  });
+
+  test("below the offset asked for are left out", async () => {
+    const bytes = await batch(10, [plain("a"), plain("b"), plain("c")]);
+    expect(values(decodeRecordBatches(0, 12, bytes, []))).toEqual(["c"]);
+  });
+
+  test("that the answer cuts off are left for the next fetch", async () => {
+    const [first, second] = [await batch(0, [plain("a")]), await batch(1, [plain("b")])];
+    for (const cut of [1, 20, 60, second.length - 1]) {
+      const decoded = decodeRecordBatches(0, 0, Buffer.concat([first, second.subarray(0, cut)]), []);
+      expect([values(decoded), decoded.nextOffset]).toEqual([["a"], 1]);
+    }
+  });
+
+  test("of aborted transactions and control records are left out, and passed", async () => {
+    const bytes = Buffer.concat([
+      await batch(0, [plain("open 7")], transactional(7)),
+      await batch(1, [plain("kept 8")], transactional(8)),
+      await batch(2, [plain("outside")]),
+      await marker(3, 7, 0),
+      await batch(4, [plain("next 7")], transactional(7)),
+      await marker(5, 8, 1),
+      await marker(6, 7, 1),
+    ]);
+    const decoded = decodeRecordBatches(0, 0, bytes, [{ producerId: 7n, firstOffset: 0 }]);
+    expect(values(decoded)).toEqual(["kept 8", "outside", "next 7"]);
+    expect(decoded.nextOffset).toBe(7);
+  });
+
+  test("in a compression that cannot be read are an error that says so", async () => {
+    const bytes = await batch(0, [plain("a")]);
+    bytes.writeInt16BE(2, 21);
+    expect(() => decodeRecordBatches(0, 0, bytes, [])).toThrow("snappy");
+  });
+});

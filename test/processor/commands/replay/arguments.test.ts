@@ -1,0 +1,42 @@
+import { expect, test } from "@jest/globals";
+import { defaultSemantics } from "../../../../domain/imu.ts";
+import { parseReplayArguments } from "../../../../processor/commands/replay/arguments.ts";
+
+const parse = (...options: string[]): ReturnType<typeof parseReplayArguments> =>
+  parseReplayArguments(["--input", "x.ndjson", ...options]);
+
+test("a lateness below the guard that nobody set is taken, down to none", () => {
+  expect(parse("--lateness", "2000").semantics).toEqual({ ...defaultSemantics, allowedLatenessMs: 2_000 });
+  expect(parse("--lateness", "0").semantics.allowedLatenessMs).toBe(0);
+});
+
+test("a guard at or above the lateness is refused, with both values", () => {
+  expect(() => parse("--lateness", "2000", "--future-guard", "2000")).toThrow(
+    "futureGuardMs is 2000, not below allowedLatenessMs (2000)",
+  );
+  expect(() => parse("--future-guard", "300000")).toThrow(
+    "futureGuardMs is 300000, not below allowedLatenessMs (300000)",
+  );
+  expect(parse("--lateness", "2000", "--future-guard", "1999").semantics.futureGuardMs).toBe(1_999);
+});
+
+test.each([
+  '"file" is no option',
+  "--speed is no option",
+  '--window is "1.5"',
+  '--lateness is "-1"',
+  '--watermark is "sensors"',
+])("all problems come at once: %s", (problem) => {
+  expect(() => parse("--window", "1.5", "--lateness=-1", "--watermark", "sensors", "--speed", "2", "file")).toThrow(
+    problem,
+  );
+});
+
+test("a window that is set alone is a tumbling one", () => {
+  expect(parse("--window", "5000").semantics).toEqual({ ...defaultSemantics, windowMs: 5_000, slideMs: 5_000 });
+  expect(parse("--window", "5000", "--slide", "500").semantics).toEqual({
+    ...defaultSemantics,
+    windowMs: 5_000,
+    slideMs: 500,
+  });
+});

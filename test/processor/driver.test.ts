@@ -1,4 +1,0 @@
-import { PipelineDriver } from "../../processor/driver/driver.ts";
-import { driverStories } from "./driver-stories.ts";
-
-driverStories("in memory", (factory) => Promise.resolve(new PipelineDriver(factory)));

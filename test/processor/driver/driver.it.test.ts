@@ -1,0 +1,179 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, expect, test } from "@jest/globals";
+import { createKafka } from "../../../adapters/kafka.ts";
+import { defaultSemantics } from "../../../domain/imu.ts";
+import { headers, topics } from "../../../domain/topics.ts";
+import { openCluster } from "../../../processor/adapters/kafka-cluster.ts";
+import { fetchRecords } from "../../../processor/adapters/kafka-records.ts";
+import { sensorMachineFactory } from "../../../processor/adapters/machine-factory.ts";
+import { PipelineDriver } from "../../../processor/driver/driver.ts";
+import { driverOnKafka } from "../../../processor/driver/on-kafka.ts";
+import { interceptPorts, type PortCall } from "../../../processor/engine/intercept.ts";
+import type { TaskOutput, TaskPorts } from "../../../processor/engine/ports.ts";
+import { sharedServers } from "../../support/servers.ts";
+import { driverStories, failing, type Step, stream } from "./driver-stories.ts";
+
+driverStories("on Kafka", (factory) => driverOnKafka(factory, sharedServers()));
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+test("what stands in Kafka's topics is byte for byte what the driver gives in memory", async () => {
+  const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const steps: Step[] = [
+    ...stream,
+    (driver) =>
+      driver.record({ key: "s1", value: "boom", headers: { note: "ünïcode", [headers.traceparent]: traceparent } }),
+    (driver) => driver.record({ key: null, value: Uint8Array.of(0, 0xff) }),
+    (driver) =>
+      driver.record({
+        key: "s3",
+        value: {
+          seq: 0,
+          boot: "b",
+          t: driver.clock,
+          hz: 100,
+          samples: Array.from({ length: 50 }, (_, i) => [i / 7, -i / 3, 9.81, 0.1, 1e-7, 0]),
+        },
+        headers: { [headers.traceparent]: traceparent },
+      }),
+    (driver) => driver.snapshot(),
+    (driver) => Promise.resolve(driver.crash()),
+    (driver) => driver.advanceClock(11_000),
+    (driver) => driver.restore(),
+  ];
+  const onKafka = await driverOnKafka(failing, sharedServers());
+  cleanups.push(() => onKafka.close());
+  const inMemory = new PipelineDriver(failing);
+  for (const driver of [onKafka, inMemory]) for (const step of steps) await step(driver);
+  const lines = (driver: PipelineDriver): string[] =>
+    driver.raw.map(
+      ({ topic, key, value, headers: written }) =>
+        `${topic} ${key?.toString("hex")} ${value?.toString("hex")} ${JSON.stringify(Object.entries(written))}`,
+    );
+  expect(new Set(inMemory.raw.map(({ topic }) => topic))).toEqual(
+    new Set([topics.aggregated.name, topics.sessions.name, topics.transformed.name, topics.deadLetter.name]),
+  );
+  expect(lines(onKafka)).toEqual(lines(inMemory));
+});
+
+const reading = (t: number, offset: number): object => ({ seq: offset, t: [t], samples: [[0, 0, 9.8, 0, 0, 0]] });
+const started = (driver: PipelineDriver): unknown[] =>
+  driver.outputs(topics.sessions.name).map(({ value }) => value["sessionId"]);
+
+/** A driver whose first owner has ports of the test's making. */
+async function strikingDriver(strike: (ports: TaskPorts) => TaskPorts): Promise<PipelineDriver> {
+  let struck = false;
+  const wrap = (ports: TaskPorts): TaskPorts => {
+    if (struck) return ports;
+    struck = true;
+    return strike(ports);
+  };
+  const driver = await driverOnKafka(sensorMachineFactory(defaultSemantics), { ...sharedServers(), wrap });
+  cleanups.push(() => driver.close());
+  return driver;
+}
+
+function withCommit({ input, output, snapshots }: TaskPorts, commit: TaskOutput["commit"]): TaskPorts {
+  return {
+    input,
+    snapshots,
+    output: {
+      fence: () => output.fence(),
+      claim: (token) => output.claim(token),
+      send: (outputs) => output.send(outputs),
+      commit,
+      discard: () => output.discard(),
+    },
+  };
+}
+
+test("a crash within a transaction leaves it open, the dead can't commit it any more, and the next owner ends it", async () => {
+  const [sent, crashed, afterwards] = [
+    Promise.withResolvers<void>(),
+    Promise.withResolvers<void>(),
+    Promise.withResolvers<string>(),
+  ];
+  const driver = await strikingDriver((ports) =>
+    withCommit(ports, async (progress, last) => {
+      await ports.output.send(last);
+      sent.resolve();
+      await crashed.promise;
+      const tried = ports.output.commit(progress, []);
+      afterwards.resolve(
+        tried.then(
+          () => "committed",
+          () => "no effect",
+        ),
+      );
+      await tried;
+    }),
+  );
+  const underWay = driver.advanceEventTime("s1", 1_000, reading);
+  await sent.promise;
+  driver.crash();
+  crashed.resolve();
+  await underWay;
+  expect(await afterwards.promise).toBe("no effect");
+  expect(await readersOf(topics.sessions.name)).toEqual({ written: 1, committed: 0 });
+  await driver.restore();
+  expect(started(driver)).toEqual(["s1@1000"]);
+});
+
+test("a crash within a snapshot ends it there, and the next owner goes on from the log", async () => {
+  const [reached, crashed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const calls: PortCall[] = [];
+  const driver = await strikingDriver((ports) =>
+    interceptPorts(ports, async (call, work) => {
+      calls.push(call);
+      if (call === "segment:put") {
+        reached.resolve();
+        await crashed.promise;
+      }
+      return work();
+    }),
+  );
+  await driver.advanceEventTime("s1", 1_000, reading);
+  const underWay = driver.snapshot();
+  await reached.promise;
+  driver.crash();
+  crashed.resolve();
+  await underWay;
+  await driver.restore();
+  await driver.advanceEventTime("s1", 2_500, reading);
+  expect(calls.slice(calls.indexOf("segment:put"))).toEqual(["segment:put"]);
+  expect(driver.outputs(topics.aggregated.name).map(({ value }) => [value["id"], value["count"]])).toEqual([
+    ["imu-data-all/0/1/0", 1],
+  ]);
+  expect(started(driver)).toEqual(["s1@1000"]);
+});
+
+test("what Kafka has taken but does not show yet is waited for", async () => {
+  let committed: Promise<void> = Promise.resolve();
+  const driver = await strikingDriver((ports) =>
+    withCommit(ports, async (progress, last) => {
+      await ports.output.send(last);
+      committed = delay(300).then(() => ports.output.commit(progress, []));
+    }),
+  );
+  await driver.advanceEventTime("s1", 1_000, reading);
+  expect(started(driver)).toEqual(["s1@1000"]);
+  await committed;
+});
+
+/** What a reader of a topic of the one driver that is open now can see, with and without what is not committed. */
+async function readersOf(topic: string): Promise<{ written: number; committed: number }> {
+  const kafka = createKafka({ kafkaBrokers: sharedServers().kafkaBrokers, kafkaAuth: "none", region: "local" }, "test");
+  const [admin, cluster] = [kafka.admin(), openCluster(kafka)];
+  await Promise.all([admin.connect(), cluster.connect()]);
+  try {
+    const name = (await admin.listTopics()).find((each) => each.startsWith("driver-") && each.endsWith(`.${topic}`))!;
+    await cluster.addTargetTopic(name);
+    const { highWatermark, records } = await fetchRecords(cluster, name, 0, 0);
+    return { written: highWatermark, committed: records.length };
+  } finally {
+    await Promise.all([admin.disconnect(), cluster.disconnect()]);
+  }
+}

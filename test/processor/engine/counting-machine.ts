@@ -1,0 +1,134 @@
+import { createHash } from "node:crypto";
+import {
+  StepFailed,
+  type InputRecord,
+  type MachineFactory,
+  type MachineOrigin,
+  type OutputRecord,
+  type StateEntry,
+  type StateMachine,
+} from "../../../processor/runtime/machine.ts";
+
+export const POISON = "poison";
+
+/** Topics that the machine of a source topic writes to. */
+export function outputTopics(source: string): { counts: string; thirds: string; dead: string } {
+  return { counts: `${source}-counts`, thirds: `${source}-thirds`, dead: `${source}-dead` };
+}
+
+/**
+ * A small machine for tests of the engine: counts records per key and tells each count; every third goes to a second
+ * topic too. A value of `poison` makes its code throw. State: one item per key.
+ */
+class CountingMachine implements StateMachine {
+  nextOffset = 0;
+  chain = "";
+  readonly mustSettle = false;
+  readonly #topic: string;
+  readonly #failed: ReadonlyMap<number, string>;
+  readonly #factor: number;
+  readonly #counts = new Map<string, { count: number; generation: number; changed: boolean }>();
+  #outputs: OutputRecord[] = [];
+
+  constructor(topic: string, factor: number, { restored, failedOffsets }: MachineOrigin) {
+    this.#topic = topic;
+    this.#factor = factor;
+    this.#failed = failedOffsets;
+    if (!restored) return;
+    this.nextOffset = restored.nextOffset;
+    this.chain = restored.chain;
+    for (const { key, value, generation } of restored.entries)
+      this.#counts.set(key, { count: Number(Buffer.from(value).toString()), generation, changed: false });
+  }
+
+  step({ partition, offset, key, value }: InputRecord): void {
+    if (offset < this.nextOffset) throw new Error(`offset ${offset} was stepped before`);
+    const name = Buffer.from(key ?? []).toString();
+    const failure = this.#failed.get(offset);
+    if (failure !== undefined)
+      this.#emit(
+        outputTopics(this.#topic).dead,
+        name,
+        `${this.#topic}/${partition}/${offset}/0`,
+        Buffer.from(value ?? []).toString(),
+      );
+    else if (Buffer.from(value ?? []).toString() === POISON) throw new StepFailed(offset, new Error("poisoned"));
+    else {
+      const state = this.#counts.get(name) ?? { count: 0, generation: 0, changed: false };
+      this.#counts.set(name, { count: state.count + 1, generation: state.generation, changed: true });
+      this.#emit(
+        outputTopics(this.#topic).counts,
+        name,
+        `${this.#topic}/${partition}/${offset}/0`,
+        String((state.count + 1) * this.#factor),
+      );
+      if ((state.count + 1) % 3 === 0)
+        this.#emit(
+          outputTopics(this.#topic).thirds,
+          name,
+          `${this.#topic}/${partition}/${offset}/0`,
+          String((state.count + 1) * this.#factor),
+        );
+    }
+    this.nextOffset = offset + 1;
+  }
+
+  #emit(topic: string, key: string, id: string, value: string): void {
+    const body = `${id} ${value}`;
+    this.chain = createHash("sha1").update(this.chain).update(topic).update(body).digest("hex").slice(0, 12);
+    this.#outputs.push({ topic, key, value: Buffer.from(body), headers: {}, scored: false });
+  }
+
+  settle(): Promise<readonly OutputRecord[]> {
+    const outputs = this.#outputs;
+    this.#outputs = [];
+    return Promise.resolve(outputs);
+  }
+
+  flush(): void {}
+
+  encodeChanges(generation: number, take: (entry: StateEntry) => void): void {
+    for (const [key, state] of this.#counts) {
+      if (!state.changed) continue;
+      state.changed = false;
+      state.generation = generation;
+      take({ key, value: Buffer.from(String(state.count)) });
+    }
+  }
+
+  liveGenerations(): number[] {
+    return [
+      ...new Set([...this.#counts.values()].filter((state) => state.generation > 0).map((state) => state.generation)),
+    ].sort((a, b) => a - b);
+  }
+
+  rewriteUpTo(generation: number): void {
+    for (const state of this.#counts.values()) if (state.generation <= generation) state.changed = true;
+  }
+}
+
+/** `v1` counts by one; any other fingerprint is other code, which gives other outputs. */
+export function countingMachineFactory(sourceTopic: string, fingerprint = "v1"): MachineFactory {
+  return {
+    pipeline: "count",
+    sourceTopic,
+    fingerprint,
+    create: (origin) => new CountingMachine(sourceTopic, fingerprint === "v1" ? 1 : 10, origin),
+  };
+}
+
+/** What a log must give, computed without any machine: lines of `topic key body`, in order. */
+export function expectedOutputs(
+  sourceTopic: string,
+  partition: number,
+  log: readonly { readonly offset: number; readonly key: string; readonly value: string }[],
+): string[] {
+  const { counts, thirds, dead } = outputTopics(sourceTopic);
+  return log.flatMap(({ offset, key, value }, at) => {
+    const id = `${sourceTopic}/${partition}/${offset}/0`;
+    if (value === POISON) return [`${dead} ${key} ${id} ${value}`];
+    const count = log.slice(0, at + 1).filter((each) => each.key === key && each.value !== POISON).length;
+    const lines = [`${counts} ${key} ${id} ${count}`];
+    return count % 3 === 0 ? [...lines, `${thirds} ${key} ${id} ${count}`] : lines;
+  });
+}

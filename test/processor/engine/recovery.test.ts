@@ -1,0 +1,164 @@
+import { describe, expect, test } from "@jest/globals";
+import type { EngineObserver } from "../../../processor/engine/ports.ts";
+import { diagnose, recover, type Diagnosis, type RecoveryChoice } from "../../../processor/engine/recovery.ts";
+import { countingMachineFactory } from "./counting-machine.ts";
+import { SOURCE, World } from "./simulated/world.ts";
+
+const TASK = `count/${SOURCE}/0`;
+const silent: EngineObserver = {
+  log() {},
+  committed() {},
+  stepped() {},
+  snapshotWritten() {},
+  restarted() {},
+  recovered() {},
+};
+
+/** A world whose task has committed more than its last snapshot covers; `break` it, and it has stopped by name. */
+async function stoppedWorld(breakIt: (world: World) => void, fingerprint = "v1"): Promise<World> {
+  const world = new World({
+    seed: 3,
+    partitions: 1,
+    processors: 1,
+    task: { snapshotIntervalMs: 1_000 },
+    restartMs: 10_000,
+  });
+  world.feed(60, 3_000);
+  await world.kernel.run(
+    20_000,
+    () =>
+      world.kernel.now > 1_500 &&
+      (world.table.manifests.get(TASK)?.covers?.nextOffset ?? Infinity) <
+        world.partitions[0]!.lastProgress()!.nextOffset - 2,
+  );
+  world.kernel.kill(world.processors[0]!.process);
+  await world.kernel.run(world.kernel.now + 100, () => false); // what was on its way has arrived
+  breakIt(world);
+  world.factory = countingMachineFactory(SOURCE, fingerprint);
+  expect(await world.kernel.run(60_000, () => world.stopped.length > 0)).toBe(true);
+  return world;
+}
+
+function parts(world: World) {
+  const process = world.kernel.process("recover");
+  return {
+    task: TASK,
+    partition: 0,
+    factory: world.factory,
+    ports: world.ports(process, 0),
+    runtime: world.runtime(process),
+    observer: silent,
+  };
+}
+
+async function diagnosis(world: World): Promise<Diagnosis> {
+  return world.until(diagnose(parts(world), world.partitions[0]!.lastProgress()));
+}
+
+/** Recovers while the stopped processor looks on, which must go on by itself to the end of the log. */
+async function recovered(
+  world: World,
+  choice: RecoveryChoice,
+): Promise<{ committed: string[]; expected: string[]; outputsBefore: number }> {
+  const outputsBefore = world.partitions[0]!.committed.length;
+  await world.until(recover(parts(world), choice));
+  expect(await world.kernel.run(world.kernel.now + 60_000, () => world.caughtUp && world.stopped.length === 0)).toBe(
+    true,
+  );
+  const { committed, expected } = world.results()[0]!;
+  return { committed, expected, outputsBefore };
+}
+
+const lines = (world: World): number => world.partitions[0]!.committed.length;
+
+describe("a task that stopped by name", () => {
+  test("replay-diverged: `accept-new-code` goes on with the new code and writes nothing twice", async () => {
+    const world = await stoppedWorld(() => undefined, "v2");
+    const { problem, choices } = await diagnosis(world);
+    expect(problem?.code).toBe("replay-diverged");
+    expect(choices).toEqual(["accept-new-code", "rebuild"]);
+    const { committed, expected, outputsBefore } = await recovered(world, "accept-new-code");
+    const id = (line: string): string => line.split(" ").slice(0, 3).join(" ");
+    expect(committed.map(id)).toEqual(expected.map(id));
+    expect(committed.slice(0, outputsBefore)).toEqual(expected.slice(0, outputsBefore));
+    // The new code tells ten times the count, from the records after those that were committed.
+    expect(committed.slice(outputsBefore)).toEqual(expected.slice(outputsBefore).map((line) => `${line}0`));
+  });
+
+  test("snapshot-corrupt: `rebuild` runs the log again and gives every output exactly once", async () => {
+    const world = await stoppedWorld(({ table }) => table.segments.clear());
+    expect((await diagnosis(world)).problem?.code).toBe("snapshot-corrupt");
+    const { committed, expected } = await recovered(world, "rebuild");
+    expect(committed).toEqual(expected);
+  });
+
+  test("snapshot-ahead: `rebuild` gives every output exactly once", async () => {
+    const world = await stoppedWorld(({ table }) => {
+      const manifest = table.manifests.get(TASK)!;
+      table.manifests.set(TASK, {
+        ...manifest,
+        covers: { ...manifest.covers!, nextOffset: manifest.covers!.nextOffset + 1_000 },
+      });
+    });
+    expect((await diagnosis(world)).problem?.code).toBe("snapshot-ahead");
+    const { committed, expected } = await recovered(world, "rebuild");
+    expect(committed).toEqual(expected);
+  });
+
+  test("state-layout-unknown: `rebuild` gives every output exactly once", async () => {
+    const world = await stoppedWorld(({ table }) =>
+      table.manifests.set(TASK, { ...table.manifests.get(TASK)!, layout: 99 }),
+    );
+    expect((await diagnosis(world)).problem?.code).toBe("state-layout-unknown");
+    const { committed, expected } = await recovered(world, "rebuild");
+    expect(committed).toEqual(expected);
+  });
+
+  test("progress-missing: `trust-snapshot` loses nothing; what came after the snapshot comes again with the same ids", async () => {
+    const world = await stoppedWorld(({ partitions }) => partitions[0]!.progress.splice(0));
+    expect((await diagnosis(world)).problem?.code).toBe("progress-missing");
+    const { committed, expected } = await recovered(world, "trust-snapshot");
+    expect(committed.length).toBeGreaterThan(expected.length);
+    expect([...new Set(committed)].sort()).toEqual([...expected].sort());
+  });
+
+  test("progress-missing: `start-over` writes everything again with the same ids", async () => {
+    const world = await stoppedWorld(({ partitions }) => partitions[0]!.progress.splice(0));
+    const { committed, expected, outputsBefore } = await recovered(world, "start-over");
+    expect(committed.slice(outputsBefore)).toEqual(expected);
+  });
+
+  test("input-lost: `skip-lost` goes on behind the gap with the state from before it", async () => {
+    const world = await stoppedWorld(({ partitions: [log] }) => {
+      log!.earliest = log!.lastProgress()!.nextOffset + 5;
+      for (let i = 0; i < 10; i++)
+        log!.append({
+          partition: 0,
+          offset: log!.latest,
+          timestamp: 0,
+          key: Buffer.from("k0"),
+          value: Buffer.from("x"),
+          headers: {},
+        });
+      log!.input.splice(
+        0,
+        log!.input.findIndex((record) => record.offset >= log!.earliest),
+      );
+    });
+    expect((await diagnosis(world)).problem?.code).toBe("input-lost");
+    const before = lines(world);
+    const { committed } = await recovered(world, "skip-lost");
+    const offsets = committed
+      .slice(before)
+      .filter((line) => line.includes("-counts"))
+      .map((line) => Number(line.split(" ")[2]!.split("/")[2]));
+    expect(offsets).toEqual(world.partitions[0]!.input.map(({ offset }) => offset));
+    expect(new Set(committed.map((line) => line.split(" ").slice(0, 3).join(" "))).size).toBe(committed.length);
+  });
+
+  test("is left as it was by a choice that has nothing to stand on", async () => {
+    const world = await stoppedWorld(({ partitions }) => partitions[0]!.progress.splice(0));
+    await expect(world.until(recover(parts(world), "rebuild"))).rejects.toThrow("needs a progress record");
+    expect((await diagnosis(world)).problem?.code).toBe("progress-missing");
+  });
+});

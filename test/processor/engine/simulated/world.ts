@@ -1,0 +1,164 @@
+import type { Runtime, TaskPorts } from "../../../../processor/engine/ports.ts";
+import { Processor } from "../../../../processor/engine/processor.ts";
+import { defaultTaskOptions, type TaskOptions } from "../../../../processor/engine/task.ts";
+import type { MachineFactory } from "../../../../processor/runtime/machine.ts";
+import { countingMachineFactory, expectedOutputs } from "../counting-machine.ts";
+import { SimulatedGroup, SimulatedMembership } from "./group.ts";
+import { Kernel, type FaultPlan, type SimulatedProcess } from "./kernel.ts";
+import { SimulatedInput, SimulatedOutput, SimulatedPartition } from "./log.ts";
+import { SimulatedSnapshots, SimulatedTable } from "./snapshots.ts";
+
+export const SOURCE = "source";
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly partitions: number;
+  readonly processors: number;
+  readonly plan?: FaultPlan;
+  readonly factory?: MachineFactory;
+  readonly task?: Partial<TaskOptions>;
+  /** Time after which a processor that died is started again. */
+  readonly restartMs?: number;
+}
+
+/** The engine's whole world in memory: logs, coordinator, table and processors, on one seeded scheduler. */
+export class World {
+  readonly kernel: Kernel;
+  readonly partitions: SimulatedPartition[];
+  readonly table = new SimulatedTable();
+  readonly processors: { process: SimulatedProcess; processor: Processor }[] = [];
+  readonly #group: SimulatedGroup;
+  readonly #options: WorldOptions;
+  /** What processors run that start from now on. */
+  factory: MachineFactory;
+  starts = 0;
+  tokens = 0;
+
+  constructor(options: WorldOptions) {
+    this.#options = options;
+    this.kernel = new Kernel(options.seed);
+    if (options.plan) this.kernel.plan = options.plan;
+    this.partitions = Array.from({ length: options.partitions }, () => new SimulatedPartition());
+    this.#group = new SimulatedGroup(this.kernel, options.partitions);
+    this.factory = options.factory ?? countingMachineFactory(SOURCE);
+    for (let i = 0; i < options.processors; i++) this.#start(i);
+    this.#supervise();
+  }
+
+  #start(slot: number): void {
+    const process = this.kernel.process(`p${slot}.${this.starts++}`);
+    const processor = new Processor(
+      new SimulatedMembership(this.#group, process),
+      {
+        factory: this.factory,
+        options: { ...defaultTaskOptions, snapshotIntervalMs: 500, ...this.#options.task },
+        runtime: this.runtime(process),
+        observer: {
+          log: (level, fields, message) =>
+            level !== "debug" &&
+            this.kernel.trace.push(
+              `${Math.round(this.kernel.now)} ${process.name} ${message} ${JSON.stringify(fields)}`,
+            ),
+          committed() {},
+          stepped() {},
+          snapshotWritten() {},
+          restarted: (_task, error) =>
+            this.kernel.trace.push(`${Math.round(this.kernel.now)} ${process.name} restarts: ${String(error)}`),
+          recovered() {},
+        },
+        openPorts: (partition) => this.ports(process, partition),
+      },
+      () => this.kernel.kill(process),
+    );
+    this.processors[slot] = { process, processor };
+    void processor.start();
+  }
+
+  runtime(process: SimulatedProcess): Runtime {
+    return {
+      now: () => this.kernel.now,
+      sleep: (ms) => this.kernel.sleep(process, ms),
+      token: () => `token-${this.tokens++}`,
+      deflate: (bytes) => Promise.resolve(bytes),
+      inflate: (bytes) => Promise.resolve(bytes),
+    };
+  }
+
+  ports(process: SimulatedProcess, partition: number): TaskPorts {
+    const log = this.partitions[partition]!;
+    return {
+      input: new SimulatedInput(this.kernel, process, log, 8),
+      output: new SimulatedOutput(this.kernel, process, log),
+      snapshots: new SimulatedSnapshots(this.kernel, process, this.table),
+    };
+  }
+
+  /** Runs the world until a promise is settled. */
+  async until<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    void Promise.allSettled([promise]).then(() => (settled = true));
+    await this.kernel.run(Infinity, () => settled);
+    return promise;
+  }
+
+  /** What has died is started again. */
+  #supervise(): void {
+    const restartMs = this.#options.restartMs ?? 200;
+    this.processors.forEach(({ process }, slot) => {
+      if (!process.alive) this.#start(slot);
+    });
+    this.kernel.schedule(restartMs, null, () => this.#supervise());
+  }
+
+  /** Appends records with random keys and, now and then, poison, at random times within `forMs`. */
+  feed(records: number, forMs: number, poison = 0): void {
+    for (let i = 0; i < records; i++) {
+      const partition = Math.floor(this.kernel.random() * this.partitions.length);
+      this.kernel.schedule(this.kernel.random() * forMs, null, () => {
+        const log = this.partitions[partition]!;
+        const gap = this.kernel.random() < 0.05 ? 1 : 0; // an offset that a transaction marker took
+        log.append({
+          partition,
+          offset: log.latest + gap,
+          timestamp: Math.floor(this.kernel.now),
+          key: Buffer.from(`k${Math.floor(this.kernel.random() * 5)}`),
+          value: Buffer.from(this.kernel.random() < poison ? "poison" : "x"),
+          headers: {},
+        });
+      });
+    }
+  }
+
+  /** Whether everything fed so far has been processed and committed. */
+  get caughtUp(): boolean {
+    return this.partitions.every(
+      (partition) => partition.input.length === 0 || partition.lastProgress()?.nextOffset === partition.latest,
+    );
+  }
+
+  /** Names of errors that stopped tasks. */
+  get stopped(): string[] {
+    return this.processors.flatMap(({ process, processor }) =>
+      process.alive ? processor.tasks().flatMap((task) => task.stopped?.message ?? []) : [],
+    );
+  }
+
+  /** Committed outputs and the expected ones, as lines, for each partition. */
+  results(): { partition: number; committed: string[]; expected: string[] }[] {
+    return this.partitions.map((log, partition) => ({
+      partition,
+      committed: log.committed.map(
+        ({ topic, key, value }) => `${topic} ${String(key)} ${Buffer.from(value!).toString()}`,
+      ),
+      expected: expectedOutputs(
+        SOURCE,
+        partition,
+        log.input.map(({ offset, key, value }) => ({
+          offset,
+          key: Buffer.from(key!).toString(),
+          value: Buffer.from(value!).toString(),
+        })),
+      ),
+    }));
+  }
+}

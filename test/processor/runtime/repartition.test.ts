@@ -1,0 +1,239 @@
+import { expect, test } from "@jest/globals";
+import type { MillraceError } from "../../../domain/errors.ts";
+import { defaultSemantics } from "../../../domain/imu.ts";
+import { contentTypes, headers, topics } from "../../../domain/topics.ts";
+import { sensorMachineFactory } from "../../../processor/adapters/machine-factory.ts";
+import type { OutputRecord, StateEntry, StateMachine } from "../../../processor/runtime/machine.ts";
+import { repartition, type TaskState } from "../../../processor/runtime/repartition.ts";
+
+const semantics = {
+  ...defaultSemantics,
+  windowMs: 1_000,
+  slideMs: 500,
+  allowedLatenessMs: 20_000,
+  outOfOrdernessMs: 500,
+  sessionGapMs: 4_000,
+  idleTimeoutMs: 8_000,
+  futureGuardMs: 1_000,
+  transformedFormat: "json",
+} as const;
+const factory = sensorMachineFactory(semantics);
+const START = 1_657_533_977_000;
+const KEYS = Array.from({ length: 24 }, (_, i) => `sensor-${i}`);
+/** Keys by partition, as some partitioner might have it. */
+const partitionOf = (key: string, count: number): number =>
+  Array.from(key).reduce((sum, character) => sum * 31 + character.charCodeAt(0), 7) % count;
+
+/** A machine with what it was fed, what it gave and what it wrote. */
+class Lane {
+  readonly partition: number;
+  readonly entries: StateEntry[] = [];
+  readonly outputs: OutputRecord[] = [];
+  #machine: StateMachine;
+  #offset: number;
+  #generation = 0;
+
+  private constructor(partition: number, machine: StateMachine, offset: number) {
+    this.partition = partition;
+    this.#machine = machine;
+    this.#offset = offset;
+  }
+
+  static async create(partition: number, nextOffset = 0, entries: readonly StateEntry[] | null = null): Promise<Lane> {
+    const restored = entries && {
+      nextOffset,
+      chain: "0-00000000",
+      entries: entries.map((entry) => ({ generation: 0, ...entry })),
+    };
+    return new Lane(partition, await factory.create({ partition, restored, failedOffsets: new Map() }), nextOffset);
+  }
+
+  get nextOffset(): number {
+    return this.#offset;
+  }
+
+  async step(timestamp: number, key: string | null, value: Buffer | null): Promise<void> {
+    this.#machine.step({
+      partition: this.partition,
+      offset: this.#offset++,
+      timestamp,
+      key: key === null ? null : Buffer.from(key),
+      value,
+      headers: value ? { [headers.contentType]: contentTypes.json } : {},
+    });
+    this.outputs.push(...(await this.#machine.settle()));
+  }
+
+  async flush(): Promise<void> {
+    this.#machine.flush();
+    this.outputs.push(...(await this.#machine.settle()));
+  }
+
+  snapshot(): void {
+    this.#machine.encodeChanges(++this.#generation, (entry) =>
+      this.entries.push({ key: entry.key, value: Uint8Array.from(entry.value) }),
+    );
+  }
+
+  state(): TaskState {
+    return { task: `task-${this.partition}`, partition: this.partition, entries: this.entries };
+  }
+}
+
+/** Traffic with sensors that fall silent, duplicates, gaps, disorder, and readings late for windows and for ever. */
+function traffic(steps: number): { timestamp: number; key: string; value: Buffer }[] {
+  let seed = 12_345;
+  const random = (below: number): number => (seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31) % below;
+  const sent = new Map<string, Buffer[]>();
+  return Array.from({ length: steps }, (_, n) => {
+    const timestamp = START + n * 400;
+    // Whose turn it is wanders, so that each sensor is silent for a while.
+    const key = KEYS[(Math.floor(n / 40) * 5 + random(9)) % KEYS.length]!;
+    const before = sent.get(key) ?? [];
+    const kind = random(10);
+    if (kind === 0 && before.length > 0) return { timestamp, key, value: before[random(before.length)]! };
+    const t = timestamp - random(300) - (kind === 1 ? 12_000 : kind === 2 ? 40_000 : 0);
+    const value = Buffer.from(
+      JSON.stringify({
+        seq: before.length + (kind === 3 ? 1 : 0) + Math.floor(n / 100),
+        t,
+        hz: 10,
+        samples: Array.from({ length: 1 + random(9) }, () => Array.from({ length: 6 }, () => random(1_000) / 100)),
+      }),
+    );
+    sent.set(key, [...before, value]);
+    return { timestamp, key, value };
+  });
+}
+
+/** Feeds one record; the other partitions see the same time by a tick. */
+async function feed(
+  lanes: readonly Lane[],
+  { timestamp, key, value }: { timestamp: number; key: string; value: Buffer },
+): Promise<void> {
+  const target = partitionOf(key, lanes.length);
+  for (const lane of lanes)
+    await (lane.partition === target ? lane.step(timestamp, key, value) : lane.step(timestamp, null, null));
+}
+
+/** What each key gave, in order, without what depends on the partition: ids and the source of dead letters. */
+function byKey(lanes: readonly Lane[]): Record<string, string[]> {
+  const result: Record<string, string[]> = {};
+  for (const { topic, key, value, headers: given } of lanes.flatMap(({ outputs }) => outputs)) {
+    const text = Buffer.from(value!)
+      .toString("utf8")
+      .replace(/"id":"[^"]*"/, '"id":""');
+    (result[String(key)] ??= []).push(`${topic} ${given[headers.errorCode] ?? ""} ${text}`);
+  }
+  return result;
+}
+
+test.each([
+  [1, 5],
+  [2, 5],
+  [3, 4],
+])("keys of %i partitions go on in %i as if they had never moved", async (from, to) => {
+  const records = traffic(900);
+  const single = [await Lane.create(0)];
+  const old = await Promise.all(Array.from({ length: from }, (_, partition) => Lane.create(partition)));
+  for (const [n, record] of records.slice(0, 500).entries()) {
+    await feed(single, record);
+    await feed(old, record);
+    if (n % 70 === 0) for (const lane of old) lane.snapshot();
+  }
+  for (const lane of old) lane.snapshot();
+
+  const entries = repartition(
+    old.map((lane) => lane.state()),
+    to,
+    (key) => partitionOf(key, to),
+    semantics,
+  )!;
+  const lanes = await Promise.all(
+    entries.map((each, partition) => Lane.create(partition, old[partition]?.nextOffset ?? 0, each)),
+  );
+  for (const record of records.slice(500)) {
+    await feed(single, record);
+    await feed(lanes, record);
+  }
+  for (const lane of [...single, ...lanes]) await lane.flush();
+
+  const expected = byKey(single);
+  expect(byKey([...old, ...lanes])).toEqual(expected);
+  // The traffic has everything in it that could go wrong.
+  const all = Object.values(expected).flat();
+  const signs = [
+    topics.aggregated.name,
+    topics.sessions.name,
+    topics.late.name,
+    topics.transformed.name,
+    '"cause":"idle"',
+    '"cause":"late"',
+    '"revision":1',
+  ];
+  expect(
+    signs.filter((sign) => all.filter((line) => line.includes(sign)).length < 5).map((sign) => `${sign}: fewer than 5`),
+  ).toEqual([]);
+});
+
+test("a key's silence stays as long as it was, whatever the clock of its task", async () => {
+  const at = (seconds: number): number => START + seconds * 1_000;
+  const message = (seconds: number): Buffer =>
+    Buffer.from(JSON.stringify({ seq: 0, t: at(seconds), hz: 10, samples: [[1, 2, 3, 4, 5, 6]] }));
+  const early = await Lane.create(0);
+  for (let second = 0; second <= 30; second++) await early.step(at(second), null, null);
+  const late = await Lane.create(1);
+  await late.step(at(24), "s", message(24)); // silent for 6 of 8 s at second 30
+  for (let second = 25; second <= 30; second++) await late.step(at(second), null, null);
+  for (const lane of [early, late]) lane.snapshot();
+  const entries = repartition([early.state(), late.state()], 3, () => 2, semantics)!;
+  const moved = await Lane.create(2, 0, entries[2]);
+  for (const second of [31, 32]) await moved.step(at(second), null, null);
+  expect(moved.outputs).toEqual([]);
+  await moved.step(at(32) + 1, null, null);
+  expect(moved.outputs.map(({ topic }) => topic)).toContain(topics.sessions.name);
+});
+
+/** State of one key in its task, as of one message. */
+async function stateOf(partition: number, seq: number): Promise<TaskState> {
+  const lane = await Lane.create(partition);
+  await lane.step(START, "s", Buffer.from(JSON.stringify({ seq, t: START, hz: 10, samples: [[1, 2, 3, 4, 5, 6]] })));
+  lane.snapshot();
+  return lane.state();
+}
+
+test("what an earlier attempt has copied is taken once", async () => {
+  const state = await stateOf(0, 0);
+  const [first] = repartition([state, { ...state, task: "task-1", partition: 1 }], 2, () => 1, semantics)!;
+  const second = repartition([state, { ...state, task: "task-1", partition: 1 }], 2, () => 1, semantics)![1]!;
+  expect(first!.map(({ key }) => key)).toEqual(["task"]);
+  expect(second.map(({ key }) => key).filter((key) => key === "key/s")).toHaveLength(1);
+});
+
+test("state of a key that differs between two tasks is refused, and so are tasks that score differently", async () => {
+  const refusal = (work: () => unknown): string => {
+    try {
+      work();
+    } catch (error) {
+      return `${(error as MillraceError).code} ${(error as Error).message}`;
+    }
+    return "none";
+  };
+  const [one, other] = [await stateOf(0, 0), await stateOf(1, 7)];
+  expect(refusal(() => repartition([one, other], 2, () => 1, semantics))).toMatch(
+    /^rescale-refused key "s" has state in task-0 and in task-1/,
+  );
+  const task = [...other.entries].find(({ key }) => key === "task")!;
+  const scored = {
+    ...other,
+    entries: [
+      {
+        key: "task",
+        value: Buffer.from(Buffer.from(task.value).toString("latin1").replace('"live":null', '"live":1234'), "latin1"),
+      },
+    ],
+  };
+  expect(refusal(() => repartition([one, scored], 2, () => 1, semantics))).toMatch(
+    /^rescale-refused task-0 scores with .*"live":null.*task-1 with .*"live":1234/,
+  );
+});
