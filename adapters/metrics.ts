@@ -1,6 +1,4 @@
-import type { metrics, MetricName } from "../domain/metrics.ts";
-
-type Of<K extends string> = { [N in MetricName]: (typeof metrics)[N]["kind"] extends K ? N : never }[MetricName];
+import type { MetricName, MetricOf } from "../domain/metrics.ts";
 
 /** Timings of the last reports, bounded: enough for percentiles of the recent past. */
 const TIMINGS_KEPT = 4_096;
@@ -10,15 +8,15 @@ export class Metrics {
   readonly #values = new Map<MetricName, number>();
   readonly #timings = new Map<MetricName, { values: Float64Array; next: number; count: number }>();
 
-  add(name: Of<"counter">, amount = 1): void {
+  add(name: MetricOf<"counter">, amount = 1): void {
     this.#values.set(name, (this.#values.get(name) ?? 0) + amount);
   }
 
-  set(name: Of<"gauge">, value: number): void {
+  set(name: MetricOf<"gauge">, value: number): void {
     this.#values.set(name, value);
   }
 
-  time(name: Of<"timing">, milliseconds: number): void {
+  time(name: MetricOf<"timing">, milliseconds: number): void {
     let ring = this.#timings.get(name);
     if (!ring) this.#timings.set(name, (ring = { values: new Float64Array(TIMINGS_KEPT), next: 0, count: 0 }));
     ring.values[ring.next] = milliseconds;

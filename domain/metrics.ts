@@ -97,3 +97,8 @@ export const metrics = {
 } as const satisfies Record<string, MetricSpec>;
 
 export type MetricName = keyof typeof metrics;
+
+/** Names of the metrics of one kind. */
+export type MetricOf<K extends MetricSpec["kind"]> = {
+  [N in MetricName]: (typeof metrics)[N]["kind"] extends K ? N : never;
+}[MetricName];

@@ -2,30 +2,26 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Semantics } from "../../domain/imu.ts";
-import { noModels, type ScoringPorts } from "../inference/scoring.ts";
+import type { ScoringPorts } from "../inference/scoring.ts";
 import { sensorPipeline } from "../pipelines/sensor/sensor-pipeline.ts";
 import type { MachineFactory } from "../runtime/machine.ts";
+import type { Message } from "../runtime/message.ts";
 import { PartitionMachine } from "../runtime/partition-machine.ts";
 import type { Pipeline } from "../runtime/pipeline.ts";
 
-const WITHOUT_MODELS: ScoringPorts = { source: noModels, refused: () => undefined };
-
-/** A pipeline as the engine runs it. */
-export function machineFactory(
-  pipeline: Pipeline,
-  settings: object,
-  scoring: ScoringPorts = WITHOUT_MODELS,
-): MachineFactory {
+/** A pipeline as the engine runs it. `settings` are those that decide what its outputs are. */
+export function machineFactory<M extends Message>(pipeline: Pipeline<M>, settings: object): MachineFactory {
   return {
     pipeline: pipeline.name,
     sourceTopic: pipeline.source,
     fingerprint: fingerprint(settings),
-    create: (origin) => PartitionMachine.create(pipeline, scoring, origin),
+    create: (origin) => PartitionMachine.create(pipeline, origin),
   };
 }
 
-export function sensorMachineFactory(semantics: Semantics, scoring?: ScoringPorts): MachineFactory {
-  return machineFactory(sensorPipeline(semantics), semantics, scoring);
+/** The sensor pipeline as the engine runs it. */
+export function sensorMachineFactory(semantics: Semantics, models?: ScoringPorts): MachineFactory {
+  return machineFactory(sensorPipeline(semantics, models), semantics);
 }
 
 /** Folders whose code decides what the outputs are, from `processor/`. */

@@ -1,65 +1,44 @@
 import type { Logger } from "../../adapters/log.ts";
 import type { Metrics } from "../../adapters/metrics.ts";
-import type { MetricName } from "../../domain/metrics.ts";
+import type { MetricOf } from "../../domain/metrics.ts";
 import type { EngineObserver } from "../engine/ports.ts";
-import type { Figures } from "../runtime/operator.ts";
 import { PartitionMachine } from "../runtime/partition-machine.ts";
-
-/** Metrics of what a machine counts. */
-const counters = {
-  readings: "processor.readings",
-  duplicates: "processor.duplicates",
-  deadLetters: "processor.dead-letters",
-  lateReadings: "processor.late-readings",
-  windows: "processor.windows",
-  sessionsStarted: "processor.sessions-started",
-  sessionsEnded: "processor.sessions-ended",
-  inferences: "processor.inferences",
-} as const satisfies Record<keyof Figures, MetricName>;
-const NOTHING = Object.fromEntries(Object.keys(counters).map((name) => [name, 0])) as unknown as Figures;
 
 /** What is known of a task that this process owns. */
 interface TaskFacts {
   /** Null until it has caught up. */
   machine: PartitionMachine | null;
-  /** What the machine's figures were when they went into the metrics. */
-  reported: Figures;
+  /** The machine's counts that are in the metrics already. */
+  reported: ReadonlyMap<MetricOf<"counter">, number>;
   lag: number;
   snapshotBytes: number;
 }
 
-/** Turns what the engine tells into logs and metrics. */
+/** Turns what the engine reports into logs and metrics. */
 export function engineObserver(logger: Logger, metrics: Metrics): EngineObserver {
   const tasks = new Map<string, TaskFacts>();
   const factsOf = (task: string): TaskFacts => {
     let facts = tasks.get(task);
-    if (!facts) tasks.set(task, (facts = { machine: null, reported: NOTHING, lag: 0, snapshotBytes: 0 }));
+    if (!facts) tasks.set(task, (facts = { machine: null, reported: new Map(), lag: 0, snapshotBytes: 0 }));
     return facts;
   };
-  const count = (facts: TaskFacts): void => {
+  const reportCounts = (facts: TaskFacts): void => {
     if (!facts.machine) return;
-    const { figures } = facts.machine;
-    for (const [name, metric] of Object.entries(counters) as [keyof Figures, (typeof counters)[keyof Figures]][]) {
-      const more = figures[name] - facts.reported[name];
+    for (const [metric, count] of facts.machine.counters.entries()) {
+      const more = count - (facts.reported.get(metric) ?? 0);
       if (more > 0) metrics.add(metric, more);
     }
-    facts.reported = { ...figures };
+    facts.reported = new Map(facts.machine.counters.entries());
   };
   const setGauges = (): void => {
     const owned = [...tasks.values()];
     const sum = (of: (facts: TaskFacts) => number): number => owned.reduce((total, facts) => total + of(facts), 0);
-    metrics.set(
-      "processor.lag",
-      sum(({ lag }) => lag),
-    );
-    metrics.set(
-      "processor.snapshot-bytes",
-      sum(({ snapshotBytes }) => snapshotBytes),
-    );
-    metrics.set(
-      "processor.sensors",
-      sum(({ machine }) => machine?.keyCount ?? 0),
-    );
+    const lag = sum((facts) => facts.lag);
+    const snapshotBytes = sum((facts) => facts.snapshotBytes);
+    const sensors = sum(({ machine }) => machine?.keyCount ?? 0);
+    metrics.set("processor.lag", lag);
+    metrics.set("processor.snapshot-bytes", snapshotBytes);
+    metrics.set("processor.sensors", sensors);
     metrics.set("processor.watermark-lag", Math.max(0, ...owned.map(({ machine }) => machine?.watermarkLagMs ?? 0)));
   };
   return {
@@ -68,11 +47,11 @@ export function engineObserver(logger: Logger, metrics: Metrics): EngineObserver
       if (!(machine instanceof PartitionMachine)) return;
       const facts = factsOf(task);
       facts.machine = machine;
-      facts.reported = { ...machine.figures };
+      facts.reported = new Map(machine.counters.entries());
     },
     stepped: (task, records) => {
       metrics.add("processor.records", records);
-      count(factsOf(task));
+      reportCounts(factsOf(task));
     },
     committed: (task, { latencyMs, lag }) => {
       metrics.time("processor.commit-latency", latencyMs);

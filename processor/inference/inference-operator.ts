@@ -1,12 +1,12 @@
 import { modelKey, type ModelReference } from "../../domain/models.ts";
 import type { Milliseconds, TimeInterval } from "../../domain/time.ts";
-import type { OrderedOperator } from "../operators/order-operator.ts";
 import type { Reader, Writer } from "../runtime/codec.ts";
 import type { Keyed } from "../runtime/keyed.ts";
 import type { Message } from "../runtime/message.ts";
-import type { ModelLookup, StepContext } from "../runtime/operator.ts";
+import type { OrderedOperator, StepContext } from "../runtime/operator.ts";
 import { type Hop, ModelStream } from "./model-stream.ts";
 import { type Model, modelOf } from "./model.ts";
+import type { Scoring } from "./scoring.ts";
 
 /** Takes seconds of a label: the session that an interval lies in, as long as it is kept. */
 export type CreditActivity = (
@@ -15,7 +15,12 @@ export type CreditActivity = (
 ) => ((label: string, seconds: number) => void) | null;
 
 export interface InferenceOptions {
+  /** Which models score, and the scores that are due. */
+  readonly scoring: Scoring;
+  /** Topic of the inference records. */
   readonly to: string;
+  /** The field of a record that holds the key. */
+  readonly keyField: string;
   readonly sessionGapMs: Milliseconds;
   /** How much of the probabilities before goes into a hop's, in percent. */
   readonly smoothingPercent: number;
@@ -32,7 +37,7 @@ interface KeyStreams {
 
 /**
  * Scores each key's readings, hop by hop, by the model that the log has assigned. Outputs are numbered in their step;
- * their content is filled in by `settle`, once the scores are there.
+ * `settle` completes them, once the scores are there.
  */
 export class InferenceOperator implements OrderedOperator<KeyStreams> {
   readonly name = "inference";
@@ -48,33 +53,27 @@ export class InferenceOperator implements OrderedOperator<KeyStreams> {
   }
 
   apply(streams: KeyStreams, keyed: Keyed, message: Message, isNewBoot: boolean, context: StepContext): void {
-    const { assignment } = context.scoring;
+    const { assignment, hops } = this.#options.scoring;
     streams.main = this.#streamFor(streams.main, modelOf(assignment, keyed.key));
     if (!streams.main) return;
     streams.shadow = this.#streamFor(streams.shadow, assignment.shadow);
-    if (isNewBoot) this.reset(streams);
+    if (isNewBoot) this.idle(streams);
     const shadowed: Hop[] = [];
     streams.shadow?.push(message, (hop) => {
-      context.scoring.hops.push(hop);
+      hops.push(hop);
       if (hop.describes) shadowed.push(hop);
     });
     streams.main.push(message, (hop) => {
-      context.scoring.hops.push(hop);
+      hops.push(hop);
       const { describes } = hop;
-      if (describes)
-        this.#emit(
-          keyed,
-          streams,
-          hop,
-          describes,
-          shadowed.find((other) => other.describes!.end === describes.end) ?? null,
-          context,
-        );
+      if (!describes) return;
+      const shadow = shadowed.find((other) => other.describes!.end === describes.end) ?? null;
+      this.#emit(keyed, streams, hop, describes, shadow, context);
     });
   }
 
-  /** The key is silent, its session has ended: the next reading begins anew. */
-  reset(streams: KeyStreams): void {
+  /** The key is silent, so its session has ended: the next reading begins anew. */
+  idle(streams: KeyStreams): void {
     streams.main?.forgetLast();
     streams.shadow?.forgetLast();
   }
@@ -92,19 +91,19 @@ export class InferenceOperator implements OrderedOperator<KeyStreams> {
     shadow: Hop | null,
     context: StepContext,
   ): void {
-    const { model } = hop.stream;
-    const id = context.out.nextId(this.#options.to);
-    const head = `{"id":"${id}","schema":1,"sensorId":"${keyed.key}","window":{"start":${window.start},"end":${window.end}},"model":${referenceText(model)}`;
-    const output = context.out.pending(this.#options.to, keyed.key, head);
-    const credit = this.#options.credit(keyed, window);
-    context.figures.inferences++;
-    context.scoring.then(() => {
+    const { to, keyField, credit } = this.#options;
+    context.counters.add("processor.inferences");
+    const output = context.out.pending(to, keyed.key, {
+      [keyField]: keyed.key,
+      window: { start: window.start, end: window.end },
+      model: nameOf(hop),
+    });
+    const addActivity = credit(keyed, window);
+    context.whenSettled(() => {
       this.#smooth(streams, hop);
       const label = topLabel(hop);
-      output.value = Buffer.from(
-        `${head},"label":${JSON.stringify(label)},"probabilities":${probabilitiesText(hop)}${shadow ? shadowText(shadow, label) : ""}}`,
-      );
-      if (label !== null) credit?.(label, (window.end - window.start) / 1_000);
+      output.complete(scoreFields(hop, label, shadow));
+      if (label !== null) addActivity?.(label, (window.end - window.start) / 1_000);
     });
   }
 
@@ -127,12 +126,12 @@ export class InferenceOperator implements OrderedOperator<KeyStreams> {
     }
   }
 
-  decode(reader: Reader, _layout: number, modelByKey: ModelLookup): KeyStreams {
+  decode(reader: Reader): KeyStreams {
     const stream = (): ModelStream | null => {
       const key = reader.optionalText();
       if (key === null) return null;
       const section = reader.section();
-      const model = modelByKey(key);
+      const model = this.#options.scoring.modelByKey(key);
       if (!model) return null;
       const restored = new ModelStream(model, this.#options.sessionGapMs);
       restored.decode(section);
@@ -143,24 +142,37 @@ export class InferenceOperator implements OrderedOperator<KeyStreams> {
   }
 }
 
-function referenceText({ reference: { name, version } }: { reference: ModelReference }): string {
-  return `{"name":"${name}","version":"${version}"}`;
+/** The fields that come from scores. */
+function scoreFields(hop: Hop, label: string | null, shadow: Hop | null): object {
+  return {
+    label,
+    probabilities: probabilities(hop, label),
+    ...(shadow === null ? {} : { shadow: agreement(shadow, label) }),
+  };
+}
+
+function nameOf({ stream }: Hop): Pick<ModelReference, "name" | "version"> {
+  const { name, version } = stream.model.reference;
+  return { name, version };
 }
 
 /** The most probable label, of equals the first; null when the model gave no finite number. */
-function topLabel({ probabilities, stream }: Hop): string | null {
-  if (!probabilities!.every(Number.isFinite)) return null;
+function topLabel({ probabilities: scores, stream }: Hop): string | null {
+  if (!scores!.every(Number.isFinite)) return null;
   let top = 0;
-  for (let i = 1; i < probabilities!.length; i++) if (probabilities![i]! > probabilities![top]!) top = i;
+  for (let i = 1; i < scores!.length; i++) if (scores![i]! > scores![top]!) top = i;
   return stream.model.manifest.labels[top]!;
 }
 
-function probabilitiesText(hop: Hop): string {
-  if (topLabel(hop) === null) return "null";
-  return `{${hop.stream.model.manifest.labels.map((label, i) => `${JSON.stringify(label)}:${hop.probabilities![i]}`).join(",")}}`;
+/** Probability per label; null where there is no label. */
+function probabilities(hop: Hop, label: string | null): Record<string, number> | null {
+  if (label === null) return null;
+  const { labels } = hop.stream.model.manifest;
+  return Object.fromEntries(labels.map((name, i) => [name, hop.probabilities![i]!]));
 }
 
-function shadowText(shadow: Hop, liveLabel: string | null): string {
-  const label = topLabel(shadow);
-  return `,"shadow":{"model":${referenceText(shadow.stream.model)},"label":${JSON.stringify(label)},"agrees":${label === liveLabel}}`;
+/** What the shadow says, and whether the model that scores says the same. */
+function agreement(shadow: Hop, label: string | null): object {
+  const shadowLabel = topLabel(shadow);
+  return { model: nameOf(shadow), label: shadowLabel, agrees: shadowLabel === label };
 }

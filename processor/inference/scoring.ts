@@ -1,5 +1,7 @@
 import { MillraceError } from "../../domain/errors.ts";
-import { modelKey, type ModelControl, type ModelReference } from "../../domain/models.ts";
+import { MODEL_HEADER, modelControl, modelKey, type ModelControl, type ModelReference } from "../../domain/models.ts";
+import type { Rejection } from "../runtime/message.ts";
+import type { AsyncWork } from "../runtime/pipeline.ts";
 import type { Hop } from "./model-stream.ts";
 import { assign, type Assignment, type Model, type ModelSource, NO_MODELS } from "./model.ts";
 import { score } from "./scorer.ts";
@@ -18,13 +20,15 @@ interface StoredAssignment {
   readonly canary: { readonly model: ModelReference; readonly share: number } | null;
 }
 
-/** The hops of one partition that wait for scores, what waits for them, and the models that the log has assigned. */
-export class Scoring {
+/**
+ * What scores in one partition: the models that the log has assigned, and the hops that wait for scores. It is the
+ * pipeline's asynchronous work: `settle` scores the hops and loads the model of a control record.
+ */
+export class Scoring implements AsyncWork {
   readonly #ports: ScoringPorts;
   #assignment: Assignment = NO_MODELS;
   /** Hops of the steps since the last `settle`, in order. */
   readonly hops: Hop[] = [];
-  #then: (() => void)[] = [];
   #control: ModelControl | null = null;
 
   constructor(ports: ScoringPorts) {
@@ -40,19 +44,21 @@ export class Scoring {
     return this.#control !== null;
   }
 
-  /** Runs `work` once the hops so far are scored; in the order of the calls. */
-  then(work: () => void): void {
-    this.#then.push(work);
-  }
-
-  /** A control record: takes effect behind its step. */
-  control(control: ModelControl): void {
-    this.#control = control;
-  }
+  /** Takes a `model` control record; it takes effect behind its step. */
+  readonly control = (headers: Readonly<Record<string, string>>): Rejection | null => {
+    const received = headers[MODEL_HEADER];
+    const control = modelControl.safeParse(parseJson(received));
+    if (!control.success) {
+      const problems = control.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("; ");
+      const message = `the header ${MODEL_HEADER} of a model record is ${received}: ${problems}`;
+      return { code: "invalid-message", message };
+    }
+    this.#control = control.data;
+    return null;
+  };
 
   async settle(): Promise<void> {
     if (this.hops.length > 0) await score(this.hops.splice(0));
-    for (const work of this.#then.splice(0)) work();
     if (this.#control) await this.#switch(this.#control);
     this.#control = null;
   }
@@ -109,3 +115,15 @@ export const noModels: ModelSource = {
       ),
     ),
 };
+
+/** Scores nothing: what a pipeline has that is given no models. */
+export const WITHOUT_MODELS: ScoringPorts = { source: noModels, refused: () => undefined };
+
+/** JSON, or undefined. */
+function parseJson(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? "");
+  } catch {
+    return undefined;
+  }
+}

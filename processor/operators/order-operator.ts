@@ -2,21 +2,10 @@ import type { EpochMs } from "../../domain/time.ts";
 import type { Reader, Writer } from "../runtime/codec.ts";
 import type { Keyed } from "../runtime/keyed.ts";
 import { emitLate, type LateOutput } from "../runtime/late.ts";
-import { MAX_ROWS, Message } from "../runtime/message.ts";
-import type { ModelLookup, Operator, StepContext } from "../runtime/operator.ts";
-
-/** Something that needs a key's messages in the order in which the device sent them. */
-export interface OrderedOperator<S = unknown> {
-  readonly name: string;
-  readonly layout: number;
-  create(): S;
-  /** `isNewBoot`: the first message of a boot. The message is only lent. */
-  apply(state: S, keyed: Keyed, message: Message, isNewBoot: boolean, context: StepContext): void;
-  encode(state: S, writer: Writer): void;
-  decode(reader: Reader, layout: number, modelByKey: ModelLookup): S;
-  /** The key has gone idle: its session has ended. */
-  reset?(state: S): void;
-}
+import { MAX_ROWS } from "../runtime/message.ts";
+import type { Operator, OrderedOperator, StepContext } from "../runtime/operator.ts";
+import { SequencedMessage } from "./sequenced-message.ts";
+import type { Sequences } from "./sequences.ts";
 
 /** A copy of a message that waits for those before it. */
 interface Held {
@@ -42,24 +31,25 @@ interface OrderState {
 export interface OrderOptions {
   /** Columns of a message. */
   readonly width: number;
-  readonly late: LateOutput;
-  readonly operators: readonly OrderedOperator[];
+  readonly late: LateOutput<SequencedMessage>;
+  readonly operators: readonly OrderedOperator<unknown, SequencedMessage>[];
 }
 
 /**
  * Puts the messages of a key back in order: releases at once while sequence numbers are contiguous (the first seen
  * starts it), otherwise when the watermark has reached a waiting message's first sample, at idle, at a new boot, or at
- * the end of input. A message behind the released position goes to the late topic as `inference`.
+ * the end of input. A message behind the released position goes to the late topic as `inference`. It needs the
+ * pipeline's deduplication to be by sequence numbers: that is how it tells a new boot.
  */
-export class OrderOperator implements Operator<OrderState> {
+export class OrderOperator implements Operator<OrderState, SequencedMessage> {
   readonly name = "order";
   readonly layout = 1;
   readonly #options: OrderOptions;
-  readonly #released: Message;
+  readonly #released: SequencedMessage;
 
   constructor(options: OrderOptions) {
     this.#options = options;
-    this.#released = new Message(options.width);
+    this.#released = new SequencedMessage(options.width);
   }
 
   create(): OrderState {
@@ -73,8 +63,9 @@ export class OrderOperator implements Operator<OrderState> {
     };
   }
 
-  apply(state: OrderState, keyed: Keyed, message: Message, _watermark: EpochMs, context: StepContext): void {
-    const isNewBoot = !state.started || (message.boot !== state.boot && keyed.sequences.isFirstOf(message.boot));
+  apply(state: OrderState, keyed: Keyed, message: SequencedMessage, _watermark: EpochMs, context: StepContext): void {
+    const seen = keyed.seen as Sequences;
+    const isNewBoot = !state.started || (message.boot !== state.boot && seen.isFirstOf(message.boot));
     if (isNewBoot) {
       this.#releaseWaiting(state, keyed, state.waiting.length, context);
       state.started = true;
@@ -83,15 +74,8 @@ export class OrderOperator implements Operator<OrderState> {
       state.newBoot = true;
     }
     if (message.boot !== state.boot || message.seq < state.next) {
-      emitLate(
-        this.#options.late,
-        message,
-        "inference",
-        { start: message.firstTime, end: message.lastTime },
-        0,
-        message.rows,
-        context,
-      );
+      const missed = { start: message.firstTime, end: message.lastTime };
+      emitLate(this.#options.late, message, "inference", missed, 0, message.rows, context);
     } else if (message.seq === state.next) {
       this.#pass(state, keyed, message, context);
       this.#releaseWaiting(state, keyed, contiguous(state), context);
@@ -109,7 +93,7 @@ export class OrderOperator implements Operator<OrderState> {
   }
 
   idle(state: OrderState): void {
-    this.#options.operators.forEach((operator, i) => operator.reset?.(state.slots[i]));
+    this.#options.operators.forEach((operator, i) => operator.idle?.(state.slots[i]));
   }
 
   dueAt(state: OrderState): EpochMs {
@@ -123,7 +107,7 @@ export class OrderOperator implements Operator<OrderState> {
     }
   }
 
-  #pass(state: OrderState, keyed: Keyed, message: Message, context: StepContext): void {
+  #pass(state: OrderState, keyed: Keyed, message: SequencedMessage, context: StepContext): void {
     const { operators } = this.#options;
     for (let i = 0; i < operators.length; i++)
       operators[i]!.apply(state.slots[i], keyed, message, state.newBoot, context);
@@ -149,7 +133,7 @@ export class OrderOperator implements Operator<OrderState> {
     });
   }
 
-  decode(reader: Reader, _layout: number, modelByKey: ModelLookup): OrderState {
+  decode(reader: Reader): OrderState {
     const state: OrderState = {
       started: reader.u8() === 1,
       boot: reader.optionalText(),
@@ -165,7 +149,7 @@ export class OrderOperator implements Operator<OrderState> {
     };
     for (const operator of this.#options.operators) {
       const layout = reader.u8();
-      state.slots.push(operator.decode(reader.section(), layout, modelByKey));
+      state.slots.push(operator.decode(reader.section(), layout));
     }
     return state;
   }
@@ -178,7 +162,7 @@ function contiguous({ waiting, next }: OrderState): number {
   return count;
 }
 
-function hold(state: OrderState, message: Message, width: number): void {
+function hold(state: OrderState, message: SequencedMessage, width: number): void {
   const rows = message.rows;
   const columns = new Float64Array(width * rows);
   for (let column = 0; column < width; column++)
@@ -192,7 +176,7 @@ function hold(state: OrderState, message: Message, width: number): void {
   });
 }
 
-function lend(held: Held, key: string, width: number, message: Message): void {
+function lend(held: Held, key: string, width: number, message: SequencedMessage): void {
   const rows = held.t.length;
   message.key = key;
   message.seq = held.seq;

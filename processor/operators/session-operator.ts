@@ -7,11 +7,14 @@ import type { Message } from "../runtime/message.ts";
 import type { Operator, StepContext } from "../runtime/operator.ts";
 import { clusterRows, type Cluster } from "./cluster-rows.ts";
 
-export interface SessionOptions {
+export interface SessionOptions<M extends Message> {
   readonly sessionGapMs: Milliseconds;
   readonly allowedLatenessMs: Milliseconds;
+  /** Topic of the session records. */
   readonly to: string;
-  readonly late: LateOutput;
+  /** The field of a record that holds the key. */
+  readonly keyField: string;
+  readonly late: LateOutput<M>;
 }
 
 /** One session of one key; two sessions of a key are always more than the gap apart. */
@@ -44,12 +47,12 @@ interface Touched {
  * the old one; joining two keeps the id of the earlier. A session ends when the watermark reaches its last sample +
  * gap, or at idle; it is kept for the allowed lateness after that.
  */
-export class SessionOperator implements Operator<Session[]> {
+export class SessionOperator<M extends Message> implements Operator<Session[], M> {
   readonly name = "session";
   readonly layout = 1;
-  readonly #options: SessionOptions;
+  readonly #options: SessionOptions<M>;
 
-  constructor(options: SessionOptions) {
+  constructor(options: SessionOptions<M>) {
     this.#options = options;
   }
 
@@ -57,7 +60,7 @@ export class SessionOperator implements Operator<Session[]> {
     return [];
   }
 
-  apply(sessions: Session[], _keyed: Keyed, message: Message, watermark: EpochMs, context: StepContext): void {
+  apply(sessions: Session[], _keyed: Keyed, message: M, watermark: EpochMs, context: StepContext): void {
     const { sessionGapMs, late } = this.#options;
     this.#forgetFinal(sessions, watermark);
     const firstInTime = this.#firstInTime(message, watermark);
@@ -194,34 +197,44 @@ export class SessionOperator implements Operator<Session[]> {
   }
 
   #emitStarted(session: Session, key: string, context: StepContext): void {
-    const { to, late } = this.#options;
-    context.figures.sessionsStarted++;
-    context.out.json(
-      to,
-      key,
-      (id) =>
-        `{"id":"${id}","schema":1,"type":"started","sessionId":"${sessionId(key, session.start)}","${late.idField}":"${key}","start":${session.start},"supersedes":${JSON.stringify(session.supersedes)}}`,
-    );
-  }
-
-  #emitEnded(session: Session, key: string, cause: Cause, context: StepContext): void {
-    const { to, late } = this.#options;
-    const revision = session.ended++;
-    session.due = false;
-    context.figures.sessionsEnded++;
-    const id = context.out.nextId(to);
-    const text = `{"id":"${id}","schema":1,"type":"ended","sessionId":"${sessionId(key, session.start)}","${late.idField}":"${key}","start":${session.start},"end":${session.end},"samples":${session.samples},"revision":${revision},"cause":"${cause}","supersedes":${JSON.stringify(session.supersedes)}`;
-    const output = context.out.pending(to, key, text);
-    const { activity } = session;
-    context.scoring.then(() => {
-      const seconds = total(activity);
-      output.value = Buffer.from(
-        seconds.size === 0
-          ? `${text}}`
-          : `${text},"activity":${JSON.stringify(Object.fromEntries([...seconds].sort(([a], [b]) => (a < b ? -1 : 1))))}}`,
-      );
+    const { to, keyField } = this.#options;
+    context.counters.add("processor.sessions-started");
+    context.out.json(to, key, {
+      type: "started",
+      sessionId: sessionId(key, session.start),
+      [keyField]: key,
+      start: session.start,
+      supersedes: session.supersedes,
     });
   }
+
+  /** Its activity is added when the scores of all hops before it are there. */
+  #emitEnded(session: Session, key: string, cause: Cause, context: StepContext): void {
+    const { to, keyField } = this.#options;
+    const revision = session.ended++;
+    session.due = false;
+    context.counters.add("processor.sessions-ended");
+    const output = context.out.pending(to, key, {
+      type: "ended",
+      sessionId: sessionId(key, session.start),
+      [keyField]: key,
+      start: session.start,
+      end: session.end,
+      samples: session.samples,
+      revision,
+      cause,
+      supersedes: session.supersedes,
+    });
+    const { activity } = session;
+    context.whenSettled(() => output.complete(activityFields(activity)));
+  }
+}
+
+/** Seconds per label, labels in byte order; no field without any. */
+function activityFields(accounts: readonly Activity[]): { activity?: Record<string, number> } {
+  const seconds = total(accounts);
+  if (seconds.size === 0) return {};
+  return { activity: Object.fromEntries([...seconds].sort(([a], [b]) => (a < b ? -1 : 1))) };
 }
 
 /** Seconds per label over several accounts. */

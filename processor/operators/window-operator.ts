@@ -1,3 +1,4 @@
+import { MillraceError } from "../../domain/errors.ts";
 import { windowOperatorName } from "../../domain/imu.ts";
 import type { Cause } from "../../domain/records.ts";
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
@@ -8,18 +9,20 @@ import { emitLate, type LateOutput } from "../runtime/late.ts";
 import type { StateEntry } from "../runtime/machine.ts";
 import type { Message } from "../runtime/message.ts";
 import type { Items, Operator, StepContext } from "../runtime/operator.ts";
+import type { Aggregate } from "./aggregate.ts";
 import { assignWindows } from "./assign-windows.ts";
-import type { Aggregate } from "./statistics.ts";
 import { ACCUMULATOR, CHANGED, COUNT, DUE, FIRED, GENERATION, START, WindowTable } from "./window-table.ts";
 
-export interface WindowOptions {
+export interface WindowOptions<M extends Message> {
   readonly windowMs: Milliseconds;
   readonly slideMs: Milliseconds;
   readonly allowedLatenessMs: Milliseconds;
   readonly aggregate: Aggregate;
   /** Topic of the results. */
   readonly to: string;
-  readonly late: LateOutput;
+  /** The field of a result that holds the key. */
+  readonly keyField: string;
+  readonly late: LateOutput<M>;
 }
 
 /** The windows of one key, rows of the table by start: [start, start + size). */
@@ -37,10 +40,10 @@ interface KeyWindows {
  * it fire again with the next revision, until the watermark reaches end + allowed lateness: then readings go to the
  * late topic, window by window.
  */
-export class WindowOperator implements Operator<KeyWindows> {
+export class WindowOperator<M extends Message> implements Operator<KeyWindows, M> {
   readonly name = "window";
   readonly layout = 1;
-  readonly #options: WindowOptions;
+  readonly #options: WindowOptions<M>;
   readonly #operator: string;
   readonly #table: WindowTable;
   /** Keys with windows that have changed since they were encoded. */
@@ -48,7 +51,7 @@ export class WindowOperator implements Operator<KeyWindows> {
   readonly #again: number[] = [];
   readonly items: Items<KeyWindows>;
 
-  constructor(options: WindowOptions) {
+  constructor(options: WindowOptions<M>) {
     this.#options = options;
     this.#operator = windowOperatorName(options.windowMs, options.slideMs);
     this.#table = new WindowTable(options.aggregate.size);
@@ -63,7 +66,7 @@ export class WindowOperator implements Operator<KeyWindows> {
     return { all: [], due: [], changedFrom: Infinity };
   }
 
-  apply(windows: KeyWindows, keyed: Keyed, message: Message, watermark: EpochMs, context: StepContext): void {
+  apply(windows: KeyWindows, keyed: Keyed, message: M, watermark: EpochMs, context: StepContext): void {
     const { windowMs, slideMs, allowedLatenessMs, aggregate, late } = this.#options;
     const table = this.#table;
     const again = this.#again;
@@ -99,8 +102,9 @@ export class WindowOperator implements Operator<KeyWindows> {
     }
     if (fired > 0) due.splice(0, fired);
     let gone = 0;
-    while (gone < all.length && watermark >= table.start(all[gone]!) + windowMs + allowedLatenessMs)
+    while (gone < all.length && watermark >= table.start(all[gone]!) + windowMs + allowedLatenessMs) {
       this.#forget(all[gone++]!, context.generations);
+    }
     if (gone > 0) all.splice(0, gone);
   }
 
@@ -149,21 +153,24 @@ export class WindowOperator implements Operator<KeyWindows> {
   }
 
   #emit(windows: KeyWindows, keyed: Keyed, window: number, cause: Cause, context: StepContext): void {
-    const { to, late, aggregate, windowMs } = this.#options;
+    const { to, keyField, aggregate, windowMs } = this.#options;
     const chunk = this.#table.chunk(window);
     const at = this.#table.at(window);
     const start = chunk[at + START]!;
     const count = chunk[at + COUNT]!;
     const revision = chunk[at + FIRED]!;
     chunk[at + FIRED] = revision + 1;
-    context.figures.windows++;
+    context.counters.add("processor.windows");
     this.#markChanged(windows, keyed, window, start);
-    context.out.json(
-      to,
-      keyed.key,
-      (id) =>
-        `{"id":"${id}","schema":1,"${late.idField}":"${keyed.key}","operator":"${this.#operator}","window":{"start":${start},"end":${start + windowMs}},"revision":${revision},"cause":"${cause}","count":${count},${aggregate.write(chunk, at + ACCUMULATOR, count)}}`,
-    );
+    context.out.json(to, keyed.key, {
+      [keyField]: keyed.key,
+      operator: this.#operator,
+      window: { start, end: start + windowMs },
+      revision,
+      cause,
+      count,
+      ...aggregate.result(chunk, at + ACCUMULATOR, count),
+    });
   }
 
   #encodeChanges(generation: number, generations: Generations, take: (entry: StateEntry) => void): void {
@@ -211,8 +218,20 @@ export class WindowOperator implements Operator<KeyWindows> {
     if (due === 1 && chunk[at + DUE] === 0) this.#makeDue(windows, window);
     if (due === 0 && chunk[at + DUE] === 1) windows.due.splice(windows.due.indexOf(window), 1);
     chunk[at + DUE] = due;
-    chunk.set(reader.f64s(), at + ACCUMULATOR);
+    chunk.set(this.#accumulatorOf(reader), at + ACCUMULATOR);
     this.#stamp(window, generation, generations);
+  }
+
+  /** An accumulator of another size was written by a version with another aggregate: it can't be continued. */
+  #accumulatorOf(reader: Reader): Float64Array {
+    const accumulator = reader.f64s();
+    const { size } = this.#options.aggregate;
+    if (accumulator.length === size) return accumulator;
+    throw new MillraceError(
+      "state-layout-unknown",
+      `the snapshot's windows have accumulators of ${accumulator.length} numbers; this version's have ${size}. ` +
+        "Run the version that wrote it, or `npm run recover`.",
+    );
   }
 
   #rewriteUpTo(windows: KeyWindows, keyed: Keyed, generation: number): void {

@@ -5,9 +5,28 @@ import type { OutputRecord } from "./machine.ts";
 
 const JSON_HEADERS = Object.freeze({ [headerNames.contentType]: contentTypes.json });
 
-/** An output whose value may be filled in once scores are there. */
-export interface PendingOutput extends OutputRecord {
-  value: Uint8Array | null;
+/** An output whose last fields are filled in once scores are there, before the step's outputs are taken. */
+export class PendingOutput implements OutputRecord {
+  readonly topic: string;
+  readonly key: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly scored = true;
+  value: Uint8Array | null = null;
+  /** The record's JSON up to the fields that are still missing, without the closing brace. */
+  readonly #text: string;
+
+  constructor(topic: string, key: string, headers: Readonly<Record<string, string>>, text: string) {
+    this.topic = topic;
+    this.key = key;
+    this.headers = headers;
+    this.#text = text;
+  }
+
+  /** Fills in the last fields, if only none. */
+  complete(fields: object): void {
+    const rest = JSON.stringify(fields).slice(1);
+    this.value = Buffer.from(this.#text + (rest === "}" ? rest : `,${rest}`));
+  }
 }
 
 /**
@@ -21,7 +40,7 @@ export class Emitter {
   #offset = 0;
   #headers: Readonly<Record<string, string>> = JSON_HEADERS;
   readonly #counts = new Map<string, number>();
-  #outputs: PendingOutput[] = [];
+  #outputs: OutputRecord[] = [];
   readonly #topicCrcs = new Map<string, number>();
   #crc = 0;
   #chained = 0;
@@ -49,42 +68,33 @@ export class Emitter {
     if (this.#counts.size > 0) this.#counts.clear();
   }
 
-  /** The id of the next output to a topic: whoever takes it emits it. */
+  /** The id of the next output to a topic. Whoever takes it must emit that output next. */
   nextId(topic: string): string {
     const n = this.#counts.get(topic) ?? 0;
     this.#counts.set(topic, n + 1);
     return recordId(this.#sourceTopic, this.#partition, this.#offset, n);
   }
 
-  /** Emits JSON; `write` gives the text with the id that it is handed. */
-  json(topic: string, key: string, write: (id: string) => string): void {
-    this.#chainAndPush({
-      topic,
-      key,
-      value: Buffer.from(write(this.nextId(topic))),
-      headers: this.#headers,
-      scored: false,
-    });
+  /** Emits a record of ours as JSON: `id`, `schema`, then `fields` in their order. */
+  json(topic: string, key: string, fields: object): void {
+    const value = Buffer.from(this.#text(topic, fields));
+    this.#chainAndPush({ topic, key, value, headers: this.#headers, scored: false });
   }
 
-  /** Emits bytes of another content type. */
+  /** Emits bytes of another content type, in which the caller has put `nextId(topic)`. */
   bytes(topic: string, key: string, value: Uint8Array, contentType: string): void {
-    this.#chainAndPush({
-      topic,
-      key,
-      value,
-      headers: { ...this.#headers, [headerNames.contentType]: contentType },
-      scored: false,
-    });
+    const headers = { ...this.#headers, [headerNames.contentType]: contentType };
+    this.#chainAndPush({ topic, key, value, headers, scored: false });
   }
 
   /**
-   * Emits a record whose value comes from scores: `chained` is what goes into the chain, the value is filled in by the
-   * caller before the step's outputs are taken.
+   * Emits a record of ours whose last fields come from scores. `fields` go into the chain; the caller completes the
+   * output before the step's outputs are taken.
    */
-  pending(topic: string, key: string, chained: string): PendingOutput {
-    const output: PendingOutput = { topic, key, value: null, headers: this.#headers, scored: true };
-    this.#chain(topic, chained);
+  pending(topic: string, key: string, fields: object): PendingOutput {
+    const text = this.#text(topic, fields).slice(0, -1);
+    const output = new PendingOutput(topic, key, this.#headers, text);
+    this.#chain(topic, text);
     this.#outputs.push(output);
     return output;
   }
@@ -100,7 +110,11 @@ export class Emitter {
     this.#chainAndPush({ topic, key, value, headers, scored: false });
   }
 
-  #chainAndPush(output: PendingOutput): void {
+  #text(topic: string, fields: object): string {
+    return `{"id":"${this.nextId(topic)}","schema":1,${JSON.stringify(fields).slice(1)}`;
+  }
+
+  #chainAndPush(output: OutputRecord): void {
     this.#chain(output.topic, output.value ?? "");
     this.#outputs.push(output);
   }

@@ -1,8 +1,7 @@
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
-import { Sequences } from "../operators/sequences.ts";
 import type { Stamped } from "./generations.ts";
 
-/** How present a key is: `expired` means that only watermark, boots and seen numbers are left. */
+/** How present a key is: `expired` means that only the tombstone is left: watermark and what deduplication remembers. */
 export const PRESENCE = { active: 0, idle: 1, expired: 2 } as const;
 export type Presence = (typeof PRESENCE)[keyof typeof PRESENCE];
 
@@ -14,7 +13,8 @@ export class Keyed implements Stamped {
   /** Silence clock at the step of its last accepted or duplicate message. */
   lastSeen: Milliseconds = 0;
   presence: Presence = PRESENCE.active;
-  sequences = new Sequences();
+  /** What the pipeline's deduplication remembers. */
+  readonly seen: unknown;
   /** Offset of the step in which the operators' state began: items of an earlier life are not its own. */
   life: number;
   /** State of each operator, in the order of the path. */
@@ -25,16 +25,17 @@ export class Keyed implements Stamped {
   previous: Keyed | null = null;
   next: Keyed | null = null;
 
-  constructor(key: string, life: number, slots: unknown[]) {
+  constructor(key: string, life: number, seen: unknown, slots: unknown[]) {
     this.key = key;
     this.life = life;
+    this.seen = seen;
     this.slots = slots;
   }
 }
 
 /**
- * Keys of one presence, the longest silent first. Keys are appended with a `lastSeen` that never goes back, so the list
- * is sorted by itself, and whose silence has exceeded a bound stands at the head.
+ * Keys of one presence, the longest silent first. `lastSeen` never goes back, so keys are appended in its order, and
+ * the keys whose silence exceeds a bound are the first ones of the list.
  */
 export class SilenceList {
   #head: Keyed | null = null;

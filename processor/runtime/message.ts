@@ -11,15 +11,12 @@ export interface Rejection {
 export const MAX_ROWS = 1_000;
 
 /**
- * One decoded message: rows of readings in columns. There is one instance per task, filled anew by each record: whoever
- * keeps readings copies them.
+ * One decoded message: rows of readings in columns. A partition's machine has one instance, which each record fills
+ * anew: who keeps readings copies them. A pipeline whose messages have more to say (an identity, say) extends it.
  */
 export class Message {
   /** The key of the record: the sensor, or the symbol. */
   key = "";
-  seq = 0;
-  /** Null when the device gave none. */
-  boot: string | null = null;
   /** Number of rows, 1 to MAX_ROWS. */
   rows = 0;
   /** Event times, epoch milliseconds, not decreasing. */
@@ -27,23 +24,18 @@ export class Message {
   /** Column c of row i stands at `c * MAX_ROWS + i`. */
   readonly columns: Float64Array;
 
+  /** `width`: the number of columns. */
   constructor(width: number) {
     this.columns = new Float64Array(width * MAX_ROWS);
   }
 
+  /** Event time of the first row. */
   get firstTime(): number {
     return this.t[0]!;
   }
 
+  /** Event time of the last row. */
   get lastTime(): number {
     return this.t[this.rows - 1]!;
   }
 }
-
-/** Reads a record's value into `message` (key and all fields); null when it was taken, otherwise the reason. */
-export type Decode = (
-  key: string,
-  value: Uint8Array,
-  headers: Readonly<Record<string, string>>,
-  message: Message,
-) => Rejection | null;

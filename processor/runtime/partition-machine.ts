@@ -1,9 +1,8 @@
-import { MODEL_HEADER, modelControl } from "../../domain/models.ts";
 import type { Cause } from "../../domain/records.ts";
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import { controlTypes, headers as headerNames } from "../../domain/topics.ts";
-import { Scoring, type ScoringPorts } from "../inference/scoring.ts";
 import { admit } from "./admit.ts";
+import { Counters } from "./counters.ts";
 import { Emitter } from "./emitter.ts";
 import { byKey, type Keyed, PRESENCE } from "./keyed.ts";
 import {
@@ -14,65 +13,66 @@ import {
   type StateEntry,
   type StateMachine,
 } from "./machine.ts";
-import { Message, type Rejection } from "./message.ts";
-import type { Figures, Operator, StepContext } from "./operator.ts";
+import type { Message, Rejection } from "./message.ts";
+import type { StepContext } from "./operator.ts";
 import { PartitionState } from "./partition-state.ts";
-import type { Pipeline } from "./pipeline.ts";
+import type { Pipeline, Topology } from "./pipeline.ts";
 
 const utf8 = new TextDecoder();
-/** What a record without a value holds: no form of message. */
+/** Stands for a record without a value: no form of message. */
 const NO_BYTES = new Uint8Array(0);
 
 /**
- * One input partition's state machine: DESIGN section 3, "A step". Everything that decides comes from the records;
- * nothing here reads a clock, a random number or the environment.
+ * The state machine of one input partition. Everything that decides comes from the records; nothing here reads a clock,
+ * a random number or the environment.
+ *
+ * A step takes one record, in this order, and numbers its outputs in this order (docs/semantics.md):
+ *
+ * 1. The partition clock moves: it is the highest record timestamp seen.
+ * 2. Keys that have been silent for longer than the idle timeout go idle, the record's own key included: keys in byte
+ *    order; of each key what is open fires. Keys that are silent for longer expire, then are forgotten.
+ * 3. The record: decode, validate all of it, future guard, deduplicate, then the operators in the order of the pipeline,
+ *    judged by the watermark before it.
+ * 4. The key's watermark moves, and what is due fires.
+ *
+ * What an operator emits may wait for the pipeline's asynchronous work: `settle` does that work and completes the
+ * outputs. They keep the numbers that they got in their step.
  */
 export class PartitionMachine implements StateMachine {
   readonly #pipeline: Pipeline;
+  readonly #topology: Topology;
   readonly #failedOffsets: ReadonlyMap<number, string>;
   readonly #partition: number;
-  readonly #operators: readonly Operator[];
   readonly #state: PartitionState;
-  readonly #message: Message;
   readonly #context: StepContext;
   readonly #out: Emitter;
-  readonly #scoring: Scoring;
-  readonly figures: Figures = {
-    readings: 0,
-    duplicates: 0,
-    deadLetters: 0,
-    lateReadings: 0,
-    windows: 0,
-    sessionsStarted: 0,
-    sessionsEnded: 0,
-    inferences: 0,
-  };
+  #whenSettled: (() => void)[] = [];
+  /** What happened in this machine's steps, by metric. */
+  readonly counters = new Counters();
 
   #nextOffset = 0;
-  /** With one watermark per partition: the lowest at which some key has something due. */
+  /** With one watermark per partition: the lowest watermark at which some key has something due. */
   #dueAt: EpochMs = Infinity;
 
   /** @throws MillraceError when what was restored can't be read, or needs a model that can't be loaded. */
-  static async create(pipeline: Pipeline, scoring: ScoringPorts, origin: MachineOrigin): Promise<PartitionMachine> {
-    const machine = new PartitionMachine(pipeline, scoring, origin);
+  static async create(pipeline: Pipeline, origin: MachineOrigin): Promise<PartitionMachine> {
+    const machine = new PartitionMachine(pipeline, origin);
     if (origin.restored) await machine.#restore(origin.restored);
     return machine;
   }
 
-  private constructor(pipeline: Pipeline, scoring: ScoringPorts, origin: MachineOrigin) {
+  private constructor(pipeline: Pipeline, origin: MachineOrigin) {
     this.#pipeline = pipeline;
+    this.#topology = pipeline.build();
     this.#partition = origin.partition;
     this.#failedOffsets = origin.failedOffsets;
-    this.#operators = pipeline.operators();
-    this.#message = new Message(pipeline.width);
     this.#out = new Emitter(pipeline.source, origin.partition, origin.restored?.chain ?? null);
-    this.#scoring = new Scoring(scoring);
-    this.#state = new PartitionState(pipeline.limits, this.#operators, this.#scoring);
+    this.#state = new PartitionState(pipeline.limits, this.#topology);
     this.#context = {
       out: this.#out,
-      figures: this.figures,
+      counters: this.counters,
       generations: this.#state.generations,
-      scoring: this.#scoring,
+      whenSettled: (work) => void this.#whenSettled.push(work),
     };
   }
 
@@ -87,7 +87,7 @@ export class PartitionMachine implements StateMachine {
   }
 
   get mustSettle(): boolean {
-    return this.#scoring.mustSettle;
+    return this.#topology.asyncWork?.mustSettle ?? false;
   }
 
   get chain(): string {
@@ -96,9 +96,8 @@ export class PartitionMachine implements StateMachine {
 
   /** The partition clock less the newest watermark; 0 before the first reading. */
   get watermarkLagMs(): Milliseconds {
-    return this.#state.maxEventTime === -Infinity
-      ? 0
-      : this.#state.clock - (this.#state.maxEventTime - this.#pipeline.limits.outOfOrdernessMs);
+    const { clock, maxEventTime } = this.#state;
+    return maxEventTime === -Infinity ? 0 : clock - (maxEventTime - this.#pipeline.limits.outOfOrdernessMs);
   }
 
   /** Keys in state, tombstones excluded. */
@@ -107,28 +106,32 @@ export class PartitionMachine implements StateMachine {
   }
 
   step(record: InputRecord): void {
-    if (record.offset < this.#nextOffset)
-      throw new Error(`offset ${record.offset} was stepped already: next is ${this.#nextOffset}`);
-    if (this.mustSettle)
-      throw new Error(`settle before offset ${record.offset}: the record before it assigned a model`);
+    const { offset } = record;
+    if (offset < this.#nextOffset) throw new Error(`offset ${offset} was stepped already: next is ${this.#nextOffset}`);
+    if (this.mustSettle) throw new Error(`settle before offset ${offset}: the record before it changed what scores`);
     try {
-      this.#out.begin(record.offset, record.headers[headerNames.traceparent]);
+      this.#out.begin(offset, record.headers[headerNames.traceparent]);
       this.#state.moveClock(record.timestamp); // 1
-      const failure = this.#failedOffsets.get(record.offset);
+      const failure = this.#failedOffsets.get(offset);
       if (failure === undefined) {
-        this.#sweepSilent(record.offset);
+        this.#sweepSilent(offset);
         this.#take(record);
       } else {
         this.#deadLetter(record, { code: "processing-failed", message: failure });
       }
     } catch (error) {
-      throw new StepFailed(record.offset, error);
+      throw new StepFailed(offset, error);
     }
-    this.#nextOffset = record.offset + 1;
+    this.#nextOffset = offset + 1;
   }
 
   async settle(): Promise<readonly OutputRecord[]> {
-    await this.#scoring.settle();
+    await this.#topology.asyncWork?.settle();
+    const work = this.#whenSettled;
+    if (work.length > 0) {
+      this.#whenSettled = [];
+      for (const complete of work) complete();
+    }
     return this.#out.take();
   }
 
@@ -140,27 +143,27 @@ export class PartitionMachine implements StateMachine {
     }
   }
 
-  /** 2. Who has been silent for too long goes idle, expires, or is forgotten. */
+  /** 2. Keys that have been silent for too long go idle, expire, or are forgotten. */
   #sweepSilent(offset: number): void {
     const { idleTimeoutMs, expiryMs, tombstoneMs } = this.#pipeline.limits;
     const [active, idle, expired] = this.#state.silence;
     const silent = active.takeSeenBefore(this.#state.silenceClock - idleTimeoutMs);
     for (const keyed of silent.toSorted(byKey)) {
       this.#fireAll(keyed, Infinity, "idle");
-      this.#operators.forEach((operator, i) => operator.idle?.(keyed.slots[i]));
+      this.#topology.operators.forEach((operator, i) => operator.idle?.(keyed.slots[i]));
     }
     for (const keyed of silent) this.#state.become(keyed, PRESENCE.idle);
     for (const keyed of idle.takeSeenBefore(this.#state.silenceClock - expiryMs)) {
       this.#dropSlots(keyed, offset);
       this.#state.become(keyed, PRESENCE.expired);
     }
-    for (const keyed of expired.takeSeenBefore(this.#state.silenceClock - expiryMs - tombstoneMs))
-      this.#state.forget(keyed);
+    const forgotten = expired.takeSeenBefore(this.#state.silenceClock - expiryMs - tombstoneMs);
+    for (const keyed of forgotten) this.#state.forget(keyed);
   }
 
   #dropSlots(keyed: Keyed, offset: number): void {
     keyed.life = offset;
-    this.#operators.forEach((operator, i) => {
+    this.#topology.operators.forEach((operator, i) => {
       operator.drop?.(keyed.slots[i], this.#context);
       keyed.slots[i] = operator.create();
     });
@@ -168,48 +171,45 @@ export class PartitionMachine implements StateMachine {
 
   /** 3. The record. */
   #take(record: InputRecord): void {
-    if (record.key === null && record.value === null) {
-      return this.#control(record);
-    }
-    const message = this.#message;
+    if (record.key === null && record.value === null) return this.#control(record);
+    const { message, deduplication } = this.#topology;
     const key = record.key === null ? "" : keyText(record.key);
-    const rejection = this.#pipeline.decode(key, record.value ?? NO_BYTES, record.headers, message);
+    const rejection = this.#topology.decode(key, record.value ?? NO_BYTES, record.headers, message);
     if (rejection) return this.#deadLetter(record, rejection);
     const known = this.#state.keys.get(key) ?? null;
-    const admission = admit(message, known, record.timestamp, this.#pipeline.limits);
-    if (admission === "new") this.#apply(known ?? this.#state.create(key, record.offset), message);
-    else if (admission === "duplicate") {
-      this.figures.duplicates++;
-      this.#state.sawLife(known!);
-    } else this.#deadLetter(record, admission);
+    const admission = admit(message, known, record.timestamp, this.#pipeline.limits, deduplication);
+    if (admission === "new") return this.#apply(known ?? this.#state.create(key, record.offset), message);
+    if (admission !== "duplicate") return this.#deadLetter(record, admission);
+    this.counters.add("processor.duplicates");
+    this.#state.sawLife(known!);
   }
 
   #control(record: InputRecord): void {
     const type = record.headers[headerNames.type];
     if (type === undefined || type === controlTypes.tick) return;
-    if (type !== controlTypes.model)
-      return this.#deadLetter(record, {
-        code: "invalid-message",
-        message: `a control record of type ${JSON.stringify(type)} is not known; known are ${Object.keys(controlTypes).join(", ")}`,
-      });
-    const control = modelControl.safeParse(parsed(record.headers[MODEL_HEADER]));
-    if (control.success) return this.#scoring.control(control.data);
-    this.#deadLetter(record, {
+    const { controls } = this.#topology;
+    const rejection = Object.hasOwn(controls, type) ? controls[type]!(record.headers) : this.#unknownControl(type);
+    if (rejection) this.#deadLetter(record, rejection);
+  }
+
+  #unknownControl(type: string): Rejection {
+    const known = [controlTypes.tick, ...Object.keys(this.#topology.controls)].join(", ");
+    return {
       code: "invalid-message",
-      message: `the header ${MODEL_HEADER} of a model record is ${record.headers[MODEL_HEADER]}: ${control.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("; ")}`,
-    });
+      message: `a control record of type ${JSON.stringify(type)} is not known; known are ${known}`,
+    };
   }
 
   #apply(keyed: Keyed, message: Message): void {
-    const { limits } = this.#pipeline;
-    const operators = this.#operators;
+    const { operators, deduplication } = this.#topology;
     const watermark = this.#state.watermark(keyed);
-    this.figures.readings += message.rows;
+    this.counters.add("processor.readings", message.rows);
     this.#state.sawLife(keyed);
-    for (let i = 0; i < operators.length; i++)
+    for (let i = 0; i < operators.length; i++) {
       operators[i]!.apply(keyed.slots[i], keyed, message, watermark, this.#context);
+    }
+    deduplication.add(keyed.seen, message);
     const { lastTime } = message;
-    keyed.sequences.add(message.boot, message.seq, lastTime, limits);
     if (lastTime > keyed.maxEventTime) keyed.maxEventTime = lastTime;
     if (lastTime > this.#state.maxEventTime) this.#state.maxEventTime = lastTime;
     this.#fireDue(keyed);
@@ -232,22 +232,23 @@ export class PartitionMachine implements StateMachine {
   }
 
   #fireAll(keyed: Keyed, upTo: EpochMs, cause: Cause): void {
-    const operators = this.#operators;
-    for (let i = 0; i < operators.length; i++) operators[i]!.release?.(keyed.slots[i], keyed, upTo, this.#context);
+    const { operators } = this.#topology;
+    for (let i = 0; i < operators.length; i++) {
+      operators[i]!.release?.(keyed.slots[i], keyed, upTo, this.#context);
+    }
     const watermark = this.#state.watermark(keyed);
-    for (let i = 0; i < operators.length; i++)
+    for (let i = 0; i < operators.length; i++) {
       operators[i]!.fire?.(keyed.slots[i], keyed, upTo, watermark, cause, this.#context);
+    }
   }
 
   #dueAtOf(keyed: Keyed): EpochMs {
-    return this.#operators.reduce(
-      (first, operator, i) => Math.min(first, operator.dueAt?.(keyed.slots[i]) ?? Infinity),
-      Infinity,
-    );
+    const due = this.#topology.operators.map((operator, i) => operator.dueAt?.(keyed.slots[i]) ?? Infinity);
+    return Math.min(Infinity, ...due);
   }
 
   #deadLetter(record: InputRecord, { code, message }: Rejection): void {
-    this.figures.deadLetters++;
+    this.counters.add("processor.dead-letters");
     this.#out.verbatim(this.#pipeline.deadLetter, record.key, record.value, {
       ...record.headers,
       [headerNames.errorCode]: code,
@@ -269,15 +270,6 @@ export class PartitionMachine implements StateMachine {
 
   rewriteUpTo(generation: number): void {
     this.#state.rewriteUpTo(generation);
-  }
-}
-
-/** JSON, or undefined. */
-function parsed(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? "");
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,32 +1,37 @@
 import { MillraceError } from "../../domain/errors.ts";
 import { MAX_SILENCE_PER_STEP } from "../../domain/imu.ts";
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
-import type { Scoring } from "../inference/scoring.ts";
-import { Sequences } from "../operators/sequences.ts";
 import { Reader, Writer } from "./codec.ts";
 import { Generations, type Stamped } from "./generations.ts";
 import { Keyed, PRESENCE, type Presence, SilenceList } from "./keyed.ts";
 import type { MachineOrigin, StateEntry } from "./machine.ts";
 import type { Operator } from "./operator.ts";
-import type { PipelineLimits } from "./pipeline.ts";
+import type { PipelineLimits, Topology } from "./pipeline.ts";
 
 /** Layout of the entries that this file writes itself. */
 const TASK_LAYOUT = 1;
 const KEYED_LAYOUT = 1;
+/** Key of the entry that holds a task's clocks and what its asynchronous work keeps. */
 export const TASK_ENTRY = "task";
+/** What stands before a key in the key of its entry. */
 export const KEYED_PREFIX = "key/";
 
+/** An entry without its key. */
+interface EntryValue {
+  readonly generation: number;
+  readonly value: Uint8Array;
+}
+
 /**
- * The state of one partition: its clocks, its keys, who is silent for how long; written in entries, each when it has
- * changed.
+ * The state of one partition: its clocks, its keys, and how long each key has been silent. A snapshot has an entry for
+ * the task, one for each key, and one for each item that an operator keeps apart; each is written when it has changed.
  */
 export class PartitionState {
   readonly #limits: PipelineLimits;
-  readonly #operators: readonly Operator[];
-  readonly #scoring: Scoring;
+  readonly #topology: Topology;
   /** The partition clock: the highest record timestamp seen. */
   clock: EpochMs = -Infinity;
-  /** The partition clock's advance so far, where one step counts for at most MAX_SILENCE_PER_STEP. */
+  /** How far the partition clock has moved so far, where one step counts for at most MAX_SILENCE_PER_STEP. */
   silenceClock: Milliseconds = 0;
   /** Highest event time of the partition. */
   maxEventTime: EpochMs = -Infinity;
@@ -37,16 +42,14 @@ export class PartitionState {
   #changed: Keyed[] = [];
   readonly #task: Stamped = { generation: -1, changed: true };
 
-  constructor(limits: PipelineLimits, operators: readonly Operator[], scoring: Scoring) {
+  constructor(limits: PipelineLimits, topology: Topology) {
     this.#limits = limits;
-    this.#operators = operators;
-    this.#scoring = scoring;
+    this.#topology = topology;
   }
 
   watermark(keyed: Keyed): EpochMs {
-    return (
-      (this.#limits.watermark === "sensor" ? keyed.maxEventTime : this.maxEventTime) - this.#limits.outOfOrdernessMs
-    );
+    const maxEventTime = this.#limits.watermark === "sensor" ? keyed.maxEventTime : this.maxEventTime;
+    return maxEventTime - this.#limits.outOfOrdernessMs;
   }
 
   moveClock(timestamp: EpochMs): void {
@@ -55,14 +58,14 @@ export class PartitionState {
     this.clock = timestamp;
   }
 
-  /** A key that was in no list of `silence`. */
+  /** Puts a key that is in no list of `silence` into the one of its new presence. */
   become(keyed: Keyed, presence: Presence): void {
     keyed.presence = presence;
     this.silence[presence].append(keyed);
     this.markChanged(keyed);
   }
 
-  /** A sign of life. */
+  /** Notes a sign of life. */
   sawLife(keyed: Keyed): void {
     this.markChanged(keyed);
     if (keyed.presence === PRESENCE.active && keyed.lastSeen === this.silenceClock) return;
@@ -71,12 +74,11 @@ export class PartitionState {
     this.become(keyed, PRESENCE.active);
   }
 
+  /** `life`: the offset of the step that creates the key. */
   create(key: string, life: number): Keyed {
-    const keyed = new Keyed(
-      key,
-      life,
-      this.#operators.map((operator) => operator.create()),
-    );
+    const { deduplication, operators } = this.#topology;
+    const states = operators.map((operator) => operator.create());
+    const keyed = new Keyed(key, life, deduplication.create(), states);
     keyed.lastSeen = this.silenceClock;
     this.keys.set(key, keyed);
     this.silence[PRESENCE.active].append(keyed);
@@ -97,9 +99,7 @@ export class PartitionState {
   /** See `StateMachine.encodeChanges`. */
   encodeChanges(generation: number, take: (entry: StateEntry) => void): void {
     const writer = new Writer();
-    writer.u8(TASK_LAYOUT);
-    for (const value of [this.clock, this.silenceClock, this.maxEventTime]) writer.f64(value);
-    writer.text(this.#scoring.encode());
+    this.#encodeTask(writer);
     this.generations.stamp(this.#task, generation);
     take({ key: TASK_ENTRY, value: writer.take() });
     for (const keyed of this.#changed) {
@@ -109,117 +109,138 @@ export class PartitionState {
       take({ key: KEYED_PREFIX + keyed.key, value: writer.take() });
     }
     this.#changed = [];
-    for (const operator of this.#operators) {
-      operator.items?.encodeChanges(generation, this.generations, (entry) =>
-        take({
-          key: `${operator.name}/${entry.key}`,
-          value: Buffer.concat([Uint8Array.of(operator.layout), entry.value]),
-        }),
-      );
+    for (const operator of this.#topology.operators) {
+      operator.items?.encodeChanges(generation, this.generations, ({ key, value }) => {
+        take({ key: `${operator.name}/${key}`, value: Buffer.concat([Uint8Array.of(operator.layout), value]) });
+      });
     }
   }
 
+  #encodeTask(writer: Writer): void {
+    writer.u8(TASK_LAYOUT);
+    writer.f64(this.clock);
+    writer.f64(this.silenceClock);
+    writer.f64(this.maxEventTime);
+    writer.text(this.#topology.asyncWork?.encode() ?? "");
+  }
+
   #encodeKeyed(keyed: Keyed, writer: Writer): void {
+    const { deduplication, operators } = this.#topology;
     writer.u8(KEYED_LAYOUT);
     writer.f64(keyed.life);
     writer.f64(keyed.maxEventTime);
     writer.f64(keyed.lastSeen);
     writer.u8(keyed.presence);
-    writer.section(() => keyed.sequences.encode(writer));
-    writer.u8(this.#operators.length);
-    this.#operators.forEach((operator, i) => {
+    writer.section(() => deduplication.encode(keyed.seen, writer));
+    writer.u8(operators.length);
+    operators.forEach((operator, i) => {
       writer.text(operator.name);
       writer.u8(operator.layout);
       writer.section(() => operator.encode(keyed.slots[i], writer));
     });
   }
 
-  /** @throws MillraceError when it can't be read, or needs a model that can't be loaded. */
+  /** @throws MillraceError when the entries can't be read, or what the asynchronous work needs can't be had. */
   async restore(restored: NonNullable<MachineOrigin["restored"]>): Promise<void> {
-    let task: { readonly generation: number; readonly value: Uint8Array } | null = null;
-    const keyed = new Map<string, { readonly generation: number; readonly value: Uint8Array }>();
+    let task: EntryValue | null = null;
+    const keyed = new Map<string, EntryValue>();
     for (const entry of restored.entries) {
       if (entry.key === TASK_ENTRY) task = entry;
       else if (entry.key.startsWith(KEYED_PREFIX)) keyed.set(entry.key.slice(KEYED_PREFIX.length), entry);
     }
-    if (!task)
-      throw new MillraceError(
-        "snapshot-corrupt",
-        `the snapshot at offset ${restored.nextOffset} has no task entry. Run \`npm run recover\`.`,
-      );
-    const reader = new Reader(task.value);
-    knownLayout("task", reader.u8(), TASK_LAYOUT);
-    this.clock = reader.f64();
-    this.silenceClock = reader.f64();
-    this.maxEventTime = reader.f64();
-    await this.#scoring.restore(reader.text());
-    this.generations.stamp(this.#task, task.generation);
-    for (const [key, { generation, value }] of keyed) this.#restoreKeyed(key, generation, new Reader(value));
-    for (const keyed of [...this.keys.values()].sort((a, b) => a.lastSeen - b.lastSeen))
-      this.silence[keyed.presence].append(keyed);
-    this.#operators.forEach((operator, i) => {
+    if (!task) {
+      const problem = `the snapshot at offset ${restored.nextOffset} has no task entry. Run \`npm run recover\`.`;
+      throw new MillraceError("snapshot-corrupt", problem);
+    }
+    await this.#restoreTask(task);
+    for (const [key, entry] of keyed) this.#restoreKeyed(key, entry);
+    const bySilence = [...this.keys.values()].sort((a, b) => a.lastSeen - b.lastSeen);
+    for (const one of bySilence) this.silence[one.presence].append(one);
+    this.#topology.operators.forEach((operator, i) => {
       if (!operator.items) return;
       const prefix = `${operator.name}/`;
-      for (const { key, generation, value } of restored.entries)
-        if (key.startsWith(prefix)) this.#restoreItem(operator, i, key, generation, value);
+      for (const entry of restored.entries) {
+        if (entry.key.startsWith(prefix)) this.#restoreItem(operator, i, entry);
+      }
     });
   }
 
-  #restoreKeyed(key: string, generation: number, reader: Reader): void {
-    knownLayout("key", reader.u8(), KEYED_LAYOUT);
-    const keyed = new Keyed(key, reader.f64(), []);
-    keyed.maxEventTime = reader.f64();
-    keyed.lastSeen = reader.f64();
-    keyed.presence = reader.u8() as Presence;
-    const { expiryMs, tombstoneMs } = this.#limits;
-    if (this.silenceClock - keyed.lastSeen > expiryMs + tombstoneMs) return;
-    keyed.sequences = Sequences.decode(reader.section());
-    const written = new Map<string, { layout: number; section: Reader }>();
-    for (let count = reader.u8(); count > 0; count--)
-      written.set(reader.text(), { layout: reader.u8(), section: reader.section() });
-    keyed.slots = this.#operators.map((operator) => {
-      const state = written.get(operator.name);
-      written.delete(operator.name);
-      if (!state) return operator.create();
-      knownLayout(operator.name, state.layout, operator.layout);
-      return operator.decode(state.section, state.layout, (key) => this.#scoring.modelByKey(key));
-    });
-    if (written.size > 0)
-      throw new MillraceError(
-        "state-layout-unknown",
-        `the snapshot holds state of operators that this pipeline does not have: ${[...written.keys()].join(", ")}. Run \`npm run recover\`.`,
-      );
+  async #restoreTask({ generation, value }: EntryValue): Promise<void> {
+    const reader = new Reader(value);
+    checkLayout("task", reader.u8(), TASK_LAYOUT);
+    this.clock = reader.f64();
+    this.silenceClock = reader.f64();
+    this.maxEventTime = reader.f64();
+    const asyncState = reader.text();
+    await this.#topology.asyncWork?.restore(asyncState);
+    this.generations.stamp(this.#task, generation);
+  }
+
+  #restoreKeyed(key: string, { generation, value }: EntryValue): void {
+    const { deduplication } = this.#topology;
+    const reader = new Reader(value);
+    checkLayout("key", reader.u8(), KEYED_LAYOUT);
+    const life = reader.f64();
+    const maxEventTime = reader.f64();
+    const lastSeen = reader.f64();
+    const presence = reader.u8() as Presence;
+    if (this.silenceClock - lastSeen > this.#limits.expiryMs + this.#limits.tombstoneMs) return;
+    const seen = deduplication.decode(reader.section());
+    const keyed = new Keyed(key, life, seen, this.#restoreSlots(reader));
+    keyed.maxEventTime = maxEventTime;
+    keyed.lastSeen = lastSeen;
+    keyed.presence = presence;
     this.keys.set(key, keyed);
     this.generations.stamp(keyed, generation);
   }
 
-  #restoreItem(operator: Operator, index: number, entryKey: string, generation: number, value: Uint8Array): void {
-    const keyed = this.keys.get(entryKey.slice(operator.name.length + 1, entryKey.lastIndexOf("/")));
+  #restoreSlots(reader: Reader): unknown[] {
+    const written = new Map<string, { layout: number; section: Reader }>();
+    for (let count = reader.u8(); count > 0; count--) {
+      written.set(reader.text(), { layout: reader.u8(), section: reader.section() });
+    }
+    const slots = this.#topology.operators.map((operator) => {
+      const state = written.get(operator.name);
+      written.delete(operator.name);
+      if (!state) return operator.create();
+      checkLayout(operator.name, state.layout, operator.layout);
+      return operator.decode(state.section, state.layout);
+    });
+    if (written.size > 0) {
+      throw new MillraceError(
+        "state-layout-unknown",
+        `the snapshot holds state of operators that this pipeline does not have: ${[...written.keys()].join(", ")}. ` +
+          "Run `npm run recover`.",
+      );
+    }
+    return slots;
+  }
+
+  #restoreItem(operator: Operator, index: number, entry: EntryValue & Pick<StateEntry, "key">): void {
+    const keyed = this.keys.get(entry.key.slice(operator.name.length + 1, entry.key.lastIndexOf("/")));
     if (!keyed || keyed.presence === PRESENCE.expired) return;
-    knownLayout(operator.name, value[0]!, operator.layout);
-    operator.items!.restore(
-      keyed.slots[index],
-      keyed,
-      new Reader(value.subarray(1)),
-      this.watermark(keyed),
-      generation,
-      this.generations,
-    );
+    checkLayout(operator.name, entry.value[0]!, operator.layout);
+    const reader = new Reader(entry.value.subarray(1));
+    const watermark = this.watermark(keyed);
+    operator.items!.restore(keyed.slots[index], keyed, reader, watermark, entry.generation, this.generations);
   }
 
   /** See `StateMachine.rewriteUpTo`. */
   rewriteUpTo(generation: number): void {
     for (const keyed of this.keys.values()) {
       if (keyed.generation <= generation) this.markChanged(keyed);
-      this.#operators.forEach((operator, i) => operator.items?.rewriteUpTo(keyed.slots[i], keyed, generation));
+      this.#topology.operators.forEach((operator, i) => {
+        operator.items?.rewriteUpTo(keyed.slots[i], keyed, generation);
+      });
     }
   }
 }
 
-function knownLayout(what: string, written: number, known: number): void {
+function checkLayout(what: string, written: number, known: number): void {
   if (written >= 1 && written <= known) return;
   throw new MillraceError(
     "state-layout-unknown",
-    `the snapshot's state of ${what} has layout ${written}; this version reads 1 to ${known}. Run the version that wrote it, or \`npm run recover\`.`,
+    `the snapshot's state of ${what} has layout ${written}; this version reads 1 to ${known}. ` +
+      "Run the version that wrote it, or `npm run recover`.",
   );
 }

@@ -1,31 +1,70 @@
 import type { Milliseconds } from "../../domain/time.ts";
-import type { SequenceLimits } from "../operators/sequences.ts";
-import type { Decode } from "./message.ts";
+import type { Deduplication } from "./deduplication.ts";
+import type { Message, Rejection } from "./message.ts";
 import type { Operator } from "./operator.ts";
 
-/** Settings of time and memory that hold for a whole pipeline. */
-export interface PipelineLimits extends SequenceLimits {
+/** Settings of time that hold for a whole pipeline; all in milliseconds. */
+export interface PipelineLimits {
   readonly outOfOrdernessMs: Milliseconds;
   readonly idleTimeoutMs: Milliseconds;
   readonly futureGuardMs: Milliseconds;
   readonly expiryMs: Milliseconds;
   readonly tombstoneMs: Milliseconds;
-  /** One watermark per key, or one for all keys of a partition. */
+  /** `sensor`: one watermark per key; `partition`: one for all keys of a partition. */
   readonly watermark: "sensor" | "partition";
 }
 
-/**
- * A pipeline: where it reads, how a record becomes a message, what is admitted, and the operators that a message
- * passes, in order.
- */
-export interface Pipeline {
+/** A pipeline: where it reads, its limits, and how to build what runs over one partition. */
+export interface Pipeline<M extends Message = Message> {
+  /** Its name in `domain/pipelines.ts`. */
   readonly name: string;
+  /** Topic that it reads. */
   readonly source: string;
-  /** Columns of a decoded message. */
-  readonly width: number;
-  readonly decode: Decode;
+  /** Topic of its dead letters. */
   readonly deadLetter: string;
   readonly limits: PipelineLimits;
-  /** Makes the operators: they hold buffers of their own, so each partition has its own. */
-  readonly operators: () => readonly Operator[];
+  /** Builds the topology of one partition. Operators hold buffers of their own, so each partition has its own. */
+  build(): Topology<M>;
+}
+
+/** What runs over one partition, in the order of the path: decode, deduplicate, operators. */
+export interface Topology<M extends Message = Message> {
+  /** The one message that `decode` fills anew for each record. */
+  readonly message: M;
+  /** Reads a record's value into `message`, key and all fields. Gives null when it was taken, otherwise the reason. */
+  decode(key: string, value: Uint8Array, headers: Readonly<Record<string, string>>, message: M): Rejection | null;
+  readonly deduplication: Deduplication<unknown, M>;
+  readonly operators: readonly Operator<unknown, M>[];
+  /** Handlers of control records, by their type. Ticks need none: each record moves the clock. */
+  readonly controls: Readonly<Record<string, ControlHandler>>;
+  /** Null for a pipeline that never waits for anything. */
+  readonly asyncWork: AsyncWork | null;
+}
+
+/**
+ * Takes a control record by its headers, in its step; must not block. Gives null when it was taken, otherwise why not:
+ * the record is then dead-lettered.
+ */
+export type ControlHandler = (headers: Readonly<Record<string, string>>) => Rejection | null;
+
+/**
+ * Work that a pipeline does between steps, because it has to wait for it: a model that scores, or that is loaded. The
+ * partition's machine owns it, and calls one method at a time.
+ */
+export interface AsyncWork {
+  /** Whether the next step needs what `settle` does: the machine then refuses it until `settle` was called. */
+  readonly mustSettle: boolean;
+
+  /** Does what the steps since the last call have left. Called by `StateMachine.settle`; may wait. */
+  settle(): Promise<void>;
+
+  /** What has to outlive a restart, as text. Called at a snapshot. */
+  encode(): string;
+
+  /**
+   * Takes back what `encode` gave. Called at a restore, before any operator's state; may wait.
+   *
+   * @throws MillraceError when it can't be had again: the outputs would differ.
+   */
+  restore(text: string): Promise<void>;
 }

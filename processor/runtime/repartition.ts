@@ -21,8 +21,8 @@ interface Clocks {
   readonly clock: number;
   readonly silenceClock: number;
   readonly maxEventTime: number;
-  /** Which models score. */
-  readonly scoring: string;
+  /** What the pipeline's asynchronous work keeps, see `AsyncWork.encode`. */
+  readonly asyncState: string;
 }
 
 /** Newest entries of a task by their keys, and what its task entry says; null for a task that has seen nothing. */
@@ -86,14 +86,14 @@ function readSource({ task, partition, entries }: TaskState): Source {
 
 function readClocks(task: string, reader: Reader): Clocks {
   checkLayout(task, "task", reader.u8());
-  return { clock: reader.f64(), silenceClock: reader.f64(), maxEventTime: reader.f64(), scoring: reader.text() };
+  return { clock: reader.f64(), silenceClock: reader.f64(), maxEventTime: reader.f64(), asyncState: reader.text() };
 }
 
-function writeClocks({ clock, silenceClock, maxEventTime, scoring }: Clocks): Uint8Array {
+function writeClocks({ clock, silenceClock, maxEventTime, asyncState }: Clocks): Uint8Array {
   const writer = new Writer();
   writer.u8(LAYOUT);
   for (const value of [clock, silenceClock, maxEventTime]) writer.f64(value);
-  writer.text(scoring);
+  writer.text(asyncState);
   return writer.take();
 }
 
@@ -105,11 +105,12 @@ function commonClocks(
   const all = sources.flatMap(({ task, clocks }) => (clocks ? [{ task, ...clocks }] : []));
   const first = all[0];
   if (!first) return null;
-  const other = all.find(({ scoring }) => scoring !== first.scoring);
+  const other = all.find(({ asyncState }) => asyncState !== first.asyncState);
   if (other)
     throw new MillraceError(
       "rescale-refused",
-      `${first.task} scores with ${first.scoring}, ${other.task} with ${other.scoring}: promote a model (\`npm run model\`), so that all partitions have the same, and let the processor take that in`,
+      `${first.task} has taken other control records than ${other.task}: ${first.asyncState} and ${other.asyncState}. ` +
+        "Give the command that appended them again (`npm run model -- promote …`), and let the processor read that",
     );
   const times = all.map(({ maxEventTime }) => maxEventTime).filter((time) => time !== -Infinity);
   const spread = Math.max(...times) - Math.min(...times);
@@ -124,7 +125,7 @@ function commonClocks(
     clock: most(({ clock }) => clock),
     silenceClock: most(({ silenceClock }) => silenceClock),
     maxEventTime: most(({ maxEventTime }) => maxEventTime),
-    scoring: first.scoring,
+    asyncState: first.asyncState,
   };
 }
 

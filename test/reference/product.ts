@@ -68,7 +68,7 @@ export async function productRun(
 
 /** What the lane's machine of the moment has counted. */
 function duplicatesOf({ machine }: Lane): number {
-  return machine instanceof PartitionMachine ? machine.figures.duplicates : 0;
+  return machine instanceof PartitionMachine ? machine.counters.get("processor.duplicates") : 0;
 }
 
 interface Lane {

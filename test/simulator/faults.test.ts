@@ -1,8 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { encodePackedImu } from "../../domain/packed-imu.ts";
 import { contentTypes } from "../../domain/topics.ts";
+import { SequencedMessage } from "../../processor/operators/sequenced-message.ts";
 import { decodeImu, IMU_WIDTH } from "../../processor/pipelines/sensor/decode-imu.ts";
-import { Message } from "../../processor/runtime/message.ts";
 import { damaged, deliveries, noFaults, type Damage, type Delivery, type Faults } from "../../simulator/faults.ts";
 import { Feed, type Device } from "../../simulator/feed.ts";
 import type { PlannedMessage } from "../../simulator/plan.ts";
@@ -72,12 +72,12 @@ describe("faults", () => {
     const forms = { json: Buffer.from(JSON.stringify(message)), packed: encodePackedImu(message) };
     for (const [format, payload] of Object.entries(forms) as ["json" | "packed", Uint8Array][]) {
       const headers = { "content-type": format === "packed" ? contentTypes.imuPacked : contentTypes.json };
-      expect(decodeImu("s", payload, headers, new Message(IMU_WIDTH))).toBeNull();
+      expect(decodeImu("s", payload, headers, new SequencedMessage(IMU_WIDTH))).toBeNull();
       for (const kind of ["cut", "byte"] as const) {
         for (let at = 0; at < 1; at += 0.001) {
           const damage: Damage = { kind, at };
           const copy = damaged(payload, damage, format);
-          expect(decodeImu("s", copy, headers, new Message(IMU_WIDTH))).toMatchObject({
+          expect(decodeImu("s", copy, headers, new SequencedMessage(IMU_WIDTH))).toMatchObject({
             code: format === "packed" ? "invalid-packed" : "invalid-json",
           });
           expect(copy.length).toBeGreaterThan(0);

@@ -1,7 +1,8 @@
 import { codePoints, imuLimits, SENSOR_ID } from "../../../domain/imu.ts";
 import { MAX_EPOCH_MS } from "../../../domain/time.ts";
 import { contentTypes, headers as headerNames } from "../../../domain/topics.ts";
-import { MAX_ROWS, type Message, type Rejection } from "../../runtime/message.ts";
+import type { SequencedMessage } from "../../operators/sequenced-message.ts";
+import { MAX_ROWS, type Rejection } from "../../runtime/message.ts";
 import { decodePackedImu } from "./decode-packed-imu.ts";
 import { readImuJson } from "./read-imu-json.ts";
 import { scanImuJson } from "./scan-imu-json.ts";
@@ -21,7 +22,7 @@ export function decodeImu(
   key: string,
   value: Uint8Array,
   headers: Readonly<Record<string, string>>,
-  message: Message,
+  message: SequencedMessage,
 ): Rejection | null {
   if (!SENSOR_ID.test(key))
     return {
@@ -42,7 +43,7 @@ export function decodeImu(
   return null;
 }
 
-function readForm(value: Uint8Array, contentType: string | undefined, message: Message): Rejection | Times {
+function readForm(value: Uint8Array, contentType: string | undefined, message: SequencedMessage): Rejection | Times {
   const form =
     contentType === undefined || contentType === contentTypes.json
       ? contentTypes.json
@@ -55,8 +56,8 @@ function readForm(value: Uint8Array, contentType: string | undefined, message: M
   };
 }
 
-/** Tᵢ = t + (i × 1000) / hz, in doubles; given times must not decrease. */
-function spreadTimes(times: Times, message: Message): Rejection | null {
+/** The times of the samples: tᵢ = t + (i × 1000) / hz, in doubles; given times must not decrease. */
+function spreadTimes(times: Times, message: SequencedMessage): Rejection | null {
   const t = message.t;
   if (times.times === 0) {
     const { t: first, hz } = times;
@@ -79,14 +80,14 @@ function timeProblem(time: number): Rejection | null {
     : { code: "out-of-range", message: `t is ${time}; epoch milliseconds up to ${MAX_EPOCH_MS} are allowed` };
 }
 
-function identityProblem({ seq, boot }: Message): Rejection | null {
+function identityProblem({ seq, boot }: SequencedMessage): Rejection | null {
   if (!Number.isInteger(seq)) return { code: "invalid-message", message: `seq is ${seq}; it must be an integer` };
   if (boot !== null && boot.length > imuLimits.bootLength && codePoints(boot) > imuLimits.bootLength)
     return { code: "invalid-message", message: `boot has more than ${imuLimits.bootLength} characters` };
   return null;
 }
 
-function rangeProblem(message: Message): Rejection | null {
+function rangeProblem(message: SequencedMessage): Rejection | null {
   if (message.seq < 0 || message.seq > Number.MAX_SAFE_INTEGER)
     return { code: "out-of-range", message: `seq is ${message.seq}; it must be from 0 to ${Number.MAX_SAFE_INTEGER}` };
   for (let channel = 0; channel < 6; channel++) {
@@ -104,7 +105,7 @@ function rangeProblem(message: Message): Rejection | null {
   return null;
 }
 
-function addMagnitudes(message: Message): void {
+function addMagnitudes(message: SequencedMessage): void {
   const c = message.columns;
   for (let i = 0; i < message.rows; i++) {
     const ax = c[i]!,

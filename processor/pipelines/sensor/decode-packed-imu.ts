@@ -1,12 +1,13 @@
 import { newPackedImuHeader, packedImu, readPackedBoot, readPackedImuHeader } from "../../../domain/packed-imu.ts";
-import { MAX_ROWS, type Message, type Rejection } from "../../runtime/message.ts";
+import type { SequencedMessage } from "../../operators/sequenced-message.ts";
+import { MAX_ROWS, type Rejection } from "../../runtime/message.ts";
 
 const header = newPackedImuHeader();
 
 /** Reads a packed IMU message straight into columns. Ranges are not checked here. */
 export function decodePackedImu(
   bytes: Uint8Array,
-  message: Message,
+  message: SequencedMessage,
 ): Rejection | { readonly times: number; readonly t: number; readonly hz: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const problem = readPackedImuHeader(view, header);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { codePoints, imuLimits } from "../../../domain/imu.ts";
-import type { Message, Rejection } from "../../runtime/message.ts";
+import type { SequencedMessage } from "../../operators/sequenced-message.ts";
+import type { Rejection } from "../../runtime/message.ts";
 import { MAX_ROWS } from "../../runtime/message.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -34,7 +35,7 @@ const shape = z.object({
  */
 export function readImuJson(
   bytes: Uint8Array,
-  message: Message,
+  message: SequencedMessage,
 ): Rejection | { readonly times: number; readonly t: number; readonly hz: number } {
   let value: unknown;
   try {

@@ -1,4 +1,5 @@
-import { MAX_ROWS, type Message } from "../../runtime/message.ts";
+import type { SequencedMessage } from "../../operators/sequenced-message.ts";
+import { MAX_ROWS } from "../../runtime/message.ts";
 import { INT_DIGITS, longNumber, POWERS_OF_TEN, scanNumber, scannedTo } from "./scan-number.ts";
 
 const QUOTE = 0x22;
@@ -40,7 +41,7 @@ const scanned: ScannedImu = { times: 0, t: NaN, hz: NaN };
  * null for everything out of the ordinary (unknown or repeated fields, escapes, other types, any error): the caller
  * then takes the slow way, which knows every reason. Ranges are not checked here.
  */
-export function scanImuJson(bytes: Uint8Array, message: Message): Readonly<ScannedImu> | null {
+export function scanImuJson(bytes: Uint8Array, message: SequencedMessage): Readonly<ScannedImu> | null {
   let p = skipSpace(bytes, 0);
   if (bytes[p] !== OPEN_OBJECT) return null;
   p++;
@@ -106,7 +107,7 @@ function fieldLength(field: number): number {
 }
 
 /** Each scan gives the position behind what it read, or -1. */
-function scanScalar(bytes: Uint8Array, p: number, field: number, message: Message): number {
+function scanScalar(bytes: Uint8Array, p: number, field: number, message: SequencedMessage): number {
   const value = scanNumber(bytes, p);
   if (value !== value) return -1;
   if (field === SEQ) message.seq = value;
@@ -115,7 +116,7 @@ function scanScalar(bytes: Uint8Array, p: number, field: number, message: Messag
   return scannedTo();
 }
 
-function scanBoot(bytes: Uint8Array, at: number, message: Message): number {
+function scanBoot(bytes: Uint8Array, at: number, message: SequencedMessage): number {
   if (bytes[at] !== QUOTE) return -1;
   let text = "";
   for (let p = at + 1; ; p++) {
@@ -129,7 +130,7 @@ function scanBoot(bytes: Uint8Array, at: number, message: Message): number {
   }
 }
 
-function scanTimes(bytes: Uint8Array, at: number, message: Message): number {
+function scanTimes(bytes: Uint8Array, at: number, message: SequencedMessage): number {
   const t = message.t;
   let p = at + 1;
   for (let i = 0; ; i++) {
@@ -151,7 +152,7 @@ function scanTimes(bytes: Uint8Array, at: number, message: Message): number {
  * What sensors send (no exponent, no spaces) is read in place, as `scanNumber` would: calling it for each number takes
  * twice as long. All else is left to it.
  */
-function scanSamples(bytes: Uint8Array, at: number, message: Message): number {
+function scanSamples(bytes: Uint8Array, at: number, message: SequencedMessage): number {
   if (bytes[at] !== OPEN) return -1;
   const { columns } = message;
   let p = at + 1;

@@ -1,40 +1,64 @@
-import { type Semantics, imuChannels } from "../../../domain/imu.ts";
-import { topics } from "../../../domain/topics.ts";
+import { imuChannels, type Semantics, windowChannels } from "../../../domain/imu.ts";
+import { controlTypes, topics } from "../../../domain/topics.ts";
 import { InferenceOperator } from "../../inference/inference-operator.ts";
+import { Scoring, type ScoringPorts, WITHOUT_MODELS } from "../../inference/scoring.ts";
+import { channelStatistics } from "../../operators/channel-statistics.ts";
 import { OrderOperator } from "../../operators/order-operator.ts";
+import { SequenceDeduplication } from "../../operators/sequence-deduplication.ts";
+import { SequencedMessage } from "../../operators/sequenced-message.ts";
 import { SessionOperator } from "../../operators/session-operator.ts";
-import { imuStatistics } from "../../operators/statistics.ts";
 import { WindowOperator } from "../../operators/window-operator.ts";
 import type { LateOutput } from "../../runtime/late.ts";
+import type { Operator } from "../../runtime/operator.ts";
 import type { Pipeline } from "../../runtime/pipeline.ts";
 import { decodeImu, IMU_WIDTH } from "./decode-imu.ts";
+import { identify, KEY_FIELD } from "./identify.ts";
 import { TransformOperator } from "./transform-operator.ts";
 
 /** Where the sessions stand among the operators. */
 const SESSIONS = 1;
 
-/** The sensor pipeline: decode ▸ admit ▸ windows ▸ sessions ▸ order ▸ transform ▸ inference. */
-export function sensorPipeline(semantics: Semantics): Pipeline {
-  const late: LateOutput = { topic: topics.late.name, idField: "sensorId", width: imuChannels.length };
+const late: LateOutput<SequencedMessage> = { topic: topics.late.name, width: imuChannels.length, identify };
+
+/** The sensor pipeline: decode ▸ deduplicate ▸ windows ▸ sessions ▸ order ▸ transform ▸ inference. */
+export function sensorPipeline(
+  semantics: Semantics,
+  models: ScoringPorts = WITHOUT_MODELS,
+): Pipeline<SequencedMessage> {
   return {
     name: "sensor",
     source: topics.imuData.name,
-    width: IMU_WIDTH,
-    decode: decodeImu,
     deadLetter: topics.deadLetter.name,
     limits: semantics,
-    operators: () => {
-      const windows = new WindowOperator({ ...semantics, aggregate: imuStatistics, to: topics.aggregated.name, late });
-      if (semantics.outputs === "windows") return [windows];
-      const sessions = new SessionOperator({ ...semantics, to: topics.sessions.name, late });
-      const transform = new TransformOperator(topics.transformed.name, semantics.transformedFormat);
-      const inference = new InferenceOperator({
-        ...semantics,
-        to: topics.inference.name,
-        credit: (keyed, interval) =>
-          sessions.credit(keyed.slots[SESSIONS] as ReturnType<typeof sessions.create>, interval),
-      });
-      return [windows, sessions, new OrderOperator({ width: IMU_WIDTH, late, operators: [transform, inference] })];
+    build: () => {
+      const scoring = new Scoring(models);
+      return {
+        message: new SequencedMessage(IMU_WIDTH),
+        decode: decodeImu,
+        deduplication: new SequenceDeduplication(semantics),
+        operators: semantics.outputs === "windows" ? [windows(semantics)] : allOperators(semantics, scoring),
+        controls: { [controlTypes.model]: scoring.control },
+        asyncWork: scoring,
+      };
     },
   };
+}
+
+function windows(semantics: Semantics): WindowOperator<SequencedMessage> {
+  const aggregate = channelStatistics(windowChannels);
+  return new WindowOperator({ ...semantics, aggregate, to: topics.aggregated.name, keyField: KEY_FIELD, late });
+}
+
+function allOperators(semantics: Semantics, scoring: Scoring): Operator<unknown, SequencedMessage>[] {
+  const sessions = new SessionOperator({ ...semantics, to: topics.sessions.name, keyField: KEY_FIELD, late });
+  const transform = new TransformOperator(topics.transformed.name, semantics.transformedFormat);
+  const inference = new InferenceOperator({
+    ...semantics,
+    scoring,
+    to: topics.inference.name,
+    keyField: KEY_FIELD,
+    credit: ({ slots }, interval) => sessions.credit(slots[SESSIONS] as ReturnType<typeof sessions.create>, interval),
+  });
+  const order = new OrderOperator({ width: IMU_WIDTH, late, operators: [transform, inference] });
+  return [windows(semantics), sessions, order];
 }

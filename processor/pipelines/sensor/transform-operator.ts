@@ -1,13 +1,13 @@
-import { encodeColumns } from "../../../domain/columns.ts";
+import { type ColumnsHeader, encodeColumns } from "../../../domain/columns.ts";
 import { transformedColumns, windowChannels } from "../../../domain/imu.ts";
 import type { EpochMs, Milliseconds } from "../../../domain/time.ts";
 import { contentTypes } from "../../../domain/topics.ts";
-import type { OrderedOperator } from "../../operators/order-operator.ts";
+import type { SequencedMessage } from "../../operators/sequenced-message.ts";
 import type { Reader, Writer } from "../../runtime/codec.ts";
 import type { Keyed } from "../../runtime/keyed.ts";
-import { identityFields } from "../../runtime/late.ts";
-import { MAX_ROWS, type Message } from "../../runtime/message.ts";
-import type { StepContext } from "../../runtime/operator.ts";
+import { MAX_ROWS } from "../../runtime/message.ts";
+import type { OrderedOperator, StepContext } from "../../runtime/operator.ts";
+import { identify } from "./identify.ts";
 
 /** Time constant of the low-pass filter that estimates gravity. */
 export const GRAVITY_TIME_CONSTANT: Milliseconds = 1_000;
@@ -22,17 +22,17 @@ interface Gravity {
 
 /**
  * Writes each message as columns: the six channels, the magnitudes, and the acceleration without gravity, where gravity
- * is a causal first-order low-pass of the acceleration: g += (1 − e^(−Δt/τ))·(a − g), τ one second, begun with the
- * first sample of a boot or after five seconds of silence.
+ * is a causal first-order low-pass of the acceleration: g += (1 − e^(−Δt/τ))·(a − g). τ is one second. The filter
+ * begins with the first sample of a boot, and anew after five seconds of silence.
  */
-export class TransformOperator implements OrderedOperator<Gravity> {
+export class TransformOperator implements OrderedOperator<Gravity, SequencedMessage> {
   readonly name = "transform";
   readonly layout = 1;
   readonly #to: string;
   readonly #format: "packed" | "json";
   /** The message's eight columns, then lax lay laz. */
   readonly #columns = new Float64Array(transformedColumns.length * MAX_ROWS);
-  /** Of each row in the filter. */
+  /** The weight of each row in the filter. */
   readonly #weights = new Float64Array(MAX_ROWS);
 
   constructor(to: string, format: "packed" | "json") {
@@ -44,31 +44,33 @@ export class TransformOperator implements OrderedOperator<Gravity> {
     return { last: -Infinity, estimate: new Float64Array(3) };
   }
 
-  apply(gravity: Gravity, _keyed: Keyed, message: Message, isNewBoot: boolean, context: StepContext): void {
+  apply(gravity: Gravity, _keyed: Keyed, message: SequencedMessage, isNewBoot: boolean, context: StepContext): void {
     if (isNewBoot) gravity.last = -Infinity;
     this.#filter(gravity, message);
-    const { rows } = message;
-    if (this.#format === "json") {
-      context.out.json(this.#to, message.key, (id) => {
-        let text = `{"id":"${id}","schema":1,${identityFields("sensorId", message)},"t":[${message.t.subarray(0, rows).join(",")}]`;
-        transformedColumns.forEach(
-          (name, column) =>
-            (text += `,"${name}":[${this.#columns.subarray(column * MAX_ROWS, column * MAX_ROWS + rows).join(",")}]`),
-        );
-        return `${text}}`;
-      });
-      return;
-    }
-    const header = `{"id":"${context.out.nextId(this.#to)}","schema":1,${identityFields("sensorId", message)},"count":${rows},"columns":${COLUMN_NAMES}}`;
-    context.out.bytes(
-      this.#to,
-      message.key,
-      encodeColumns(header, rows, message.t, this.#columns, transformedColumns.length, MAX_ROWS),
-      contentTypes.columnsPacked,
-    );
+    if (this.#format === "json") this.#emitJson(message, context);
+    else this.#emitPacked(message, context);
   }
 
-  #filter(gravity: Gravity, message: Message): void {
+  #emitJson(message: SequencedMessage, context: StepContext): void {
+    const { key, rows, t } = message;
+    const column = (index: number): Float64Array => this.#columns.subarray(index * MAX_ROWS, index * MAX_ROWS + rows);
+    context.out.json(this.#to, key, {
+      ...identify(message),
+      t: Array.from(t.subarray(0, rows)),
+      ...Object.fromEntries(transformedColumns.map((name, index) => [name, Array.from(column(index))])),
+    });
+  }
+
+  #emitPacked(message: SequencedMessage, context: StepContext): void {
+    const { key, rows, t } = message;
+    const id = context.out.nextId(this.#to);
+    const header: ColumnsHeader = { id, schema: 1, ...identify(message), count: rows, columns: transformedColumns };
+    const width = transformedColumns.length;
+    const bytes = encodeColumns(JSON.stringify(header), rows, t, this.#columns, width, MAX_ROWS);
+    context.out.bytes(this.#to, key, bytes, contentTypes.columnsPacked);
+  }
+
+  #filter(gravity: Gravity, message: SequencedMessage): void {
     const { rows, t, columns: input } = message;
     const output = this.#columns;
     const weights = this.#weights;
@@ -106,5 +108,3 @@ export class TransformOperator implements OrderedOperator<Gravity> {
     return { last: reader.f64(), estimate: reader.f64s() };
   }
 }
-
-const COLUMN_NAMES = JSON.stringify(transformedColumns);

@@ -8,7 +8,6 @@ import type { PipelineDriver } from "../../../processor/driver/driver.ts";
 import { decodeImu } from "../../../processor/pipelines/sensor/decode-imu.ts";
 import { sensorPipeline } from "../../../processor/pipelines/sensor/sensor-pipeline.ts";
 import type { MachineFactory } from "../../../processor/runtime/machine.ts";
-import type { Pipeline } from "../../../processor/runtime/pipeline.ts";
 
 /** Windows of 1 s, 5 min of lateness, 0.5 s out of order, a session gap of 5 s, idle after 10 s: the defaults. */
 const sensors = sensorMachineFactory(defaultSemantics);
@@ -36,27 +35,25 @@ const sessions = (driver: PipelineDriver): string[] =>
   });
 
 /** A pipeline whose own code throws on a record of `boom`. */
-export const failing = machineFactory(
-  {
-    ...sensorPipeline(defaultSemantics),
-    decode: (key, value, recordHeaders, into) => {
-      if (Buffer.from(value).toString() === "boom") throw new Error("the decoder broke");
-      return decodeImu(key, value, recordHeaders, into);
-    },
-  },
-  defaultSemantics,
-);
+export const failing = sensorsDecodedBy((key, value, recordHeaders, into) => {
+  if (Buffer.from(value).toString() === "boom") throw new Error("the decoder broke");
+  return decodeImu(key, value, recordHeaders, into);
+});
 
 /** A pipeline that is not what the engine asks for: its outputs depend on how often a record was decoded. */
 function unsteady(): MachineFactory {
   let decoded = 0;
-  const pipeline = sensorPipeline(defaultSemantics);
-  const decode: Pipeline["decode"] = (key, value, recordHeaders, into) => {
-    const rejection = pipeline.decode(key, value, recordHeaders, into);
+  return sensorsDecodedBy((key, value, recordHeaders, into) => {
+    const rejection = decodeImu(key, value, recordHeaders, into);
     into.columns[0] = decoded++;
     return rejection;
-  };
-  return machineFactory({ ...pipeline, decode }, defaultSemantics);
+  });
+}
+
+/** The sensor pipeline with another decoder. */
+function sensorsDecodedBy(decode: typeof decodeImu): MachineFactory {
+  const pipeline = sensorPipeline(defaultSemantics);
+  return machineFactory({ ...pipeline, build: () => ({ ...pipeline.build(), decode }) }, defaultSemantics);
 }
 
 export type Step = (driver: PipelineDriver) => Promise<void>;

@@ -234,6 +234,6 @@ test("state of a key that differs between two tasks is refused, and so are tasks
     ],
   };
   expect(refusal(() => repartition([one, scored], 2, () => 1, semantics))).toMatch(
-    /^rescale-refused task-0 scores with .*"live":null.*task-1 with .*"live":1234/,
+    /^rescale-refused task-0 has taken other control records than task-1: .*"live":null.* and .*"live":1234/,
   );
 });

@@ -1,15 +1,5 @@
-import { windowChannels } from "../../domain/imu.ts";
-import { MAX_ROWS, type Message } from "../runtime/message.ts";
-
-/** Folds rows of messages into an accumulator of doubles, and writes the result. */
-export interface Aggregate {
-  /** Doubles of an accumulator. */
-  readonly size: number;
-  /** Folds rows [from, to), at least one, into the accumulator at `at`, which holds `count` rows so far. */
-  fold(accumulator: Float64Array, at: number, count: number, message: Message, from: number, to: number): void;
-  /** The result's JSON fields, without braces. */
-  write(accumulator: Float64Array, at: number, count: number): string;
-}
+import { MAX_ROWS } from "../runtime/message.ts";
+import type { Aggregate } from "./aggregate.ts";
 
 /** Doubles per channel: mean, sum of squared deviations from the mean, minimum, maximum. */
 const CHANNEL = 4;
@@ -17,18 +7,24 @@ const CHANNEL = 4;
 /**
  * Count, mean, population standard deviation, minimum, maximum and root mean square per channel.
  *
- * A range of rows is summed up in one pass of differences from its first value x₀: mean = x₀ + Σd/n and M2 = Σd² −
- * (Σd)²/n (Chan, Golub and LeVeque, Algorithms for computing the sample variance, 1983, "shifted data"). Shifted by a
- * value of the range itself nothing cancels: x₀ is at most √M2 from the mean, so Σd² ≤ (n+1)·M2, and the error of M2
- * stays below about n²·2⁻⁵³ of M2, 10⁻¹⁰ for the 1,000 rows of the largest message. Equal values give an exact mean and
- * no deviation. Ranges are merged pairwise (the same authors, 1979): δ = mean_b − mean_a; mean = mean_a + δ·n_b/n; M2 =
- * M2_a + M2_b + δ²·n_a·n_b/n.
+ * A range of rows is summed up in one pass of differences from its first value x₀:
+ *
+ *     mean = x₀ + Σd/n        M2 = Σd² − (Σd)²/n
+ *
+ * (Chan, Golub and LeVeque, Algorithms for computing the sample variance, 1983, "shifted data"). Shifted by a value of
+ * the range itself nothing cancels: x₀ is at most √M2 from the mean, so Σd² ≤ (n+1)·M2. The error of M2 stays below
+ * about n²·2⁻⁵³ of M2, 10⁻¹⁰ for the 1,000 rows of the largest message. Equal values give an exact mean and no
+ * deviation.
+ *
+ * Ranges are merged pairwise (the same authors, 1979), with δ = mean_b − mean_a:
+ *
+ *     mean = mean_a + δ·n_b/n        M2 = M2_a + M2_b + δ²·n_a·n_b/n
  */
 export function channelStatistics(channels: readonly string[]): Aggregate {
   const width = channels.length;
-  // One object for all results, filled anew for each: JSON.stringify writes numbers faster than a template does.
+  // One object for all results, filled anew for each: a window costs no objects.
   const results = channels.map(() => ({ mean: 0, std: 0, min: 0, max: 0, rms: 0 }));
-  const byChannel = Object.fromEntries(channels.map((channel, i) => [channel, results[i]]));
+  const record = { channels: Object.fromEntries(channels.map((channel, i) => [channel, results[i]])) };
   return {
     size: width * CHANNEL,
     fold(accumulator, at, count, message, from, to) {
@@ -39,10 +35,10 @@ export function channelStatistics(channels: readonly string[]): Aggregate {
         const first = channel * MAX_ROWS + from;
         const last = channel * MAX_ROWS + to;
         const origin = columns[first]!;
-        let sum = 0,
-          squares = 0,
-          min = origin,
-          max = origin;
+        let sum = 0;
+        let squares = 0;
+        let min = origin;
+        let max = origin;
         for (let i = first + 1; i < last; i++) {
           const x = columns[i]!;
           const d = x - origin;
@@ -68,7 +64,7 @@ export function channelStatistics(channels: readonly string[]): Aggregate {
         if (max > accumulator[slot + 3]!) accumulator[slot + 3] = max;
       }
     },
-    write(accumulator, at, count) {
+    result(accumulator, at, count) {
       for (let channel = 0; channel < width; channel++) {
         const slot = at + channel * CHANNEL;
         const mean = accumulator[slot]!;
@@ -80,10 +76,7 @@ export function channelStatistics(channels: readonly string[]): Aggregate {
         result.max = accumulator[slot + 3]!;
         result.rms = Math.sqrt(mean * mean + variance);
       }
-      return `"channels":${JSON.stringify(byChannel)}`;
+      return record;
     },
   };
 }
-
-/** The statistics of an IMU window. */
-export const imuStatistics = channelStatistics(windowChannels);

@@ -1,0 +1,31 @@
+import type { EpochMs } from "../../domain/time.ts";
+import type { Reader, Writer } from "./codec.ts";
+import type { Message, Rejection } from "./message.ts";
+
+/** What a message is: new, a copy of one that was accepted (dropped and counted), or refused with a reason. */
+export type Admission = "new" | "duplicate" | Rejection;
+
+/**
+ * How a pipeline finds duplicates: what is remembered per key, of type S. It outlives the operators' state: it is kept
+ * through the key's expiry, in its tombstone. The partition's machine calls it in step 3; no method may block.
+ */
+export interface Deduplication<S = unknown, M extends Message = Message> {
+  /** Memory of a new key. */
+  create(): S;
+
+  /**
+   * Judges a message before any operator sees it. Leaves no trace.
+   *
+   * @param maxEventTime The highest event time of the key's accepted messages.
+   */
+  judge(seen: S, message: M, maxEventTime: EpochMs): Admission;
+
+  /** Remembers an accepted message. Called behind `apply` of all operators. */
+  add(seen: S, message: M): void;
+
+  /** Writes a key's memory. Called at a snapshot, for keys that have changed. */
+  encode(seen: S, writer: Writer): void;
+
+  /** Reads a key's memory. Called at a restore. */
+  decode(reader: Reader): S;
+}
