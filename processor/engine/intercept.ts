@@ -1,6 +1,6 @@
 import type { SnapshotStore, TaskInput, TaskOutput, TaskPorts } from "./ports.ts";
 
-/** The calls by which a task touches the world. */
+/** The calls to ports that have an answer to wait for, and so can be late, fail or stay unanswered. */
 export const portCalls = [
   "fence",
   "claim",
@@ -16,13 +16,10 @@ export const portCalls = [
 ] as const;
 export type PortCall = (typeof portCalls)[number];
 
-/** Stands around each call: may hold it up, make it fail, or never answer. */
+/** Runs in place of each call. May call `work` or not, delay it, make it fail, or never answer. */
 export type Around = <T>(call: PortCall, work: () => Promise<T>) => Promise<T>;
 
-/**
- * Ports that do what `ports` do, with `around` standing between the engine and each call; what has no answer to wait
- * for passes.
- */
+/** The same ports with `around` between the engine and each of `portCalls`. All other methods are passed through. */
 export function interceptPorts({ input, output, snapshots }: TaskPorts, around: Around): TaskPorts {
   return {
     input: interceptInput(input, around),

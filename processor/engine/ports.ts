@@ -2,66 +2,80 @@ import type { InputRecord, OutputRecord, StateMachine } from "../runtime/machine
 
 /**
  * What the engine needs from the world. Each port has a real adapter (`processor/adapters`) and a simulated one
- * (`test/processor/engine/simulated`), and one contract suite runs over both.
+ * (`test/processor/engine/simulated`). One contract suite runs over both (`test/processor/engine/ports-contract.ts`).
  *
- * Errors of every port: `MillraceError` `fenced` when another owner is certain to have taken over; any other
- * `MillraceError` stops the task by name; everything else counts as uncertain and restarts the task.
+ * Rejections mean the same for every port:
+ *
+ * - `MillraceError` `fenced`: another owner has certainly taken over. The task ends.
+ * - `MillraceError` of any other code but `outcome-unknown`: the task first confirms that it still owns the partition,
+ *   then stops with that error.
+ * - Everything else: nobody knows whether the call took effect. The task begins again at step 1 (docs/exactly-once.md).
  */
 
 /** How far a task is: the value of its newest record in `millrace-progress`. */
 export interface Progress {
-  /** Offset of the record that comes next. */
+  /** Offset of the next record to process. */
   readonly nextOffset: number;
-  /** Offset at which this task's state began: with no snapshot, catching up starts here. */
+  /** Offset at which this task's state began. Without a snapshot, catching up starts here. */
   readonly origin: number;
-  /** Fingerprint of code, settings and model that wrote it. */
+  /** Fingerprint of the code, settings and model that wrote this. */
   readonly fingerprint: string;
-  /** Checksum over ids and contents of all outputs so far, less what comes from scores. */
+  /** Checksum over ids and contents of all outputs so far. Contents that depend on a model's scores are left out. */
   readonly chain: string;
   /**
-   * Records below `nextOffset` that our own code failed on, with the message: a restart steps them as dead letters at
-   * once.
+   * Records below `nextOffset` on which the pipeline's code threw, with the error's message. A restart makes dead
+   * letters of them at once.
    */
   readonly failed: readonly (readonly [offset: number, message: string])[];
 }
 
-/** One input partition, read by one task. The task owns the position: nothing else moves it. */
+/** What a partition's log holds. */
+export interface LogBounds {
+  /** Offset of the first record. */
+  readonly earliest: number;
+  /** Offset that the next record will get. */
+  readonly latest: number;
+}
+
+/** One input partition, read by one life of a task. The task owns the position: nothing else moves it. */
 export interface TaskInput {
-  /** First offset in the log and the offset that the next record will get. */
-  bounds(): Promise<{ readonly earliest: number; readonly latest: number }>;
-  /** Sets the position; what was fetched before is dropped. */
+  bounds(): Promise<LogBounds>;
+  /** Sets the position. Drops what was fetched before. Must come before the first `read`. Does not block. */
   seek(offset: number): void;
   /**
-   * The next records in offset order, at most a few megabytes; empty after `waitMs` or `wake()` without any.
+   * The next records in offset order, at most a few megabytes. Blocks until there is one. Returns none after `waitMs`
+   * or `wake()`.
    *
    * @throws MillraceError `input-lost` when the position is outside the log.
    */
   read(waitMs: number): Promise<readonly InputRecord[]>;
-  /** Makes a `read` that waits return at once. */
+  /** Makes a blocked `read` return at once. */
   wake(): void;
-  /** Records between the position and the end of the log, as last heard from the broker. */
+  /** Number of offsets between the position and the end of the log, by the broker's last answer. Does not block. */
   lag(): number;
+  /** Ends the port when a life ends, and makes a blocked `read` return. */
   close(): void;
 }
 
-/** What one task writes. One call at a time; after any error only `discard` may follow. */
+/** What one life of a task writes. The task makes one call at a time; after a rejection only `discard` may follow. */
 export interface TaskOutput {
-  /** Step 1. On return no older owner of this partition can commit any more, and its open transaction has ended. */
+  /** Step 1. When it resolves, no older owner of this partition can commit, and its open transaction has ended. */
   fence(): Promise<void>;
-  /** Step 2. Commits a claim record that carries `token` and gives the task's last progress committed before it. */
-  claim(token: string): Promise<Progress | null>;
   /**
-   * Step 5. Writes records inside the open transaction (opening it if there is none), visible to uncommitted readers at
-   * once.
+   * Step 2. Commits a claim record that carries `token`. Called again before a task stops with a named error.
+   *
+   * @returns The last progress that the task committed before the claim, or null.
    */
+  claim(token: string): Promise<Progress | null>;
+  /** Step 5. Writes records inside the open transaction, or opens one. Uncommitted readers see them at once. */
   send(outputs: readonly OutputRecord[]): Promise<void>;
-  /** Step 5. Sends `last`, the progress record and the group's offset, and commits everything since the last commit. */
+  /** Step 5. Writes `last`, the progress record and the group's offset; commits everything since the last commit. */
   commit(progress: Progress, last: readonly OutputRecord[]): Promise<void>;
-  /** Throws the producer away, without aborting or committing anything. Never fails, may be called twice. */
+  /** Throws the producer away without aborting or committing. Never rejects, may be called twice. */
   discard(): Promise<void>;
 }
 
-/** One generation of snapshot segments: `parts` items under keys made of task, owner, generation and number. */
+/** One generation of snapshot segments: `parts` items. Their keys hold task, owner, generation and part number. */
 export interface SegmentGroup {
   readonly generation: number;
   /** Token of the owner that wrote them. */
@@ -70,14 +84,15 @@ export interface SegmentGroup {
   readonly bytes: number;
 }
 
-/** Which segments make up a task's newest snapshot, and what they cover. */
+/** Names the segments of a task's newest snapshot, and says what they cover. */
 export interface Manifest {
-  /** Grows by one with every write: the condition of the next one. */
+  /** Grows by one with every write. The next write names it as its condition. */
   readonly version: number;
+  /** Token of the owner that wrote it. */
   readonly owner: string;
   /** Layout of manifest and segments, see `SNAPSHOT_LAYOUT`. */
   readonly layout: number;
-  /** State and chain that the segments hold; null when only a claim was written so far. */
+  /** How far the state in the segments is. Null when only a claim was written so far. */
   readonly covers: Omit<Progress, "failed"> | null;
   /** Ascending by generation. */
   readonly segments: readonly SegmentGroup[];
@@ -88,28 +103,33 @@ export interface SnapshotStore {
   /** The manifest as last written (a consistent read), or null. */
   readManifest(task: string): Promise<Manifest | null>;
   /**
-   * Writes `next` if the stored manifest has `expected`'s version and owner (null: if there is none). False: it had
-   * not.
+   * Writes `next` if the stored manifest has the version and the owner of `expected`. With null, writes if there is no
+   * manifest.
+   *
+   * @returns Whether the condition held, and so whether `next` was written.
    */
   writeManifest(task: string, next: Manifest, expected: Pick<Manifest, "version" | "owner"> | null): Promise<boolean>;
+  /** Stores a segment of at most `SEGMENT_BYTES`. */
   putSegment(task: string, key: SegmentKey, bytes: Uint8Array): Promise<void>;
-  /** The bytes as they were put, or null when the item is gone or does not match its checksum. */
+  /** The bytes as they were put. Null when the item is gone or does not match its checksum. */
   getSegment(task: string, key: SegmentKey): Promise<Uint8Array | null>;
   deleteSegment(task: string, key: SegmentKey): Promise<void>;
 }
 
+/** Where one segment of a task is stored. */
 export interface SegmentKey {
   readonly owner: string;
   readonly generation: number;
+  /** Number within the generation, from 0. */
   readonly part: number;
 }
 
-/** Wall clock, timers, randomness, and work off the main thread. */
+/** Clock, timers, randomness, and work off the main thread. */
 export interface Runtime {
-  /** Milliseconds; only differences mean something. */
+  /** Milliseconds of a clock that never goes back. Only differences mean something. */
   now(): number;
   sleep(ms: number): Promise<void>;
-  /** A token that nobody else has. */
+  /** A token that is unique in the world. */
   token(): string;
   /** Compresses (zlib). */
   deflate(bytes: Uint8Array): Promise<Uint8Array>;
@@ -118,40 +138,52 @@ export interface Runtime {
 
 /** Which partitions of the source topic this process works on, as its consumer group decides. */
 export interface Membership {
-  /** Joins; `onAssigned` is called with the whole assignment after every rebalance, `onRebalancing` when one begins. */
+  /** Joins the group and calls `listener` from then on. The first assignment may come before this resolves. */
   join(listener: MembershipListener): Promise<void>;
   /** Leaves the group, so that others get the partitions at once. */
   leave(): Promise<void>;
-  /** Resolves when the coordinator has confirmed the current assignment anew; false when it changed first. */
+  /**
+   * Blocks until the coordinator has confirmed the current assignment.
+   *
+   * @returns False when the assignment changed first, or when this process is no member.
+   */
   confirm(): Promise<boolean>;
 }
 
+/** Called by a `Membership`. No method may block. */
 export interface MembershipListener {
+  /** After every rebalance, with the whole assignment. */
   onAssigned(partitions: readonly number[]): void;
+  /** When a rebalance begins. */
   onRebalancing(): void;
-  /** The membership is lost for good (say, an authorization failure): the process should end. */
+  /** When the membership can't be had again, after an authorization failure for example. The process should end. */
   onLost(error: unknown): void;
 }
 
-/** Everything one task works with. */
+/** The ports of one life of a task. */
 export interface TaskPorts {
   readonly input: TaskInput;
   readonly output: TaskOutput;
   readonly snapshots: SnapshotStore;
 }
 
-/** What the engine tells about itself. */
+/** Receives what the engine reports, for logs and metrics. No method may block or throw. */
 export interface EngineObserver {
   log(level: "debug" | "info" | "warn" | "error", fields: Record<string, unknown>, message: string): void;
+  /** A transaction is committed. `latencyMs` is the time that the commit took; `lag` is in offsets. */
   committed(
     task: string,
     facts: { readonly nextOffset: number; readonly latencyMs: number; readonly lag: number },
   ): void;
-  /** The task has caught up: what its machine counts from here on is new. */
+  /** The task has caught up with its progress. What `machine` counts from here on is new. */
   running?(task: string, machine: StateMachine): void;
+  /** A batch is processed; its outputs are not committed yet. */
   stepped(task: string, records: number, outputs: readonly OutputRecord[]): void;
+  /** A manifest is written. `bytes` is the size of all segments that it names. */
   snapshotWritten(task: string, facts: { readonly bytes: number; readonly milliseconds: number }): void;
+  /** A life of the task ended with an uncertain outcome; another one follows. */
   restarted(task: string, error: unknown): void;
+  /** The first output of a life is written, `milliseconds` after the life began. */
   recovered(task: string, milliseconds: number): void;
   /** The task does not run in this process any more. */
   ended?(task: string): void;

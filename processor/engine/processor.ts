@@ -2,38 +2,38 @@ import type { MillraceError } from "../../domain/errors.ts";
 import type { Membership } from "./ports.ts";
 import { Task, type TaskContext, type TaskEnd, type TaskPhase } from "./task.ts";
 
-/** First and longest wait before joining anew after a fence that the group does not explain. */
+/** First and longest wait before the group is joined again after an unexplained fence. It doubles. */
 const REJOIN_MS = { first: 500, most: 30_000 } as const;
 
-/** How often a task that stopped by name looks whether somebody has recovered it. */
+/** How often a stopped task looks whether somebody has recovered it. */
 const RECOVERED_POLL_MS = 2_000;
 
-/** How one owned partition is, for health. */
+/** State of one owned partition, for health. */
 export interface TaskStatus {
   readonly task: string;
   readonly partition: number;
   readonly phase: TaskPhase;
-  /** Why the task stopped by name. */
+  /** The named error with which the task stopped, or null. */
   readonly stopped: MillraceError | null;
 }
 
 interface Owned {
   readonly task: Task;
   readonly ended: Promise<void>;
-  /** Number of the assignment under which it began. */
+  /** Number of the assignment under which it was taken. */
   readonly since: number;
   stopped: MillraceError | null;
 }
 
 /**
  * Runs a task for each partition that the consumer group assigns to this process. The group decides who should own a
- * partition; that only one owner can commit is the fence's doing, so nothing here needs to be in time.
+ * partition. Only the fence decides who can commit, so nothing here has to be in time.
  */
 export class Processor {
   readonly #membership: Membership;
   readonly #context: TaskContext;
   readonly #owned = new Map<number, Owned>();
-  /** What is still handing over; a new task of the same partition waits for it. */
+  /** Hand-overs that are under way, by partition. A new task of the same partition waits for its predecessor's. */
   readonly #ending = new Map<number, Promise<void>>();
   readonly #onLost: (error: unknown) => void;
   #rejoinWait: number = REJOIN_MS.first;
@@ -45,7 +45,7 @@ export class Processor {
   #joined = false;
   #stopping = false;
 
-  /** `onLost` is called when the process can do nothing more and should end. */
+  /** @param onLost Called when the process can do nothing more and should end. */
   constructor(membership: Membership, context: Omit<TaskContext, "confirm">, onLost: (error: unknown) => void) {
     this.#membership = membership;
     this.#context = {
@@ -56,17 +56,19 @@ export class Processor {
     this.#onLost = onLost;
   }
 
-  /** Whether the group has assigned anything yet, if only nothing. */
+  /** Whether the group has made an assignment yet, even an empty one. */
   get joined(): boolean {
     return this.#joined;
   }
 
+  /** The owned partitions, ascending. */
   tasks(): TaskStatus[] {
     return [...this.#owned]
       .map(([partition, { task, stopped }]) => ({ task: task.name, partition, phase: task.phase, stopped }))
       .sort((a, b) => a.partition - b.partition);
   }
 
+  /** Joins the group; tasks begin and end with its assignments. */
   async start(): Promise<void> {
     await this.#membership.join({
       onAssigned: (partitions) => this.#assign(new Set(partitions)),
@@ -75,7 +77,7 @@ export class Processor {
     });
   }
 
-  /** Step 7 for all tasks, then leaves the group. */
+  /** Step 7 for all tasks, then leaves the group. Takes as long as the longest hand-over. */
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#release();
@@ -104,7 +106,7 @@ export class Processor {
     this.#owned.set(partition, owned);
   }
 
-  /** Hands a partition over without waiting for it. */
+  /** Begins to hand a partition over. @returns A promise of its end, which need not be awaited. */
   #drop(partition: number): Promise<void> {
     const owned = this.#owned.get(partition);
     if (!owned) return Promise.resolve();
@@ -117,6 +119,7 @@ export class Processor {
     return ending;
   }
 
+  /** Hands all partitions over. */
   async #release(): Promise<void> {
     for (const partition of [...this.#owned.keys()]) void this.#drop(partition);
     await Promise.all(this.#ending.values());
@@ -127,14 +130,18 @@ export class Processor {
     if (end.kind === "stopped") {
       owned.stopped = end.error;
       void this.#resumeWhenRecovered(partition, owned);
-      observer.log("error", { task: owned.task.name, code: end.error.code, err: end.error }, "task stopped by name");
+      observer.log(
+        "error",
+        { task: owned.task.name, code: end.error.code, err: end.error },
+        "task stopped with a named error",
+      );
     } else if (end.kind === "fenced") {
       observer.log("warn", { task: owned.task.name, reason: end.error.message }, "task was fenced");
       if (this.#owned.get(partition) === owned) await this.#afterFence(partition, owned);
     }
   }
 
-  /** `npm run recover` claims the manifest: then a task that stopped by name begins anew. */
+  /** `npm run recover` claims the manifest. A stopped task begins again when it sees another owner there. */
   async #resumeWhenRecovered(partition: number, owned: Owned): Promise<void> {
     const { runtime } = this.#context;
     const { snapshots, input } = this.#context.openPorts(partition);
@@ -149,9 +156,9 @@ export class Processor {
   }
 
   /**
-   * Another owns the partition. If the group has changed hands since this task began, the newest assignment says who it
-   * belongs to. If it has not, the group still calls us the owner: leave and join anew, so that it decides again;
-   * fencing back would go on for ever.
+   * Another process owns the partition. If the group has made an assignment since this task began, the newest one
+   * decides. If not, the group still calls this process the owner: it leaves and joins again, so that the group decides
+   * again. Fencing back would never end.
    */
   async #afterFence(partition: number, owned: Owned): Promise<void> {
     this.#owned.delete(partition);
@@ -164,7 +171,7 @@ export class Processor {
     this.#context.observer.log(
       "warn",
       { task: owned.task.name, waitMs: this.#rejoinWait },
-      "fenced by an owner that the group does not know: leaving the group and joining anew",
+      "fenced by an owner that the group does not know; leaving the group and joining anew",
     );
     await this.#rejoin();
   }

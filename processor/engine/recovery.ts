@@ -1,47 +1,25 @@
-import { MillraceError, type ErrorCode } from "../../domain/errors.ts";
-import { stepAll, StepFailed, type MachineFactory, type StateMachine } from "../runtime/machine.ts";
-import type { EngineObserver, Manifest, Progress, Runtime, TaskPorts } from "./ports.ts";
+import { MillraceError } from "../../domain/errors.ts";
+import { StepFailed, type MachineFactory, type MachineOrigin, type StateMachine } from "../runtime/machine.ts";
+import { catchUp } from "./catch-up.ts";
+import type { EngineObserver, LogBounds, Manifest, Progress, Runtime, TaskPorts } from "./ports.ts";
+import { choicesFor, recoveryPlan, type RecoveryChoice } from "./recovery-choices.ts";
 import { Snapshots } from "./snapshots.ts";
 import { checkCaughtUp, startingPoint } from "./starting-point.ts";
-
-/** What somebody on call can do about a task that stopped by name. */
-export const recoveryChoices = {
-  "accept-new-code":
-    "Load the snapshot, run again up to what was committed with the code and settings of now, outputs suppressed, and go on from there. State is that of the new code; outputs already written stay as they are.",
-  rebuild:
-    "Forget the snapshot. Run the whole log again from its start with outputs suppressed up to what was committed, and go on from there. Exact if the log still has everything that state depends on.",
-  "skip-lost":
-    "Accept that the deleted records are lost: keep the snapshot's state and go on at the log's first record, outputs suppressed up to what was committed.",
-  "trust-snapshot":
-    "Take the snapshot for what was committed and go on from there. What was written between it and the crash comes again, with ids already seen.",
-  "start-over":
-    "Forget snapshot and progress and begin at the log's first record with an empty state. Outputs come again, with ids already seen.",
-} as const;
-export type RecoveryChoice = keyof typeof recoveryChoices;
-
-/** Which choices make sense for an error, the most careful first. */
-const choicesFor: Partial<Record<ErrorCode, readonly RecoveryChoice[]>> = {
-  "replay-diverged": ["accept-new-code", "rebuild"],
-  "input-lost": ["skip-lost", "start-over"],
-  "progress-missing": ["trust-snapshot", "start-over"],
-  "snapshot-ahead": ["rebuild", "trust-snapshot"],
-  "snapshot-corrupt": ["rebuild", "start-over"],
-  "state-layout-unknown": ["rebuild", "start-over"],
-};
-
-const READ_WAIT_MS = 500;
 
 /** What is known of a task, and what is wrong with it. */
 export interface Diagnosis {
   readonly task: string;
   readonly progress: Progress | null;
   readonly manifest: Manifest | null;
-  readonly log: { readonly earliest: number; readonly latest: number };
+  readonly log: LogBounds;
+  /** The error that stops the task, or null. */
   readonly problem: MillraceError | null;
+  /** What helps with the problem, the choice that loses least first. */
   readonly choices: readonly RecoveryChoice[];
 }
 
-interface RecoveryParts {
+/** A task that is looked at or recovered, and what that needs. */
+export interface RecoveryParts {
   readonly task: string;
   readonly partition: number;
   readonly factory: MachineFactory;
@@ -50,31 +28,20 @@ interface RecoveryParts {
   readonly observer: EngineObserver;
 }
 
-/** Finds what would stop a task, without fencing or writing anything: steps 3 and 4 on what is read. */
+/**
+ * Finds the error that would stop a task. Decides steps 3 and 4 on what it reads; neither fences nor writes anything.
+ *
+ * @param progress The task's last progress, read by the caller without a claim.
+ */
 export async function diagnose(parts: RecoveryParts, progress: Progress | null): Promise<Diagnosis> {
-  const { task, ports, runtime, observer } = parts;
+  const { task, ports } = parts;
   const log = await ports.input.bounds();
   let manifest: Manifest | null = null;
   let problem: MillraceError | null = null;
   try {
     manifest = await ports.snapshots.readManifest(task);
     startingPoint(task, progress, manifest, log);
-    if (progress && manifest) {
-      const from = manifest.covers?.nextOffset ?? progress.origin;
-      const machine = await build(
-        parts,
-        Snapshots.of(ports.snapshots, task, runtime, observer, manifest),
-        manifest.covers,
-        from,
-        progress.nextOffset,
-        new Map(progress.failed),
-      );
-      checkCaughtUp(task, progress, {
-        nextOffset: Math.max(machine.nextOffset, from),
-        chain: machine.chain,
-        fingerprint: parts.factory.fingerprint,
-      });
-    }
+    if (progress && manifest) await tryCatchUp(parts, progress, manifest);
   } catch (error) {
     if (!(error instanceof MillraceError)) throw error;
     problem = error;
@@ -82,11 +49,27 @@ export async function diagnose(parts: RecoveryParts, progress: Progress | null):
   return { task, progress, manifest, log, problem, choices: problem ? (choicesFor[problem.code] ?? []) : [] };
 }
 
+/** Catches up as the task would. @throws MillraceError what would stop it there */
+async function tryCatchUp(parts: RecoveryParts, progress: Progress, manifest: Manifest): Promise<void> {
+  const { task, ports, factory, runtime, observer } = parts;
+  const { covers } = manifest;
+  const snapshots = Snapshots.of(ports.snapshots, task, runtime, observer, manifest);
+  const { machine, nextOffset } = await build(parts, snapshots, {
+    covers,
+    from: covers?.nextOffset ?? progress.origin,
+    until: progress.nextOffset,
+    failed: progress.failed,
+  });
+  checkCaughtUp(task, progress, { nextOffset, chain: machine.chain, fingerprint: factory.fingerprint });
+}
+
 /**
- * Carries out a choice, fenced: whoever runs the task can commit no more. Builds the state, commits a progress record
- * that says so, then writes a snapshot of all of it; dying in between leaves a task that stops by name as before.
+ * Carries out a choice. Fences first: whoever runs the task can commit nothing more. Builds the state, commits a
+ * progress record that says so, then writes a snapshot of the whole state. A task whose recovery dies in between stops
+ * with a named error as before.
  *
- * @returns The progress from which the task goes on.
+ * @returns The progress from which the task continues.
+ * @throws MillraceError `arguments-invalid` when the choice does not fit the task; what the ports throw
  */
 export async function recover(parts: RecoveryParts, choice: RecoveryChoice): Promise<Progress> {
   const { task, ports, factory, runtime, observer } = parts;
@@ -94,123 +77,53 @@ export async function recover(parts: RecoveryParts, choice: RecoveryChoice): Pro
   const committed = await ports.output.claim(runtime.token());
   const snapshots = await Snapshots.claim(ports.snapshots, task, runtime, observer);
   const log = await ports.input.bounds();
-  const plan = recoveryPlan(choice, task, committed, snapshots.manifest, log);
-  const machine = await build(
-    parts,
-    snapshots,
-    plan.keep ? snapshots.manifest.covers : null,
-    plan.from,
-    plan.until,
-    new Map(committed?.failed),
-  );
+  const { keep, from, until } = recoveryPlan(choice, task, committed, snapshots.manifest, log);
+  const covers = keep ? snapshots.manifest.covers : null;
+  const { machine } = await build(parts, snapshots, { covers, from, until, failed: committed?.failed ?? [] });
   const progress: Progress = {
-    nextOffset: plan.until,
-    origin: plan.keep ? (snapshots.manifest.covers?.origin ?? plan.from) : plan.from,
+    nextOffset: until,
+    origin: covers?.origin ?? from,
     fingerprint: factory.fingerprint,
     chain: machine.chain,
     failed: [],
   };
   await ports.output.commit(progress, []);
-  if (!plan.keep && plan.until === plan.from) await snapshots.forget();
+  if (!keep && until === from) await snapshots.forget();
   else await snapshots.replace(machine, progress);
   return progress;
 }
 
-interface RecoveryPlan {
-  /** Whether the snapshot's state is kept. */
-  readonly keep: boolean;
-  /** Offset of the first record to run. */
+interface BuildPlan {
+  /** What the snapshot covers, to begin with its state; null to begin with an empty one. */
+  readonly covers: Manifest["covers"];
   readonly from: number;
-  /** Records below are run with outputs suppressed. */
   readonly until: number;
+  /** Records that are known to fail. */
+  readonly failed: Progress["failed"];
 }
 
-/** @throws MillraceError `arguments-invalid` when the choice has nothing to stand on. */
-export function recoveryPlan(
-  choice: RecoveryChoice,
-  task: string,
-  committed: Progress | null,
-  manifest: Manifest,
-  log: { readonly earliest: number; readonly latest: number },
-): RecoveryPlan {
-  const covers = manifest.covers;
-  const need = <T>(value: T | null, what: string): T => {
-    if (value === null)
-      throw new MillraceError("arguments-invalid", `${task}: --choice ${choice} needs ${what}, and there is none`);
-    return value;
-  };
-  switch (choice) {
-    case "accept-new-code": {
-      const { nextOffset } = need(committed, "a progress record");
-      const from = covers?.nextOffset ?? committed!.origin;
-      if (from > nextOffset || from < log.earliest || nextOffset > log.latest)
-        throw new MillraceError(
-          "arguments-invalid",
-          `${task}: --choice ${choice} needs a snapshot (${from}) that is not ahead of what was committed (${nextOffset}), and a log that has all between; it has ${log.earliest} to ${log.latest}`,
-        );
-      return { keep: true, from, until: nextOffset };
-    }
-    case "rebuild": {
-      const { nextOffset } = need(committed, "a progress record");
-      if (nextOffset > log.latest)
-        throw new MillraceError(
-          "arguments-invalid",
-          `${task}: --choice ${choice} needs a log up to ${nextOffset}; it ends at ${log.latest}`,
-        );
-      return { keep: false, from: log.earliest, until: Math.max(nextOffset, log.earliest) };
-    }
-    case "skip-lost": {
-      const { nextOffset } = need(committed, "a progress record");
-      if (nextOffset > log.latest)
-        throw new MillraceError(
-          "arguments-invalid",
-          `${task}: the log ends at ${log.latest} and offsets below ${nextOffset} were processed: it is another log, choose start-over`,
-        );
-      const from = Math.max(covers?.nextOffset ?? 0, log.earliest);
-      return { keep: true, from, until: Math.max(nextOffset, from) };
-    }
-    case "trust-snapshot": {
-      const { nextOffset } = need(covers, "a snapshot");
-      if (nextOffset < log.earliest || nextOffset > log.latest)
-        throw new MillraceError(
-          "arguments-invalid",
-          `${task}: --choice ${choice} needs a log that has offset ${nextOffset}; it has ${log.earliest} to ${log.latest}`,
-        );
-      return { keep: true, from: nextOffset, until: nextOffset };
-    }
-    case "start-over":
-      return { keep: false, from: log.earliest, until: log.earliest };
-  }
-}
-
-/** A machine with a snapshot's state (or an empty one), brought from `from` to `until` with outputs dropped. */
+/**
+ * Builds a machine and brings it from `from` to `until` with outputs dropped. Begins again after each record on which
+ * the pipeline's code throws.
+ */
 async function build(
   { partition, factory, ports: { input } }: RecoveryParts,
   snapshots: Snapshots,
-  covers: Manifest["covers"],
-  from: number,
-  until: number,
-  failed: Map<number, string>,
-): Promise<StateMachine> {
-  const entries = covers ? await snapshots.load() : [];
+  { covers, from, until, failed }: BuildPlan,
+): Promise<{ machine: StateMachine; nextOffset: number }> {
+  const failedOffsets = new Map(failed);
+  const restored: MachineOrigin["restored"] = covers && {
+    nextOffset: from,
+    chain: covers.chain,
+    entries: await snapshots.load(),
+  };
   for (;;) {
-    const machine = await factory.create({
-      partition,
-      restored: covers ? { nextOffset: from, chain: covers.chain, entries } : null,
-      failedOffsets: failed,
-    });
+    const machine = await factory.create({ partition, restored, failedOffsets });
     try {
-      input.seek(from);
-      while (Math.max(machine.nextOffset, from) < until) {
-        const records = await input.read(READ_WAIT_MS);
-        const wanted = records.filter(({ offset }) => offset < until);
-        await stepAll(machine, wanted);
-        if (wanted.length < records.length) break;
-      }
-      return machine;
+      return { machine, nextOffset: await catchUp(machine, input, { from, until }) };
     } catch (error) {
-      if (!(error instanceof StepFailed) || failed.has(error.offset)) throw error;
-      failed.set(error.offset, error.message);
+      if (!(error instanceof StepFailed) || failedOffsets.has(error.offset)) throw error;
+      failedOffsets.set(error.offset, error.message);
     }
   }
 }

@@ -1,11 +1,11 @@
 import { MillraceError } from "../../domain/errors.ts";
-import { stepAll, StepFailed, type MachineFactory, type StateMachine } from "../runtime/machine.ts";
-import type { EngineObserver, TaskInput } from "./ports.ts";
+import { StepFailed, type MachineFactory, type StateMachine } from "../runtime/machine.ts";
+import { catchUp } from "./catch-up.ts";
+import type { EngineObserver, Progress, TaskInput } from "./ports.ts";
 import type { Snapshots } from "./snapshots.ts";
 import { checkCaughtUp } from "./starting-point.ts";
 
-const READ_WAIT_MS = 500;
-/** Failed records that a progress record names; older ones are found anew when they are stepped again. */
+/** Failed records that a progress record names. A restart that steps an older one finds out again that it fails. */
 const MAX_FAILED = 1_000;
 
 interface ReplicaParts {
@@ -15,63 +15,69 @@ interface ReplicaParts {
   readonly input: TaskInput;
   readonly snapshots: Snapshots;
   readonly observer: EngineObserver;
-  /** Offset of an empty state. */
+  /** Offset at which an empty state begins. */
   readonly origin: number;
-  /** Records that our own code failed on, by offset, with the message of the failure. Grows. */
+  /** Messages of the records on which the pipeline's code threw, by offset. `recordFailure` adds to it. */
   readonly failed: Map<number, string>;
-  stopping(): boolean;
+  /** Whether the task is to end: building then ends early. */
+  readonly stopping: () => boolean;
 }
 
-/** A task's state machine, and how to build it (again) from the newest snapshot and the log. */
+/** A task's state machine. Builds it, and builds it again, from the newest snapshot and the log. */
 export class Replica {
-  readonly #p: ReplicaParts;
+  readonly #parts: ReplicaParts;
   #machine: StateMachine | null = null;
 
   constructor(parts: ReplicaParts) {
-    this.#p = parts;
+    this.#parts = parts;
   }
 
+  /** The machine that was built last. @throws Error when `build` has not finished. */
   get machine(): StateMachine {
-    if (!this.#machine) throw new Error(`${this.#p.task}: the state is not built yet`);
+    if (!this.#machine) throw new Error(`${this.#parts.task}: the state is not built yet`);
     return this.#machine;
   }
 
-  /** What progress records carry of the failed records: those that a restart would step again. */
+  /** The failed records that belong into a progress record: those that a restart would step again. */
   failed(): [number, string][] {
-    const from = this.#p.snapshots.manifest.covers?.nextOffset ?? this.#p.origin;
-    return [...this.#p.failed]
+    const from = this.#parts.snapshots.manifest.covers?.nextOffset ?? this.#parts.origin;
+    return [...this.#parts.failed]
       .filter(([offset]) => offset >= from && offset < this.machine.nextOffset)
       .sort(([a], [b]) => a - b)
       .slice(-MAX_FAILED);
   }
 
   /**
-   * Steps 3 and 4: loads the state at S, runs [S, `reached`) again with outputs suppressed, checks the chain, and
-   * leaves the input at `reached` (null: at S). A record that our own code fails on is noted, and all begins again.
-   * Returns early, with no machine, when the task is stopping.
+   * Steps 3 and 4: loads the state at S, runs [S, `reached`) again, checks the chain, and leaves the input at
+   * `reached`, or at S when that is null. Begins again after each record on which the pipeline's code throws. Returns
+   * early, without a machine, when the task is stopping.
+   *
+   * @throws MillraceError `replay-diverged`, `step-failed-again`; what the ports throw
    */
-  async build(
-    reached: { readonly nextOffset: number; readonly chain: string; readonly fingerprint: string } | null,
-  ): Promise<void> {
+  async build(reached: Pick<Progress, "nextOffset" | "chain" | "fingerprint"> | null): Promise<void> {
     this.#machine = null;
-    for (let built = false; !built && !this.#p.stopping();) {
+    for (let built = false; !built && !this.#parts.stopping();) {
       try {
         await this.#buildOnce(reached);
         built = true;
       } catch (error) {
         if (!(error instanceof StepFailed)) throw error;
-        this.note(error);
+        this.recordFailure(error);
       }
     }
   }
 
-  /** Our own code threw on a record: an alarm, and from now on the record is one for the dead letters. */
-  note(error: StepFailed): void {
-    const { task, failed, observer } = this.#p;
+  /**
+   * Logs that the pipeline's code threw on a record. The next machine makes a dead letter of that record.
+   *
+   * @throws MillraceError `step-failed-again` when it was to be a dead letter already
+   */
+  recordFailure(error: StepFailed): void {
+    const { task, failed, observer } = this.#parts;
     observer.log(
       "error",
       { task, offset: error.offset, err: error },
-      "our own code failed on a record; it goes to the dead letters",
+      "the pipeline's code failed on a record, which goes to the dead letters",
     );
     if (failed.has(error.offset))
       throw new MillraceError(
@@ -82,10 +88,8 @@ export class Replica {
     failed.set(error.offset, error.message);
   }
 
-  async #buildOnce(
-    reached: { readonly nextOffset: number; readonly chain: string; readonly fingerprint: string } | null,
-  ): Promise<void> {
-    const { task, partition, factory, input, snapshots, failed, origin } = this.#p;
+  async #buildOnce(reached: Pick<Progress, "nextOffset" | "chain" | "fingerprint"> | null): Promise<void> {
+    const { task, partition, factory, input, snapshots, failed, origin, stopping } = this.#parts;
     const covers = snapshots.manifest.covers;
     const machine = await factory.create({
       partition,
@@ -93,26 +97,12 @@ export class Replica {
       failedOffsets: failed,
     });
     const from = covers?.nextOffset ?? origin;
-    input.seek(from);
-    if (reached && reached.nextOffset > from) await this.#run(machine, reached.nextOffset);
-    if (this.#p.stopping()) return;
+    const nextOffset = await catchUp(machine, input, { from, until: reached?.nextOffset ?? from }, stopping);
+    if (stopping()) return;
     if (reached) {
-      checkCaughtUp(task, reached, {
-        nextOffset: Math.max(machine.nextOffset, from),
-        chain: machine.chain,
-        fingerprint: factory.fingerprint,
-      });
+      checkCaughtUp(task, reached, { nextOffset, chain: machine.chain, fingerprint: factory.fingerprint });
       input.seek(reached.nextOffset);
     }
     this.#machine = machine;
-  }
-
-  async #run(machine: StateMachine, until: number): Promise<void> {
-    while (machine.nextOffset < until && !this.#p.stopping()) {
-      const records = await this.#p.input.read(READ_WAIT_MS);
-      const wanted = records.filter(({ offset }) => offset < until);
-      await stepAll(machine, wanted);
-      if (wanted.length < records.length) return;
-    }
   }
 }

@@ -1,20 +1,24 @@
-import { MillraceError } from "../../domain/errors.ts";
 import type { StateEntry } from "../runtime/machine.ts";
+import { needsRecovery } from "./needs-recovery.ts";
 import type { Runtime } from "./ports.ts";
 
-/** Layout of manifests and segments; a change of either raises it. */
+/** Version of the layout of manifests and segments. A change of either raises it. */
 export const SNAPSHOT_LAYOUT = 1;
-/** Bytes of a segment: DynamoDB takes items of up to 400 KB, names and key included. */
+/** Most bytes of a segment. DynamoDB takes items of up to 400 KB, attribute names and key included. */
 export const SEGMENT_BYTES = 380_000;
-/** Bytes of entries that are compressed together; a larger entry stands alone. */
+/** Most bytes of entries that are compressed together. A larger entry is compressed alone. */
 const CHUNK_BYTES = 1_000_000;
 const INITIAL_BYTES = 65_536;
+/** Most bytes that UTF-8 takes for one UTF-16 code unit of a key. */
+const UTF8_BYTES_PER_UNIT = 3;
 
 const utf8 = new TextEncoder();
 
 /**
- * Collects the entries of one generation, copying their bytes, so that the machine may go on at once. Layout of a
- * chunk: per entry u32 length of the key, u32 length of the value (little-endian), key in UTF-8, value.
+ * Collects the entries of one generation. Copies their bytes, so that the machine may continue at once. Layout of a
+ * chunk: for each entry u32 length of the key, u32 length of the value (little-endian), key in UTF-8, value. Layout of
+ * a generation: for each chunk u32 length of the compressed chunk (little-endian), compressed chunk; cut into
+ * segments.
  */
 export class EntryCollector {
   readonly #chunks: Uint8Array[] = [];
@@ -23,8 +27,9 @@ export class EntryCollector {
   #used = 0;
   entries = 0;
 
+  /** Adds an entry. Does not block. */
   readonly take = (entry: StateEntry): void => {
-    const need = 8 + entry.key.length * 3 + entry.value.length;
+    const need = 8 + entry.key.length * UTF8_BYTES_PER_UNIT + entry.value.length;
     if (this.#used > 0 && this.#used + need > CHUNK_BYTES) this.#close();
     if (this.#used + need > this.#buffer.length) this.#grow(this.#used + need);
     const keyLength = utf8.encodeInto(entry.key, this.#buffer.subarray(this.#used + 8)).written;
@@ -47,7 +52,7 @@ export class EntryCollector {
     this.#view = new DataView(larger.buffer);
   }
 
-  /** Compresses what was collected and cuts it into segments. */
+  /** Compresses what was collected and cuts it into segments. Called once. */
   async segments(runtime: Pick<Runtime, "deflate">): Promise<Uint8Array[]> {
     if (this.#used > 0) this.#close();
     const frames: Uint8Array[] = [];
@@ -67,26 +72,27 @@ export class EntryCollector {
 
 /** The chunks of one generation, from its segments in order. @throws MillraceError `snapshot-corrupt` */
 export async function readSegments(
+  task: string,
   segments: readonly Uint8Array[],
   runtime: Pick<Runtime, "inflate">,
 ): Promise<Buffer[]> {
-  const all = Buffer.concat(segments);
-  const chunks: Buffer[] = [];
   try {
-    for (let at = 0; at < all.length;) {
-      const length = all.readUInt32LE(at);
-      if (at + 4 + length > all.length) throw new Error(`a chunk of ${length} bytes is cut at byte ${at}`);
-      const chunk = asBuffer(await runtime.inflate(all.subarray(at + 4, at + 4 + length)));
-      checkChunk(chunk);
-      chunks.push(chunk);
-      at += 4 + length;
-    }
+    return await readChunks(Buffer.concat(segments), runtime);
   } catch (cause) {
-    throw new MillraceError(
-      "snapshot-corrupt",
-      `the segments of a snapshot can't be read (${cause instanceof Error ? cause.message : String(cause)}); see \`npm run recover\``,
-      { cause },
-    );
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw needsRecovery("snapshot-corrupt", task, `the segments of the snapshot can't be read (${reason})`, cause);
+  }
+}
+
+async function readChunks(all: Buffer, runtime: Pick<Runtime, "inflate">): Promise<Buffer[]> {
+  const chunks: Buffer[] = [];
+  for (let at = 0; at < all.length;) {
+    const length = all.readUInt32LE(at);
+    if (at + 4 + length > all.length) throw new Error(`a chunk of ${length} bytes is cut at byte ${at}`);
+    const chunk = asBuffer(await runtime.inflate(all.subarray(at + 4, at + 4 + length)));
+    checkChunk(chunk);
+    chunks.push(chunk);
+    at += 4 + length;
   }
   return chunks;
 }
@@ -99,7 +105,7 @@ function checkChunk(chunk: Buffer): void {
   }
 }
 
-/** The entries of chunks. Made as they are asked for: all at once they would take more memory than the state itself. */
+/** The entries of chunks, made one by one: all at once would take more memory than the state itself. */
 export function* entriesOf(chunks: readonly Buffer[]): Generator<StateEntry> {
   for (const chunk of chunks) {
     for (let at = 0; at < chunk.length;) {

@@ -1,16 +1,19 @@
 import { MillraceError } from "../../domain/errors.ts";
 import type { RestoredEntries, StateMachine } from "../runtime/machine.ts";
+import { needsRecovery } from "./needs-recovery.ts";
 import type { EngineObserver, Manifest, Progress, Runtime, SegmentGroup, SnapshotStore } from "./ports.ts";
 import { entriesOf, EntryCollector, readSegments, SNAPSHOT_LAYOUT } from "./segments.ts";
 
-/** More generations than this make the oldest be rewritten, so that the manifest stays small. */
+/** Most generations of a snapshot. Above it the oldest is written again, so that the manifest stays small. */
 const MAX_GENERATIONS = 60;
 /** Attempts at claiming a manifest that others write at the same time. */
 const CLAIM_ATTEMPTS = 8;
+/** Segments that are read, written or deleted at the same time. */
 const CONCURRENT_ITEMS = 4;
+/** First and longest wait before a snapshot is written again. It doubles. */
 const RETRY_MS = { first: 200, most: 10_000 } as const;
 
-/** A generation as it was encoded at a transaction's last record. */
+/** One generation: the changed items, encoded as they were at a transaction's last record. */
 export interface Captured {
   readonly generation: number;
   readonly collector: EntryCollector;
@@ -19,8 +22,8 @@ export interface Captured {
 }
 
 /**
- * Steps 3 and 6 for one life of a task: the manifest that this owner has claimed, and what it writes under it. A
- * snapshot that cannot be written now is written later: it stays in memory, and none is captured meanwhile.
+ * Steps 3 and 6 for one life of a task: the manifest that this owner has claimed, and the snapshots that it writes
+ * under it. A snapshot that can't be written stays in memory and is tried again. Meanwhile no other one is captured.
  */
 export class Snapshots {
   readonly #store: SnapshotStore;
@@ -30,6 +33,7 @@ export class Snapshots {
   #manifest: Manifest;
   #generation: number;
   #writing: Promise<void> = Promise.resolve();
+  /** Snapshots that are captured but not written. */
   #pending = 0;
   #closed = false;
 
@@ -49,8 +53,9 @@ export class Snapshots {
   }
 
   /**
-   * Step 3, claim: writes the newest manifest back with a fresh owner token. From now on no older owner's snapshot
-   * counts.
+   * Step 3, claim: writes the newest manifest back with a new owner token. From then on no older owner can write one.
+   *
+   * @throws Error when others write the manifest at the same time, again and again; what the store throws
    */
   static async claim(
     store: SnapshotStore,
@@ -61,7 +66,8 @@ export class Snapshots {
     const owner = runtime.token();
     for (let attempt = 0; attempt < CLAIM_ATTEMPTS; attempt++) {
       const found = await store.readManifest(task);
-      if (found?.owner === owner) return new Snapshots(store, task, runtime, observer, found); // an earlier attempt had got through
+      // An earlier attempt was written although its answer said otherwise.
+      if (found?.owner === owner) return new Snapshots(store, task, runtime, observer, found);
       const next: Manifest = found
         ? { ...found, owner, version: found.version + 1 }
         : { owner, version: 1, layout: SNAPSHOT_LAYOUT, covers: null, segments: [] };
@@ -70,7 +76,7 @@ export class Snapshots {
     throw new Error(`${task}: others wrote the manifest between reading and claiming it ${CLAIM_ATTEMPTS} times`);
   }
 
-  /** A manifest as it was read, only to load what it names. */
+  /** A manifest that is not claimed, only to load what it names. */
   static of(
     store: SnapshotStore,
     task: string,
@@ -85,12 +91,16 @@ export class Snapshots {
     return this.#manifest;
   }
 
-  /** Whether nothing waits to be written. */
+  /** Whether every captured snapshot is written. */
   get idle(): boolean {
     return this.#pending === 0;
   }
 
-  /** Step 3, restore: all entries, oldest generation first. @throws MillraceError `snapshot-corrupt` */
+  /**
+   * Step 3, restore: all entries, oldest generation first.
+   *
+   * @throws MillraceError `snapshot-corrupt`; what the store throws
+   */
   async load(): Promise<RestoredEntries> {
     const groups = this.#manifest.segments;
     const chunks = await concurrently(groups.length, (i) => this.#loadGroup(groups[i]!));
@@ -106,16 +116,20 @@ export class Snapshots {
     const segments = await concurrently(parts, async (part) => {
       const bytes = await this.#store.getSegment(this.#task, { owner, generation, part });
       if (!bytes)
-        throw new MillraceError(
+        throw needsRecovery(
           "snapshot-corrupt",
-          `${this.#task}: segment ${part} of generation ${generation} is missing or does not match its checksum; see \`npm run recover -- --task ${this.#task}\``,
+          this.#task,
+          `segment ${part} of generation ${generation} is missing or does not match its checksum`,
         );
       return bytes;
     });
-    return readSegments(segments, this.#runtime);
+    return readSegments(this.#task, segments, this.#runtime);
   }
 
-  /** Step 6, first half, directly after `settle` at a transaction's last record: encodes what changed. Does not block. */
+  /**
+   * Step 6, first half: encodes what changed. Called directly after the machine's `settle`, at a transaction's last
+   * record. Does not block.
+   */
   capture(machine: StateMachine): Captured {
     const generations = machine.liveGenerations();
     if (generations.length >= MAX_GENERATIONS) machine.rewriteUpTo(generations[generations.length - MAX_GENERATIONS]!);
@@ -126,10 +140,11 @@ export class Snapshots {
   }
 
   /**
-   * Step 6, second half, when the transaction that reached `covers` is known to be committed: segments, then the
-   * manifest. Retries until it works, `close` is called or the manifest turns out to be another's.
+   * Step 6, second half: writes the segments, then the manifest. Called when the transaction that reached `covers` is
+   * known to be committed. Tries again until it works, or `close` is called, or another has claimed the manifest.
    *
-   * @returns A promise that rejects only with `outcome-unknown`; it need not be awaited.
+   * @returns A promise that need not be awaited. It rejects with `outcome-unknown` when another has claimed the
+   *   manifest.
    */
   write(captured: Captured, covers: Progress): Promise<void> {
     this.#pending++;
@@ -143,13 +158,13 @@ export class Snapshots {
     return this.#writing;
   }
 
-  /** Replaces everything by one generation that holds all of the machine's state. */
+  /** Replaces the snapshot by one generation that holds the machine's whole state. As `write`. */
   replace(machine: StateMachine, covers: Progress): Promise<void> {
     machine.rewriteUpTo(this.#generation);
     return this.write(this.capture(machine), covers);
   }
 
-  /** Leaves a manifest without a snapshot. */
+  /** Replaces the snapshot by none. @throws MillraceError `outcome-unknown` when another has claimed the manifest */
   async forget(): Promise<void> {
     const before = this.#manifest;
     const next: Manifest = {
@@ -160,17 +175,17 @@ export class Snapshots {
       segments: [],
     };
     if (!(await this.#store.writeManifest(this.#task, next, before)))
-      throw new MillraceError("outcome-unknown", `${this.#task}: another has claimed the snapshot manifest`);
+      throw new MillraceError("outcome-unknown", `${this.#task}: another owner has claimed the snapshot manifest`);
     this.#manifest = next;
     this.#deleteDropped(before.segments);
   }
 
-  /** Resolves when everything captured so far is written. */
+  /** Resolves when every snapshot given to `write` is written, or given up. Rejects as `write` does. */
   flushed(): Promise<void> {
     return this.#writing;
   }
 
-  /** Gives up what is not written yet. */
+  /** Gives up what is not written yet. Does not block. */
   close(): void {
     this.#closed = true;
   }
@@ -192,7 +207,7 @@ export class Snapshots {
         this.#observer.log(
           "warn",
           { task: this.#task, generation: captured.generation, err: error },
-          "a snapshot could not be written; it is tried again",
+          "a snapshot could not be written; trying again",
         );
         await this.#runtime.sleep(wait);
       }
@@ -226,19 +241,19 @@ export class Snapshots {
     if (!(await this.#store.writeManifest(this.#task, next, before)) && !(await this.#isStored(next)))
       throw new MillraceError(
         "outcome-unknown",
-        `${this.#task}: another has claimed the snapshot manifest, so the fence is in doubt`,
+        `${this.#task}: another owner has claimed the snapshot manifest, so this one may have been fenced`,
       );
     this.#manifest = next;
     this.#deleteDropped(before.segments.filter((segment) => !captured.live.has(segment.generation)));
   }
 
-  /** Whether a write whose answer got lost had worked. */
+  /** Whether `next` was written although the store said that its condition failed: an earlier answer was lost. */
   async #isStored(next: Manifest): Promise<boolean> {
     const stored = await this.#store.readManifest(this.#task);
     return stored !== null && stored.owner === next.owner && stored.version === next.version;
   }
 
-  /** Only the writer whose manifest dropped a segment deletes it; what fails here is left to the table's TTL. */
+  /** Only the writer whose manifest dropped a segment deletes it. What fails here is left to the table's TTL. */
   #deleteDropped(groups: readonly SegmentGroup[]): void {
     for (const group of groups) {
       concurrently(group.parts, (part) =>
@@ -254,7 +269,7 @@ export class Snapshots {
   }
 }
 
-/** Calls `work` for 0 … count-1, a few at a time; results in order. */
+/** Calls `work` for 0 to count - 1, `CONCURRENT_ITEMS` at a time. Gives the results in order. */
 async function concurrently<T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> {
   const results: T[] = [];
   let next = 0;

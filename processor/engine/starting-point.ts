@@ -1,77 +1,88 @@
-import { MillraceError } from "../../domain/errors.ts";
-import type { Manifest, Progress } from "./ports.ts";
+import { needsRecovery } from "./needs-recovery.ts";
+import type { LogBounds, Manifest, Progress } from "./ports.ts";
 import { SNAPSHOT_LAYOUT } from "./segments.ts";
 
-/** Where a task begins: restore at `from`, and catch up to `committed` if there is one. */
+/** Where a task begins: it restores the state at `from`, and catches up to `committed` if there is one. */
 export interface StartingPoint {
   /** S: offset of the restored state, or of the empty one. */
   readonly from: number;
-  /** Where the task's state began, carried on in its progress. */
+  /** Offset at which the task's state began. Every progress record of the task carries it. */
   readonly origin: number;
-  /** C: what the task's last progress record says; null on the very first start. */
+  /** C: the task's last progress record. Null on the very first start. */
   readonly committed: Progress | null;
 }
 
 /**
- * Steps 2 to 4: decides where a task begins from its last progress (C), its manifest (S) and the bounds of the log.
+ * Steps 2 to 4: decides where a task begins, from its last progress (C), its manifest (S) and the bounds of the log.
  *
- * @throws MillraceError `progress-missing` (S without C), `snapshot-ahead` (S > C), `input-lost` (the log starts after
- *   S or ends before C), `state-layout-unknown`.
+ * @throws MillraceError `state-layout-unknown`; `progress-missing` (S without C); `snapshot-ahead` (S > C);
+ *   `input-lost` (the log starts after S, or ends before C)
  */
 export function startingPoint(
   task: string,
   progress: Progress | null,
   manifest: Manifest | null,
-  log: { readonly earliest: number; readonly latest: number },
+  log: LogBounds,
 ): StartingPoint {
   if (manifest && manifest.layout !== SNAPSHOT_LAYOUT)
-    throw new MillraceError(
+    throw needsRecovery(
       "state-layout-unknown",
-      `${task}: the snapshot has layout ${manifest.layout}, this version reads ${SNAPSHOT_LAYOUT}; ${remedy(task)}`,
+      task,
+      `the snapshot has layout ${manifest.layout}, this version reads layout ${SNAPSHOT_LAYOUT}`,
     );
   const covers = manifest?.covers ?? null;
   if (!progress && covers)
-    throw new MillraceError(
+    throw needsRecovery(
       "progress-missing",
-      `${task}: a snapshot covers offsets below ${covers.nextOffset}, but there is no progress record; ${remedy(task)}`,
+      task,
+      `a snapshot covers offsets below ${covers.nextOffset}, but there is no progress record`,
     );
   if (!progress) return { from: log.earliest, origin: log.earliest, committed: null };
   if (covers && covers.nextOffset > progress.nextOffset)
-    throw new MillraceError(
+    throw needsRecovery(
       "snapshot-ahead",
-      `${task}: the snapshot covers offsets below ${covers.nextOffset}, but only those below ${progress.nextOffset} were committed; ${remedy(task)}`,
+      task,
+      `the snapshot covers offsets below ${covers.nextOffset}, but only those below ${progress.nextOffset} ` +
+        "were committed",
     );
   const from = covers ? covers.nextOffset : progress.origin;
   if (log.earliest > from)
-    throw new MillraceError(
+    throw needsRecovery(
       "input-lost",
-      `${task}: the log starts at ${log.earliest}, but the task needs offset ${from}: records were deleted before they were processed; ${remedy(task)}`,
+      task,
+      `the log starts at ${log.earliest}, but the task needs offset ${from}: ` +
+        "records were deleted before they were processed",
     );
   if (log.latest < progress.nextOffset)
-    throw new MillraceError(
+    throw needsRecovery(
       "input-lost",
-      `${task}: the log ends at ${log.latest}, but offsets below ${progress.nextOffset} were processed: it was truncated or created anew; ${remedy(task)}`,
+      task,
+      `the log ends at ${log.latest}, but offsets below ${progress.nextOffset} were processed: ` +
+        "the log was truncated or created anew",
     );
   return { from, origin: (covers ?? progress).origin, committed: progress };
 }
 
-/** Step 4: the chain at C must come out as it was committed. @throws MillraceError `replay-diverged` */
+/**
+ * Step 4: holds what catching up reached against what was committed (C).
+ *
+ * @throws MillraceError `replay-diverged`
+ */
 export function checkCaughtUp(
   task: string,
   committed: Pick<Progress, "nextOffset" | "chain" | "fingerprint">,
-  reached: { readonly nextOffset: number; readonly chain: string; readonly fingerprint: string },
+  reached: Pick<Progress, "nextOffset" | "chain" | "fingerprint">,
 ): void {
   if (reached.nextOffset === committed.nextOffset && reached.chain === committed.chain) return;
-  const code =
+  const cause =
     reached.fingerprint === committed.fingerprint
-      ? "the fingerprint is the same, so state, log or determinism is broken"
-      : `committed by ${committed.fingerprint}, this is ${reached.fingerprint}: other code, settings or model`;
-  throw new MillraceError(
+      ? `code, settings and model are those that committed it (${committed.fingerprint}): ` +
+        "the state or the log is damaged, or the code is not deterministic"
+      : `it was committed by code, settings and model ${committed.fingerprint}, this is ${reached.fingerprint}`;
+  throw needsRecovery(
     "replay-diverged",
-    `${task}: catching up reached offset ${reached.nextOffset} with chain ${reached.chain}, committed were ${committed.nextOffset} and ${committed.chain} (${code}); ${remedy(task)}`,
+    task,
+    `catching up reached offset ${reached.nextOffset} with chain ${reached.chain}, ` +
+      `but offset ${committed.nextOffset} with chain ${committed.chain} was committed; ${cause}`,
   );
-}
-
-function remedy(task: string): string {
-  return `see \`npm run recover -- --task ${task}\``;
 }

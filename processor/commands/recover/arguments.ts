@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { MillraceError } from "../../../domain/errors.ts";
-import { recoveryChoices, type RecoveryChoice } from "../../engine/recovery.ts";
+import { recoveryChoices, type RecoveryChoice } from "../../engine/recovery-choices.ts";
 
 const USAGE = `npm run recover -- [--task TASK] [--choice CHOICE] [--brokers HOST:PORT,…] [--dynamodb URL]
 Says of each task (or one) how far it is, what stops it and what can be done about it. Changes nothing without --choice.

@@ -12,7 +12,8 @@ import { currentProgress } from "../../adapters/kafka-progress.ts";
 import { systemRuntime } from "../../adapters/runtime.ts";
 import type { Progress, TaskOutput } from "../../engine/ports.ts";
 import { quietObserver } from "../../engine/quiet-observer.ts";
-import { diagnose, recover, type Diagnosis, type RecoveryChoice } from "../../engine/recovery.ts";
+import type { RecoveryChoice } from "../../engine/recovery-choices.ts";
+import { diagnose, recover, type Diagnosis } from "../../engine/recovery.ts";
 import type { MachineFactory } from "../../runtime/machine.ts";
 
 export interface RecoveryTarget {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import type { EngineObserver } from "../../../processor/engine/ports.ts";
-import { diagnose, recover, type Diagnosis, type RecoveryChoice } from "../../../processor/engine/recovery.ts";
+import type { RecoveryChoice } from "../../../processor/engine/recovery-choices.ts";
+import { diagnose, recover, type Diagnosis } from "../../../processor/engine/recovery.ts";
 import { countingMachineFactory } from "./counting-machine.ts";
 import { SOURCE, World } from "./simulated/world.ts";
 
