@@ -1,9 +1,8 @@
 import { z } from "zod";
-import { MillraceError } from "../domain/errors.ts";
 import type { Semantics } from "../domain/imu.ts";
+import { pipelineNames, type PipelineName } from "../domain/pipelines.ts";
 import { DAY, SECOND } from "../domain/time.ts";
 import { topics, type TopicKey } from "../domain/topics.ts";
-import { configProblems, normalisedPath, semanticsOf } from "./rules.ts";
 
 const whole = (min: number, max: number) => z.int().min(min).max(max);
 const cidr = z
@@ -24,13 +23,20 @@ const domain = z.strictObject({
 });
 
 /** How one pipeline runs: as many ECS tasks as the lag asks for, each one vCPU; a partition is owned by one of them. */
-const pipeline = z.strictObject({
+const pipelineSize = z.strictObject({
   minTasks: whole(1, 1_000),
   maxTasks: whole(1, 1_000),
   memoryMiB: z.literal([2048, 3072, 4096, 5120, 6144, 7168, 8192]).default(2048),
   /** Records of lag per task above which a task is added. */
   lagPerTask: whole(1, 10_000_000).default(5_000),
 });
+
+/** One entry per pipeline of `domain/pipelines.ts`; `null` or absent: the pipeline does not run in this environment. */
+const pipelineSizes = Object.fromEntries(
+  pipelineNames.map((name) => [name, pipelineSize.nullable().default(null)]),
+) as Record<PipelineName, z.ZodDefault<z.ZodNullable<typeof pipelineSize>>>;
+
+export type PipelineSize = z.output<typeof pipelineSize>;
 
 const semantics = z.strictObject({
   windowMs: whole(1, DAY).optional(),
@@ -50,7 +56,7 @@ const semantics = z.strictObject({
   smoothingPercent: z.int().min(0).max(95).optional(),
 } satisfies Record<keyof Semantics, z.ZodType>);
 
-/** One environment: what `config/<env>.ts` gives. An unknown key is a mistake, not an extension. */
+/** One environment: what `config/environments/<env>.ts` gives. An unknown key is a mistake, not an extension. */
 export const environmentSchema = z.strictObject({
   /** Stands in every name, so that environments can share an account. */
   name: z.string().regex(/^[a-z][a-z0-9]{1,11}$/, "expected 2 to 12 lower-case letters and digits"),
@@ -89,9 +95,8 @@ export const environmentSchema = z.strictObject({
     delivery: z.enum(["transactional", "idempotent"]),
     commitIntervalMs: whole(1, 10 * SECOND).default(100),
     snapshotIntervalMs: whole(SECOND, 600 * SECOND).default(10 * SECOND),
-    sensor: pipeline,
-    market: pipeline.nullable(),
     semantics: semantics.default({}),
+    ...pipelineSizes,
   }),
   live: z.strictObject({ tasks: whole(1, 100) }),
   lake: z.strictObject({
@@ -143,46 +148,3 @@ export const environmentSchema = z.strictObject({
 
 export type EnvironmentInput = z.input<typeof environmentSchema>;
 export type Environment = z.output<typeof environmentSchema> & { readonly semantics: Semantics };
-
-/**
- * Validates an environment.
- *
- * @throws MillraceError `config-invalid` that lists every problem of shape and of sense, each with its path.
- */
-export function readEnvironment(input: unknown): Environment {
-  const parsed = environmentSchema.safeParse(input);
-  if (!parsed.success)
-    throw invalid([
-      ...parsed.error.issues.map((issue) => `${normalisedPath(issue.path) || "(top)"}: ${issue.message}`),
-      ...senseOfWhatIsWellFormed(input, parsed.error),
-    ]);
-  const problems = configProblems(parsed.data);
-  if (problems.length > 0) throw invalid(problems);
-  return { ...parsed.data, semantics: semanticsOf(parsed.data.processor.semantics) };
-}
-
-function invalid(problems: readonly string[]): MillraceError {
-  return new MillraceError(
-    "config-invalid",
-    `the environment's config has ${problems.length} problem(s):\n${problems.map((problem) => `  - ${problem}`).join("\n")}`,
-  );
-}
-
-/** Contradictions among the sections that are well-formed once unknown keys are taken away. */
-function senseOfWhatIsWellFormed(input: unknown, error: z.ZodError): string[] {
-  const known = structuredClone(input) as Record<string, unknown>;
-  if (typeof known !== "object" || known === null) return [];
-  for (const issue of error.issues) {
-    if (issue.code !== "unrecognized_keys") continue;
-    const holder = issue.path.reduce<unknown>(
-      (value, part) => (value as Record<PropertyKey, unknown>)[part],
-      known,
-    ) as Record<string, unknown>;
-    for (const key of issue.keys) delete holder[key];
-  }
-  const sections = Object.entries(environmentSchema.shape).flatMap(([name, schema]) => {
-    const section = schema.safeParse(known[name]);
-    return section.success ? [[name, section.data] as const] : [];
-  });
-  return configProblems(Object.fromEntries(sections));
-}

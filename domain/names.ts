@@ -3,7 +3,6 @@
 /** Consumer groups of the programs. */
 export const consumerGroups = {
   sensorProcessor: "millrace-processor-sensor",
-  marketProcessor: "millrace-processor-market",
   live: "millrace-live",
   writeLake: "millrace-write-lake",
   writeFeatures: "millrace-write-features",

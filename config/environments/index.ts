@@ -1,5 +1,6 @@
 import { MillraceError } from "../../domain/errors.ts";
-import { readEnvironment, type Environment } from "../schema.ts";
+import { readEnvironment } from "../read-environment.ts";
+import type { Environment } from "../schema.ts";
 import dev from "./dev.ts";
 import prod from "./prod.ts";
 import staging from "./staging.ts";

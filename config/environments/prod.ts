@@ -19,7 +19,6 @@ export default {
   processor: {
     delivery: "transactional",
     sensor: { minTasks: 4, maxTasks: 20, memoryMiB: 4096 },
-    market: { minTasks: 1, maxTasks: 5 },
   },
   live: { tasks: 3 },
   lake: {

@@ -12,7 +12,7 @@ export default {
   network: { cidr: "10.30.0.0/16", peerCidrs: ["10.20.0.0/16", "10.40.0.0/16"], natGateways: 1 },
   kafka: {},
   bridge: { tasks: 2, connectionsPerTask: 5 },
-  processor: { delivery: "transactional", sensor: { minTasks: 2, maxTasks: 5 }, market: { minTasks: 1, maxTasks: 2 } },
+  processor: { delivery: "transactional", sensor: { minTasks: 2, maxTasks: 5 } },
   live: { tasks: 2 },
   lake: {
     glacierAfterDays: 30,

@@ -2,7 +2,8 @@ import { createKafka } from "../../adapters/kafka.ts";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
 import { queries } from "../../domain/api.ts";
-import { collections, consumerGroups } from "../../domain/names.ts";
+import { collections } from "../../domain/names.ts";
+import { pipelines } from "../../domain/pipelines.ts";
 import { topics } from "../../domain/topics.ts";
 import type { WindowDocument } from "../shared/documents.ts";
 import { mongoDatabase } from "../shared/mongo.ts";
@@ -23,7 +24,7 @@ const kafka = createKafka(settings, "millrace-read-health", undefined, {
   requestTimeout: CHECK_LIMIT_MS,
   retry: RETRY,
 });
-const readGroup = groupReader(kafka, consumerGroups.sensorProcessor, topics.imuData.name);
+const readGroup = groupReader(kafka, pipelines.sensor.consumerGroup, topics.imuData.name);
 const database = mongoDatabase(settings, CHECK_LIMIT_MS);
 
 /** `GET /health`: 503 when a component is down. */

@@ -107,13 +107,14 @@ export function estimate(inventory: Inventory, config: Environment, load: Worklo
     ((7 * (bytes.input + bytes.windows + bytes.inference) + bytes.transformed) * 86_400) / GB,
   );
 
-  const extraTasks = Math.max(0, Math.ceil(readings / 200_000) - config.processor.sensor.minTasks);
+  const { sensor } = config.processor;
+  const extraTasks = sensor === null ? 0 : Math.max(0, Math.ceil(readings / 200_000) - sensor.minTasks);
   add("Fargate", "vCPUs", "fargateVcpu", (inventory.vcpus + extraTasks) * HOURS);
   add(
     "Fargate",
     "memory",
     "fargateMemory",
-    (inventory.memoryGb + (extraTasks * config.processor.sensor.memoryMiB) / 1_024) * HOURS,
+    (inventory.memoryGb + (extraTasks * (sensor?.memoryMiB ?? 0)) / 1_024) * HOURS,
   );
 
   const consumed = messages + 3 * windows + load.sensors;

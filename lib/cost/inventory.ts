@@ -1,5 +1,5 @@
 import type { Environment } from "../../config/schema.ts";
-import { environmentTopics } from "../stacks/streaming.ts";
+import { environmentTopics } from "../../config/topics.ts";
 
 /** A resource of a template, as far as a bill depends on it. */
 export interface BilledResource {

@@ -1,15 +1,15 @@
 import { aws_cloudwatch as cloudwatch, Duration } from "aws-cdk-lib";
-import { pipelineTopics, type PipelineName } from "../../config/rules.ts";
+import { runningPipelines } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
 import { topics } from "../../domain/topics.ts";
 import type { DeliveryStack } from "../stacks/delivery.ts";
 import type { FeaturesStack } from "../stacks/features.ts";
 import type { IngestionStack } from "../stacks/ingestion.ts";
 import type { LakeStack } from "../stacks/lake.ts";
-import { pipelineGroups, type ProcessingStack } from "../stacks/processing.ts";
+import type { ProcessingStack } from "../stacks/processing.ts";
 import type { ServingStack } from "../stacks/serving.ts";
 import type { StreamingStack } from "../stacks/streaming.ts";
-import { messagesIn, runningTasks, timeLag } from "./metrics.ts";
+import { deliveryFreshness, messagesIn, runningTasks, timeLag } from "./metrics.ts";
 
 export interface MonitoredStacks {
   readonly streaming: StreamingStack;
@@ -67,16 +67,14 @@ function streamAlarms(config: Environment, { streaming }: MonitoredStacks): Alar
       evaluationPeriods: 15,
       missing: "fine",
     },
-    ...(Object.keys(pipelineTopics) as PipelineName[])
-      .filter((name) => config.processor[name] !== null)
-      .map((name): AlarmSpec => ({
-        name: `lag-${name}`,
-        description: `the ${name} pipeline is behind, or its group is not stable (the metric is missing then)`,
-        metric: timeLag(clusterName, pipelineGroups[name], topics[pipelineTopics[name].input].name),
-        threshold: LAG_SECONDS,
-        evaluationPeriods: 5,
-        missing: "breaching",
-      })),
+    ...runningPipelines(config).map(({ name, input, consumerGroup }): AlarmSpec => ({
+      name: `lag-${name}`,
+      description: `the ${name} pipeline is behind, or its group is not stable (the metric is missing then)`,
+      metric: timeLag(clusterName, consumerGroup, topics[input].name),
+      threshold: LAG_SECONDS,
+      evaluationPeriods: 5,
+      missing: "breaching",
+    })),
     {
       name: "no-input",
       description: "nothing arrives in imu-data-all, not even the bridge's ticks: the bridge is down",
@@ -157,13 +155,7 @@ function lakeAlarms(config: Environment, { lake }: MonitoredStacks): AlarmSpec[]
   return Object.entries(lake.deliveries).map(([table, { name }]) => ({
     name: `lake-freshness-${table}`,
     description: `the oldest row of ${table} that is not in the lake yet is older than three buffers`,
-    metric: new cloudwatch.Metric({
-      namespace: "AWS/Firehose",
-      metricName: "DeliveryToS3.DataFreshness",
-      dimensionsMap: { DeliveryStreamName: name },
-      statistic: cloudwatch.Stats.MAXIMUM,
-      period: Duration.minutes(5),
-    }),
+    metric: deliveryFreshness(name, { period: Duration.minutes(5) }),
     threshold: 3 * config.lake.bufferSeconds,
     evaluationPeriods: 3,
     missing: "fine" as const,

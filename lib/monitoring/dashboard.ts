@@ -1,12 +1,13 @@
 import { aws_cloudwatch as cloudwatch, Duration } from "aws-cdk-lib";
-import { pipelineTopics, type PipelineName } from "../../config/rules.ts";
+import { runningPipelines } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
 import { topics } from "../../domain/topics.ts";
-import { pipelineGroups } from "../stacks/processing.ts";
 import type { MonitoredStacks } from "./alarms.ts";
-import { messagesIn, offsetLag, timeLag } from "./metrics.ts";
+import { deliveryFreshness, messagesIn, offsetLag, timeLag } from "./metrics.ts";
 
+/** A third of CloudWatch's 24 columns. */
 const WIDTH = 8;
+const PERIOD = Duration.minutes(1);
 
 function graph(title: string, left: cloudwatch.IMetric[], unit: string): cloudwatch.GraphWidget {
   return new cloudwatch.GraphWidget({
@@ -19,79 +20,59 @@ function graph(title: string, left: cloudwatch.IMetric[], unit: string): cloudwa
 }
 
 /** The rows of the dashboard, in the order of the path: what comes in, how far the processor is, what goes out. */
-export function dashboardRows(
-  config: Environment,
-  { streaming, processing, lake, serving }: MonitoredStacks,
-): cloudwatch.IWidget[][] {
-  const { clusterName } = streaming;
-  const pipelines = (Object.keys(pipelineTopics) as PipelineName[]).filter((name) => config.processor[name] !== null);
-  const services = pipelines.flatMap((name) => processing.services[name]?.service ?? []);
-  const period = Duration.minutes(1);
+export function dashboardRows(config: Environment, stacks: MonitoredStacks): cloudwatch.IWidget[][] {
+  return [throughputRow(config, stacks), lagRow(config, stacks), outputRow(stacks)];
+}
+
+function throughputRow(config: Environment, { streaming: { clusterName } }: MonitoredStacks): cloudwatch.IWidget[] {
+  const pipelines = runningPipelines(config);
+  const inputs = pipelines.map(({ input }) => input);
+  const outputs = pipelines.flatMap((pipeline) => pipeline.outputs);
+  const rate = (key: keyof typeof topics): cloudwatch.IMetric => messagesIn(clusterName, topics[key].name);
   return [
-    [
-      graph(
-        "Records in",
-        pipelines.map((name) => messagesIn(clusterName, topics[pipelineTopics[name].input].name)),
-        "records/s",
+    graph("Records in", inputs.map(rate), "records/s"),
+    graph("Records out", outputs.map(rate), "records/s"),
+    graph("Dead letters", [rate("deadLetter")], "records/s"),
+  ];
+}
+
+function lagRow(config: Environment, { streaming, processing }: MonitoredStacks): cloudwatch.IWidget[] {
+  const pipelines = runningPipelines(config);
+  const lag = (metric: typeof timeLag): cloudwatch.IMetric[] =>
+    pipelines.map(({ consumerGroup, input }) => metric(streaming.clusterName, consumerGroup, topics[input].name));
+  const services = pipelines.flatMap(({ name }) => processing.services[name]?.service ?? []);
+  return [
+    graph("Behind, estimated", lag(timeLag), "seconds"),
+    graph("Lag", lag(offsetLag), "records"),
+    graph(
+      "Processor CPU",
+      services.map((service) => service.metricCpuUtilization({ period: PERIOD, statistic: cloudwatch.Stats.MAXIMUM })),
+      "%",
+    ),
+  ];
+}
+
+function outputRow({ lake, serving }: MonitoredStacks): cloudwatch.IWidget[] {
+  const streams = Object.values(lake.deliveries).map(({ name }) => name);
+  const rest = serving.rest.api;
+  const webSocket = serving.webSocket.api;
+  return [
+    graph(
+      "Lake: oldest row not delivered",
+      streams.map((name) => deliveryFreshness(name, { period: PERIOD, label: name })),
+      "seconds",
+    ),
+    graph(
+      "REST latency",
+      ["p50", "p99"].map((statistic) => rest.metricLatency({ period: PERIOD, statistic })),
+      "ms",
+    ),
+    graph(
+      "WebSocket",
+      ["ConnectCount", "MessageCount"].map((name) =>
+        webSocket.metric(name, { period: PERIOD, statistic: cloudwatch.Stats.SUM }),
       ),
-      graph(
-        "Records out",
-        pipelines.flatMap((name) =>
-          pipelineTopics[name].outputs.map((key) => messagesIn(clusterName, topics[key].name)),
-        ),
-        "records/s",
-      ),
-      graph("Dead letters", [messagesIn(clusterName, topics.deadLetter.name)], "records/s"),
-    ],
-    [
-      graph(
-        "Behind, estimated",
-        pipelines.map((name) => timeLag(clusterName, pipelineGroups[name], topics[pipelineTopics[name].input].name)),
-        "seconds",
-      ),
-      graph(
-        "Lag",
-        pipelines.map((name) => offsetLag(clusterName, pipelineGroups[name], topics[pipelineTopics[name].input].name)),
-        "records",
-      ),
-      graph(
-        "Processor CPU",
-        services.map((service) => service.metricCpuUtilization({ period, statistic: cloudwatch.Stats.MAXIMUM })),
-        "%",
-      ),
-    ],
-    [
-      graph(
-        "Lake: oldest row not delivered",
-        Object.values(lake.deliveries).map(
-          ({ name }) =>
-            new cloudwatch.Metric({
-              namespace: "AWS/Firehose",
-              metricName: "DeliveryToS3.DataFreshness",
-              dimensionsMap: { DeliveryStreamName: name },
-              statistic: cloudwatch.Stats.MAXIMUM,
-              period,
-              label: name,
-            }),
-        ),
-        "seconds",
-      ),
-      graph(
-        "REST latency",
-        [
-          serving.rest.api.metricLatency({ period, statistic: "p50" }),
-          serving.rest.api.metricLatency({ period, statistic: "p99" }),
-        ],
-        "ms",
-      ),
-      graph(
-        "WebSocket",
-        [
-          serving.webSocket.api.metric("ConnectCount", { period, statistic: cloudwatch.Stats.SUM }),
-          serving.webSocket.api.metric("MessageCount", { period, statistic: cloudwatch.Stats.SUM }),
-        ],
-        "count",
-      ),
-    ],
+      "count",
+    ),
   ];
 }

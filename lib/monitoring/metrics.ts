@@ -43,6 +43,20 @@ export function messagesIn(kafkaCluster: string, topic: string): cloudwatch.Metr
   });
 }
 
+/** Age in seconds of the oldest row that a Firehose delivery stream has not written yet. */
+export function deliveryFreshness(
+  stream: string,
+  options: { readonly period: Duration; readonly label?: string },
+): cloudwatch.Metric {
+  return new cloudwatch.Metric({
+    namespace: "AWS/Firehose",
+    metricName: "DeliveryToS3.DataFreshness",
+    dimensionsMap: { DeliveryStreamName: stream },
+    statistic: cloudwatch.Stats.MAXIMUM,
+    ...options,
+  });
+}
+
 /** Tasks of an ECS service that run. */
 export function runningTasks(ecsCluster: string, service: string): cloudwatch.Metric {
   return new cloudwatch.Metric({

@@ -1,9 +1,9 @@
 import { Aws, aws_ecs as ecs, Duration } from "aws-cdk-lib";
 import type { Construct } from "constructs";
-import { pipelineTopics, type PipelineName } from "../../config/rules.ts";
+import { runningPipelines, type RunningPipeline } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
-import { consumerGroups } from "../../domain/names.ts";
+import type { PipelineName } from "../../domain/pipelines.ts";
 import { topics } from "../../domain/topics.ts";
 import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
 import { allowReadBucket, allowTable } from "../constructs/grants.ts";
@@ -16,52 +16,42 @@ import { MillraceStack } from "./stack.ts";
 import type { StateStack } from "./state.ts";
 import type { StreamingStack } from "./streaming.ts";
 
-/** Consumer group of each pipeline. */
-export const pipelineGroups = {
-  sensor: consumerGroups.sensorProcessor,
-  market: consumerGroups.marketProcessor,
-} as const satisfies Record<PipelineName, string>;
+export interface ProcessingNeeds {
+  readonly network: NetworkStack;
+  readonly security: SecurityStack;
+  readonly streaming: StreamingStack;
+  readonly state: StateStack;
+}
 
-/** ECS cluster and one processor service per pipeline. */
+/** ECS cluster, and one processor service per pipeline that the config runs. */
 export class ProcessingStack extends MillraceStack {
   readonly cluster: ecs.ICluster;
   readonly services: Partial<Record<PipelineName, StreamService>> = {};
 
-  constructor(
-    scope: Construct,
-    id: string,
-    config: Environment,
-    needs: {
-      readonly network: NetworkStack;
-      readonly security: SecurityStack;
-      readonly streaming: StreamingStack;
-      readonly state: StateStack;
-    },
-  ) {
+  constructor(scope: Construct, id: string, config: Environment, needs: ProcessingNeeds) {
     super(scope, id, { config, stateful: false, description: "ECS cluster and processor services" });
     this.cluster = new ecs.Cluster(this, "Cluster", {
       clusterName: resourceName(config, "cluster"),
       vpc: needs.network.vpc,
       containerInsightsV2: ecs.ContainerInsights.ENABLED,
     }) as ecs.ICluster;
-    for (const name of Object.keys(pipelineTopics) as PipelineName[]) {
-      if (config.processor[name] !== null) this.services[name] = this.#service(name, config.processor[name], needs);
+    for (const pipeline of runningPipelines(config)) {
+      const service = this.#service(pipeline, needs);
+      this.#rights(service, pipeline, needs);
+      this.#scale(service, pipeline, needs.streaming);
+      this.services[pipeline.name] = service;
     }
   }
 
-  #service(
-    pipeline: PipelineName,
-    size: NonNullable<Environment["processor"][PipelineName]>,
-    { network, security, streaming, state }: ConstructorParameters<typeof ProcessingStack>[3],
-  ): StreamService {
+  #service({ name, size }: RunningPipeline, { network, security, streaming, state }: ProcessingNeeds): StreamService {
     const { config } = this;
-    const { processor } = config;
-    const service = new StreamService(this, {
-      name: `processor-${pipeline}`,
+    const { delivery, commitIntervalMs, snapshotIntervalMs } = config.processor;
+    return new StreamService(this, {
+      name: `processor-${name}`,
       program: "processor",
       cluster: this.cluster,
       desiredCount: size.minTasks,
-      // One vCPU: a task's work is one thread's, and a scoring one beside it.
+      // One vCPU: a task's work runs on one thread; a second thread scores beside it.
       cpu: 1024,
       memoryMiB: size.memoryMiB,
       key: security.keys.operations,
@@ -74,53 +64,39 @@ export class ProcessingStack extends MillraceStack {
         region: Aws.REGION,
         kafkaBrokers: streaming.cluster.bootstrapBrokers,
         kafkaAuth: "iam",
-        pipeline,
+        pipeline: name,
         checkpointTable: state.tables.checkpoints.tableName,
-        delivery: processor.delivery,
-        commitIntervalMs: processor.commitIntervalMs,
-        snapshotIntervalMs: processor.snapshotIntervalMs,
+        delivery,
+        commitIntervalMs,
+        snapshotIntervalMs,
         modelSource: `s3://${state.models.bucketName}/models`,
         healthPort: HEALTH_PORT,
         ...config.semantics,
       }),
     });
-    this.#rights(service, pipeline, { security, streaming, state });
-    this.#scale(service, pipeline, size, streaming);
-    return service;
   }
 
-  #rights(
-    service: StreamService,
-    pipeline: PipelineName,
-    {
-      security,
-      streaming,
-      state,
-    }: Pick<ConstructorParameters<typeof ProcessingStack>[3], "security" | "streaming" | "state">,
-  ): void {
-    const { input, outputs } = pipelineTopics[pipeline];
+  #rights(service: StreamService, pipeline: RunningPipeline, { security, streaming, state }: ProcessingNeeds): void {
     const { cluster } = streaming;
-    cluster.grantRead(service, [topics[input].name, topics.progress.name], [pipelineGroups[pipeline]]);
+    const input = topics[pipeline.input].name;
+    const outputs = [...pipeline.outputs, "deadLetter" as const, "progress" as const];
+    cluster.grantRead(service, [input, topics.progress.name], [pipeline.consumerGroup]);
     cluster.grantWrite(
       service,
-      [...outputs, "deadLetter" as const, "progress" as const].map((key) => topics[key].name),
+      outputs.map((key) => topics[key].name),
     );
-    cluster.grantTransactions(service, this.config.name, pipeline, topics[input].name);
+    cluster.grantTransactions(service, this.config.name, pipeline.name, input);
     allowTable(service, state.tables.checkpoints, security.keys.state, ["GetItem", "PutItem", "DeleteItem"]);
     allowReadBucket(service, state.models, security.keys.state);
     acknowledgeWildcards(service, {
-      [`.${topics[input].name}.*`]: "the transactional ids of one pipeline end in a partition number",
+      [`.${input}.*`]: "the transactional ids of one pipeline end in a partition number",
       "/*": "models are read by their names, in a bucket that holds nothing else",
     });
   }
 
-  #scale(
-    service: StreamService,
-    pipeline: PipelineName,
-    size: NonNullable<Environment["processor"][PipelineName]>,
-    streaming: StreamingStack,
-  ): void {
-    const scaling = service.service.autoScaleTaskCount({ minCapacity: size.minTasks, maxCapacity: size.maxTasks });
+  /** Between the config's task counts: by CPU, and by lag per task where the CPU is not what limits. */
+  #scale({ service }: StreamService, { size, ...pipeline }: RunningPipeline, streaming: StreamingStack): void {
+    const scaling = service.autoScaleTaskCount({ minCapacity: size.minTasks, maxCapacity: size.maxTasks });
     scaling.scaleOnCpuUtilization("Cpu", {
       targetUtilizationPercent: 65,
       scaleInCooldown: Duration.minutes(10),
@@ -129,10 +105,10 @@ export class ProcessingStack extends MillraceStack {
     scaling.scaleOnMetric("Lag", {
       metric: lagPerTask({
         kafkaCluster: streaming.clusterName,
-        group: pipelineGroups[pipeline],
-        topic: topics[pipelineTopics[pipeline].input].name,
+        group: pipeline.consumerGroup,
+        topic: topics[pipeline.input].name,
         ecsCluster: this.cluster.clusterName,
-        service: service.service.serviceName,
+        service: service.serviceName,
       }),
       scalingSteps: [
         { lower: size.lagPerTask, change: 1 },

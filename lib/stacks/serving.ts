@@ -3,6 +3,7 @@ import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { consumerGroups, featureGroupName } from "../../domain/names.ts";
+import { pipelines } from "../../domain/pipelines.ts";
 import { functions, type FunctionName, restFallback, restRoutes } from "../../domain/routes.ts";
 import { topics } from "../../domain/topics.ts";
 import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
@@ -136,7 +137,7 @@ export class ServingStack extends MillraceStack {
     ) as Record<FunctionName, MillraceFunction>;
     for (const name of names)
       if (reads.has(name)) allowSecret(made[name], state.documentsSecret, security.keys.secrets);
-    streaming.cluster.grantReadLag(made["read-health"], [topics.imuData.name], [consumerGroups.sensorProcessor]);
+    streaming.cluster.grantReadLag(made["read-health"], [topics.imuData.name], [pipelines.sensor.consumerGroup]);
     made["read-sensors"].role.addToPolicy(
       new iam.PolicyStatement({
         actions: ["sagemaker:GetRecord"],

@@ -8,11 +8,11 @@ import {
   RemovalPolicy,
 } from "aws-cdk-lib";
 import type { Construct } from "constructs";
-import { topicSettings, pipelineTopics } from "../../config/rules.ts";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
+import { environmentTopics } from "../../config/topics.ts";
 import { CHECK_GROUP, transactionalId } from "../../domain/names.ts";
-import { checkTopic, topics, type TopicKey, type TopicSpec } from "../../domain/topics.ts";
+import { checkTopic } from "../../domain/topics.ts";
 import {
   acknowledge,
   acknowledgeCdkFunctions,
@@ -25,27 +25,6 @@ import { logGroupName, resourceName } from "../names.ts";
 import type { NetworkStack } from "./network.ts";
 import type { SecurityStack } from "./security.ts";
 import { MillraceStack } from "./stack.ts";
-
-/**
- * The topics of an environment: the domain's, with the config's partitions and retention; outputs have the partitions
- * of their input.
- */
-export function environmentTopics(config: Environment): TopicSpec[] {
-  const inputOf = (key: TopicKey): TopicKey =>
-    Object.values(pipelineTopics).find(({ outputs }) => (outputs as readonly TopicKey[]).includes(key))?.input ?? key;
-  const widest = Math.max(
-    ...Object.values(pipelineTopics).map(({ input }) => topicSettings(config.kafka, input).partitions),
-  );
-  return (Object.keys(topics) as TopicKey[]).map((key) => ({
-    ...topics[key],
-    ...topicSettings(config.kafka, key),
-    // Dead letters and progress go to the partition of their input, in either pipeline.
-    partitions:
-      key === "deadLetter" || key === "progress"
-        ? Math.max(widest, topicSettings(config.kafka, key).partitions)
-        : topicSettings(config.kafka, inputOf(key)).partitions,
-  }));
-}
 
 /** MSK Serverless with its topics, and the functions that test it. */
 export class StreamingStack extends MillraceStack {

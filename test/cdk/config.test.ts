@@ -1,9 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "@jest/globals";
+import { cidrsOverlap } from "../../config/cidr.ts";
 import { environment, environmentNames } from "../../config/environments/index.ts";
 import prod from "../../config/environments/prod.ts";
-import { cidrsOverlap } from "../../config/rules.ts";
-import { readEnvironment } from "../../config/schema.ts";
+import { runningPipelines } from "../../config/pipelines.ts";
+import { readEnvironment } from "../../config/read-environment.ts";
+import { environmentTopics } from "../../config/topics.ts";
+import { DAY } from "../../domain/time.ts";
 import { withoutAws, root } from "./synthesised.ts";
 
 function problemsOf(config: unknown): string {
@@ -20,24 +23,60 @@ describe("an environment's config", () => {
     expect(environment(name).name).toBe(name);
   });
 
-  test("is refused with all problems named at once, of shape and of sense", () => {
+  test("is refused with every problem at once: malformed fields, unknown keys and contradictions", () => {
     const message = problemsOf({
       ...prod,
       nmae: "prod",
       network: { ...prod.network, peerCidrs: ["10.40.128.0/20"], natGatways: 1, natGateways: 2 },
       kafka: { partitions: {}, retentionMs: { imuData: 200_000 } },
-      processor: { ...prod.processor, sensor: { minTasks: 1, maxTasks: 11 } },
+      processor: {
+        ...prod.processor,
+        sensor: { minTasks: 1, maxTasks: 11 },
+        market: { minTasks: 1, maxTasks: 2 },
+        comitIntervalMs: 50,
+      },
       api: { ...prod.api, domain: { name: "api.example.com" } },
       zones: ["us-east-1a", "eu-west-1a"],
     });
-    expect(message).toContain('"nmae"');
-    expect(message).toContain('"natGatways"');
+    expect(message).toContain("- nmae: there is no such setting");
+    expect(message).toContain("network.natGatways: there is no such setting");
+    expect(message).toContain("processor.comitIntervalMs: there is no such setting");
+    expect(message).toContain("processor.market: there is no pipeline market; there is: sensor");
     expect(message).toContain("10.40.0.0/16 overlaps the peer network 10.40.128.0/20");
     expect(message).toContain("kafka.retentionMs.imuData: 200000 ms, not above the allowed lateness (300000 ms)");
     expect(message).toContain("processor.sensor.maxTasks: 11, more than the 10 partitions of imu-data-all");
     expect(message).toContain("api.domain.certificateArn");
     expect(message).toContain("eu-west-1a is not a zone of the region us-east-1");
-    expect(message).toMatch(/has 7 problem/);
+    expect(message).toMatch(/has 9 problem/);
+  });
+
+  test.each([null, { minTasks: 1, maxTasks: 2 }])(
+    "is refused when it asks for a pipeline that is not there: %j",
+    (market) => {
+      expect(problemsOf({ ...prod, processor: { ...prod.processor, market } })).toBe(
+        "the environment's config has 1 problem(s):\n  - processor.market: there is no pipeline market; there is: sensor",
+      );
+    },
+  );
+
+  test("runs a pipeline that has an entry, and no other", () => {
+    const { sensor: size, ...others } = prod.processor;
+    const running = (entry: object): string[] =>
+      runningPipelines(readEnvironment({ ...prod, processor: { ...others, ...entry } })).map(({ name }) => name);
+    expect(running({ sensor: size })).toEqual(["sensor"]);
+    expect(running({ sensor: null })).toEqual([]);
+    expect(running({})).toEqual([]);
+  });
+
+  test("gives outputs the partitions of their input, and shared topics those of the widest input", () => {
+    const kafka = { partitions: { imuData: 20, deadLetter: 3, marketLate: 4 }, retentionMs: { late: 5 * DAY } };
+    const made = new Map(environmentTopics({ kafka }).map((topic) => [topic.name, topic]));
+    const partitions = (name: string): number | undefined => made.get(name)?.partitions;
+    expect(["imu-data-all", "sensor-data-transformed", "sensor-data-late"].map(partitions)).toEqual([20, 20, 20]);
+    expect(["dead-letter", "millrace-progress"].map(partitions)).toEqual([20, 20]);
+    expect(["market-trades", "market-late"].map(partitions)).toEqual([10, 4]);
+    expect(made.get("sensor-data-late")?.retentionMs).toBe(432_000_000);
+    expect(made.get("millrace-progress")?.retentionMs).toBe(-1);
   });
 
   test.each([

@@ -57,7 +57,7 @@ test("docs/deployment.md says what the environments' configs say", () => {
   );
   expect(documented["input partitions"]).toEqual(configs.map(({ kafka }) => String(kafka.partitions.imuData ?? 10)));
   expect(documented["processor tasks"]).toEqual(
-    configs.map(({ processor }) => `${processor.sensor.minTasks}–${processor.sensor.maxTasks}`),
+    configs.map(({ processor: { sensor } }) => `${sensor?.minTasks}–${sensor?.maxTasks}`),
   );
   expect(documented["logs"]).toEqual(configs.map(({ logRetentionDays }) => `${logRetentionDays} days`));
 });

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { environment } from "../../config/environments/index.ts";
+import { pipelineNames } from "../../domain/pipelines.ts";
 import { environments, resourcesOf, synthesised, type EnvironmentName, type Synthesised } from "./synthesised.ts";
 
 const LIMIT_MS = 300_000;
@@ -271,17 +272,25 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
     ).toEqual([]);
   });
 
+  test("run one processor service per pipeline of the config, and none of a pipeline that is not there", () => {
+    const processors = all("AWS::ECS::Service")
+      .map(({ resource }) => String(resource.Properties["ServiceName"]))
+      .filter((name) => name.includes("processor"));
+    expect(processors).toEqual([`millrace-${env}-processor-sensor`]);
+  });
+
   test("scale the processor up to its partitions at most, by lag and by CPU", () => {
     const targets = all("AWS::ApplicationAutoScaling::ScalableTarget");
-    const pipelines = [config.processor.sensor, config.processor.market].filter((pipeline) => pipeline !== null);
+    const sizes = pipelineNames.flatMap((name) => config.processor[name] ?? []);
+    expect(sizes.length).toBeGreaterThan(0);
     expect(
       targets.map(({ resource }) => [resource.Properties["MinCapacity"], resource.Properties["MaxCapacity"]]),
-    ).toEqual(pipelines.map(({ minTasks, maxTasks }) => [minTasks, maxTasks]));
+    ).toEqual(sizes.map(({ minTasks, maxTasks }) => [minTasks, maxTasks]));
     expect(
       all("AWS::ApplicationAutoScaling::ScalingPolicy")
         .map(({ resource }) => resource.Properties["PolicyType"])
         .toSorted((a, b) => String(a).localeCompare(String(b))),
-    ).toEqual(pipelines.flatMap(() => ["StepScaling", "TargetTrackingScaling"]).sort());
+    ).toEqual(sizes.flatMap(() => ["StepScaling", "TargetTrackingScaling"]).sort());
     const lag = all("AWS::CloudWatch::Alarm").filter(({ resource }) =>
       JSON.stringify(resource.Properties["Metrics"] ?? "").includes("SumOffsetLag"),
     );

@@ -95,7 +95,7 @@ export const allowedWildcards: readonly AllowedWildcard[] = [
   {
     stacks: ["processing", "ingestion", "serving"],
     actions: ["kafka-cluster:DescribeTransactionalId", "kafka-cluster:AlterTransactionalId"],
-    resource: /\/millrace\.[a-z]+\.(sensor\.imu-data-all|market\.market-trades)\.\*$/,
+    resource: /\/millrace\.[a-z]+\.sensor\.imu-data-all\.\*$/,
     reason: "the transactional ids of one pipeline end in a partition number",
   },
   {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Partitioners, type Admin, type Consumer, type Producer } from "kafkajs";
 import { createTopics } from "../../adapters/kafka-topics.ts";
 import { createKafka } from "../../adapters/kafka.ts";
-import { consumerGroups } from "../../domain/names.ts";
+import { pipelines } from "../../domain/pipelines.ts";
 import { topics } from "../../domain/topics.ts";
 import { groupReader } from "../../lambda/read-health/processor-group.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";
@@ -99,7 +99,7 @@ test("health answers within two seconds, also when nothing else does", async () 
         components: { kafka: { status: "down" }, mongodb: { status: "down" }, processor: { status: "down" } },
       });
     }
-    expect([consumerGroups.sensorProcessor, topics.imuData.name]).toEqual([
+    expect([pipelines.sensor.consumerGroup, topics.imuData.name]).toEqual([
       "millrace-processor-sensor",
       "imu-data-all",
     ]);

@@ -10,7 +10,7 @@ import { createLogger } from "../../../../adapters/log.ts";
 import { readSettings } from "../../../../config/settings.ts";
 import { MillraceError } from "../../../../domain/errors.ts";
 import { defaultSemantics, type Semantics } from "../../../../domain/imu.ts";
-import { consumerGroups } from "../../../../domain/names.ts";
+import { pipelines } from "../../../../domain/pipelines.ts";
 import { topics } from "../../../../domain/topics.ts";
 import { startServers, type Servers } from "../../../../local/servers/index.ts";
 import { DynamoSnapshots } from "../../../../processor/adapters/dynamo-snapshots.ts";
@@ -117,7 +117,7 @@ async function process(): Promise<void> {
       async () => {
         const ends = await admin.fetchTopicOffsets(topics.imuData.name);
         const [committed] = await admin.fetchOffsets({
-          groupId: consumerGroups.sensorProcessor,
+          groupId: pipelines.sensor.consumerGroup,
           topics: [topics.imuData.name],
         });
         return ends.every(
@@ -168,7 +168,7 @@ async function dieAfterTheInputHasItsPartitions(count: number): Promise<void> {
       kafka: testKafka(servers.kafkaBrokers),
       snapshots,
       environment: "local",
-      groupId: consumerGroups.sensorProcessor,
+      groupId: pipelines.sensor.consumerGroup,
       factory: sensorMachineFactory(semantics),
       limits: semantics,
       outputTopics: [

@@ -1,0 +1,59 @@
+import { pipelineNames, pipelineOfOutput, pipelines, type PipelineName } from "../../domain/pipelines.ts";
+import { topics, type TopicKey } from "../../domain/topics.ts";
+import type { Environment } from "../schema.ts";
+import { semanticsOf } from "../semantics.ts";
+import { semanticsProblems } from "../settings.ts";
+import { topicSettings } from "../topics.ts";
+import { rule, type Condition, type Rule } from "./rule.ts";
+
+/** Rules of topics and of the pipelines that read them. */
+export const streamingRules: readonly Rule[] = [
+  rule(["kafka"], ({ kafka }) => [
+    ...(Object.keys(kafka.partitions) as TopicKey[]).map(ownPartitions),
+    [
+      kafka.retentionMs.progress !== undefined,
+      "kafka.retentionMs.progress: that topic is compacted; it has no retention",
+    ],
+  ]),
+  rule(["processor"], ({ processor }) =>
+    semanticsProblems(semanticsOf(processor.semantics)).map((problem) => [true, `processor.semantics: ${problem}`]),
+  ),
+  rule(["processor", "kafka"], (config) => pipelineNames.flatMap((name) => pipelineConditions(name, config))),
+];
+
+/** The config gives partitions to inputs alone: outputs follow them. */
+function ownPartitions(key: TopicKey): Condition {
+  const writer = pipelineOfOutput(key);
+  const input = writer && pipelines[writer].input;
+  return [
+    input !== undefined,
+    `kafka.partitions.${key}: an output has the partitions of its input; set those of ${input} instead`,
+  ];
+}
+
+function pipelineConditions(
+  name: PipelineName,
+  { processor, kafka }: Pick<Environment, "processor" | "kafka">,
+): Condition[] {
+  const size = processor[name];
+  if (size === null) return [];
+  const { input } = pipelines[name];
+  const { partitions, retentionMs } = topicSettings(kafka, input);
+  const { allowedLatenessMs } = semanticsOf(processor.semantics);
+  return [
+    [
+      size.minTasks > size.maxTasks,
+      `processor.${name}.minTasks: ${size.minTasks}, more than maxTasks (${size.maxTasks})`,
+    ],
+    [
+      size.maxTasks > partitions,
+      `processor.${name}.maxTasks: ${size.maxTasks}, more than the ${partitions} partitions of ` +
+        `${topics[input].name}; a task without a partition does nothing`,
+    ],
+    [
+      retentionMs !== -1 && retentionMs <= allowedLatenessMs,
+      `kafka.retentionMs.${input}: ${retentionMs} ms, not above the allowed lateness (${allowedLatenessMs} ms); ` +
+        "a task that restarts could not catch up",
+    ],
+  ];
+}
