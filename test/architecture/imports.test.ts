@@ -1,29 +1,30 @@
 import { dirname } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { packageScripts, sourceFile, sourceFiles, type SourceFile } from "./source-files.ts";
-import { parts, type Part } from "./table.ts";
+import { type Folder, folders } from "./table.ts";
 
-const topFolders = [...new Set(parts.flatMap(({ folders }) => folders.map((folder) => folder.split("/")[0]!)))];
+const topFolders = [...new Set(folders.map(({ folder }) => folder.split("/")[0]!))];
 const files = topFolders.flatMap(sourceFiles);
 
-/** The folder of the table that a file is in. */
-function folderOf(path: string): string {
-  const candidates = parts.flatMap(({ folders }) => folders).filter((folder) => path.startsWith(`${folder}/`));
-  return candidates.sort((a, b) => b.length - a.length)[0] ?? dirname(path).split("/")[0]!;
-}
-function partOf(path: string): Part | undefined {
-  const folder = folderOf(path);
-  return parts.find(({ folders }) => folders.includes(folder));
+/** The entry of the table that a file belongs to. */
+function entryOf(path: string): Folder | undefined {
+  return folders
+    .filter(({ folder }) => path.startsWith(`${folder}/`))
+    .sort((a, b) => b.folder.length - a.folder.length)[0];
 }
 
-/** What a file imports although its part may not. */
+/** The folder of the table that a file is in; `.` for a file in the repository's root. */
+function folderOf(path: string): string {
+  return entryOf(path)?.folder ?? dirname(path);
+}
+
+/** What a file imports although its folder may not. */
 function wrongImports({ path, files: imported, packages }: SourceFile): string[] {
-  const part = partOf(path);
-  if (!part) return [`${path} is in no part of the table`];
-  const allowed = new Set([...part.folders, ...part.parts]);
+  const entry = entryOf(path);
+  if (!entry) return [`${path} is in no folder of the table`];
+  const allowed = new Set([entry.folder, ...entry.imports]);
   const wrongFiles = imported.filter((target) => !allowed.has(folderOf(target)));
-  const wrongPackages =
-    part.packages === "any" ? [] : packages.filter((name) => !(part.packages as readonly string[]).includes(name));
+  const wrongPackages = entry.packages === "any" ? [] : packages.filter((name) => !entry.packages.includes(name));
   return [...wrongFiles, ...wrongPackages].map((target) => `${path} imports ${target}`);
 }
 
@@ -32,11 +33,14 @@ const NOT_DETERMINISTIC =
   /\bDate\.now\b|\bnew Date\(\)|\bperformance\b|\bMath\.random\b|\bcrypto\b|\brandom(?:UUID|Bytes|Int)\b|\bset(?:Timeout|Interval|Immediate)\b|\bhrtime\b/;
 const ENVIRONMENT = /\bprocess\.env\b|\bimport\.meta\.env\b/;
 
-/** Programs read the environment: `main.ts`, a Lambda's `handler.ts`, and what an npm script names. */
+/**
+ * Programs read the environment: `main.ts`, a Lambda's `handler.ts`, and what an npm script names. Benchmarks hand theirs
+ * to the programs that they start.
+ */
 function isProgram({ path }: SourceFile): boolean {
   return (
     /(?:^|\/)(?:main|handler)\.ts$/.test(path) ||
-    path.startsWith("bin/") ||
+    /^(?:bin|bench)\//.test(path) ||
     packageScripts().some((script) => script.split(" ").includes(path))
   );
 }
@@ -49,13 +53,21 @@ describe("the layout", () => {
     expect(files.flatMap(wrongImports)).toEqual([]);
   });
 
+  test("a folder imports only what stands above it in the table, so there is no circle", () => {
+    const above = (index: number): string[] => [".", ...folders.slice(0, index).map(({ folder }) => folder)];
+    const downwards = folders.flatMap(({ folder, imports }, index) =>
+      imports.filter((target) => !above(index).includes(target)).map((target) => `${folder} imports ${target}`),
+    );
+    expect(downwards).toEqual([]);
+  });
+
   test("only programs read the environment", () => {
     const readers = files.filter((file) => !isProgram(file) && ENVIRONMENT.test(file.code.replaceAll(CDK_ACCOUNT, "")));
     expect(readers.map(({ path }) => path)).toEqual([]);
   });
 
   test("what decides reads no clock, sets no timer and throws no dice", () => {
-    const deterministic = files.filter(({ path }) => partOf(path)?.deterministic);
+    const deterministic = files.filter(({ path }) => entryOf(path)?.deterministic);
     expect(deterministic.length).toBeGreaterThan(30);
     expect(
       deterministic.flatMap(
@@ -82,6 +94,7 @@ test("the reading of imports sees every form, and no comment", () => {
   expect(file.files).toEqual(["processor/runtime/a.ts", "domain/b.ts", "processor/operators/c.ts"]);
   expect(file.packages).toEqual(["node:fs", "kafkajs"]);
   expect(wrongImports(file)).toEqual([
+    "processor/runtime/x.ts imports processor/operators/c.ts",
     "processor/runtime/x.ts imports node:fs",
     "processor/runtime/x.ts imports kafkajs",
   ]);

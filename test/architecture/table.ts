@@ -1,56 +1,92 @@
-/** What the files of one part may import. */
-export interface Part {
-  /** Folder, or several that are one part; a file belongs to the part with the longest matching folder. */
-  readonly folders: readonly string[];
-  /** Parts, by folder, that it may import besides itself; `processor` means the files directly in it, too. */
-  readonly parts: readonly string[];
-  /** Packages and `node:` modules; `any` where the part is a shell around them. */
+/** What the files of one folder may import. */
+export interface Folder {
+  /** A file belongs to the entry with the longest matching folder. */
+  readonly folder: string;
+  /** Folders of this table that it may import besides itself. */
+  readonly imports: readonly string[];
+  /** Packages and `node:` modules; `any` where the folder is a shell around them. */
   readonly packages: readonly string[] | "any";
   /** Whether time and chance come through ports only: no wall clock, no timer, no randomness of its own. */
   readonly deterministic?: true;
 }
 
-const path = ["processor/runtime", "processor/operators", "processor/inference", "processor/pipelines"];
+/** What decides in the processor. Its packages are pure functions. */
+const pure = { packages: ["zod", "node:zlib"], deterministic: true } as const;
+/** What the shells of the processor may import of its core. */
+const core = ["domain", "processor/runtime", "processor/operators", "processor/inference", "processor/pipelines"];
 
 /**
- * Imports go one way: upwards in this list, never downwards. (That there is no circle among the files of a part is the
- * linter's `import/no-cycle`.)
+ * Imports go one way: a folder imports only what stands above it in this list. (The linter's `import/no-cycle` holds
+ * that there is no circle among the files of a folder.)
  */
-export const parts: readonly Part[] = [
-  { folders: ["domain"], parts: [], packages: ["zod"], deterministic: true },
-  { folders: ["config"], parts: ["domain"], packages: ["zod"], deterministic: true },
-  { folders: ["adapters"], parts: ["domain"], packages: "any" },
-  // The path: what decides, and nothing else. Its packages are pure functions.
-  { folders: path, parts: ["domain"], packages: ["zod", "node:zlib"], deterministic: true },
+export const folders: readonly Folder[] = [
+  { folder: "domain", imports: [], packages: ["zod"], deterministic: true },
+  { folder: "config", imports: ["domain"], packages: ["zod"], deterministic: true },
+  { folder: "config/environments", imports: ["domain", "config"], packages: [], deterministic: true },
+  { folder: "adapters", imports: ["domain"], packages: "any" },
+  { folder: "processor/runtime", imports: ["domain"], ...pure },
+  { folder: "processor/operators", imports: ["domain", "processor/runtime"], ...pure },
+  { folder: "processor/inference", imports: ["domain", "processor/runtime"], ...pure },
   {
-    folders: ["processor/engine"],
-    parts: ["domain", ...path],
+    folder: "processor/pipelines",
+    imports: ["domain", "processor/runtime", "processor/operators", "processor/inference"],
+    ...pure,
+  },
+  {
+    folder: "processor/engine",
+    imports: ["domain", "processor/runtime"],
     packages: ["node:util", "node:zlib"],
     deterministic: true,
   },
-  { folders: ["processor/adapters"], parts: ["domain", "adapters", "processor/engine", ...path], packages: "any" },
-  // For tests of pipelines: the engine's task on its real ports, without a program around it.
+  { folder: "processor/adapters", imports: [...core, "adapters", "processor/engine"], packages: "any" },
+  // Tests of pipelines: the engine's task on its real ports, without a program around it.
   {
-    folders: ["processor/driver"],
-    parts: ["domain", "adapters", "processor/adapters", "processor/engine", ...path],
+    folder: "processor/driver",
+    imports: ["domain", "adapters", "processor/runtime", "processor/engine", "processor/adapters"],
     packages: "any",
   },
   {
-    folders: ["processor"],
-    parts: ["domain", "config", "adapters", "processor/adapters", "processor/engine", ...path],
+    folder: "processor/commands",
+    imports: [...core, "config", "adapters", "processor/engine", "processor/adapters"],
     packages: "any",
   },
-  { folders: ["bridge"], parts: ["domain", "config", "adapters"], packages: "any" },
-  { folders: ["live"], parts: ["domain", "config", "adapters"], packages: "any" },
-  { folders: ["lambda"], parts: ["domain", "config", "adapters", "."], packages: "any" },
-  { folders: ["simulator"], parts: ["domain", "config", "adapters"], packages: "any" },
+  // main.ts alone.
+  {
+    folder: "processor",
+    imports: [...core, "config", "adapters", "processor/engine", "processor/adapters"],
+    packages: "any",
+  },
+  { folder: "bridge", imports: ["domain", "config", "adapters"], packages: "any" },
+  { folder: "live", imports: ["domain", "config", "adapters"], packages: "any" },
+  { folder: "lambda/shared", imports: ["domain", "config", "adapters", "."], packages: "any" },
+  { folder: "lambda", imports: ["domain", "config", "adapters", "lambda/shared"], packages: "any" },
+  { folder: "simulator", imports: ["domain", "config", "adapters"], packages: "any" },
   // Reaches program code by file path, to bundle it.
-  { folders: ["lib"], parts: ["domain", "config"], packages: "any" },
-  { folders: ["bin"], parts: ["domain", "config", "adapters", "lib"], packages: "any" },
+  { folder: "lib", imports: ["domain", "config"], packages: "any" },
+  { folder: "bin", imports: ["domain", "config", "config/environments", "adapters", "lib"], packages: "any" },
   // Runs everything; what a program is put together from, it may put together, too.
   {
-    folders: ["local"],
-    parts: ["domain", "config", "adapters", "processor", "processor/adapters", "simulator", "lambda"],
+    folder: "local",
+    imports: [
+      "domain",
+      "config",
+      "adapters",
+      "processor/commands",
+      "processor/adapters",
+      "simulator",
+      "lambda",
+      "lambda/shared",
+    ],
+    packages: "any",
+  },
+  {
+    folder: "models",
+    imports: [...core, "adapters", "processor/adapters", "processor/commands", "simulator"],
+    packages: "any",
+  },
+  {
+    folder: "bench",
+    imports: ["domain", "config", "adapters", "live", "local", "processor/runtime", "processor/adapters"],
     packages: "any",
   },
 ];
