@@ -1,18 +1,12 @@
+import type { z } from "zod";
+import type { transformedHeader } from "./records.ts";
+
 /**
  * Columns of numbers in packed little-endian form (content type `application/x-millrace-columns`), see
  * docs/packed-format.md: u32 magic "MRC1", u32 length of the header in bytes, the header as JSON (UTF-8), zero padding
  * to a multiple of 8 from the start, `t` as f64[count], then every other column as f32[count].
  */
-export interface ColumnsHeader {
-  readonly id: string;
-  readonly schema: 1;
-  readonly sensorId: string;
-  readonly seq: number;
-  readonly boot?: string;
-  readonly count: number;
-  /** Names of the columns behind `t`, in order. */
-  readonly columns: readonly string[];
-}
+export type ColumnsHeader = z.infer<typeof transformedHeader>;
 
 export interface Columns {
   readonly header: ColumnsHeader;

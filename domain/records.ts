@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { windowChannels } from "./imu.ts";
+import { transformedColumns, windowChannels } from "./imu.ts";
+import type { PipelineName, pipelines } from "./pipelines.ts";
 
 /** `<source topic>/<partition>/<offset>/<n>`: depends on nothing but the input; n counts per output topic. */
 export function recordId(sourceTopic: string, partition: number, offset: number, n: number): string {
@@ -11,7 +12,10 @@ export function sessionId(sensorId: string, startMs: number): string {
   return `${sensorId}@${startMs}`;
 }
 
+/** What every derived record begins with. The processor's emitter writes both. */
 const base = { id: z.string(), schema: z.literal(1) };
+/** Which message of a sensor a record is about. */
+const messageIdentity = { sensorId: z.string(), seq: z.int().min(0), boot: z.string().optional() };
 const interval = z.object({ start: z.number(), end: z.number() });
 
 /** What made a window or session fire. */
@@ -35,12 +39,7 @@ export const windowRecord = z.object({
   revision: z.int().min(0),
   cause,
   count: z.int().min(1),
-  channels: z.object(
-    Object.fromEntries(windowChannels.map((name) => [name, channelStatistics])) as Record<
-      (typeof windowChannels)[number],
-      typeof channelStatistics
-    >,
-  ),
+  channels: z.object(byName(windowChannels, channelStatistics)),
 });
 export type WindowRecord = z.infer<typeof windowRecord>;
 
@@ -71,9 +70,7 @@ export type SessionRecord = z.infer<typeof sessionRecord>;
 
 export const lateRecord = z.object({
   ...base,
-  sensorId: z.string(),
-  seq: z.int().min(0),
-  boot: z.string().optional(),
+  ...messageIdentity,
   operator: z.enum(["window", "session", "inference"]),
   window: interval,
   t: z.array(z.number()),
@@ -81,16 +78,52 @@ export const lateRecord = z.object({
 });
 export type LateRecord = z.infer<typeof lateRecord>;
 
+const modelName = z.object({ name: z.string(), version: z.string() });
+/** The most probable label; null when the model gave a number that is not finite. */
+const label = z.string().nullable();
+
 export const inferenceRecord = z.object({
   ...base,
   sensorId: z.string(),
   /** The interval of event time that the label describes. */
   window: interval,
-  label: z.string(),
-  probabilities: z.record(z.string(), z.number()),
-  model: z.object({ name: z.string(), version: z.string() }),
+  model: modelName,
+  label,
+  /** Probability per label; null where the label is. */
+  probabilities: z.record(z.string(), z.number()).nullable(),
+  /** What the shadow model says, where there is one, and whether it says the same. */
+  shadow: z.object({ model: modelName, label, agrees: z.boolean() }).optional(),
 });
 export type InferenceRecord = z.infer<typeof inferenceRecord>;
+
+/** A transformed message as JSON. In its packed form, `t` and the columns stand behind a `transformedHeader`. */
+export const transformedRecord = z.object({
+  ...base,
+  ...messageIdentity,
+  t: z.array(z.number()),
+  ...byName(transformedColumns, z.array(z.number())),
+});
+export type TransformedRecord = z.infer<typeof transformedRecord>;
+
+/** The header of a packed transformed message, see `domain/columns.ts`. */
+export const transformedHeader = z.object({
+  ...base,
+  ...messageIdentity,
+  count: z.int().min(1),
+  /** Names of the columns behind `t`, in order. */
+  columns: z.array(z.string()).readonly(),
+});
+
+type OutputTopic = (typeof pipelines)[PipelineName]["outputs"][number];
+
+/** The schema of each topic that a pipeline writes, of its JSON form where it has several. */
+export const outputRecords = {
+  transformed: transformedRecord,
+  aggregated: windowRecord,
+  late: lateRecord,
+  sessions: sessionRecord,
+  inference: inferenceRecord,
+} as const satisfies Record<OutputTopic, z.ZodType>;
 
 /** A task's record in `millrace-progress`; its key is `<pipeline>/<topic>/<partition>`. */
 export const progressRecord = z.object({
@@ -103,3 +136,8 @@ export const progressRecord = z.object({
   owner: z.string(),
 });
 export type ProgressRecord = z.infer<typeof progressRecord>;
+
+/** One schema under each of several names. */
+function byName<N extends string, S extends z.ZodType>(names: readonly N[], schema: S): Record<N, S> {
+  return Object.fromEntries(names.map((name) => [name, schema])) as Record<N, S>;
+}

@@ -34,8 +34,8 @@ const NOT_DETERMINISTIC =
 const ENVIRONMENT = /\bprocess\.env\b|\bimport\.meta\.env\b/;
 
 /**
- * Programs read the environment: `main.ts`, a Lambda's `handler.ts`, and what an npm script names. Benchmarks hand theirs
- * to the programs that they start.
+ * Programs read the environment: `main.ts`, a Lambda's `handler.ts`, and what an npm script names. Benchmarks hand
+ * theirs to the programs that they start.
  */
 function isProgram({ path }: SourceFile): boolean {
   return (

@@ -58,7 +58,7 @@ function expectGolden(records: readonly InferenceRecord[]): void {
   records.forEach(({ probabilities, window }, i) => {
     expect(window.end - window.start).toBe(model.manifest.hopMs);
     model.manifest.labels.forEach((label, k) =>
-      expect(Math.abs(probabilities[label]! - golden.probabilities[i]![k]!)).toBeLessThan(1e-4),
+      expect(Math.abs(probabilities![label]! - golden.probabilities[i]![k]!)).toBeLessThan(1e-4),
     );
   });
 }
@@ -164,7 +164,7 @@ describe("scores of the stream", () => {
     });
     inferences(driver, "s1").forEach(({ probabilities }, i) =>
       model.manifest.labels.forEach((label, k) =>
-        expect(Math.abs(probabilities[label]! - expected[i]![k]!)).toBeLessThan(1e-4),
+        expect(Math.abs(probabilities![label]! - expected[i]![k]!)).toBeLessThan(1e-4),
       ),
     );
   });
