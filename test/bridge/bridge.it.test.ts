@@ -9,18 +9,13 @@ import { createTopics } from "../../adapters/kafka-topics.ts";
 import type { ImuMessage } from "../../domain/imu-message.ts";
 import { decodePackedImu } from "../../domain/packed-imu.ts";
 import { startServers, type Servers } from "../../local/servers/index.ts";
-import {
-  countRecords,
-  eventually,
-  readTopic,
-  startProgram,
-  testKafka,
-  type Program,
-  type StoredRecord,
-} from "./harness.ts";
+import { eventually } from "../support/eventually.ts";
+import { countRecords, readTopic, startProgram, testKafka, type Program, type StoredRecord } from "./harness.ts";
 
 jest.setTimeout(240_000);
 
+/** How long Kafka and MQTT may take to come back after `kill -9`. */
+const LIMIT_MS = 60_000;
 const INPUT = "imu-data-all";
 const DEAD_LETTERS = "dead-letter";
 let folder: string;
@@ -47,9 +42,7 @@ beforeAll(async () => {
   bridge = startBridge();
   device = await connectAsync(servers.mqttUrl, { protocolVersion: 5 });
   // The bridge ticks once it has subscribed.
-  await eventually("the bridge's first tick", async () =>
-    (await countRecords(servers.kafkaBrokers, INPUT)) > 0 ? true : undefined,
-  );
+  await eventually(() => countRecords(servers.kafkaBrokers, INPUT), { until: (count) => count > 0, limitMs: LIMIT_MS });
 });
 
 afterAll(async () => {
@@ -60,10 +53,10 @@ afterAll(async () => {
 });
 
 function stored(topic: string, key: string, count = 1): Promise<StoredRecord[]> {
-  return eventually(`${count} records of ${JSON.stringify(key)} in ${topic}`, async () => {
-    const records = (await readTopic(servers.kafkaBrokers, topic)).filter((record) => record.key?.toString() === key);
-    return records.length >= count ? records : undefined;
-  });
+  return eventually(
+    async () => (await readTopic(servers.kafkaBrokers, topic)).filter((record) => record.key?.toString() === key),
+    { until: ({ length }) => length >= count, limitMs: LIMIT_MS },
+  );
 }
 
 describe("what a device publishes", () => {
@@ -170,17 +163,17 @@ describe("what Kafka could not take as it is", () => {
   });
 });
 
+function hasThreeTicksInEachPartition(records: readonly StoredRecord[]): boolean {
+  const partitions = Array.from({ length: 10 }, (_, partition) => partition);
+  return partitions.every((partition) => records.filter((record) => record.partition === partition).length >= 3);
+}
+
 test("every partition of both input topics gets a tick a second", async () => {
   for (const topic of [INPUT, "market-trades"]) {
-    const ticks = await eventually(`three ticks in each partition of ${topic}`, async () => {
-      const records = (await readTopic(servers.kafkaBrokers, topic)).filter(
-        ({ headers }) => headers["type"] === "tick",
-      );
-      const times = Array.from({ length: 10 }, (_, partition) =>
-        records.filter((record) => record.partition === partition),
-      );
-      return times.every(({ length }) => length >= 3) ? records : undefined;
-    });
+    const ticks = await eventually(
+      async () => (await readTopic(servers.kafkaBrokers, topic)).filter(({ headers }) => headers["type"] === "tick"),
+      { until: (records) => hasThreeTicksInEachPartition(records), limitMs: LIMIT_MS },
+    );
     expect(
       ticks.every(({ key, value, headers }) => key === null && value === null && Object.keys(headers).length === 1),
     ).toBe(true);
@@ -283,13 +276,15 @@ test("recordings arrive with every sample as it was recorded, at times moved to 
         ? (decodePackedImu(value!) as ImuMessage)
         : (JSON.parse(value!.toString()) as ImuMessage);
     // 100 ms of readings a message: two messages a recording.
-    const messages = await eventually("four messages", async () => {
-      const found = (await readTopic(servers.kafkaBrokers, INPUT))
-        .filter(({ key }) => key?.toString() === "s99-sw")
-        .map(decode)
-        .filter(({ boot }) => boot === report.boot);
-      return found.length >= 4 ? found.toSorted((a, b) => a.seq - b.seq) : undefined;
-    });
+    const found = await eventually(
+      async () =>
+        (await readTopic(servers.kafkaBrokers, INPUT))
+          .filter(({ key }) => key?.toString() === "s99-sw")
+          .map(decode)
+          .filter(({ boot }) => boot === report.boot),
+      { until: ({ length }) => length >= 4, limitMs: LIMIT_MS },
+    );
+    const messages = found.toSorted((a, b) => a.seq - b.seq);
     const recorded = rows
       .map((row) => row.split(",").map(Number))
       .map((row) => (format === "packed" ? row.map(Math.fround) : row));
@@ -331,10 +326,9 @@ test("no acknowledged message is lost when the bridge, Kafka and the MQTT broker
     join(folder, "simulator.log"),
   );
   const more = async (count: number): Promise<void> => {
-    const before = await eventually("Kafka answers", () => countRecords(servers.kafkaBrokers, INPUT));
-    await eventually(`${count} more records`, async () =>
-      (await countRecords(servers.kafkaBrokers, INPUT)) >= before + count ? true : undefined,
-    );
+    const stored = (): Promise<number> => countRecords(servers.kafkaBrokers, INPUT);
+    const before = await eventually(stored, { limitMs: LIMIT_MS });
+    await eventually(stored, { until: (now) => now >= before + count, limitMs: LIMIT_MS });
   };
   await more(300);
   await bridge.end("SIGKILL");
@@ -355,12 +349,5 @@ test("no acknowledged message is lost when the bridge, Kafka and the MQTT broker
     Object.entries(report.sensors).map(([sensor, { messages, samples }]) => [sensor, { messages, samples }]),
   );
   expect(Object.keys(expected)).toHaveLength(20);
-  let found: typeof expected = {};
-  await eventually("everything that was acknowledged is in Kafka", async () => {
-    found = await distinct(report.boot);
-    return Object.entries(expected).every(([sensor, { messages }]) => (found[sensor]?.messages ?? 0) >= messages)
-      ? true
-      : undefined;
-  }).catch(() => undefined);
-  expect(found).toEqual(expected);
+  await eventually(async () => expect(await distinct(report.boot)).toEqual(expected), { limitMs: LIMIT_MS });
 });

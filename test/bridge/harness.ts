@@ -2,7 +2,6 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Kafka } from "kafkajs";
 import { createKafka } from "../../adapters/kafka.ts";
 
@@ -38,22 +37,6 @@ export function startProgram(
       await exited;
     },
   };
-}
-
-/** Resolves with the first result of `look` that is not undefined; look throws or gives undefined while it is too early. */
-export async function eventually<T>(what: string, look: () => Promise<T | undefined>, limitMs = 60_000): Promise<T> {
-  const deadline = performance.now() + limitMs;
-  let reason: unknown;
-  while (performance.now() < deadline) {
-    try {
-      const result = await look();
-      if (result !== undefined) return result;
-    } catch (error) {
-      reason = error;
-    }
-    await sleep(100);
-  }
-  throw new Error(`${what}: not within ${limitMs} ms`, { cause: reason });
 }
 
 export interface StoredRecord {

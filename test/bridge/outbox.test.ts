@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { Outbox, type OutboxOptions, type RecordSender } from "../../bridge/outbox.ts";
 import type { BridgeRecord } from "../../bridge/to-record.ts";
+import { eventually } from "../support/eventually.ts";
 
 /** A Kafka that keeps what it is sent, and fails as it is told: before it writes, or after. */
 class FakeKafka implements RecordSender {
@@ -48,13 +49,6 @@ function outbox(
   };
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  for (const deadline = performance.now() + 5_000; !condition();) {
-    if (performance.now() > deadline) throw new Error("the condition did not come true");
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
-
 describe("the outbox", () => {
   test("acknowledges a message only after Kafka has it", async () => {
     const kafka = new FakeKafka();
@@ -62,10 +56,10 @@ describe("the outbox", () => {
     kafka.hold = held.promise;
     const { outbox: box, acknowledged, add } = outbox(kafka);
     add("a");
-    await until(() => box.size === 1);
+    await eventually(() => expect(box.size).toBe(1));
     expect(acknowledged).toEqual([]);
     held.resolve();
-    await until(() => acknowledged.length === 1);
+    await eventually(() => expect(acknowledged).toHaveLength(1));
     expect(kafka.batches).toEqual([["a"]]);
     box.close();
   });
@@ -75,7 +69,7 @@ describe("the outbox", () => {
     kafka.failures.push("before", "after", "before");
     const { outbox: box, acknowledged, add } = outbox(kafka, { maxBatchRecords: 2 });
     for (const name of ["a", "b", "c"]) add(name);
-    await until(() => acknowledged.length === 3);
+    await eventually(() => expect(acknowledged).toHaveLength(3));
     // The second attempt was written although its answer was lost: a duplicate, which downstream drops.
     expect(kafka.batches).toEqual([["a", "b"], ["a", "b"], ["c"]]);
     expect(kafka.restarts).toBe(3);
@@ -95,7 +89,7 @@ describe("the outbox", () => {
       ["e", 1],
     ] as const)
       add(name, "client", bytes);
-    await until(() => acknowledged.length === 5);
+    await eventually(() => expect(acknowledged).toHaveLength(5));
     expect(kafka.batches).toEqual([["a", "b"], ["c"], ["d"], ["e"]]);
     box.close();
   });
@@ -106,14 +100,14 @@ describe("the outbox", () => {
     kafka.hold = held.promise;
     const { outbox: box, acknowledged, add } = outbox(kafka, { maxBatchRecords: 1 });
     add("a", "one");
-    await until(() => box.size === 1);
+    await eventually(() => expect(box.size).toBe(1));
     await new Promise((resolve) => setImmediate(resolve));
     add("b", "one");
     add("c", "two");
     expect(box.discard("one")).toBe(1);
     expect(box.size).toBe(2);
     held.resolve();
-    await until(() => acknowledged.length === 2);
+    await eventually(() => expect(acknowledged).toHaveLength(2));
     expect(acknowledged).toEqual(["a", "c"]);
     box.close();
   });
@@ -124,12 +118,12 @@ describe("the outbox", () => {
     const attempts: number[] = [];
     const { outbox: box, acknowledged, add } = outbox(kafka, { onFailure: (_, attempt) => attempts.push(attempt) });
     add("a");
-    await until(() => attempts.length >= 3);
+    await eventually(() => expect(attempts.length).toBeGreaterThanOrEqual(3));
     expect(attempts.slice(0, 3)).toEqual([1, 2, 3]);
     expect(box.unacknowledgedMs).toBeGreaterThan(0);
     box.close();
     const made = attempts.length;
-    await until(() => box.size === 0);
+    await eventually(() => expect(box.size).toBe(0));
     expect(attempts.length).toBeLessThanOrEqual(made + 1);
     expect(acknowledged).toEqual([]);
   });

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { eventually } from "../support/eventually.ts";
 
 export const root = join(import.meta.dirname, "../..");
 export const environments = ["dev", "staging", "prod"] as const;
@@ -94,27 +94,27 @@ export function synthInto(folder: string, env: string): { status: number | null;
   return { status: result.status, output: result.stdout + result.stderr };
 }
 
+/** @throws When another test has the lock */
+function acquire(lock: string): true {
+  try {
+    mkdirSync(lock);
+    return true;
+  } catch (cause) {
+    throw new Error(`another test holds ${lock}; remove it if none runs`, { cause });
+  }
+}
+
 /** The templates of an environment. */
 export async function synthesised(env: EnvironmentName): Promise<Synthesised> {
   const parent = join(root, ".millrace/cdk");
   const folder = join(parent, `${env}-${digest()}`);
   mkdirSync(parent, { recursive: true });
-  const end = Date.now() + LIMIT_MS;
-  while (!existsSync(folder)) {
-    const lock = `${folder}.lock`;
-    try {
-      mkdirSync(lock);
-    } catch {
-      if (Date.now() > end)
-        throw new Error(`another test has been making ${folder} for ${LIMIT_MS} ms; remove ${lock} if none runs`);
-      await sleep(200);
-      continue;
-    }
-    try {
-      if (!existsSync(folder)) make(env, folder);
-    } finally {
-      rmSync(lock, { recursive: true, force: true });
-    }
+  const lock = `${folder}.lock`;
+  const locked = await eventually(() => !existsSync(folder) && acquire(lock), { limitMs: LIMIT_MS });
+  try {
+    if (!existsSync(folder)) make(env, folder);
+  } finally {
+    if (locked) rmSync(lock, { recursive: true, force: true });
   }
   return read(folder);
 }

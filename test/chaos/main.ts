@@ -1,12 +1,14 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { seededRandom } from "../../simulator/random.ts";
 import { chaos } from "./run.ts";
 
 const USAGE = `npm run chaos -- [--minutes 5] [--sensors 40] [--rate 100] [--seed N] [--data DIR] [--pause-s 4]
 Runs the whole platform under load, kills its programs and servers at random by kill -9, then accounts for every reading
 and replays the log. Exit code 1 when anything was lost, duplicated, or came out differently.`;
 
+/** What is killed. The processor and the bridge carry the promises, and stand twice. */
 const PROCESSES = [
   "bridge",
   "processor",
@@ -45,18 +47,8 @@ if (values.help || ![minutes, sensors, rate, seed, pauseS].every((value) => valu
   process.exit(values.help ? 0 : 2);
 }
 
-/** Numbers in [0, 1) by a seed (mulberry32). */
-function* random(state: number): Generator<number> {
-  for (;;) {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    yield ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  }
-}
-
 function* victims(): Generator<string> {
-  for (const draw of random(seed)) yield PROCESSES[Math.floor(draw * PROCESSES.length)]!;
+  for (const random = seededRandom(seed); ;) yield PROCESSES[Math.floor(random() * PROCESSES.length)]!;
 }
 
 const home = join(import.meta.dirname, "..", "..", ".millrace", `chaos-${process.pid}`);
@@ -80,12 +72,13 @@ const { faults, accounts, replay, ok } = await chaos({
   simulator,
   victims: victims(),
   pauseMs: pauseS * 1_000,
-  note: (message) => console.log(`  ${message}`),
+  onProgress: (message) => console.log(`  ${message}`),
 });
 const recoveries = faults.map(({ recoveryMs }) => recoveryMs).sort((a, b) => a - b);
+const median = recoveries[Math.floor(recoveries.length / 2)] ?? "–";
 console.log(`
 faults        ${faults.length} kills of ${new Set(faults.map(({ process: name }) => name)).size} processes
-recoveries    ${recoveries.length}; until the successor ran: median ${recoveries[Math.floor(recoveries.length / 2)] ?? "–"} ms, longest ${recoveries.at(-1) ?? "–"} ms
+recoveries    ${recoveries.length}; until the successor ran: median ${median} ms, longest ${recoveries.at(-1) ?? "–"} ms
 readings      ${accounts.published} published, ${accounts.accounted} accounted for
 lost          ${accounts.lost}
 duplicated    ${accounts.duplicated}

@@ -1,4 +1,5 @@
 import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -7,12 +8,15 @@ import { createKafka } from "../../adapters/kafka.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { pickPlatformPorts } from "../../local/ports.ts";
 import { type Accounts, isSettled, type Published, settleAccounts } from "../support/accounting.ts";
+import { eventually } from "../support/eventually.ts";
 import { isRunning, StartedPlatform } from "../support/platform.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const UP_LIMIT_MS = 240_000;
 /** How long the platform may take to be done with what was published, and to end its last sessions. */
 const SETTLE_LIMIT_MS = 240_000;
+/** Each look reads all topics, which the platform should have time between for its own work. */
+const SETTLE_PAUSE_MS = 2_000;
 
 export interface ChaosOptions {
   /** Folder of the platform's data. */
@@ -23,7 +27,7 @@ export interface ChaosOptions {
   readonly victims: Iterable<string>;
   /** From one recovery to the next kill. */
   readonly pauseMs: number;
-  readonly note: (message: string) => void;
+  readonly onProgress: (message: string) => void;
 }
 
 export interface Fault {
@@ -52,102 +56,102 @@ export async function chaos(
   options: ChaosOptions,
   afterwards: Afterwards = () => Promise.resolve(),
 ): Promise<ChaosResult> {
+  const { home } = options;
   const ports = await pickPlatformPorts();
-  const platform = new StartedPlatform(options.home, ports, ["--no-simulator"]);
+  const platform = new StartedPlatform(home, ports, ["--no-simulator"]);
+  let publication: Publication | undefined;
   try {
-    await until("the platform is up", UP_LIMIT_MS, () => platform.output.includes("Ctrl-C stops all of it."));
-    const report = join(options.home, "published.json");
-    const simulator = spawn(
-      process.execPath,
-      [
-        "--disable-warning=ExperimentalWarning",
-        join(ROOT, "simulator", "main.ts"),
-        ...options.simulator,
-        "--report",
-        report,
-      ],
-      {
-        env: {
-          ...process.env,
-          ...writeSettings("simulator", {
-            mqttUrl: `mqtt://127.0.0.1:${ports.mqtt}`,
-            logLevel: "error",
-            healthPort: 0,
-          }),
-        },
-        stdio: ["ignore", "ignore", "inherit"],
-      },
-    );
-    let ended = false;
-    const finished = new Promise<number | null>((resolve) =>
-      simulator.once("exit", (code) => {
-        ended = true;
-        resolve(code);
-      }),
-    );
-    const faults = await killThem(platform, options, () => ended);
-    const code = await finished;
-    if (code !== 0) throw new Error(`the simulator ended with exit code ${code}`);
-    const published = (JSON.parse(readFileSync(report, "utf8")) as { sensors: Published }).sensors;
-    const kafka = createKafka(
-      { kafkaBrokers: `127.0.0.1:${ports.kafka}`, kafkaAuth: "none", region: "local" },
-      "chaos",
-    );
-    options.note("everything is published; settling accounts");
-    let accounts = await settleAccounts(kafka, published);
-    for (const deadline = Date.now() + SETTLE_LIMIT_MS; !isSettled(accounts) && Date.now() < deadline;) {
-      await delay(2_000);
-      accounts = await settleAccounts(kafka, published);
-    }
-    const compared = await promisify(execFile)(
-      process.execPath,
-      [
-        "--disable-warning=ExperimentalWarning",
-        join(ROOT, "test", "support", "compare-replay.ts"),
-        `127.0.0.1:${ports.kafka}`,
-        join(options.home, "models"),
-      ],
-      { maxBuffer: 1 << 28 },
-    );
-    const replay = JSON.parse(compared.stdout) as ChaosResult["replay"];
-    await afterwards({ ports, published, home: options.home });
+    await eventually(() => platform.output.includes("Ctrl-C stops all of it."), {
+      until: Boolean,
+      limitMs: UP_LIMIT_MS,
+    });
+    publication = publish(options, `mqtt://127.0.0.1:${ports.mqtt}`);
+    const faults = await killProcesses(platform, options, publication);
+    const published = await publication.result;
+    options.onProgress("everything is published; settling accounts");
+    const brokers = `127.0.0.1:${ports.kafka}`;
+    const accounts = await settle(brokers, published);
+    const replay = await compareReplay(brokers, join(home, "models"));
+    await afterwards({ ports, published, home });
     return { faults, accounts, replay, ok: isSettled(accounts) && replay.differences.length === 0 };
   } catch (error) {
     throw new Error(`${(error as Error).message}\n--- the platform said:\n${platform.output.slice(-3_000)}`, {
       cause: error,
     });
   } finally {
+    publication?.stop();
     platform.interrupt();
     await platform.exited;
   }
 }
 
-async function killThem(
+interface Publication {
+  /** Aborted when the simulator has ended. */
+  readonly ended: AbortSignal;
+  readonly result: Promise<Published>;
+  stop(): void;
+}
+
+/** Starts the simulator; its report is the result. */
+function publish({ home, simulator }: ChaosOptions, mqttUrl: string): Publication {
+  const report = join(home, "published.json");
+  const settings = writeSettings("simulator", { mqttUrl, logLevel: "error", healthPort: 0 });
+  const child = spawn(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", join(ROOT, "simulator", "main.ts"), ...simulator, "--report", report],
+    { env: { ...process.env, ...settings }, stdio: ["ignore", "ignore", "inherit"] },
+  );
+  const ended = new AbortController();
+  const result = once(child, "exit").then(([code]) => {
+    ended.abort();
+    if (code !== 0) throw new Error(`the simulator ended with exit code ${code}`);
+    return (JSON.parse(readFileSync(report, "utf8")) as { sensors: Published }).sensors;
+  });
+  // Whoever awaits the result gets the failure; until then it is not an unhandled one.
+  result.catch(() => undefined);
+  return { ended: ended.signal, result, stop: () => void child.kill() };
+}
+
+async function killProcesses(
   platform: StartedPlatform,
-  { victims, pauseMs, note }: ChaosOptions,
-  isOver: () => boolean,
+  { victims, pauseMs, onProgress }: ChaosOptions,
+  { ended }: Publication,
 ): Promise<Fault[]> {
   const faults: Fault[] = [];
   for (const name of victims) {
-    for (const until_ = Date.now() + pauseMs; Date.now() < until_ && !isOver();) await delay(50);
-    if (isOver()) break;
+    await delay(pauseMs, undefined, { signal: ended }).catch(() => undefined);
+    if (ended.aborted) break;
     const pid = platform.pids()[name];
     if (pid === undefined || !isRunning(pid)) continue;
     const at = Date.now();
     process.kill(pid, "SIGKILL");
-    await until(`${name} is back`, UP_LIMIT_MS, () => {
-      const successor = platform.pids()[name];
-      return successor !== undefined && successor !== pid && isRunning(successor);
+    await eventually(() => ({ name, successor: platform.pids()[name] }), {
+      until: ({ successor }) => successor !== undefined && successor !== pid && isRunning(successor),
+      limitMs: UP_LIMIT_MS,
     });
     faults.push({ process: name, recoveryMs: Date.now() - at });
-    note(`killed ${name}; its successor runs after ${faults.at(-1)!.recoveryMs} ms`);
+    onProgress(`killed ${name}; its successor runs after ${faults.at(-1)!.recoveryMs} ms`);
   }
   return faults;
 }
 
-async function until(what: string, limitMs: number, holds: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + limitMs; !holds();) {
-    if (Date.now() > deadline) throw new Error(`not within ${limitMs / 1_000} s: ${what}`);
-    await delay(50);
-  }
+/** The accounts once they are settled, or as they are at the limit. */
+async function settle(kafkaBrokers: string, published: Published): Promise<Accounts> {
+  const kafka = createKafka({ kafkaBrokers, kafkaAuth: "none", region: "local" }, "chaos");
+  const deadline = Date.now() + SETTLE_LIMIT_MS;
+  return await eventually(() => settleAccounts(kafka, published), {
+    until: (accounts) => isSettled(accounts) || Date.now() > deadline,
+    limitMs: 2 * SETTLE_LIMIT_MS,
+    pauseMs: SETTLE_PAUSE_MS,
+  });
+}
+
+async function compareReplay(brokers: string, models: string): Promise<ChaosResult["replay"]> {
+  const program = join(ROOT, "test", "support", "compare-replay.ts");
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", program, brokers, models],
+    { maxBuffer: 1 << 28 },
+  );
+  return JSON.parse(stdout) as ChaosResult["replay"];
 }

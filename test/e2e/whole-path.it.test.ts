@@ -42,41 +42,47 @@ test("recordings come out of sessions, windows, REST and lake with every sample 
         "gateway",
       ],
       pauseMs: 500,
-      note: () => undefined,
+      onProgress: () => undefined,
     },
     async ({ ports, published, home }) => {
       // The store and the lake are behind Kafka: they have it all a little later.
-      await eventually(async () => {
-        const stored: string[] = [];
-        for (let cursor = ""; ;) {
-          const page = (await (
-            await fetch(`http://127.0.0.1:${ports["api"]}/sessions?limit=5&status=ended${cursor}`)
-          ).json()) as { items: Session[]; next: string | null };
-          stored.push(
-            ...page.items.map(({ sensorId, start, end, samples }) => `${sensorId} ${start} ${end} ${samples}`),
+      await eventually(
+        async () => {
+          const stored: string[] = [];
+          for (let cursor = ""; ;) {
+            const page = (await (
+              await fetch(`http://127.0.0.1:${ports["api"]}/sessions?limit=5&status=ended${cursor}`)
+            ).json()) as { items: Session[]; next: string | null };
+            stored.push(
+              ...page.items.map(({ sensorId, start, end, samples }) => `${sensorId} ${start} ${end} ${samples}`),
+            );
+            if (page.next === null) break;
+            cursor = `&cursor=${encodeURIComponent(page.next)}`;
+          }
+          const expected = Object.entries(published).flatMap(([sensorId, { executions }]) =>
+            executions.map(({ start, end, samples }) => `${sensorId} ${start} ${end} ${samples}`),
           );
-          if (page.next === null) break;
-          cursor = `&cursor=${encodeURIComponent(page.next)}`;
-        }
-        const expected = Object.entries(published).flatMap(([sensorId, { executions }]) =>
-          executions.map(({ start, end, samples }) => `${sensorId} ${start} ${end} ${samples}`),
-        );
-        expect(stored.sort()).toEqual(expected.sort());
-      }, PATIENT_MS);
-      await eventually(async () => {
-        const lake = await openLake(join(home, "data", "lake"));
-        const rows = (
-          await lake.runAndReadAll(
-            "SELECT sensor_id, CAST(sum(n) AS DOUBLE) AS samples FROM (SELECT sensor_id, window_start, max_by(count, revision) AS n FROM aggregated_exact GROUP BY ALL) GROUP BY sensor_id ORDER BY sensor_id",
-          )
-        ).getRowObjectsJS();
-        lake.closeSync();
-        expect(rows).toEqual(
-          Object.entries(published)
-            .map(([sensor_id, { samples }]) => ({ sensor_id, samples }))
-            .sort((a, b) => (a.sensor_id < b.sensor_id ? -1 : 1)),
-        );
-      }, PATIENT_MS);
+          expect(stored.sort()).toEqual(expected.sort());
+        },
+        { limitMs: PATIENT_MS },
+      );
+      await eventually(
+        async () => {
+          const lake = await openLake(join(home, "data", "lake"));
+          const rows = (
+            await lake.runAndReadAll(
+              "SELECT sensor_id, CAST(sum(n) AS DOUBLE) AS samples FROM (SELECT sensor_id, window_start, max_by(count, revision) AS n FROM aggregated_exact GROUP BY ALL) GROUP BY sensor_id ORDER BY sensor_id",
+            )
+          ).getRowObjectsJS();
+          lake.closeSync();
+          expect(rows).toEqual(
+            Object.entries(published)
+              .map(([sensor_id, { samples }]) => ({ sensor_id, samples }))
+              .sort((a, b) => (a.sensor_id < b.sensor_id ? -1 : 1)),
+          );
+        },
+        { limitMs: PATIENT_MS },
+      );
       // Files, not the simulator's word: each execution has exactly its file's samples.
       const sent = Object.values(published).flatMap(({ executions }) =>
         executions.map(({ name, samples }) => [name, samples] as const),

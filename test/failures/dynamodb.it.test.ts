@@ -30,14 +30,16 @@ async function snapshotsAnew(program: Program): Promise<void> {
   const from = program.told.length;
   await eventually(
     () => expect(new Set(program.told.slice(from).flatMap(({ snapshot }) => snapshot ?? [])).size).toBe(PARTITIONS),
-    60_000,
+    { limitMs: 60_000 },
   );
 }
 
 /** Resolves when so many requests have met a condition of DynamoDB, counted from now. */
 async function meets(condition: DynamoCondition, requests: number): Promise<void> {
   const from = proxy.met.get(condition) ?? 0;
-  await eventually(() => expect(proxy.met.get(condition) ?? 0).toBeGreaterThanOrEqual(from + requests), 60_000);
+  await eventually(() => expect(proxy.met.get(condition) ?? 0).toBeGreaterThanOrEqual(from + requests), {
+    limitMs: 60_000,
+  });
 }
 
 const manifestWrite = ({ operation, body }: DynamoRequest): boolean =>
@@ -69,7 +71,7 @@ describe("a processor whose DynamoDB is in trouble", () => {
       const heir = stream.start();
       await eventually(
         () => expect(new Set(heir.told.flatMap(({ restarted }) => restarted ?? [])).size).toBe(PARTITIONS),
-        60_000,
+        { limitMs: 60_000 },
       );
       const { status, components } = await heir.health();
       expect(status).toBe("degraded");
@@ -90,10 +92,10 @@ describe("a processor whose DynamoDB is in trouble", () => {
       proxy.loseAnswers(answers, manifestWrite);
       const program = stream.start();
       await commitsAnew(program, PARTITIONS);
-      await eventually(() => expect(proxy.answersToLose).toBe(0), 60_000);
+      await eventually(() => expect(proxy.answersToLose).toBe(0), { limitMs: 60_000 });
       const before = restarts(program);
       proxy.loseAnswers(answers, manifestWrite);
-      await eventually(() => expect(proxy.answersToLose).toBe(0), 60_000);
+      await eventually(() => expect(proxy.answersToLose).toBe(0), { limitMs: 60_000 });
       await snapshotsAnew(program);
       expect(restarts(program)).toBe(before);
       expect((await program.health()).status).toBe("ok");

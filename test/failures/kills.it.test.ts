@@ -66,7 +66,7 @@ describe("a processor on real Kafka and DynamoDB", () => {
       const heir = stream.start();
       await commits(heir);
       zombie.signal("SIGCONT");
-      await eventually(() => expect(zombie.log).toContain("fenced"), 60_000);
+      await eventually(() => expect(zombie.log).toContain("fenced"), { limitMs: 60_000 });
       await commits(heir, heir.told.filter((each) => each.committed).length + 5).catch(() => undefined);
       await expectExactlyOnce(stream);
       await stream.close();
@@ -82,7 +82,7 @@ describe("a processor on real Kafka and DynamoDB", () => {
     const heir = stream.start();
     await commits(heir);
     zombie.signal("SIGCONT");
-    await eventually(() => expect(zombie.log).toMatch(/fenced|claimed the snapshot manifest/), 60_000);
+    await eventually(() => expect(zombie.log).toMatch(/fenced|claimed the snapshot manifest/), { limitMs: 60_000 });
     heir.signal("SIGKILL");
     await heir.exited;
     await commits(stream.start());
@@ -141,10 +141,9 @@ describe("a processor on real Kafka and DynamoDB", () => {
     stream.feed();
     const one = stream.start();
     const two = stream.start({ groupId: `${stream.given.groupId}-other` });
-    await eventually(
-      () => expect(one.log.includes("joining anew") || two.log.includes("joining anew")).toBe(true),
-      60_000,
-    );
+    await eventually(() => expect(one.log.includes("joining anew") || two.log.includes("joining anew")).toBe(true), {
+      limitMs: 60_000,
+    });
     await two.end();
     await commits(one, one.told.filter((each) => each.committed).length + 5);
     const rejoins = one.log.split("joining anew").length + two.log.split("joining anew").length - 2;
@@ -158,11 +157,14 @@ describe("a processor on real Kafka and DynamoDB", () => {
     const first = stream.start({ strike: { point: "segment:put", moment: "before", occurrence: 2, action: "kill" } });
     await first.exited; // more is committed than the last snapshot covers
     const second = stream.start({ fingerprint: "v2" });
-    await eventually(async () => {
-      const health = await second.health();
-      expect(health.status).toBe("degraded");
-      expect(Object.values(health.components)[0]?.detail).toContain("replay-diverged");
-    }, 60_000);
+    await eventually(
+      async () => {
+        const health = await second.health();
+        expect(health.status).toBe("degraded");
+        expect(Object.values(health.components)[0]?.detail).toContain("replay-diverged");
+      },
+      { limitMs: 60_000 },
+    );
     const { topic, table: checkpointTable, environment, groupId, delivery, dynamodbEndpoint } = stream.given;
     const dynamodb = createDynamo({ region: "local", dynamodbEndpoint });
     const recovery = new Recovery({
@@ -198,9 +200,12 @@ describe("a processor on real Kafka and DynamoDB", () => {
     }
     await commits(stream.start());
     await stream.stopFeeding();
-    await eventually(async () => {
-      const { committed, expected } = await stream.results();
-      expect([...new Set(committed)]).toEqual(expected);
-    }, 60_000);
+    await eventually(
+      async () => {
+        const { committed, expected } = await stream.results();
+        expect([...new Set(committed)]).toEqual(expected);
+      },
+      { limitMs: 60_000 },
+    );
   });
 });

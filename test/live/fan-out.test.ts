@@ -3,6 +3,7 @@ import { Metrics } from "../../adapters/metrics.ts";
 import { FanOut, type ConnectionsPort, type PostOutcome } from "../../live/fan-out.ts";
 import type { Message } from "../../live/messages.ts";
 import { audiences } from "../../live/subscriptions.ts";
+import { eventually } from "../support/eventually.ts";
 
 const options = { framesPerSecond: 1e9, frameIntervalMs: { min: 0, max: 0 }, backoffMs: { first: 1, max: 4 } };
 const message = (name: string): Message => ({
@@ -31,10 +32,6 @@ function manualPort(): ConnectionsPort & {
     close: async (id) => void closed.push(id),
   };
 }
-async function until(done: () => boolean): Promise<void> {
-  for (let i = 0; i < 1_000 && !done(); i++) await new Promise((resolve) => setTimeout(resolve, 1));
-  expect(done()).toBe(true);
-}
 
 test("a connection has one frame under way, and what comes meanwhile shares the next; connections don't wait for each other", async () => {
   const port = manualPort();
@@ -42,7 +39,7 @@ test("a connection has one frame under way, and what comes meanwhile shares the 
   fanOut.update(new Set(["a", "b"]));
   fanOut.give("a", [message("1")]);
   fanOut.give("b", [message("1")]);
-  await until(() => port.posts.length === 2);
+  await eventually(() => expect(port.posts).toHaveLength(2));
   fanOut.give("a", [message("2")]);
   fanOut.give("a", [message("3")]);
   fanOut.give("unknown", [message("1")]);
@@ -52,7 +49,7 @@ test("a connection has one frame under way, and what comes meanwhile shares the 
     ["b", '"1"'],
   ]);
   port.posts[0]!.end("sent");
-  await until(() => port.posts.length === 3);
+  await eventually(() => expect(port.posts).toHaveLength(3));
   expect(port.posts[2]).toMatchObject({ id: "a", frame: '["2","3"]' });
 });
 
@@ -61,12 +58,12 @@ test("a frame that was not taken is sent again before anything else; one that is
   const fanOut = new FanOut(port, new Metrics(), options);
   fanOut.update(new Set(["a"]));
   fanOut.give("a", [message("1")]);
-  await until(() => port.posts.length === 1);
+  await eventually(() => expect(port.posts).toHaveLength(1));
   fanOut.give("a", [message("2")]);
   port.posts[0]!.end("retry");
-  await until(() => port.posts.length === 2);
+  await eventually(() => expect(port.posts).toHaveLength(2));
   port.posts[1]!.end("refused");
-  await until(() => port.posts.length === 3);
+  await eventually(() => expect(port.posts).toHaveLength(3));
   expect(port.posts.map(({ frame }) => frame)).toEqual(['"1"', '"1"', '"2"']);
 });
 
@@ -76,9 +73,9 @@ test("a connection that is gone is forgotten once, also while the list still has
   const fanOut = new FanOut(port, metrics, options);
   fanOut.update(new Set(["a"]));
   fanOut.give("a", [message("1")]);
-  await until(() => port.posts.length === 1);
+  await eventually(() => expect(port.posts).toHaveLength(1));
   port.posts[0]!.end("gone");
-  await until(() => port.forgotten.length === 1);
+  await eventually(() => expect(port.forgotten).toHaveLength(1));
   fanOut.update(new Set(["a"]));
   fanOut.give("a", [message("2")]);
   expect(metrics.snapshot()["live.connections"]).toBe(0);
@@ -86,7 +83,7 @@ test("a connection that is gone is forgotten once, also while the list still has
   // API Gateway never gives an id twice, but nothing here depends on that.
   fanOut.update(new Set(["a"]));
   fanOut.give("a", [message("3")]);
-  await until(() => port.posts.length === 2);
+  await eventually(() => expect(port.posts).toHaveLength(2));
   expect(port.posts[1]!.frame).toBe('"3"');
   expect(port.forgotten).toEqual(["a"]);
 });

@@ -11,6 +11,7 @@ import { encodeColumns } from "../../domain/columns.ts";
 import { topics } from "../../domain/topics.ts";
 import { ensureConnectionsTable } from "../../lambda/shared/connections-table.ts";
 import { ended, started, windowed } from "../lambda/records.ts";
+import { eventually } from "../support/eventually.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";
 import { gone, limited, startRecordingGateway, type RecordingGateway } from "./gateway.ts";
 
@@ -73,15 +74,6 @@ async function stopLive(child: ChildProcess): Promise<number | null> {
   return code;
 }
 
-async function until<T>(read: () => T | Promise<T>, done: (value: T) => boolean): Promise<T> {
-  for (const end = Date.now() + 20_000; ;) {
-    const value = await read();
-    if (done(value)) return value;
-    if (Date.now() > end) throw new Error(`it stayed ${JSON.stringify(value)?.slice(0, 500)}`);
-    await delay(20);
-  }
-}
-
 /**
  * Puts a subscription into the table and waits until live knows it: until a probe window of a sensor of its own
  * arrives.
@@ -97,12 +89,12 @@ async function subscribe(connectionId: string, kind: "sensors" | "sessions", id:
         kind === "sensors" ? { ":both": { SS: [id, probe] } } : { ":probe": { SS: [probe] }, ":id": { SS: [id] } },
     }),
   );
-  await until(
+  await eventually(
     async () => {
       await publish(topics.aggregated.name, probe, windowed(probe, 0, { offset: offset++ }));
       return gateway.messages(connectionId);
     },
-    (messages) => messages.some(({ data }) => (data as { sensorId: string }).sensorId === probe),
+    { until: (messages) => messages.some(({ data }) => (data as { sensorId: string }).sensorId === probe) },
   );
 }
 const received = (connectionId: string, sensorId: string): Record<string, unknown>[] =>
@@ -176,10 +168,7 @@ test("a subscriber gets samples, windows, sessions and inferences of its sensor,
       accMag: [0],
     });
   }
-  const messages = await until(
-    () => received("one", mine),
-    (all) => all.length === 5,
-  );
+  const messages = await eventually(() => received("one", mine), { until: (all) => all.length === 5 });
   const samples = messages.filter(({ type }) => type === "samples").map(({ data }) => data);
   expect(samples).toEqual([
     {
@@ -224,16 +213,10 @@ test("what an aborted transaction had written, and is written again, is sent onc
   };
   const first = await write(windows.slice(0, 2));
   // Uncommitted, and yet it is there.
-  await until(
-    () => received("two", sensor),
-    (all) => all.length === 2,
-  );
+  await eventually(() => received("two", sensor), { until: (all) => all.length === 2 });
   await first.abort();
   await (await write(windows)).commit();
-  const all = await until(
-    () => received("two", sensor),
-    (messages) => messages.length >= 3,
-  );
+  const all = await eventually(() => received("two", sensor), { until: (messages) => messages.length >= 3 });
   expect(all.map(({ data }) => (data as { id: string }).id)).toEqual(windows.map(({ id }) => id));
   await writer.disconnect();
 });
@@ -257,14 +240,12 @@ test("a session's subscriber gets what is within the session", async () => {
     sensor,
     ended(sensor, 900, 2_000, 5, { offset: offset++, supersedes: [`${sensor}@1000`] }),
   );
-  const messages = await until(
-    () => received("three", sensor),
-    (all) => all.filter(({ type }) => type === "session").length === 2,
-  );
-  await until(
-    () => received("three", sensor),
-    (all) => all.filter(({ type }) => type === "window").length >= 1,
-  );
+  const messages = await eventually(() => received("three", sensor), {
+    until: (all) => all.filter(({ type }) => type === "session").length === 2,
+  });
+  await eventually(() => received("three", sensor), {
+    until: (all) => all.filter(({ type }) => type === "window").length >= 1,
+  });
   const all = received("three", sensor);
   expect(all.filter(({ type }) => type === "samples").flatMap(({ data }) => (data as { t: number[] }).t)).toEqual([
     1_000, 1_010, 1_020, 2_000,
@@ -288,7 +269,7 @@ test("a connection that is gone is removed from the table", async () => {
       ExpressionAttributeValues: { ":id": { SS: [sensor] } },
     }),
   );
-  await until(
+  await eventually(
     async () => {
       await publish(topics.aggregated.name, sensor, windowed(sensor, 0, { offset: offset++ }));
       return (
@@ -297,7 +278,7 @@ test("a connection that is gone is removed from the table", async () => {
         )
       ).Item;
     },
-    (item) => item === undefined,
+    { until: (item) => item === undefined },
   );
 });
 
@@ -311,10 +292,7 @@ test("a connection over its limit gets its frames later, in order", async () => 
   });
   for (let i = 0; i < 20; i++)
     await publish(topics.aggregated.name, sensor, windowed(sensor, i * 1_000, { offset: offset++ }));
-  const messages = await until(
-    () => received("four", sensor),
-    (all) => all.length >= 20,
-  );
+  const messages = await eventually(() => received("four", sensor), { until: (all) => all.length >= 20 });
   expect(messages.map(({ data }) => (data as { window: { start: number } }).window.start)).toEqual(
     Array.from({ length: 20 }, (_, i) => i * 1_000),
   );
@@ -346,10 +324,10 @@ test("a slow client loses samples, is told how many, and gets every window; no f
   await publish(topics.sessions.name, sensor, started(sensor, 0, { offset: offset++ }));
   await delay(200);
   release();
-  const messages = await until(
-    () => received("five", sensor),
-    (all) => all.some(({ type }) => type === "session") && all.filter(({ type }) => type === "window").length === 100,
-  );
+  const messages = await eventually(() => received("five", sensor), {
+    until: (all) =>
+      all.some(({ type }) => type === "session") && all.filter(({ type }) => type === "window").length === 100,
+  });
   const samples = messages
     .filter(({ type }) => type === "samples")
     .reduce((sum, { data }) => sum + (data as { t: number[] }).t.length, 0);
@@ -367,12 +345,12 @@ test("started again, it goes on at the end of the log", async () => {
   expect(await stopLive(live)).toBe(0);
   await publish(topics.aggregated.name, sensor, windowed(sensor, 0, { offset: offset++ }));
   live = await startLive();
-  await until(
+  await eventually(
     async () => {
       await publish(topics.aggregated.name, sensor, windowed(sensor, 1_000, { offset: offset++ }));
       return received("six", sensor);
     },
-    (messages) => messages.length > 0,
+    { until: (messages) => messages.length > 0 },
   );
   expect(received("six", sensor).map(({ data }) => (data as { window: { start: number } }).window.start)).not.toContain(
     0,

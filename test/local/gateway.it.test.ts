@@ -18,6 +18,7 @@ import type { FunctionName, RestRoute, WebSocketRoute } from "../../domain/api.t
 import { startDashboard } from "../../local/gateway/dashboard.ts";
 import { startGateway, type Gateway, type GatewayOptions } from "../../local/gateway/server.ts";
 import { invoker } from "../../local/lambda/invoke.ts";
+import { eventually } from "../support/eventually.ts";
 
 const restRoutes: RestRoute[] = [
   { method: "GET", path: "/sessions/{sessionId}", function: "read-sessions", auth: "open" },
@@ -123,14 +124,15 @@ async function connected(path = "/"): Promise<{ socket: WebSocket; id: string; n
     socket,
     id,
     next: async () => {
-      await until(() => messages.length > 0);
+      await eventually(() => expect(messages).not.toHaveLength(0));
       return messages.shift() as string;
     },
   };
 }
-async function until(done: () => boolean): Promise<void> {
-  while (!done()) await pause(5);
-}
+const disconnected = (): Promise<unknown> =>
+  eventually(() => socketEvents.map(({ requestContext }) => requestContext.eventType), {
+    until: (types) => types.includes("DISCONNECT"),
+  });
 const client = (path = ""): ApiGatewayManagementApiClient =>
   new ApiGatewayManagementApiClient({
     endpoint: `http://127.0.0.1:${gateway.port}${path}`,
@@ -223,7 +225,7 @@ test("a connection passes through $connect, its routes and $disconnect", async (
     requestId: expect.any(String),
   });
   socket.close(4_001, "bye");
-  await until(() => socketEvents.some(({ requestContext }) => requestContext.eventType === "DISCONNECT"));
+  await disconnected();
   expect(
     socketEvents.map(({ requestContext, body }) => [
       requestContext.eventType,
@@ -270,7 +272,7 @@ test.each(["", "/stage"])("the official @connections client works against the en
   const closed = once(socket, "close");
   await client(path).send(new DeleteConnectionCommand({ ConnectionId: id }));
   await closed;
-  await until(() => socketEvents.some(({ requestContext }) => requestContext.eventType === "DISCONNECT"));
+  await disconnected();
   for (const command of [
     new PostToConnectionCommand({ ConnectionId: id, Data: "x" }),
     new GetConnectionCommand({ ConnectionId: id }),
@@ -338,7 +340,7 @@ test("a silent connection is closed, one that pings is not, and none lives too l
   const ended: string[] = [];
   silent.socket.on("close", (code) => ended.push(`silent ${code}`));
   pinging.socket.on("close", (code) => ended.push(`pinging ${code}`));
-  await until(() => ended.length === 2);
+  await eventually(() => expect(ended).toHaveLength(2));
   clearInterval(timer);
   expect(ended).toEqual(["silent 1001", "pinging 1001"]);
 });

@@ -32,9 +32,9 @@ afterAll(async () => {
 });
 
 const untilUp = (platform: StartedPlatform): Promise<void> =>
-  eventually(() => expect(platform.output).toContain("Ctrl-C stops all of it."), PATIENT_MS);
+  eventually(() => expect(platform.output).toContain("Ctrl-C stops all of it."), { limitMs: PATIENT_MS });
 const untilEnded = (pids: readonly number[]): Promise<void> =>
-  eventually(() => expect(pids.filter(isRunning)).toEqual([]), PATIENT_MS);
+  eventually(() => expect(pids.filter(isRunning)).toEqual([]), { limitMs: PATIENT_MS });
 
 /** How many records the input topic has: data that a restart keeps. */
 async function inputRecords(): Promise<number> {
@@ -51,29 +51,35 @@ async function inputRecords(): Promise<number> {
 test("it says where things are, and figures flow", async () => {
   await untilUp(running);
   expect(running.output).toContain(`http://127.0.0.1:${ports.api}`);
-  await eventually(() => expect(running.output).toMatch(/in [1-9][\d,]* readings\/s/), PATIENT_MS);
+  await eventually(() => expect(running.output).toMatch(/in [1-9][\d,]* readings\/s/), { limitMs: PATIENT_MS });
 });
 
 test("programs and servers that are killed come back, and the line of figures counts them", async () => {
   for (const name of ["processor", "bridge", ...servers]) {
     const before = running.pids()[name]!;
     process.kill(before, "SIGKILL");
-    await eventually(() => expect(running.pids()[name]).not.toBe(before), PATIENT_MS);
+    await eventually(() => expect(running.pids()[name]).not.toBe(before), { limitMs: PATIENT_MS });
     expect(running.output).toContain(`${name} ended (SIGKILL)`);
   }
-  await eventually(() => {
-    const line = running.output.trimEnd().split("\n").at(-1)!;
-    expect(Number(/restarts (\d+)/.exec(line)?.[1])).toBeGreaterThanOrEqual(6);
-    expect(line).not.toContain("starting:");
-  }, PATIENT_MS);
+  await eventually(
+    () => {
+      const line = running.output.trimEnd().split("\n").at(-1)!;
+      expect(Number(/restarts (\d+)/.exec(line)?.[1])).toBeGreaterThanOrEqual(6);
+      expect(line).not.toContain("starting:");
+    },
+    { limitMs: PATIENT_MS },
+  );
 });
 
 test("Ctrl-C leaves no process and no port, and the next start has the data", async () => {
-  const kept = await eventually(async () => {
-    const records = await inputRecords();
-    expect(records).toBeGreaterThan(0);
-    return records;
-  }, PATIENT_MS);
+  const kept = await eventually(
+    async () => {
+      const records = await inputRecords();
+      expect(records).toBeGreaterThan(0);
+      return records;
+    },
+    { limitMs: PATIENT_MS },
+  );
   const pids = Object.values(running.pids());
   running.interrupt();
   expect(await running.exited).toBe(0);

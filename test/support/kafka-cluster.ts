@@ -91,16 +91,19 @@ export class KafkaCluster {
    * first one leads.
    */
   async inSync(): Promise<void> {
-    await eventually(async () => {
-      await this.#admin.connect();
-      const { topics } = await this.#admin.fetchTopicMetadata();
-      const behind = topics.flatMap(({ name, partitions }) =>
-        partitions
-          .filter(({ isr, leader, replicas }) => isr.length < replicas.length || leader !== replicas[0])
-          .map(({ partitionId, isr, leader }) => `${name}/${partitionId} led by ${leader}, in sync ${isr.join(" ")}`),
-      );
-      if (behind.length > 0) throw new Error(`not in sync: ${behind.join("; ")}`);
-    }, IN_SYNC_LIMIT_MS);
+    await eventually(
+      async () => {
+        await this.#admin.connect();
+        const { topics } = await this.#admin.fetchTopicMetadata();
+        const behind = topics.flatMap(({ name, partitions }) =>
+          partitions
+            .filter(({ isr, leader, replicas }) => isr.length < replicas.length || leader !== replicas[0])
+            .map(({ partitionId, isr, leader }) => `${name}/${partitionId} led by ${leader}, in sync ${isr.join(" ")}`),
+        );
+        if (behind.length > 0) throw new Error(`not in sync: ${behind.join("; ")}`);
+      },
+      { limitMs: IN_SYNC_LIMIT_MS },
+    );
   }
 
   /**
@@ -111,16 +114,19 @@ export class KafkaCluster {
     await this.#admin.alterPartitionReassignments({
       topics: [{ topic, partitionAssignment: replicas.map((each, partition) => ({ partition, replicas: [...each] })) }],
     });
-    await eventually(async () => {
-      const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
-      for (const { partitionId, leader, isr } of topics[0]!.partitions) {
-        const wanted = replicas[partitionId]!;
-        if (leader !== wanted[0] || isr.length !== wanted.length)
-          throw new Error(
-            `${topic}/${partitionId} is led by ${leader} and in sync on ${isr.join(" ")}, not on ${wanted.join(" ")}`,
-          );
-      }
-    }, IN_SYNC_LIMIT_MS);
+    await eventually(
+      async () => {
+        const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
+        for (const { partitionId, leader, isr } of topics[0]!.partitions) {
+          const wanted = replicas[partitionId]!;
+          if (leader !== wanted[0] || isr.length !== wanted.length)
+            throw new Error(
+              `${topic}/${partitionId} is led by ${leader} and in sync on ${isr.join(" ")}, not on ${wanted.join(" ")}`,
+            );
+        }
+      },
+      { limitMs: IN_SYNC_LIMIT_MS },
+    );
   }
 
   /** Kills all of them and removes their data. */

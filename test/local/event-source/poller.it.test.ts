@@ -3,7 +3,6 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import type { MSKEvent } from "aws-lambda";
 import type { Kafka, Producer } from "kafkajs";
@@ -15,6 +14,7 @@ import { destinationFile } from "../../../local/event-source/destination.ts";
 import { groupLag } from "../../../local/event-source/lag.ts";
 import { KAFKA_RETRY, Poller } from "../../../local/event-source/poller.ts";
 import { startServers, type Servers } from "../../../local/servers/index.ts";
+import { eventually } from "../../support/eventually.ts";
 import { sharedServers, uniqueName } from "../../support/servers.ts";
 
 let folder: string;
@@ -78,14 +78,6 @@ function startPoller(
   return poller;
 }
 
-async function until<T>(read: () => T | Promise<T>, done: (value: T) => boolean): Promise<T> {
-  for (;;) {
-    const value = await read();
-    if (done(value)) return value;
-    await pause(20);
-  }
-}
-
 /** Infinite while the group's coordinator does not know it yet. */
 async function lagOf({ consumerGroup, topic }: EventSourceMapping): Promise<number> {
   const admin = kafka.admin();
@@ -115,10 +107,7 @@ test("records of several partitions come in one event, and are committed when th
   });
   const events: MSKEvent[] = [];
   const poller = startPoller(mapping, async (event) => void events.push(event));
-  await until(
-    () => lagOf(mapping),
-    (lag) => lag === 0,
-  );
+  await eventually(() => lagOf(mapping), { until: (lag) => lag === 0 });
   await poller.stop();
   pollers = [];
   const all = events.flatMap((event) => Object.entries(event.records));
@@ -130,10 +119,7 @@ test("records of several partitions come in one event, and are committed when th
   });
   startPoller(mapping, async (event) => void events.push(event));
   await producer.send({ topic: mapping.topic, messages: [{ partition: 0, value: "b" }] });
-  await until(
-    () => events.flatMap(values),
-    (seen) => seen.includes("b"),
-  );
+  await eventually(() => events.flatMap(values), { until: (seen) => seen.includes("b") });
   expect(events.flatMap(values).filter((value) => value === "a")).toHaveLength(1);
 }, 60_000);
 
@@ -147,10 +133,7 @@ test("what a function reports as failed is delivered again from there, and nothi
       ? { batchItemFailures: [{ itemIdentifier: { partition: `${mapping.topic}-0`, offset: 1 } }] }
       : { batchItemFailures: [] };
   });
-  await until(
-    () => lagOf(mapping),
-    (lag) => lag === 0,
-  );
+  await eventually(() => lagOf(mapping), { until: (lag) => lag === 0 });
   expect(seen).toEqual([
     ["a", "b", "c"],
     ["b", "c"],
@@ -170,19 +153,12 @@ test("a record that the function can't take is found by halving and goes to the 
       if (values(event).length === good.length + 1)
         await producer.send({ topic: mapping.topic, messages: [{ partition: 1, value: "other" }] });
       // Partition 0 is busy with it until partition 1 has delivered.
-      if (values(event).length === 1)
-        await until(
-          () => done,
-          () => done.includes("other"),
-        );
+      if (values(event).length === 1) await eventually(() => done, { until: () => done.includes("other") });
       throw new Error("can't take it");
     }
     done.push(...values(event));
   });
-  await until(
-    () => lagOf(mapping),
-    (lag) => lag === 0,
-  );
+  await eventually(() => lagOf(mapping), { until: (lag) => lag === 0 });
   expect(done.filter((value) => value !== "other")).toEqual(good);
   expect(done).toContain("other");
   const lines = readFileSync(destinationFile(folder, mapping), "utf8")
@@ -215,7 +191,9 @@ test("kill -9 between deliveries loses no record", async () => {
       ],
       { stdio: ["ignore", "ignore", "inherit"] },
     );
-    await until(delivered, (values) => values.length >= before + 60 || new Set(values).size === sent.length);
+    await eventually(delivered, {
+      until: (values) => values.length >= before + 60 || new Set(values).size === sent.length,
+    });
     child.kill("SIGKILL");
     await once(child, "exit");
     if (new Set(delivered()).size === sent.length) break;
@@ -250,24 +228,13 @@ test("a broker that is killed and comes back loses no record", async () => {
       at,
     );
     await own.send({ topic: mapping.topic, messages: Array.from({ length: 50 }, (_, i) => ({ value: `a${i}` })) });
-    await until(
-      () => done.size,
-      (size) => size === 50,
-    );
+    await eventually(() => done.size, { until: (size) => size === 50 });
     await servers.server("kafka").kill();
     await servers.server("kafka").start();
-    await until(
-      () =>
-        own!.send({ topic: mapping.topic, messages: Array.from({ length: 50 }, (_, i) => ({ value: `b${i}` })) }).then(
-          () => true,
-          () => false,
-        ),
-      Boolean,
+    await eventually(() =>
+      own!.send({ topic: mapping.topic, messages: Array.from({ length: 50 }, (_, i) => ({ value: `b${i}` })) }),
     );
-    await until(
-      () => done.size,
-      (size) => size === 100,
-    );
+    await eventually(() => done.size, { until: (size) => size === 100, limitMs: 60_000 });
   } finally {
     await Promise.all(pollers.map((poller) => poller.stop()));
     pollers = [];

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { Partitioners } from "kafkajs";
+import { Partitioners, type Admin } from "kafkajs";
 import { createLogger } from "../../../../adapters/log.ts";
 import { readSettings } from "../../../../config/settings.ts";
 import { MillraceError } from "../../../../domain/errors.ts";
@@ -16,9 +16,10 @@ import { startServers, type Servers } from "../../../../local/servers/index.ts";
 import { DynamoSnapshots } from "../../../../processor/adapters/dynamo-snapshots.ts";
 import { sensorMachineFactory } from "../../../../processor/adapters/machine-factory.ts";
 import { rescale as rescaleTasks } from "../../../../processor/commands/rescale/rescale-tasks.ts";
-import { eventually, readTopic, startProgram, testKafka, type Program } from "../../../bridge/harness.ts";
+import { readTopic, startProgram, testKafka, type Program } from "../../../bridge/harness.ts";
 import type { LogRecord } from "../../../reference/log.ts";
 import { referenceRun } from "../../../reference/reference.ts";
+import { eventually } from "../../../support/eventually.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..", "..");
 const HOUR = 3_600_000;
@@ -106,31 +107,30 @@ async function append(messages: readonly Sent[]): Promise<void> {
   await producer.disconnect();
 }
 
+/** Partitions of the input with records that the processor's group has not committed. */
+async function uncommitted(admin: Admin): Promise<number[]> {
+  const ends = await admin.fetchTopicOffsets(topics.imuData.name);
+  const [group] = await admin.fetchOffsets({
+    groupId: pipelines.sensor.consumerGroup,
+    topics: [topics.imuData.name],
+  });
+  const committed = new Map(group!.partitions.map(({ partition, offset }) => [partition, offset]));
+  return ends
+    .filter(({ partition, high }) => high !== "0" && committed.get(partition) !== high)
+    .map(({ partition }) => partition);
+}
+
 /** Runs a processor until it has committed everything that is in the log. */
 async function process(): Promise<void> {
   const program: Program = startProgram("processor/main.ts", [], env, join(dataDir, "processor.log"));
   const admin = testKafka(servers.kafkaBrokers).admin();
   await admin.connect();
   try {
-    await eventually(
-      "all records committed",
-      async () => {
-        const ends = await admin.fetchTopicOffsets(topics.imuData.name);
-        const [committed] = await admin.fetchOffsets({
-          groupId: pipelines.sensor.consumerGroup,
-          topics: [topics.imuData.name],
-        });
-        return ends.every(
-          ({ partition, high }) =>
-            high === "0" || committed!.partitions.find((each) => each.partition === partition)?.offset === high,
-        )
-          ? true
-          : undefined;
+    await eventually(() => uncommitted(admin), { until: ({ length }) => length === 0, limitMs: 180_000 }).catch(
+      (error: unknown) => {
+        throw new Error(`${String(error)}\n${readFileSync(join(dataDir, "processor.log"), "utf8").slice(-4_000)}`);
       },
-      180_000,
-    ).catch((error: unknown) => {
-      throw new Error(`${String(error)}\n${readFileSync(join(dataDir, "processor.log"), "utf8").slice(-4_000)}`);
-    });
+    );
   } finally {
     await admin.disconnect();
     await program.end("SIGTERM");

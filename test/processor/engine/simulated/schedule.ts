@@ -1,4 +1,5 @@
-import { seededRandom, type Fault, type FaultPlan } from "./kernel.ts";
+import { seededRandom } from "../../../../simulator/random.ts";
+import { type Fault, type FaultPlan } from "./kernel.ts";
 import { World } from "./world.ts";
 
 const FAULTS_UNTIL_MS = 8_000;
