@@ -1,16 +1,14 @@
 import {
   type aws_ec2 as ec2,
-  aws_ecr_assets as assets,
   aws_ecs as ecs,
   aws_iam as iam,
   type aws_kms as kms,
   aws_logs as logs,
   Duration,
-  IgnoreMode,
   RemovalPolicy,
 } from "aws-cdk-lib";
 import { Construct } from "constructs";
-import { root } from "../bundles.ts";
+import { programImage, type ImageProgram } from "../images.ts";
 import { logGroupName, resourceName } from "../names.ts";
 import type { MillraceStack } from "../stacks/stack.ts";
 import { acknowledge, acknowledgeWildcards } from "./acknowledge.ts";
@@ -23,8 +21,7 @@ const STOP_TIMEOUT = Duration.seconds(120);
 export interface StreamServiceProps {
   /** Name of the service, after the environment's. */
   readonly name: string;
-  /** Folder of the program, with its Dockerfile. */
-  readonly program: "bridge" | "processor" | "live";
+  readonly program: ImageProgram;
   readonly cluster: ecs.ICluster;
   readonly environment: Readonly<Record<string, string>>;
   readonly desiredCount: number;
@@ -98,7 +95,7 @@ export class StreamService extends Construct implements iam.IGrantable {
 
   #container(task: ecs.FargateTaskDefinition, logGroup: logs.ILogGroup, props: StreamServiceProps): void {
     const container = task.addContainer(props.program, {
-      image: ecs.ContainerImage.fromDockerImageAsset(image(this, props.program)),
+      image: ecs.ContainerImage.fromDockerImageAsset(programImage(this, props.program)),
       environment: { ...props.environment },
       essential: true,
       readonlyRootFilesystem: true,
@@ -122,18 +119,4 @@ export class StreamService extends Construct implements iam.IGrantable {
     container.addMountPoints({ sourceVolume: "tmp", containerPath: "/tmp", readOnly: false });
     task.addVolume({ name: "tmp" });
   }
-}
-
-/**
- * The image of a program: staged at synth, built only when it is published. What the Dockerfile does not copy is left
- * out, so that it doesn't change the image's tag.
- */
-function image(scope: Construct, program: StreamServiceProps["program"]): assets.DockerImageAsset {
-  return new assets.DockerImageAsset(scope, "Image", {
-    directory: root,
-    file: `${program}/Dockerfile`,
-    platform: assets.Platform.LINUX_ARM64,
-    ignoreMode: IgnoreMode.DOCKER,
-    exclude: ["bridge", "processor", "live"].filter((other) => other !== program),
-  });
 }

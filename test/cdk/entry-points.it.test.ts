@@ -1,13 +1,14 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { CreateTableCommand, DynamoDBClient, ResourceInUseException } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createKafka } from "../../adapters/kafka.ts";
 import { dynamoAttributes, dynamoTableName } from "../../domain/names.ts";
 import { topics } from "../../domain/topics.ts";
 import { applyTopics } from "../../lambda/create-topics/apply.ts";
+import { buildArguments, type ImageProgram } from "../../lib/images.ts";
 import { eventually } from "../support/eventually.ts";
 import { sharedServers } from "../support/servers.ts";
 import { localAddresses, localEndpoints } from "./local-addresses.ts";
@@ -250,19 +251,25 @@ describe("under the environment of dev's templates", () => {
         ({ resource }) => resource.Properties["Family"] === `millrace-dev-${name}`,
       );
       const [container] = task!.resource.Properties["ContainerDefinitions"] as {
-        Name: string;
+        Name: ImageProgram;
         Environment: { Name: string; Value: unknown }[];
       }[];
       if (!container) throw new Error(`${name} has no container`);
-      const entryPoint = JSON.parse(
-        /^ENTRYPOINT (.+)$/m.exec(readFileSync(join(root, container.Name, "Dockerfile"), "utf8"))?.[1] ?? "[]",
+      const [shell = "", ...commands] = JSON.parse(
+        /^ENTRYPOINT (.+)$/m.exec(readFileSync(join(root, "Dockerfile"), "utf8"))?.[1] ?? "[]",
       ) as string[];
+      const { PROGRAM, NODE_ARGUMENTS } = buildArguments(container.Name);
       const port = await freePort();
+      const variables = Object.fromEntries(container.Environment.map(({ Name, Value }) => [Name, Value]));
       const env = {
-        ...resolve(platform, Object.fromEntries(container.Environment.map(({ Name, Value }) => [Name, Value]))),
+        ...resolve(platform, variables),
+        PROGRAM,
+        NODE_ARGUMENTS,
         HEALTH_PORT: String(port),
+        // The shell looks for `node` on the path: this test's own Node.
+        PATH: `${dirname(process.execPath)}:${process.env["PATH"]}`,
       };
-      const child = spawn(process.execPath, entryPoint.slice(1), {
+      const child = spawn(shell, commands, {
         cwd: root,
         env,
         stdio: ["ignore", "ignore", "pipe"],

@@ -1,9 +1,13 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { describe, expect, test } from "@jest/globals";
+import { beforeAll, describe, expect, test } from "@jest/globals";
 import { nodeArguments } from "../../config/node.ts";
 import { HEALTH_PORT } from "../../lib/constructs/stream-service.ts";
-import { root } from "./synthesised.ts";
+import { buildArguments, imagePrograms, type ImageProgram } from "../../lib/images.ts";
+import { resourcesOf, root, synthesised } from "./synthesised.ts";
+
+const LIMIT_MS = 300_000;
+const dockerfile = readFileSync(join(root, "Dockerfile"), "utf8");
 
 /** Files and packages that a program reaches by its imports, from `main.ts` on. */
 function reached(entry: string): { files: Set<string>; packages: Set<string> } {
@@ -33,37 +37,81 @@ function reached(entry: string): { files: Set<string>; packages: Set<string> } {
   return { files, packages };
 }
 
-describe.each(["bridge", "processor", "live"])("the image of %s", (program) => {
-  const dockerfile = readFileSync(join(root, program, "Dockerfile"), "utf8");
-  const { files, packages } = reached(join(root, program, "main.ts"));
+/** What the Dockerfile copies from the project for a program. */
+function copiedPaths(program: ImageProgram): string[] {
+  return [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)]
+    .flatMap(([, paths = ""]) => paths.split(" "))
+    .map((path) => path.replaceAll("${PROGRAM}", program));
+}
 
-  test("holds every file that the program imports", () => {
-    const copied = [...dockerfile.matchAll(/^COPY (?!--from)(\S+) \S+$/gm)]
-      .map(([, path = ""]) => path)
-      .filter((path) => existsSync(join(root, path)) && statSync(join(root, path)).isDirectory());
-    const missing = [...files]
-      .map((file) => relative(root, file))
-      .filter((file) => !copied.some((folder) => file.startsWith(`${folder}/`)));
+describe.each(imagePrograms)("the image of %s", (program) => {
+  const { files, packages } = reached(join(root, program, "main.ts"));
+  const copied = copiedPaths(program);
+  const copiedFolders = copied.filter(
+    (path) => existsSync(join(root, path)) && statSync(join(root, path)).isDirectory(),
+  );
+
+  test("holds every file that the program imports, and no folder without one", () => {
+    const imported = [...files].map((file) => relative(root, file));
+    const missing = imported.filter((file) => !copiedFolders.some((folder) => file.startsWith(`${folder}/`)));
     expect(missing).toEqual([]);
-    const ignored = readFileSync(join(root, ".dockerignore"), "utf8");
-    for (const folder of copied) expect(ignored).toContain(`!${folder}`);
+    const unused = copiedFolders.filter((folder) => !imported.some((file) => file.startsWith(`${folder}/`)));
+    expect(unused).toEqual([]);
   });
 
   test("holds the packages that the program imports, and no others", () => {
-    const kept = /RUN node keep-dependencies\.mjs ([^\\]+)\\/.exec(dockerfile)?.[1]?.trim().split(/\s+/) ?? [];
-    expect(kept.toSorted()).toEqual([...packages].toSorted());
+    expect(dockerfile).toContain("RUN node keep-dependencies.mjs ${PACKAGES} \\\n");
+    expect(buildArguments(program).PACKAGES.split(" ").toSorted()).toEqual([...packages].toSorted());
   });
 
-  test("pins the Node that the project runs on, for a user who isn't root", () => {
-    const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, base]) => base);
-    expect(bases).toEqual(bases.map(() => `public.ecr.aws/docker/library/node:${process.versions.node}-bookworm-slim`));
-    expect(dockerfile).toContain("USER 1000:1000");
-    expect(dockerfile).toContain("HEALTHCHECK");
-    expect(JSON.parse(/^ENTRYPOINT (.+)$/m.exec(dockerfile)?.[1] ?? "[]")).toEqual([
-      "node",
-      ...nodeArguments(program),
-      `${program}/main.ts`,
-    ]);
-    expect(HEALTH_PORT).toBeGreaterThan(1_024);
+  test("starts the program with Node's arguments", () => {
+    const [shell, option, command] = JSON.parse(/^ENTRYPOINT (.+)$/m.exec(dockerfile)?.[1] ?? "[]") as string[];
+    expect([shell, option]).toEqual(["/bin/sh", "-c"]);
+    const { PROGRAM, NODE_ARGUMENTS } = buildArguments(program);
+    const expanded = command?.replace("$NODE_ARGUMENTS", NODE_ARGUMENTS).replace("$PROGRAM", PROGRAM);
+    expect(expanded?.split(" ")).toEqual(["exec", "node", ...nodeArguments(program), `${program}/main.ts`]);
+    // An argument of the build is a variable of the container only where ENV passes it on.
+    expect(dockerfile).toContain("PROGRAM=${PROGRAM} NODE_ARGUMENTS=${NODE_ARGUMENTS}\n");
   });
+
+  describe("as it is staged", () => {
+    let folder: string;
+    let args: unknown;
+    beforeAll(async () => {
+      const platform = await synthesised("dev");
+      const tasks = resourcesOf(platform, "AWS::ECS::TaskDefinition").map(({ stack }) => stack);
+      const staged = [...new Set(tasks)]
+        .flatMap((stack) => {
+          const text = readFileSync(join(platform.folder, `${stack}.assets.json`), "utf8");
+          return Object.values((JSON.parse(text) as { dockerImages?: Record<string, StagedImage> }).dockerImages ?? {});
+        })
+        .find(({ source }) => source.dockerBuildArgs?.["PROGRAM"] === program);
+      if (!staged) throw new Error(`dev has no image of ${program}`);
+      folder = join(platform.folder, staged.source.directory);
+      args = staged.source.dockerBuildArgs;
+    }, LIMIT_MS);
+
+    test("is built with the program's arguments, from what the Dockerfile copies and nothing else", () => {
+      expect(args).toEqual(buildArguments(program));
+      const wanted = new Set(copied.map((path) => path.split("/")[0]));
+      expect(readdirSync(folder).toSorted()).toEqual([...wanted, ".dockerignore", "Dockerfile"].toSorted());
+      expect(readdirSync(join(folder, "lib"))).toEqual(["docker"]);
+      for (const path of copied) expect(existsSync(join(folder, path))).toBe(true);
+    });
+  });
+});
+
+interface StagedImage {
+  readonly source: { readonly directory: string; readonly dockerBuildArgs?: Readonly<Record<string, string>> };
+}
+
+test("images pin the Node that the project runs on, for a user who isn't root", () => {
+  const image = `public.ecr.aws/docker/library/node:${process.versions.node}-bookworm-slim`;
+  expect(dockerfile).toContain(`\nARG NODE_IMAGE=${image}\n`);
+  const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, base]) => base);
+  expect(bases.length).toBeGreaterThan(0);
+  expect(bases).toEqual(bases.map(() => "${NODE_IMAGE}"));
+  expect(dockerfile).toContain("USER 1000:1000");
+  expect(dockerfile).toContain("HEALTHCHECK");
+  expect(HEALTH_PORT).toBeGreaterThan(1_024);
 });

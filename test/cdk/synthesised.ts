@@ -50,8 +50,10 @@ const inputs = [
   "live",
   "processor",
   ".dockerignore",
+  "Dockerfile",
   "cdk.json",
   "package-lock.json",
+  "package.json",
 ];
 
 /** A synth is made once for one state of the sources, whichever tests ask for it, and kept beside the local data. */

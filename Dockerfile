@@ -1,0 +1,44 @@
+# Image of one program: Node and what the program imports. lib/images.ts has the arguments of each program;
+# `cdk deploy` passes them. By hand, from the project's folder:
+#   docker build --platform linux/arm64 --build-arg PROGRAM=live --build-arg PACKAGES="kafkajs pino …" .
+ARG NODE_IMAGE=public.ecr.aws/docker/library/node:24.21.0-bookworm-slim
+
+FROM ${NODE_IMAGE} AS packages
+# Dependencies of package.json that the program imports, separated by spaces.
+ARG PACKAGES
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY lib/docker/keep-dependencies.mjs ./
+# Packages with native code come with binaries for every platform; the image keeps those of linux/arm64 with glibc.
+RUN node keep-dependencies.mjs ${PACKAGES} \
+  && npm install --omit=dev --ignore-scripts --no-audit --no-fund \
+  && rm keep-dependencies.mjs \
+  && rm -rf \
+    node_modules/aws-crt/dist/bin/darwin-* \
+    node_modules/aws-crt/dist/bin/win32-* \
+    node_modules/aws-crt/dist/bin/linux-x64-* \
+    node_modules/aws-crt/dist/bin/linux-arm64-musl \
+    node_modules/onnxruntime-node/bin/*/darwin \
+    node_modules/onnxruntime-node/bin/*/win32 \
+    node_modules/onnxruntime-node/bin/*/linux/x64
+
+FROM ${NODE_IMAGE}
+# Folder of the program, which has main.ts.
+ARG PROGRAM
+# Arguments of Node.js, separated by spaces (config/node.ts).
+ARG NODE_ARGUMENTS
+ENV NODE_ENV=production PROGRAM=${PROGRAM} NODE_ARGUMENTS=${NODE_ARGUMENTS}
+WORKDIR /app
+COPY --from=packages /app/package.json ./
+COPY --from=packages /app/node_modules node_modules
+COPY adapters adapters
+COPY config config
+COPY domain domain
+COPY ${PROGRAM} ${PROGRAM}
+# The root file system is read-only on AWS; a program may write to /tmp alone.
+RUN install -d -o node -g node -m 0700 /tmp/millrace
+VOLUME /tmp
+USER 1000:1000
+HEALTHCHECK --interval=15s --timeout=5s --retries=3 --start-period=120s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.HEALTH_PORT}/health`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+# `exec` puts Node in the shell's place, so that it gets the signal that stops the task.
+ENTRYPOINT ["/bin/sh", "-c", "exec node $NODE_ARGUMENTS $PROGRAM/main.ts"]
