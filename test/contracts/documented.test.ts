@@ -31,7 +31,7 @@ test("the page lists every topic as it is created, and no other", () => {
 
 test.each([
   ["Dead-letter codes", deadLetterCodes],
-  ["Errors that stop something by name", errorCodes],
+  ["Errors that stop something", errorCodes],
 ])("%s: the page and the code say the same, in both directions", (heading, codes) => {
   expect(rows(heading)).toEqual(Object.entries(codes));
 });
