@@ -3,21 +3,25 @@ import { Panel } from "./panel.js";
 import { showSessions } from "./sessions.js";
 
 const REFRESH_MS = 2_000;
-const MOST_CHOSEN = 4;
-/** Latencies and counts are those of the last ten seconds. */
-const FIGURES_MS = 10_000;
+const MAX_PANELS = 4;
+/** Latencies and rates cover this much time, in ms. */
+const METRICS_MS = 10_000;
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 /** @type {Map<string, Panel>} */
 const panels = new Map();
-/** @type {{ at: number; readings: number; windows: number; latency: number | null }[]} */
-let seen = [];
+/**
+ * What the WebSocket delivered in the last `METRICS_MS`; `at` in epoch ms, `latency` in ms.
+ *
+ * @type {{ at: number; readings: number; windows: number; latency: number | null }[]}
+ */
+let received = [];
 /** @type {{ sensorId: string; samples: number }[]} */
 let sensors = [];
-/** Whether somebody has chosen: until then the first sensors choose themselves. */
-let hasChosen = false;
+/** Whether the user has clicked a sensor. Until then the page shows the first two. */
+let userHasChosen = false;
 
 const config = await loadConfig();
 byId("environment").textContent = config.environment;
@@ -32,10 +36,10 @@ function onMessage({ type, data }) {
   const at = Date.now();
   if (type === "samples") {
     panel.samples(data);
-    seen.push({ at, readings: data.t.length, windows: 0, latency: at - data.t.at(-1) });
+    received.push({ at, readings: data.t.length, windows: 0, latency: at - data.t.at(-1) });
   } else if (type === "window") {
     panel.window(data);
-    seen.push({ at, readings: 0, windows: 1, latency: null });
+    received.push({ at, readings: 0, windows: 1, latency: null });
   } else if (type === "inference") panel.inference(data);
   else if (type === "session") void refreshSessions();
   else if (type === "dropped") panel.dropped(data.samples);
@@ -48,7 +52,7 @@ function toggle(sensorId) {
     panel.element.remove();
     panels.delete(sensorId);
   } else {
-    if (panels.size === MOST_CHOSEN) return notice(`Four sensors are shown already: take one away first.`);
+    if (panels.size === MAX_PANELS) return notice(`The page shows at most ${MAX_PANELS} sensors. Remove one first.`);
     const added = new Panel(sensorId);
     panels.set(sensorId, added);
     byId("panels").append(added.element);
@@ -69,41 +73,39 @@ function showSensors() {
   const wanted = /** @type {HTMLInputElement} */ (byId("filter")).value.toLowerCase();
   byId("sensor-count").textContent = String(sensors.length);
   byId("sensors").replaceChildren(
-    ...sensors
-      .filter(({ sensorId }) => sensorId.toLowerCase().includes(wanted))
-      .map(({ sensorId, samples }) => {
-        const button = document.createElement("button");
-        button.type = "button";
-        button.setAttribute("aria-pressed", String(panels.has(sensorId)));
-        const count = document.createElement("span");
-        count.textContent = samples > 0 ? samples.toLocaleString() : "";
-        button.append(sensorId, count);
-        button.addEventListener("click", () => {
-          hasChosen = true;
-          toggle(sensorId);
-        });
-        const item = document.createElement("li");
-        item.append(button);
-        return item;
-      }),
+    ...sensors.filter(({ sensorId }) => sensorId.toLowerCase().includes(wanted)).map(sensorItem),
   );
+}
+
+/** @param {{ sensorId: string; samples: number }} sensor */
+function sensorItem({ sensorId, samples }) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.setAttribute("aria-pressed", String(panels.has(sensorId)));
+  const count = document.createElement("span");
+  count.textContent = samples > 0 ? samples.toLocaleString() : "";
+  button.append(sensorId, count);
+  button.addEventListener("click", () => {
+    userHasChosen = true;
+    toggle(sensorId);
+  });
+  const item = document.createElement("li");
+  item.append(button);
+  return item;
 }
 
 async function refreshSensors() {
   sensors = (await request(config.restUrl, "/sensors?limit=1000")).items;
   sensors.sort((a, b) => a.sensorId.localeCompare(b.sensorId, undefined, { numeric: true }));
-  if (!hasChosen && panels.size === 0) for (const { sensorId } of sensors.slice(0, 2)) toggle(sensorId);
-  if (sensors.length === 0) notice("No sensor has been seen yet. Start the simulator, or publish to imu/{sensorId}.");
+  if (!userHasChosen && panels.size === 0) for (const { sensorId } of sensors.slice(0, 2)) toggle(sensorId);
+  if (sensors.length === 0) notice("No sensor has published yet. Start the simulator, or publish to imu/{sensorId}.");
   showSensors();
 }
 
 async function refreshSessions() {
   const chosen = [...panels.keys()];
-  const lists = await Promise.all(
-    (chosen.length > 0 ? chosen.map((id) => `&sensorId=${encodeURIComponent(id)}`) : [""]).map((query) =>
-      request(config.restUrl, `/sessions?limit=12${query}`),
-    ),
-  );
+  const queries = chosen.length > 0 ? chosen.map((id) => `&sensorId=${encodeURIComponent(id)}`) : [""];
+  const lists = await Promise.all(queries.map((query) => request(config.restUrl, `/sessions?limit=12${query}`)));
   byId("sessions-of").textContent = chosen.length > 0 ? `of ${chosen.join(", ")}` : "of all sensors";
   showSessions(
     byId("sessions"),
@@ -122,26 +124,27 @@ async function refreshHealth() {
     .map(([name, { status: one, detail }]) => `${name}: ${one}${detail ? ` (${detail})` : ""}`)
     .join("\n");
   const { lag, watermarkLagMs } = components.processor ?? {};
-  byId("figure-lag").textContent = lag === undefined ? "–" : lag.toLocaleString();
-  byId("figure-watermark").textContent = watermarkLagMs == null ? "–" : `${(watermarkLagMs / 1_000).toFixed(1)} s`;
+  byId("metric-lag").textContent = lag === undefined ? "–" : lag.toLocaleString();
+  byId("metric-watermark").textContent = watermarkLagMs == null ? "–" : `${(watermarkLagMs / 1_000).toFixed(1)} s`;
 }
 
-function showFigures() {
+function showMetrics() {
   const now = Date.now();
-  seen = seen.filter(({ at }) => at > now - FIGURES_MS);
-  const span = Math.max(1, (now - (seen[0]?.at ?? now)) / 1_000);
-  const latencies = seen.flatMap(({ latency }) => (latency === null ? [] : [latency])).sort((a, b) => a - b);
-  /** @param {number} q */
-  const quantile = (q) =>
-    latencies.length === 0
-      ? "–"
-      : `${Math.round(latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))] ?? 0)} ms`;
-  byId("figure-readings").textContent = Math.round(
-    seen.reduce((sum, { readings }) => sum + readings, 0) / span,
-  ).toLocaleString();
-  byId("figure-windows").textContent = (seen.reduce((sum, { windows }) => sum + windows, 0) / span).toFixed(1);
-  byId("figure-p50").textContent = quantile(0.5);
-  byId("figure-p99").textContent = quantile(0.99);
+  received = received.filter(({ at }) => at > now - METRICS_MS);
+  const seconds = Math.max(1, (now - (received[0]?.at ?? now)) / 1_000);
+  const readings = received.reduce((sum, message) => sum + message.readings, 0);
+  const windows = received.reduce((sum, message) => sum + message.windows, 0);
+  const latencies = received.flatMap(({ latency }) => (latency === null ? [] : [latency])).sort((a, b) => a - b);
+  byId("metric-readings").textContent = Math.round(readings / seconds).toLocaleString();
+  byId("metric-windows").textContent = (windows / seconds).toFixed(1);
+  byId("metric-p50").textContent = showQuantile(latencies, 0.5);
+  byId("metric-p99").textContent = showQuantile(latencies, 0.99);
+}
+
+/** @param {number[]} sorted In ms @param {number} q from 0 to 1 */
+function showQuantile(sorted, q) {
+  const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
+  return value === undefined ? "–" : `${Math.round(value)} ms`;
 }
 
 async function refresh() {
@@ -156,7 +159,7 @@ async function refresh() {
   setTimeout(() => void refresh(), REFRESH_MS);
 }
 
-/** Traces are drawn this often: smooth enough, and light on a machine that draws without a graphics processor. */
+/** Time between two drawings: smooth enough, and cheap on a machine without a graphics processor. */
 const FRAME_MS = 66;
 let drawnAt = 0;
 
@@ -170,6 +173,6 @@ function frame(now) {
 }
 
 byId("filter").addEventListener("input", showSensors);
-setInterval(showFigures, 500);
+setInterval(showMetrics, 500);
 requestAnimationFrame(frame);
 void refresh();

@@ -1,4 +1,4 @@
-/** The page's way to the REST and WebSocket API. */
+/** Client of the REST and WebSocket API. */
 
 /** @typedef {{ environment: string; restUrl: string; webSocketUrl: string }} Config */
 /**
@@ -21,11 +21,13 @@ export async function loadConfig() {
 }
 
 /**
- * Asks for the access token; once for all requests that wait for it.
+ * Pending while the login dialog is open.
  *
  * @type {Promise<void> | null}
  */
 let asking = null;
+
+/** Shows the login dialog. Concurrent callers share one dialog. */
 function askForToken() {
   asking ??= new Promise((resolve) => {
     const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("login"));
@@ -44,8 +46,13 @@ function askForToken() {
 }
 
 /**
- * @param {string} base @param {string} path @param {RequestInit} [options] @returns {Promise<any>} the parsed body; of
- *   `/health` also when it is 503
+ * Sends a request, and asks for a token when the API wants one.
+ *
+ * @param {string} base
+ * @param {string} path
+ * @param {RequestInit} [options]
+ * @returns {Promise<any>} The parsed body. `/health` also returns its body when the status is 503.
+ * @throws Error with path and status for any other status that is not 2xx.
  */
 export async function request(base, path, options = {}) {
   for (;;) {
@@ -63,7 +70,7 @@ export async function request(base, path, options = {}) {
   }
 }
 
-/** A WebSocket that comes back, and subscribes again to what it was subscribed to. */
+/** A WebSocket that reconnects, and then renews its subscriptions. */
 export class Live {
   /** @type {WebSocket | null} */
   #socket = null;
@@ -74,8 +81,9 @@ export class Live {
   #onState;
 
   /**
-   * @param {Config} config @param {(message: LiveMessage) => void} onMessage @param {(connected: boolean) => void}
-   *   onState
+   * @param {Config} config
+   * @param {(message: LiveMessage) => void} onMessage
+   * @param {(connected: boolean) => void} onState
    */
   constructor(config, onMessage, onState) {
     this.#config = config;
@@ -96,17 +104,22 @@ export class Live {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ action, sensorId }));
   }
 
+  /** A browser cannot set headers on a WebSocket, so a ticket in the query string takes the place of the token. */
+  async #ticketQuery() {
+    if (!sessionStorage.getItem(TOKEN)) return "";
+    const { ticket } = await request(this.#config.restUrl, "/tickets", { method: "POST" });
+    return `?ticket=${encodeURIComponent(ticket)}`;
+  }
+
   async #connect() {
-    let ticket = "";
+    let query;
     try {
-      // A browser can't set headers on a WebSocket: where a token is needed, a ticket stands for it.
-      if (sessionStorage.getItem(TOKEN))
-        ticket = `?ticket=${encodeURIComponent((await request(this.#config.restUrl, "/tickets", { method: "POST" })).ticket)}`;
+      query = await this.#ticketQuery();
     } catch {
       setTimeout(() => void this.#connect(), RECONNECT_MS);
       return;
     }
-    const socket = new WebSocket(this.#config.webSocketUrl + ticket);
+    const socket = new WebSocket(this.#config.webSocketUrl + query);
     this.#socket = socket;
     socket.addEventListener("open", () => {
       this.#onState(true);

@@ -1,6 +1,6 @@
 import { COLOURS, Trace } from "./trace.js";
 
-/** One chosen sensor: its traces, its newest window, its activity. */
+/** One chosen sensor: its traces, its newest window, and its activity. */
 export class Panel {
   element = document.createElement("article");
   #trace;
@@ -31,7 +31,7 @@ export class Panel {
     head.append(title, legend, this.#dropped, this.#activity);
     const canvas = document.createElement("canvas");
     canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", `acceleration of ${sensorId} over the last ten seconds`);
+    canvas.setAttribute("aria-label", `Acceleration of ${sensorId} over the last ten seconds`);
     this.#trace = new Trace(canvas);
     this.#window.className = "window";
     this.element.append(head, canvas, this.#window);
@@ -90,7 +90,7 @@ export class Panel {
 
   /** @param {number} samples */
   dropped(samples) {
-    this.#dropped.textContent = `${samples} samples skipped: this page could not keep up`;
+    this.#dropped.textContent = `${samples} samples skipped: this page was too slow`;
   }
 
   draw() {

@@ -1,4 +1,4 @@
-/** Colours of the labels in the order in which they are first seen. */
+/** Labels take these colours in the order of their first appearance. */
 const PALETTE = ["#0f766e", "#d97706", "#2563eb", "#db2777", "#7c3aed", "#65a30d", "#64748b"];
 /** @type {Map<string, string>} */
 const colours = new Map();
@@ -30,34 +30,37 @@ function duration(ms) {
 
 /** @param {HTMLElement} body @param {Session[]} sessions */
 export function showSessions(body, sessions) {
-  body.replaceChildren(
-    ...sessions.map((session) => {
-      const row = document.createElement("tr");
-      row.dataset.session = session.sessionId;
-      const status = document.createElement("span");
-      status.className = `status ${session.status}`;
-      status.textContent = session.status;
-      const cells = [
-        session.sensorId,
-        new Date(session.start).toLocaleTimeString(),
-        session.end === null ? "…" : duration(session.end - session.start),
-        session.samples === null ? "…" : session.samples.toLocaleString(),
-        status,
-        session.revision === null ? "" : String(session.revision),
-        activityBar(session.activity),
-      ];
-      cells.forEach((content, i) => {
-        const cell = document.createElement("td");
-        if (i === 2 || i === 3 || i === 5) cell.className = "number";
-        cell.append(content);
-        row.append(cell);
-      });
-      return row;
-    }),
-  );
+  body.replaceChildren(...sessions.map(sessionRow));
 }
 
-/** @param {Record<string, number> | undefined} activity */
+/** @param {Session} session */
+function sessionRow(session) {
+  const row = document.createElement("tr");
+  row.dataset.session = session.sessionId;
+  const status = document.createElement("span");
+  status.className = `status ${session.status}`;
+  status.textContent = session.status;
+  row.append(
+    tableCell(session.sensorId),
+    tableCell(new Date(session.start).toLocaleTimeString()),
+    tableCell(session.end === null ? "…" : duration(session.end - session.start), "number"),
+    tableCell(session.samples === null ? "…" : session.samples.toLocaleString(), "number"),
+    tableCell(status),
+    tableCell(session.revision === null ? "" : String(session.revision), "number"),
+    tableCell(activityBar(session.activity)),
+  );
+  return row;
+}
+
+/** @param {string | Node} content @param {string} [className] */
+function tableCell(content, className = "") {
+  const cell = document.createElement("td");
+  if (className) cell.className = className;
+  cell.append(content);
+  return cell;
+}
+
+/** @param {Record<string, number> | undefined} activity Seconds per label. */
 function activityBar(activity) {
   if (!activity) return "";
   const bar = document.createElement("span");

@@ -1,7 +1,9 @@
 /** Live traces of one sensor on a canvas. */
 
-/** Event time that the canvas shows. */
+/** The canvas shows this much event time. */
 const SPAN_MS = 10_000;
+/** Pixels left of the traces, for the scale. */
+const LEFT = 34;
 const CHANNELS = /** @type {const} */ (["ax", "ay", "az", "accMag"]);
 /** Custom properties of the style sheet, per channel. */
 export const COLOURS = { ax: "--x", ay: "--y", az: "--z", accMag: "--magnitude" };
@@ -9,7 +11,7 @@ export const COLOURS = { ax: "--x", ay: "--y", az: "--z", accMag: "--magnitude" 
 export class Trace {
   /** @type {{ t: number; values: number[] }[]} */
   #samples = [];
-  /** Newest event time, and when it arrived: the right edge moves on between messages. */
+  /** Newest event time, and its arrival. The right edge keeps moving between two messages. */
   #newest = { t: 0, at: 0 };
   #canvas;
 
@@ -39,14 +41,7 @@ export class Trace {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
     const style = getComputedStyle(this.#canvas);
-    let low = -2;
-    let high = 12;
-    for (const { values } of this.#samples) {
-      for (const value of values) {
-        if (value < low) low = value;
-        if (value > high) high = value;
-      }
-    }
+    const { low, high } = this.#range();
     /** @param {number} value */
     const y = (value) => 6 + (1 - (value - low) / (high - low)) * (height - 22);
     const right = this.#newest.t + Math.min(performance.now() - this.#newest.at, 2_000);
@@ -57,8 +52,8 @@ export class Trace {
       context.beginPath();
       let before = -Infinity;
       for (const { t, values: row } of this.#samples) {
-        const x = 34 + (1 - (right - t) / SPAN_MS) * (width - 36);
-        if (x < 34) continue;
+        const x = LEFT + (1 - (right - t) / SPAN_MS) * (width - LEFT - 2);
+        if (x < LEFT) continue;
         if (t - before > 1_000) context.moveTo(x, y(row[channel] ?? 0));
         else context.lineTo(x, y(row[channel] ?? 0));
         before = t;
@@ -67,9 +62,27 @@ export class Trace {
     });
   }
 
+  /** Range of the vertical axis in m/s²: what a sensor at rest shows, or more. */
+  #range() {
+    let low = -2;
+    let high = 12;
+    for (const { values } of this.#samples) {
+      for (const value of values) {
+        if (value < low) low = value;
+        if (value > high) high = value;
+      }
+    }
+    return { low, high };
+  }
+
   /**
-   * @param {CanvasRenderingContext2D} context @param {CSSStyleDeclaration} style @param {number} width @param {number}
-   *   height @param {number} low @param {number} high @param {(value: number) => number} y
+   * @param {CanvasRenderingContext2D} context
+   * @param {CSSStyleDeclaration} style
+   * @param {number} width
+   * @param {number} height
+   * @param {number} low
+   * @param {number} high
+   * @param {(value: number) => number} y
    */
   #grid(context, style, width, height, low, high, y) {
     const step = high - low > 60 ? 20 : high - low > 30 ? 10 : 5;
@@ -79,7 +92,7 @@ export class Trace {
     context.lineWidth = 1;
     for (let value = Math.ceil(low / step) * step; value <= high; value += step) {
       context.beginPath();
-      context.moveTo(34, y(value));
+      context.moveTo(LEFT, y(value));
       context.lineTo(width, y(value));
       context.stroke();
       context.fillText(String(value), 4, y(value) + 3);
@@ -87,7 +100,7 @@ export class Trace {
     for (let second = 0; second <= SPAN_MS / 1_000; second += 2)
       context.fillText(
         second === 0 ? "now" : `−${second} s`,
-        34 + (1 - (second * 1_000) / SPAN_MS) * (width - 60),
+        LEFT + (1 - (second * 1_000) / SPAN_MS) * (width - 60),
         height - 3,
       );
   }
