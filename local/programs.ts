@@ -6,120 +6,212 @@ import { SECOND, type Milliseconds } from "../domain/time.ts";
 import type { StartOptions } from "./options.ts";
 import type { Connections } from "./servers/index.ts";
 
-/** The environment's name on one machine: it stands in the names of tables, groups and transactions. */
+/** The environment's name on one machine. It is part of the names of tables, feature groups and transactions. */
 export const LOCAL_ENVIRONMENT = "local";
 
-/** One program of the platform, as `npm start` runs it. */
+/** A program of the platform, ready for `npm start` to run. */
 export interface Program {
   readonly name: string;
-  /** Path from the repository's root; it stands on the program's command line. */
+  /** Path from the root of the repository. It appears on the program's command line. */
   readonly main: string;
   readonly args: readonly string[];
+  /** Environment variables. */
   readonly settings: Readonly<Record<string, string>>;
   readonly healthPort: number;
-  /** Programs of a lower stage are stopped, and have handed over, before those of a higher one. */
+  /** Programs of a lower stage have ended before those of a higher stage are stopped. */
   readonly stopStage: 1 | 2 | 3;
+  /** Time between SIGTERM and SIGKILL. */
   readonly stopLimitMs: Milliseconds;
+  /** Whether exit code 0 means that the program is done and is not started again. */
   readonly mayFinish: boolean;
 }
 
-const names = ["firehose", "features", "gateway", "event-source", "processor", "live", "bridge", "simulator"] as const;
-export type LocalProgram = (typeof names)[number];
+/** What the settings of the programs depend on. */
+interface ProgramContext {
+  readonly options: StartOptions;
+  readonly connections: Connections;
+}
+
+/** One entry of the table below: how `npm start` runs a program. */
+interface ProgramDefinition extends Pick<Program, "name" | "main" | "stopStage" | "stopLimitMs"> {
+  readonly args?: (options: StartOptions) => readonly string[];
+  readonly settings: (context: ProgramContext, healthPort: number) => Readonly<Record<string, string>>;
+  /** @default false */
+  readonly mayFinish?: boolean;
+}
+
+/** A program that hands over to its successor gets two seconds more than its own limit of 20 s. */
+const HANDOVER_LIMIT_MS = 22 * SECOND;
+const STOP_LIMIT_MS = 10 * SECOND;
+
+const common = { environment: LOCAL_ENVIRONMENT };
+const tables = {
+  connectionsTable: dynamoTableName(LOCAL_ENVIRONMENT, "connections"),
+  checkpointTable: dynamoTableName(LOCAL_ENVIRONMENT, "checkpoints"),
+};
+const dashboardDir = join(import.meta.dirname, "..", "dashboard");
+
+const url = (port: number): string => `http://${LOOPBACK}:${port}`;
+const dataFolder = (options: StartOptions, name: string): string => join(options.home, "data", name);
 
 /** Folder of the models that may score. */
 export function modelStore(home: string): string {
   return join(home, "models");
 }
 
-/** How many ports `localPrograms` needs for the programs' health. */
-export const PROGRAM_COUNT = names.length;
+function featureStore({ ports }: StartOptions): { featureGroup: string; featureStoreEndpoint: string } {
+  return { featureGroup: featureGroupName(LOCAL_ENVIRONMENT), featureStoreEndpoint: url(ports.features) };
+}
 
 /** The programs in the order of their start. */
+const programs = [
+  {
+    name: "firehose",
+    main: "local/firehose/main.ts",
+    stopStage: 3,
+    stopLimitMs: STOP_LIMIT_MS,
+    settings: ({ options }, healthPort) =>
+      writeSettings("firehose", {
+        ...common,
+        port: options.ports.firehose,
+        lakeDir: dataFolder(options, "lake"),
+        healthPort,
+      }),
+  },
+  {
+    name: "features",
+    main: "local/features/main.ts",
+    stopStage: 3,
+    stopLimitMs: STOP_LIMIT_MS,
+    settings: ({ options }, healthPort) =>
+      writeSettings("features", {
+        ...common,
+        port: options.ports.features,
+        dataDir: dataFolder(options, "features"),
+        healthPort,
+      }),
+  },
+  {
+    name: "gateway",
+    main: "local/gateway/main.ts",
+    stopStage: 3,
+    stopLimitMs: STOP_LIMIT_MS,
+    settings: ({ options, connections: { kafkaBrokers, mongodbUri, dynamodbEndpoint } }, healthPort) => ({
+      ...writeSettings("rest", {
+        ...common,
+        ...featureStore(options),
+        kafkaBrokers,
+        mongodbUri,
+        dynamodbEndpoint,
+        checkpointTable: tables.checkpointTable,
+      }),
+      ...writeSettings("websocket", { ...common, dynamodbEndpoint, connectionsTable: tables.connectionsTable }),
+      ...writeSettings("gateway", {
+        ...common,
+        port: options.ports.api,
+        dashboardPort: options.ports.dashboard,
+        dashboardDir,
+        healthPort,
+      }),
+    }),
+  },
+  {
+    name: "event-source",
+    main: "local/event-source/main.ts",
+    stopStage: 2,
+    stopLimitMs: HANDOVER_LIMIT_MS,
+    settings: ({ options, connections: { kafkaBrokers, mongodbUri } }, healthPort) => ({
+      ...writeSettings("store", { ...common, mongodbUri }),
+      ...writeSettings("writeLake", { ...common, firehoseEndpoint: url(options.ports.firehose) }),
+      ...writeSettings("writeFeatures", { ...common, ...featureStore(options) }),
+      ...writeSettings("eventSource", {
+        ...common,
+        kafkaBrokers,
+        onFailureDir: dataFolder(options, "on-failure"),
+        healthPort,
+      }),
+    }),
+  },
+  {
+    name: "processor",
+    main: "processor/main.ts",
+    stopStage: 2,
+    stopLimitMs: HANDOVER_LIMIT_MS,
+    settings: ({ options, connections: { kafkaBrokers, dynamodbEndpoint } }, healthPort) =>
+      writeSettings("processor", {
+        ...common,
+        kafkaBrokers,
+        dynamodbEndpoint,
+        checkpointTable: tables.checkpointTable,
+        modelSource: modelStore(options.home),
+        healthPort,
+      }),
+  },
+  {
+    name: "live",
+    main: "live/main.ts",
+    stopStage: 2,
+    stopLimitMs: HANDOVER_LIMIT_MS,
+    settings: ({ options, connections: { kafkaBrokers, dynamodbEndpoint } }, healthPort) =>
+      writeSettings("live", {
+        ...common,
+        kafkaBrokers,
+        dynamodbEndpoint,
+        connectionsTable: tables.connectionsTable,
+        websocketEndpoint: url(options.ports.api),
+        healthPort,
+      }),
+  },
+  {
+    name: "bridge",
+    main: "bridge/main.ts",
+    stopStage: 2,
+    stopLimitMs: HANDOVER_LIMIT_MS,
+    settings: ({ connections: { kafkaBrokers, mqttUrl } }, healthPort) =>
+      writeSettings("bridge", { ...common, kafkaBrokers, mqttUrl, healthPort }),
+  },
+  {
+    name: "simulator",
+    main: "simulator/main.ts",
+    stopStage: 1,
+    stopLimitMs: STOP_LIMIT_MS,
+    mayFinish: true,
+    args: (options) => options.simulatorArguments,
+    settings: ({ connections: { mqttUrl } }, healthPort) =>
+      writeSettings("simulator", { ...common, mqttUrl, healthPort }),
+  },
+] as const satisfies readonly ProgramDefinition[];
+
+export type LocalProgram = (typeof programs)[number]["name"];
+
+/** Number of health ports that `localPrograms` needs. */
+export const PROGRAM_COUNT = programs.length;
+
+/**
+ * The programs that these options ask for, in the order of their start.
+ *
+ * @param healthPorts `PROGRAM_COUNT` free ports.
+ */
 export function localPrograms(
   options: StartOptions,
   connections: Connections,
   healthPorts: readonly number[],
 ): Program[] {
-  const data = (folder: string): string => join(options.home, "data", folder);
-  const url = (port: number): string => `http://${LOOPBACK}:${port}`;
-  const { api, dashboard, firehose, features } = options.ports;
-  const common = { environment: LOCAL_ENVIRONMENT };
-  const { kafkaBrokers, mqttUrl, mongodbUri, dynamodbEndpoint } = connections;
-  const kafka = { kafkaBrokers };
-  const connectionsTable = dynamoTableName(LOCAL_ENVIRONMENT, "connections");
-  const checkpointTable = dynamoTableName(LOCAL_ENVIRONMENT, "checkpoints");
-  const featureStore = { featureGroup: featureGroupName(LOCAL_ENVIRONMENT), featureStoreEndpoint: url(features) };
-
-  const settings: Record<LocalProgram, (healthPort: number) => Record<string, string>> = {
-    firehose: (healthPort) =>
-      writeSettings("firehose", { ...common, port: firehose, lakeDir: data("lake"), healthPort }),
-    features: (healthPort) =>
-      writeSettings("features", { ...common, port: features, dataDir: data("features"), healthPort }),
-    gateway: (healthPort) => ({
-      ...writeSettings("rest", { ...common, ...kafka, mongodbUri, dynamodbEndpoint, checkpointTable, ...featureStore }),
-      ...writeSettings("websocket", { ...common, dynamodbEndpoint, connectionsTable }),
-      ...writeSettings("gateway", {
-        ...common,
-        port: api,
-        dashboardPort: dashboard,
-        dashboardDir: join(import.meta.dirname, "..", "dashboard"),
+  const context: ProgramContext = { options, connections };
+  return programs
+    .filter(({ name }) => options.simulator || name !== "simulator")
+    .map((definition: ProgramDefinition, i): Program => {
+      const { name, main, stopStage, stopLimitMs, mayFinish = false, args, settings } = definition;
+      const healthPort = healthPorts[i]!;
+      return {
+        name,
+        main,
+        args: args?.(options) ?? [],
+        settings: settings(context, healthPort),
         healthPort,
-      }),
-    }),
-    "event-source": (healthPort) => ({
-      ...writeSettings("store", { ...common, mongodbUri }),
-      ...writeSettings("writeLake", { ...common, firehoseEndpoint: url(firehose) }),
-      ...writeSettings("writeFeatures", { ...common, ...featureStore }),
-      ...writeSettings("eventSource", { ...common, ...kafka, onFailureDir: data("on-failure"), healthPort }),
-    }),
-    processor: (healthPort) =>
-      writeSettings("processor", {
-        ...common,
-        ...kafka,
-        dynamodbEndpoint,
-        checkpointTable,
-        modelSource: modelStore(options.home),
-        healthPort,
-      }),
-    live: (healthPort) =>
-      writeSettings("live", {
-        ...common,
-        ...kafka,
-        dynamodbEndpoint,
-        connectionsTable,
-        websocketEndpoint: url(api),
-        healthPort,
-      }),
-    bridge: (healthPort) => writeSettings("bridge", { ...common, ...kafka, mqttUrl, healthPort }),
-    simulator: (healthPort) => writeSettings("simulator", { ...common, mqttUrl, healthPort }),
-  };
-  const stages: Record<LocalProgram, Program["stopStage"]> = {
-    simulator: 1,
-    bridge: 2,
-    processor: 2,
-    live: 2,
-    "event-source": 2,
-    gateway: 3,
-    firehose: 3,
-    features: 3,
-  };
-  const mains: Partial<Record<LocalProgram, string>> = {
-    firehose: "local/firehose/main.ts",
-    features: "local/features/main.ts",
-    gateway: "local/gateway/main.ts",
-    "event-source": "local/event-source/main.ts",
-  };
-
-  return names
-    .filter((name) => options.simulator || name !== "simulator")
-    .map((name, i): Program => ({
-      name,
-      main: mains[name] ?? `${name}/main.ts`,
-      args: name === "simulator" ? options.simulatorArguments : [],
-      settings: settings[name](healthPorts[i]!),
-      healthPort: healthPorts[i]!,
-      stopStage: stages[name],
-      stopLimitMs: (stages[name] === 2 ? 22 : 10) * SECOND,
-      mayFinish: name === "simulator",
-    }));
+        stopStage,
+        stopLimitMs,
+        mayFinish,
+      };
+    });
 }
