@@ -2,33 +2,37 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { topics } from "../domain/topics.ts";
+import { withBenchServers } from "./bench-servers.ts";
 import { fill, FILL_START, type Load, message, MESSAGE_MS, READINGS_PER_MESSAGE } from "./load.ts";
 import { readThrough, type Throughput } from "./scenarios.ts";
-import { onStage } from "./stage.ts";
 
-/** Where the job in Flink looks for its broker and its input. */
+/** The Flink job expects its broker and its input here. */
 const FLINK_KAFKA_PORT = 9092;
 const FLINK_INPUT = "imu-anchor";
 const HOUR_MS = 3_600_000;
-/** The first run builds the job with Maven. */
+/** Includes the first run's build with Maven. */
 const LIMIT_MS = 1_800_000;
 
 export interface FlinkResult {
+  /** Readings per second of user and system time. */
   readonly perCpuSecond: number;
+  /** Readings per second of wall time. */
   readonly perSecond: number;
   readonly peakMb: number;
 }
 
-/** Whether the folder has the job in Flink. */
+/** Whether the folder contains the Flink job. */
 export function hasFlink(folder: string): boolean {
   return existsSync(join(folder, "run"));
 }
 
 /**
- * The windows-only job over the same messages on the same broker: first in Flink, then here.
+ * Runs the windows-only job over the same messages on the same broker, first in Flink, then in Millrace.
  *
- * @param variant Of the Flink job: `a` as most people write it, `b` as an expert does, `c` as `b` without the shuffle
- * @throws Error with what the job said when it gave no result
+ * @param variant Variant of the Flink job: `a` is the usual way to write it, `b` is tuned, `c` is `b` without a
+ *   shuffle.
+ * @param flink Folder of the Flink job.
+ * @throws Error with the job's output when it gave no verified result
  */
 export function besideFlink(
   load: Load,
@@ -37,13 +41,13 @@ export function besideFlink(
   folder: string,
   work: string,
 ): Promise<{ readonly flink: FlinkResult; readonly millrace: Throughput }> {
-  return onStage(
+  return withBenchServers(
     { partitions: load.partitions, folder, kafkaPort: FLINK_KAFKA_PORT, inputs: [FLINK_INPUT] },
-    async (stage) => {
-      const messages = await fill(stage.kafka, load, FLINK_INPUT);
-      const producer = stage.kafka.producer();
+    async (servers) => {
+      const messages = await fill(servers.kafka, load, FLINK_INPUT);
+      const producer = servers.kafka.producer();
       await producer.connect();
-      // The last record of each partition ends the job's time; it is no reading of the comparison.
+      // One record per partition, an hour later, ends the job's event time. It does not count.
       const end = FILL_START + (load.messages / load.sensors) * MESSAGE_MS + HOUR_MS;
       await producer.send({
         topic: FLINK_INPUT,
@@ -54,12 +58,12 @@ export function besideFlink(
         })),
       });
       await producer.disconnect();
-      await fill(stage.kafka, load, topics.imuData.name);
+      await fill(servers.kafka, load, topics.imuData.name);
       const result = await runFlink(flink, variant, messages * READINGS_PER_MESSAGE, work);
       return {
         flink: result,
         millrace: await readThrough(
-          { ...stage, settings: { ...stage.settings, outputs: "windows" } },
+          { ...servers, settings: { ...servers.settings, outputs: "windows" } },
           messages,
           0,
           load.sensors,
@@ -75,11 +79,11 @@ async function runFlink(folder: string, variant: string, readings: number, work:
     stdio: ["ignore", "pipe", "inherit"],
     timeout: LIMIT_MS,
   });
-  let said = "";
-  for await (const chunk of child.stdout) said += String(chunk);
-  const line = /^RESULT (\{.*\})$/m.exec(said);
-  if (!line || !/^VERIFY .* OK$/m.test(said))
-    throw new Error(`the job in Flink gave no right result; it said\n${said}`);
+  let output = "";
+  for await (const chunk of child.stdout) output += String(chunk);
+  const line = /^RESULT (\{.*\})$/m.exec(output);
+  if (!line || !/^VERIFY .* OK$/m.test(output))
+    throw new Error(`the Flink job gave no verified result. Its output:\n${output}`);
   const { rpsCpu, rpsWall, rssMB } = JSON.parse(line[1]!) as { rpsCpu: number; rpsWall: number; rssMB: number };
   return { perCpuSecond: rpsCpu, perSecond: rpsWall, peakMb: rssMB };
 }

@@ -3,10 +3,10 @@ import type { ImuSample } from "../domain/imu-message.ts";
 import { encodePackedImu } from "../domain/packed-imu.ts";
 import { contentTypes, headers, topics } from "../domain/topics.ts";
 
-/** The job of the comparison: messages of 20 readings, 200 Hz, numbers of six decimals. */
+/** The input of a benchmark: messages of 20 readings at 200 Hz, with numbers of six decimals. */
 export interface Load {
   readonly sensors: number;
-  /** Messages in all, over all sensors in turn. */
+  /** Number of messages in total. The sensors take turns. */
   readonly messages: number;
   readonly partitions: number;
   readonly format: "json" | "packed";
@@ -15,12 +15,12 @@ export interface Load {
 export const READINGS_PER_MESSAGE = 20;
 export const MESSAGE_MS = 100;
 const HZ = 200;
-/** Event time of the first reading of a filled topic; long ago, so that no guard minds. */
+/** Event time of the first reading in a filled topic. It lies in the past, so that the future guard accepts it. */
 export const FILL_START = 1_657_533_977_000;
 const POOL = 500;
 const BATCH = 1_000;
 
-/** Samples by a linear congruential generator: the same ones in every run. */
+/** Samples of a linear congruential generator: the same in every run. */
 function samplePool(): ImuSample[][] {
   let seed = 1;
   const next = (): number => {
@@ -55,8 +55,9 @@ export function message(load: Pick<Load, "partitions" | "format">, sensor: numbe
 }
 
 /**
- * Fills a topic, then lets every sensor send one message ten seconds later, so that all windows before it fire. Gives
- * the number of messages.
+ * Fills a topic. The last message of each sensor lies ten seconds after the others, so that all windows before it fire.
+ *
+ * @returns Number of messages
  */
 export async function fill(kafka: Kafka, load: Load, topic: string): Promise<number> {
   const producer = kafka.producer();
@@ -78,8 +79,8 @@ export async function fill(kafka: Kafka, load: Load, topic: string): Promise<num
   return (rounds + 1) * load.sensors;
 }
 
-/** Sends messages at a steady rate, in real time, until `stop`. */
-export function pace(
+/** Sends messages at a constant rate, in real time, until `stop`, which resolves with their number. */
+export function publishAtRate(
   kafka: Kafka,
   load: Pick<Load, "sensors" | "partitions" | "format">,
   perSecond: number,

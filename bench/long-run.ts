@@ -6,10 +6,10 @@ import { sensorMachineFactory } from "../processor/adapters/machine-factory.ts";
 import { stepAll, type InputRecord } from "../processor/runtime/machine.ts";
 import { message, MESSAGE_MS } from "./load.ts";
 
-/** State after some minutes of the log. */
+/** Memory and snapshots after some minutes of the log. */
 export interface Footprint {
   readonly minute: number;
-  /** After a collection. */
+  /** After a garbage collection. */
   readonly heapMb: number;
   readonly rssMb: number;
   /** Bytes of all snapshot generations that are kept, uncompressed. */
@@ -22,60 +22,37 @@ const collectGarbage = runInNewContext("gc") as () => void;
 const START = 1_657_533_977_000;
 const SNAPSHOT_MS = 10_000;
 const MAX_GENERATIONS = 60;
+const FOOTPRINT_MS = 600_000;
+const TICK_MS = 1_000;
+const LATE_BY_MS = 20_000;
 
 /**
- * An hour's worth of traffic through one partition's machine, as fast as it goes, with a tick a second, a snapshot
- * every ten seconds of the log, one message in a hundred late by 20 s and one in a hundred twice. Says what is kept,
- * every ten minutes.
+ * Sends traffic through one partition's machine, as fast as possible. The log has a tick per second and a snapshot
+ * every ten seconds. One message in a hundred is late by 20 s, and one in a hundred is a duplicate.
+ *
+ * @param minutes Length of the log.
+ * @param onFootprint Called for every ten minutes of the log, and at its end.
  */
 export async function longRun(
   sensors: number,
   minutes: number,
-  say: (footprint: Footprint) => void,
+  onFootprint: (footprint: Footprint) => void,
 ): Promise<Footprint[]> {
   const machine = await sensorMachineFactory(defaultSemantics).create({
     partition: 0,
     restored: null,
     failedOffsets: new Map(),
   });
-  const load = { partitions: 1, format: "json" } as const;
+  /** Bytes of each snapshot generation that is kept. */
   const kept = new Map<number, number>();
   const footprints: Footprint[] = [];
-  let offset = 0;
-  const late: InputRecord[] = [];
   const rounds = (minutes * 60_000) / MESSAGE_MS;
-  for (let round = 0; round < rounds; round++) {
-    const now = START + round * MESSAGE_MS;
-    const records: InputRecord[] = [];
-    for (let sensor = 0; sensor < sensors; sensor++) {
-      const { key, value } = message(load, sensor, round, now - MESSAGE_MS);
-      const record: InputRecord = {
-        partition: 0,
-        offset: offset++,
-        timestamp: now,
-        key: Buffer.from(key),
-        value,
-        headers: {},
-      };
-      const draw = (sensor * 31 + round * 17) % 100;
-      if (draw === 0) late.push(record);
-      else records.push(record);
-      if (draw === 1) records.push({ ...record, offset: offset++ });
-    }
-    if (round % 10 === 0)
-      records.push({
-        partition: 0,
-        offset: offset++,
-        timestamp: now,
-        key: null,
-        value: null,
-        headers: { [headers.type]: "tick" },
-      });
-    while (late.length > 0 && late[0]!.timestamp <= now - 20_000)
-      records.push({ ...late.shift()!, offset: offset++, timestamp: now });
+  let round = 0;
+  for (const records of traffic(sensors, rounds)) {
     await stepAll(machine, records);
     if ((round * MESSAGE_MS) % SNAPSHOT_MS === 0) snapshot(round);
-    if (round > 0 && (round * MESSAGE_MS) % 600_000 === 0) footprints.push(footprint(round));
+    if (round > 0 && (round * MESSAGE_MS) % FOOTPRINT_MS === 0) footprints.push(footprint(round));
+    round++;
   }
   footprints.push(footprint(rounds));
   return footprints;
@@ -99,7 +76,32 @@ export async function longRun(
       snapshotMb: [...kept.values()].reduce((sum, bytes) => sum + bytes, 0) / 1e6,
       generations: kept.size,
     };
-    say(found);
+    onFootprint(found);
     return found;
+  }
+}
+
+/** The records of each round of `MESSAGE_MS`: one message per sensor, duplicates, late messages, and ticks. */
+function* traffic(sensors: number, rounds: number): Generator<InputRecord[]> {
+  const load = { partitions: 1, format: "json" } as const;
+  const late: InputRecord[] = [];
+  let offset = 0;
+  for (let round = 0; round < rounds; round++) {
+    const now = START + round * MESSAGE_MS;
+    const common = { partition: 0, timestamp: now };
+    const records: InputRecord[] = [];
+    for (let sensor = 0; sensor < sensors; sensor++) {
+      const { key, value } = message(load, sensor, round, now - MESSAGE_MS);
+      const record: InputRecord = { ...common, offset: offset++, key: Buffer.from(key), value, headers: {} };
+      const draw = (sensor * 31 + round * 17) % 100;
+      if (draw === 0) late.push(record);
+      else records.push(record);
+      if (draw === 1) records.push({ ...record, offset: offset++ });
+    }
+    if ((round * MESSAGE_MS) % TICK_MS === 0)
+      records.push({ ...common, offset: offset++, key: null, value: null, headers: { [headers.type]: "tick" } });
+    while (late.length > 0 && late[0]!.timestamp <= now - LATE_BY_MS)
+      records.push({ ...late.shift()!, offset: offset++, timestamp: now });
+    yield records;
   }
 }

@@ -4,25 +4,42 @@ import { besideFlink, hasFlink } from "./flink.ts";
 import type { Load } from "./load.ts";
 import { longRun } from "./long-run.ts";
 import { type Distribution, platformLatency } from "./platform.ts";
-import { demand, largeState, latency, throughput, type Throughput } from "./scenarios.ts";
+import { readingsPerSecond, largeState, latency, throughput, type Throughput } from "./scenarios.ts";
 
-const USAGE = `npm run bench -- [--only NAME,…] [--messages N] [--seconds S] [--sensors N] [--flink DIR] [--flink-variant a|b|c] [--json]
-Measures the processor on real Kafka: readings per CPU second (user and system time of the processor's process; the broker is not
-in it), rate, peak memory, latency and recovery. Scenarios: windows, packed, all, sensors, inference, latency, state (1,000 sensors with five
-minutes of allowed lateness, in real time: memory, recovery), platform (all of npm start with --sensors sensors (default
-200) at 200 Hz and ten WebSocket clients: MQTT publish to WebSocket, hop by hop), long (an hour of 100 sensors in one machine),
-flink (the windows scenario and the same job in Apache Flink, in turn over the same messages; needs port 9092). A name may be given several times.
---messages: messages of 20 readings in a filled topic (default 400000). --flink: folder of the job in Flink.`;
+const USAGE = `npm run bench -- [--only NAME,…] [options]: measures the processor on a real Kafka broker
+
+  --only NAME,…      run these scenarios (all); a name may be given several times
+  --messages N       messages of 20 readings in a filled topic (400000)
+  --seconds S        length of a measurement (20)
+  --sensors N        sensors of the scenario "platform" (200)
+  --flink DIR        folder of the Flink job
+  --flink-variant V  a, b or c (b)
+  --json             print the results as JSON
+  --help             show this text
+
+Scenarios:
+  windows    windows only, JSON messages
+  packed     windows only, packed messages
+  all        all outputs except inference
+  sensors    windows only, with 10, 1,000 and 10,000 sensors
+  inference  all outputs of 1,000 sensors, with the shipped model
+  latency    latency at 2,000 messages per second, and recovery from kill -9
+  state      1,000 sensors with five minutes of allowed lateness, in real time: memory, and recovery from kill -9
+  platform   npm start with --sensors sensors at 200 Hz and ten WebSocket clients: from MQTT to WebSocket, hop by hop
+  long       an hour of 100 sensors in one machine: memory and snapshots
+  flink      the scenario "windows" in Apache Flink and in Millrace, over the same messages (needs port 9092)
+
+CPU time is user and system time of the processor's process. It does not include the broker.`;
 
 const root = join(import.meta.dirname, "..");
-const ANCHORS = join(root, "..", "shared", "anchors");
+
 const { values } = parseArgs({
   options: {
     only: { type: "string" },
     messages: { type: "string", default: "400000" },
     seconds: { type: "string", default: "20" },
     sensors: { type: "string", default: "200" },
-    flink: { type: "string", default: ANCHORS },
+    flink: { type: "string" },
     "flink-variant": { type: "string", default: "b" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -32,7 +49,7 @@ if (values.help) {
   console.log(USAGE);
   process.exit(0);
 }
-/** Of the shipped model: hops of 250 ms. */
+/** The shipped model has hops of 250 ms. */
 const HOPS_PER_SECOND = 4;
 const messages = Number(values.messages);
 const standard: Load = { sensors: 200, messages, partitions: 2, format: "json" };
@@ -43,9 +60,19 @@ const report = (name: string, result: object, line: string): void => {
   if (!values.json) console.log(`${name.padEnd(24)} ${line}`);
 };
 
-const line = ({ perCpuSecond, warmPerCpuSecond, perSecond, peakMb, check }: Throughput): string =>
-  `${million(perCpuSecond)} readings/CPU s (warm ${million(warmPerCpuSecond)})   ${million(perSecond)}/s   ${peakMb.toFixed(0)} MB   ${check}`;
-/** Kafka parts folders by commas. */
+const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
+const showThroughput = ({ perCpuSecond, warmPerCpuSecond, perSecond, peakMb, check }: Throughput): string =>
+  [
+    `${million(perCpuSecond)} readings/CPU s (warm ${million(warmPerCpuSecond)})`,
+    `${million(perSecond)}/s`,
+    `${peakMb.toFixed(0)} MB`,
+    check,
+  ].join("   ");
+const showDistribution = ({ p50, p99 }: Distribution): string =>
+  Number.isNaN(p50)
+    ? "nothing arrived during the measurement: this machine is too slow"
+    : `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`;
+/** Kafka splits a list of folders at commas, so the name must not contain one. */
 const folderOf = (name: string): string =>
   join(root, ".millrace", "bench", `${name.replaceAll(/\W+/g, "-")}-${process.pid}`);
 
@@ -56,7 +83,7 @@ async function measure(
   model?: string,
 ): Promise<Throughput> {
   const result = await throughput({ ...standard, ...load }, outputs, folderOf(name), model);
-  report(name, result, line(result));
+  report(name, result, showThroughput(result));
   return result;
 }
 
@@ -74,11 +101,14 @@ const scenarios: Record<string, () => Promise<void>> = {
       "all",
       join(root, "models", "activity"),
     );
-    const share = demand(1_000) / perCpuSecond;
+    const readings = readingsPerSecond(1_000);
+    const inferences = 1_000 * HOPS_PER_SECOND;
+    const share = readings / perCpuSecond;
     report(
       "  in real time",
-      { readingsPerSecond: demand(1_000), inferencesPerSecond: 1_000 * HOPS_PER_SECOND, cores: share },
-      `1,000 sensors at 200 Hz: ${million(demand(1_000))} readings/s, ${1_000 * HOPS_PER_SECOND} inferences/s take ${(share * 100).toFixed(0)} % of a core`,
+      { readingsPerSecond: readings, inferencesPerSecond: inferences, cores: share },
+      `1,000 sensors at 200 Hz: ${million(readings)} readings/s, ${inferences} inferences/s ` +
+        `take ${(share * 100).toFixed(0)} % of a core`,
     );
   },
   latency: async () => {
@@ -86,7 +116,8 @@ const scenarios: Record<string, () => Promise<void>> = {
     report(
       "latency, 2000 messages/s",
       result,
-      `record to committed window p50 ${result.p50} ms, p99 ${result.p99} ms; after kill -9 the first new window came in ${(result.recoveryMs / 1_000).toFixed(1)} s`,
+      `record to committed window p50 ${result.p50} ms, p99 ${result.p99} ms; ` +
+        `first new window ${seconds(result.recoveryMs)} after kill -9`,
     );
   },
   state: async () => {
@@ -94,40 +125,39 @@ const scenarios: Record<string, () => Promise<void>> = {
     report(
       "state, 1000 sensors",
       result,
-      `${result.windows} windows kept: ${result.peakMb.toFixed(0)} MB; after kill -9 the first new window came in ${(result.recoveryMs / 1_000).toFixed(1)} s, ${result.recoveredPeakMb.toFixed(0)} MB`,
+      `${result.windows} windows kept: ${result.peakMb.toFixed(0)} MB; ` +
+        `first new window ${seconds(result.recoveryMs)} after kill -9, ${result.recoveredPeakMb.toFixed(0)} MB`,
     );
   },
   platform: async () => {
     const result = await platformLatency(Number(values.sensors), 200, 10, Number(values.seconds), folderOf("platform"));
-    const told = ({ p50, p99 }: Distribution): string =>
-      Number.isNaN(p50)
-        ? "nothing arrived while it was measured: this machine does not keep up"
-        : `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`;
     report(
       `platform, ${values.sensors} at 200 Hz`,
       result,
-      `MQTT publish to WebSocket ${told(result.publishToWebSocket)} over ${result.messages} messages at ${Math.round(result.readingsPerSecond)} readings/s`,
+      `MQTT publish to WebSocket ${showDistribution(result.publishToWebSocket)} over ${result.messages} messages ` +
+        `at ${Math.round(result.readingsPerSecond)} readings/s`,
     );
     for (const [hop, distribution] of Object.entries(result.hops))
-      if (!values.json) console.log(`  ${hop.padEnd(28)} ${told(distribution)}`);
+      if (!values.json) console.log(`  ${hop.padEnd(28)} ${showDistribution(distribution)}`);
   },
   long: async () => {
     const footprints = await longRun(100, 60, ({ minute, heapMb, rssMb, snapshotMb, generations }) => {
-      if (!values.json)
-        console.log(
-          `${`long run, minute ${minute}`.padEnd(24)} heap ${heapMb.toFixed(0)} MB   resident ${rssMb.toFixed(0)} MB   snapshots ${snapshotMb.toFixed(1)} MB in ${generations} generations`,
-        );
+      if (values.json) return;
+      const memory = `heap ${heapMb.toFixed(0)} MB   resident ${rssMb.toFixed(0)} MB`;
+      const snapshots = `snapshots ${snapshotMb.toFixed(1)} MB in ${generations} generations`;
+      console.log(`${`long run, minute ${minute}`.padEnd(24)} ${memory}   ${snapshots}`);
     });
     results["long"] = footprints;
   },
   flink: async () => {
-    if (!hasFlink(values.flink))
-      return report("flink", { skipped: true }, `${values.flink} has no job in Flink: give --flink DIR`);
+    const folder = values.flink;
+    if (folder === undefined || !hasFlink(folder))
+      return report("flink", { skipped: true }, "skipped: --flink DIR must name the folder of the Flink job");
     const variant = values["flink-variant"];
     const { flink, millrace } = await besideFlink(
       standard,
       variant,
-      values.flink,
+      folder,
       folderOf("flink"),
       join(root, ".millrace", "flink"),
     );
@@ -136,16 +166,16 @@ const scenarios: Record<string, () => Promise<void>> = {
       flink,
       `${million(flink.perCpuSecond)} readings/CPU s   ${million(flink.perSecond)}/s   ${flink.peakMb} MB`,
     );
-    report("  beside it, windows", millrace, line(millrace));
+    report("  beside it, windows", millrace, showThroughput(millrace));
   },
 };
 
 const wanted = values.only?.split(",") ?? Object.keys(scenarios);
 const unknown = wanted.filter((name) => !(name in scenarios));
 const problems = [
-  ...unknown.map((name) => `no scenario ${name}`),
-  ...(messages >= 10_000 ? [] : [`--messages is ${values.messages}; at least 10000 are needed`]),
-  ...(Number(values.sensors) >= 1 ? [] : [`--sensors is ${values.sensors}; at least 1 is needed`]),
+  ...unknown.map((name) => `there is no scenario ${name}`),
+  ...(messages >= 10_000 ? [] : [`--messages is ${values.messages}: expected at least 10000`]),
+  ...(Number(values.sensors) >= 1 ? [] : [`--sensors is ${values.sensors}: expected at least 1`]),
 ];
 if (problems.length > 0) {
   console.error(`${problems.join("\n")}\n${USAGE}`);

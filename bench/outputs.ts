@@ -46,7 +46,11 @@ export async function follow(
   return consumer;
 }
 
-/** Readings in all fired windows, by their last revisions, and how many revisions were written twice. */
+/**
+ * Reads all windows until `until` holds, at most 30 s.
+ *
+ * @returns Readings in the windows' last revisions, number of windows, and number of revisions that were written twice
+ */
 export async function countReadings(
   kafka: Kafka,
   until: (readings: number) => boolean,
@@ -73,7 +77,7 @@ export async function countReadings(
   return { readings, windows: counts.size, repeated };
 }
 
-/** The value below which the fraction `q` of the values lies. */
+/** The value below which the fraction `q` (from 0 to 1) of the values lies; NaN without values. */
 export function percentile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN;

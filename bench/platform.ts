@@ -9,9 +9,9 @@ import { readRecord } from "../live/messages.ts";
 import { Platform } from "../local/platform.ts";
 import { pickPlatformPorts } from "../local/ports.ts";
 import { follow, percentile } from "./outputs.ts";
-import { until } from "./subject.ts";
+import { until } from "./processor-process.ts";
 
-/** A distribution in ms. */
+/** Percentiles in ms; NaN without values. */
 export interface Distribution {
   readonly p50: number;
   readonly p99: number;
@@ -20,21 +20,18 @@ export interface Distribution {
 export interface PlatformLatency {
   readonly readingsPerSecond: number;
   /**
-   * Of `samples` messages: age of the newest sample on arrival. A device publishes a message when its last sample is
-   * taken, so this is the time from the MQTT publish.
+   * Age of the newest sample of a `samples` message on arrival. A device publishes a message when it takes the last
+   * sample, so this is the time since the MQTT publish.
    */
   readonly publishToWebSocket: Distribution;
   readonly messages: number;
-  /** The same way in hops, measured afterwards with two more consumers on Kafka. */
+  /** The same path hop by hop, measured afterwards with two additional Kafka consumers. */
   readonly hops: Readonly<Record<string, Distribution>>;
 }
 
 const WARM_UP_MS = 20_000;
 
-/**
- * The whole platform of `npm start` on ports of its own, its simulator, and WebSocket clients that share the sensors
- * among them.
- */
+/** Runs the whole platform of `npm start` on free ports, with its simulator and with clients that divide the sensors. */
 export async function platformLatency(
   sensors: number,
   hz: number,
@@ -45,8 +42,8 @@ export async function platformLatency(
   const ports = await pickPlatformPorts();
   const simulatorArguments = [`--sensors=${sensors}`, `--rate=${hz}`];
   const platform = new Platform({ home, ports, fresh: true, simulator: true, simulatorArguments }, process.env, {
-    progress: () => undefined,
-    note: (message) => console.error(message),
+    onProgress: () => undefined,
+    onEvent: (message) => console.error(message),
   });
   const sockets: WebSocket[] = [];
   try {
@@ -56,9 +53,9 @@ export async function platformLatency(
       sockets.push(await subscribe(ports.api, sensorIds, arrivals));
     await sleep(WARM_UP_MS);
     arrivals.begin();
-    await platform.figures(); // rates are since the look before
+    await platform.metrics(); // Rates cover the time since the call before.
     await sleep(seconds * 1_000);
-    const { figures } = await platform.figures();
+    const { metrics } = await platform.metrics();
     const ages = arrivals.end().map(({ receivedAt, newest }) => receivedAt - newest);
     const kafka = createKafka(
       { kafkaBrokers: platform.connections.kafkaBrokers, kafkaAuth: "none", region: "local" },
@@ -66,7 +63,7 @@ export async function platformLatency(
     );
     const hops = await measureHops(kafka, arrivals, seconds);
     return {
-      readingsPerSecond: figures.readingsPerSecond,
+      readingsPerSecond: metrics.readingsPerSecond,
       publishToWebSocket: distribution(ages),
       messages: ages.length,
       hops,
@@ -78,7 +75,7 @@ export async function platformLatency(
   }
 }
 
-/** `samples` messages as they reached the clients, while it records. */
+/** Records the arrivals of `samples` messages between `begin` and `end`. */
 class Arrivals {
   #recorded: { readonly id: string; readonly newest: number; readonly receivedAt: number }[] | null = null;
 
@@ -133,8 +130,8 @@ async function subscribe(apiPort: number, sensorIds: readonly string[], arrivals
 }
 
 /**
- * Where the time goes: the bridge notes when it received a message, the broker stamps input records, the processor its
- * outputs.
+ * Measures each hop. Its times come from the bridge (receipt of a message, in a header), the broker (timestamp of input
+ * records), and the processor (timestamp of its outputs).
  */
 async function measureHops(kafka: Kafka, arrivals: Arrivals, seconds: number): Promise<Record<string, Distribution>> {
   const inputs = new Map<string, { readonly receivedAt: number; readonly appendedAt: number }>();
@@ -151,7 +148,7 @@ async function measureHops(kafka: Kafka, arrivals: Arrivals, seconds: number): P
   arrivals.begin();
   await sleep(seconds * 1_000);
   const arrived = arrivals.end();
-  await sleep(1_000); // consumers of committed records come after live's clients
+  await sleep(1_000); // Consumers of committed records get them later than live's clients.
   await Promise.all(consumers.map((consumer) => consumer.disconnect()));
   const hops: Record<string, number[]> = {
     "device to bridge": [],

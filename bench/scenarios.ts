@@ -4,34 +4,35 @@ import type { Kafka } from "kafkajs";
 import type { Settings } from "../config/settings.ts";
 import { type ModelManifest, MODEL_HEADER } from "../domain/models.ts";
 import { controlTypes, headers, topics } from "../domain/topics.ts";
-import { fill, type Load, MESSAGE_MS, pace, READINGS_PER_MESSAGE } from "./load.ts";
+import { withBenchServers, type BenchServers } from "./bench-servers.ts";
+import { fill, type Load, MESSAGE_MS, publishAtRate, READINGS_PER_MESSAGE } from "./load.ts";
 import { countReadings, follow, percentile } from "./outputs.ts";
-import { onStage, type Stage } from "./stage.ts";
-import { type Sample, Subject, until } from "./subject.ts";
+import { type Sample, ProcessorProcess, until } from "./processor-process.ts";
 
 export interface Throughput {
   readonly readings: number;
   /** Readings per second of user and system time, from the first record to everything committed. */
   readonly perCpuSecond: number;
-  /** The same, from a tenth of the records on: the JIT has warmed up. */
+  /** The same without the first tenth of the records, while V8 compiles. */
   readonly warmPerCpuSecond: number;
+  /** Readings per second of wall time. */
   readonly perSecond: number;
   readonly peakMb: number;
-  /** `exact`, or how the windows differ from what was filled in. */
+  /** `exact`, or how the windows differ from the input. */
   readonly check: string;
 }
 
-/** Asking costs the processor CPU time, too. */
+/** Time between two samples. Each one costs the processor CPU time. */
 const SAMPLE_MS = 200;
 
-/** Reads a filled topic from start to end, exactly once, then compares its windows with what was filled in. */
+/** Fills a topic, reads it exactly once from start to end, and compares the windows with the input. */
 export function throughput(
   load: Load,
   outputs: Settings<"processor">["outputs"],
   folder: string,
   modelFolder?: string,
 ): Promise<Throughput> {
-  return onStage({ partitions: load.partitions, folder }, async ({ kafka, settings }) => {
+  return withBenchServers({ partitions: load.partitions, folder }, async ({ kafka, settings }) => {
     const control = modelFolder ? await assignModel(kafka, load.partitions, modelFolder, folder) : 0;
     const messages = await fill(kafka, load, topics.imuData.name);
     return await readThrough(
@@ -45,19 +46,19 @@ export function throughput(
 
 /** Runs a processor over the input topic, which holds `messages` messages and `control` other records. */
 export async function readThrough(
-  { kafka, settings }: Stage,
+  { kafka, settings }: BenchServers,
   messages: number,
   control: number,
   sensors: number,
 ): Promise<Throughput> {
   const records = messages + control;
-  const subject = new Subject(settings);
+  const processor = new ProcessorProcess(settings);
   const sampled = (name: string, limitMs: number, holds: (sample: Sample) => boolean): Promise<Sample> =>
     until(
       name,
       limitMs,
       async () => {
-        const sample = await subject.sample();
+        const sample = await processor.sample();
         return sample && holds(sample) ? sample : null;
       },
       SAMPLE_MS,
@@ -81,11 +82,15 @@ export async function readThrough(
           : `MISMATCH: ${counted.readings} of ${expected} readings, ${counted.repeated} windows twice`,
     };
   } finally {
-    await subject.kill("SIGTERM");
+    await processor.kill("SIGTERM");
   }
 }
 
-/** Appends the control record that makes a model live to every partition; gives how many. */
+/**
+ * Appends the control record that makes a model live to every partition.
+ *
+ * @returns Number of records
+ */
 async function assignModel(kafka: Kafka, partitions: number, modelFolder: string, folder: string): Promise<number> {
   const { name, version, sha256 } = JSON.parse(
     readFileSync(join(modelFolder, "manifest.json"), "utf8"),
@@ -110,6 +115,7 @@ async function assignModel(kafka: Kafka, partitions: number, modelFolder: string
 }
 
 export interface Latency {
+  /** Messages per second. */
   readonly perSecond: number;
   readonly p50: number;
   readonly p99: number;
@@ -118,11 +124,11 @@ export interface Latency {
 }
 
 /**
- * A paced load: from the timestamp of the record that caused a window to the window's arrival at a read-committed
- * consumer; then kill -9.
+ * Measures a load of constant rate: the time from the timestamp of the record that caused a window to the window's
+ * arrival at a read-committed consumer. Then measures the recovery from kill -9.
  */
 export async function latency(sensors: number, perSecond: number, seconds: number, folder: string): Promise<Latency> {
-  return onStage({ partitions: 2, folder }, async ({ kafka, settings }) => {
+  return withBenchServers({ partitions: 2, folder }, async ({ kafka, settings }) => {
     const timestamps = new Map<string, number>();
     const latencies: number[] = [];
     let measuring = false;
@@ -137,17 +143,17 @@ export async function latency(sensors: number, perSecond: number, seconds: numbe
       const caused = timestamps.get(`${partition}/${offset}`);
       if (measuring && caused !== undefined) latencies.push(receivedAt - caused);
     });
-    const subject = new Subject(settings);
-    const load = pace(kafka, { sensors, partitions: 2, format: "json" }, perSecond);
+    const processor = new ProcessorProcess(settings);
+    const load = publishAtRate(kafka, { sensors, partitions: 2, format: "json" }, perSecond);
     await until("the first window", 60_000, () => Promise.resolve(lastOutputAt > 0 ? true : null));
     await new Promise((resolve) => setTimeout(resolve, 5_000));
     measuring = true;
     await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
     measuring = false;
-    const recovered = await recover(subject, settings, () => lastOutputAt);
+    const recovered = await recover(processor, settings, () => lastOutputAt);
     await load.stop();
     await Promise.all([inputs.disconnect(), outputs.disconnect()]);
-    await recovered.subject.kill("SIGTERM");
+    await recovered.processor.kill("SIGTERM");
     return {
       perSecond,
       p50: percentile(latencies, 0.5),
@@ -157,44 +163,41 @@ export async function latency(sensors: number, perSecond: number, seconds: numbe
   });
 }
 
-/**
- * Kills a processor by kill -9 and starts it again, under a load that goes on: ms from the kill to the first new
- * committed window.
- */
+/** Kills a processor with kill -9 under load, and starts it again. `recoveryMs` ends with the first new window. */
 async function recover(
-  subject: Subject,
-  settings: Stage["settings"],
+  processor: ProcessorProcess,
+  settings: BenchServers["settings"],
   lastOutputAt: () => number,
-): Promise<{ subject: Subject; recoveryMs: number }> {
-  await subject.kill("SIGKILL");
+): Promise<{ processor: ProcessorProcess; recoveryMs: number }> {
+  await processor.kill("SIGKILL");
   const killedAt = Date.now();
-  // What was committed before the kill may still be on its way to this consumer.
+  // Windows that were committed before the kill may still be on their way to this consumer.
   await new Promise((resolve) => setTimeout(resolve, 200));
   const before = Date.now();
-  const next = new Subject(settings);
+  const next = new ProcessorProcess(settings);
   const recoveredAt = await until("a window after the kill", 60_000, () =>
     Promise.resolve(lastOutputAt() > before ? lastOutputAt() : null),
   );
-  return { subject: next, recoveryMs: recoveredAt - killedAt };
+  return { processor: next, recoveryMs: recoveredAt - killedAt };
 }
 
 export interface LargeState {
-  /** Windows that are kept for late readings. */
+  /** Windows that are kept for late data. */
   readonly windows: number;
   readonly peakMb: number;
   /** From kill -9 to the first new committed window, ms. */
   readonly recoveryMs: number;
-  /** Of the process that took over, the catching up included. */
+  /** Peak of the process that took over, while it caught up. */
   readonly recoveredPeakMb: number;
 }
 
 /**
- * A load in real time until a window of each sensor and second of the allowed lateness is kept, and a minute longer;
- * then kill -9.
+ * Applies a load in real time until the processor keeps a window for each sensor and second of the allowed lateness,
+ * and for a minute more. Then measures the recovery from kill -9.
  */
 export async function largeState(sensors: number, allowedLatenessMs: number, folder: string): Promise<LargeState> {
-  return onStage({ partitions: 2, folder }, async ({ kafka, settings: ours }) => {
-    const settings = { ...ours, allowedLatenessMs, outputs: "windows" as const };
+  return withBenchServers({ partitions: 2, folder }, async ({ kafka, settings: base }) => {
+    const settings = { ...base, allowedLatenessMs, outputs: "windows" as const };
     let lastOutputAt = 0;
     const outputs = await follow(
       kafka,
@@ -202,16 +205,16 @@ export async function largeState(sensors: number, allowedLatenessMs: number, fol
       "start",
       ({ receivedAt }) => (lastOutputAt = receivedAt),
     );
-    const subject = new Subject(settings);
-    const load = pace(kafka, { sensors, partitions: 2, format: "json" }, (sensors * 1_000) / MESSAGE_MS);
+    const processor = new ProcessorProcess(settings);
+    const load = publishAtRate(kafka, { sensors, partitions: 2, format: "json" }, (sensors * 1_000) / MESSAGE_MS);
     await new Promise((resolve) => setTimeout(resolve, allowedLatenessMs + 60_000));
-    const { peakMb } = subject.usage();
-    const recovered = await recover(subject, settings, () => lastOutputAt);
+    const { peakMb } = processor.usage();
+    const recovered = await recover(processor, settings, () => lastOutputAt);
     await new Promise((resolve) => setTimeout(resolve, 30_000));
-    const { peakMb: recoveredPeakMb } = recovered.subject.usage();
+    const { peakMb: recoveredPeakMb } = recovered.processor.usage();
     await load.stop();
     await outputs.disconnect();
-    await recovered.subject.kill("SIGTERM");
+    await recovered.processor.kill("SIGTERM");
     return {
       windows: (sensors * allowedLatenessMs) / 1_000,
       peakMb,
@@ -221,7 +224,7 @@ export async function largeState(sensors: number, allowedLatenessMs: number, fol
   });
 }
 
-/** Readings a second that `sensors` sensors send at 200 Hz. */
-export function demand(sensors: number): number {
+/** Readings per second of `sensors` sensors at 200 Hz. */
+export function readingsPerSecond(sensors: number): number {
   return (sensors * READINGS_PER_MESSAGE * 1_000) / MESSAGE_MS;
 }

@@ -1,15 +1,15 @@
 import WebSocket from "ws";
 import { LOOPBACK } from "../config/local.ts";
-import { RecentLatencies } from "./figures.ts";
+import { RecentLatencies, type LatencyPercentiles } from "./status-metrics.ts";
 
 const MAX_SENSORS = 10;
 const KEEP_MS = 10_000;
 const RETRY_MS = 1_000;
 
 /**
- * Measures, as a client of the platform's own WebSocket, how old the newest sample of each `samples` message is when it
- * arrives. A device publishes a message when its last sample is taken, so this is the time from publish to WebSocket,
- * as far as the device's clock is this machine's.
+ * A client of the platform's own WebSocket. It measures how old the newest sample of each `samples` message is on
+ * arrival. A device publishes a message when it takes the last sample, so this is the time from the publish to the
+ * WebSocket. It is exact for devices that use this machine's clock.
  */
 export class LatencyProbe {
   readonly #apiPort: number;
@@ -23,7 +23,7 @@ export class LatencyProbe {
     this.#apiPort = apiPort;
   }
 
-  /** Connects, and subscribes to some of the sensors that the REST API lists; tries again until `stop`. */
+  /** Connects, and subscribes to the first sensors that the REST API lists. Retries until `stop`. */
   start(): void {
     this.#timer = setInterval(() => void this.#tend().catch(() => undefined), RETRY_MS);
   }
@@ -33,14 +33,14 @@ export class LatencyProbe {
     this.#socket?.terminate();
   }
 
-  percentiles(): { p50: number | undefined; p99: number | undefined } {
+  percentiles(): LatencyPercentiles {
     return this.#latencies.percentiles(performance.now());
   }
 
   async #tend(): Promise<void> {
     if (!this.#socket || this.#socket.readyState === WebSocket.CLOSED) this.#connect();
     const socket = this.#socket;
-    // Those it chose have fallen silent: it chooses anew.
+    // All subscribed sensors are silent. A new connection subscribes to others.
     if (performance.now() - this.#connectedAtMs > KEEP_MS && this.percentiles().p50 === undefined) socket?.terminate();
     if (socket?.readyState !== WebSocket.OPEN || this.#subscribed.size >= MAX_SENSORS) return;
     const response = await fetch(`http://${LOOPBACK}:${this.#apiPort}/sensors?limit=${MAX_SENSORS}`, {
@@ -59,7 +59,7 @@ export class LatencyProbe {
     this.#connectedAtMs = performance.now();
     const socket = new WebSocket(`ws://${LOOPBACK}:${this.#apiPort}/`);
     this.#socket = socket;
-    // A failed connection closes, too, and the next tick connects again.
+    // A failed connection also closes, and the next tick connects again.
     socket.on("error", () => undefined);
     socket.on("message", (frame: Buffer) => this.#receive(frame.toString()));
   }

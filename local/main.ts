@@ -1,4 +1,4 @@
-/** `npm start`: everything of Millrace on this machine, until Ctrl-C. */
+/** `npm start`: all of Millrace on this machine, until Ctrl-C. */
 import { join } from "node:path";
 import { LOOPBACK } from "../config/local.ts";
 import { MillraceError } from "../domain/errors.ts";
@@ -9,11 +9,11 @@ import { statusLine } from "./status.ts";
 import { Terminal } from "./terminal.ts";
 
 const STATUS_INTERVAL_MS = 1_000;
-/** A terminal's Ctrl-C comes twice, directly and through npm; what comes later than this is meant as a second one. */
+/** One Ctrl-C arrives twice, from the terminal and through npm. A signal after this time is a second Ctrl-C. */
 const SECOND_INTERRUPT_AFTER_MS = 1_000;
 
 const terminal = new Terminal(process.stdout);
-// Nobody reads any more, such as after `| head`: what runs goes on.
+// A reader such as `| head` may close the pipe. The platform continues without one.
 process.stdout.on("error", () => undefined);
 
 let options: StartOptions;
@@ -30,8 +30,8 @@ try {
 }
 
 const platform = new Platform(options, process.env, {
-  progress: (message) => terminal.progress(message),
-  note: (message) => terminal.print(message),
+  onProgress: (message) => terminal.progress(message),
+  onEvent: (message) => terminal.print(message),
 });
 const probe = new LatencyProbe(options.ports.api);
 let stoppingSince: number | undefined;
@@ -55,18 +55,18 @@ try {
   }
 }
 
-/** Says where things are, then how they do, every second. */
+/** Prints the addresses, then a status line every second. */
 async function report(): Promise<void> {
   terminal.keep();
-  terminal.print(whereThingsAre());
+  terminal.print(addresses());
   probe.start();
   while (stoppingSince === undefined) {
     const wait = new Promise((resolve) => setTimeout(resolve, STATUS_INTERVAL_MS));
-    const { figures, health } = await platform.figures();
+    const { metrics, health } = await platform.metrics();
     if (stoppingSince !== undefined) return;
-    terminal.status(statusLine(figures, probe.percentiles(), platform.status(), health));
+    terminal.status(statusLine(metrics, probe.percentiles(), platform.status(), health));
     if (!platform.isOwned()) {
-      terminal.print("npm is gone: stopping");
+      terminal.print("npm has ended: stopping");
       return void stop(1);
     }
     await wait;
@@ -83,10 +83,11 @@ async function stop(code: number): Promise<void> {
   process.exit(code);
 }
 
-function whereThingsAre(): string {
+function addresses(): string {
   const { ports, home, simulator, simulatorArguments } = options;
   const { kafkaBrokers, mqttUrl, mongodbUri, dynamodbEndpoint } = platform.connections;
   const api = `http://${LOOPBACK}:${ports.api}`;
+  const simulated = simulatorArguments.join(" ") || "20 sensors at 100 Hz";
   return [
     "Millrace is running",
     `  dashboard   http://${LOOPBACK}:${ports.dashboard}`,
@@ -97,7 +98,7 @@ function whereThingsAre(): string {
     `  stores      ${mongodbUri}  ${dynamodbEndpoint}`,
     `  lake        ${join(home, "data", "lake")}`,
     `  logs        ${join(home, "logs")}`,
-    `  simulator   ${!simulator ? "none: publish your own readings" : simulatorArguments.join(" ") || "20 sensors at 100 Hz"}`,
+    `  simulator   ${simulator ? simulated : "none: publish your own readings"}`,
     "Ctrl-C stops all of it.",
   ].join("\n");
 }

@@ -7,13 +7,12 @@ import { SECOND } from "../domain/time.ts";
 import { topics } from "../domain/topics.ts";
 import { dynamoDbClient, ensureConnectionsTable } from "../lambda/shared/connections-table.ts";
 import { createCheckpointTable } from "../processor/adapters/dynamo-snapshots.ts";
-import { FigureKeeper, type Figures, type MetricsSnapshot } from "./figures.ts";
 import { freeBytes, megabytes, openHome, type Home } from "./home.ts";
-import { endLeftovers, RunFile } from "./leftovers.ts";
 import { prepareModels } from "./models.ts";
 import { portOption, type StartOptions } from "./options.ts";
 import { pickFreePorts, requireFreePorts, type WantedPort } from "./ports.ts";
 import { LOCAL_ENVIRONMENT, localPrograms, modelStore, PROGRAM_COUNT, type Program } from "./programs.ts";
+import { endOrphanedProcesses, RunFile } from "./run-file.ts";
 import {
   connectionsTo,
   serverDefinitions,
@@ -23,12 +22,13 @@ import {
   type ServerName,
 } from "./servers/index.ts";
 import { installServers } from "./servers/install.ts";
+import { StatusMetricsTracker, type MetricsSnapshot, type StatusMetrics } from "./status-metrics.ts";
 import { describeDeath, Supervisor, type UnitStatus } from "./supervisor.ts";
 import { programUnit, serverUnit } from "./units.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The variables by which somebody's own servers are used instead of ours. */
+/** A variable that is set names a server of the user's own. Millrace then starts none of that kind. */
 const ownServer: Readonly<Record<ServerName, { variable: string; connection: keyof Connections }>> = {
   kafka: { variable: "KAFKA_BROKERS", connection: "kafkaBrokers" },
   mqtt: { variable: "MQTT_URL", connection: "mqttUrl" },
@@ -42,24 +42,24 @@ const programPorts: readonly { name: LocalPort; purpose: string }[] = [
   { name: "features", purpose: "local Feature Store endpoint" },
 ];
 
-/** A disk with less is called full. */
+/** A disk with fewer free bytes counts as full. */
 const FULL_BYTES = 50 * 1024 * 1024;
-/** How long a start waits for programs before it says where things are, and which are still coming. */
+/** Time that a start waits until all programs answer. It then continues without them. */
 const PROGRAMS_LIMIT_MS = 60 * SECOND;
 
-export interface PlatformOutput {
-  /** What goes on now. */
-  readonly progress: (message: string) => void;
-  /** What is worth keeping, such as a restart. */
-  readonly note: (message: string) => void;
+export interface PlatformCallbacks {
+  /** The current step. The next one may overwrite it on the screen. */
+  readonly onProgress: (message: string) => void;
+  /** Something that stays on the screen, such as a restart. */
+  readonly onEvent: (message: string) => void;
 }
 
-/** Everything of Millrace on this machine: servers, topics and tables, programs, kept running. */
+/** All of Millrace on this machine: servers, topics, tables and programs. It restarts what dies. */
 export class Platform {
   readonly #options: StartOptions;
   readonly #env: Environment;
-  readonly #output: PlatformOutput;
-  readonly #figures = new FigureKeeper();
+  readonly #callbacks: PlatformCallbacks;
+  readonly #metrics = new StatusMetricsTracker();
   readonly #supervisor: Supervisor;
   readonly #startsServers: readonly ServerName[];
   readonly connections: Connections;
@@ -67,10 +67,10 @@ export class Platform {
   #runFile: RunFile | undefined;
   #stopping = false;
 
-  constructor(options: StartOptions, env: Environment, output: PlatformOutput) {
+  constructor(options: StartOptions, env: Environment, callbacks: PlatformCallbacks) {
     this.#options = options;
     this.#env = env;
-    this.#output = output;
+    this.#callbacks = callbacks;
     this.#startsServers = serverNames.filter((name) => !env[ownServer[name].variable]);
     this.connections = {
       ...connectionsTo(options.ports),
@@ -83,24 +83,23 @@ export class Platform {
     this.#supervisor = new Supervisor({
       onStarted: (name, pid) => this.#runFile?.add(name, pid),
       onDied: (unit, exit, restartInMs) => {
-        output.note(describeDeath(unit, exit, restartInMs));
-        if (freeBytes(options.home) < FULL_BYTES)
-          output.note(
-            `the disk of ${options.home} is full (${megabytes(freeBytes(options.home))} MB free): free some space`,
-          );
+        callbacks.onEvent(describeDeath(unit, exit, restartInMs));
+        const free = freeBytes(options.home);
+        if (free < FULL_BYTES)
+          callbacks.onEvent(`the disk of ${options.home} is full (${megabytes(free)} MB free). Free some space.`);
       },
     });
   }
 
   /**
-   * Resolves when everything has been started, and all programs answer or a minute has passed.
+   * Starts everything. Resolves when all programs answer, or a minute after their start.
    *
-   * @throws MillraceError with the remedy when that cannot be.
+   * @throws MillraceError with the remedy when something cannot be started.
    */
   async start(): Promise<void> {
     const { home: folder, fresh, ports } = this.#options;
-    const { progress } = this.#output;
-    await endLeftovers(folder, progress);
+    const { onProgress } = this.#callbacks;
+    await endOrphanedProcesses(folder, onProgress);
     const home = openHome(folder, fresh);
     await requireFreePorts(this.#wantedPorts());
     this.#runFile = new RunFile(folder);
@@ -108,20 +107,20 @@ export class Platform {
       const installation = await installServers({
         folder: SERVERS_FOLDER,
         javaHome: this.#env["JAVA_HOME"],
-        onProgress: progress,
+        onProgress,
       });
-      progress(`starting ${this.#startsServers.map((name) => serverDefinitions[name].title).join(", ")}`);
+      onProgress(`starting ${this.#startsServers.map((name) => serverDefinitions[name].title).join(", ")}`);
       await this.#all(this.#startsServers, async (name) => {
         await this.#supervisor.start(serverUnit(name, installation, ports, home.data, home.logs));
-        progress(`${serverDefinitions[name].title} is up`);
+        onProgress(`${serverDefinitions[name].title} is running`);
       });
     }
-    progress("creating topics and tables");
+    onProgress("creating topics and tables");
     await this.#createTopicsAndTables();
     await this.#startPrograms(home);
   }
 
-  /** Starts all, and when one fails waits for the others before it says so, so that `stop` finds them. */
+  /** Starts all. When one fails, it still waits for the others before it throws, so that `stop` finds them. */
   async #all<T>(items: readonly T[], start: (item: T) => Promise<void>): Promise<void> {
     const results = await Promise.allSettled(items.map((item) => (this.#stopping ? Promise.resolve() : start(item))));
     const failed = results.find((result) => result.status === "rejected");
@@ -130,7 +129,7 @@ export class Platform {
 
   async #startPrograms(home: Home): Promise<void> {
     this.#programs = localPrograms(this.#options, this.connections, await pickFreePorts(PROGRAM_COUNT));
-    this.#output.progress(`starting ${this.#programs.map(({ name }) => name).join(", ")}`);
+    this.#callbacks.onProgress(`starting ${this.#programs.map(({ name }) => name).join(", ")}`);
     const launch = (programs: readonly Program[]): void => {
       for (const program of programs)
         if (!this.#stopping) this.#supervisor.launch(programUnit(program, this.#env, home.logs));
@@ -138,23 +137,23 @@ export class Platform {
     const publishes = ({ name }: Program): boolean => name === "simulator";
     launch(this.#programs.filter((program) => !publishes(program)));
     const deadline = performance.now() + PROGRAMS_LIMIT_MS;
-    const coming = (): boolean => [...this.status().values()].some(({ state }) => state !== "running");
-    while (coming() && !this.#stopping && performance.now() < deadline) await delay(50);
-    // An MQTT broker acknowledges and forgets what nobody has subscribed to yet: who publishes comes last.
+    const allRun = (): boolean => [...this.status().values()].every(({ state }) => state === "running");
+    while (!allRun() && !this.#stopping && performance.now() < deadline) await delay(50);
+    // An MQTT broker acknowledges and drops a message without a subscriber, so the simulator starts last.
     launch(this.#programs.filter(publishes));
   }
 
-  /** Stops the simulator, then the programs, which hand over, then the servers. */
+  /** Stops the simulator, then the programs, then the servers. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#supervisor.endRestarts();
     const status = this.status();
     for (const stage of [1, 2, 3]) {
       const names = this.#programs.filter(({ stopStage }) => stopStage === stage).map(({ name }) => name);
-      if (names.some((name) => status.has(name))) this.#output.progress(`stopping ${names.join(", ")}`);
+      if (names.some((name) => status.has(name))) this.#callbacks.onProgress(`stopping ${names.join(", ")}`);
       await this.#supervisor.stop(names);
     }
-    if (this.#startsServers.some((name) => status.has(name))) this.#output.progress("stopping the servers");
+    if (this.#startsServers.some((name) => status.has(name))) this.#callbacks.onProgress("stopping the servers");
     await this.#supervisor.stop(this.#startsServers);
     this.#runFile?.remove();
   }
@@ -165,7 +164,7 @@ export class Platform {
       try {
         if (pid !== undefined) process.kill(pid, "SIGKILL");
       } catch {
-        // It has ended.
+        // The process has ended already.
       }
     }
   }
@@ -174,34 +173,29 @@ export class Platform {
     return this.#supervisor.status();
   }
 
-  /** False when whoever started this is gone, so that nobody would stop it. */
+  /** False when npm is gone: nobody is left who would stop this platform. */
   isOwned(): boolean {
     return this.#runFile?.isOwned() ?? true;
   }
 
-  /** Asks all programs for metrics and health; those that don't answer within a second are left out. */
-  async figures(): Promise<{ readonly figures: Figures; readonly health: ReadonlyMap<string, string> }> {
+  /**
+   * Asks all programs for metrics and health. A program that does not answer within a second is left out. Rates cover
+   * the time since the call before.
+   */
+  async metrics(): Promise<{ readonly metrics: StatusMetrics; readonly health: ReadonlyMap<string, string> }> {
     const snapshots = new Map<string, MetricsSnapshot>();
     const health = new Map<string, string>();
-    await Promise.all(
-      this.#programs.map(async ({ name, healthPort }) => {
-        try {
-          const [metrics, state] = await Promise.all(
-            ["metrics", "health"].map(async (path) => {
-              const response = await fetch(`http://${LOOPBACK}:${healthPort}/${path}`, {
-                signal: AbortSignal.timeout(SECOND),
-              });
-              return (await response.json()) as MetricsSnapshot;
-            }),
-          );
-          snapshots.set(name, metrics!);
-          health.set(name, String(state!["status"]));
-        } catch {
-          // It is being started again, or busy.
-        }
-      }),
-    );
-    return { figures: this.#figures.update(snapshots, performance.now()), health };
+    const ask = async ({ name, healthPort }: Program): Promise<void> => {
+      try {
+        const [metrics, state] = await Promise.all([getJson(healthPort, "metrics"), getJson(healthPort, "health")]);
+        snapshots.set(name, metrics);
+        health.set(name, String(state["status"]));
+      } catch {
+        // The program is being restarted, or is busy.
+      }
+    };
+    await Promise.all(this.#programs.map(ask));
+    return { metrics: this.#metrics.update(snapshots, performance.now()), health };
   }
 
   #wantedPorts(): WantedPort[] {
@@ -239,4 +233,9 @@ export class Platform {
     await ensureConnectionsTable(dynamodb, dynamoTableName(LOCAL_ENVIRONMENT, "connections"));
     dynamodb.destroy();
   }
+}
+
+async function getJson(port: number, path: string): Promise<Readonly<Record<string, unknown>>> {
+  const response = await fetch(`http://${LOOPBACK}:${port}/${path}`, { signal: AbortSignal.timeout(SECOND) });
+  return (await response.json()) as Readonly<Record<string, unknown>>;
 }

@@ -1,15 +1,14 @@
-import type { Figures } from "./figures.ts";
+import type { LatencyPercentiles, StatusMetrics } from "./status-metrics.ts";
 import type { UnitStatus } from "./supervisor.ts";
 
-export interface Latency {
-  readonly p50: number | undefined;
-  readonly p99: number | undefined;
-}
-
-/** The line of figures. @param health status by program, as `GET /health` says it; what is not `ok` is told. */
+/**
+ * The status line of `npm start`: metrics, restarts, then the units that are not running or not healthy.
+ *
+ * @param health Status by program, as `GET /health` reports it.
+ */
 export function statusLine(
-  figures: Figures,
-  latency: Latency,
+  metrics: StatusMetrics,
+  latency: LatencyPercentiles,
   units: ReadonlyMap<string, UnitStatus>,
   health: ReadonlyMap<string, string>,
 ): string {
@@ -17,17 +16,16 @@ export function statusLine(
   const ms = (value: number | undefined): string => (value === undefined ? "–" : value.toFixed(value < 10 ? 1 : 0));
   const restarts = [...units.values()].reduce((sum, unit) => sum + unit.restarts, 0);
   const notRunning = [...units].filter(([, { state }]) => state === "starting" || state === "restarting");
+  const unhealthy = [...health].filter(([name, status]) => status !== "ok" && units.get(name)?.state === "running");
   return [
-    `in ${count(figures.readingsPerSecond)} readings/s`,
-    `out ${count(figures.windowsPerSecond)} windows/s`,
-    `sessions ${count(figures.sessionsStarted)}`,
+    `in ${count(metrics.readingsPerSecond)} readings/s`,
+    `out ${count(metrics.windowsPerSecond)} windows/s`,
+    `sessions ${count(metrics.sessionsStarted)}`,
     `latency p50 ${ms(latency.p50)} p99 ${ms(latency.p99)} ms`,
-    `dead letters ${count(figures.deadLetters)}`,
-    `lag ${count(figures.lag)}`,
+    `dead letters ${count(metrics.deadLetters)}`,
+    `lag ${count(metrics.lag)}`,
     `restarts ${count(restarts)}`,
     ...notRunning.map(([name, { state }]) => `${state}: ${name}`),
-    ...[...health]
-      .filter(([name, status]) => status !== "ok" && units.get(name)?.state === "running")
-      .map(([name, status]) => `${status}: ${name}`),
+    ...unhealthy.map(([name, status]) => `${status}: ${name}`),
   ].join(" · ");
 }

@@ -1,15 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Milliseconds } from "../domain/time.ts";
 import { describeExit, startProcess, type Exit, type ProcessSpec, type RunningProcess } from "./process.ts";
 
-/** Something that has to run: a server or a program. */
+/** A process that the supervisor keeps running (a unit in systemd's sense): a server or a program. */
 export interface Unit {
   readonly name: string;
   readonly spec: ProcessSpec;
-  /** Resolves when it serves, rejects when it does not come up. */
+  /** Resolves when the process serves; rejects when it ends before, or takes too long. */
   readonly ready: (process: RunningProcess) => Promise<void>;
-  /** How long it may take to end after SIGTERM. */
-  readonly stopLimitMs: number;
-  /** True when ending with exit code 0 means that it is done: it is not started again. */
+  /** Time between SIGTERM and SIGKILL. */
+  readonly stopLimitMs: Milliseconds;
+  /** Whether exit code 0 means that the unit is done and is not started again. */
   readonly mayFinish: boolean;
 }
 
@@ -22,23 +23,23 @@ export interface UnitStatus {
 }
 
 export interface SupervisorEvents {
-  /** A process was started; comes before anything else about it. */
+  /** A process was started. This is the first call for it. */
   readonly onStarted: (name: string, pid: number) => void;
-  /** It ended without being told to, and will be started again after the delay. */
-  readonly onDied: (unit: Unit, exit: Exit, restartInMs: number) => void;
+  /** A process ended although nobody stopped it. The supervisor restarts it after the delay. */
+  readonly onDied: (unit: Unit, exit: Exit, restartInMs: Milliseconds) => void;
 }
 
-/** A unit that ran at least this long is not failing over and over: its next restart comes at once. */
+/** A unit that ran this long starts a new row of failures: its next restart comes after the shortest delay. */
 const STABLE_MS = 30_000;
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 10_000;
 
-/** Wait before a restart: 0.1 s at first, doubling with each failure in a row, at most 10 s. */
-export function restartDelayMs(failuresInARow: number): number {
+/** Delay before a restart: 0.1 s after the first failure, doubled by each further one in a row, at most 10 s. */
+export function restartDelayMs(failuresInARow: number): Milliseconds {
   return Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(failuresInARow - 1, 16));
 }
 
-/** Keeps units running: starts again what dies, bounded in rate, until it is told to stop. */
+/** Keeps units running: restarts each one that dies, with growing delays, until it is stopped. */
 export class Supervisor {
   readonly #units = new Map<string, SupervisedUnit>();
   readonly #events: SupervisorEvents;
@@ -48,8 +49,8 @@ export class Supervisor {
   }
 
   /**
-   * Starts a unit; resolves when it serves. Rejects when it can't be started or does not come up the first time; it is
-   * then not kept.
+   * Starts a unit; resolves when it serves. Rejects when its first start fails; the unit is then stopped, and not
+   * restarted.
    */
   async start(unit: Unit): Promise<void> {
     const supervised = new SupervisedUnit(unit, this.#events);
@@ -57,19 +58,19 @@ export class Supervisor {
     await supervised.start();
   }
 
-  /** Starts a unit without waiting for it: when it does not come up, it is started again. */
+  /** Starts a unit without waiting for it. A start that fails is repeated. */
   launch(unit: Unit): void {
     const supervised = new SupervisedUnit(unit, this.#events);
     this.#units.set(unit.name, supervised);
     supervised.launch();
   }
 
-  /** Stops units, all at once; resolves when they have ended. Unknown names are skipped. */
+  /** Stops units in parallel; resolves when all have ended. Unknown names are skipped. */
   async stop(names: readonly string[]): Promise<void> {
     await Promise.all(names.flatMap((name) => this.#units.get(name)?.stop() ?? []));
   }
 
-  /** From now on nothing is started again: a terminal's Ctrl-C ends programs that have not been told to stop yet. */
+  /** Ends all restarts. A terminal's Ctrl-C ends programs before `stop` reaches them; they must stay ended. */
   endRestarts(): void {
     for (const unit of this.#units.values()) unit.endRestarts();
   }
@@ -130,12 +131,12 @@ class SupervisedUnit {
     const running = await startProcess(this.#unit.spec);
     this.#process = running;
     this.#events.onStarted(this.#unit.name, running.pid);
-    // A stop may have come while the process was being started, and found none.
+    // `stop` may have been called while the process was starting. It then found none to stop.
     if (this.#noRestart.signal.aborted) void running.stop(this.#unit.stopLimitMs);
     return running;
   }
 
-  /** Follows the process, and each one after it, until told to stop. */
+  /** Follows the process and its successors until restarts end. */
   async #supervise(first: RunningProcess | undefined, firstStartedAt: number): Promise<void> {
     let running = first;
     let startedAt = firstStartedAt;
@@ -152,7 +153,7 @@ class SupervisedUnit {
     }
   }
 
-  /** Starts the process and resolves when it has ended; one that does not come up is killed. */
+  /** Starts the process and resolves when it has ended. A process that does not become ready is killed. */
   async #runOnce(): Promise<Exit> {
     let running: RunningProcess;
     try {
@@ -160,14 +161,14 @@ class SupervisedUnit {
     } catch {
       return { code: null, signal: null };
     }
-    const up = (): void => {
+    const onReady = (): void => {
       if (!this.#noRestart.signal.aborted) this.#state = "running";
     };
-    this.#unit.ready(running).then(up, () => running.kill());
+    this.#unit.ready(running).then(onReady, () => running.kill());
     return await running.exited;
   }
 
-  async #waitBeforeRestart(exit: Exit, ranMs: number): Promise<void> {
+  async #waitBeforeRestart(exit: Exit, ranMs: Milliseconds): Promise<void> {
     this.#state = "restarting";
     this.#restarts++;
     this.#failuresInARow = ranMs >= STABLE_MS ? 1 : this.#failuresInARow + 1;
@@ -179,5 +180,6 @@ class SupervisedUnit {
 
 /** One sentence for the status display. */
 export function describeDeath(unit: Unit, exit: Exit, restartInMs: number): string {
-  return `${unit.name} ended (${describeExit(exit)}); starting it again${restartInMs >= 1_000 ? ` in ${Math.round(restartInMs / 1_000)} s` : ""}; its log: ${unit.spec.logFile}`;
+  const when = restartInMs >= 1_000 ? ` in ${Math.round(restartInMs / 1_000)} s` : "";
+  return `${unit.name} ended (${describeExit(exit)}). Restarting it${when}. Its log: ${unit.spec.logFile}`;
 }

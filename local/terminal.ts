@@ -1,16 +1,16 @@
-/** The part of a stream that is used; `process.stderr` is one. */
+/** The part of a stream that `Terminal` uses; `process.stdout` has it. */
 export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
 }
 
-/** A line every so often where nothing can be overwritten: a file, a pipe. */
+/** Time between two status lines in a file or a pipe, where nothing can be overwritten. */
 const PLAIN_INTERVAL_MS = 5_000;
 
 /**
- * Prints lines that stay, and below them one line that is overwritten; on what is no terminal, that line comes every 5
- * s.
+ * Prints lines that stay, and below them one live line that the next one overwrites. A file or a pipe gets all lines,
+ * but the status only every 5 s.
  */
 export class Terminal {
   readonly #out: Output;
@@ -23,19 +23,19 @@ export class Terminal {
     this.#now = now;
   }
 
-  /** A line that stays. */
+  /** Prints a line that stays. */
   print(text: string): void {
     if (this.#out.isTTY) this.#out.write(`\r\x1b[2K${text}\n${this.#live}`);
     else this.#out.write(`${text}\n`);
   }
 
-  /** What goes on now, such as a download: on a terminal it is overwritten by the next, elsewhere it is printed. */
+  /** Shows the current step, such as a download. The next step overwrites it on a terminal. */
   progress(text: string): void {
     if (this.#out.isTTY) this.#overwrite(text);
     else this.#out.write(`${text}\n`);
   }
 
-  /** The line of figures. */
+  /** Shows the status line. */
   status(text: string): void {
     if (this.#out.isTTY) return this.#overwrite(text);
     if (this.#now() - this.#lastPlainMs < PLAIN_INTERVAL_MS) return;
@@ -43,7 +43,7 @@ export class Terminal {
     this.#out.write(`${text}\n`);
   }
 
-  /** Leaves what was overwritten last, and goes on below it. */
+  /** Keeps the live line on the screen and continues below it. */
   keep(): void {
     if (this.#out.isTTY && this.#live) this.#out.write("\n");
     this.#live = "";

@@ -12,7 +12,11 @@ import type { Unit } from "./supervisor.ts";
 const ROOT = join(import.meta.dirname, "..");
 const READY_LIMIT_MS = 120 * SECOND;
 
-/** A server as something to supervise. @throws MillraceError `data-folder-broken` */
+/**
+ * The unit of a server. Creates its data folder and settings.
+ *
+ * @throws MillraceError `data-folder-broken`
+ */
 export function serverUnit(
   name: ServerName,
   installation: Installation,
@@ -31,10 +35,7 @@ export function serverUnit(
   };
 }
 
-/**
- * A program as something to supervise: it gets this process' environment, its settings, and credentials that local
- * endpoints take.
- */
+/** The unit of a program. It gets this process' environment, its settings, and credentials for the local endpoints. */
 export function programUnit(program: Program, env: Readonly<Record<string, string | undefined>>, logDir: string): Unit {
   const { name, stopLimitMs, mayFinish, healthPort } = program;
   const credentials = {
@@ -60,7 +61,11 @@ export function programUnit(program: Program, env: Readonly<Record<string, strin
   };
 }
 
-/** Resolves when `GET /health` is answered, be it with 503: what a program waits for may come later. */
+/**
+ * Resolves when the program answers `GET /health`, even with 503: the program runs, and a dependency may follow later.
+ *
+ * @throws Error when the program ends before, or does not answer for two minutes.
+ */
 async function untilHealthy(name: string, running: RunningProcess, port: number): Promise<void> {
   const deadline = performance.now() + READY_LIMIT_MS;
   const ended = running.exited.then((exit) => ({ exit }));
@@ -71,7 +76,7 @@ async function untilHealthy(name: string, running: RunningProcess, port: number)
     );
     const outcome = await Promise.race([answered, ended]);
     if (outcome === "ready") return;
-    if (outcome !== "retry") throw new Error(`${name} ended at its start (${describeExit(outcome.exit)})`);
+    if (outcome !== "retry") throw new Error(`${name} ended while it started (${describeExit(outcome.exit)})`);
     if (performance.now() > deadline)
       throw new Error(`${name} did not answer GET /health within ${READY_LIMIT_MS / SECOND} s`);
   }

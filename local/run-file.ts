@@ -4,20 +4,22 @@ import { setTimeout as delay } from "node:timers/promises";
 import { MillraceError } from "../domain/errors.ts";
 import { identify, isAlive, owners, type ProcessIdentity } from "./identity.ts";
 
-/** What a start writes down, so that the next one can end what it left behind. */
+/** The processes of one `npm start`. The next start reads it to end those that a killed start left running. */
 interface RunRecord {
   /** The process of `npm start` itself. */
   readonly main: ProcessIdentity;
+  /** Its parents: the shell and npm. */
   readonly owners: readonly ProcessIdentity[];
+  /** Servers and programs, by name. */
   readonly processes: Readonly<Record<string, ProcessIdentity>>;
 }
 
-/** How long an earlier start that is alive may take to hand over and stop everything, having been told to. */
+/** Time that an earlier start gets, after SIGTERM, to stop its programs and servers in order. */
 const STOP_LIMIT_MS = 60_000;
-/** How long single processes may take: with their servers gone, there is nothing to hand over to. */
+/** Time that a single process gets. Its servers are gone, so it has nothing to hand over to. */
 const END_LIMIT_MS = 3_000;
 
-/** The file `run.json` of a home folder: written at every start of a process, removed when all have ended. */
+/** The file `run.json` of a home folder. It is written whenever a process starts, and removed when all have ended. */
 export class RunFile {
   readonly #file: string;
   readonly #record: RunRecord & { processes: Record<string, ProcessIdentity> };
@@ -28,13 +30,14 @@ export class RunFile {
     this.#write();
   }
 
+  /** Records a process that was started. A process of the same name is replaced. */
   add(name: string, pid: number): void {
     const identity = identify(pid);
     if (identity) this.#record.processes[name] = identity;
     this.#write();
   }
 
-  /** False when npm, or the shell it used, is gone: nobody will stop this start any more. */
+  /** False when npm or its shell is gone: nobody is left who would stop this start. */
   isOwned(): boolean {
     return this.#record.owners.every(isAlive);
   }
@@ -43,6 +46,7 @@ export class RunFile {
     rmSync(this.#file, { force: true });
   }
 
+  /** Renaming replaces the file in one step, so that a reader never sees half of it. */
   #write(): void {
     writeFileSync(`${this.#file}.new`, JSON.stringify(this.#record));
     renameSync(`${this.#file}.new`, this.#file);
@@ -50,46 +54,45 @@ export class RunFile {
 }
 
 /**
- * Ends what an earlier start from this home folder left behind, having been killed.
+ * Ends the processes that an earlier, killed start from this home folder left running.
  *
- * @throws MillraceError `already-running` when that start is alive and well.
+ * @throws MillraceError `already-running` when the earlier start still runs and has its owners.
  */
-export async function endLeftovers(home: string, onProgress: (message: string) => void): Promise<void> {
-  const record = read(join(home, "run.json"));
+export async function endOrphanedProcesses(home: string, onProgress: (message: string) => void): Promise<void> {
+  const record = readRunRecord(join(home, "run.json"));
   if (!record) return;
-  const left = (): [string, ProcessIdentity][] =>
+  const orphans = (): [string, ProcessIdentity][] =>
     Object.entries({ main: record.main, ...record.processes }).filter(([, identity]) => isAlive(identity));
   if (isAlive(record.main) && record.owners.every(isAlive)) {
+    const { pid } = record.main;
     throw new MillraceError(
       "already-running",
-      `Millrace is running already, as process ${record.main.pid}, with its data in ${home}: stop that one first (Ctrl-C, or kill ${record.main.pid}), or start another one with --home and other ports`,
+      `Millrace is already running as process ${pid}, with its data in ${home}. ` +
+        `Stop it first (Ctrl-C, or kill ${pid}), or start another one with --home and other ports.`,
     );
   }
-  if (left().length === 0) return;
-  onProgress(
-    `ending what an earlier start left: ${left()
-      .map(([name, { pid }]) => `${name} (${pid})`)
-      .join(", ")}`,
-  );
-  // A start that is alive ends its own processes, in the right order.
+  if (orphans().length === 0) return;
+  const list = orphans().map(([name, { pid }]) => `${name} (${pid})`);
+  onProgress(`ending processes of an earlier start: ${list.join(", ")}`);
+  // A start that is alive stops its own processes, in the right order.
   if (isAlive(record.main)) {
     signal([record.main], "SIGTERM");
     await untilTrue(() => !isAlive(record.main), STOP_LIMIT_MS);
   }
   for (const name of ["SIGTERM", "SIGKILL"] as const) {
     signal(
-      left().map(([, identity]) => identity),
+      orphans().map(([, identity]) => identity),
       name,
     );
-    if (await untilTrue(() => left().length === 0, END_LIMIT_MS)) return;
+    if (await untilTrue(() => orphans().length === 0, END_LIMIT_MS)) return;
   }
 }
 
-function read(file: string): RunRecord | undefined {
+/** Undefined when there is no file, or when a full disk cut it off. */
+function readRunRecord(file: string): RunRecord | undefined {
   try {
     return JSON.parse(readFileSync(file, "utf8")) as RunRecord;
   } catch {
-    // None, or one that a full disk cut off: what it named cannot be known.
     return undefined;
   }
 }
@@ -99,11 +102,12 @@ function signal(identities: readonly ProcessIdentity[], name: NodeJS.Signals): v
     try {
       process.kill(identity.pid, name);
     } catch {
-      // Gone in between.
+      // The process has ended in the meantime.
     }
   }
 }
 
+/** Resolves with true as soon as the condition holds, with false after `limitMs`. */
 async function untilTrue(condition: () => boolean, limitMs: number): Promise<boolean> {
   const deadline = performance.now() + limitMs;
   while (!condition()) {

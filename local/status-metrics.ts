@@ -1,10 +1,11 @@
 import type { MetricName } from "../domain/metrics.ts";
+import type { Milliseconds } from "../domain/time.ts";
 
-/** What `GET /metrics` of a program says: counters and gauges as numbers, timings as objects. */
+/** The body of a program's `GET /metrics`: counters and gauges as numbers, timings as objects. */
 export type MetricsSnapshot = Readonly<Record<string, unknown>>;
 
-/** The figures of the status line; rates are since the update before. */
-export interface Figures {
+/** The numbers of the status line. Rates cover the time since the update before. */
+export interface StatusMetrics {
   readonly readingsPerSecond: number;
   readonly windowsPerSecond: number;
   readonly sessionsStarted: number;
@@ -14,17 +15,20 @@ export interface Figures {
 }
 
 /**
- * Turns the programs' counters into figures. A counter that has gone down is that of a program that was started again:
- * it counts from 0, and what it had counted before is kept.
+ * Turns the programs' counters into the numbers of the status line. A counter that has gone down belongs to a program
+ * that was restarted and counts from 0 again. What it counted before stays in the total.
  */
-export class FigureKeeper {
+export class StatusMetricsTracker {
   readonly #last = new Map<string, number>();
   readonly #totals = new Map<string, number>();
   #previous: { atMs: number; readings: number; windows: number } | undefined;
   #lag = 0;
 
-  /** @param snapshots Metrics by program; a program that did not answer is left out. @param atMs a monotonic time. */
-  update(snapshots: ReadonlyMap<string, MetricsSnapshot>, atMs: number): Figures {
+  /**
+   * @param snapshots Metrics by program, without the programs that did not answer.
+   * @param atMs A monotonic time.
+   */
+  update(snapshots: ReadonlyMap<string, MetricsSnapshot>, atMs: Milliseconds): StatusMetrics {
     for (const [program, snapshot] of snapshots) this.#count(program, snapshot);
     const lag = snapshots.get("processor")?.["processor.lag" satisfies MetricName];
     if (typeof lag === "number") this.#lag = lag;
@@ -32,7 +36,7 @@ export class FigureKeeper {
     const windows = this.#total("processor.windows");
     const seconds = this.#previous ? (atMs - this.#previous.atMs) / 1_000 : 0;
     const rate = (now: number, before = 0): number => (seconds > 0 ? (now - before) / seconds : 0);
-    const figures: Figures = {
+    const metrics: StatusMetrics = {
       readingsPerSecond: rate(readings, this.#previous?.readings),
       windowsPerSecond: rate(windows, this.#previous?.windows),
       sessionsStarted: this.#total("processor.sessions-started"),
@@ -40,7 +44,7 @@ export class FigureKeeper {
       lag: this.#lag,
     };
     this.#previous = { atMs, readings, windows };
-    return figures;
+    return metrics;
   }
 
   #count(program: string, snapshot: MetricsSnapshot): void {
@@ -58,20 +62,27 @@ export class FigureKeeper {
   }
 }
 
-/** Latencies of the last seconds; `p50` and `p99` are undefined when there were none. */
+/** Percentiles in ms; undefined without a sample. */
+export interface LatencyPercentiles {
+  readonly p50: number | undefined;
+  readonly p99: number | undefined;
+}
+
+/** The latencies of the last `keepMs`. */
 export class RecentLatencies {
-  readonly #keepMs: number;
+  readonly #keepMs: Milliseconds;
   #samples: { atMs: number; latencyMs: number }[] = [];
 
-  constructor(keepMs: number) {
+  constructor(keepMs: Milliseconds) {
     this.#keepMs = keepMs;
   }
 
-  add(latencyMs: number, atMs: number): void {
+  /** @param atMs A monotonic time. */
+  add(latencyMs: Milliseconds, atMs: Milliseconds): void {
     this.#samples.push({ atMs, latencyMs });
   }
 
-  percentiles(atMs: number): { p50: number | undefined; p99: number | undefined } {
+  percentiles(atMs: Milliseconds): LatencyPercentiles {
     this.#samples = this.#samples.filter((sample) => sample.atMs > atMs - this.#keepMs);
     const sorted = this.#samples.map(({ latencyMs }) => latencyMs).sort((a, b) => a - b);
     // Nearest rank: the smallest value that at least this share of the values does not exceed.

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { FigureKeeper, RecentLatencies } from "../../local/figures.ts";
+import { StatusMetricsTracker, RecentLatencies } from "../../local/status-metrics.ts";
 import { statusLine } from "../../local/status.ts";
 
 const snapshots = (
@@ -11,28 +11,28 @@ const snapshots = (
     ["bridge", bridge],
   ]);
 
-test("rates are what was counted since the last update, per second", () => {
-  const keeper = new FigureKeeper();
-  keeper.update(snapshots({ "processor.readings": 1_000, "processor.windows": 10 }), 0);
-  const figures = keeper.update(
+test("rates are counts since the update before, per second", () => {
+  const tracker = new StatusMetricsTracker();
+  tracker.update(snapshots({ "processor.readings": 1_000, "processor.windows": 10 }), 0);
+  const metrics = tracker.update(
     snapshots({ "processor.readings": 5_000, "processor.windows": 50, "processor.lag": 7 }),
     2_000,
   );
-  expect(figures).toMatchObject({ readingsPerSecond: 2_000, windowsPerSecond: 20, lag: 7 });
+  expect(metrics).toMatchObject({ readingsPerSecond: 2_000, windowsPerSecond: 20, lag: 7 });
 });
 
-test("a program that was started again counts on from what it had counted before", () => {
-  const keeper = new FigureKeeper();
-  keeper.update(
+test("the total keeps what a program counted before its restart", () => {
+  const tracker = new StatusMetricsTracker();
+  tracker.update(
     snapshots({ "processor.sessions-started": 20, "processor.dead-letters": 1 }, { "bridge.dead-letters": 2 }),
     0,
   );
-  keeper.update(new Map(), 1_000);
-  const figures = keeper.update(
+  tracker.update(new Map(), 1_000);
+  const metrics = tracker.update(
     snapshots({ "processor.sessions-started": 3, "processor.dead-letters": 0 }, { "bridge.dead-letters": 4 }),
     2_000,
   );
-  expect(figures).toMatchObject({ sessionsStarted: 23, deadLetters: 5 });
+  expect(metrics).toMatchObject({ sessionsStarted: 23, deadLetters: 5 });
 });
 
 test("percentiles are by nearest rank, over the last seconds only", () => {
@@ -43,8 +43,8 @@ test("percentiles are by nearest rank, over the last seconds only", () => {
   expect(latencies.percentiles(99_000)).toEqual({ p50: undefined, p99: undefined });
 });
 
-test("the status line says everything, and what is not running", () => {
-  const figures = { readingsPerSecond: 40_012.3, windowsPerSecond: 19.6, sessionsStarted: 21, deadLetters: 3, lag: 12 };
+test("the status line shows metrics, restarts, and what is not running or not healthy", () => {
+  const metrics = { readingsPerSecond: 40_012.3, windowsPerSecond: 19.6, sessionsStarted: 21, deadLetters: 3, lag: 12 };
   const units = new Map([
     ["kafka", { state: "restarting" as const, pid: 1, restarts: 2 }],
     ["live", { state: "running" as const, pid: 2, restarts: 1 }],
@@ -53,7 +53,8 @@ test("the status line says everything, and what is not running", () => {
     ["live", "degraded"],
     ["gateway", "ok"],
   ]);
-  expect(statusLine(figures, { p50: 8.25, p99: 41.7 }, units, health)).toBe(
-    "in 40,012 readings/s · out 20 windows/s · sessions 21 · latency p50 8.3 p99 42 ms · dead letters 3 · lag 12 · restarts 3 · restarting: kafka · degraded: live",
+  expect(statusLine(metrics, { p50: 8.25, p99: 41.7 }, units, health)).toBe(
+    "in 40,012 readings/s · out 20 windows/s · sessions 21 · latency p50 8.3 p99 42 ms · dead letters 3 · lag 12 · " +
+      "restarts 3 · restarting: kafka · degraded: live",
   );
 });

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { nodeArguments } from "../config/node.ts";
 import { writeSettings, type Settings } from "../config/settings.ts";
 
-/** What the operating system and the program itself say of a running processor. */
+/** Measurements of a running processor, by the operating system and by the program itself. */
 export interface Sample {
+  /** A monotonic time, ms. */
   readonly at: number;
   /** User and system time, seconds. */
   readonly cpu: number;
@@ -14,8 +15,8 @@ export interface Sample {
   readonly peakMb: number;
 }
 
-/** A processor of its own process, as it runs everywhere. */
-export class Subject {
+/** A processor in its own process, started as in production. */
+export class ProcessorProcess {
   readonly #child: ChildProcess;
   readonly #port: number;
   readonly #ended: Promise<void>;
@@ -30,7 +31,7 @@ export class Subject {
     this.#ended = new Promise((resolve) => this.#child.once("exit", () => resolve()));
   }
 
-  /** Null while it does not answer yet. */
+  /** Null when the processor does not answer. */
   async sample(): Promise<Sample | null> {
     try {
       const response = await fetch(`http://127.0.0.1:${this.#port}/metrics`);
@@ -46,7 +47,7 @@ export class Subject {
     }
   }
 
-  /** From /proc: 100 ticks a second on every Linux. */
+  /** Reads /proc. Linux counts CPU time in ticks of 10 ms. */
   usage(): Pick<Sample, "cpu" | "peakMb"> {
     const pid = this.#child.pid!;
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
@@ -60,10 +61,14 @@ export class Subject {
   }
 }
 
-/** Asks `what` every `pollMs` until it gives something. @throws Error with `name` after `limitMs`. */
-export async function until<T>(name: string, limitMs: number, what: () => Promise<T | null>, pollMs = 20): Promise<T> {
+/**
+ * Calls `poll` every `pollMs` until it returns a value.
+ *
+ * @throws Error with `name` after `limitMs`
+ */
+export async function until<T>(name: string, limitMs: number, poll: () => Promise<T | null>, pollMs = 20): Promise<T> {
   for (const deadline = Date.now() + limitMs; Date.now() < deadline;) {
-    const found = await what();
+    const found = await poll();
     if (found !== null) return found;
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }

@@ -7,27 +7,27 @@ import { topics } from "../domain/topics.ts";
 import { pickFreePorts } from "../local/ports.ts";
 import { startServers } from "../local/servers/index.ts";
 
-/** What a scenario runs on: servers of its own, empty at the start. */
-export interface Stage {
+/** A scenario's own servers, empty at its start. */
+export interface BenchServers {
   readonly kafka: Kafka;
-  /** What a processor on this stage is started with. */
+  /** Settings for a processor on these servers. */
   readonly settings: Partial<Settings<"processor">> & { healthPort: number };
 }
 
-export interface StageOptions {
+export interface BenchServersOptions {
   readonly partitions: number;
-  /** Folder of the servers' data; removed at the end. */
+  /** Folder of the servers' data. It is removed at the end. */
   readonly folder: string;
-  /** @default a free one */
+  /** @default a free port */
   readonly kafkaPort?: number;
-  /** Topics like the input topic, beside those of Millrace. */
+  /** Additional topics with the configuration of the input topic. */
   readonly inputs?: readonly string[];
 }
 
-/** Starts Kafka and DynamoDB Local, creates the topics, and stops all of it when `work` is done. */
-export async function onStage<T>(
-  { partitions, folder, kafkaPort, inputs = [] }: StageOptions,
-  work: (stage: Stage) => Promise<T>,
+/** Starts Kafka and DynamoDB Local, creates the topics, runs `work`, and stops the servers. */
+export async function withBenchServers<T>(
+  { partitions, folder, kafkaPort, inputs = [] }: BenchServersOptions,
+  work: (benchServers: BenchServers) => Promise<T>,
 ): Promise<T> {
   mkdirSync(folder, { recursive: true });
   const servers = await startServers({
@@ -39,7 +39,7 @@ export async function onStage<T>(
     const kafka = createKafka({ kafkaBrokers: servers.kafkaBrokers, kafkaAuth: "none", region: "local" }, "bench");
     const admin = kafka.admin();
     await admin.connect();
-    // The local broker keeps a laptop's disk small; a filled topic has to stay until it is read.
+    // The local broker's retention is small, for a laptop's disk. A filled topic must stay until it is read.
     const filled = [topics.imuData.name, ...inputs].map((name) => topicConfig(topics.imuData, name, partitions));
     await admin.createTopics({
       topics: filled.map((topic) => ({
