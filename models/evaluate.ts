@@ -10,18 +10,30 @@ import { loadModel, modelFiles } from "../processor/adapters/model-store.ts";
 import { Replay } from "../processor/commands/replay/replay.ts";
 import type { Model } from "../processor/inference/model.ts";
 import type { InputRecord } from "../processor/runtime/machine.ts";
-import { AWAY_MS, figures, judge, type Judged, type Scored } from "./figures.ts";
+import {
+  AWAY_MS,
+  classificationMetrics,
+  confusionOf,
+  type ClassificationMetrics,
+  type Scored,
+  type StreamConfusion,
+} from "./classification-metrics.ts";
 import { type LabelledStream, readLabelledStreams } from "./labelled-recordings.ts";
 
 const USAGE = `npm run evaluate -- --data DIR [--model FOLDER] [--json]
-Streams recordings in the layout of sp-sw-har through the processor's path, one stream per subject and device, and
-compares what the model says with the labels. --model: a model's folder (default models/activity).`;
+Sends recordings through the sensor pipeline, one stream per subject and device, and compares the model's labels with
+the recorded ones.
 
-/** Readings of a message, and how long after its last sample it reaches the log. */
+  --data DIR      recordings in the layout of sp-sw-har
+  --model FOLDER  folder of the model (models/activity)
+  --json          print the result as JSON`;
+
+/** Readings per message. */
 const MESSAGE_ROWS = 20;
+/** Time from a message's last sample to its arrival in the log. */
 const ARRIVAL_MS = 50;
 
-/** A stream as the log of a partition of its own: the record that makes the model live, then its messages. */
+/** The log of a stream, which has its own partition: the record that makes the model live, then the messages. */
 async function* logOf(stream: LabelledStream, partition: number, model: Model): AsyncGenerator<InputRecord> {
   let offset = 0;
   const common = { partition, key: null, value: null };
@@ -84,46 +96,51 @@ async function main(): Promise<void> {
   const model = await loadModel(modelFiles(folder, "none"), ".");
   const { labels } = model.manifest;
   const streams = readLabelledStreams(values.data);
-  const byDevice = new Map<string, { stream: LabelledStream; judged: Judged }[]>();
+  const results: StreamResult[] = [];
   for (const [partition, stream] of streams.entries()) {
-    const device = stream.sensor.split("-").at(-1)!;
-    byDevice.set(device, [
-      ...(byDevice.get(device) ?? []),
-      { stream, judged: judge(stream, await scoreStream(stream, partition, model), labels) },
-    ]);
+    const [subject, device] = stream.sensor.split("-") as [string, string];
+    const confusion = confusionOf(stream, await scoreStream(stream, partition, model), labels);
+    results.push({ subject, device, confusion });
   }
-  const devices = Object.fromEntries(
-    [...byDevice].map(([device, list]) => [
-      device,
-      figures(
-        list.map(({ judged }) => judged),
-        labels,
-      ),
-    ]),
+  const byDevice = Map.groupBy(results, ({ device }) => device);
+  const devices = mapToObject(byDevice, (list) =>
+    classificationMetrics(
+      list.map(({ confusion }) => confusion),
+      labels,
+    ),
   );
   if (values.json) {
-    const accuracyBySubject = Object.fromEntries(
-      [...byDevice].map(([device, list]) => [
-        device,
-        Object.fromEntries(
-          list.map(({ stream, judged }) => [stream.sensor.split("-")[0], figures([judged], labels).accuracy]),
-        ),
-      ]),
+    const accuracyBySubject = mapToObject(byDevice, (list) =>
+      Object.fromEntries(
+        list.map(({ subject, confusion }) => [subject, classificationMetrics([confusion], labels).accuracy]),
+      ),
     );
-    console.log(
-      JSON.stringify({ model: model.reference, labels, awayMs: AWAY_MS, devices, accuracyBySubject }, null, 1),
-    );
+    const result = { model: model.reference, labels, awayMs: AWAY_MS, devices, accuracyBySubject };
+    console.log(JSON.stringify(result, null, 1));
     return;
   }
   console.log(`model ${model.reference.name} ${model.reference.version}, ${streams.length} streams`);
-  for (const [device, found] of Object.entries(devices)) {
-    console.log(
-      `${device}: ${found.hops} hops, accuracy ${found.accuracy}, macro F1 ${found.macroF1}, away from label changes ${found.awayAccuracy} of ${found.awayHops}, majority ${found.majorityBaseline}`,
-    );
-    labels.forEach((label, i) =>
-      console.log(`  ${label.padEnd(13)} F1 ${found.f1[label]!.toFixed(4)}  ${found.confusion[i]!.join(" ")}`),
-    );
-  }
+  for (const [device, metrics] of Object.entries(devices)) printMetrics(device, metrics, labels);
+}
+
+interface StreamResult {
+  readonly subject: string;
+  readonly device: string;
+  readonly confusion: StreamConfusion;
+}
+
+function mapToObject<T, R>(map: ReadonlyMap<string, T>, convert: (value: T) => R): Record<string, R> {
+  return Object.fromEntries([...map].map(([key, value]) => [key, convert(value)]));
+}
+
+function printMetrics(device: string, metrics: ClassificationMetrics, labels: readonly string[]): void {
+  console.log(
+    `${device}: ${metrics.hops} hops, accuracy ${metrics.accuracy}, macro F1 ${metrics.macroF1}, ` +
+      `away from label changes ${metrics.awayAccuracy} of ${metrics.awayHops}, majority ${metrics.majorityBaseline}`,
+  );
+  labels.forEach((label, i) =>
+    console.log(`  ${label.padEnd(13)} F1 ${metrics.f1[label]!.toFixed(4)}  ${metrics.confusion[i]!.join(" ")}`),
+  );
 }
 
 main().catch((error: unknown) => {

@@ -1,4 +1,4 @@
-"""Variations of recordings that a new person, device or mounting could bring; and streams made of them."""
+"""Varies recordings as a new person, device or mounting could, and joins them to streams."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import numpy as np
 from dataset import Recording
 
 Segment = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""t (n,) in ms, v (n, 6), y (n,)."""
+"""t (n,) in ms, v (n, 6), y (n,); as in dataset.Recording."""
 
 HALF_TURNS = [np.diag(d).astype(float) for d in ((1, 1, 1), (-1, -1, 1), (-1, 1, -1), (1, -1, -1))]
-"""The ways a phone goes into a pocket: front or back, upright or inverted."""
+"""The four ways to put a phone into a pocket: front or back, upright or inverted."""
 
 
 def small_rotation(rng: np.random.Generator, degrees: float) -> np.ndarray:
@@ -22,7 +22,7 @@ def small_rotation(rng: np.random.Generator, degrees: float) -> np.ndarray:
 
 
 def vary(recordings: list[Recording], rng: np.random.Generator) -> list[Segment]:
-    """The recordings of one stream, all with the same mounting and sensor errors, each at its own pace and rate."""
+    """Varies the recordings of one stream: the same mounting and sensor errors for all, pace and rate for each."""
     turn = small_rotation(rng, 15)
     if recordings[0].device == "sp":
         turn = turn @ HALF_TURNS[rng.integers(4)]
@@ -45,13 +45,13 @@ def _vary_one(r, rng, turn, scale, bias, noise) -> Segment:  # noqa: ANN001
 
 
 def cut(segment: Segment, rng: np.random.Generator) -> Segment:
-    """Begins somewhere in the first three quarters: a stream may begin in the middle of anything."""
+    """Starts the segment at a random point of its first three quarters, because a stream can start at any moment."""
     begin = rng.integers(0, len(segment[0]) * 3 // 4)
     return tuple(part[begin:] for part in segment)
 
 
 def join(segments: list[Segment], gaps_ms: np.ndarray, start_ms: float) -> Segment:
-    """One segment after another, gaps_ms[i] between the end of i and the beginning of i + 1, from start_ms on."""
+    """Joins segments, beginning at start_ms, with a gap of gaps_ms[i] between the segments i and i + 1."""
     times, end = [], start_ms
     for i, (t, _, _) in enumerate(segments):
         times.append(t - t[0] + end)

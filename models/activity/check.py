@@ -30,7 +30,7 @@ def jittery(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def resampling_by_hand() -> None:
-    """Two readings at 10 and 110 ms and a third after hop's end: rows every 25 ms, worked out on paper."""
+    """Rows every 25 ms from five readings, calculated by hand."""
     hops = []
     resampler = Resampler()
     for t, x in ((10.0, 1.0), (110.0, 3.0), (110.0, 5.0), (260.0, 8.0), (260.0 + RESET_GAP_MS + 1, 9.0)):
@@ -42,7 +42,7 @@ def resampling_by_hand() -> None:
 
 
 def resampling_agrees() -> None:
-    """One reading at a time gives what a whole segment gives, to the bit."""
+    """Reading by reading, the result has the same bits as for a whole segment."""
     for seed in range(20):
         t, v = jittery(np.random.default_rng(seed), 900)
         resampler = Resampler()
@@ -53,7 +53,7 @@ def resampling_agrees() -> None:
 
 
 def export_agrees() -> None:
-    """Hop by hop in ONNX Runtime gives what the network of training gives over the whole sequence."""
+    """Hop by hop in ONNX Runtime, the result equals that of the training network over the whole sequence."""
     torch.manual_seed(3)
     members = [Member(48, 64, 96, 0.0).eval() for _ in range(2)]
     t, v = jittery(np.random.default_rng(5), 2000)
@@ -68,7 +68,7 @@ def export_agrees() -> None:
 
 
 def manifest_holds(folder: Path) -> None:
-    """Hash, opset, tensors and probe are what the manifest says."""
+    """Hash, opset, tensors and probe match the manifest."""
     manifest = json.loads((folder / "manifest.json").read_text())
     model = (folder / manifest["file"]).read_bytes()
     assert hashlib.sha256(model).hexdigest() == manifest["sha256"]
@@ -89,7 +89,7 @@ def manifest_holds(folder: Path) -> None:
 
 
 def same_bits(folder: Path) -> None:
-    """In each batch shape, a row's bits don't depend on its place, its neighbours or padding (not even by NaN)."""
+    """In each batch size, a row's bits do not depend on its position, its neighbours or padding, not even on NaN."""
     run, rng = session(folder / "model.onnx"), np.random.default_rng(0)
     size = run.get_inputs()[1].shape[1]
     for batch in BATCH_SIZES:
@@ -108,7 +108,7 @@ def same_bits(folder: Path) -> None:
 
 
 def inputs(rng: np.random.Generator, batch: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of plausible readings, and states with the running flag (index 6) set or not."""
+    """Rows of plausible readings, and states with the `started` flag (index 6) set or not."""
     s = rng.normal(size=(batch, size)).astype(np.float32)
     s[:, 6] = rng.integers(0, 2, batch)
     return (rng.normal(size=(batch, ROWS, 6)) * 5).astype(np.float32), s
@@ -119,7 +119,7 @@ def bits(x: np.ndarray) -> np.ndarray:
 
 
 def bench(folder: Path) -> None:
-    """Rows a second on one thread, by batch shape."""
+    """Prints rows per second on one thread, by batch size."""
     run, rng = session(folder / "model.onnx"), np.random.default_rng(0)
     for batch in BATCH_SIZES:
         x, s = inputs(rng, batch, run.get_inputs()[1].shape[1])

@@ -1,4 +1,4 @@
-"""Recordings of the sp-sw-har layout: DATA/sNN/sNN_EE_{sp|sw}.csv, one execution and device a file."""
+"""Reads recordings in the layout of sp-sw-har: DATA/sNN/sNN_EE_{sp|sw}.csv, one file per execution and device."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Recording:
 
 
 def read_recording(path: Path) -> Recording:
-    """Reads one file; raises ValueError that names the file and what is wrong with it."""
+    """Reads one file. Raises ValueError with the file and the problem."""
     subject, execution, device = path.stem.split("_")
     with path.open(newline="") as handle:
         rows = list(csv.DictReader(handle))
@@ -48,7 +48,7 @@ def read_recording(path: Path) -> Recording:
 
 
 def read_dataset(folder: Path) -> list[Recording]:
-    """All recordings under `folder` (which holds, or is, DATA), by subject, device and time."""
+    """All recordings under `folder`, ordered by subject, device and time. `folder` contains DATA, or is it."""
     root = folder / "DATA" if (folder / "DATA").is_dir() else folder
     paths = sorted(root.glob("s*/s*_*_s[pw].csv"))
     if not paths:

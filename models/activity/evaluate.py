@@ -1,10 +1,10 @@
-"""Scores a model folder (model.onnx, manifest.json) on recordings, as a stream per subject and device.
+"""Evaluates a model folder (model.onnx, manifest.json) on recordings, with one stream per subject and device.
 
     python evaluate.py --data DIR [--model DIR] [--joined] [--json]
 
-Readings go one by one through the reference resampler, and each hop through ONNX Runtime on its own, with the state
-that the hop before gave. `--joined` moves a subject's recordings next to each other (gaps of 10 ms to 1 s), so that
-the state is never reset; without it the gaps are those of the recordings (over 14 s), and every recording begins anew.
+Readings go one by one through the reference resampler. Each hop goes through ONNX Runtime alone, with the state of the
+hop before. With `--joined`, the recordings of a subject follow each other with gaps of 10 ms to 1 s, so that the state
+is never reset. Without it, the gaps are those of the recordings (over 14 s), and each recording resets the state.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from dataset import LABELS, Recording, read_dataset
 from resample import HOP_MS, Resampler
 
 AWAY_MS = 250
-"""A hop is away from label changes if none is within this much of it, on either side."""
+"""A hop is away from label changes if there is none from this time before its start to this time after its end."""
 
 
 def session(model: Path | bytes) -> ort.InferenceSession:
-    """The model on one thread of the CPU."""
+    """The model, on one CPU thread."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     source = model if isinstance(model, bytes) else str(model)
@@ -34,7 +34,7 @@ def session(model: Path | bytes) -> ort.InferenceSession:
 
 
 def score(model: ort.InferenceSession, t: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The stream's outputs: starts of the hops they describe (n,), probabilities (n, labels)."""
+    """The outputs of a stream: starts of the described hops (n,), probabilities (n, labels)."""
     size = model.get_inputs()[1].shape[1]
     resampler, starts, outputs = Resampler(), [], []
     state = np.zeros((1, size), np.float32)
@@ -50,7 +50,7 @@ def score(model: ort.InferenceSession, t: np.ndarray, v: np.ndarray) -> tuple[np
 
 
 def truth(t: np.ndarray, y: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of each hop: the label of most of its readings (-1 if it has none; a tie is the lower index's); is it away?"""
+    """Per hop: the label of most readings (the lower index in a tie, -1 without readings), and whether it is away."""
     begin, end = np.searchsorted(t, starts), np.searchsorted(t, starts + HOP_MS)
     counts = np.array([np.bincount(y[b:e], minlength=len(LABELS)) for b, e in zip(begin, end)])
     changes = t[1:][np.diff(y) != 0]
@@ -67,8 +67,10 @@ def stream(recordings: list[Recording], joined: bool) -> Segment:
     return tuple(np.concatenate([p[i] for p in parts]) for i in range(3))
 
 
-def confusion(model: ort.InferenceSession, recordings: list[Recording], joined: bool) -> dict[tuple[str, str], np.ndarray]:
-    """By subject and device: [all, away] × true label × label given, counts of hops."""
+def confusion(
+    model: ort.InferenceSession, recordings: list[Recording], joined: bool
+) -> dict[tuple[str, str], np.ndarray]:
+    """Confusion matrices by subject and device: counts of hops in [all, away] × true label × the model's label."""
     result = {}
     for key, group in groupby(recordings, lambda r: (r.subject, r.device)):
         t, v, y = stream(list(group), joined)
@@ -81,8 +83,8 @@ def confusion(model: ort.InferenceSession, recordings: list[Recording], joined: 
     return result
 
 
-def figures(matrix: np.ndarray) -> dict:
-    """The figures of one [all, away] pair of confusion matrices, rounded to 4 places."""
+def metrics(matrix: np.ndarray) -> dict:
+    """The metrics of one [all, away] pair of confusion matrices, rounded to four decimals."""
     every, away = matrix
     correct = np.diag(every)
     f1 = 2 * correct / np.maximum(every.sum(0) + every.sum(1), 1)
@@ -100,10 +102,10 @@ def figures(matrix: np.ndarray) -> dict:
 
 
 def report(matrices: dict[tuple[str, str], np.ndarray]) -> dict:
-    """Figures by device over all subjects, and accuracy by device and subject."""
+    """Metrics by device over all subjects, and accuracy by device and subject."""
     devices = sorted({device for _, device in matrices})
-    by_device = {d: figures(sum(m for (_, device), m in matrices.items() if device == d)) for d in devices}
-    by_subject = {d: {s: figures(m)["accuracy"] for (s, device), m in matrices.items() if device == d} for d in devices}
+    by_device = {d: metrics(sum(m for (_, device), m in matrices.items() if device == d)) for d in devices}
+    by_subject = {d: {s: metrics(m)["accuracy"] for (s, device), m in matrices.items() if device == d} for d in devices}
     return {"labels": list(LABELS), "awayMs": AWAY_MS, "devices": by_device, "accuracyBySubject": by_subject}
 
 

@@ -1,4 +1,4 @@
-"""Members to model.onnx, with the manifest that says how to run it and a probe that says what it must answer."""
+"""Exports members to model.onnx, with a manifest (how to run it) and a probe (what it must answer)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from resample import HOP_MS, RATE_HZ, RESET_GAP_MS, ROWS
 OPSET = 20
 PROBE_HOPS = 3
 BATCH_SIZES = [1, 4, 8, 16, 32, 64, 128]
-"""Shapes for which check.py finds a row's bits to be the same whatever stands beside it."""
+"""Batch sizes for which check.py shows that a row's output bits do not depend on the other rows."""
 
 
 def onnx_bytes(members: list[Member]) -> bytes:
-    """The serving graph, batch dimension open; bytes depend on the weights alone."""
+    """The serving graph with an open batch dimension. Its bytes depend only on the weights."""
     model = Serving(members).eval()
     example = torch.zeros(2, ROWS, 6), torch.zeros(2, sum(model.sizes))
     batch = torch.export.Dim("batch")
@@ -42,7 +42,7 @@ def onnx_bytes(members: list[Member]) -> bytes:
 
 
 def strip(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Drops what the exporter notes about source files: it names the folders of the machine it ran on."""
+    """Removes the exporter's metadata about source files, because it contains folder names of this machine."""
     del proto.metadata_props[:], proto.graph.metadata_props[:], proto.functions[:]
     proto.doc_string = proto.graph.doc_string = ""
     for item in [*proto.graph.node, *proto.graph.value_info, *proto.graph.input, *proto.graph.output,
@@ -54,7 +54,7 @@ def strip(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def probe(model: bytes) -> dict:
-    """PROBE_HOPS hops of a made-up motion from zero state, with what the model answers: values of a batch of one."""
+    """PROBE_HOPS hops of an artificial motion from zero state, and the model's answers in a batch of one."""
     run = session(model)
     i = np.arange(PROBE_HOPS * ROWS)[:, None]
     turn = np.array([1.0, 0.7, 0.4, 1.3, 0.9, 0.6])
@@ -108,7 +108,7 @@ def manifest(model: bytes, version: str) -> dict:
 
 
 def write_model(members: list[Member], folder: Path, version: str) -> None:
-    """model.onnx, probe.json and manifest.json into `folder`."""
+    """Writes model.onnx, probe.json and manifest.json to `folder`."""
     model = onnx_bytes(members)
     (folder / "model.onnx").write_bytes(model)
     (folder / "probe.json").write_text(json.dumps(probe(model)) + "\n")

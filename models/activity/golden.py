@@ -1,4 +1,4 @@
-"""Writes test/processor/inference/golden.json: a stream and what the offline run of the model says of it.
+"""Writes test/processor/inference/golden.json: a stream, and the offline results of the model for it.
 
     python models/activity/golden.py
 
@@ -24,7 +24,8 @@ def stream() -> tuple[np.ndarray, np.ndarray]:
     steps[0], steps[200], steps[380] = 0, 900, 3_100
     t = START + np.cumsum(steps)
     phase = (t - START)[:, None] / 1_000 * np.array([1.9, 2.3, 1.1, 3.1, 0.7, 1.7]) * 2 * np.pi
-    v = np.sin(phase) * np.array([3, 2, 4, 1.5, 1, 2]) + np.array([0.5, -1, 9.6, 0, 0, 0.1]) + random.normal(0, 0.2, (len(t), 6))
+    motion = np.sin(phase) * np.array([3, 2, 4, 1.5, 1, 2]) + np.array([0.5, -1, 9.6, 0, 0, 0.1])
+    v = motion + random.normal(0, 0.2, (len(t), 6))
     return t, v.round(4)
 
 

@@ -1,6 +1,7 @@
-"""The network: features, a causal convolution, a GRU; as a whole sequence to train, and hop by hop to serve.
+"""The network: features, a causal convolution and a GRU. Training uses whole sequences, serving single hops.
 
-All after resampling is in here, and so in the ONNX graph: serving gives raw rows (m/s², rad/s) and carries state.
+Everything after resampling is part of the network, and so of the ONNX graph: its inputs are raw rows (m/s², rad/s) and
+the state.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from dataset import LABELS
 from resample import RATE_HZ, ROWS
 
 GRAVITY_S, TILT_S = 0.5, 3.0
-"""Time constants of the two first-order low passes: which way is down now, and which way it was."""
+"""Time constants in seconds of two first-order low passes: the current direction of gravity, and the earlier one."""
 ACC_SCALE, GYRO_SCALE = 9.80665, 2.0
 FEATURES = 17
 KERNEL = 5
 STEPS = 2
-"""GRU steps a hop."""
+"""GRU steps per hop."""
 
 
 def low_pass(rows: Tensor, start: Tensor, seconds: float) -> Tensor:
-    """First-order low pass over one hop: (N, ROWS, 3) rows after (N, 3) start. gᵢ = gᵢ₋₁ + α (aᵢ − gᵢ₋₁)."""
+    """First-order low pass over one hop, gᵢ = gᵢ₋₁ + α (aᵢ − gᵢ₋₁): (N, ROWS, 3) rows after (N, 3) start."""
     keep = math.exp(-1 / (seconds * RATE_HZ))
     i = torch.arange(ROWS)
     lag = i[:, None] - i[None, :]
@@ -37,9 +38,9 @@ def norm(x: Tensor) -> Tensor:
 
 
 def features(rows: Tensor, gravity: Tensor, tilt: Tensor) -> Tensor:
-    """(N, T, 6) rows and their two low passes (N, T, 3) to (N, T, FEATURES), all of order one.
+    """(N, T, 6) rows and their two low passes (N, T, 3) to (N, T, FEATURES). All features are of order one.
 
-    Raw axes say how the device hangs; the others are the same however it is turned.
+    The raw axes depend on the orientation of the device. The other features do not.
     """
     a, w = rows[..., :3], rows[..., 3:]
     down, was = gravity / norm(gravity), tilt / norm(tilt)
@@ -74,7 +75,7 @@ def lowpasses(rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Member(nn.Module):
-    """Convolutions over 5 rows, then over half a hop, then a GRU: one opinion."""
+    """One voter of the ensemble: convolutions over 5 rows, then over half a hop, then a GRU."""
 
     def __init__(self, channels: int, width: int, hidden: int, dropout: float) -> None:
         super().__init__()
@@ -86,8 +87,10 @@ class Member(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def convolve(self, padded: Tensor) -> Tensor:
-        """(N, KERNEL − 1 + T, FEATURES) to (N, T · STEPS / ROWS, width). Written as products of matrices, whose rows
-        don't depend on each other."""
+        """(N, KERNEL − 1 + T, FEATURES) to (N, T · STEPS / ROWS, width).
+
+        These are products of matrices, because their rows do not depend on each other.
+        """
         n, rows = padded.shape[0], padded.shape[1] - KERNEL + 1
         x = torch.cat([padded[:, i : i + rows] for i in range(KERNEL)], -1)
         x = self.dropout(F.silu(self.fine(x)))
@@ -110,9 +113,10 @@ class Member(nn.Module):
 
 
 class Serving(nn.Module):
-    """One hop with its state; several members share the features, and their probabilities are averaged.
+    """Scores one hop. The members share the features, and their probabilities are averaged.
 
-    state (N, S): gravity 3, tilt 3, started 1, the last KERNEL − 1 feature rows, each member's h. Zeros begin anew.
+    state (N, S): gravity 3, tilt 3, started 1, the last KERNEL − 1 feature rows, h of each member. A state of zeros
+    starts a new stream.
     """
 
     def __init__(self, members: list[Member]) -> None:

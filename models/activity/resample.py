@@ -1,7 +1,7 @@
-"""Readings at any rate, jittered or in bursts, to rows on a fixed grid: README.md, "Resampling", in code.
+"""Resamples readings of any rate, with jitter or in bursts, to rows on a fixed grid; see README.md, "Resampling".
 
-`Resampler` is the specification, one reading at a time; `resample` does the same to a whole segment at once and
-is what training uses. `check.py` holds the two against each other.
+`Resampler` is the specification, one reading at a time. `resample` does the same for a whole segment at once, and is
+used for training. `check.py` compares the two.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ RESET_GAP_MS = 2000
 
 
 class Resampler:
-    """Turns one sensor's readings into hops of ROWS rows. The numbers are those of README.md's rules."""
+    """Turns one sensor's readings into hops of ROWS rows. The numbers in comments are the rules of README.md."""
 
     def __init__(self) -> None:
         self.t: float | None = None
@@ -26,7 +26,7 @@ class Resampler:
     def push(self, t: float, v: np.ndarray) -> Iterator[tuple[float, np.ndarray, bool]]:
         """Takes a reading (t in epoch ms, v six float64) and yields each hop that it completes.
 
-        A hop is (end in epoch ms, rows (ROWS, 6) float32, first): `first` says that the state is to be zeros.
+        A hop is (end in epoch ms, rows (ROWS, 6) float32, first). With `first`, the state must be zeros.
         """
         if self.t is not None and t < self.t:  # 2
             return
@@ -44,7 +44,7 @@ class Resampler:
 
 
 def resample(t: np.ndarray, v: np.ndarray) -> tuple[float, np.ndarray]:
-    """A whole segment (no gap over RESET_GAP_MS): the first hop's start, and all complete hops' rows, (n, 6)."""
+    """Resamples a segment without a gap over RESET_GAP_MS: start of the first hop, rows of all complete hops (n, 6)."""
     start = float(np.floor(t[0] / HOP_MS) * HOP_MS)
     hops = int(np.ceil((t[-1] - start) / HOP_MS)) - 1
     grid = start + np.arange(1, hops * ROWS + 1) * ROW_MS
@@ -57,7 +57,7 @@ def resample(t: np.ndarray, v: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 def targets(t: np.ndarray, y: np.ndarray, start: float, hops: int, labels: int) -> np.ndarray:
-    """How many readings of each label fall into each hop [start + k·HOP_MS, + HOP_MS): (hops, labels) float32."""
+    """Number of readings per label in each hop [start + k·HOP_MS, + HOP_MS): (hops, labels) float32."""
     hop = ((t - start) // HOP_MS).astype(int)
     counts = np.zeros((hops, labels), np.float32)
     inside = hop < hops

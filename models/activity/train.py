@@ -33,7 +33,7 @@ FOLDS = 3
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides the weights, beside the data and the seed."""
+    """Everything except data and seed that determines the weights."""
 
     members: int = 2
     channels: int = 48
@@ -44,7 +44,7 @@ class Recipe:
     learning_rate: float = 3e-3
     weight_decay: float = 2e-2
     cut_share: float = 0.15
-    """Share of the streams that begin in the middle of a recording."""
+    """Fraction of the streams that begin in the middle of a recording."""
 
 
 def by_stream(recordings: list[Recording]) -> list[list[Recording]]:
@@ -54,8 +54,10 @@ def by_stream(recordings: list[Recording]) -> list[list[Recording]]:
     return list(streams.values())
 
 
-def joined_streams(streams: list[list[Recording]], count: int, recipe: Recipe, rng: np.random.Generator) -> list[Segment]:
-    """`count` streams of up to four recordings of one subject and device that follow one another within 1.3 s."""
+def joined_streams(
+    streams: list[list[Recording]], count: int, recipe: Recipe, rng: np.random.Generator
+) -> list[Segment]:
+    """`count` streams, each of up to four recordings of one subject and device, with gaps of at most 1.3 s."""
     result = []
     for _ in range(count):
         source = streams[rng.integers(len(streams))]
@@ -68,7 +70,7 @@ def joined_streams(streams: list[list[Recording]], count: int, recipe: Recipe, r
 
 
 def single_streams(recordings: list[Recording], count: int, recipe: Recipe, rng: np.random.Generator) -> list[Segment]:
-    """`count` streams of one recording: what follows a reset."""
+    """`count` streams of one recording each, as after a reset."""
     result = []
     for _ in range(count):
         (segment,) = vary([recordings[rng.integers(len(recordings))]], rng)
@@ -79,7 +81,7 @@ def single_streams(recordings: list[Recording], count: int, recipe: Recipe, rng:
 
 
 def batch(segments: list[Segment]) -> tuple[Tensor, Tensor]:
-    """Rows (N, T, 6) and counts of readings by label (N, T / ROWS, labels), padded at the end (counts of zero)."""
+    """Rows (N, T, 6), and counts of readings per label (N, T / ROWS, labels). Padding at the end has counts of zero."""
     resampled = [resample(t, v) for t, v, _ in segments]
     hops = max(len(rows) for _, rows in resampled) // ROWS
     x = np.zeros((len(segments), hops * ROWS, 6), np.float32)
@@ -91,7 +93,7 @@ def batch(segments: list[Segment]) -> tuple[Tensor, Tensor]:
 
 
 def loss_of(net: Member, rows: Tensor, counts: Tensor) -> Tensor:
-    """Cross entropy to each hop's shares of labels, from the output one hop later; hops without readings don't count."""
+    """Cross entropy of each hop's label shares and the output one hop later. Hops without readings do not count."""
     with torch.no_grad():
         f = features(rows, *lowpasses(rows))
     log_p, counts = F.log_softmax(net(f)[:, 1:], -1), counts[:, :-1]
@@ -101,7 +103,7 @@ def loss_of(net: Member, rows: Tensor, counts: Tensor) -> Tensor:
 
 
 def train_member(recordings: list[Recording], seed: int, recipe: Recipe) -> Member:
-    """One member; its weights are the running mean of training's last steps."""
+    """Trains one member. Its weights are the running mean over the last steps."""
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(seed)
@@ -134,13 +136,13 @@ def train(recordings: list[Recording], seed: int, recipe: Recipe, pool: ProcessP
 
 
 def folds_of(recordings: list[Recording]) -> list[list[str]]:
-    """Subjects in FOLDS groups, split once and for all."""
+    """The subjects in FOLDS groups. The seed of the split is fixed."""
     subjects = np.random.default_rng(7).permutation(sorted({r.subject for r in recordings}))
     return [sorted(map(str, subjects[i::FOLDS])) for i in range(FOLDS)]
 
 
 def cross_validate(recordings: list[Recording], seed: int, recipe: Recipe, pool: ProcessPoolExecutor) -> dict:
-    """Every subject scored by a model that was trained, exported and run as the shipped one, but without that subject."""
+    """Scores each subject with a model that was made like the shipped one, but without this subject's data."""
     folds = folds_of(recordings)
     jobs = [
         [pool.submit(train_member, [r for r in recordings if r.subject not in fold], (seed + k + 1) * 1000 + i, recipe)

@@ -1,30 +1,35 @@
 import type { LabelledStream } from "./labelled-recordings.ts";
 
-/** A hop is away from label changes if none lies within this much of it, on either side. */
+/** A hop is away from label changes if there is none from this time before its start to this time after its end. */
 export const AWAY_MS = 250;
 
-/** What the model said of an interval [start, end) of one stream. */
+/** The model's label for a hop [start, end) of one stream, epoch ms. Null without a label. */
 export interface Scored {
   readonly start: number;
   readonly end: number;
   readonly label: string | null;
 }
 
-/** Rows: true label; columns: label given; in the order of the labels. */
+/** A confusion matrix of hops. Rows are true labels, columns are the model's labels, both in the order of `labels`. */
 export type Confusion = number[][];
 
-export interface Judged {
+/** Confusion matrices of one stream: all hops, and those away from label changes. */
+export interface StreamConfusion {
   readonly all: Confusion;
   readonly away: Confusion;
 }
 
 /**
- * Compares scored hops with the labels of the readings in them. A hop's true label is that of most of its readings; of
- * equals, the one that stands first in `labels`. Hops without readings don't count.
+ * Compares scored hops with the labels of their readings. A hop's true label is that of most of its readings; in a tie,
+ * the one that comes first in `labels`. Hops without readings do not count.
  */
-export function judge(stream: LabelledStream, scored: readonly Scored[], labels: readonly string[]): Judged {
+export function confusionOf(
+  stream: LabelledStream,
+  scored: readonly Scored[],
+  labels: readonly string[],
+): StreamConfusion {
   const empty = (): Confusion => labels.map(() => labels.map(() => 0));
-  const judged = { all: empty(), away: empty() };
+  const confusion = { all: empty(), away: empty() };
   const changes = stream.t.filter((_, i) => i > 0 && stream.labels[i] !== stream.labels[i - 1]);
   for (const { start, end, label } of scored) {
     const counts = labels.map(() => 0);
@@ -36,13 +41,14 @@ export function judge(stream: LabelledStream, scored: readonly Scored[], labels:
     const given = labels.indexOf(label ?? "");
     if (most === 0 || given < 0) continue;
     const truth = counts.indexOf(most);
-    judged.all[truth]![given]!++;
+    confusion.all[truth]![given]!++;
     const near = lowerBound(changes, start - AWAY_MS) < lowerBound(changes, end + AWAY_MS);
-    if (!near) judged.away[truth]![given]!++;
+    if (!near) confusion.away[truth]![given]!++;
   }
-  return judged;
+  return confusion;
 }
 
+/** Index of the first value that is not below `value`. */
 function lowerBound(sorted: readonly number[], value: number): number {
   let low = 0;
   for (let high = sorted.length; low < high;) {
@@ -53,12 +59,13 @@ function lowerBound(sorted: readonly number[], value: number): number {
   return low;
 }
 
-export interface Figures {
+/** Metrics of a classifier over hops; shares from 0 to 1, rounded to four decimals. */
+export interface ClassificationMetrics {
   readonly hops: number;
   readonly accuracy: number;
-  /** Plain mean over the labels. */
+  /** Unweighted mean of F1 over the labels. */
   readonly macroF1: number;
-  /** Accuracy of who always says the most frequent label. */
+  /** Accuracy of always choosing the most frequent label. */
   readonly majorityBaseline: number;
   readonly awayHops: number;
   readonly awayAccuracy: number;
@@ -72,12 +79,15 @@ const hits = (matrix: Confusion): number => sum(matrix.map((row, i) => row[i]!))
 const size = (matrix: Confusion): number => sum(matrix.map(sum));
 const rounded = (value: number): number => Math.round(value * 1e4) / 1e4;
 
-/** Figures over several streams, rounded to four places. */
-export function figures(judged: readonly Judged[], labels: readonly string[]): Figures {
+/** Metrics over all hops of several streams. */
+export function classificationMetrics(
+  streams: readonly StreamConfusion[],
+  labels: readonly string[],
+): ClassificationMetrics {
   const add = (matrices: readonly Confusion[]): Confusion =>
     labels.map((_, row) => labels.map((__, column) => sum(matrices.map((matrix) => matrix[row]![column]!))));
-  const all = add(judged.map((one) => one.all));
-  const away = add(judged.map((one) => one.away));
+  const all = add(streams.map((stream) => stream.all));
+  const away = add(streams.map((stream) => stream.away));
   const trueOf = all.map(sum);
   const givenOf = labels.map((_, column) => sum(all.map((row) => row[column]!)));
   const f1 = labels.map((_, i) => (2 * all[i]![i]!) / Math.max(1, trueOf[i]! + givenOf[i]!));
