@@ -1,6 +1,6 @@
-// Runs a program of Millrace on the Node that the project brings, installing npm packages first when they
-// are missing or not those of package-lock.json. Plain JavaScript without imports from node_modules, so that
-// it runs on whatever Node (20 or later) a fresh machine has.
+// Runs a program of Millrace on the Node 24 of the npm package `node`. It first installs the npm packages when they
+// are missing or do not match package-lock.json. This file is plain JavaScript and imports nothing from node_modules,
+// because it runs on the Node of a fresh machine (version 20 or later).
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -19,7 +19,8 @@ function installed() {
   return existsSync(stamp) && readFileSync(stamp, "utf8") === lock;
 }
 
-// `npm ci` would refuse a lock file made where not every platform's optional packages could be seen; `install --no-save` honours the lock without changing it.
+// `npm ci` refuses a lock file that lacks other platforms' optional packages. `npm install --no-save` accepts it, and
+// neither changes it nor ignores it.
 function install() {
   process.stderr.write("millrace: installing npm packages (first run: about a minute) …\n");
   const result = spawnSync("npm", ["install", "--no-save", "--no-fund", "--no-audit", "--loglevel=error"], {
@@ -29,7 +30,8 @@ function install() {
   });
   if (result.status !== 0) {
     process.stderr.write(
-      `millrace: npm install failed (${result.error?.message ?? `exit code ${result.status}`}). See the messages above; disk full and no network are the usual causes.\n`,
+      `millrace: npm install failed (${result.error?.message ?? `exit code ${result.status}`}). ` +
+        "See the messages above. The usual causes are a full disk and no network.\n",
     );
     process.exit(1);
   }
@@ -42,7 +44,8 @@ const [program, ...args] = process.argv.slice(2);
 const node = join(modules, ".bin", process.platform === "win32" ? "node.cmd" : "node");
 if (!existsSync(node)) {
   process.stderr.write(
-    `millrace: no Node 24 package for ${process.platform}-${process.arch} was installed; supported are linux and darwin on x64 and arm64.\n`,
+    `millrace: there is no Node 24 package for ${process.platform}-${process.arch}. ` +
+      "Millrace supports linux and darwin on x64 and arm64.\n",
   );
   process.exit(1);
 }
@@ -50,6 +53,6 @@ const child = spawn(node, ["--disable-warning=ExperimentalWarning", join(root, p
   stdio: "inherit",
   env: { ...process.env, PATH: `${join(modules, ".bin")}:${process.env.PATH}` },
 });
-// A terminal's Ctrl-C reaches the child by itself; a signal sent to this process alone has to be passed on.
+// A terminal's Ctrl-C also reaches the child. A signal that is sent to this process alone must be forwarded.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code));

@@ -2,28 +2,27 @@ import { existsSync, mkdirSync, renameSync, rmSync, statfsSync, writeFileSync } 
 import { join } from "node:path";
 import { MillraceError } from "../domain/errors.ts";
 
-/** Room that a start needs: journals and logs of the servers, and some data. */
+/** Free space that a start needs for the servers' journals and logs, and for some data. */
 const NEEDED_BYTES = 500 * 1024 * 1024;
 
-/**
- * The folders of one home: `data` is what `--fresh` forgets, `logs` begin anew with each start (`logs.previous` are
- * those before).
- */
+/** The folders of one `npm start`. */
 export interface Home {
   readonly folder: string;
+  /** `--fresh` deletes it. */
   readonly data: string;
+  /** Empty at each start. The logs of the start before are in `logs.previous`. */
   readonly logs: string;
 }
 
 /**
- * Makes the folders ready for a start, and tries that they can be written. Nothing of an earlier start may be running.
+ * Creates the folders and checks that they are writable. No process of an earlier start may be running.
  *
- * @throws MillraceError `data-folder-broken` when they can't be used, or the disk is nearly full.
+ * @throws MillraceError `data-folder-broken` when a folder cannot be used, or the disk is nearly full.
  */
-export function openHome(folder: string, forgetData: boolean): Home {
+export function openHome(folder: string, deleteData: boolean): Home {
   const home = { folder, data: join(folder, "data"), logs: join(folder, "logs") };
   try {
-    if (forgetData) rmSync(home.data, { recursive: true, force: true });
+    if (deleteData) rmSync(home.data, { recursive: true, force: true });
     rmSync(`${home.logs}.previous`, { recursive: true, force: true });
     if (existsSync(home.logs)) renameSync(home.logs, `${home.logs}.previous`);
     for (const each of [home.data, home.logs]) {
@@ -35,7 +34,8 @@ export function openHome(folder: string, forgetData: boolean): Home {
   } catch (cause) {
     throw new MillraceError(
       "data-folder-broken",
-      `the folder ${folder} cannot be used (${(cause as Error).message}): give it to this user, make room on the disk, or choose another one with --home DIR`,
+      `the folder ${folder} cannot be used (${(cause as Error).message}). ` +
+        "Give this user access to it, free some disk space, or choose another folder with --home DIR.",
       { cause },
     );
   }
@@ -43,17 +43,21 @@ export function openHome(folder: string, forgetData: boolean): Home {
   if (free < NEEDED_BYTES) {
     throw new MillraceError(
       "data-folder-broken",
-      `the disk of ${folder} has ${megabytes(free)} MB free, and Millrace needs ${megabytes(NEEDED_BYTES)} MB: free some space (npm start -- --fresh forgets the data of earlier starts), or choose a folder on another disk with --home DIR`,
+      `the disk of ${folder} has ${megabytes(free)} MB free, but Millrace needs ${megabytes(NEEDED_BYTES)} MB. ` +
+        "Free some space (npm start -- --fresh deletes the data of earlier starts), " +
+        "or choose a folder on another disk with --home DIR.",
     );
   }
   return home;
 }
 
+/** Bytes that this user may still write to the folder's disk. */
 export function freeBytes(folder: string): number {
   const { bavail, bsize } = statfsSync(folder);
   return bavail * bsize;
 }
 
+/** Whole megabytes, rounded down. */
 export function megabytes(bytes: number): number {
   return Math.floor(bytes / (1024 * 1024));
 }

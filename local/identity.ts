@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-/** A process that is still the same: process ids are given anew, so that one alone might name somebody else's process. */
+/** Identifies one process. An id alone does not: the system reuses the ids of ended processes. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** When it was started, as the system tells it. */
+  /** Start time in the system's own format. */
   readonly started: string;
 }
 
@@ -14,7 +14,7 @@ interface ProcessFacts {
   readonly command: string;
 }
 
-/** The identity of a running process, or undefined when there is none (a zombie is none). */
+/** The identity of a running process; undefined when there is none. A zombie does not count as running. */
 export function identify(pid: number): ProcessIdentity | undefined {
   const started = facts(pid)?.started;
   return started === undefined ? undefined : { pid, started };
@@ -25,8 +25,8 @@ export function isAlive(identity: ProcessIdentity): boolean {
 }
 
 /**
- * The processes that this one was started for: its parent, and above it what belongs to npm. When one of them is gone,
- * nobody is there any more who would stop this one.
+ * The processes that own this one: its parent, and the processes of npm above it. When one of them has ended, nobody is
+ * left who would stop this process.
  */
 export function owners(): ProcessIdentity[] {
   const found: ProcessIdentity[] = [];
@@ -44,8 +44,8 @@ function facts(pid: number): ProcessFacts | undefined {
 }
 
 /**
- * Proc(5): in /proc/PID/stat, state, parent and start time are fields 3, 4 and 22; field 2, in brackets, may hold
- * anything.
+ * See the manual page proc_pid_stat(5): state, parent and start time are the fields 3, 4 and 22 of /proc/PID/stat.
+ * Field 2, in parentheses, may contain any character, so parsing begins after the last parenthesis.
  */
 function factsFromProc(pid: number): ProcessFacts | undefined {
   try {

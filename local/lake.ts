@@ -1,14 +1,15 @@
-// `npm run lake -- "select …"`: asks the lake. Tables: see domain/tables.ts; each has a view <table>_exact with one
-// row per id.
+// `npm run lake -- "select …"`: runs an SQL query over the lake. The tables are those of domain/tables.ts. Each has a
+// view <table>_exact with one row per id.
 import { parseArgs } from "node:util";
 import { readSettings } from "../config/settings.ts";
+import { tables } from "../domain/tables.ts";
 import { toJson } from "./lake/json.ts";
 import { openLake } from "./lake/open.ts";
 
 const USAGE = `usage: npm run lake -- "select count(*) from raw_exact" [--json] [--lake DIR]
-  --json      one JSON object a line instead of a table
+  --json      print one JSON object per line instead of a table
   --lake DIR  folder of the lake (default: LAKE_DIR, or .millrace/data/lake)
-tables: raw, aggregated, sessions, inference, late, market; each also as <table>_exact, one row per id`;
+tables: ${Object.keys(tables).join(", ")}; each also as <table>_exact, with one row per id`;
 
 try {
   const { values, positionals } = parseArgs({
@@ -21,22 +22,20 @@ try {
     process.exit(values.help ? 0 : 2);
   }
   const lake = await openLake(values.lake ?? readSettings("firehose", process.env).lakeDir);
-  const rows = (await lake.runAndReadAll(query))
-    .getRowObjects()
-    .map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, toJson(value)])));
+  const result = await lake.runAndReadAll(query);
+  const rows = result.getRowObjects().map((row) => mapValues(row, toJson));
   if (values.json) for (const row of rows) console.log(JSON.stringify(row));
-  else
-    console.table(
-      rows.map((row) =>
-        Object.fromEntries(
-          Object.entries(row).map(([name, value]) => [
-            name,
-            typeof value === "object" && value !== null ? JSON.stringify(value) : value,
-          ]),
-        ),
-      ),
-    );
+  else console.table(rows.map((row) => mapValues(row, toCell)));
 } catch (error) {
   console.error(`lake: ${(error as Error).message}`);
   process.exit(1);
+}
+
+function mapValues<T>(row: Readonly<Record<string, T>>, map: (value: T) => unknown): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, map(value)]));
+}
+
+/** Nested values as JSON, because a table of the console shows them as [Object]. */
+function toCell(value: unknown): unknown {
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : value;
 }

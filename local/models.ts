@@ -4,10 +4,10 @@ import { appendModelControl } from "../processor/adapters/append-control.ts";
 import { modelFiles } from "../processor/adapters/model-store.ts";
 import { ModelRegistry } from "../processor/commands/model/registry.ts";
 
-/** The model that comes with Millrace. */
+/** Folder of the model that comes with Millrace. */
 const SHIPPED = join(import.meta.dirname, "..", "models", "activity");
 
-/** Takes the shipped model into the store; on a new log it is made live, before any reading. */
+/** Copies the shipped model into the store. In a new log it becomes live before the first reading. */
 export async function prepareModels(
   kafka: Kafka,
   environment: string,

@@ -4,14 +4,15 @@ import { MillraceError } from "../domain/errors.ts";
 import { parseOptions } from "../simulator/options.ts";
 import { findRecordings } from "../simulator/read-recordings.ts";
 
-/** What `npm start` was asked for. */
+/** The options of `npm start`. */
 export interface StartOptions {
-  /** The simulator's part of the command line, checked. */
+  /** The simulator's part of the command line, validated. */
   readonly simulatorArguments: readonly string[];
+  /** Whether the simulator runs. */
   readonly simulator: boolean;
-  /** Forget the data of earlier starts. */
+  /** Whether to delete the data of earlier starts. */
   readonly fresh: boolean;
-  /** Folder of everything that is kept: data, logs. */
+  /** Folder of data, models and logs. */
   readonly home: string;
   readonly ports: Readonly<Record<LocalPort, number>>;
 }
@@ -19,34 +20,38 @@ export interface StartOptions {
 const MAX_PORT = 65_535;
 const portNames = Object.keys(localPorts) as LocalPort[];
 
-/** `--port-kafka-controller` for `kafkaController`. */
+/** The option that sets a port: `--port-kafka-controller` for `kafkaController`. */
 export function portOption(name: LocalPort): string {
   return `--port-${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
-export const startHelp = `npm start -- [options]: everything of Millrace on this machine
+const portLines = portNames.map((name) => `  ${`${portOption(name)} N`.padEnd(26)} (${localPorts[name]})`);
 
-  --sensors N        how many sensors are simulated (20; with --data as many as were recorded)
-  --rate HZ          samples a second of synthetic motion (100)
-  --data DIR         replay recordings (layout of sp-sw-har: DIR/s01/s01_01_sw.csv) instead
-  --speed X          so many times faster than real time (1)
-  --faults LIST      per message, such as duplicate=0.01,late=0.01,corrupt=0.001,disconnect=0.01
+/** Output of `npm start -- --help`. */
+export const startHelp = `npm start -- [options]: all of Millrace on this machine
+
+  --sensors N        number of simulated sensors (20; with --data as many as were recorded)
+  --rate HZ          samples per second of synthetic motion (100)
+  --data DIR         replay recordings (layout of sp-sw-har: DIR/s01/s01_01_sw.csv) instead of synthetic motion
+  --speed X          X times faster than real time (1)
+  --faults LIST      probability per message, such as duplicate=0.01,late=0.01,corrupt=0.001,disconnect=0.01
   --seed N, --once, --format json|packed, --batch-ms MS, --pause-ms MS, --duration S
                      as for npm run simulate
-  --no-simulator     no simulated sensors: publish your own to the MQTT broker
-  --fresh            forget the data of earlier starts
+  --no-simulator     no simulated sensors: publish your own readings to the MQTT broker
+  --fresh            delete the data of earlier starts
   --home DIR         folder for data and logs (.millrace)
-${portNames.map((name) => `  ${`${portOption(name)} N`.padEnd(26)} (${localPorts[name]})`).join("\n")}
-  --help             this text
+${portLines.join("\n")}
+  --help             show this text
 
-Servers of your own: KAFKA_BROKERS, MQTT_URL, MONGODB_URI, DYNAMODB_ENDPOINT; Millrace then starts none of that kind.
-Settings of the programs, such as SESSION_GAP_MS, are taken from the environment.`;
+To use servers of your own, set KAFKA_BROKERS, MQTT_URL, MONGODB_URI or DYNAMODB_ENDPOINT.
+Millrace then starts no server of that kind.
+The programs also read their settings, such as SESSION_GAP_MS, from the environment.`;
 
 type Draft = { -readonly [K in keyof StartOptions]: StartOptions[K] } & {
   ports: Record<LocalPort, number>;
   simulatorArguments: string[];
 };
-/** Applies an option's value, or says what was expected instead. */
+/** Applies an option's value; returns what was expected when the value is wrong. */
 type Apply = (draft: Draft, value: string) => string | void;
 
 const simulatorOptions = [
@@ -83,7 +88,7 @@ const flags: Readonly<Record<string, (draft: Draft) => void>> = {
 };
 
 /**
- * Reads the command line of `npm start`; `"help"` when that was asked for.
+ * Parses the command line of `npm start`. Returns `"help"` when it has `--help` or `-h`.
  *
  * @throws MillraceError `arguments-invalid` that lists every problem.
  */
@@ -96,14 +101,15 @@ export function parseStartOptions(args: readonly string[], home: string): StartO
     const [name, inline] = arg.startsWith("--") && arg.includes("=") ? split(arg) : [arg, undefined];
     const apply = Object.hasOwn(withValue, name) ? withValue[name] : undefined;
     if (apply) {
-      const value = inline ?? args[++i];
-      const expected =
-        value === undefined || (inline === undefined && value.startsWith("--")) ? "a value" : apply(draft, value);
+      const next = args[i + 1];
+      const value = inline ?? (next?.startsWith("--") ? undefined : next);
+      if (inline === undefined && value !== undefined) i++;
+      const expected = value === undefined ? "a value" : apply(draft, value);
+      const received = inline ?? next;
       if (expected)
         problems.push(
-          `${name} is ${value === undefined ? "the last word" : JSON.stringify(value)}: expected ${expected}`,
+          `${name} is ${received === undefined ? "the last word" : JSON.stringify(received)}: expected ${expected}`,
         );
-      if (inline === undefined && value?.startsWith("--")) i--;
     } else if (Object.hasOwn(flags, name) && inline === undefined) {
       flags[name]!(draft);
     } else {
@@ -111,11 +117,13 @@ export function parseStartOptions(args: readonly string[], home: string): StartO
     }
   }
   problems.push(...simulatorProblems(draft.simulatorArguments), ...sharedPorts(draft.ports));
-  if (problems.length > 0)
+  if (problems.length > 0) {
+    const list = problems.map((problem) => `  - ${problem}`).join("\n");
     throw new MillraceError(
       "arguments-invalid",
-      `the command line:\n${problems.map((problem) => `  - ${problem}`).join("\n")}\nnpm start -- --help lists the options`,
+      `the command line has mistakes:\n${list}\nnpm start -- --help lists the options`,
     );
+  }
   return draft;
 }
 
@@ -130,7 +138,7 @@ function port(text: string, set: (value: number) => void): string | void {
   set(value);
 }
 
-/** What the simulator would say to its part, and to the recordings: said now, not in its log. */
+/** Problems that the simulator would find in its arguments and recordings. They are reported here, not in its log. */
 function simulatorProblems(args: readonly string[]): string[] {
   try {
     const options = parseOptions(args);

@@ -5,8 +5,8 @@ import { LOOPBACK, localPorts, type LocalPort } from "../config/local.ts";
 import { MillraceError } from "../domain/errors.ts";
 
 /**
- * Ports that are free now, picked below the range from which systems give outgoing connections theirs: a client that
- * keeps trying to reach a stopped server on such a port could be given that very port and hold it.
+ * Bounds of the picked ports. They lie below the ephemeral ports, which systems give to outgoing connections: a client
+ * that retries a stopped server could get the server's own port as its source port and hold it.
  */
 const PICK_FROM = 20_000;
 const PICK_BELOW = 32_000;
@@ -19,7 +19,7 @@ export function isPortFree(port: number): Promise<boolean> {
   });
 }
 
-/** `count` different free ports, chosen at random so that two callers at once rarely meet. */
+/** `count` different free ports, chosen at random so that two concurrent callers rarely pick the same. */
 export async function pickFreePorts(count: number): Promise<number[]> {
   const picked = new Set<number>();
   while (picked.size < count) {
@@ -40,15 +40,15 @@ export async function pickPlatformPorts(): Promise<PlatformPorts> {
 
 export interface WantedPort {
   readonly port: number;
-  /** What it is for, as a reader knows it: "Kafka". */
+  /** What listens there, such as "Kafka". */
   readonly purpose: string;
-  /** The option that moves it, such as `--port-kafka`. */
+  /** The option that changes it, such as `--port-kafka`. */
   readonly option: string;
 }
 
 /**
- * @throws MillraceError `port-taken` that lists every taken port, who has it if that can be told, and the option that
- *   moves it.
+ * @throws MillraceError `port-taken` that lists every taken port, the process that holds it where the system tells, and
+ *   the option that changes it.
  */
 export async function requireFreePorts(wanted: readonly WantedPort[]): Promise<void> {
   const taken: WantedPort[] = [];
@@ -56,7 +56,8 @@ export async function requireFreePorts(wanted: readonly WantedPort[]): Promise<v
   if (taken.length === 0) return;
   const lines = taken.map(({ port, purpose, option }) => {
     const holder = describeHolder(port);
-    return `  - port ${port} (${purpose}) is taken${holder ? ` by ${holder}` : ""}: stop what uses it, or choose another one with ${option} N`;
+    const by = holder ? ` by ${holder}` : "";
+    return `  - port ${port} (${purpose}) is taken${by}: stop that process, or choose another port with ${option} N`;
   });
   throw new MillraceError(
     "port-taken",
@@ -77,7 +78,7 @@ export function probePort(port: number): Promise<void> {
   });
 }
 
-/** "process 123 (java …)", or undefined where the system doesn't tell (another user's process, a container's). */
+/** "process 123 (java …)"; undefined when the process belongs to another user or a container. */
 export function describeHolder(port: number): string | undefined {
   const pid = process.platform === "linux" ? holderOnLinux(port) : holderByLsof(port);
   if (pid === undefined) return undefined;
@@ -90,7 +91,7 @@ function holderByLsof(port: number): string | undefined {
   return found.stdout?.trim().split("\n")[0] || undefined;
 }
 
-/** Proc(5): /proc/net/tcp gives the socket's inode, /proc/PID/fd who holds it. */
+/** See the manual page proc(5): /proc/net/tcp has the inode of a listening socket, /proc/PID/fd has the sockets. */
 function holderOnLinux(port: number): string | undefined {
   const LISTEN = "0A";
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;

@@ -2,17 +2,17 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** A process to start: a program of Millrace or a server. */
+/** How to start a process: a program of Millrace or a server. */
 export interface ProcessSpec {
   readonly name: string;
   readonly command: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** Gets standard output and standard error, appended. */
+  /** Standard output and standard error are appended to it. */
   readonly logFile: string;
   /**
-   * A terminal's Ctrl-C reaches every process of its session. Servers ignore it (and a hang-up): they have to outlive
-   * the programs, and end when they are told to, or when this process is gone (their standard input then ends).
+   * Whether the process ignores SIGINT and SIGHUP. A terminal's Ctrl-C reaches every process of the session, but
+   * servers must outlive the programs. They end on SIGTERM, or when this process ends and closes their standard input.
    */
   readonly outlivesInterrupt: boolean;
 }
@@ -26,13 +26,17 @@ export interface RunningProcess {
   readonly pid: number;
   /** Resolves when the process has ended; never rejects. */
   readonly exited: Promise<Exit>;
-  /** SIGTERM, then SIGKILL after `limitMs`; resolves when it has ended. */
+  /** Sends SIGTERM, and SIGKILL after `limitMs`; resolves when the process has ended. */
   stop(limitMs: number): Promise<Exit>;
-  /** SIGKILL; resolves when it has ended. */
+  /** Sends SIGKILL; resolves when the process has ended. */
   kill(): Promise<Exit>;
 }
 
-/** Starts a process. @throws the system's error when its command cannot be run. */
+/**
+ * Starts a process.
+ *
+ * @throws Error of the system when the command cannot be run.
+ */
 export async function startProcess(spec: ProcessSpec): Promise<RunningProcess> {
   mkdirSync(dirname(spec.logFile), { recursive: true });
   const log = openSync(spec.logFile, "a");
@@ -54,7 +58,7 @@ export async function startProcess(spec: ProcessSpec): Promise<RunningProcess> {
     child.once("spawn", resolve);
     child.once("error", reject);
   });
-  // From here on an error is a signal that could not be sent: the process is gone already.
+  // From here on, an error only means that a signal came too late: the process has ended already.
   child.on("error", () => undefined);
   child.stdin?.on("error", () => undefined);
   return {
@@ -76,7 +80,7 @@ export async function startProcess(spec: ProcessSpec): Promise<RunningProcess> {
   };
 }
 
-/** "exit code 1" or "SIGKILL". */
+/** Such as "exit code 1" or "SIGKILL". */
 export function describeExit(exit: Exit): string {
   return exit.signal ?? (exit.code === null ? "could not be run" : `exit code ${exit.code}`);
 }

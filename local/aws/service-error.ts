@@ -1,6 +1,6 @@
 /**
- * An error of an AWS service as its JSON protocols (AWS JSON 1.1, REST JSON) carry it: the SDK client throws it under
- * `type`, from the header `x-amzn-errortype` or the body's `__type`.
+ * An error of an AWS service in its JSON protocols (AWS JSON 1.1, REST JSON). The SDK client reads the error's name,
+ * here `type`, from the header `x-amzn-errortype` or from `__type` in the body.
  */
 export class ServiceError extends Error {
   readonly type: string;
@@ -20,5 +20,6 @@ export class ServiceError extends Error {
   }
 }
 
+/** A `ValidationException` (400) with one problem. */
 export const validationError = (problem: string): ServiceError =>
   new ServiceError("ValidationException", 400, `1 validation error detected: ${problem}`);

@@ -3,10 +3,10 @@ import type { Milliseconds } from "../../domain/time.ts";
 import { eventBytes, failedFrom, partitionName, type KafkaRecord } from "./event.ts";
 import type { Outcome } from "./retry.ts";
 
-/** Room for what stands around the records in an event. */
+/** Bytes of an event without its records, rounded up. */
 const ENVELOPE_BYTES = 1_024;
 
-/** The most records from the front of `records` that fit one event; at least one. */
+/** How many of the first records fit into one event; at least 1. */
 export function fittingPrefix(records: readonly KafkaRecord[], batchSize: number): number {
   let bytes = ENVELOPE_BYTES;
   for (let i = 0; i < records.length; i++) {
@@ -22,8 +22,8 @@ interface Waiting {
 }
 
 /**
- * Gathers slices of several partitions into one event until the batching window is over or the event is full, and
- * invokes the function with it. Each slice is told how it went for it.
+ * Gathers slices of several partitions into one event until the batching window ends or the event is full. Then it
+ * invokes the function, and settles each slice with its own outcome.
  */
 export class Batcher {
   readonly #options: {
@@ -45,8 +45,8 @@ export class Batcher {
   }
 
   /**
-   * Delivers records of one partition, which fit an event; `alone` without others, so that only they can be at fault.
-   * Never rejects; `error` says why it was not ok.
+   * Delivers records of one partition, which must fit into an event. With `alone` the event has no other records, so
+   * that a failure must be theirs. Never rejects; `error` is the reason when the outcome is not ok.
    */
   deliver(records: readonly KafkaRecord[], alone: boolean): Promise<Outcome & { error?: unknown }> {
     return new Promise((settle) => {
@@ -77,25 +77,21 @@ export class Batcher {
 
   async #invoke(slices: readonly Waiting[]): Promise<void> {
     const records = slices.flatMap((slice) => slice.records);
+    const shared = slices.length > 1;
     try {
       const failed = failedFrom(await this.#options.invoke(records), records);
       if (failed === null) throw new Error("the function reported failures of records that were not in its batch");
       for (const slice of slices) {
         const { topic, partition } = slice.records[0] as KafkaRecord;
         const resumeFrom = failed.get(partitionName(topic, partition));
-        slice.settle(
-          resumeFrom === undefined
-            ? { ok: true }
-            : {
-                ok: false,
-                resumeFrom,
-                shared: slices.length > 1,
-                error: new Error(`the function reported a failure at offset ${resumeFrom}`),
-              },
-        );
+        if (resumeFrom === undefined) slice.settle({ ok: true });
+        else {
+          const error = new Error(`the function reported a failure at offset ${resumeFrom}`);
+          slice.settle({ ok: false, resumeFrom, shared, error });
+        }
       }
     } catch (error) {
-      for (const slice of slices) slice.settle({ ok: false, resumeFrom: null, shared: slices.length > 1, error });
+      for (const slice of slices) slice.settle({ ok: false, resumeFrom: null, shared, error });
     }
   }
 }

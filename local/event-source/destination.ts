@@ -5,6 +5,7 @@ import type { EventSourceMapping } from "../../domain/event-source-mappings.ts";
 import { functionArn } from "../lambda/invoke.ts";
 import { CLUSTER_ARN, mskEvent, type KafkaRecord } from "./event.ts";
 
+/** Records that are given up, with what the on-failure destination says about them. */
 export interface Discarded {
   readonly records: readonly KafkaRecord[];
   readonly condition: "RetryAttemptsExhausted" | "RecordAgeExceeded";
@@ -15,15 +16,15 @@ export interface Discarded {
   readonly nowMs: number;
 }
 
-/** File that stands for a mapping's on-failure destination. */
+/** The file that takes the place of a mapping's on-failure destination. */
 export const destinationFile = (
   directory: string,
   mapping: Pick<EventSourceMapping, "functionName" | "topic">,
 ): string => join(directory, `${mapping.functionName}.${mapping.topic}.ndjson`);
 
 /**
- * Appends what Lambda writes to an S3 destination: one line of JSON with the failed batch's metadata, and its event
- * under `payload`. Resolves when it is on the disk.
+ * Appends one line of JSON with what Lambda writes to an S3 destination: the metadata of the failed batch, and its
+ * event as `payload`. Resolves when the line is on the disk.
  */
 export async function writeDiscarded(
   directory: string,

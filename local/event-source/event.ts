@@ -16,7 +16,7 @@ export const CLUSTER_ARN = "arn:aws:kafka:us-east-1:000000000000:cluster/local/0
 
 export const partitionName = (topic: string, partition: number): string => `${topic}-${partition}`;
 
-/** The event that Lambda makes of records, see "Using Lambda with Amazon MSK": absent keys and values are left out. */
+/** Lambda's event for records, as in "Using Lambda with Amazon MSK". Absent keys and values are left out. */
 export function mskEvent(records: readonly KafkaRecord[], brokers: string, timestampType: string): MSKEvent {
   const byPartition: Record<string, MSKRecord[]> = {};
   for (const { topic, partition, offset, timestampMs, key, value, headers } of records) {
@@ -34,6 +34,7 @@ export function mskEvent(records: readonly KafkaRecord[], brokers: string, times
   return { eventSource: "aws:kafka", eventSourceArn: CLUSTER_ARN, bootstrapServers: brokers, records: byPartition };
 }
 
+/** Bytes of a record's fixed fields in the event's JSON, rounded up. */
 const RECORD_OVERHEAD = 160;
 
 /** Bytes of a record in the event's JSON, rounded up. */
@@ -49,8 +50,9 @@ export function eventBytes({ topic, key, value, headers }: KafkaRecord): number 
 }
 
 /**
- * The offset from which each partition is to be delivered again, by partition name; empty when all went well. Null when
- * the function reports something that was not in the batch: Lambda takes that as a failure of all of it.
+ * Reads a function's response. Returns, by partition name, the offset from which the partition must be delivered again;
+ * an empty map means success. Returns null when the function reports a record that was not in the batch: Lambda then
+ * considers the whole batch failed.
  */
 export function failedFrom(response: unknown, records: readonly KafkaRecord[]): Map<string, number> | null {
   const failures = (response as BatchResponse | null | undefined)?.batchItemFailures;

@@ -1,6 +1,6 @@
 import type { Admin } from "kafkajs";
 
-/** Records of a topic that a group has not done yet, over all partitions. */
+/** Records of a topic, over all partitions, that the group has not committed yet. */
 export async function groupLag(admin: Admin, groupId: string, topic: string): Promise<number> {
   const [committed] = await admin.fetchOffsets({ groupId, topics: [topic] });
   const done = new Map((committed?.partitions ?? []).map(({ partition, offset }) => [partition, Number(offset)]));

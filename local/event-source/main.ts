@@ -1,4 +1,4 @@
-// The local event source: brings Kafka records to the Lambda functions as the event source mappings say.
+// The local event source: polls Kafka and invokes the Lambda functions of the event source mappings.
 import type { Admin } from "kafkajs";
 import { startHealthServer } from "../../adapters/health.ts";
 import { createKafka } from "../../adapters/kafka.ts";
@@ -23,7 +23,7 @@ const kafka = createKafka(settings, "millrace-event-source", log, { retry: KAFKA
 const functions = new Map<string, Invoke>();
 for (const name of new Set(eventSourceMappings.map(({ functionName }) => functionName as FunctionName))) {
   if (hasHandler(name)) functions.set(name, await loadFunction(name));
-  else log.warn({ function: name }, "there is no such function: its mappings are left out");
+  else log.warn({ function: name }, "the function does not exist: its mappings are ignored");
 }
 const pollers = eventSourceMappings.flatMap((mapping) => {
   const invoke = functions.get(mapping.functionName);
@@ -57,7 +57,7 @@ async function measureLag(): Promise<void> {
     for (const { mapping } of pollers) lag += await groupLag(admin, mapping.consumerGroup, mapping.topic);
     metrics.set("event-source.lag", lag);
   } catch (error) {
-    log.debug({ err: error }, "can't measure the lag");
+    log.debug({ err: error }, "cannot measure the lag");
   }
 }
 const lagTimer = setInterval(() => void measureLag(), LAG_INTERVAL_MS);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import type { Logger } from "../../adapters/log.ts";
 import type { Metrics } from "../../adapters/metrics.ts";
@@ -6,7 +7,7 @@ import type { Milliseconds } from "../../domain/time.ts";
 import { topics, type TopicSpec } from "../../domain/topics.ts";
 import type { Invoke } from "../lambda/invoke.ts";
 import { Batcher, fittingPrefix } from "./batcher.ts";
-import { writeDiscarded } from "./destination.ts";
+import { writeDiscarded, type Discarded } from "./destination.ts";
 import { mskEvent, type KafkaRecord } from "./event.ts";
 import { backOff, decide, type Slice } from "./retry.ts";
 
@@ -18,24 +19,26 @@ export interface PollerOptions {
   readonly onFailureDir: string;
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** Pause before a retry, see `backOff`. */
+  /**
+   * Delay before a retry.
+   *
+   * @default `backOff` of retry.ts
+   */
   readonly backOff?: (failuresInARow: number) => Milliseconds;
 }
 
-/** The least that brokers take: a dead member holds its partitions for this long after a kill -9. */
+/** The shortest that brokers accept. After kill -9, a dead member keeps its partitions for this time. */
 const SESSION_TIMEOUT_MS = 6_000;
 const COMMIT_INTERVAL_MS = 500;
 const RESTART_MS = 1_000;
-/**
- * For the Kafka client that pollers get, and for their consumers: by default kafkajs waits up to 30 s for a broker that
- * is back.
- */
+/** For the pollers' Kafka client and consumers. By default kafkajs notices a returned broker up to 30 s late. */
 export const KAFKA_RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 } as const;
 
 /**
- * One event source mapping. Each partition is delivered on its own: while its records are with the function, or wait
- * for a retry, it is paused, and the others go on. Its offset is committed when they are done; what was delivered and
- * not committed when a process dies is delivered again. Uncommitted records of Kafka are read, as Lambda may do.
+ * One event source mapping. Each partition is delivered on its own: it is paused while the function has its records or
+ * they wait for a retry, and the other partitions continue. Its offset is committed when the records are done. After
+ * the death of a process, delivered records without a committed offset are delivered again. Like Lambda, the poller
+ * reads records of open transactions.
  */
 export class Poller {
   readonly #options: PollerOptions;
@@ -45,7 +48,7 @@ export class Poller {
   #deliveries = new Map<number, { readonly done: Promise<void>; readonly abort: AbortController }>();
   /** Offsets to commit, by partition. */
   #toCommit = new Map<number, string>();
-  /** Counts the times that the group was joined. */
+  /** Number of times that this poller has joined the group. */
   #generation = 0;
   #stopping = new AbortController();
   #timer: NodeJS.Timeout | undefined;
@@ -68,18 +71,18 @@ export class Poller {
     });
   }
 
-  /** What keeps records from being delivered at the moment, or null. */
+  /** Why records are not delivered at the moment; null when they are. */
   get problem(): string | null {
     return this.#problem;
   }
 
-  /** Joins the group, and keeps trying until it is in; returns at once. */
+  /** Begins to join the group, and retries until it succeeds. Returns at once. */
   start(): void {
     void this.#connect();
     this.#timer = setInterval(() => void this.#commit(), COMMIT_INTERVAL_MS);
   }
 
-  /** Waits for the deliveries that are under way, commits, and leaves the group. */
+  /** Waits for deliveries in progress, commits, and leaves the group. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     clearInterval(this.#timer);
@@ -88,7 +91,7 @@ export class Poller {
     await this.#consumer?.disconnect().catch(() => {});
   }
 
-  /** Makes a consumer and has it join; what crashes later is replaced by a new one. */
+  /** Creates a consumer and joins the group. A consumer that crashes later is replaced by a new one. */
   async #connect(): Promise<void> {
     const { mapping, log } = this.#options;
     while (!this.#stopping.signal.aborted) {
@@ -100,7 +103,7 @@ export class Poller {
         this.#problem = error.message;
         this.#consumer = null;
         this.#forget();
-        log.warn({ err: error, group: mapping.consumerGroup }, "the consumer ended: starting a new one");
+        log.warn({ err: error, group: mapping.consumerGroup }, "the consumer crashed: starting a new one");
         await consumer.disconnect().catch(() => {});
         await delay(RESTART_MS, this.#stopping.signal);
         await this.#connect();
@@ -113,7 +116,7 @@ export class Poller {
           autoCommit: false,
           eachBatchAutoResolve: false,
           partitionsConsumedConcurrently: 4,
-          eachBatch: (payload) => this.#take(payload),
+          eachBatch: (payload) => this.#receive(payload),
         });
         if (!replaced) this.#consumer = consumer;
         if (this.#stopping.signal.aborted) await consumer.disconnect();
@@ -121,7 +124,7 @@ export class Poller {
       } catch (error) {
         if (replaced) return;
         this.#problem = (error as Error).message;
-        log.warn({ err: error, group: mapping.consumerGroup }, "can't consume yet: trying again");
+        log.warn({ err: error, group: mapping.consumerGroup }, "cannot consume yet: retrying");
         await consumer.disconnect().catch(() => {});
         await delay(RESTART_MS, this.#stopping.signal);
       }
@@ -142,7 +145,7 @@ export class Poller {
       this.#forget();
       this.#problem = null;
     });
-    // A batch of nothing but transaction markers reaches no eachBatch, but it moves the position.
+    // kafkajs does not call eachBatch for a batch of transaction markers alone, but the position moves past it.
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
       if (payload.batchSize === 0 && !this.#deliveries.has(payload.partition))
         this.#toCommit.set(payload.partition, (BigInt(payload.lastOffset) + 1n).toString());
@@ -150,14 +153,14 @@ export class Poller {
     return consumer;
   }
 
-  /** A new generation begins at the committed offsets: what is under way from the one before is not committed. */
+  /** A new generation begins at the committed offsets. Deliveries of the generation before must not be committed. */
   #forget(): void {
     for (const { abort } of this.#deliveries.values()) abort.abort();
     this.#toCommit.clear();
     this.#generation++;
   }
 
-  async #take(payload: EachBatchPayload): Promise<void> {
+  async #receive(payload: EachBatchPayload): Promise<void> {
     const { batch } = payload;
     await this.#deliveries.get(batch.partition)?.done;
     const last = batch.messages.at(-1);
@@ -188,65 +191,31 @@ export class Poller {
     this.#deliveries.set(batch.partition, { done, abort });
   }
 
-  /** Delivers a fetched batch to its end, retries included; returns early, committing no further, when aborted. */
+  /** Delivers a fetched batch, with all retries. When aborted, it returns early and commits nothing more. */
   async #deliver(
     records: readonly KafkaRecord[],
     partition: number,
     nextOffset: bigint,
     aborted: AbortSignal,
   ): Promise<void> {
-    const { mapping, log, metrics } = this.#options;
+    const { mapping, metrics } = this.#options;
     let pending: readonly Slice[] = this.#slices(records);
     let failuresInARow = 0;
     while (pending.length > 0 && !aborted.aborted) {
       const [slice, ...rest] = pending as [Slice, ...Slice[]];
       const outcome = await this.#batcher.deliver(slice.records, failuresInARow > 0);
       const { pending: again, discarded, condition } = decide(slice, outcome, mapping, Date.now());
+      const error = outcome.ok ? null : outcome.error;
       if (!outcome.ok) {
         failuresInARow++;
-        this.#problem = `${mapping.functionName} fails: ${(outcome.error as Error).message}`;
-        metrics.add("event-source.retries");
-        log.warn(
-          {
-            err: outcome.error,
-            function: mapping.functionName,
-            topic: mapping.topic,
-            partition,
-            offset: slice.records[0]?.offset,
-            records: slice.records.length,
-            failuresInARow,
-          },
-          "an invocation failed",
-        );
+        this.#reportFailure(slice, partition, error, failuresInARow);
       }
       if (condition !== null) {
-        try {
-          await writeDiscarded(this.#options.onFailureDir, mapping, {
-            records: discarded,
-            condition,
-            attempts: slice.failures + 1,
-            error: outcome.ok ? null : outcome.error,
-            brokers: this.#options.brokers,
-            timestampType: this.#timestampType,
-            nowMs: Date.now(),
-          });
-        } catch (error) {
-          log.error({ err: error }, "the on-failure destination can't be written: the records stay where they are");
+        const attempts = slice.failures + 1;
+        if (!(await this.#discard(discarded, { partition, condition, attempts, error }))) {
           await delay(this.#backOff(failuresInARow), aborted);
           continue;
         }
-        metrics.add("event-source.discarded", discarded.length);
-        log.error(
-          {
-            function: mapping.functionName,
-            topic: mapping.topic,
-            partition,
-            offset: discarded[0]?.offset,
-            records: discarded.length,
-            condition,
-          },
-          "records went to the on-failure destination",
-        );
       }
       pending = [...again, ...rest];
       const position = pending[0]?.records[0]?.offset;
@@ -254,13 +223,67 @@ export class Poller {
         "event-source.records",
         slice.records.length - again.reduce((sum, { records: left }) => sum + left.length, 0) - discarded.length,
       );
-      // Not for a generation that is over: its successor may have begun below this.
+      // After a rebalance the next generation may have begun at a lower offset.
       if (!aborted.aborted || this.#stopping.signal.aborted)
         this.#toCommit.set(partition, position === undefined ? nextOffset.toString() : String(position));
       if (outcome.ok || condition !== null) failuresInARow = 0;
       if (outcome.ok) this.#problem = null;
       else if (failuresInARow > 0 && pending.length > 0) await delay(this.#backOff(failuresInARow), aborted);
     }
+  }
+
+  #reportFailure({ records }: Slice, partition: number, error: unknown, failuresInARow: number): void {
+    const { functionName, topic } = this.#options.mapping;
+    this.#problem = `${functionName} fails: ${(error as Error).message}`;
+    this.#options.metrics.add("event-source.retries");
+    this.#options.log.warn(
+      {
+        err: error,
+        function: functionName,
+        topic,
+        partition,
+        offset: records[0]?.offset,
+        records: records.length,
+        failuresInARow,
+      },
+      "an invocation failed",
+    );
+  }
+
+  /** Writes records to the on-failure destination. Returns false when it cannot be written. */
+  async #discard(
+    records: readonly KafkaRecord[],
+    reason: Pick<Discarded, "condition" | "attempts" | "error"> & { readonly partition: number },
+  ): Promise<boolean> {
+    const { mapping, log, metrics, brokers, onFailureDir } = this.#options;
+    const { partition, condition, attempts, error } = reason;
+    try {
+      await writeDiscarded(onFailureDir, mapping, {
+        records,
+        condition,
+        attempts,
+        error,
+        brokers,
+        timestampType: this.#timestampType,
+        nowMs: Date.now(),
+      });
+    } catch (cause) {
+      log.error({ err: cause }, "cannot write to the on-failure destination: retrying");
+      return false;
+    }
+    metrics.add("event-source.discarded", records.length);
+    log.error(
+      {
+        function: mapping.functionName,
+        topic: mapping.topic,
+        partition,
+        offset: records[0]?.offset,
+        records: records.length,
+        condition,
+      },
+      "records went to the on-failure destination",
+    );
+    return true;
   }
 
   #backOff(failuresInARow: number): Milliseconds {
@@ -287,25 +310,17 @@ export class Poller {
         [...offsets].map(([partition, offset]) => ({ topic: this.#options.mapping.topic, partition, offset })),
       );
     } catch (error) {
-      // The broker is gone: commit later, unless the group is joined anew, when those records are delivered again.
+      // The broker is away. The offsets are committed later, or delivered again if the group is joined again before.
       if (generation === this.#generation) this.#toCommit = new Map([...offsets, ...this.#toCommit]);
-      this.#options.log.warn({ err: error, group: this.#options.mapping.consumerGroup }, "could not commit offsets");
+      this.#options.log.warn(
+        { err: error, group: this.#options.mapping.consumerGroup },
+        "cannot commit offsets: retrying",
+      );
     }
   }
 }
 
-function delay(ms: Milliseconds, aborted: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (aborted.aborted) {
-      resolve();
-      return;
-    }
-    const timer = setTimeout(done, ms);
-    function done(): void {
-      clearTimeout(timer);
-      aborted.removeEventListener("abort", done);
-      resolve();
-    }
-    aborted.addEventListener("abort", done);
-  });
+/** Resolves after `ms`, or when aborted. */
+async function delay(ms: Milliseconds, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -2,15 +2,15 @@ import type { EventSourceMapping } from "../../domain/event-source-mappings.ts";
 import type { Milliseconds } from "../../domain/time.ts";
 import type { KafkaRecord } from "./event.ts";
 
-/** Records of one partition that are delivered together, and how often that failed. */
+/** Records of one partition that are delivered together, and the number of failed deliveries. */
 export interface Slice {
   readonly records: readonly KafkaRecord[];
   readonly failures: number;
 }
 
 /**
- * How an invocation went for one slice: `resumeFrom` is the first offset that failed, null when the function did not
- * say; `shared` when the event held other partitions' records, too.
+ * The result of an invocation for one slice. `resumeFrom` is the first offset that failed; null when the function did
+ * not report one. `shared` is true when the event also held records of other partitions.
  */
 export type Outcome =
   | { readonly ok: true }
@@ -19,7 +19,7 @@ export type Outcome =
 export interface Decision {
   /** Slices to deliver next, in order. */
   readonly pending: readonly Slice[];
-  /** Records that are given up, and why, in the words of Lambda's on-failure destination. */
+  /** Records that are given up, and the condition, named as in Lambda's on-failure destination. */
   readonly discarded: readonly KafkaRecord[];
   readonly condition: "RetryAttemptsExhausted" | "RecordAgeExceeded" | null;
 }
@@ -30,14 +30,14 @@ export type RetryPolicy = Pick<
 >;
 
 /**
- * What happens to a slice after an invocation:
+ * Decides what happens to a slice after an invocation:
  *
- * 1. Success: it is done.
- * 2. Records before the one reported as failed are done; the rest is a slice with no failures yet, for something moved.
- * 3. If all of a shared event failed, another partition may be at fault: this is tried again, alone.
+ * 1. After success the slice is done.
+ * 2. Records before the reported one are done. The rest becomes a new slice without failures: there was progress.
+ * 3. When a shared event failed as a whole, another partition may be the reason. The slice is retried alone.
  * 4. Records older than the maximum age are given up.
- * 5. A slice that failed as a whole is halved; halving is no retry.
- * 6. After the last retry it is given up: the one record that the function named, or else all of it.
+ * 5. A slice that failed as a whole is split into halves. This does not count as a retry.
+ * 6. After the last retry, the reported record is given up; without a report, the whole slice is.
  */
 export function decide(slice: Slice, outcome: Outcome, policy: RetryPolicy, nowMs: number): Decision {
   if (outcome.ok) return { pending: [], discarded: [], condition: null };
@@ -84,7 +84,11 @@ function giveUp(
 const FIRST_BACK_OFF: Milliseconds = 200;
 const LONGEST_BACK_OFF: Milliseconds = 30_000;
 
-/** Pause before the next attempt, by how many attempts in a row have failed in that partition (1 or more). */
+/**
+ * Delay before the next attempt.
+ *
+ * @param failuresInARow Failed attempts in a row in this partition, at least 1.
+ */
 export function backOff(failuresInARow: number): Milliseconds {
   return Math.min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** (failuresInARow - 1));
 }

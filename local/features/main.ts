@@ -1,4 +1,4 @@
-// The local Feature Store runtime: an online store with the service's semantics.
+// The local Feature Store runtime endpoint: an online store with the semantics of the service.
 import { startHealthServer } from "../../adapters/health.ts";
 import { createLogger } from "../../adapters/log.ts";
 import { Metrics } from "../../adapters/metrics.ts";

@@ -1,7 +1,7 @@
 import type { FeatureSpec } from "../../domain/features.ts";
 import { ServiceError } from "../aws/service-error.ts";
 
-/** What the service knows of a feature group. */
+/** Schema of a feature group. */
 export interface FeatureGroup {
   readonly name: string;
   readonly recordIdentifier: string;
@@ -21,13 +21,18 @@ export interface CheckedRecord {
   readonly values: readonly FeatureValue[];
 }
 
-/** Bytes of a record, at most. */
+/** Maximum size of a record. */
 const RECORD_BYTES = 350 * 1024;
 const ISO_8601 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z$/;
 
+/** A `ValidationError` (400). */
 export const invalid = (message: string): ServiceError => new ServiceError("ValidationError", 400, message);
 
-/** Checks a record of PutRecord against its group. @throws ServiceError ValidationError */
+/**
+ * Checks a record of PutRecord against its feature group.
+ *
+ * @throws ServiceError `ValidationError`
+ */
 export function checkRecord(group: FeatureGroup, record: unknown): CheckedRecord {
   if (!Array.isArray(record) || record.length === 0) throw invalid("Record must have at least one feature value");
   const types = new Map(group.features.map(({ name, type }) => [name, type]));
@@ -59,29 +64,37 @@ export function checkRecord(group: FeatureGroup, record: unknown): CheckedRecord
 }
 
 /**
- * An event time in ms: ISO 8601 with seconds or milliseconds where the feature is a String, else Unix seconds. @throws
- * ServiceError ValidationError
+ * Parses an event time: ISO 8601 with seconds or milliseconds when the feature is a String, otherwise Unix seconds.
+ *
+ * @returns Epoch ms
+ * @throws ServiceError `ValidationError`
  */
 export function parseEventTime(group: FeatureGroup, text: string): number {
   const isString = group.features.find(({ name }) => name === group.eventTime)?.type === "String";
   const ms = isString ? (ISO_8601.test(text) ? Date.parse(text) : Number.NaN) : Number(text) * 1_000;
-  if (Number.isNaN(ms))
-    throw invalid(
-      `the event time [${group.eventTime}] must be ${isString ? "yyyy-MM-dd'T'HH:mm:ssZ or yyyy-MM-dd'T'HH:mm:ss.SSSZ" : "Unix seconds"}, received ${JSON.stringify(text)}`,
-    );
+  if (Number.isNaN(ms)) {
+    const expected = isString ? "yyyy-MM-dd'T'HH:mm:ssZ or yyyy-MM-dd'T'HH:mm:ss.SSSZ" : "Unix seconds";
+    throw invalid(`the event time [${group.eventTime}] must be ${expected}, received ${JSON.stringify(text)}`);
+  }
   return ms;
 }
 
 const unitMs = { Seconds: 1_000, Minutes: 60_000, Hours: 3_600_000, Days: 86_400_000, Weeks: 604_800_000 } as const;
 
-/** When a record with this time to live goes, epoch ms; null: never. @throws ServiceError ValidationError */
+/**
+ * Expiry of a record with this time to live.
+ *
+ * @returns Epoch ms; null for never
+ * @throws ServiceError `ValidationError`
+ */
 export function expiryOf(eventTimeMs: number, ttl: unknown): number | null {
   if (ttl === undefined || ttl === null) return null;
   const { Unit, Value } = ttl as { Unit?: unknown; Value?: unknown };
   const unit = unitMs[Unit as keyof typeof unitMs];
   if (unit === undefined || !Number.isInteger(Value) || (Value as number) < 1)
     throw invalid(
-      `TtlDuration needs a Unit (${Object.keys(unitMs).join(", ")}) and a Value of 1 or more, received ${JSON.stringify(ttl)}`,
+      `TtlDuration needs a Unit (${Object.keys(unitMs).join(", ")}) and a Value of 1 or more, ` +
+        `received ${JSON.stringify(ttl)}`,
     );
   return eventTimeMs + unit * (Value as number);
 }

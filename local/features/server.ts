@@ -17,7 +17,11 @@ export interface FeatureStoreOptions {
 const MAX_BATCH = 100;
 const GROUP_PATH = "/FeatureGroup/:name";
 
-/** Starts the Feature Store runtime endpoint (REST-JSON protocol) with an online store; there is no offline store. */
+/**
+ * Starts the Feature Store runtime endpoint (REST-JSON protocol). It has an online store, but no offline store.
+ *
+ * @throws MillraceError `port-taken`
+ */
 export async function startFeatureStore(
   options: FeatureStoreOptions,
 ): Promise<{ readonly port: number; close(): Promise<void> }> {
@@ -133,7 +137,7 @@ function required(context: Context, name: string): string {
   return value;
 }
 
-/** Both stores are meant where none is named. */
+/** A call without target stores addresses both stores. */
 const isOnline = (targets: readonly string[] | undefined): boolean =>
   targets === undefined || targets.length === 0 || targets.includes("OnlineStore");
 

@@ -5,13 +5,13 @@ import type { FeatureValue } from "./records.ts";
 
 export interface StoredRecord {
   readonly values: readonly FeatureValue[];
-  /** Epoch ms; null: never. */
+  /** Epoch ms; null for never. */
   readonly expiresAtMs: number | null;
 }
 
 /**
- * The online store: the newest record of each identifier. What is written survives the death of the process. A soft
- * deletion is a record without values, so that what is older than it stays away.
+ * The online store: the newest record of each identifier. Records survive the death of the process. A soft deletion is
+ * stored as a record without values, so that older records cannot replace it.
  */
 export class OnlineStore {
   readonly #database: DatabaseSync;
@@ -23,9 +23,14 @@ export class OnlineStore {
     mkdirSync(directory, { recursive: true });
     this.#database = new DatabaseSync(join(directory, "online.sqlite"));
     this.#database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-      CREATE TABLE IF NOT EXISTS records (feature_group TEXT, identifier TEXT, event_time REAL NOT NULL, feature_values TEXT, expires_at REAL, PRIMARY KEY (feature_group, identifier)) WITHOUT ROWID, STRICT`);
+      CREATE TABLE IF NOT EXISTS records (
+        feature_group TEXT, identifier TEXT, event_time REAL NOT NULL, feature_values TEXT, expires_at REAL,
+        PRIMARY KEY (feature_group, identifier)
+      ) WITHOUT ROWID, STRICT`);
     this.#put = this.#database.prepare(`INSERT INTO records VALUES (?, ?, ?, ?, ?)
-      ON CONFLICT DO UPDATE SET event_time = excluded.event_time, feature_values = excluded.feature_values, expires_at = excluded.expires_at WHERE excluded.event_time > event_time`);
+      ON CONFLICT DO UPDATE SET
+        event_time = excluded.event_time, feature_values = excluded.feature_values, expires_at = excluded.expires_at
+      WHERE excluded.event_time > event_time`);
     this.#get = this.#database.prepare(
       "SELECT feature_values, expires_at FROM records WHERE feature_group = ? AND identifier = ?",
     );
@@ -34,7 +39,11 @@ export class OnlineStore {
     );
   }
 
-  /** Replaces the whole record if this one is newer; otherwise the stored one stays, and that is no error. */
+  /**
+   * Replaces the whole record if this one has a later event time. Otherwise the stored record stays.
+   *
+   * @param values Null for a soft deletion.
+   */
   put(
     group: string,
     identifier: string,
@@ -53,7 +62,7 @@ export class OnlineStore {
     return { values: JSON.parse(row.feature_values) as FeatureValue[], expiresAtMs: row.expires_at };
   }
 
-  /** Hard deletion: nothing stays of a record that is not newer. */
+  /** Hard deletion: removes the record unless it has a later event time. */
   remove(group: string, identifier: string, eventTimeMs: number): void {
     this.#remove.run(group, identifier, eventTimeMs);
   }

@@ -3,7 +3,7 @@ import { mkdir, open, readdir, readFile, stat, unlink, type FileHandle } from "n
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 
-/** A record as it was acknowledged. */
+/** An acknowledged record. */
 export interface JournalEntry {
   readonly arrivalMs: number;
   readonly data: Uint8Array;
@@ -20,15 +20,14 @@ interface Segment {
 const SUFFIX = ".journal";
 
 /**
- * The journal of one delivery stream: segments of lines `<CRC-32 of the rest> <arrival ms> <base64>`. `append` resolves
- * when its entries are on the disk; appends that arrive while one is being written share the next sync. A segment is
- * appended to by the process that made it and by nobody after it: only its end can be torn, and what is torn was not
- * acknowledged.
+ * The journal of one delivery stream: segment files with lines `<CRC-32 of the rest> <arrival ms> <base64>`. Appends
+ * that arrive during a write share the next sync. Only the process that created a segment appends to it, so only its
+ * last lines can be torn, and torn lines were never acknowledged.
  */
 export class Journal {
   readonly #directory: string;
   #segment: Segment | null = null;
-  /** Bytes of the segments that nobody writes to any more, by name, oldest first. */
+  /** Bytes of the sealed segments, by name, oldest first. */
   readonly #sealed: Map<string, number>;
   #waiting: { readonly lines: string; resolve: () => void; reject: (error: unknown) => void }[] = [];
   #sealers: (() => void)[] = [];
@@ -39,7 +38,7 @@ export class Journal {
     this.#sealed = new Map(sealed);
   }
 
-  /** Opens the folder, making it if need be; the segments of earlier processes are sealed. */
+  /** Opens the folder, and creates it if necessary. The segments of earlier processes are sealed. */
   static async open(directory: string): Promise<Journal> {
     await mkdir(directory, { recursive: true });
     const files = (await readdir(directory)).filter((file) => file.endsWith(SUFFIX)).sort();
@@ -60,6 +59,7 @@ export class Journal {
       : { bytes: 0, ageMs: 0 };
   }
 
+  /** Resolves when the entries are on the disk. */
   append(entries: readonly JournalEntry[]): Promise<void> {
     const lines = entries.map(encodeLine).join("");
     return new Promise((resolve, reject) => {
@@ -68,7 +68,7 @@ export class Journal {
     });
   }
 
-  /** Ends the active segment, if there is one: later appends go to a new one. */
+  /** Ends the active segment, if there is one. Later appends go to a new segment. */
   seal(): Promise<void> {
     return new Promise((resolve) => {
       this.#sealers.push(resolve);
@@ -76,15 +76,12 @@ export class Journal {
     });
   }
 
-  /**
-   * Segments that nobody writes to any more, oldest first. Kept in memory: in the folder, one that is just being made
-   * looks the same.
-   */
+  /** The segments that are no longer written, oldest first. The folder cannot tell: it also has the active one. */
   sealed(): { name: string; bytes: number }[] {
     return [...this.#sealed].map(([name, bytes]) => ({ name, bytes }));
   }
 
-  /** Entries of a sealed segment, and how many lines were torn or corrupt. */
+  /** Entries of a sealed segment, and the number of torn or corrupt lines. */
   async read(name: string): Promise<{ entries: JournalEntry[]; corrupt: number }> {
     const entries: JournalEntry[] = [];
     let corrupt = 0;
@@ -107,7 +104,7 @@ export class Journal {
     void this.#writeAll();
   }
 
-  /** The one writer: what waits is written in one go, and a segment is ended between two writes. Never rejects. */
+  /** The only writer. It writes all waiting entries at once, and seals between two writes. Never rejects. */
   async #writeAll(): Promise<void> {
     while (this.#waiting.length + this.#sealers.length > 0) {
       if (this.#sealers.length > 0) {
@@ -127,12 +124,12 @@ export class Journal {
         segment.bytes += bytes.length;
         for (const { resolve } of batch) resolve();
       } catch (error) {
-        // What was written of it stands at the segment's end: leave that segment as it is.
+        // A part of the batch may be at the segment's end, so nothing may be appended to this segment.
         await this.#leaveSegment();
         for (const { reject } of batch) reject(error);
       }
     }
-    // In the same turn as the last look at what waits: nothing can come in between and be left waiting.
+    // No await lies between the loop's last check and this line, so no entry can be left waiting.
     this.#working = false;
   }
 

@@ -1,4 +1,4 @@
-// The local Firehose endpoint: takes records like the service, writes them to the lake as Parquet.
+// The local Firehose endpoint: accepts records like the service, and writes them to the lake as Parquet.
 import { startHealthServer } from "../../adapters/health.ts";
 import { createLogger } from "../../adapters/log.ts";
 import { Metrics } from "../../adapters/metrics.ts";

@@ -8,7 +8,7 @@ export const sqlText = (text: string): string => `'${text.replaceAll("'", "''")}
 /** A name as an SQL identifier. */
 export const sqlName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-/** Writes rows as Parquet files with exactly the columns and types of their table; calls must not overlap. */
+/** Writes rows as Parquet files with exactly the columns and types of their table. Calls must not overlap. */
 export class ParquetWriter {
   readonly #connection: DuckDBConnection;
 
@@ -22,9 +22,12 @@ export class ParquetWriter {
   }
 
   /**
-   * Writes `rows` (lines of JSON) to `target`, which appears whole or not at all; `scratch` is a path on the same file
-   * system that nobody else uses. Rows that JavaScript reads and DuckDB does not (lone surrogates, a key twice) are
-   * left out, and their indexes returned.
+   * Writes `rows` to `target`, which appears complete or not at all.
+   *
+   * @param rows Lines of JSON.
+   * @param scratch A path on the same file system that nobody else uses.
+   * @returns Indexes of the rows that are left out: JavaScript can read them, but DuckDB cannot (lone surrogates,
+   *   duplicate keys).
    */
   async write(table: TableSpec, rows: readonly string[], scratch: string, target: string): Promise<number[]> {
     let refused: number[] = [];
@@ -47,14 +50,14 @@ export class ParquetWriter {
   async #copy(table: TableSpec, rows: readonly string[], scratch: string, target: string): Promise<void> {
     await writeFile(`${scratch}.ndjson`, rows.join("\n"));
     const columns = table.columns.map(({ name }) => sqlName(name)).join(", ");
-    await this.#connection.run(
-      `COPY (SELECT ${columns} FROM ${source(table, scratch)}) TO ${sqlText(`${scratch}.parquet`)} (FORMAT parquet, COMPRESSION snappy)`,
-    );
-    await syncFile(`${scratch}.parquet`);
-    await rename(`${scratch}.parquet`, target);
+    const parquet = `${scratch}.parquet`;
+    const query = `SELECT ${columns} FROM ${source(table, scratch)}`;
+    await this.#connection.run(`COPY (${query}) TO ${sqlText(parquet)} (FORMAT parquet, COMPRESSION snappy)`);
+    await syncFile(parquet);
+    await rename(parquet, target);
   }
 
-  /** Indexes of the rows that can't be read, found by halving. */
+  /** Indexes of the rows that DuckDB cannot read, found by bisection. */
   async #refused(table: TableSpec, rows: readonly string[], scratch: string, from: number): Promise<number[]> {
     await writeFile(`${scratch}.ndjson`, rows.join("\n"));
     try {
@@ -72,7 +75,7 @@ export class ParquetWriter {
   }
 }
 
-/** Whether the rows are at fault, and not the disk or the memory. */
+/** Whether the error is about a row, and not about the disk or the memory. */
 const isUnreadable = (error: unknown): boolean =>
   /^(Invalid Input|Conversion|Out of Range) Error/.test((error as Error).message);
 

@@ -1,14 +1,14 @@
 import type { TableSpec } from "../../domain/tables.ts";
 import { parseHiveType, type HiveType } from "../lake/types.ts";
 
-/** A row that fits its table: one line of JSON whose keys are the table's columns (others are ignored). */
+/** A row that fits its table: one line of JSON with the table's columns as keys. Other keys are ignored. */
 export interface FittedRow {
   readonly ok: true;
   readonly dt: string;
   readonly hour: string;
   readonly json: string;
 }
-/** A row that does not; `code` and `message` stand in the error output. */
+/** A row that does not fit its table. The error output contains `code` and `message`. */
 export interface RefusedRow {
   readonly ok: false;
   readonly code:
@@ -23,10 +23,10 @@ const BIGINT_LIMIT = 2 ** 63;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * Makes the function that judges a Firehose record: one JSON object, with or without a newline after it, whose fields
- * `dt` (yyyy-mm-dd) and `hour` (HH) name its partition. As in Firehose's conversion, names are compared without case,
- * absent columns are null, and fields that the table doesn't have are ignored. Unlike it, nothing is coerced: a string
- * is no number.
+ * Returns a function that fits Firehose records to a table. A record is one JSON object, optionally with a newline
+ * after it. Its fields `dt` (yyyy-mm-dd) and `hour` (HH) name the partition. As in Firehose's conversion, names are
+ * compared without case, absent columns are null, and other fields are ignored. Unlike Firehose, it converts no types:
+ * a string is not accepted as a number.
  */
 export function rowFitter(table: TableSpec): (data: Uint8Array) => FittedRow | RefusedRow {
   const columns = table.columns.map((column) => ({ name: column.name, type: parseHiveType(column.type) }));
@@ -77,7 +77,7 @@ export function rowFitter(table: TableSpec): (data: Uint8Array) => FittedRow | R
   };
 }
 
-/** Says what is wrong with `value` at `path`, or null. */
+/** The problem of `value` at `path`; null when it has the type. */
 function mismatch(type: HiveType, value: unknown, path: string): string | null {
   if (value === undefined || value === null) return null;
   const wrong = (expected: string): string => `${path}: expected ${expected}, received ${describe(value)}`;

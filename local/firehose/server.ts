@@ -18,7 +18,7 @@ export interface FirehoseOptions {
   readonly lakeDir: string;
   readonly bufferMs: number;
   readonly bufferBytes: number;
-  /** Share of records that are refused, 0 to 1. */
+  /** Share of records that are refused, from 0 to 1. */
   readonly faultRate: number;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -28,20 +28,22 @@ export interface FirehoseOptions {
 
 export interface Firehose {
   readonly port: number;
-  /** Why acknowledged records are not reaching the lake at the moment, or null. */
+  /** Why acknowledged records do not reach the lake at the moment; null when they do. */
   problem(): string | null;
-  /** Stops taking records, writes what is buffered, and ends. */
+  /** Stops accepting records, and writes the buffered ones to the lake. */
   close(): Promise<void>;
 }
 
-/** Acknowledged bytes that may wait for conversion; beyond, puts are refused until the disk takes files again. */
+/** Acknowledged bytes that may wait for conversion. Above this limit, puts are refused until files can be written. */
 const BACKLOG_BYTES = 1024 ** 3;
 const POLL_MS = 100;
 const RETRY_MS = 2_000;
 
 /**
- * Starts the Firehose endpoint with a delivery stream for each table of the lake. Takes the port first: a second
- * process on the same folder never gets to its journals.
+ * Starts the Firehose endpoint with a delivery stream for each table of the lake. It binds the port first, so that a
+ * second process cannot open the same journals.
+ *
+ * @throws MillraceError `port-taken`
  */
 export async function startFirehose(options: FirehoseOptions): Promise<Firehose> {
   let ready: (streams: Map<string, DeliveryStream>) => void = () => {};
@@ -82,7 +84,7 @@ export async function startFirehose(options: FirehoseOptions): Promise<Firehose>
     for (const [name, stream] of opened) {
       await stream.deliver(Date.now(), force).catch((error: unknown) => {
         problem = `${name}: ${(error as Error).message}`;
-        options.log.error({ err: error, stream: name }, "could not write to the lake: the records stay in the journal");
+        options.log.error({ err: error, stream: name }, "cannot write to the lake: the records stay in the journal");
       });
     }
     backlogBytes = [...opened.values()].reduce((sum, stream) => sum + stream.bufferedBytes(Date.now()), 0);

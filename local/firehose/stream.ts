@@ -17,19 +17,21 @@ export interface StreamOptions {
   readonly metrics: Metrics;
 }
 
-/** Folder under the lake that holds what is not in a Parquet file yet. */
+/** Folder of the lake for records that are not in a Parquet file yet. */
 export const BUFFER_FOLDER = "_firehose";
-/** Folder under the lake of what could not be converted. */
+/** Folder of the lake for records that could not be converted. */
 export const ERROR_FOLDER = "errors";
 
 /**
  * One delivery stream, from acknowledged records to files of the lake:
  *
- * 1. `put` appends to the journal; when it resolves, the records are on the disk.
- * 2. A journal segment that is old or large enough is sealed.
- * 3. Its rows are written as one Parquet file per partition, what doesn't fit goes to the error output.
- * 4. The segment is removed. Whoever dies in 3 or before 4 does it again from the same segment: files are named after the
- *    segment and put in place by renaming, so the second time replaces the first, and each row is there once.
+ * 1. `put` appends records to the journal. When it resolves, they are on the disk.
+ * 2. `deliver` seals a journal segment that is old or large enough.
+ * 3. It writes the segment's rows as one Parquet file per partition. Rows that do not fit go to the error output.
+ * 4. It removes the segment.
+ *
+ * After a crash in step 3 or before step 4, the same segment is converted again. Files are named after their segment
+ * and renamed into place, so the second conversion replaces the first, and each row is in the lake once.
  */
 export class DeliveryStream {
   readonly #options: StreamOptions;
@@ -57,12 +59,12 @@ export class DeliveryStream {
     this.#options.metrics.add("firehose.records", entries.length);
   }
 
-  /** Bytes that are acknowledged and not in a file of the lake. */
+  /** Acknowledged bytes that are not in a file of the lake yet. */
   bufferedBytes(nowMs: number): number {
     return this.#journal.sealed().reduce((sum, { bytes }) => sum + bytes, this.#journal.active(nowMs).bytes);
   }
 
-  /** Seals the active segment when it is due (or `force`d) and converts all that are sealed. */
+  /** Seals the active segment when it is due, or when `force` is set. Then converts all sealed segments. */
   async deliver(nowMs: number, force = false): Promise<void> {
     const { bytes, ageMs } = this.#journal.active(nowMs);
     if (bytes > 0 && (force || bytes >= this.#options.bufferBytes || ageMs >= this.#options.bufferMs))
@@ -109,7 +111,7 @@ export class DeliveryStream {
           row: {
             ok: false,
             code: "DataFormatConversion.MalformedData",
-            message: "JSON that the Parquet writer can't read: a key twice, or half a surrogate pair",
+            message: "the Parquet writer cannot read this JSON: it has a duplicate key or half a surrogate pair",
           },
         });
       metrics.add("firehose.files");
@@ -118,7 +120,7 @@ export class DeliveryStream {
     await this.#journal.remove(segment);
   }
 
-  /** Lines of JSON in the form of Firehose's error output, one file per segment and kind of error. */
+  /** Writes lines of JSON in the format of Firehose's error output, one file per segment and kind of error. */
   async #writeErrors(segment: string, refused: readonly { entry: JournalEntry; row: RefusedRow }[]): Promise<void> {
     const { table, lakeDir, log, metrics } = this.#options;
     for (const [kind, rows] of Map.groupBy(refused, ({ row }) =>
@@ -126,18 +128,25 @@ export class DeliveryStream {
     )) {
       const folder = join(lakeDir, ERROR_FOLDER, table.name, kind);
       await mkdir(folder, { recursive: true });
-      const lines = rows.map(
-        ({ entry, row }) =>
-          `${JSON.stringify({ attemptsMade: 1, arrivalTimestamp: entry.arrivalMs, lastErrorCode: row.code, lastErrorMessage: row.message, rawData: Buffer.from(entry.data).toString("base64") })}\n`,
-      );
+      const lines = rows.map(({ entry, row }) => `${JSON.stringify(errorOutput(entry, row))}\n`);
       const scratch = join(this.#scratch, `${segment}.errors`);
       await writeFile(scratch, lines.join(""), { flush: true });
       await rename(scratch, join(folder, `${table.name}-${segment}.ndjson`));
       metrics.add("firehose.errors", rows.length);
       log.warn(
         { table: table.name, rows: rows.length, code: rows[0]?.row.code, example: rows[0]?.row.message, folder },
-        "rows that don't fit the table went to the error output",
+        "rows that do not fit the table went to the error output",
       );
     }
   }
+}
+
+function errorOutput({ arrivalMs, data }: JournalEntry, { code, message }: RefusedRow): Record<string, unknown> {
+  return {
+    attemptsMade: 1,
+    arrivalTimestamp: arrivalMs,
+    lastErrorCode: code,
+    lastErrorMessage: message,
+    rawData: Buffer.from(data).toString("base64"),
+  };
 }

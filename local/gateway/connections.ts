@@ -13,13 +13,13 @@ export const webSocketLimits = {
   lifeMs: 2 * 60 * 60_000,
 } as const;
 
-/** Bytes that may wait in a client's socket; beyond, posts are refused with LimitExceededException. */
+/** Bytes that may wait in a client's socket. Above this limit, posts are refused with LimitExceededException. */
 const SEND_BUFFER_BYTES = 1024 * 1024;
 const GOING_AWAY = 1001;
 
 interface Connection {
   readonly context: ConnectionContext;
-  /** Settles when the handshake is over: with null if there is no connection. */
+  /** Resolves after the handshake; with null when the handshake was refused. */
   readonly opened: Promise<WebSocket | null>;
   open: (socket: WebSocket | null) => void;
   socket: WebSocket | null;
@@ -40,8 +40,8 @@ export class ConnectionHub {
   }
 
   /**
-   * Makes a connection known before `$connect` runs: what is posted to it waits for the handshake. Ids look like API
-   * Gateway's and are never used again.
+   * Registers a connection before `$connect` runs. Messages that are posted to it wait for the handshake. Ids look like
+   * those of API Gateway, and are never reused.
    */
   register(from: Omit<ConnectionContext, "connectionId">): ConnectionContext {
     const context = { ...from, connectionId: `${randomBytes(11).toString("base64url")}=` };
@@ -56,14 +56,14 @@ export class ConnectionHub {
     return context;
   }
 
-  /** The handshake is done; from now on the connection takes messages. */
+  /** Completes the handshake. From now on the connection accepts messages. */
   open(connectionId: string, socket: WebSocket): void {
     const connection = this.#find(connectionId);
     connection.socket = socket;
     connection.open(socket);
   }
 
-  /** Forgets a connection that was refused or has closed. */
+  /** Removes a connection that was refused or has closed. */
   remove(connectionId: string): void {
     this.#connections.get(connectionId)?.open(null);
     this.#connections.delete(connectionId);
@@ -75,7 +75,7 @@ export class ConnectionHub {
   }
 
   /**
-   * Sends a message, in frames of at most 32 KB; resolves when the socket has taken it.
+   * Sends a message in frames of at most 32 KB; resolves when the frames are in the socket's buffer.
    *
    * @throws ServiceError GoneException, PayloadTooLargeException, LimitExceededException
    */
@@ -90,7 +90,7 @@ export class ConnectionHub {
     const socket = await connection.opened;
     if (socket === null || socket.readyState !== socket.OPEN) throw gone();
     if (socket.bufferedAmount > SEND_BUFFER_BYTES)
-      throw new ServiceError("LimitExceededException", 429, "the client does not read: its buffer is full");
+      throw new ServiceError("LimitExceededException", 429, "the client does not read, and its buffer is full");
     const binary = !isUtf8(data);
     for (let from = 0; from === 0 || from < data.length; from += webSocketLimits.frameBytes) {
       const to = from + webSocketLimits.frameBytes;
@@ -113,14 +113,18 @@ export class ConnectionHub {
     };
   }
 
-  /** Closes a connection. @throws ServiceError GoneException */
+  /**
+   * Closes a connection.
+   *
+   * @throws ServiceError GoneException
+   */
   async close(connectionId: string, reason = "Connection Closed Normally"): Promise<void> {
     const socket = await this.#find(connectionId).opened;
     if (socket === null) throw gone();
     socket.close(1000, reason);
   }
 
-  /** Closes what has been silent or has lived too long. */
+  /** Closes connections that are idle or have lived too long. */
   sweep(nowMs: number): void {
     for (const { context, socket, lastActiveAtMs } of this.#connections.values()) {
       if (nowMs - lastActiveAtMs > this.#limits.idleMs || nowMs - context.connectedAtMs > this.#limits.lifeMs)

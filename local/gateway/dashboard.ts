@@ -12,7 +12,7 @@ export interface DashboardOptions {
   readonly environment: string;
 }
 
-/** Serves the dashboard's files, and `/config.json` with the addresses of the API on the host that the page came from. */
+/** Serves the dashboard's files, and `/config.json` with the API's addresses on the host name of the request. */
 export async function startDashboard(
   options: DashboardOptions,
 ): Promise<{ readonly port: number; close(): Promise<void> }> {

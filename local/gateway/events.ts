@@ -6,10 +6,10 @@ import type { RestRoute } from "../../domain/api.ts";
 const ACCOUNT = "000000000000";
 const STAGE = "local";
 
-/** A request as both kinds of API get it. */
+/** A request to the REST API or the WebSocket API. */
 export interface HttpRequest {
   readonly method: string;
-  /** Path and query as they were sent. */
+  /** Path and query, as received. */
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
   readonly sourceIp: string;
@@ -23,8 +23,8 @@ export interface RouteMatch {
 }
 
 /**
- * Finds the route of a request; fixed parts before parameters, as API Gateway prefers them. What has none is for
- * `{proxy+}`.
+ * Finds the route of a request. Like API Gateway, it prefers routes with fewer parameters. A request without a route
+ * matches `{proxy+}`.
  */
 export function matchRoute(routes: readonly RestRoute[], method: string, path: string): RouteMatch {
   const received = path.replace(/(.)\/$/, "$1").split("/");
@@ -97,7 +97,7 @@ export function restEvent(request: HttpRequest, match: RouteMatch, body: Buffer)
   };
 }
 
-/** What all events of a WebSocket connection share. */
+/** What all events of a WebSocket connection have in common. */
 export interface ConnectionContext {
   readonly connectionId: string;
   readonly connectedAtMs: number;
@@ -179,13 +179,13 @@ export function disconnectEvent(connection: ConnectionContext, code: number, rea
   };
 }
 
-/** The route of a message by `$request.body.action`; `$default` for what names none. */
+/** Selects a message's route by `$request.body.action`. A message without a known action goes to `$default`. */
 export function selectRoute(routeKeys: ReadonlySet<string>, body: string): string {
   try {
     const action = (JSON.parse(body) as { action?: unknown } | null)?.action;
     if (typeof action === "string" && !action.startsWith("$") && routeKeys.has(action)) return action;
   } catch {
-    /* no JSON, no action */
+    // Not JSON, so it has no action.
   }
   return "$default";
 }
@@ -214,7 +214,7 @@ function queryOf(
 const isText = (contentType: string | undefined): boolean =>
   contentType === undefined || /^(text\/|application\/(json|[\w.-]+\+json|x-www-form-urlencoded))/.test(contentType);
 
-/** CLF time, such as 09/Apr/2015:12:34:56 +0000. */
+/** A time in Common Log Format, such as 09/Apr/2015:12:34:56 +0000. */
 function requestTime(ms: number): string {
   const [, day, month, year, time] = /^\w+, (\d+) (\w+) (\d+) ([\d:]+)/.exec(new Date(ms).toUTCString()) ?? [];
   return `${day}/${month}/${year}:${time} +0000`;

@@ -1,5 +1,5 @@
-// The local API gateway: REST, WebSocket and @connections on one port, the dashboard on another. The functions run in
-// this process and read their own settings from its environment.
+// The local API gateway: REST, WebSocket and @connections on one port, the dashboard on another. The Lambda functions
+// run in this process and read their own settings from its environment.
 import { startHealthServer } from "../../adapters/health.ts";
 import { createLogger } from "../../adapters/log.ts";
 import { Metrics } from "../../adapters/metrics.ts";
@@ -18,7 +18,7 @@ const metrics = new Metrics();
 const functions = new Map<FunctionName, Invoke>();
 for (const name of new Set([...restRoutes, ...webSocketRoutes].map((route) => route.function).concat(restFallback))) {
   if (hasHandler(name)) functions.set(name, await loadFunction(name));
-  else log.warn({ function: name }, "there is no such function: its routes answer 502");
+  else log.warn({ function: name }, "the function does not exist: its routes answer 502");
 }
 const gateway = await startGateway({
   port: settings.port,

@@ -5,8 +5,8 @@ import { ServiceError } from "../aws/service-error.ts";
 import { webSocketLimits, type ConnectionHub } from "./connections.ts";
 
 /**
- * The connection that a path of the @connections API names; the client encodes the `@` or not, and its endpoint may
- * have a stage before it. Null for other paths.
+ * The connection id in a path of the @connections API; null for other paths. The `@` may be percent-encoded, and a
+ * stage may precede it.
  */
 export function connectionOf(url: string): string | null {
   const encoded = /\/(?:@|%40)connections\/([^/?]+)(?:\?|$)/i.exec(url)?.[1];
@@ -50,7 +50,7 @@ export async function manageConnection(
   }
 }
 
-/** What is over the limit is read, and not kept: the answer is PayloadTooLargeException. */
+/** Reads a body. Bytes over the limit are read but not kept, and then refused with PayloadTooLargeException. */
 async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;

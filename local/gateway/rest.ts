@@ -16,7 +16,7 @@ export interface RestOptions {
   readonly metrics: Metrics;
 }
 
-/** The REST API: each request becomes the event of API Gateway's proxy integration, the function's result the response. */
+/** The REST API. It turns each request into API Gateway's proxy event, and the function's result into the response. */
 export function restApp(options: RestOptions): Hono<{ Bindings: HttpBindings }> {
   const app = new Hono<{ Bindings: HttpBindings }>();
   app.use(cors({ origin: "*", allowHeaders: ["authorization", "content-type"] }));
@@ -33,14 +33,15 @@ export function restApp(options: RestOptions): Hono<{ Bindings: HttpBindings }> 
     options.metrics.add("gateway.requests");
     const name = match.route?.function ?? options.fallback;
     try {
-      const result = (await options.functions.get(name)?.(
-        restEvent(request, match, Buffer.from(await context.req.arrayBuffer())),
-      )) as APIGatewayProxyResult | undefined;
-      if (typeof result?.statusCode !== "number")
-        throw new Error(`${name} returned no response of the proxy integration`);
+      const event = restEvent(request, match, Buffer.from(await context.req.arrayBuffer()));
+      const result = (await options.functions.get(name)?.(event)) as APIGatewayProxyResult | undefined;
+      if (typeof result?.statusCode !== "number") throw new Error(`${name} returned no proxy response`);
       return toResponse(result);
     } catch (error) {
-      options.log.error({ err: error, function: name, url: request.url }, "malformed Lambda proxy response");
+      options.log.error(
+        { err: error, function: name, url: request.url },
+        "the function failed, or its response is not a proxy response",
+      );
       return Response.json({ message: "Internal server error" }, { status: 502 });
     }
   });
@@ -52,9 +53,7 @@ function toResponse(result: APIGatewayProxyResult): Response {
   for (const [name, value] of Object.entries(result.headers ?? {})) headers.set(name, String(value));
   for (const [name, values] of Object.entries(result.multiValueHeaders ?? {}))
     for (const value of values) headers.append(name, String(value));
+  const body = result.isBase64Encoded ? Buffer.from(result.body, "base64") : result.body;
   const empty = result.statusCode === 204 || result.statusCode === 304;
-  return new Response(empty ? null : result.isBase64Encoded ? Buffer.from(result.body, "base64") : result.body, {
-    status: result.statusCode,
-    headers,
-  });
+  return new Response(empty ? null : body, { status: result.statusCode, headers });
 }

@@ -19,21 +19,33 @@ export interface GatewayOptions {
   readonly functions: ReadonlyMap<FunctionName, Invoke>;
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** Idle time and life of a connection. @default API Gateway's: 10 minutes, 2 hours */
+  /**
+   * Maximum idle time and life of a connection.
+   *
+   * @default API Gateway's: 10 minutes, 2 hours
+   */
   readonly limits?: { readonly idleMs: Milliseconds; readonly lifeMs: Milliseconds };
-  /** Time between two looks at the limits. @default 1 s */
+  /**
+   * Time between two checks of the limits.
+   *
+   * @default 1 s
+   */
   readonly sweepMs?: Milliseconds;
 }
 
 export interface Gateway {
   readonly port: number;
-  /** Closes all connections, with their `$disconnect`. */
+  /** Closes all connections, and waits for their `$disconnect`. */
   close(): Promise<void>;
 }
 
 const CLOSE_LIMIT_MS = 3_000;
 
-/** Starts the REST API, the WebSocket API and @connections on one port. */
+/**
+ * Starts the REST API, the WebSocket API and @connections on one port.
+ *
+ * @throws MillraceError `port-taken`
+ */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const hub = new ConnectionHub(options.limits ?? webSocketLimits);
   const rest = getRequestListener(
@@ -46,7 +58,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     else void manageConnection(hub, connectionId, request, response, options.metrics, options.log);
   });
   server.on("upgrade", (request, socket, head) => void webSocket.upgrade(request, socket, head));
-  // Clients keep their connections: ending them while a post is on its way would fail it.
+  // Clients reuse connections. A short timeout could close one while a post is on its way.
   server.keepAliveTimeout = 65_000;
   const port = await listen(server, options.port);
   const sweeper = setInterval(() => {

@@ -19,7 +19,10 @@ interface ProxyResult {
   readonly body?: string;
 }
 
-/** The WebSocket API: handshakes go through `$connect`, messages to the route they select, ends to `$disconnect`. */
+/**
+ * The WebSocket API. `$connect` accepts or refuses a handshake, messages go to the route that they select, and
+ * `$disconnect` follows the end of a connection.
+ */
 export class WebSocketApi {
   readonly #options: WebSocketOptions;
   readonly #routes: ReadonlyMap<string, WebSocketRoute>;
@@ -28,7 +31,7 @@ export class WebSocketApi {
     maxPayload: webSocketLimits.messageBytes,
     perMessageDeflate: false,
   });
-  /** `$disconnect` invocations that are under way. */
+  /** `$disconnect` invocations in progress. */
   readonly #ending = new Set<Promise<void>>();
 
   constructor(options: WebSocketOptions) {
@@ -36,7 +39,7 @@ export class WebSocketApi {
     this.#routes = new Map(options.routes.map((route) => [route.routeKey, route]));
   }
 
-  /** Takes an upgrade request; never rejects. */
+  /** Handles an upgrade request; never rejects. */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { hub, log } = this.#options;
     const nowMs = Date.now();
@@ -46,11 +49,11 @@ export class WebSocketApi {
       sourceIp: request.socket.remoteAddress ?? "",
       userAgent: request.headers["user-agent"],
     });
-    let left = false;
-    const leave = (): void => {
-      left = true;
+    let clientLeft = false;
+    const onLeave = (): void => {
+      clientLeft = true;
     };
-    socket.on("error", leave).on("close", leave);
+    socket.on("error", onLeave).on("close", onLeave);
     const result = await this.#invoke(
       "$connect",
       connectEvent(connection, {
@@ -74,29 +77,19 @@ export class WebSocketApi {
       });
       this.#ending.add(ending);
     };
-    if (left) {
+    if (clientLeft) {
       end(1006, "the client left during the handshake");
       return;
     }
-    socket.off("error", leave).off("close", leave);
+    socket.off("error", onLeave).off("close", onLeave);
     let opened = false;
-    // ws answers a malformed handshake by itself and never calls back.
+    // ws answers a malformed handshake itself, without calling back.
     socket.once("close", () => {
       if (!opened) end(1006, "no WebSocket handshake");
     });
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       opened = true;
-      // One message at a time, in order; the socket is not read meanwhile, but a few may have been read already.
-      let messages = Promise.resolve();
-      let waiting = 0;
-      webSocket.on("message", (data, isBinary) => {
-        webSocket.pause();
-        waiting++;
-        messages = messages.then(async () => {
-          await this.#message(connection, webSocket, data as Buffer, isBinary);
-          if (--waiting === 0) webSocket.resume();
-        });
-      });
+      this.#handleMessagesInOrder(connection, webSocket);
       webSocket.on("ping", () => hub.touch(connection.connectionId, Date.now()));
       webSocket.on("pong", () => hub.touch(connection.connectionId, Date.now()));
       webSocket.on("error", (error) =>
@@ -104,6 +97,20 @@ export class WebSocketApi {
       );
       webSocket.on("close", (code, reason) => end(code, reason.toString()));
       hub.open(connection.connectionId, webSocket);
+    });
+  }
+
+  /** Pauses the socket while a message is handled. A few more may have been read by then, so they queue. */
+  #handleMessagesInOrder(connection: ConnectionContext, webSocket: WebSocket): void {
+    let queue = Promise.resolve();
+    let waiting = 0;
+    webSocket.on("message", (data, isBinary) => {
+      webSocket.pause();
+      waiting++;
+      queue = queue.then(async () => {
+        await this.#message(connection, webSocket, data as Buffer, isBinary);
+        if (--waiting === 0) webSocket.resume();
+      });
     });
   }
 
@@ -117,7 +124,7 @@ export class WebSocketApi {
     await Promise.all(this.#ending);
   }
 
-  /** Never rejects. */
+  /** Invokes the message's route; never rejects. */
   async #message(connection: ConnectionContext, webSocket: WebSocket, data: Buffer, isBinary: boolean): Promise<void> {
     const nowMs = Date.now();
     this.#options.hub.touch(connection.connectionId, nowMs);
@@ -136,7 +143,7 @@ export class WebSocketApi {
     }
   }
 
-  /** The function's result; null when it failed or there is none. */
+  /** The function's result; null when it failed or does not exist. */
   async #invoke(routeKey: string, event: unknown): Promise<ProxyResult | null> {
     const route = this.#routes.get(routeKey);
     const invoke = route && this.#options.functions.get(route.function);
@@ -152,13 +159,12 @@ export class WebSocketApi {
 
 function refuse(socket: Duplex, status: number, body: string): void {
   const bytes = Buffer.from(body);
+  const head = [
+    `HTTP/1.1 ${status} Refused`,
+    "content-type: text/plain; charset=utf-8",
+    `content-length: ${bytes.length}`,
+    "connection: close",
+  ];
   socket.on("error", () => {});
-  socket.end(
-    Buffer.concat([
-      Buffer.from(
-        `HTTP/1.1 ${status} Refused\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${bytes.length}\r\nconnection: close\r\n\r\n`,
-      ),
-      bytes,
-    ]),
-  );
+  socket.end(Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), bytes]));
 }

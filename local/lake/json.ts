@@ -1,6 +1,6 @@
 import { DuckDBListValue, DuckDBMapValue, DuckDBStructValue, type DuckDBValue } from "@duckdb/node-api";
 
-/** A DuckDB value as JSON has it: maps as objects, integers as numbers while they are exact, otherwise as text. */
+/** Converts a DuckDB value to JSON. Maps become objects. Integers become numbers, or text beyond 2^53. */
 export function toJson(value: DuckDBValue): unknown {
   if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean")
     return value;

@@ -6,9 +6,9 @@ import { sqlName, sqlText } from "../firehose/parquet.ts";
 import { duckdbType, parseHiveType } from "./types.ts";
 
 /**
- * A DuckDB connection with the lake's tables as views, partition columns included, and `<table>_exact` with one row per
- * id (Firehose delivers at least once). Reads what is in the lake folder when a query runs; a table without a file is
- * empty when the connection was opened before its first one.
+ * Opens a DuckDB connection with views of the lake's tables, partition columns included, and `<table>_exact` with one
+ * row per id (Firehose delivers at least once). A query reads the files that exist when it runs. A table that has no
+ * file when the connection is opened stays empty.
  */
 export async function openLake(lakeDir: string): Promise<DuckDBConnection> {
   const instance = await DuckDBInstance.create(":memory:", { threads: "2", memory_limit: "1GB" });
@@ -18,7 +18,7 @@ export async function openLake(lakeDir: string): Promise<DuckDBConnection> {
   return connection;
 }
 
-/** SQL statements that make the views over a lake folder. */
+/** SQL statements that create the views of a lake folder. */
 export function lakeViews(lakeDir: string, exists: (pattern: string) => boolean): string[] {
   return Object.values<TableSpec>(tables).flatMap((table) => {
     const columns = [...table.columns, ...partitionColumns].map(({ name, type }) => ({
@@ -26,12 +26,14 @@ export function lakeViews(lakeDir: string, exists: (pattern: string) => boolean)
       type: duckdbType(parseHiveType(type)),
     }));
     const files = join(lakeDir, table.name, "dt=*", "hour=*", "*.parquet");
+    const options = "hive_partitioning = true, hive_types = {'dt': VARCHAR, 'hour': VARCHAR}, union_by_name = true";
     const select = exists(files)
-      ? `SELECT ${columns.map(({ name }) => name).join(", ")} FROM read_parquet(${sqlText(files)}, hive_partitioning = true, hive_types = {'dt': VARCHAR, 'hour': VARCHAR}, union_by_name = true)`
+      ? `SELECT ${columns.map(({ name }) => name).join(", ")} FROM read_parquet(${sqlText(files)}, ${options})`
       : `SELECT ${columns.map(({ name, type }) => `NULL::${type} AS ${name}`).join(", ")} WHERE false`;
+    const [name, exact] = [sqlName(table.name), sqlName(`${table.name}_exact`)];
     return [
-      `CREATE VIEW ${sqlName(table.name)} AS ${select}`,
-      `CREATE VIEW ${sqlName(`${table.name}_exact`)} AS SELECT * FROM ${sqlName(table.name)} QUALIFY row_number() OVER (PARTITION BY id) = 1`,
+      `CREATE VIEW ${name} AS ${select}`,
+      `CREATE VIEW ${exact} AS SELECT * FROM ${name} QUALIFY row_number() OVER (PARTITION BY id) = 1`,
     ];
   });
 }

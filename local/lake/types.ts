@@ -1,4 +1,4 @@
-/** A Glue (Hive) column type as a tree, see `ColumnType` in domain/tables.ts. */
+/** A Glue (Hive) column type as a tree; see `ColumnType` in domain/tables.ts. */
 export type HiveType =
   | { readonly kind: "string" | "bigint" | "int" | "double" | "boolean" }
   | { readonly kind: "array"; readonly item: HiveType }
@@ -8,21 +8,22 @@ export type HiveType =
 const scalars = { string: "VARCHAR", bigint: "BIGINT", int: "INTEGER", double: "DOUBLE", boolean: "BOOLEAN" } as const;
 
 /**
- * Parses a column type; keys of maps are strings.
+ * Parses a column type. The keys of a map must be strings.
  *
- * @throws Error when the text is not a type of the lake
+ * @throws Error when the lake has no such type
  */
 export function parseHiveType(text: string): HiveType {
   if (text in scalars) return { kind: text as keyof typeof scalars };
   const match = /^(array|map|struct)<(.*)>$/.exec(text);
   if (!match)
     throw new Error(
-      `"${text}" is no column type: use ${Object.keys(scalars).join(", ")}, array<…>, map<string,…> or struct<name:…>`,
+      `"${text}" is not a column type: expected ${Object.keys(scalars).join(", ")}, ` +
+        "array<…>, map<string,…> or struct<name:…>",
     );
   const parts = splitTopLevel(match[2] as string);
   if (match[1] === "array") return { kind: "array", item: parseHiveType(match[2] as string) };
   if (match[1] === "map") {
-    if (parts.length !== 2 || parts[0] !== "string") throw new Error(`"${text}": the key of a map is a string`);
+    if (parts.length !== 2 || parts[0] !== "string") throw new Error(`"${text}": the keys of a map must be strings`);
     return { kind: "map", value: parseHiveType(parts[1] as string) };
   }
   return {
@@ -34,7 +35,7 @@ export function parseHiveType(text: string): HiveType {
   };
 }
 
-/** The same type in DuckDB's words. */
+/** The equivalent type of DuckDB. */
 export function duckdbType(type: HiveType): string {
   switch (type.kind) {
     case "array":
@@ -48,7 +49,7 @@ export function duckdbType(type: HiveType): string {
   }
 }
 
-/** Commas inside of <> separate parts of a nested type. */
+/** Splits at commas, except inside of <>. */
 function splitTopLevel(text: string): string[] {
   const parts: string[] = [];
   let depth = 0;

@@ -5,25 +5,29 @@ import { pathToFileURL } from "node:url";
 import type { Context } from "aws-lambda";
 import { functions, type FunctionName } from "../../domain/api.ts";
 
-/** A Lambda handler as the runtime calls it. */
+/** A Lambda handler. */
 export type Handler = (event: unknown, context: Context) => Promise<unknown>;
-/** One invocation: resolves with the function's result, rejects with its error or after its timeout. */
+/** Invokes a function. Resolves with its result; rejects with its error, or after its timeout. */
 export type Invoke = (event: unknown) => Promise<unknown>;
 
 const root = join(import.meta.dirname, "../..");
 
-/** File of a function; it does not exist for functions that later versions bring. */
+/** Path of a function's handler; `hasHandler` tells whether the file exists. */
 export const handlerFile = (name: FunctionName): string => join(root, "lambda", name, "handler.ts");
 export const hasHandler = (name: FunctionName): boolean => existsSync(handlerFile(name));
 
-/** Loads a function from `lambda/<name>/handler.ts` and calls it as Lambda does, with its timeout. */
+/**
+ * Loads a function from `lambda/<name>/handler.ts`. It is called like in Lambda, with its timeout.
+ *
+ * @throws Error when the file does not export a function `handler`
+ */
 export async function loadFunction(name: FunctionName): Promise<Invoke> {
   const module = (await import(pathToFileURL(handlerFile(name)).href)) as { handler?: Handler };
   if (typeof module.handler !== "function") throw new Error(`${handlerFile(name)} exports no function "handler"`);
   return invoker(name, module.handler, functions[name].timeoutSeconds * 1_000);
 }
 
-/** Lambda ends the process of an invocation that takes too long; here its result is ignored. */
+/** Applies a timeout to a handler. Lambda ends the process after the timeout; here the late result is ignored. */
 export function invoker(name: string, handler: Handler, timeoutMs: number): Invoke {
   return async (event) => {
     const context = createContext(name, performance.now() + timeoutMs);

@@ -2,34 +2,34 @@ import { join } from "node:path";
 import type { ProcessSpec } from "../process.ts";
 import type { Installation } from "./install.ts";
 
-/** The ports that servers listen on; names as in `config/local.ts`. */
+/** The ports that servers listen on, named as in `config/local.ts`. */
 export type ServerPort = "kafka" | "kafkaController" | "mqtt" | "dynamodb" | "mongodb";
 export type ServerPorts = Readonly<Record<ServerPort, number>>;
 
 export const serverNames = ["kafka", "mqtt", "dynamodb", "mongodb"] as const;
 export type ServerName = (typeof serverNames)[number];
 
-/** One kind of server: how it is prepared, started and known to serve. */
+/** One kind of server: how it is prepared, started and probed. */
 export interface ServerDefinition {
   readonly name: ServerName;
-  /** What people call it. */
+  /** Name for messages. */
   readonly title: string;
   readonly ports: readonly ServerPort[];
   /** Class in `java/`. */
   readonly mainClass: string;
-  /** Options of the Java virtual machine; heaps are bounded, by default each would take a quarter of the machine. */
+  /** Options of the Java virtual machine. They bound the heap: its default maximum is a quarter of the memory. */
   readonly javaOptions: readonly string[];
   /**
-   * Writes the settings into the server's own data folder, which exists, and gives the launcher's arguments.
+   * Writes the settings into the server's data folder, which exists. Returns the launcher's arguments.
    *
-   * @throws MillraceError `data-folder-broken` when the folder holds what this server cannot start from.
+   * @throws MillraceError `data-folder-broken` when the server cannot start from the folder's content.
    */
   prepare(folder: string, ports: ServerPorts): string[];
-  /** Rejects until the server answers. */
+  /** Resolves when the server answers, rejects when it does not. */
   probe(ports: ServerPorts): Promise<void>;
 }
 
-/** The process of a server whose data is in `<dataDir>/<name>`. */
+/** How to start the process of a server that is prepared. */
 export function serverProcess(
   definition: ServerDefinition,
   installation: Installation,

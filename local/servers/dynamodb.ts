@@ -9,7 +9,7 @@ export const dynamodb: ServerDefinition = {
   mainClass: "DynamoDbServer",
   javaOptions: ["-Xmx256m", "-Xms32m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
   prepare: (folder, ports) => [folder, String(ports.dynamodb)],
-  // Without a signed request it answers 400: it is there.
+  // The request is not signed, so the answer is 400. Any answer means that the server is running.
   probe: async (ports) => void (await fetch(dynamodbEndpoint(ports), { signal: AbortSignal.timeout(2_000) })),
 };
 

@@ -22,14 +22,14 @@ export { serverNames, type ServerName, type ServerPort, type ServerPorts } from 
 
 export const serverDefinitions: Readonly<Record<ServerName, ServerDefinition>> = { kafka, mqtt, dynamodb, mongodb };
 
-/** Jars of the servers, shared by everything that starts some in this clone. */
+/** Folder of the servers' jars, shared by everything in this clone that starts servers. */
 export const SERVERS_FOLDER = join(import.meta.dirname, "..", "..", ".millrace", "servers");
 
-/** How long a server may take to serve: seconds usually, more on a machine that is busy. */
+/** Time that a server may take to start. It usually needs seconds, but more on a busy machine. */
 const READY_LIMIT_MS = 120_000;
 const STOP_LIMIT_MS = 15_000;
 
-/** How programs reach the servers: the values of the settings of these names. */
+/** Addresses of the servers. The names are those of the programs' settings. */
 export interface Connections {
   readonly kafkaBrokers: string;
   readonly mqttUrl: string;
@@ -47,25 +47,25 @@ export function connectionsTo(ports: ServerPorts): Connections {
 }
 
 export interface ServersOptions {
-  /** Which to start; all by default. */
+  /** @default all */
   readonly which?: readonly ServerName[];
-  /** Ports to listen on; free ones are picked for those not given. */
+  /** @default free ports */
   readonly ports?: Partial<ServerPorts>;
-  /** Each server keeps its data in a subfolder of its own name, its log in `<name>.log`. */
+  /** Each server keeps its data in the subfolder `<name>`, and its log in the file `<name>.log`. */
   readonly dataDir: string;
   readonly javaHome?: string | undefined;
   readonly onProgress?: (message: string) => void;
 }
 
-/** One running server. After `kill` or `stop`, `start` brings it back with the same data and ports. */
+/** One running server. After `kill` or `stop`, `start` starts it again with the same data and ports. */
 export interface Server {
   readonly name: ServerName;
   readonly pid: number;
-  /** Starts it again and waits until it serves. */
+  /** Resolves when the server answers. */
   start(): Promise<void>;
-  /** SIGTERM; resolves when it has ended. */
+  /** Sends SIGTERM; resolves when the server has ended. */
   stop(): Promise<void>;
-  /** SIGKILL; resolves when it has ended. */
+  /** Sends SIGKILL; resolves when the server has ended. */
   kill(): Promise<void>;
 }
 
@@ -73,12 +73,13 @@ export interface Servers extends Connections {
   readonly ports: ServerPorts;
   /** @throws Error when that server was not started. */
   server(name: ServerName): Server;
-  /** Stops all of them; they also end by themselves when this process dies. */
+  /** Stops all servers. They also stop by themselves when this process ends. */
   stop(): Promise<void>;
 }
 
 /**
- * Installs, starts and awaits servers on loopback. They ignore Ctrl-C, and end with this process however it ends.
+ * Installs servers, starts them on loopback, and waits until they answer. They ignore Ctrl-C, and stop when this
+ * process ends, however it ends.
  *
  * @throws MillraceError `prerequisite-missing`, `data-folder-broken`, or `server-failed` with the end of the server's
  *   log.
@@ -97,7 +98,7 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
       onProgress(`starting ${definition.title}`);
       const spec = prepareServer(definition, installation, ports, options.dataDir);
       servers.set(name, await runServer(definition, spec, ports));
-      onProgress(`${definition.title} is up`);
+      onProgress(`${definition.title} is running`);
     }),
   );
   const failed = results.find((result) => result.status === "rejected");
@@ -107,7 +108,7 @@ export async function startServers(options: ServersOptions): Promise<Servers> {
   }
   const server = (name: ServerName): Server => {
     const found = servers.get(name);
-    if (!found) throw new Error(`${name} was not started: only ${which.join(", ")}`);
+    if (!found) throw new Error(`${name} was not started; started are ${which.join(", ")}`);
     return found;
   };
   return { ...connectionsTo(ports), ports, server, stop };
@@ -120,7 +121,7 @@ async function completePorts(given: Partial<ServerPorts>): Promise<ServerPorts> 
 }
 
 /**
- * Creates a server's data folder and settings, and gives the process to start.
+ * Creates a server's data folder and settings. Returns how to start its process.
  *
  * @throws MillraceError `data-folder-broken`
  */
@@ -144,14 +145,15 @@ export function prepareServer(
     if (cause instanceof MillraceError) throw cause;
     throw new MillraceError(
       "data-folder-broken",
-      `the data folder of ${definition.title}, ${folder}, cannot be written (${(cause as Error).message}): make room on the disk, give the folder to this user, or use another one`,
+      `the data folder of ${definition.title}, ${folder}, cannot be written (${(cause as Error).message}). ` +
+        "Free some disk space, give this user access to the folder, or use another one.",
       { cause },
     );
   }
 }
 
 /**
- * Starts a server that was prepared and waits until it serves.
+ * Starts a prepared server and waits until it answers.
  *
  * @throws MillraceError `server-failed` with the end of its log.
  */
@@ -181,7 +183,8 @@ export async function runServer(definition: ServerDefinition, spec: ProcessSpec,
 /**
  * Resolves when the server answers.
  *
- * @throws MillraceError `server-failed` with the end of its log when it ends before, or takes longer than two minutes.
+ * @throws MillraceError `server-failed` with the end of its log when it ends before, or does not answer for two
+ *   minutes.
  */
 export async function untilReady(
   definition: ServerDefinition,
@@ -202,18 +205,16 @@ export async function untilReady(
     );
     const outcome = await Promise.race([answered, ended]);
     if (outcome === "ready") return;
-    if (outcome !== "retry")
-      throw new MillraceError("server-failed", failure(`ended at its start (${describeExit(outcome.exit)})`));
-    if (performance.now() > deadline)
-      throw new MillraceError(
-        "server-failed",
-        failure(
-          `did not answer within ${READY_LIMIT_MS / 1_000} s (${refusal instanceof Error ? refusal.message : String(refusal)})`,
-        ),
-        { cause: refusal },
-      );
+    if (outcome !== "retry") throw serverFailed(`ended while it started (${describeExit(outcome.exit)})`);
+    if (performance.now() > deadline) {
+      const reason = refusal instanceof Error ? refusal.message : String(refusal);
+      throw serverFailed(`did not answer within ${READY_LIMIT_MS / 1_000} s (${reason})`, refusal);
+    }
   }
-  function failure(what: string): string {
-    return `${definition.title} ${what}; its log, ${logFile}, ends with\n${logTail(logFile)}\n  If its data is damaged, --fresh forgets it; a full disk and too little memory are other causes.`;
+  function serverFailed(what: string, cause?: unknown): MillraceError {
+    const message =
+      `${definition.title} ${what}. Its log ${logFile} ends with\n${logTail(logFile)}\n` +
+      "  If its data is damaged, --fresh deletes it. Other causes are a full disk and too little memory.";
+    return new MillraceError("server-failed", message, { cause });
   }
 }

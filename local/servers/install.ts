@@ -5,7 +5,7 @@ import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import { MillraceError } from "../../domain/errors.ts";
 
-/** Where the servers' jars and compiled launchers are, and the Java that runs them. */
+/** The installed jars and compiled launchers of the servers, and the Java that runs them. */
 export interface Installation {
   readonly java: string;
   readonly folder: string;
@@ -15,18 +15,21 @@ export interface Installation {
 export interface InstallOptions {
   /** Folder for all installations, one subfolder per content of pom.xml and launchers. */
   readonly folder: string;
-  /** JAVA_HOME, if it is set; `java` is looked for there first, then on PATH. */
+  /** JAVA_HOME, if it is set. `java` is searched there first, then on PATH. */
   readonly javaHome?: string | undefined;
   readonly onProgress: (message: string) => void;
 }
 
 const MIN_JAVA = 17;
 const SOURCES = import.meta.dirname;
-const REMEDY = `install a Java Development Kit, version ${MIN_JAVA} or later (Debian, Ubuntu: apt install openjdk-17-jdk-headless; macOS: brew install openjdk@17), and see that \`java -version\` shows it`;
+const REMEDY =
+  `install a Java Development Kit, version ${MIN_JAVA} or later ` +
+  "(Debian, Ubuntu: apt install openjdk-17-jdk-headless; macOS: brew install openjdk@17), " +
+  "and check it with `java -version`";
 
 /**
- * Downloads the servers with Maven and compiles their launchers, once per content of pom.xml and launchers; afterwards
- * it needs neither network nor Maven.
+ * Downloads the servers with Maven and compiles their launchers, once per content of pom.xml and launchers. Later calls
+ * need neither network nor Maven.
  *
  * @throws MillraceError `prerequisite-missing` when Java (a JDK of 17 or later) or Maven is missing or fails.
  */
@@ -60,7 +63,7 @@ export async function installServers(options: InstallOptions): Promise<Installat
   return installation;
 }
 
-/** A finished folder appears at once; when another process was faster, its folder is as good. */
+/** Renaming makes the finished folder appear in one step. Another process may have been faster: its folder is equal. */
 function moveIntoPlace(from: string, to: string): void {
   try {
     renameSync(from, to);
@@ -83,13 +86,14 @@ function findJava(javaHome: string | undefined): string {
   if (version === undefined || Number(version) < MIN_JAVA) {
     throw new MillraceError(
       "prerequisite-missing",
-      `Java ${version ?? "of an unknown version"} was found (${java}), but the servers need ${MIN_JAVA} or later: ${REMEDY}`,
+      `Java ${version ?? "of an unknown version"} was found (${java}), ` +
+        `but the servers need ${MIN_JAVA} or later: ${REMEDY}`,
     );
   }
   if (spawnSync(javac(java), ["-version"]).error) {
     throw new MillraceError(
       "prerequisite-missing",
-      `Java ${version} was found (${java}), but only to run programs: its compiler, javac, is missing: ${REMEDY}`,
+      `Java ${version} was found (${java}), but its compiler javac is missing: ${REMEDY}`,
     );
   }
   return java;
@@ -105,7 +109,7 @@ function run(command: string, args: readonly string[], remedy: string): void {
     );
 }
 
-/** Runs Maven and tells the artifact it is at: some 150 files, 110 MB. */
+/** Downloads about 150 files (110 MB) with Maven, and reports each one. */
 function download(jars: string, onProgress: (message: string) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const maven = spawn(
@@ -134,7 +138,8 @@ function download(jars: string, onProgress: (message: string) => void): Promise<
       reject(
         new MillraceError(
           "prerequisite-missing",
-          `Maven was not found (${cause.message}): install it (Debian, Ubuntu: apt install maven; macOS: brew install maven) and see that \`mvn -version\` works`,
+          `Maven was not found (${cause.message}): install it ` +
+            "(Debian, Ubuntu: apt install maven; macOS: brew install maven), and check it with `mvn -version`",
           { cause },
         ),
       ),
@@ -145,7 +150,8 @@ function download(jars: string, onProgress: (message: string) => void): Promise<
         reject(
           new MillraceError(
             "prerequisite-missing",
-            `Maven could not download the servers (exit code ${code}); no network, a proxy that Maven does not know (~/.m2/settings.xml) and a full disk are the usual causes:\n${problems.slice(0, 5).join("\n")}`,
+            `Maven could not download the servers (exit code ${code}). The usual causes are no network, a full disk, ` +
+              `and a proxy that is missing in ~/.m2/settings.xml:\n${problems.slice(0, 5).join("\n")}`,
           ),
         );
     });

@@ -6,11 +6,12 @@ import { MillraceError } from "../../domain/errors.ts";
 import { DEFAULT_PARTITIONS } from "../../domain/topics.ts";
 import type { ServerDefinition, ServerPorts } from "./definition.ts";
 
-/** Few partitions of the internal topics start, and restart, sooner. */
+/** With few partitions of the internal topics, the broker starts faster. */
 const INTERNAL_PARTITIONS = 5;
 /**
- * Groups whose names hash (Java's `String.hashCode`) to one partition of the offsets topic each: when all of them are
- * answered, so is every group. The first question creates that topic, which clients would otherwise see as errors.
+ * Names whose hashes (Java's `String.hashCode`) select each partition of the offsets topic once. When the broker
+ * answers for all of them, it answers for every group. The first request creates the topic, so that clients do not see
+ * errors while it is created.
  */
 const PROBE_GROUPS = ["0", "1", "2", "3", "4"];
 
@@ -19,16 +20,21 @@ type Settings = Readonly<Record<string, string | number | boolean>>;
 /** One node, broker and controller in one process. */
 export interface KafkaNode {
   readonly id: number;
-  /** The cluster that it is a node of: by default it is a cluster of its own. */
-  readonly cluster?: { readonly id: string; /** By node id. */ readonly controllerPorts: ReadonlyMap<number, number> };
-  /** What differs from the settings of a node on its own. */
+  /**
+   * Id of the cluster, and the controllers' ports by node id.
+   *
+   * @default a cluster of this node alone
+   */
+  readonly cluster?: { readonly id: string; readonly controllerPorts: ReadonlyMap<number, number> };
+  /** Settings that override those of a single node. */
   readonly settings?: Settings;
   readonly javaOptions: readonly string[];
 }
 
-/** Apache Kafka in KRaft mode, a cluster of one. */
+/** Apache Kafka in KRaft mode, a cluster of one node. */
 export const kafka: ServerDefinition = kafkaServer({ id: 1, javaOptions: ["-Xmx512m", "-Xms128m"] });
 
+/** The definition of one Kafka node. */
 export function kafkaServer(node: KafkaNode): ServerDefinition {
   return {
     name: "kafka",
@@ -52,7 +58,7 @@ export function kafkaServer(node: KafkaNode): ServerDefinition {
   };
 }
 
-/** Asks as clients do: for brokers, for groups and for a transaction's producer. */
+/** Sends what clients send first: requests for brokers, for groups, and for a transactional producer. */
 async function probe(ports: ServerPorts): Promise<void> {
   const kafka = createKafka(
     { kafkaBrokers: kafkaBrokers(ports), kafkaAuth: "none", region: "local" },
@@ -69,7 +75,7 @@ async function probe(ports: ServerPorts): Promise<void> {
   });
   try {
     await admin.connect();
-    // Tells this client its brokers, too.
+    // Refreshes this client's list of brokers, too.
     await admin.describeCluster();
     for (const groupId of PROBE_GROUPS) await admin.fetchOffsets({ groupId });
     await producer.connect();
@@ -82,7 +88,7 @@ export function kafkaBrokers(ports: Pick<ServerPorts, "kafka">): string {
   return `${LOOPBACK}:${ports.kafka}`;
 }
 
-/** Kafka gives up on such a file with a stack trace; here it is said before. */
+/** Kafka reports a damaged file as a stack trace. This check reports it with the remedy, before Kafka starts. */
 function checkMetaProperties(file: string, nodeId: number): void {
   if (!existsSync(file)) return;
   let content: string;
@@ -91,14 +97,15 @@ function checkMetaProperties(file: string, nodeId: number): void {
   } catch (cause) {
     throw new MillraceError(
       "data-folder-broken",
-      `${file} cannot be read: give it back to this user, or forget the data with --fresh`,
+      `${file} cannot be read. Give this user access to it, or delete the data with --fresh.`,
       { cause },
     );
   }
   if (!/^cluster\.id=\S+$/m.test(content) || !new RegExp(`^node\\.id=${nodeId}$`, "m").test(content)) {
     throw new MillraceError(
       "data-folder-broken",
-      `${file} is not what Kafka wrote there (no cluster.id, or node.id is not ${nodeId}): restore the folder, or forget the data with --fresh`,
+      `${file} is damaged (it has no cluster.id, or its node.id is not ${nodeId}). ` +
+        "Restore the folder, or delete the data with --fresh.",
     );
   }
 }
@@ -122,21 +129,21 @@ function settings(node: KafkaNode, logs: string, ports: ServerPorts): Settings {
     "transaction.state.log.replication.factor": 1,
     "transaction.state.log.min.isr": 1,
     "transaction.state.log.num.partitions": INTERNAL_PARTITIONS,
-    // A group starts at once, and may notice a dead member within a second (MSK Serverless: 6 s at least).
+    // A group starts without delay. Clients may ask for a session timeout of 1 s (MSK Serverless: 6 s or more).
     "group.initial.rebalance.delay.ms": 0,
     "group.min.session.timeout.ms": 1_000,
-    // Transactions of dead producers are looked for every second instead of every ten.
+    // Transactions of dead producers are aborted within a second instead of ten.
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1_000,
-    // After a kill -9 the broker comes back as soon as its old session has run out: 9 s by default.
+    // After kill -9, a broker can return when its old session has expired. The default is 9 s.
     "broker.heartbeat.interval.ms": 500,
     "broker.session.timeout.ms": 3_000,
-    // A laptop's disk: 1 GiB a partition at most, in segments of 128 MiB with indexes to match.
+    // A laptop's disk is small: at most 1 GiB per partition, in segments of 128 MiB.
     "log.retention.bytes": 1_073_741_824,
     "log.segment.bytes": 134_217_728,
     "log.index.size.max.bytes": 1_048_576,
     "num.recovery.threads.per.data.dir": 2,
     "log.cleaner.dedupe.buffer.size": 16_777_216,
-    // Compaction of the small progress topic.
+    // The progress topic is small, so compaction looks at it often.
     "log.cleaner.backoff.ms": 15_000,
     "num.network.threads": 2,
     "num.io.threads": 4,

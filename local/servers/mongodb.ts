@@ -3,7 +3,7 @@ import { LOOPBACK } from "../../config/local.ts";
 import { probePort } from "../ports.ts";
 import type { ServerDefinition, ServerPorts } from "./definition.ts";
 
-/** A server that speaks MongoDB's wire protocol, version 8 of it. */
+/** A server that speaks version 8 of MongoDB's wire protocol. */
 export const mongodb: ServerDefinition = {
   name: "mongodb",
   title: "MongoDB wire server",
@@ -14,7 +14,7 @@ export const mongodb: ServerDefinition = {
   probe: (ports) => probePort(ports.mongodb),
 };
 
-/** Retryable writes are off, as DocumentDB needs it too. */
+/** Retryable writes are off, because DocumentDB does not support them either. */
 export function mongodbUri(ports: Pick<ServerPorts, "mongodb">): string {
   return `mongodb://${LOOPBACK}:${ports.mongodb}/?retryWrites=false`;
 }

@@ -4,7 +4,7 @@ import { LOOPBACK } from "../../config/local.ts";
 import { probePort } from "../ports.ts";
 import type { ServerDefinition, ServerPorts } from "./definition.ts";
 
-/** ActiveMQ Artemis as an MQTT 5 broker: shared subscriptions, and sessions and messages that survive a `kill -9`. */
+/** ActiveMQ Artemis as an MQTT 5 broker. It has shared subscriptions; sessions and messages survive `kill -9`. */
 export const mqtt: ServerDefinition = {
   name: "mqtt",
   title: "MQTT broker (ActiveMQ Artemis)",
@@ -28,13 +28,16 @@ function escapeXml(text: string): string {
 }
 
 /**
- * A message is acknowledged when it is in the memory-mapped journal, which the system keeps when the process dies; the
- * journal's buffer is written every 200 µs (3 ms by default, which every message would wait for). Queues that don't fit
- * into memory go to disk. The broker refuses messages when less than 200 MB of the disk are free; by default it does so
- * when 90 % are used, which many a laptop's disk is.
+ * The broker's configuration:
+ *
+ * - Durability: a message is acknowledged when it is in the memory-mapped journal, which survives the process.
+ * - Latency: the journal's buffer is written every 200 µs. The default is 3 ms, and every message waits for it.
+ * - Memory: queues that do not fit go to disk.
+ * - Disk: the broker refuses messages when less than 200 MB are free. The default is 90 % in use, as on many laptops.
  */
 function brokerXml(folder: string, port: number): string {
   const directory = (name: string): string => escapeXml(join(folder, name));
+  const parameters = "protocols=MQTT;tcpSendBufferSize=1048576;tcpReceiveBufferSize=1048576";
   return `<?xml version="1.0" encoding="UTF-8"?>
 <configuration xmlns="urn:activemq">
   <core xmlns="urn:activemq:core">
@@ -53,7 +56,7 @@ function brokerXml(folder: string, port: number): string {
     <max-disk-usage>-1</max-disk-usage>
     <min-disk-free>200M</min-disk-free>
     <acceptors>
-      <acceptor name="mqtt">tcp://${LOOPBACK}:${port}?protocols=MQTT;tcpSendBufferSize=1048576;tcpReceiveBufferSize=1048576</acceptor>
+      <acceptor name="mqtt">tcp://${LOOPBACK}:${port}?${parameters}</acceptor>
     </acceptors>
     <address-settings>
       <address-setting match="#">

@@ -16,11 +16,14 @@ test("docs/local-endpoints.md states the ports, limits and defaults of the code"
     `(\`local/firehose\`, port ${localPorts.firehose})`,
     `(\`local/gateway\`, port ${localPorts.api}; dashboard ${localPorts.dashboard})`,
     `(\`local/features\`, port ${localPorts.features})`,
-    `${limits.records} records and ${limits.callBytes / 1024 ** 2} MiB a call, ${(limits.recordBytes / 1024).toLocaleString("en-US")} KiB a record`,
-    `${firehose.bufferMs / 1_000} s old (\`FIREHOSE_BUFFER_MS\`) or has ${firehose.bufferBytes / 1024 ** 2} MiB (\`FIREHOSE_BUFFER_BYTES\`)`,
+    `${limits.records} records and ${limits.callBytes / 1024 ** 2} MiB per call`,
+    `${(limits.recordBytes / 1024).toLocaleString("en-US")} KiB per record`,
+    `${firehose.bufferMs / 1_000} s old (\`FIREHOSE_BUFFER_MS\`)`,
+    `or has ${firehose.bufferBytes / 1024 ** 2} MiB (\`FIREHOSE_BUFFER_BYTES\`)`,
     `read_parquet('${firehose.lakeDir}/raw`,
     `back off from ${backOff(1)} ms to ${backOff(1_000) / 1_000} s`,
-    `Idle after ${webSocketLimits.idleMs / 60_000} minutes without a message or ping, closed after ${webSocketLimits.lifeMs / 3_600_000} hours`,
+    `after ${webSocketLimits.idleMs / 60_000} minutes without a message or ping`,
+    `after ${webSocketLimits.lifeMs / 3_600_000} hours in any case`,
     `over ${webSocketLimits.messageBytes / 1024} KB`,
     `frames of at most ${webSocketLimits.frameBytes / 1024} KB`,
   ])
@@ -28,7 +31,7 @@ test("docs/local-endpoints.md states the ports, limits and defaults of the code"
   for (const { batchingWindowMs } of eventSourceMappings) expect(page).toContain(`gathered for ${batchingWindowMs} ms`);
 });
 
-test("each mapping has a consumer group of its own, as Lambda demands", () => {
+test("each mapping has its own consumer group, as Lambda demands", () => {
   const groups = eventSourceMappings.map(({ consumerGroup }) => consumerGroup);
   expect(new Set(groups).size).toBe(groups.length);
 });

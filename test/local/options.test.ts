@@ -28,7 +28,8 @@ describe("npm start's command line", () => {
   test("takes every option, with the value as the next word or behind an equals sign", () => {
     expect(
       parse(
-        "--sensors 50 --rate=12.5 --speed 4 --faults duplicate=0.01,late=0.02 --fresh --no-simulator --port-kafka-controller 19093 --home /elsewhere",
+        "--sensors 50 --rate=12.5 --speed 4 --faults duplicate=0.01,late=0.02 --fresh --no-simulator " +
+          "--port-kafka-controller 19093 --home /elsewhere",
       ),
     ).toMatchObject({
       simulatorArguments: ["--sensors=50", "--rate=12.5", "--speed=4", "--faults=duplicate=0.01,late=0.02"],
@@ -42,7 +43,8 @@ describe("npm start's command line", () => {
   test("lists all problems at once, with what was received", () => {
     const wrong = (): unknown =>
       parse(
-        "--sensors 0 --rate fast --port-api 70000 --port-mqtt --verbose extra --faults duplicate=2,fire=1 --data /no/such/folder --fresh=yes",
+        "--sensors 0 --rate fast --port-api 70000 --port-mqtt --verbose extra --faults duplicate=2,fire=1 " +
+          "--data /no/such/folder --fresh=yes",
       );
     expect(wrong).toThrow(expect.objectContaining({ code: "arguments-invalid" }));
     for (const part of [

@@ -25,7 +25,7 @@ function javaHome(name: string, version: string, withCompiler: boolean): string 
 const install = (home: string): Promise<unknown> =>
   installServers({ folder: join(folder, "servers"), javaHome: home, onProgress: () => undefined });
 
-test("a Java that is too old is named, with the remedy", async () => {
+test("a Java that is too old is reported with the remedy", async () => {
   await expect(install(javaHome("old", "1.8.0_392", true))).rejects.toMatchObject({
     code: "prerequisite-missing",
     message: expect.stringMatching(/Java 8 was found.*17 or later.*apt install/s),
@@ -33,10 +33,10 @@ test("a Java that is too old is named, with the remedy", async () => {
   await expect(install(javaHome("eleven", "11.0.2", true))).rejects.toThrow("Java 11 was found");
 });
 
-test("a Java without its compiler is told apart from a JDK", async () => {
+test("a Java without its compiler is reported as such", async () => {
   await expect(install(javaHome("jre", "17.0.15", false))).rejects.toMatchObject({
     code: "prerequisite-missing",
-    message: expect.stringContaining("javac, is missing"),
+    message: expect.stringContaining("javac is missing"),
   });
 });
 
@@ -48,7 +48,7 @@ test("a home that is a file is refused, with the remedy", () => {
   );
 });
 
-test("--fresh forgets data, a plain start keeps it, and the logs before are kept once", () => {
+test("--fresh deletes data, a plain start keeps it, and the logs of the start before are kept", () => {
   const home = openHome(join(folder, "home"), false);
   writeFileSync(join(home.data, "kept"), "1");
   writeFileSync(join(home.logs, "a.log"), "1");
@@ -59,7 +59,7 @@ test("--fresh forgets data, a plain start keeps it, and the logs before are kept
   expect(() => writeFileSync(join(home.data, "kept"), "", { flag: "r+" })).toThrow("ENOENT");
 });
 
-test("Kafka's damaged meta.properties is named before Kafka is started", () => {
+test("Kafka's damaged meta.properties is reported before Kafka is started", () => {
   const data = join(folder, "kafka");
   mkdirSync(join(data, "logs"), { recursive: true });
   writeFileSync(join(data, "logs", "meta.properties"), "version=1\n");

@@ -37,7 +37,7 @@ describe("the shared servers", () => {
     }
   });
 
-  test("the MQTT broker delivers a message of version 5 with its content type to one member of a shared group", async () => {
+  test("the MQTT 5 broker delivers a message with its content type to one member of a shared group", async () => {
     const topic = `imu/${uniqueName("s")}`;
     const group = uniqueName("group");
     const members = await Promise.all([0, 1].map(() => mqtt.connectAsync(servers.mqttUrl, { protocolVersion: 5 })));

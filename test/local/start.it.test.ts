@@ -94,7 +94,7 @@ test("Ctrl-C leaves no process and no port, and the next start has the data", as
 test("a second start from the same folder is refused while the first is well", async () => {
   const second = start("--no-simulator");
   expect(await second.exited).toBe(1);
-  expect(second.output).toContain(`running already, as process ${running.pids()["main"]}`);
+  expect(second.output).toContain(`already running as process ${running.pids()["main"]}`);
 });
 
 test("a start after kill -9 ends what was left, and has the data", async () => {

@@ -140,7 +140,7 @@ test("what a function reports as failed is delivered again from there, and nothi
   ]);
 }, 60_000);
 
-test("a record that the function can't take is found by halving and goes to the on-failure destination; other partitions go on", async () => {
+test("bisection finds a record that the function refuses; it goes to the on-failure destination", async () => {
   const mapping = await makeTopic(2);
   const good = Array.from({ length: 20 }, (_, i) => `good-${i}`);
   await producer.send({
@@ -152,7 +152,7 @@ test("a record that the function can't take is found by halving and goes to the 
     if (values(event).includes("poison")) {
       if (values(event).length === good.length + 1)
         await producer.send({ topic: mapping.topic, messages: [{ partition: 1, value: "other" }] });
-      // Partition 0 is busy with it until partition 1 has delivered.
+      // Partition 0 keeps failing until partition 1 has delivered: other partitions continue.
       if (values(event).length === 1) await eventually(() => done, { until: () => done.includes("other") });
       throw new Error("can't take it");
     }

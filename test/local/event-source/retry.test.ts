@@ -179,7 +179,7 @@ test("a slice stays within the batch size and 6 MB", () => {
   expect(fittingPrefix([record(1, { value: Buffer.alloc(9_000_000) })], 100)).toBe(1);
 });
 
-test("reported failures count from the lowest offset of each partition; reports of other records fail the batch", () => {
+test("failures resume at the lowest offset of each partition; reports of other records fail the batch", () => {
   const batch = [record(1), record(2), record(3), record(1, { partition: 1 })];
   const item = (partition: string, offset: number): unknown => ({ itemIdentifier: { partition, offset } });
   expect(failedFrom({ batchItemFailures: [item("t-0", 3), item("t-0", 2)] }, batch)).toEqual(new Map([["t-0", 2]]));

@@ -101,7 +101,9 @@ test("rows come out of the lake with the types and values they were put with", a
       DeliveryStreamName: "millrace-local-late",
       Record: {
         Data: bytes(
-          '{"id":"a/0/1/0","SENSOR_ID":"s1","seq":4,"operator":"window","window_start":1657533977000.5,"window_end":0.1,"t":[5e-324,1.7976931348623157e308],"samples":[[1,-2.25],[]],"dt":"2022-07-11","hour":"10","unknown":1}',
+          '{"id":"a/0/1/0","SENSOR_ID":"s1","seq":4,"operator":"window","window_start":1657533977000.5,' +
+            '"window_end":0.1,"t":[5e-324,1.7976931348623157e308],"samples":[[1,-2.25],[]],' +
+            '"dt":"2022-07-11","hour":"10","unknown":1}',
         ),
       },
     }),
@@ -132,7 +134,8 @@ test("rows come out of the lake with the types and values they were put with", a
   ]);
   expect(
     await select(
-      "SELECT column_name, column_type FROM (DESCRIBE raw) WHERE column_name IN ('partition', 'offset', 'headers', 'dt')",
+      "SELECT column_name, column_type FROM (DESCRIBE raw) " +
+        "WHERE column_name IN ('partition', 'offset', 'headers', 'dt')",
     ),
   ).toEqual([
     { column_name: "partition", column_type: "INTEGER" },
