@@ -5,12 +5,12 @@ import type { LogRecord, Message, Output } from "./log.ts";
 import { readMessage } from "./message.ts";
 import { groupByGap } from "./sessions.ts";
 
-/** Counts of one sensor that must come out the same however the stream was cut, by a name that says what is counted. */
+/** Counts by a name that says what is counted. They do not depend on how the stream was cut. */
 export type Totals = Map<string, number>;
 
 /**
- * Looks at a whole log at once, with no notion of time passing: the readings of all messages, each message once. Only
- * for settings under which no identity is forgotten (no small limits, no expiry).
+ * The messages of a whole log by partition and sensor, each message once, without any notion of time passing. Only for
+ * settings under which no identity is forgotten (no small limits, no expiry).
  */
 function messagesOf(log: readonly LogRecord[], futureGuardMs: number): Map<string, Message[]> {
   const seen = new Set<string>();
@@ -40,7 +40,7 @@ export function batchWindows(log: readonly LogRecord[], { windowMs, slideMs, fut
   return totals;
 }
 
-/** Samples per session of every sensor: all its times in order, cut at gaps. */
+/** Samples per session of every sensor: all its times in order, split at gaps. */
 export function batchSessions(log: readonly LogRecord[], { sessionGapMs, futureGuardMs }: Semantics): Totals {
   const totals: Totals = new Map();
   for (const [sensor, messages] of messagesOf(log, futureGuardMs)) {
@@ -58,8 +58,8 @@ export function batchMessages(log: readonly LogRecord[], { futureGuardMs }: Sema
 
 const partitionOf = (output: Output): string => (output.value as { id: string }).id.split("/")[1]!;
 
-/** What outputs say of windows in the end: the last revision's count, and the readings that were told as late. */
-export function toldWindows(outputs: readonly Output[]): Totals {
+/** Readings per window by the outputs: the count of its last revision, and the readings that were late for it. */
+export function reportedWindows(outputs: readonly Output[]): Totals {
   const last: Totals = new Map();
   const late: Totals = new Map();
   for (const output of outputs) {
@@ -73,26 +73,26 @@ export function toldWindows(outputs: readonly Output[]): Totals {
   return last;
 }
 
-/** What outputs say of sessions in the end: the last `ended` of each id that no other has swallowed. */
-export function toldSessions(outputs: readonly Output[]): Totals {
+/** Samples per session by the outputs: the last `ended` of each id that no other session supersedes. */
+export function reportedSessions(outputs: readonly Output[]): Totals {
   const last = new Map<string, { name: string; samples: number }>();
-  const swallowed = new Set<string>();
+  const superseded = new Set<string>();
   for (const output of outputs) {
     if (output.topic !== topics.sessions.name) continue;
     const record = output.value as SessionRecord;
     const partition = partitionOf(output);
-    for (const id of record.supersedes) swallowed.add(`${partition}/${id}`);
+    for (const id of record.supersedes) superseded.add(`${partition}/${id}`);
     if (record.type === "ended")
       last.set(`${partition}/${record.sessionId}`, {
         name: `${partition}/${record.sensorId} ${record.start}..${record.end}`,
         samples: record.samples,
       });
   }
-  return new Map([...last].filter(([id]) => !swallowed.has(id)).map(([, { name, samples }]) => [name, samples]));
+  return new Map([...last].filter(([id]) => !superseded.has(id)).map(([, { name, samples }]) => [name, samples]));
 }
 
-/** Messages that were transformed, or told as too late for it. */
-export function toldMessages(outputs: readonly Output[]): Totals {
+/** Messages per sensor by the outputs: transformed, or too late for it. */
+export function reportedMessages(outputs: readonly Output[]): Totals {
   const totals: Totals = new Map();
   for (const output of outputs) {
     const { sensorId, operator } = (output.value ?? {}) as LateRecord;

@@ -52,7 +52,7 @@ function outputProblem(want: Output, got: Output): string | undefined {
   return fieldsProblem(want.value as object, got.value as object);
 }
 
-/** Exact equality of what JSON keeps. */
+/** Exact equality of what JSON represents. */
 function fieldsProblem(want: object, got: object): string | undefined {
   return isDeepStrictEqual(JSON.parse(JSON.stringify(want)), JSON.parse(JSON.stringify(got)))
     ? undefined
@@ -105,7 +105,7 @@ function windowProblem(want: WindowRecord, got: WindowRecord): string | undefine
   return undefined;
 }
 
-/** Within the tolerance of the value; next to nothing may be off by rounding at the scale of the readings it came from. */
+/** Within the tolerance of the value, or within the rounding error at the scale of the readings. */
 function near(want: number, got: number, scale: number): boolean {
   return Math.abs(want - got) <= Math.max(TOLERANCE * Math.abs(want), 1e-14 * scale);
 }

@@ -38,5 +38,6 @@ function what({ topic, key, value }: Output): string {
 function session(record: SessionRecord): string {
   const supersedes = record.supersedes.length === 0 ? "" : ` supersedes ${record.supersedes.join(",")}`;
   if (record.type === "started") return `started ${record.sessionId}${supersedes}`;
-  return `ended ${record.sessionId}..${record.end} n=${record.samples} r${record.revision} ${record.cause}${supersedes}`;
+  const { sessionId, end, samples, revision, cause } = record;
+  return `ended ${sessionId}..${end} n=${samples} r${revision} ${cause}${supersedes}`;
 }

@@ -1,6 +1,6 @@
 import { topics } from "../../domain/topics.ts";
 
-/** One record of an input partition, as the reference and the product are both given it. */
+/** One record of an input partition: the input of the reference and of the product. */
 export interface LogRecord {
   readonly partition: number;
   readonly offset: number;
@@ -10,7 +10,7 @@ export interface LogRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** One output in the order of production; `value` is the parsed JSON, or the bytes where they are not JSON. */
+/** One output. `value` is the parsed JSON, or the bytes of a dead letter. */
 export interface Output {
   readonly topic: string;
   readonly key: string | null;
@@ -18,10 +18,10 @@ export interface Output {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** What a run over a whole log gives. */
+/** The result of a run over a whole log. */
 export interface Run {
   readonly outputs: readonly Output[];
-  /** Messages that were dropped as seen before; undefined where nobody counts them. */
+  /** Messages dropped as duplicates; undefined where they are not counted. */
   readonly duplicates: number | undefined;
 }
 
@@ -34,11 +34,11 @@ export interface Message {
   readonly samples: readonly (readonly number[])[];
 }
 
-/** One line of `replay`'s input file; JSON as JSON where that says the same. */
+/** One line of `replay`'s input file. The value is written as JSON where reading it gives the same bytes. */
 export function replayLine(record: LogRecord): string {
   const { partition, offset, timestamp, key, headers, value } = record;
   const text = value === null ? "null" : Buffer.from(value).toString("utf8");
-  // Bytes that are no UTF-8 become other text: only what comes back as the same bytes is written as JSON.
+  // Bytes that are not UTF-8 decode to other text.
   const isText = value === null || (text !== "null" && Buffer.from(text).equals(value));
   const field =
     isText && isPlainJson(text)
@@ -56,8 +56,8 @@ function isPlainJson(text: string): boolean {
 }
 
 /**
- * What stands before and behind the value of a line of `replay`'s output: in the key's string quotes are escaped, and
- * nothing in the headers is an object.
+ * The text before and after the value in a line of `replay`'s output. It is unambiguous: quotes in the key are escaped,
+ * and no header is an object.
  */
 const VALUE = ',"value":';
 const HEADERS = ',"headers":{';
@@ -67,7 +67,8 @@ export function readReplayLine(text: string): Output {
   const { topic, key, headers, value, valueBase64 } = JSON.parse(text) as Output & { valueBase64?: string };
   if (topic !== topics.deadLetter.name) return { topic, key, headers, value };
   if (valueBase64 !== undefined) return { topic, key, headers, value: Buffer.from(valueBase64, "base64") };
-  // A source value that was the text "null" comes in base64; `null` itself is no value. Any other is what stands in the line: parsed and written again, 2^53 + 1 would be 2^53.
+  // The source's value is cut out of the line: parsed and written again, 2^53 + 1 would become 2^53. `null` means that
+  // there was no value; the text "null" comes in base64.
   return {
     topic,
     key,

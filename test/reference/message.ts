@@ -8,7 +8,7 @@ import { unpack } from "./packed.ts";
 type Fields = Record<string, unknown>;
 const isNumber = (x: unknown): x is number => typeof x === "number";
 
-/** Reads and validates a record by the contract of its payload, field by field; a code where it breaks it. */
+/** Reads a record and validates it by the contract of its payload, field by field; gives the code of a violation. */
 export function readMessage(record: LogRecord): Message | DeadLetterCode {
   if (record.key === null || !SENSOR_ID.test(record.key)) return "invalid-sensor-id";
   if (record.value !== null && record.value.length > imuLimits.payloadBytes) return "payload-too-large";

@@ -1,17 +1,17 @@
 type Boot = string | undefined;
 
-/** The message numbers that a sensor has used: a set per boot, what is too much of it let go. */
+/** The message numbers that a sensor has used: a set per boot. Beyond the limits, the oldest are forgotten. */
 export class SeenNumbers {
   /** In the order in which the boots were first seen. */
   private readonly boots: { boot: Boot; numbers: Set<number>; floor: number }[] = [];
-  private readonly letGo = new Set<Boot>();
+  private readonly forgotten = new Set<Boot>();
 
   knows(boot: Boot): boolean {
-    return this.boots.some((entry) => entry.boot === boot) || this.letGo.has(boot);
+    return this.boots.some((entry) => entry.boot === boot) || this.forgotten.has(boot);
   }
 
   judge(boot: Boot, seq: number): "new" | "seen" | "unknown" {
-    if (this.letGo.has(boot)) return "unknown";
+    if (this.forgotten.has(boot)) return "unknown";
     const entry = this.boots.find((known) => known.boot === boot);
     if (entry === undefined) return "new";
     if (seq < entry.floor) return "unknown";
@@ -23,7 +23,7 @@ export class SeenNumbers {
     if (entry === undefined) {
       entry = { boot, numbers: new Set(), floor: 0 };
       this.boots.push(entry);
-      if (this.boots.length > maxBoots) this.letGo.add(this.boots.shift()!.boot);
+      if (this.boots.length > maxBoots) this.forgotten.add(this.boots.shift()!.boot);
     }
     entry.numbers.add(seq);
     if (this.boots.reduce((sum, each) => sum + starts(each.numbers).length, 0) <= maxIntervals) return;

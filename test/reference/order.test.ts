@@ -6,7 +6,7 @@ import { productRun } from "./product.ts";
 import { holds, PROPERTY_TIMEOUT_MS } from "./property.ts";
 import { data, exampleSettings, numbered } from "./rules/rule.ts";
 
-/** Nothing is late and nothing given up. */
+/** Nothing is late, and no gap is given up. */
 const patient = { ...exampleSettings, outOfOrdernessMs: 100_000, sessionGapMs: 100_000 };
 
 /** Messages of one sensor, the first ahead of all others, and the order in which they arrive. */
@@ -44,7 +44,7 @@ async function transformed(log: readonly LogRecord[]): Promise<object[]> {
 }
 
 test(
-  "what is transformed, the acceleration without gravity too, does not depend on the order of arrival",
+  "transformed records, the acceleration without gravity included, do not depend on the order of arrival",
   async () => {
     await holds(
       scattered,

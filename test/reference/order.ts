@@ -7,7 +7,11 @@ export class Order {
   private next: number | undefined;
   private waiting: Message[] = [];
 
-  /** Takes a message: `late` when it is behind what was released. `isNewBoot`: no message of its boot came before. */
+  /**
+   * Takes a message, which is `late` when it comes before what was released.
+   *
+   * @param isNewBoot It is the first message of its boot
+   */
   take(
     message: Message,
     isNewBoot: boolean,
@@ -27,10 +31,7 @@ export class Order {
     this.releaseUpTo(this.next, release);
   }
 
-  /**
-   * The watermark has passed the first sample of some waiting messages: nobody waits any longer for what comes before
-   * them.
-   */
+  /** Releases the waiting messages whose first sample the watermark has passed, and all before them. */
   watermark(watermark: number, release: (message: Message) => void): void {
     const passed = this.waiting.filter((message) => watermark >= message.t[0]!);
     if (passed.length > 0) this.releaseUpTo(Math.max(...passed.map((message) => message.seq)), release);
@@ -40,7 +41,7 @@ export class Order {
     this.releaseUpTo(Infinity, release);
   }
 
-  /** Releases all up to a number, and then what follows without a gap. */
+  /** Releases all up to a number, and then what follows it without a gap. */
   private releaseUpTo(last: number, release: (message: Message) => void): void {
     this.waiting.sort((a, b) => a.seq - b.seq);
     while (this.waiting.length > 0 && (this.waiting[0]!.seq <= last || this.waiting[0]!.seq === this.next)) {

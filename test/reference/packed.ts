@@ -43,7 +43,7 @@ function f32(value: number): Buffer {
   return bytes;
 }
 
-/** Reads the packed layout into the fields that JSON would hold; undefined where it is none. */
+/** Reads the packed layout into the fields that JSON would hold; undefined where the bytes have another layout. */
 export function unpack(value: Uint8Array): Record<string, unknown> | undefined {
   const bytes = Buffer.from(value);
   if (bytes.length < 16 || bytes.toString("latin1", 0, 2) !== "MI" || bytes[2] !== 1 || bytes[3]! > 3 || bytes[7] !== 0)
@@ -53,7 +53,7 @@ export function unpack(value: Uint8Array): Record<string, unknown> | undefined {
   if (!hasBoot && nameLength > 0) return undefined;
   const timesAt = 8 * Math.ceil((16 + nameLength) / 8);
   const columnsAt = timesAt + 8 * (timePerSample ? count : 2);
-  // What is wrong with the count is said before what is wrong with the length.
+  // A wrong count is reported before a wrong length.
   if (count === 0 || count > 1000) return { seq: 0, t: [], samples: Array.from({ length: count }) };
   if (
     bytes.length !== columnsAt + 24 * count ||

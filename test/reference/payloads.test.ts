@@ -10,7 +10,7 @@ import { holds, PROPERTY_TIMEOUT_MS } from "./property.ts";
 import { referenceRun } from "./reference.ts";
 import { data, exampleSettings, numbered, raw } from "./rules/rule.ts";
 
-/** A payload may break the contract in several ways; which is said first is not promised. */
+/** A payload may break the contract in several ways at once: which code is reported is not promised. */
 const oneOfMany = new Set<string>(["invalid-message", "out-of-range", "too-many-samples"] satisfies DeadLetterCode[]);
 
 function forgiving(run: Run): Run {
@@ -23,7 +23,7 @@ function forgiving(run: Run): Run {
   return { ...run, outputs: run.outputs.map(forgive) };
 }
 
-/** Each payload for a sensor of its own whose windows are long gone, so that all its readings come out verbatim. */
+/** Each payload is for a sensor of its own whose windows are closed: all its readings are output verbatim, as late. */
 function log(list: readonly Uint8Array[]): LogRecord[] {
   return numbered(
     list.flatMap((payload, i) => [data(`s${i}`, 0, [1_000_000], { boot: "before" }), raw(`s${i}`, 1_000_000, payload)]),

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 
-/** Ways to write a number, and things that are none. */
+/** Ways to write a number. */
 const spelled = fc.oneof(
   { weight: 6, arbitrary: fc.double({ min: -70, max: 70, noNaN: true }).map(String) },
   { weight: 2, arbitrary: fc.integer({ min: -70, max: 70 }).map(String) },
@@ -35,6 +35,7 @@ const spelled = fc.oneof(
       .map(([digits, exponent]) => `${digits}e${exponent}`),
   },
 );
+/** Texts that are not JSON numbers, or out of range. */
 const broken = fc.constantFrom(
   "01",
   "+1",
@@ -139,8 +140,8 @@ const extra = member(
 );
 
 /**
- * One message as a device may write it: any order, any spacing, any spelling, more members than needed, now and then a
- * wrong one.
+ * One message as a device may write it: members in any order, with any spacing and spelling, more members than needed,
+ * and sometimes a wrong one.
  */
 const written = fc
   .record({
@@ -168,18 +169,18 @@ const written = fc
     return fc
       .tuple(fc.tuple(...members), more, fc.nat(), space, space)
       .map(([all, { list, again }, turn, before, behind]) => {
-        // Turned, not sorted: members come in any order; the last of two with one name counts.
+        // Rotated, so that members come in any order. Of two members with the same name, JSON.parse takes the last.
         const together = [...all, ...list, ...all.slice(0, again)];
         const from = turn % together.length;
         return `${before}{${[...together.slice(from), ...together.slice(0, from)].join(",")}}${behind}`;
       });
   });
 
-/** Bytes of a message, some of them with a byte changed, left out, doubled or cut off. */
+/** Bytes of a message. Some have a byte changed, left out, doubled or appended, or are cut off. */
 export const payloads: fc.Arbitrary<Uint8Array> = fc
   .record({
     text: written,
-    damage: fc.constantFrom("no", "no", "no", "change", "leave out", "double", "cut", "mark"),
+    damage: fc.constantFrom("no", "no", "no", "change", "leave out", "double", "cut", "append"),
     at: fc.nat(),
     byte: fc.oneof(fc.constantFrom(...Buffer.from('[]{}:,"\\0.-eE ')), fc.nat(255)),
   })
@@ -190,6 +191,6 @@ export const payloads: fc.Arbitrary<Uint8Array> = fc
     if (damage === "leave out") return Buffer.concat([bytes.subarray(0, i), bytes.subarray(i + 1)]);
     if (damage === "double") return Buffer.concat([bytes.subarray(0, i), bytes.subarray(i, i + 1), bytes.subarray(i)]);
     if (damage === "cut") return bytes.subarray(0, i);
-    if (damage === "mark") return Buffer.concat([bytes, Buffer.from([byte])]);
+    if (damage === "append") return Buffer.concat([bytes, Buffer.from([byte])]);
     return bytes;
   });

@@ -3,6 +3,7 @@ import { topics } from "../../domain/topics.ts";
 import { sensorMachineFactory } from "../../processor/adapters/machine-factory.ts";
 import type {
   InputRecord,
+  MachineFactory,
   MachineOrigin,
   OutputRecord,
   StateEntry,
@@ -11,13 +12,15 @@ import type {
 import { PartitionMachine } from "../../processor/runtime/partition-machine.ts";
 import type { LogRecord, Output, Run } from "./log.ts";
 
-/** How a log is cut: after how many records outputs are taken, and before how many the state is written and read back. */
+/** How a log is cut: after how many records outputs are taken, and before how many the state is restored. */
 export interface Cuts {
   readonly settleEvery: number;
   /** 0 for never. */
   readonly restoreEvery: number;
 }
 const ONE_BY_ONE: Cuts = { settleEvery: 1, restoreEvery: 0 };
+/** Generations kept before the oldest is rewritten. */
+const MAX_GENERATIONS = 3;
 
 /** Runs the product's machines, one per partition, over a log. */
 export async function productRun(
@@ -27,81 +30,100 @@ export async function productRun(
   cuts: Cuts = ONE_BY_ONE,
 ): Promise<Run> {
   const factory = sensorMachineFactory(settings);
-  const lanes = new Map<number, Lane>();
   const outputs: Output[] = [];
-  let current: Lane | undefined;
+  const partitions = new Map<number, PartitionRun>();
+  let current: PartitionRun | undefined;
   let unsettled = 0;
-  const settle = async (lane: Lane): Promise<void> =>
-    void outputs.push(...(await lane.machine.settle()).map(readOutput));
   for (const [i, record] of log.entries()) {
-    const lane: Lane = lanes.get(record.partition) ?? {
-      machine: await factory.create({ partition: record.partition, restored: null, failedOffsets: new Map() }),
-      duplicates: 0,
-      generation: 0,
-      generations: new Map(),
-    };
-    lanes.set(record.partition, lane);
-    if (current !== undefined && (current !== lane || unsettled >= cuts.settleEvery)) {
-      await settle(current);
+    const partition =
+      partitions.get(record.partition) ?? (await PartitionRun.start(record.partition, factory, outputs));
+    partitions.set(record.partition, partition);
+    if (current !== undefined && (current !== partition || unsettled >= cuts.settleEvery)) {
+      await current.settle();
       unsettled = 0;
     }
-    if (cuts.restoreEvery > 0 && i % cuts.restoreEvery === 0) {
-      await settle(lane);
-      await restore(lane, async (restored) =>
-        factory.create({ partition: record.partition, restored, failedOffsets: new Map() }),
-      );
-    }
-    current = lane;
-    lane.machine.step(inputRecord(record));
+    if (cuts.restoreEvery > 0 && i % cuts.restoreEvery === 0) await partition.restore();
+    current = partition;
+    partition.machine.step(inputRecord(record));
     unsettled += 1;
   }
-  if (current !== undefined) await settle(current);
-  for (const [, lane] of flush ? [...lanes].sort(([a], [b]) => a - b) : []) {
-    lane.machine.flush();
-    await settle(lane);
+  await current?.settle();
+  const ascending = [...partitions].sort(([a], [b]) => a - b).map(([, partition]) => partition);
+  if (flush)
+    for (const partition of ascending) {
+      partition.machine.flush();
+      await partition.settle();
+    }
+  return { outputs, duplicates: ascending.reduce((sum, partition) => sum + partition.duplicates, 0) };
+}
+
+/** The machines of one partition, one after the other: each restore builds a new one. */
+class PartitionRun {
+  #machine: StateMachine;
+  readonly #create: (restored: MachineOrigin["restored"]) => Promise<StateMachine>;
+  readonly #outputs: Output[];
+  /** Duplicates counted by the machines before this one. */
+  #earlierDuplicates = 0;
+  #generation = 0;
+  /** Written entries by generation: only whole generations are ever dropped. */
+  readonly #generations = new Map<number, StateEntry[]>();
+
+  private constructor(
+    machine: StateMachine,
+    create: (restored: MachineOrigin["restored"]) => Promise<StateMachine>,
+    outputs: Output[],
+  ) {
+    this.#machine = machine;
+    this.#create = create;
+    this.#outputs = outputs;
   }
-  return {
-    outputs,
-    duplicates: [...lanes.values()].reduce((sum, lane) => sum + lane.duplicates + duplicatesOf(lane), 0),
-  };
-}
 
-/** What the lane's machine of the moment has counted. */
-function duplicatesOf({ machine }: Lane): number {
-  return machine instanceof PartitionMachine ? machine.counters.get("processor.duplicates") : 0;
-}
+  static async start(partition: number, factory: MachineFactory, outputs: Output[]): Promise<PartitionRun> {
+    const create = async (restored: MachineOrigin["restored"]): Promise<StateMachine> =>
+      factory.create({ partition, restored, failedOffsets: new Map() });
+    return new PartitionRun(await create(null), create, outputs);
+  }
 
-interface Lane {
-  machine: StateMachine;
-  /** Duplicates that machines before this one have counted. */
-  duplicates: number;
-  generation: number;
-  /** What was written, by generation: only whole generations are ever dropped. */
-  readonly generations: Map<number, StateEntry[]>;
-}
-/** Generations kept before the oldest is written anew. */
-const MAX_GENERATIONS = 3;
+  get machine(): StateMachine {
+    return this.#machine;
+  }
 
-/** Writes what changed, drops the generations that no item needs, and goes on with a machine built from the rest. */
-async function restore(
-  lane: Lane,
-  create: (restored: NonNullable<MachineOrigin["restored"]>) => Promise<StateMachine>,
-): Promise<void> {
-  const { machine, generations } = lane;
-  lane.generation += 1;
-  const rewritten = generations.size >= MAX_GENERATIONS ? Math.min(...generations.keys()) : 0;
-  if (rewritten > 0) machine.rewriteUpTo(rewritten);
-  const written: StateEntry[] = [];
-  machine.encodeChanges(lane.generation, ({ key, value }) => written.push({ key, value: Uint8Array.from(value) }));
-  generations.set(lane.generation, written);
-  const live = new Set(machine.liveGenerations());
-  for (const generation of live)
-    if (generation <= rewritten)
-      throw new Error(`generation ${generation} is still live, though all up to ${rewritten} were written anew`);
-  for (const generation of generations.keys()) if (!live.has(generation)) generations.delete(generation);
-  const entries = [...generations].flatMap(([generation, list]) => list.map((entry) => ({ ...entry, generation })));
-  lane.duplicates += duplicatesOf(lane);
-  lane.machine = await create({ nextOffset: machine.nextOffset, chain: machine.chain, entries });
+  get duplicates(): number {
+    const { machine } = this;
+    const counted = machine instanceof PartitionMachine ? machine.counters.get("processor.duplicates") : 0;
+    return this.#earlierDuplicates + counted;
+  }
+
+  async settle(): Promise<void> {
+    this.#outputs.push(...(await this.#machine.settle()).map(readOutput));
+  }
+
+  /** Writes what changed, drops the generations that no item needs, and builds the next machine from the rest. */
+  async restore(): Promise<void> {
+    await this.settle();
+    this.#write();
+    const entries = [...this.#generations].flatMap(([generation, list]) =>
+      list.map((entry) => ({ ...entry, generation })),
+    );
+    const { nextOffset, chain } = this.#machine;
+    this.#earlierDuplicates = this.duplicates;
+    this.#machine = await this.#create({ nextOffset, chain, entries });
+  }
+
+  #write(): void {
+    const [machine, generations] = [this.#machine, this.#generations];
+    this.#generation += 1;
+    const rewritten = generations.size >= MAX_GENERATIONS ? Math.min(...generations.keys()) : 0;
+    if (rewritten > 0) machine.rewriteUpTo(rewritten);
+    const written: StateEntry[] = [];
+    machine.encodeChanges(this.#generation, ({ key, value }) => written.push({ key, value: Uint8Array.from(value) }));
+    generations.set(this.#generation, written);
+    const live = new Set(machine.liveGenerations());
+    for (const generation of live)
+      if (generation <= rewritten)
+        throw new Error(`generation ${generation} is still live, though all up to ${rewritten} were rewritten`);
+    for (const generation of generations.keys()) if (!live.has(generation)) generations.delete(generation);
+  }
 }
 
 function inputRecord({ key, ...rest }: LogRecord): InputRecord {

@@ -2,15 +2,15 @@ import fc from "fast-check";
 import { type LogRecord, replayLine } from "./log.ts";
 import type { Stream } from "./streams.ts";
 
-/** How long one property looks for a counterexample, at most: all of them together stay under a minute. */
+/** How long one property searches for a counterexample: all of them together stay under a minute. */
 const TIME_LIMIT_MS = 8_000;
-/** With the environment variable `SEARCH_SECONDS`, each property looks for that long, and as many values as it takes. */
+/** With the environment variable `SEARCH_SECONDS`, each property searches that long, with any number of values. */
 const searchSeconds = Number(process.env["SEARCH_SECONDS"] ?? 0);
 
 /** Jest's limit for a test of one property. */
 export const PROPERTY_TIMEOUT_MS = 60_000 + 4_000 * searchSeconds;
 
-/** A stream as a person wants to read it: a line per record, the samples only counted. */
+/** A stream for a person to read: a line per record, with the number of its samples only. */
 export function readable({ settings, flush, log }: Stream): string {
   return [JSON.stringify(settings), `flush: ${flush}`, ...log.map(recordLine)].join("\n");
 }
@@ -34,8 +34,8 @@ function recordLine(record: LogRecord): string {
 }
 
 /**
- * Looks for a value for which `problem` names one; fails with the smallest one found and the seed that leads to it.
- * With the environment variable `SEED` set to a printed seed, the same values come again.
+ * Searches for a value for which `problem` returns a problem; fails with the smallest one found and its seed. With the
+ * environment variable `SEED` set to a printed seed, the same values come again.
  */
 export async function holds<T>(
   values: fc.Arbitrary<T>,
@@ -52,9 +52,9 @@ export async function holds<T>(
   });
   if (!result.failed || result.counterexample === null) return;
   const [value] = result.counterexample;
-  throw new Error(
-    `seed ${result.seed} (SEED=${result.seed} runs it again), after ${result.numRuns} runs and ${result.numShrinks} shrinks:\n${await problem(value)}\n${show(value)}`,
-  );
+  const { seed, numRuns, numShrinks } = result;
+  const where = `seed ${seed} (SEED=${seed} runs it again), after ${numRuns} runs and ${numShrinks} shrinks`;
+  throw new Error(`${where}:\n${await problem(value)}\n${show(value)}`);
 }
 
 /** `holds` for streams. */

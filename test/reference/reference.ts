@@ -13,7 +13,7 @@ import { Windows } from "./windows.ts";
 
 interface Sensor {
   readonly id: string;
-  /** The silence clock when it last gave a sign of life. */
+  /** The silence clock at its last message. */
   lastSign: number;
   idle: boolean;
   highest: number;
@@ -23,11 +23,14 @@ interface Sensor {
   order: Order;
 }
 
-/** One partition, step by step as DESIGN section 3 numbers it; slow and plain, and sharing no code with the product. */
+/**
+ * One partition, with the steps of `processor/runtime/partition-machine.ts`. Slow and plain: it shares no code with the
+ * product, and keeps every reading.
+ */
 class Partition {
   duplicates = 0;
   private clock: number | undefined;
-  /** The clock's advances, each counted for at most `MAX_SILENCE_PER_STEP`. */
+  /** The silence clock: the sum of the clock's advances, each at most `MAX_SILENCE_PER_STEP`. */
   private silence = 0;
   private highest = -Infinity;
   private sensors: Sensor[] = [];
@@ -147,7 +150,7 @@ class Partition {
     this.outputs.push({ topic, key: sensorId, value: { id, schema: 1, sensorId, ...fields }, headers: this.carried() });
   }
 
-  /** Headers that every output takes over from the record that caused it. */
+  /** Headers that every output carries from the record that caused it. */
   private carried(): Record<string, string> {
     const { traceparent } = this.source.headers;
     return traceparent === undefined ? {} : { traceparent };
@@ -170,9 +173,9 @@ function boot(message: Message): { boot?: string } {
 }
 
 /**
- * What the outputs of a log must be, in the order of production.
+ * The outputs that a log must have, in the order of production.
  *
- * @param flush End time after the last record (`replay --flush`)
+ * @param flush End the time of all sensors after the last record (`replay --flush`)
  */
 export function referenceRun(log: readonly LogRecord[], settings: Semantics, flush: boolean): Run {
   const outputs: Output[] = [];

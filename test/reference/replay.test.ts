@@ -14,7 +14,7 @@ import { hostileSettings, hostileStreams, type Stream } from "./streams.ts";
 
 const program = join(import.meta.dirname, "../../processor/commands/replay/main.ts");
 
-/** The limits of identities have no option of the command. */
+/** The command has no options for the limits of identities. */
 const streams = hostileStreams(
   hostileSettings.map((settings) => ({ ...settings, maxIntervalsPerSensor: 1_000, maxBootsPerSensor: 100 })),
   80,

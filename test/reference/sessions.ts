@@ -9,12 +9,12 @@ interface Session {
   readonly supersedes: ReadonlySet<string>;
   /** Ended records of this id so far. */
   ended: number;
-  /** Whether it has samples or joined sessions that no `ended` has told of. */
+  /** Whether it has samples or merged sessions that no `ended` record includes. */
   open: boolean;
 }
 type Write = (fields: object) => void;
 
-/** Cuts ascending times where two neighbours are further apart than the gap. */
+/** Splits ascending times where two neighbours are further apart than the gap. */
 export function groupByGap(times: readonly number[], gap: number): number[][] {
   const groups: number[][] = [];
   for (const t of times) {
@@ -64,7 +64,7 @@ export class Sessions {
     this.all = together.map((times) => this.merge(times, before, accepted, watermark, write));
   }
 
-  /** What becomes of one group of times: the session it was, changed or not, or one with a new id. */
+  /** The session of one group of times: the one it was, changed or not, or one with a new id. */
   private merge(
     times: number[],
     before: readonly Session[],
@@ -76,30 +76,31 @@ export class Sessions {
     const merged = before.filter((session) => session.start >= start && session.end <= end);
     if (!accepted.some((t) => t >= start && t <= end)) return merged[0]!;
     const same = merged.find((session) => session.start === start);
-    const swallowed = merged
+    const superseded = merged
       .filter((session) => session !== same)
       .flatMap((session) => [this.id(session.start), ...session.supersedes]);
     const session: Session = {
       times,
       start,
       end,
-      supersedes: new Set([...(same?.supersedes ?? []), ...swallowed]),
+      supersedes: new Set([...(same?.supersedes ?? []), ...superseded]),
       ended: same?.ended ?? 0,
       open: true,
     };
-    if (watermark >= end + this.settings.sessionGapMs) this.tellEnded(session, "late", write);
+    if (watermark >= end + this.settings.sessionGapMs) this.writeEnded(session, "late", write);
     else if (same === undefined)
       write({ type: "started", sessionId: this.id(start), start, supersedes: [...session.supersedes].sort() });
     return session;
   }
 
-  /** Ends, by end and start, the open sessions whose last sample the watermark has left behind by the gap. */
+  /** Ends, by end and start, the open sessions whose last sample plus the gap the watermark has reached. */
   endDue(watermark: number, cause: Cause, write: Write): void {
     const due = this.all.filter((session) => session.open && watermark >= session.end + this.settings.sessionGapMs);
-    for (const session of due.sort((a, b) => a.end - b.end || a.start - b.start)) this.tellEnded(session, cause, write);
+    for (const session of due.sort((a, b) => a.end - b.end || a.start - b.start))
+      this.writeEnded(session, cause, write);
   }
 
-  private tellEnded(session: Session, cause: Cause, write: Write): void {
+  private writeEnded(session: Session, cause: Cause, write: Write): void {
     const { start, end, times, supersedes } = session;
     write({
       type: "ended",

@@ -7,7 +7,7 @@ import { channelStatistics } from "./statistics.ts";
 
 const START = 1_657_533_977_000;
 
-/** Twenty messages of a hundred readings in one window, the last five late: around a mean, and a step between halves. */
+/** Twenty messages of a hundred readings in one window, five of them late. One axis has a step between its halves. */
 function crowded(mean: number, spread: number): ReturnType<typeof numbered> {
   let random = 7;
   const noise = (): number => (random = (random * 48_271) % 2_147_483_647) / 2_147_483_647 - 0.5;
@@ -54,7 +54,7 @@ test("the reference's statistics are those of a calculation by hand", () => {
   expect(gyroMag).toEqual({ mean: 3.5, std: 3.5, min: 0, max: 7, rms: Math.sqrt(24.5) });
 });
 
-test("the reference finds what the mean's rounding would hide: a step of 2^-40 in ten thousand readings of 256", () => {
+test("the reference finds a step of 2^-40 in 10,000 readings of 256, which the rounding of the mean would hide", () => {
   const step = 2 ** -40;
   const { ax } = channelStatistics(Array.from({ length: 10_000 }, (_, i) => [256 + (i % 2) * step, 0, 0, 0, 0, 0]));
   expect(Math.abs(ax.std - step / 2)).toBeLessThan(1e-9 * step);

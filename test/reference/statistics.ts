@@ -13,7 +13,7 @@ export function magnitude(x: number, y: number, z: number): number {
   return Math.sqrt(x * x + y * y + z * z);
 }
 
-/** A sum whose rounding errors are summed up beside it (Neumaier 1974). */
+/** A sum with compensation of its rounding errors (Neumaier 1974). */
 function sum(values: readonly number[]): number {
   let total = 0;
   let lost = 0;
@@ -25,7 +25,7 @@ function sum(values: readonly number[]): number {
   return total + lost;
 }
 
-/** The definitions: the mean first, then the mean square of what is left, less what the rounded mean leaves in it. */
+/** By definition, in two passes: the mean, then the variance around it, corrected for the rounding of the mean. */
 function statistics(values: readonly number[]): ChannelStatistics {
   const n = values.length;
   const mean = sum(values) / n;

@@ -1,5 +1,12 @@
 import { expect, test } from "@jest/globals";
-import { batchMessages, batchSessions, batchWindows, toldMessages, toldSessions, toldWindows } from "./batch.ts";
+import {
+  batchMessages,
+  batchSessions,
+  batchWindows,
+  reportedMessages,
+  reportedSessions,
+  reportedWindows,
+} from "./batch.ts";
 import { byteDifference, difference } from "./compare.ts";
 import { productRun } from "./product.ts";
 import { holdsForStreams, PROPERTY_TIMEOUT_MS } from "./property.ts";
@@ -14,7 +21,7 @@ const unforgetting = hostileStreams().map((stream): Stream => ({
   flush: true,
   settings: { ...stream.settings, expiryMs: 2e12, maxIntervalsPerSensor: 1e6, maxBootsPerSensor: 1e6 },
 }));
-/** And nothing is late. */
+/** The same, and nothing is late. */
 const patient = unforgetting.map((stream): Stream => ({
   ...stream,
   settings: { ...stream.settings, allowedLatenessMs: 1e17, expiryMs: 2e17 },
@@ -41,7 +48,7 @@ test(
 );
 
 test(
-  "and under the settings that it usually has",
+  "the processor's outputs are the reference's, under the default settings",
   async () => {
     await holdsForStreams(hostileStreams(usualSettings, 80), RUNS / 2, async ({ log, settings, flush }) =>
       difference(referenceRun(log, settings, flush), await productRun(log, settings, flush)),
@@ -51,7 +58,7 @@ test(
 );
 
 test(
-  "the processor's outputs do not depend on how the log is cut and how often the state is written and read back",
+  "the processor's outputs do not depend on how the log is cut, nor on how often the state is written and read back",
   async () => {
     await holdsForStreams(hostileStreams(), RUNS / 2, async ({ log, settings, flush }) => {
       const whole = await productRun(log, settings, flush);
@@ -74,13 +81,13 @@ for (const [who, run] of [
   ["processor", productRun],
 ] as const) {
   test(
-    `the ${who} counts, where nothing is late, what a look at the whole log at once counts`,
+    `where nothing is late, the ${who} counts what a batch job over the whole log counts`,
     async () => {
       await holdsForStreams(patient, RUNS / 2, async ({ log, settings, flush }) => {
         const { outputs } = await run(log, settings, flush);
         return (
-          differs(toldWindows(outputs), batchWindows(log, settings)) ??
-          differs(toldSessions(outputs), batchSessions(log, settings))
+          differs(reportedWindows(outputs), batchWindows(log, settings)) ??
+          differs(reportedSessions(outputs), batchSessions(log, settings))
         );
       });
     },
@@ -88,13 +95,13 @@ for (const [who, run] of [
   );
 
   test(
-    `the ${who} counts every reading in its windows or tells it as late, and transforms every message or tells it as behind`,
+    `the ${who} counts every reading in its windows or outputs it as late, and so with every message it transforms`,
     async () => {
       await holdsForStreams(unforgetting, RUNS / 2, async ({ log, settings, flush }) => {
         const { outputs } = await run(log, settings, flush);
         return (
-          differs(toldWindows(outputs), batchWindows(log, settings)) ??
-          differs(toldMessages(outputs), batchMessages(log, settings))
+          differs(reportedWindows(outputs), batchWindows(log, settings)) ??
+          differs(reportedMessages(outputs), batchMessages(log, settings))
         );
       });
     },

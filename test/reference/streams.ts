@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { defaultSemantics, type Semantics } from "../../domain/imu.ts";
-import { type Act, acts, LogBuilder } from "./acts.ts";
+import { LogBuilder } from "./log-builder.ts";
 import type { LogRecord } from "./log.ts";
+import { type StreamEvent, streamEvents } from "./stream-events.ts";
 
-/** A whole log with the settings under which it is read. */
+/** A whole log and the settings under which it is processed. */
 export interface Stream {
   readonly settings: Semantics;
   readonly log: readonly LogRecord[];
@@ -45,36 +46,36 @@ export const hostileSettings: fc.Arbitrary<Semantics> = fc
     transformedFormat: "json",
   }));
 
-/** What runs where nobody says otherwise, tumbling and sliding. */
+/** The default settings, with tumbling and with sliding windows. */
 export const usualSettings: fc.Arbitrary<Semantics> = fc
   .constantFrom(defaultSemantics.slideMs, 250)
   .map((slideMs) => ({ ...defaultSemantics, slideMs, transformedFormat: "json" }));
 
-/** Where event time is: around the epoch, before it, and today. */
+/** Start of event time: at the epoch, before it, and today. */
 const origins = fc.constantFrom(0, -86_400_000, 1_657_533_977_000);
 
-/** Hostile streams: every kind of disorder, with samples exactly on the bounds that the settings draw. */
+/** Hostile streams: every kind of disorder, with samples exactly on the bounds that the settings define. */
 export function hostileStreams(
   settings: fc.Arbitrary<Semantics> = hostileSettings,
-  maxActs = 40,
+  maxEvents = 40,
 ): fc.Arbitrary<Stream> {
   return fc
     .record({
       settings,
       origin: origins,
       partitions: fc.constantFrom(1, 1, 2),
-      acts: fc.array(acts, { minLength: 1, maxLength: maxActs, size: "max" }),
+      events: fc.array(streamEvents, { minLength: 1, maxLength: maxEvents, size: "max" }),
       flush: fc.boolean(),
     })
-    .map(({ settings: chosen, origin, partitions, acts: list, flush }) => ({
+    .map(({ settings: chosen, origin, partitions, events, flush }) => ({
       settings: chosen,
       flush,
-      log: build(list, chosen, origin, partitions),
+      log: build(events, chosen, origin, partitions),
     }));
 }
 
-function build(list: readonly Act[], settings: Semantics, origin: number, partitions: number): LogRecord[] {
+function build(events: readonly StreamEvent[], settings: Semantics, origin: number, partitions: number): LogRecord[] {
   const builder = new LogBuilder(settings, origin, partitions);
-  for (const act of list) builder.play(act);
+  for (const event of events) builder.apply(event);
   return builder.log;
 }

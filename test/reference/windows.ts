@@ -9,12 +9,12 @@ interface Window {
   readonly rows: (readonly number[])[];
   /** How many times it has fired. */
   fired: number;
-  /** Whether it has readings that no firing has told of. */
+  /** Whether it has readings that no firing includes. */
   changed: boolean;
 }
 export type WriteWindow = (fields: object) => void;
 
-/** The windows of one sensor: all their readings, kept for ever. */
+/** The windows of one sensor, with all their readings. */
 export class Windows {
   private readonly all: Window[] = [];
   private readonly settings: Semantics;
@@ -33,7 +33,7 @@ export class Windows {
     return starts;
   }
 
-  /** Applies a message as a whole: what is late is told first, then the windows that fire again, each by end and start. */
+  /** Applies a whole message: writes what is late, then the windows that fire again, each by end and start. */
   apply(message: Message, watermark: number, late: (fields: object) => void, write: WriteWindow): void {
     const { windowMs, allowedLatenessMs } = this.settings;
     const touched = [...new Set(message.t.flatMap((t) => this.starts(t)))].sort((a, b) => a - b);
@@ -54,7 +54,7 @@ export class Windows {
     for (const window of again) this.fire(window, "late", write);
   }
 
-  /** Fires, by end and start, what has changed since it fired last and whose end the watermark has reached. */
+  /** Fires, by end and start, the windows that have changed and whose end the watermark has reached. */
   fireDue(watermark: number, cause: Cause, write: WriteWindow): void {
     const due = this.all.filter((window) => window.changed && watermark >= window.end);
     for (const window of due.sort((a, b) => a.end - b.end || a.start - b.start)) this.fire(window, cause, write);

@@ -11,7 +11,7 @@ function changed(at: number, byte: number): Uint8Array {
   bytes[at] = byte;
   return bytes;
 }
-/** Every payload that breaks the contract in one way, and the code that says so. */
+/** Payloads that break the contract in one way each, and the code of that violation. */
 export const broken: [
   code: string,
   value: string | Uint8Array | null,
@@ -123,14 +123,14 @@ export const broken: [
 
 export const contractRules: Rule[] = [
   {
-    name: "what breaks the contract is dead-lettered with a code that says how",
+    name: "a message that breaks the contract is dead-lettered with a code that says how",
     // A record with neither key nor value would be a control record.
     log: broken.map(([, value, key = "s", headers = {}]) => raw(key, 0, value, headers)),
     flush: true,
     expected: broken.map(([code, , key = "s"], offset) => `@${offset} dead-letter ${key} ${code}`),
   },
   {
-    name: "what is at the bounds of the contract is taken",
+    name: "a message at the bounds of the contract is accepted",
     log: [
       raw(
         "x".repeat(128),

@@ -12,7 +12,7 @@ const hundreds = (): ReturnType<typeof data>[] =>
   Array.from({ length: 300 }, (_, i) => data("s", 0, [i * 10], { boot: `b${i}` }));
 const order = /transformed|inference/;
 
-/** Where an output stands: its topic and its id. */
+/** An output's topic and id. */
 function place(output: Output): string {
   return `${output.topic} ${(output.value as { id: string }).id}`;
 }
@@ -40,7 +40,7 @@ export const identityRules: Rule[] = [
     duplicates: 1,
   },
   {
-    name: "boots that are no Unicode are told apart as any others",
+    name: "boots that are not valid Unicode are distinguished like any others",
     log: [
       raw("s", 0, '{"seq":0,"boot":"\\ud800","t":[0],"samples":[[1,2,2,2,3,6]]}'),
       raw("s", 0, '{"seq":0,"boot":"\\udc00","t":[0],"samples":[[1,2,2,2,3,6]]}'),
@@ -88,7 +88,7 @@ export const identityRules: Rule[] = [
     duplicates: 1,
   },
   {
-    name: "over the limit of boots the oldest is let go, and what comes with it is dead-lettered",
+    name: "over the limit of boots the oldest is forgotten, and its later messages are dead-lettered",
     settings: { maxBootsPerSensor: 2 },
     log: [
       data("s", 0, [0], { boot: "a" }),
@@ -102,12 +102,12 @@ export const identityRules: Rule[] = [
     duplicates: 1,
   },
   {
-    name: "a boot let go long ago is not taken for a new one",
+    name: "a boot forgotten long ago is not taken for a new one",
     settings: { maxBootsPerSensor: 1 },
     log: [...hundreds(), ...hundreds(), data("s", 0, [3000], { boot: "newest" })],
     flush: true,
     about: /dead|ended/,
-    // All but the last boot were let go: each of their messages comes a second time, at offsets 300 to 598.
+    // All but the last boot are forgotten: each of their messages comes a second time, at offsets 300 to 598.
     expected: [
       ...Array.from({ length: 299 }, (_, i) => `@${300 + i} dead-letter s sequence-unknown`),
       "@600 ended s@0..3000 n=301 r0 end-of-input",
@@ -133,7 +133,7 @@ export const identityRules: Rule[] = [
     ],
   },
   {
-    name: "what is released takes everything before it along",
+    name: "a released message releases everything before it",
     log: [data("s", 0, [0]), data("s", 2, [1000]), data("s", 4, [600]), data("s", 6, [1100])],
     about: order,
     expected: ["@0 transformed s seq=0", "@3 transformed s seq=2", "@3 transformed s seq=4"],
@@ -167,26 +167,27 @@ export const identityRules: Rule[] = [
     ],
   },
   {
-    name: "a step tells late readings for windows, windows, late readings for sessions, sessions, then what the order says, then what is due",
+    name: "a step outputs late for windows, windows, late for sessions, sessions, released messages, then what is due",
     log: [data("s", 5, [10_000]), data("s", 4, [2500, 7600, 10_000]), data("s", 9, [13_000])],
     expected: [
       "@0 started s@10000",
       "@0 transformed s seq=5",
-      // The watermark is 9500: [2000,3000) went at 8000, 2500 is late for sessions from 9500 on; 7600 is more than the gap from 10000 and over at 9600.
+      // The watermark is 9500. The window [2000, 3000) was discarded at 8000, and 2500 is late for sessions from 9500
+      // on. 7600 is more than the gap before 10000, and its session is over at 9600.
       "@1 late window s 2000..3000 seq=4 t=2500",
       "@1 window s 7000..8000 r0 late n=1",
       "@1 late session s 2500..4500 seq=4 t=2500",
       "@1 started s@7600",
       "@1 late inference s 2500..10000 seq=4 t=2500,7600,10000",
       "@2 started s@13000",
-      // 12500: 9 waits for 6 until its first sample is passed; both sessions are over.
+      // The watermark is 12500. Message 9 waits for 6 until the watermark passes its first sample; both sessions end.
       "@2 window s 10000..11000 r0 watermark n=2",
       "@2 ended s@7600..7600 n=1 r0 watermark",
       "@2 ended s@10000..10000 n=2 r0 watermark",
     ],
   },
   {
-    name: "outputs carry on the trace of the record that caused them",
+    name: "outputs carry the trace context of the record that caused them",
     log: [
       data("s", 0, [0]),
       { ...data("s", 1, [1500]), headers: { traceparent: "00-1" } },
@@ -203,7 +204,7 @@ export const identityRules: Rule[] = [
     ],
   },
   {
-    name: "an id is the causing record's place and a count per output topic, a tick's too",
+    name: "an id is the causing record's position and a count per output topic, for ticks too",
     log: [data("s", 0, [0, 1000]), data("s", 1, [2500]), ...silence(2500)],
     about: /window|ended|started/,
     show: place,

@@ -3,21 +3,21 @@ import type { LogRecord, Output } from "../log.ts";
 
 /** One rule of the semantics as an example small enough to be calculated by hand. */
 export interface Rule {
-  /** A sentence; `docs/semantics.md` names it. */
+  /** A sentence, which is the rule's row in `docs/semantics.md`. */
   readonly name: string;
   readonly settings?: Partial<Semantics>;
   readonly log: readonly Entry[];
   readonly flush?: boolean;
-  /** Only output lines that match are compared; all when absent. */
+  /** Only output lines that match are compared. @default all */
   readonly about?: RegExp;
-  /** What to show of an output instead of its line. */
+  /** What to compare of an output. @default its line */
   readonly show?: (output: Output) => string;
   readonly expected: readonly string[];
-  /** Messages dropped as duplicates; not looked at when absent. */
+  /** Messages dropped as duplicates. @default not compared */
   readonly duplicates?: number;
 }
 
-/** What the examples are calculated with. */
+/** The settings of the examples, unless an example changes them. */
 export const exampleSettings: Semantics = {
   ...defaultSemantics,
   windowMs: 1_000,
@@ -39,7 +39,7 @@ interface DataOptions {
   readonly partition?: number;
   readonly samples?: number[][];
 }
-/** A row whose magnitudes are whole: |a| = 3, |ω| = 7. */
+/** A row whose magnitudes are integers: |a| = 3, |ω| = 7. */
 export const row = [1, 2, 2, 2, 3, 6];
 
 /** A message with one sample at each of the times. */

@@ -61,7 +61,7 @@ export const sessionRules: Rule[] = [
     ],
   },
   {
-    name: "an earlier start makes a new id that supersedes the old one, told by started while it is open",
+    name: "an earlier start gives a new id that supersedes the old one, announced by started while the session is open",
     log: [data("s", 0, [1000]), data("s", 1, [600])],
     flush: true,
     about,
@@ -72,7 +72,7 @@ export const sessionRules: Rule[] = [
     ],
   },
   {
-    name: "a new id whose session is not open is told by ended alone",
+    name: "a new id whose session is not open appears in ended alone",
     log: [data("s", 0, [1000]), data("s", 1, [6000]), data("s", 2, [500])],
     about,
     expected: [
@@ -111,7 +111,7 @@ export const sessionRules: Rule[] = [
     ],
   },
   {
-    name: "readings too late for sessions are told in one record for each group that the gap parts",
+    name: "readings too late for sessions are output as one record for each group that the gap separates",
     log: [data("s", 0, [20_000]), data("s", 1, [0, 2000, 4001])],
     about,
     expected: [
@@ -121,7 +121,7 @@ export const sessionRules: Rule[] = [
     ],
   },
   {
-    name: "a session is closed for good at its end plus gap plus lateness, and an accepted reading near it begins a new one",
+    name: "a session is closed at its end plus gap plus lateness, and an accepted reading near it begins a new one",
     log: [data("s", 0, [0]), data("s", 1, [7500]), data("s", 2, [1000])],
     about,
     expected: [

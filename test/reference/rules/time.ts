@@ -1,6 +1,6 @@
 import { data, raw, type Rule, tick } from "./rule.ts";
 
-/** Makes a sensor silent that was heard of at `from`: idle with the last of the three. */
+/** Makes a sensor idle whose last message came at `from`: with the last of the three ticks. */
 const silence = (from: number): ReturnType<typeof tick>[] => [
   tick(from + 5_000),
   tick(from + 10_000),
@@ -44,7 +44,7 @@ export const timeRules: Rule[] = [
     expected: ["@1 dead-letter s event-from-the-future", "@3 window s 1000..2000 r0 watermark n=2"],
   },
   {
-    name: "a sensor silent for longer than the idle timeout goes idle, exactly at the timeout not yet",
+    name: "a sensor goes idle when its silence exceeds the idle timeout, not when it reaches it",
     log: [data("s", 0, [0]), ...silence(0)],
     about: /window/,
     expected: ["@3 window s 0..1000 r0 idle n=1"],
@@ -93,7 +93,7 @@ export const timeRules: Rule[] = [
     expected: ["@3 window s 0..1000 r0 idle n=1", "@7 window s 0..1000 r1 idle n=2"],
   },
   {
-    name: "what has not changed does not fire again",
+    name: "a window that has not changed does not fire again",
     log: [data("s", 0, [0]), ...silence(0), data("s", 1, [1500], { at: 10_002 }), ...silence(10_002)],
     about: /window/,
     expected: ["@3 window s 0..1000 r0 idle n=1", "@7 window s 1000..2000 r0 idle n=1"],
@@ -138,7 +138,7 @@ export const timeRules: Rule[] = [
     duplicates: 0,
   },
   {
-    name: "the end of input releases, fires and ends what is open, by partition and sensor, and numbers on from the last record",
+    name: "the end of input releases, fires and ends what is open, by partition and sensor, with the last record's ids",
     log: [data("s", 0, [0], { partition: 1 }), data("b", 0, [0]), data("a", 0, [0]), data("a", 2, [10]), tick(11)],
     flush: true,
     about: /transformed|end-of-input/,

@@ -95,7 +95,7 @@ export const windowRules: Rule[] = [
     expected: ["ax 2 1 1 3 2.23606798, accMag 4 1 3 5 4.12310563"],
   },
   {
-    name: "late readings go out verbatim with what they missed",
+    name: "late readings are output verbatim, with the window that they missed",
     log: [data("s", 0, [60_000]), data("s", 1, [5, 6.5], { boot: "b", samples: [row, [0.1, -0.25, 0, 0, 0, 0]] })],
     about: /late window/,
     show: (output) =>
@@ -105,7 +105,8 @@ export const windowRules: Rule[] = [
           .sort(([a], [b]) => (a < b ? -1 : 1)),
       ),
     expected: [
-      '[["boot","b"],["operator","window"],["samples",[[1,2,2,2,3,6],[0.1,-0.25,0,0,0,0]]],["sensorId","s"],["seq",1],["t",[5,6.5]],["window",{"start":0,"end":1000}]]',
+      '[["boot","b"],["operator","window"],["samples",[[1,2,2,2,3,6],[0.1,-0.25,0,0,0,0]]],["sensorId","s"],' +
+        '["seq",1],["t",[5,6.5]],["window",{"start":0,"end":1000}]]',
     ],
   },
 ];
