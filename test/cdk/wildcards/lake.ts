@@ -1,0 +1,37 @@
+import { OBJECTS_OF_A_BUCKET, type AllowedWildcard } from "./allowed-wildcard.ts";
+
+const stacks = ["lake"];
+
+/** What writes the lake, and what replicates it. */
+export const lakeWildcards: readonly AllowedWildcard[] = [
+  {
+    stacks,
+    actions: ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+    resource: /^<[^>]+>\/(tables|errors)\/[a-z]+\/\*$/,
+    reason: "Firehose names its objects below the table's prefix itself",
+  },
+  {
+    stacks,
+    actions: ["logs:PutLogEvents"],
+    resource: /^<[^>]+>:log-stream:\*$/,
+    reason: "Firehose names its log streams itself",
+  },
+  {
+    stacks,
+    actions: ["s3:PutObject"],
+    resource: /^<[^>]+>\/features\/\*$/,
+    reason: "Feature Store names its objects itself",
+  },
+  {
+    stacks,
+    actions: ["s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"],
+    resource: OBJECTS_OF_A_BUCKET,
+    reason: "replication reads every object of the lake",
+  },
+  {
+    stacks,
+    actions: ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
+    resource: /^arn:aws:s3:::[^*]+\/\*$/,
+    reason: "replication writes every object to the one bucket of the config",
+  },
+];

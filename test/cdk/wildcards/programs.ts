@@ -1,0 +1,47 @@
+import { ANY, OBJECTS_OF_A_BUCKET, type AllowedWildcard } from "./allowed-wildcard.ts";
+
+/** Roles of the functions and services. */
+export const programWildcards: readonly AllowedWildcard[] = [
+  {
+    actions: ["xray:PutTraceSegments", "xray:PutTelemetryRecords", ...networkInterfaceActions()],
+    resource: ANY,
+    reason: "X-Ray's actions take no resource; EC2's take none before the function's network interface exists",
+  },
+  { actions: ["ecr:GetAuthorizationToken"], resource: ANY, reason: "the action takes no resource" },
+  {
+    stacks: ["processing"],
+    actions: ["kafka-cluster:DescribeTransactionalId", "kafka-cluster:AlterTransactionalId"],
+    resource: /\/millrace\.[a-z]+\.sensor\.imu-data-all\.\*$/,
+    reason: "the transactional ids of one pipeline end in a partition number",
+  },
+  {
+    stacks: ["processing"],
+    actions: ["s3:GetObject"],
+    resource: /^<[^>]*Models[^>]*>\/\*$/,
+    reason: "models are read by their names, from a bucket that holds nothing else",
+  },
+  {
+    stacks: ["serving"],
+    actions: ["execute-api:ManageConnections"],
+    resource: /\/v1\/(POST|DELETE)\/@connections\/\*$/,
+    reason: "API Gateway makes up the ids of connections",
+  },
+  {
+    stacks: ["web"],
+    actions: ["s3:GetObject"],
+    resource: OBJECTS_OF_A_BUCKET,
+    reason: "bucket policy: CloudFront, of this one distribution, reads every file of the dashboard",
+  },
+];
+
+/** What Lambda does with the role of a function in the VPC. */
+function networkInterfaceActions(): string[] {
+  return [
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+  ];
+}
