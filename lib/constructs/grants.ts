@@ -7,8 +7,8 @@ import {
   type aws_secretsmanager as secretsmanager,
 } from "aws-cdk-lib";
 
-/** Adds one statement to whoever is granted something; `sid`s are left out so that equal statements can be merged. */
-function allow(
+/** Allows actions on resources. The statement has no `sid`, so that the CDK can merge it with equal ones. */
+export function allow(
   grantee: iam.IGrantable,
   actions: readonly string[],
   resources: readonly string[],
