@@ -49,7 +49,7 @@ export interface Semantics {
   readonly transformedFormat: "packed" | "json";
   /** `windows`: deduplication and windows alone, for who needs neither sessions nor samples downstream. */
   readonly outputs: "all" | "windows";
-  /** How much of the probabilities before goes into a hop's, in percent, 0 to 95: labels flicker less and change later. */
+  /** The share of the previous hop's probabilities in a hop's, 0 to 95 %: labels flicker less and change later. */
   readonly smoothingPercent: number;
 }
 

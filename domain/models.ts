@@ -36,7 +36,7 @@ export const modelManifest = z.looseObject({
 });
 export type ModelManifest = z.infer<typeof modelManifest>;
 
-/** Hops that are run one after another from a state of zeros, and what they must give, within `tolerance` (absolute). */
+/** Hops that are run one after another from a state of zeros, and what they must give, within `tolerance`. */
 export const modelProbe = z.looseObject({
   /** `readings`: rowsPerHop × 6, oldest row first; `probabilities`: one per label. */
   hops: z.array(z.looseObject({ readings: z.array(z.number()), probabilities: z.array(z.number()) })).min(1),

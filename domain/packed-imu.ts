@@ -103,7 +103,8 @@ export function encodePackedImu(message: ImuMessage): Uint8Array {
     throw new RangeError(`a packed message holds 1 to ${imuLimits.samples} samples, not ${count}`);
   if (boot !== null && boot.length > packedImu.maxBootBytes)
     throw new RangeError(
-      `boot has ${boot.length} bytes of UTF-8; a packed message holds at most ${packedImu.maxBootBytes}: use the JSON form`,
+      `boot has ${boot.length} bytes of UTF-8; a packed message holds at most ${packedImu.maxBootBytes}: ` +
+        "use the JSON form",
     );
   if (typeof t === "number" ? message.hz === undefined : t.length !== count || message.hz !== undefined)
     throw new RangeError("a message has either one time per sample, or the first sample's time with hz");
@@ -154,7 +155,7 @@ export function decodePackedImu(bytes: Uint8Array): ImuMessage | PackedImuProble
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** `boot` of a packed message whose header gave `bootLength` ≥ 0; null when it is not UTF-8 (report `invalid-packed`). */
+/** The `boot` of a packed message whose header gave `bootLength` ≥ 0; null when it is not UTF-8: `invalid-packed`. */
 export function readPackedBoot(bytes: Uint8Array, bootLength: number): string | null {
   try {
     return utf8.decode(bytes.subarray(packedImu.offsets.boot, packedImu.offsets.boot + bootLength));

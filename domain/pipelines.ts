@@ -4,7 +4,7 @@ import type { TopicKey } from "./topics.ts";
 export interface PipelineSpec {
   /** The topic whose partitions its tasks own; its records may be control records. */
   readonly input: TopicKey;
-  /** The topics that it writes: a record goes to the partition number of its input, so all have the input's partitions. */
+  /** The topics that it writes. Each has the input's partitions: a record goes to the partition of its input. */
   readonly outputs: readonly TopicKey[];
   /** Which of the outputs takes readings that are too late. */
   readonly late: TopicKey;

@@ -72,7 +72,7 @@ export const headers = {
   sourcePartition: "source-partition",
   sourceOffset: "source-offset",
   reinjectedFrom: "reinjected-from",
-  /** On a dead letter that was cut: the size and the SHA-256 (hex) of the whole payload, and the MQTT topic it came by. */
+  /** On a dead letter that was cut: size and SHA-256 (hex) of the whole payload, and the MQTT topic that it came by. */
   fullSize: "full-size",
   fullSha256: "full-sha256",
   mqttTopic: "mqtt-topic",

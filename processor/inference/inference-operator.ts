@@ -1,19 +1,20 @@
 import { modelKey, type ModelReference } from "../../domain/models.ts";
 import type { Milliseconds, TimeInterval } from "../../domain/time.ts";
 import type { Reader, Writer } from "../runtime/codec.ts";
-import type { Keyed } from "../runtime/keyed.ts";
+import type { KeyedState } from "../runtime/keyed-state.ts";
 import type { Message } from "../runtime/message.ts";
 import type { OrderedOperator, StepContext } from "../runtime/operator.ts";
 import { type Hop, ModelStream } from "./model-stream.ts";
 import { type Model, modelOf } from "./model.ts";
 import type { Scoring } from "./scoring.ts";
 
-/** Takes seconds of a label: the session that an interval lies in, as long as it is kept. */
+/** Gives a function that adds seconds of a label to the session of an interval; null when no session has it. */
 export type CreditActivity = (
-  keyed: Keyed,
+  keyed: KeyedState,
   interval: TimeInterval,
 ) => ((label: string, seconds: number) => void) | null;
 
+/** Settings of an inference operator. */
 export interface InferenceOptions {
   /** Which models score, and the scores that are due. */
   readonly scoring: Scoring;
@@ -22,16 +23,17 @@ export interface InferenceOptions {
   /** The field of a record that holds the key. */
   readonly keyField: string;
   readonly sessionGapMs: Milliseconds;
-  /** How much of the probabilities before goes into a hop's, in percent. */
+  /** The share of the previous hop's probabilities in a hop's, in percent. */
   readonly smoothingPercent: number;
+  /** Where the seconds of each label are counted. */
   readonly credit: CreditActivity;
 }
 
-/** A key's streams: through the model that scores it, and through the shadow. */
+/** A key's streams: one through the model that scores it, one through the shadow. */
 interface KeyStreams {
   main: ModelStream | null;
   shadow: ModelStream | null;
-  /** Smoothed probabilities of the hop before; null where the model begins anew. */
+  /** Smoothed probabilities of the previous hop; null where the model begins anew. */
   smoothed: Float64Array | null;
 }
 
@@ -52,7 +54,7 @@ export class InferenceOperator implements OrderedOperator<KeyStreams> {
     return { main: null, shadow: null, smoothed: null };
   }
 
-  apply(streams: KeyStreams, keyed: Keyed, message: Message, isNewBoot: boolean, context: StepContext): void {
+  apply(streams: KeyStreams, keyed: KeyedState, message: Message, isNewBoot: boolean, context: StepContext): void {
     const { assignment, hops } = this.#options.scoring;
     streams.main = this.#streamFor(streams.main, modelOf(assignment, keyed.key));
     if (!streams.main) return;
@@ -84,7 +86,7 @@ export class InferenceOperator implements OrderedOperator<KeyStreams> {
   }
 
   #emit(
-    keyed: Keyed,
+    keyed: KeyedState,
     streams: KeyStreams,
     hop: Hop,
     window: TimeInterval,

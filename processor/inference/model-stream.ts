@@ -5,43 +5,48 @@ import type { Model } from "./model.ts";
 
 const CHANNELS = 6;
 
-/** One hop of one key that is due: filled by the scorer. */
+/** One hop of one key that is due. The scorer fills in its probabilities. */
 export interface Hop {
   readonly stream: ModelStream;
-  /** Rows × 6, oldest row first. */
+  /** rows × 6 numbers, oldest row first. */
   readonly readings: Float32Array;
   /** Whether the model begins anew, from a state of zeros. */
   readonly fresh: boolean;
-  /** The interval of event time that the output describes; null when there is none to describe. */
+  /** The interval of event time that its output describes; null when it has no output. */
   readonly describes: TimeInterval | null;
-  /** Whether it is the first one described since the model began anew. */
+  /** Whether it is the first one that has an output since the model began anew. */
   readonly begins: boolean;
   /** One per label; null before it is scored. */
   probabilities: Float32Array | null;
 }
 
 /**
- * One key's way through one model: readings are resampled to the model's rate, causally, on a grid aligned to the
- * epoch, and cut into hops. The numbered rules are those of models/activity/README.md.
+ * One key's readings on their way through one model, and the model's recurrent state for that key. Readings are
+ * resampled to the model's rate, causally, on a grid aligned to the epoch, and cut into hops. The numbered rules are
+ * those of models/activity/README.md.
  */
 export class ModelStream {
   readonly model: Model;
   readonly #period: Milliseconds;
   readonly #resetGap: Milliseconds;
-  /** −∞: there is no last reading; the next one resets. */
+  /** Time of the last reading; −∞ when there is none, so that the next one resets. */
   #lastTime: EpochMs = -Infinity;
   readonly #lastValue = new Float64Array(CHANNELS);
   /** Whether the signal before the last reading is taken as constant. */
   #constant = true;
+  /** Start of the hop that is being filled. */
   #start: EpochMs = 0;
+  /** Rows of it that are there. */
   #rows = 0;
   readonly #readings: Float32Array;
+  /** Whether the hop is the first one since the model began anew. */
   #first = true;
+  /** Whether a hop has had an output since the model began anew. */
   #described = false;
   /** The model's recurrent state after the last hop that was scored. */
   state: Float32Array;
 
-  /** `maxGapMs`: the session gap; a session that ended begins the model anew. */
+  /** `maxGapMs`: the session gap: the model begins anew with each session. */
   constructor(model: Model, maxGapMs: Milliseconds) {
     this.model = model;
     this.#period = 1000 / model.manifest.sampleRateHz;
@@ -50,11 +55,12 @@ export class ModelStream {
     this.state = new Float32Array(model.stateSize);
   }
 
-  /** A new boot, or a session that ended at idle: the next reading begins anew. */
+  /** Makes the next reading begin anew: a boot has begun, or a session has ended. */
   forgetLast(): void {
     this.#lastTime = -Infinity;
   }
 
+  /** Takes a message's readings and hands over the hops that are due. */
   push(message: Message, due: (hop: Hop) => void): void {
     for (let row = 0; row < message.rows; row++) this.#reading(message, row, due);
   }
@@ -62,22 +68,9 @@ export class ModelStream {
   #reading({ t, columns }: Message, row: number, due: (hop: Hop) => void): void {
     const time = t[row]!;
     if (time < this.#lastTime) return; // 2
-    const { hopMs } = this.model.manifest;
-    if (time - this.#lastTime > this.#resetGap) {
-      // 3; also when there is no last reading
-      const remainder = time % hopMs;
-      this.#start = time - (remainder < 0 ? remainder + hopMs : remainder);
-      this.#rows = 0;
-      this.#first = true;
-      this.#described = false;
-      this.#constant = true;
-    }
-    for (
-      let grid = this.#start + (this.#rows + 1) * this.#period;
-      grid < time;
-      grid = this.#start + (this.#rows + 1) * this.#period
-    ) {
-      // 4
+    if (time - this.#lastTime > this.#resetGap) this.#reset(time); // 3; also when there is no last reading
+    // 4
+    for (let grid = this.#nextGrid(); grid < time; grid = this.#nextGrid()) {
       const weight = (grid - this.#lastTime) / (time - this.#lastTime);
       for (let channel = 0; channel < CHANNELS; channel++) {
         const value = columns[channel * MAX_ROWS + row]!;
@@ -89,6 +82,21 @@ export class ModelStream {
     this.#constant = false; // 7
     this.#lastTime = time;
     for (let channel = 0; channel < CHANNELS; channel++) this.#lastValue[channel] = columns[channel * MAX_ROWS + row]!;
+  }
+
+  #reset(time: EpochMs): void {
+    const { hopMs } = this.model.manifest;
+    const remainder = time % hopMs;
+    this.#start = time - (remainder < 0 ? remainder + hopMs : remainder);
+    this.#rows = 0;
+    this.#first = true;
+    this.#described = false;
+    this.#constant = true;
+  }
+
+  /** Time of the next row on the grid. */
+  #nextGrid(): EpochMs {
+    return this.#start + (this.#rows + 1) * this.#period;
   }
 
   #hop(): Hop {

@@ -12,8 +12,8 @@ export interface Model {
   /** Rows of a batch: every run has this shape, padded with zeros. */
   readonly batch: number;
   /**
-   * One run. `readings`: batch × rows × 6; `state`: batch × stateSize; gives batch × labels probabilities and the next
-   * state.
+   * Scores one batch. `readings` has batch × rows × 6 numbers, `state` has batch × stateSize. Gives batch × labels
+   * probabilities and the next state.
    */
   run(readings: Float32Array, state: Float32Array): Promise<{ probabilities: Float32Array; state: Float32Array }>;
 }
@@ -31,6 +31,7 @@ export interface Assignment {
   readonly canary: { readonly model: Model; readonly share: number } | null;
 }
 
+/** Nothing scores. */
 export const NO_MODELS: Assignment = { live: null, shadow: null, canary: null };
 
 /** The assignment after a control record whose model was taken. */
@@ -53,7 +54,7 @@ export function assign(before: Assignment, control: ModelControl, model: Model):
   }
 }
 
-/** The model that scores a key: the canary for a share of the keys by a hash of theirs, the live one for the rest. */
+/** The model that scores a key: the canary for a share of the keys, by their hash; the live model for the rest. */
 export function modelOf({ live, canary }: Assignment, key: string): Model | null {
   return canary !== null && crc32(key) / 2 ** 32 < canary.share ? canary.model : live;
 }

@@ -3,7 +3,7 @@ import type { Model } from "./model.ts";
 
 /**
  * Scores hops in rounds: the k-th hop of every stream goes into the same runs, so that a stream's state is carried from
- * hop to hop. Every run has the model's one batch shape, padded with zeros: a row's bits then depend neither on its
+ * hop to hop. Every run has the model's one batch shape, padded with zeros, so that a row's bits depend neither on its
  * place nor on its neighbours.
  */
 export async function score(hops: readonly Hop[]): Promise<void> {
@@ -14,8 +14,9 @@ export async function score(hops: readonly Hop[]): Promise<void> {
       const round = left.filter(({ stream }) => !streams.has(stream) && streams.add(stream));
       const inRound = new Set(round);
       left = left.filter((hop) => !inRound.has(hop));
-      for (let from = 0; from < round.length; from += model.batch)
+      for (let from = 0; from < round.length; from += model.batch) {
         await runBatch(model, round.slice(from, from + model.batch));
+      }
     }
   }
 }

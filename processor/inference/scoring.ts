@@ -9,11 +9,11 @@ import { score } from "./scorer.ts";
 /** What a partition's scoring needs from outside. */
 export interface ScoringPorts {
   readonly source: ModelSource;
-  /** A control record's model was not taken; what scored before goes on. */
+  /** Called when the model of a control record is refused: the models before it continue to score. */
   refused(reference: ModelReference, reason: string): void;
 }
 
-/** Assignment as it is kept in state: references alone. */
+/** An assignment as the state keeps it: references alone. */
 interface StoredAssignment {
   readonly live: ModelReference | null;
   readonly shadow: ModelReference | null;
@@ -39,12 +39,12 @@ export class Scoring implements AsyncWork {
     return this.#assignment;
   }
 
-  /** Whether a model was assigned that the next step must already see. */
+  /** Whether a model was assigned: the next step must see it. */
   get mustSettle(): boolean {
     return this.#control !== null;
   }
 
-  /** Takes a `model` control record; it takes effect behind its step. */
+  /** Takes a `model` control record. It takes effect behind its step. */
   readonly control = (headers: Readonly<Record<string, string>>): Rejection | null => {
     const received = headers[MODEL_HEADER];
     const control = modelControl.safeParse(parseJson(received));
@@ -65,18 +65,15 @@ export class Scoring implements AsyncWork {
 
   async #switch(control: ModelControl): Promise<void> {
     try {
-      this.#assignment = assign(
-        this.#assignment,
-        control,
-        this.modelByKey(modelKey(control.model)) ?? (await this.#ports.source.load(control.model)),
-      );
+      const model = this.modelByKey(modelKey(control.model)) ?? (await this.#ports.source.load(control.model));
+      this.#assignment = assign(this.#assignment, control, model);
     } catch (error) {
       if (!(error instanceof MillraceError && error.code === "model-refused")) throw error;
       this.#ports.refused(control.model, error.message);
     }
   }
 
-  /** The assigned model with this key, see `modelKey`. */
+  /** The assigned model with this key, see `modelKey`; null when none has it. */
   modelByKey(key: string): Model | null {
     const { live, shadow, canary } = this.#assignment;
     return [live, shadow, canary?.model].find((model) => model != null && modelKey(model.reference) === key) ?? null;
@@ -105,21 +102,18 @@ export class Scoring implements AsyncWork {
   }
 }
 
-/** Stands in where no models are configured. */
+/** The source of models where none is configured: it refuses every model. */
 export const noModels: ModelSource = {
-  load: ({ name, version }) =>
-    Promise.reject(
-      new MillraceError(
-        "model-refused",
-        `model ${name} ${version} was assigned, but no model source is configured: set MODEL_SOURCE`,
-      ),
-    ),
+  load: ({ name, version }) => {
+    const problem = `model ${name} ${version} was assigned, but no model source is configured: set MODEL_SOURCE`;
+    return Promise.reject(new MillraceError("model-refused", problem));
+  },
 };
 
-/** Scores nothing: what a pipeline has that is given no models. */
+/** For a pipeline that is given no models: nothing scores. */
 export const WITHOUT_MODELS: ScoringPorts = { source: noModels, refused: () => undefined };
 
-/** JSON, or undefined. */
+/** The value of a JSON text; undefined when it is none. */
 function parseJson(text: string | undefined): unknown {
   try {
     return JSON.parse(text ?? "");

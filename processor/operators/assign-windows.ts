@@ -2,8 +2,8 @@ import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import type { Message } from "../runtime/message.ts";
 
 /**
- * Calls `visit` for every window `[start, start + size)`, starts being multiples of `slide`, that holds rows of the
- * message, by ascending start, with the range of those rows. Rows are sorted by time.
+ * Calls `visit` for every window `[start, start + size)` that holds rows of the message, with the range of those rows,
+ * by ascending start. Starts are multiples of `slide`; rows are sorted by time.
  */
 export function assignWindows(
   message: Message,
@@ -31,7 +31,7 @@ export function assignWindows(
 
 /**
  * Start of the earliest window that holds `t`. A quotient of doubles may round to the next whole number, so it is
- * corrected by comparing: products with whole numbers are exact up to the largest event time.
+ * corrected by comparing products, which are exact up to the largest event time.
  */
 function firstWindow(t: EpochMs, size: Milliseconds, slide: Milliseconds): EpochMs {
   let k = Math.floor(t / slide);

@@ -1,7 +1,7 @@
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import type { Message } from "../runtime/message.ts";
 
-/** Consecutive rows [from, to) of a message of which no two neighbours are more than the gap apart. */
+/** Consecutive rows [from, to) of a message. No two neighbours are more than the gap apart. */
 export interface Cluster {
   readonly from: number;
   readonly to: number;

@@ -1,6 +1,6 @@
 import type { EpochMs } from "../../domain/time.ts";
 import type { Reader, Writer } from "../runtime/codec.ts";
-import type { Keyed } from "../runtime/keyed.ts";
+import type { KeyedState } from "../runtime/keyed-state.ts";
 import { emitLate, type LateOutput } from "../runtime/late.ts";
 import { MAX_ROWS } from "../runtime/message.ts";
 import type { Operator, OrderedOperator, StepContext } from "../runtime/operator.ts";
@@ -16,18 +16,22 @@ interface Held {
   readonly columns: Float64Array;
 }
 
+/** What the order operator keeps of a key. */
 interface OrderState {
   /** False until the first message, and after expiry. */
   started: boolean;
   boot: string | null;
-  /** The sequence number that may be released at once. */
+  /** The sequence number that is released at once. */
   next: number;
+  /** Whether the next message released is the first of its boot. */
   newBoot: boolean;
-  /** By sequence number. */
+  /** Sorted by sequence number. */
   waiting: Held[];
-  readonly slots: unknown[];
+  /** State of each operator behind this one. */
+  readonly operatorStates: unknown[];
 }
 
+/** What runs behind the order operator, and where late messages go. */
 export interface OrderOptions {
   /** Columns of a message. */
   readonly width: number;
@@ -36,10 +40,13 @@ export interface OrderOptions {
 }
 
 /**
- * Puts the messages of a key back in order: releases at once while sequence numbers are contiguous (the first seen
- * starts it), otherwise when the watermark has reached a waiting message's first sample, at idle, at a new boot, or at
- * the end of input. A message behind the released position goes to the late topic as `inference`. It needs the
- * pipeline's deduplication to be by sequence numbers: that is how it tells a new boot.
+ * Puts the messages of a key back in order.
+ *
+ * It releases a message at once while sequence numbers are contiguous; the first message seen starts them. Otherwise a
+ * message waits until the watermark has reached its first sample, the key goes idle, a new boot begins or the input
+ * ends. A message behind the released position goes to the late topic as `inference`.
+ *
+ * The pipeline's deduplication must be by sequence numbers: it knows which boots are new.
  */
 export class OrderOperator implements Operator<OrderState, SequencedMessage> {
   readonly name = "order";
@@ -59,11 +66,17 @@ export class OrderOperator implements Operator<OrderState, SequencedMessage> {
       next: 0,
       newBoot: true,
       waiting: [],
-      slots: this.#options.operators.map((operator) => operator.create()),
+      operatorStates: this.#options.operators.map((operator) => operator.create()),
     };
   }
 
-  apply(state: OrderState, keyed: Keyed, message: SequencedMessage, _watermark: EpochMs, context: StepContext): void {
+  apply(
+    state: OrderState,
+    keyed: KeyedState,
+    message: SequencedMessage,
+    _watermark: EpochMs,
+    context: StepContext,
+  ): void {
     const seen = keyed.seen as Sequences;
     const isNewBoot = !state.started || (message.boot !== state.boot && seen.isFirstOf(message.boot));
     if (isNewBoot) {
@@ -84,7 +97,7 @@ export class OrderOperator implements Operator<OrderState, SequencedMessage> {
     }
   }
 
-  release(state: OrderState, keyed: Keyed, upTo: EpochMs, context: StepContext): void {
+  release(state: OrderState, keyed: KeyedState, upTo: EpochMs, context: StepContext): void {
     if (state.waiting.length === 0) return;
     const last = state.waiting.findLastIndex((held) => upTo >= held.t[0]!);
     if (last < 0) return;
@@ -93,24 +106,25 @@ export class OrderOperator implements Operator<OrderState, SequencedMessage> {
   }
 
   idle(state: OrderState): void {
-    this.#options.operators.forEach((operator, i) => operator.idle?.(state.slots[i]));
+    this.#options.operators.forEach((operator, i) => operator.idle?.(state.operatorStates[i]));
   }
 
   dueAt(state: OrderState): EpochMs {
     return state.waiting.reduce((first, held) => Math.min(first, held.t[0]!), Infinity);
   }
 
-  #releaseWaiting(state: OrderState, keyed: Keyed, count: number, context: StepContext): void {
+  #releaseWaiting(state: OrderState, keyed: KeyedState, count: number, context: StepContext): void {
     for (const held of state.waiting.splice(0, count)) {
       lend(held, keyed.key, this.#options.width, this.#released);
       this.#pass(state, keyed, this.#released, context);
     }
   }
 
-  #pass(state: OrderState, keyed: Keyed, message: SequencedMessage, context: StepContext): void {
+  #pass(state: OrderState, keyed: KeyedState, message: SequencedMessage, context: StepContext): void {
     const { operators } = this.#options;
-    for (let i = 0; i < operators.length; i++)
-      operators[i]!.apply(state.slots[i], keyed, message, state.newBoot, context);
+    for (let i = 0; i < operators.length; i++) {
+      operators[i]!.apply(state.operatorStates[i], keyed, message, state.newBoot, context);
+    }
     state.newBoot = false;
     state.next = message.seq + 1;
   }
@@ -129,7 +143,7 @@ export class OrderOperator implements Operator<OrderState, SequencedMessage> {
     }
     this.#options.operators.forEach((operator, i) => {
       writer.u8(operator.layout);
-      writer.section(() => operator.encode(state.slots[i], writer));
+      writer.section(() => operator.encode(state.operatorStates[i], writer));
     });
   }
 
@@ -145,11 +159,11 @@ export class OrderOperator implements Operator<OrderState, SequencedMessage> {
         t: reader.f64s(),
         columns: reader.f64s(),
       })),
-      slots: [],
+      operatorStates: [],
     };
     for (const operator of this.#options.operators) {
       const layout = reader.u8();
-      state.slots.push(operator.decode(reader.section(), layout));
+      state.operatorStates.push(operator.decode(reader.section(), layout));
     }
     return state;
   }
@@ -162,20 +176,19 @@ function contiguous({ waiting, next }: OrderState): number {
   return count;
 }
 
+/** Puts a copy of a message among those that wait. */
 function hold(state: OrderState, message: SequencedMessage, width: number): void {
   const rows = message.rows;
   const columns = new Float64Array(width * rows);
-  for (let column = 0; column < width; column++)
+  for (let column = 0; column < width; column++) {
     columns.set(message.columns.subarray(column * MAX_ROWS, column * MAX_ROWS + rows), column * rows);
-  const at = state.waiting.findIndex((held) => held.seq > message.seq);
-  state.waiting.splice(at < 0 ? state.waiting.length : at, 0, {
-    seq: message.seq,
-    boot: message.boot,
-    t: message.t.slice(0, rows),
-    columns,
-  });
+  }
+  const held: Held = { seq: message.seq, boot: message.boot, t: message.t.slice(0, rows), columns };
+  const at = state.waiting.findIndex(({ seq }) => seq > message.seq);
+  state.waiting.splice(at < 0 ? state.waiting.length : at, 0, held);
 }
 
+/** Fills `message` with a message that waited. */
 function lend(held: Held, key: string, width: number, message: SequencedMessage): void {
   const rows = held.t.length;
   message.key = key;
@@ -183,6 +196,7 @@ function lend(held: Held, key: string, width: number, message: SequencedMessage)
   message.boot = held.boot;
   message.rows = rows;
   message.t.set(held.t);
-  for (let column = 0; column < width; column++)
+  for (let column = 0; column < width; column++) {
     message.columns.set(held.columns.subarray(column * rows, (column + 1) * rows), column * MAX_ROWS);
+  }
 }

@@ -3,41 +3,45 @@ import type { Reader, Writer } from "../runtime/codec.ts";
 /** What is known of a sequence number. */
 export type SequenceVerdict = "new" | "seen" | "unknown";
 
-/** Sequence numbers of one boot that were seen: sorted, disjoint intervals, not adjacent, all at or above the floor. */
+/** The sequence numbers of one boot that were seen. */
 interface SeenNumbers {
-  /** Nothing below it can be told apart any more. */
+  /** Numbers below it are unknown: they may have been seen or not. */
   floor: number;
-  /** Unseen numbers are unknown, too, with readings up to this time: the boot may be one that was forgotten. */
+  /** Numbers not seen are unknown, too, with readings up to this time: the boot may be one that was forgotten. */
   readonly doubtfulUpTo: number;
   /** Newest event time of the boot. */
   newest: number;
-  /** [first, last] pairs, both inclusive, flattened. */
+  /** Intervals of seen numbers: pairs of first and last, both inclusive, flattened; sorted, disjoint, not adjacent. */
   intervals: number[];
 }
 
-/** How much is remembered per sensor; then the oldest is let go. */
+/** How much is remembered per key; beyond that the oldest is let go. */
 export interface SequenceLimits {
   readonly maxIntervalsPerSensor: number;
   readonly maxBootsPerSensor: number;
 }
 
-/** Boots let go whose names are remembered, as a multiple of those whose numbers are. */
+/** How many names of let-go boots are remembered, as a multiple of `maxBootsPerSensor`. */
 const LET_GO_REMEMBERED = 100;
 
 /**
- * The (boot, seq) of the messages of one sensor that were accepted. Memory grows with gaps and boots, not with time;
- * where a limit takes away knowledge, what it covered is `unknown`, never guessed.
+ * The (boot, seq) of one key's accepted messages. Memory grows with gaps and boots, not with time. Where a limit takes
+ * away knowledge, the answer is `unknown`, never a guess.
  *
- * Boots that were let go are remembered by name; there are limits to that, too: beyond them `lastForgotten` is the
- * newest event time that a forgotten boot ever had, and an unheard-of boot is only new with readings after it.
+ * The names of boots that were let go are remembered, up to a limit. Beyond it only the newest event time of the
+ * forgotten boots is kept: a boot never heard of is new only with readings after that time.
  */
 export class Sequences {
-  /** In the order in which they were first seen. Absent boots are their own identity, under null. */
+  /** Boots in the order in which they were first seen; null stands for messages without one. */
   readonly #boots = new Map<string | null, SeenNumbers>();
+  /** Boots that were let go, with the newest event time of each. */
   readonly #letGo = new Map<string | null, number>();
+  /** Newest event time of the boots whose names are forgotten. */
   #forgottenUpTo = -Infinity;
+  /** Intervals of all boots. */
   #intervals = 0;
 
+  /** `lastTime`: event time of the message's last sample. */
   verdict(boot: string | null, seq: number, lastTime: number): SequenceVerdict {
     const seen = this.#boots.get(boot);
     if (!seen) return this.#letGo.has(boot) || lastTime <= this.#forgottenUpTo ? "unknown" : "new";
@@ -66,7 +70,7 @@ export class Sequences {
     if (this.#intervals > limits.maxIntervalsPerSensor) this.#raiseFloor();
   }
 
-  /** Past the oldest gap: the lowest one of the boot that was first seen earliest. */
+  /** Raises the floor past the oldest gap: the lowest gap of the boot that was first seen earliest. */
   #raiseFloor(): void {
     for (const seen of this.#boots.values()) {
       if (seen.intervals.length <= 2) continue;

@@ -1,12 +1,13 @@
 import { type Cause, sessionId } from "../../domain/records.ts";
 import type { EpochMs, Milliseconds, TimeInterval } from "../../domain/time.ts";
 import type { Reader, Writer } from "../runtime/codec.ts";
-import type { Keyed } from "../runtime/keyed.ts";
+import type { KeyedState } from "../runtime/keyed-state.ts";
 import { emitLate, type LateOutput } from "../runtime/late.ts";
 import type { Message } from "../runtime/message.ts";
 import type { Operator, StepContext } from "../runtime/operator.ts";
 import { clusterRows, type Cluster } from "./cluster-rows.ts";
 
+/** Settings of a session operator; times in milliseconds. */
 export interface SessionOptions<M extends Message> {
   readonly sessionGapMs: Milliseconds;
   readonly allowedLatenessMs: Milliseconds;
@@ -25,11 +26,11 @@ interface Session {
   samples: number;
   /** How many `ended` records its id has. */
   ended: number;
-  /** Whether it has changed since it was last told as ended, or never was. */
+  /** Whether it has changed since its last `ended` record, or has none. */
   due: boolean;
-  /** Ids that it has swallowed, sorted. */
+  /** Ids of the sessions that it has swallowed, sorted. */
   supersedes: readonly string[];
-  /** Seconds per label, of itself and of those it has swallowed; filled as scores come in. */
+  /** Seconds per label: its own first, then those of the sessions that it has swallowed. Scores fill them in later. */
   activity: readonly Activity[];
 }
 
@@ -42,10 +43,12 @@ interface Touched {
 }
 
 /**
- * Merging sessions by event time: samples of a key at most the gap apart belong together. Its id is its key and its
- * first sample's time, so data that gives a session an earlier start makes a session with a new id, which supersedes
- * the old one; joining two keeps the id of the earlier. A session ends when the watermark reaches its last sample +
- * gap, or at idle; it is kept for the allowed lateness after that.
+ * Merging sessions by event time: samples of a key at most the gap apart belong together.
+ *
+ * A session's id is its key and its first sample's time. Data that gives a session an earlier start makes a session
+ * with a new id, which supersedes the old one; a session that joins two keeps the id of the earlier. A session ends
+ * when the watermark reaches its last sample + gap, or when its key goes idle. It is kept for the allowed lateness
+ * after that.
  */
 export class SessionOperator<M extends Message> implements Operator<Session[], M> {
   readonly name = "session";
@@ -60,34 +63,37 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
     return [];
   }
 
-  apply(sessions: Session[], _keyed: Keyed, message: M, watermark: EpochMs, context: StepContext): void {
+  apply(sessions: Session[], _keyed: KeyedState, message: M, watermark: EpochMs, context: StepContext): void {
     const { sessionGapMs, late } = this.#options;
     this.#forgetFinal(sessions, watermark);
     const firstInTime = this.#firstInTime(message, watermark);
     for (const missed of clusterRows(message, 0, firstInTime, sessionGapMs)) {
-      emitLate(
-        late,
-        message,
-        "session",
-        { start: missed.start, end: missed.end + sessionGapMs },
-        missed.from,
-        missed.to,
-        context,
-      );
+      const interval = { start: missed.start, end: missed.end + sessionGapMs };
+      emitLate(late, message, "session", interval, missed.from, missed.to, context);
     }
     const touched: Touched[] = [];
-    for (const cluster of clusterRows(message, firstInTime, message.rows, sessionGapMs))
+    for (const cluster of clusterRows(message, firstInTime, message.rows, sessionGapMs)) {
       this.#merge(sessions, message.key, cluster, touched);
+    }
     for (const { session, isNew } of touched) {
       if (watermark >= session.end + sessionGapMs) this.#emitEnded(session, message.key, "late", context);
       else if (isNew) this.#emitStarted(session, message.key, context);
     }
   }
 
-  fire(sessions: Session[], keyed: Keyed, upTo: EpochMs, watermark: EpochMs, cause: Cause, context: StepContext): void {
-    for (const session of sessions)
-      if (session.due && upTo >= session.end + this.#options.sessionGapMs)
+  fire(
+    sessions: Session[],
+    keyed: KeyedState,
+    upTo: EpochMs,
+    watermark: EpochMs,
+    cause: Cause,
+    context: StepContext,
+  ): void {
+    for (const session of sessions) {
+      if (session.due && upTo >= session.end + this.#options.sessionGapMs) {
         this.#emitEnded(session, keyed.key, cause, context);
+      }
+    }
     this.#forgetFinal(sessions, watermark);
   }
 
@@ -127,7 +133,7 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
     }));
   }
 
-  /** Takes seconds of a label for the session that an interval lies in; null when none is kept. */
+  /** Gives a function that adds seconds of a label to the session of an interval; null when none is kept. */
   credit(
     sessions: readonly Session[],
     { start, end }: TimeInterval,
@@ -139,7 +145,7 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
     return (label, seconds) => activity.set(label, (activity.get(label) ?? 0) + seconds);
   }
 
-  /** Sessions are by start and more than a gap apart, so the final ones stand first. */
+  /** Drops sessions that nothing can change any more. Sessions are sorted and a gap apart, so those come first. */
   #forgetFinal(sessions: Session[], watermark: EpochMs): void {
     const { sessionGapMs, allowedLatenessMs } = this.#options;
     let final = 0;
@@ -147,7 +153,7 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
     if (final > 0) sessions.splice(0, final);
   }
 
-  /** Rows below it are too late: the watermark has reached their time + gap + lateness. */
+  /** The first row that is not too late: the watermark has not reached its time + gap + lateness. */
   #firstInTime(message: Message, watermark: EpochMs): number {
     const { sessionGapMs, allowedLatenessMs } = this.#options;
     let row = 0;
@@ -156,8 +162,8 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
   }
 
   /**
-   * Joins a cluster with the sessions that it touches. Clusters come by start, so one touches at most the last result
-   * of those before it.
+   * Joins a cluster with the sessions that it touches. Clusters are sorted by start, so a cluster touches at most the
+   * last session that an earlier cluster has changed.
    */
   #merge(sessions: Session[], key: string, cluster: Cluster, touched: Touched[]): void {
     const gap = this.#options.sessionGapMs;
@@ -167,15 +173,7 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
     while (behind < sessions.length && sessions[behind]!.start - cluster.end <= gap) behind++;
     const joined = sessions.slice(first, behind);
     const kept = joined[0] && joined[0].start <= cluster.start ? joined[0] : null;
-    const session: Session = kept ?? {
-      start: cluster.start,
-      end: cluster.end,
-      samples: 0,
-      ended: 0,
-      due: true,
-      supersedes: [],
-      activity: [],
-    };
+    const session = kept ?? newSession(cluster);
     session.samples += cluster.to - cluster.from;
     session.end = Math.max(session.end, cluster.end);
     session.due = true;
@@ -185,13 +183,10 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
       session.end = Math.max(session.end, other.end);
       session.activity = [...session.activity, ...other.activity];
     }
-    if (swallowed.length > 0)
-      session.supersedes = [
-        ...new Set([
-          ...session.supersedes,
-          ...swallowed.flatMap((other) => [sessionId(key, other.start), ...other.supersedes]),
-        ]),
-      ].sort();
+    if (swallowed.length > 0) {
+      const ids = swallowed.flatMap((other) => [sessionId(key, other.start), ...other.supersedes]);
+      session.supersedes = [...new Set([...session.supersedes, ...ids])].sort();
+    }
     if (joined.length !== 1 || kept === null) sessions.splice(first, joined.length, session);
     if (touched.at(-1)?.session !== session) touched.push({ session, isNew: kept === null });
   }
@@ -208,7 +203,7 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
     });
   }
 
-  /** Its activity is added when the scores of all hops before it are there. */
+  /** Emits the end of a session. Its activity is added when the scores of all hops before it are there. */
   #emitEnded(session: Session, key: string, cause: Cause, context: StepContext): void {
     const { to, keyField } = this.#options;
     const revision = session.ended++;
@@ -230,7 +225,12 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
   }
 }
 
-/** Seconds per label, labels in byte order; no field without any. */
+/** A session of a cluster whose samples are not counted yet. */
+function newSession({ start, end }: Cluster): Session {
+  return { start, end, samples: 0, ended: 0, due: true, supersedes: [], activity: [] };
+}
+
+/** The field of the activity, labels in byte order; no field when there is none. */
 function activityFields(accounts: readonly Activity[]): { activity?: Record<string, number> } {
   const seconds = total(accounts);
   if (seconds.size === 0) return {};
@@ -240,7 +240,8 @@ function activityFields(accounts: readonly Activity[]): { activity?: Record<stri
 /** Seconds per label over several accounts. */
 function total(accounts: readonly Activity[]): Activity {
   const sum: Activity = new Map();
-  for (const account of accounts)
+  for (const account of accounts) {
     for (const [label, seconds] of account) sum.set(label, (sum.get(label) ?? 0) + seconds);
+  }
   return sum;
 }

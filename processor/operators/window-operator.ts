@@ -4,7 +4,7 @@ import type { Cause } from "../../domain/records.ts";
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import { type Reader, Writer } from "../runtime/codec.ts";
 import type { Generations } from "../runtime/generations.ts";
-import type { Keyed } from "../runtime/keyed.ts";
+import type { KeyedState } from "../runtime/keyed-state.ts";
 import { emitLate, type LateOutput } from "../runtime/late.ts";
 import type { StateEntry } from "../runtime/machine.ts";
 import type { Message } from "../runtime/message.ts";
@@ -13,6 +13,7 @@ import type { Aggregate } from "./aggregate.ts";
 import { assignWindows } from "./assign-windows.ts";
 import { ACCUMULATOR, CHANGED, COUNT, DUE, FIRED, GENERATION, START, WindowTable } from "./window-table.ts";
 
+/** Settings of a window operator; times in milliseconds. */
 export interface WindowOptions<M extends Message> {
   readonly windowMs: Milliseconds;
   readonly slideMs: Milliseconds;
@@ -25,20 +26,20 @@ export interface WindowOptions<M extends Message> {
   readonly late: LateOutput<M>;
 }
 
-/** The windows of one key, rows of the table by start: [start, start + size). */
+/** The windows [start, start + size) of one key: rows of the table, sorted by start. */
 interface KeyWindows {
   /** All that are kept. */
   readonly all: number[];
   /** Those that wait to fire. */
   readonly due: number[];
-  /** Start of the first that has changed since it was encoded; infinite when none has. */
+  /** Start of the first window that has changed since it was encoded; infinite when none has. */
   changedFrom: EpochMs;
 }
 
 /**
- * Tumbling and sliding windows by event time. A window fires when the watermark reaches its end; a later reading makes
- * it fire again with the next revision, until the watermark reaches end + allowed lateness: then readings go to the
- * late topic, window by window.
+ * Tumbling and sliding windows by event time. A window fires when the watermark reaches its end. A later reading makes
+ * it fire again with the next revision. When the watermark has reached end + allowed lateness, the window is gone: its
+ * readings go to the late topic.
  */
 export class WindowOperator<M extends Message> implements Operator<KeyWindows, M> {
   readonly name = "window";
@@ -47,7 +48,8 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
   readonly #operator: string;
   readonly #table: WindowTable;
   /** Keys with windows that have changed since they were encoded. */
-  #changed: { readonly windows: KeyWindows; readonly keyed: Keyed }[] = [];
+  #changed: { readonly windows: KeyWindows; readonly keyed: KeyedState }[] = [];
+  /** Windows that the message at hand makes fire again. */
   readonly #again: number[] = [];
   readonly items: Items<KeyWindows>;
 
@@ -66,7 +68,7 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
     return { all: [], due: [], changedFrom: Infinity };
   }
 
-  apply(windows: KeyWindows, keyed: Keyed, message: M, watermark: EpochMs, context: StepContext): void {
+  apply(windows: KeyWindows, keyed: KeyedState, message: M, watermark: EpochMs, context: StepContext): void {
     const { windowMs, slideMs, allowedLatenessMs, aggregate, late } = this.#options;
     const table = this.#table;
     const again = this.#again;
@@ -90,7 +92,14 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
     for (const window of again) this.#emit(windows, keyed, window, "late", context);
   }
 
-  fire(windows: KeyWindows, keyed: Keyed, upTo: EpochMs, watermark: EpochMs, cause: Cause, context: StepContext): void {
+  fire(
+    windows: KeyWindows,
+    keyed: KeyedState,
+    upTo: EpochMs,
+    watermark: EpochMs,
+    cause: Cause,
+    context: StepContext,
+  ): void {
     const { windowMs, allowedLatenessMs } = this.#options;
     const table = this.#table;
     const { due, all } = windows;
@@ -117,7 +126,7 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
     windows.all.length = 0;
   }
 
-  /** Nothing beside the items. */
+  /** Writes nothing: all state is in items. */
   encode(): void {}
 
   decode(): KeyWindows {
@@ -139,7 +148,7 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
     table.insert(windows.due, window);
   }
 
-  #markChanged(windows: KeyWindows, keyed: Keyed, window: number, start: EpochMs): void {
+  #markChanged(windows: KeyWindows, keyed: KeyedState, window: number, start: EpochMs): void {
     const table = this.#table;
     table.chunk(window)[table.at(window) + CHANGED] = 1;
     if (windows.changedFrom === Infinity) this.#changed.push({ windows, keyed });
@@ -152,7 +161,7 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
     table.giveBack(window);
   }
 
-  #emit(windows: KeyWindows, keyed: Keyed, window: number, cause: Cause, context: StepContext): void {
+  #emit(windows: KeyWindows, keyed: KeyedState, window: number, cause: Cause, context: StepContext): void {
     const { to, keyField, aggregate, windowMs } = this.#options;
     const chunk = this.#table.chunk(window);
     const at = this.#table.at(window);
@@ -199,7 +208,7 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
 
   #restore(
     windows: KeyWindows,
-    keyed: Keyed,
+    keyed: KeyedState,
     reader: Reader,
     watermark: EpochMs,
     generation: number,
@@ -234,7 +243,7 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
     );
   }
 
-  #rewriteUpTo(windows: KeyWindows, keyed: Keyed, generation: number): void {
+  #rewriteUpTo(windows: KeyWindows, keyed: KeyedState, generation: number): void {
     const table = this.#table;
     for (const window of windows.all)
       if (table.chunk(window)[table.at(window) + GENERATION]! <= generation)

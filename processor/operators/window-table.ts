@@ -1,7 +1,8 @@
 import type { EpochMs } from "../../domain/time.ts";
 
-/** What a row holds, a double each: */
+/** A row holds these doubles. The start of the window: */
 export const START = 0;
+/** Rows of messages folded into it. */
 export const COUNT = 1;
 /** How often the window has fired. */
 export const FIRED = 2;
@@ -11,7 +12,7 @@ export const DUE = 3;
 export const CHANGED = 4;
 /** Generation of its newest encoding; -1 when it has none. */
 export const GENERATION = 5;
-/** From here on its accumulator, of no meaning while the count is 0. */
+/** Where its accumulator begins; the accumulator means nothing while the count is 0. */
 export const ACCUMULATOR = 6;
 
 /** A chunk of memory holds 2^11 rows. */
@@ -19,9 +20,9 @@ const CHUNK_BITS = 11;
 const PER_CHUNK = 2 ** CHUNK_BITS;
 
 /**
- * The windows of all keys, each a row of doubles in large chunks of memory: a window costs no object and no array of
- * its own, and the rows of windows that are gone are used again. A row is named by its number; its doubles are those of
- * `chunk(row)` from `at(row)`.
+ * The windows of all keys: each is a row of doubles in a large chunk of memory, so a window costs no object and no
+ * array. Rows of windows that are gone are used again. A row is named by its number; its doubles are those of
+ * `chunk(row)` from `at(row)` on.
  */
 export class WindowTable {
   readonly #width: number;
@@ -68,7 +69,7 @@ export class WindowTable {
   }
 
   /**
-   * Position of the first of `rows`, which are sorted by start, that starts at or after `start`; the newest ones are
+   * Position of the first of `rows` that starts at or after `start`. `rows` are sorted by start; the newest ones are
    * looked at first.
    */
   lowerBound(rows: readonly number[], start: EpochMs): number {

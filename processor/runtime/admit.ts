@@ -1,6 +1,6 @@
 import type { EpochMs } from "../../domain/time.ts";
 import type { Admission, Deduplication } from "./deduplication.ts";
-import type { Keyed } from "./keyed.ts";
+import type { KeyedState } from "./keyed-state.ts";
 import type { Message } from "./message.ts";
 import type { PipelineLimits } from "./pipeline.ts";
 
@@ -11,7 +11,7 @@ import type { PipelineLimits } from "./pipeline.ts";
  */
 export function admit(
   message: Message,
-  keyed: Keyed | null,
+  keyed: KeyedState | null,
   recordTimestamp: EpochMs,
   limits: PipelineLimits,
   deduplication: Deduplication,

@@ -3,7 +3,7 @@ import { MillraceError } from "../../domain/errors.ts";
 /** Added to the length of a text in UTF-16. */
 const UTF16 = 2 ** 31;
 
-/** Appends little-endian values to a buffer that grows; `take` gives a copy of what was written and starts anew. */
+/** Appends little-endian values to a buffer that grows. `take` gives a copy of what was written and starts anew. */
 export class Writer {
   #buffer = Buffer.allocUnsafe(4_096);
   #length = 0;
@@ -43,7 +43,7 @@ export class Writer {
     this.#buffer.write(value, at, encoding);
   }
 
-  /** Undefined and null are both read back as null. */
+  /** Writes a text or its absence: undefined and null are both read back as null. */
   optionalText(value: string | null | undefined): void {
     this.u8(value == null ? 0 : 1);
     if (value != null) this.text(value);
@@ -62,7 +62,7 @@ export class Writer {
     for (let i = 0; i < values.length; i++) this.#buffer.writeFloatLE(values[i]!, at + 4 * i);
   }
 
-  /** Writes what `write` writes, behind its length, so that a reader can skip it. */
+  /** Writes the length of what `write` writes, then that, so that a reader can skip it. */
   section(write: () => void): void {
     const at = this.#room(4);
     write();
@@ -91,11 +91,13 @@ export class Reader {
 
   #next(bytes: number): number {
     const at = this.#at;
-    if (at + bytes > this.#buffer.length)
+    if (at + bytes > this.#buffer.length) {
       throw new MillraceError(
         "snapshot-corrupt",
-        `a state entry of ${this.#buffer.length} bytes ends too early: ${bytes} bytes were expected at ${at}. Run \`npm run recover\`.`,
+        `a state entry of ${this.#buffer.length} bytes ends too early: ${bytes} bytes were expected at ${at}. ` +
+          "Run `npm run recover`.",
       );
+    }
     this.#at = at + bytes;
     return at;
   }

@@ -5,7 +5,7 @@ import type { OutputRecord } from "./machine.ts";
 
 const JSON_HEADERS = Object.freeze({ [headerNames.contentType]: contentTypes.json });
 
-/** An output whose last fields are filled in once scores are there, before the step's outputs are taken. */
+/** An output whose last fields come from scores. They are filled in before the step's outputs are taken. */
 export class PendingOutput implements OutputRecord {
   readonly topic: string;
   readonly key: string;
@@ -22,7 +22,7 @@ export class PendingOutput implements OutputRecord {
     this.#text = text;
   }
 
-  /** Fills in the last fields, if only none. */
+  /** Fills in the last fields; there may be none. */
   complete(fields: object): void {
     const rest = JSON.stringify(fields).slice(1);
     this.value = Buffer.from(this.#text + (rest === "}" ? rest : `,${rest}`));
@@ -30,9 +30,11 @@ export class PendingOutput implements OutputRecord {
 }
 
 /**
- * Numbers a step's outputs per topic and collects them. The chain covers what is emitted here, in order: a running
- * CRC-32 over the values, into which each record's topic is mixed, and how many there were. A value of ours names its
- * key; the key of a verbatim record goes into the chain before its value.
+ * Numbers a step's outputs per topic and collects them.
+ *
+ * The chain covers all outputs in order: how many there were, and a running CRC-32 over their values, into which each
+ * record's topic is mixed. A record of ours has its key in its value; the key of a verbatim record goes into the chain
+ * before its value.
  */
 export class Emitter {
   readonly #sourceTopic: string;
@@ -119,7 +121,7 @@ export class Emitter {
     this.#outputs.push(output);
   }
 
-  /** One native call an output: a call costs more than the bytes. */
+  /** Makes one native call per output: a call costs more than the bytes. */
   #chain(topic: string, value: string | Uint8Array): void {
     let topicCrc = this.#topicCrcs.get(topic);
     if (topicCrc === undefined) this.#topicCrcs.set(topic, (topicCrc = crc32(topic)));
@@ -127,6 +129,7 @@ export class Emitter {
     this.#chained++;
   }
 
+  /** Gives the outputs since the last call. */
   take(): OutputRecord[] {
     const outputs = this.#outputs;
     this.#outputs = [];

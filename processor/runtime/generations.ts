@@ -1,4 +1,4 @@
-/** Something whose newest encoding stands in a snapshot generation. */
+/** An item of a state. A snapshot generation holds its newest encoding. */
 export interface Stamped {
   /** Generation of its newest encoding; -1 when it has none. */
   generation: number;
@@ -6,23 +6,24 @@ export interface Stamped {
   changed: boolean;
 }
 
-/** How many items have their newest encoding in each generation: a generation without any need not be kept. */
+/** Counts the items whose newest encoding each generation holds. A generation that holds none need not be kept. */
 export class Generations {
   readonly #live = new Map<number, number>();
 
+  /** Notes that a generation holds the newest encoding of an item. */
   stamp(item: Stamped, generation: number): void {
     this.move(item.generation, generation);
     item.generation = generation;
     item.changed = false;
   }
 
-  /** The item is gone. */
+  /** Takes out an item that is gone. */
   forget(item: Stamped): void {
     this.move(item.generation, -1);
     item.generation = -1;
   }
 
-  /** One item's newest encoding stands in another generation than before; -1 is none. */
+  /** Moves one item's newest encoding from one generation to another; -1 stands for none. */
   move(from: number, to: number): void {
     if (from >= 0) {
       const left = this.#live.get(from)! - 1;
@@ -32,7 +33,7 @@ export class Generations {
     if (to >= 0) this.#live.set(to, (this.#live.get(to) ?? 0) + 1);
   }
 
-  /** Ascending. */
+  /** Generations that hold an item, ascending. */
   live(): number[] {
     return [...this.#live.keys()].sort((a, b) => a - b);
   }

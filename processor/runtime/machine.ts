@@ -1,6 +1,6 @@
 import type { EpochMs } from "../../domain/time.ts";
 
-/** One record of an input partition, as it stands in the log. */
+/** One record of an input partition, as the log has it. */
 export interface InputRecord {
   readonly partition: number;
   readonly offset: number;
@@ -12,13 +12,13 @@ export interface InputRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** One record to be written; it goes to the partition number of its input. */
+/** One record to be written, to the partition number of its input. */
 export interface OutputRecord {
   readonly topic: string;
   readonly key: Uint8Array | string | null;
   readonly value: Uint8Array | null;
   readonly headers: Readonly<Record<string, string>>;
-  /** Whether the content depends on a model's scores: such content stays out of the chain. */
+  /** Whether the content depends on scores. Such content stays out of the chain. */
   readonly scored: boolean;
 }
 
@@ -36,42 +36,42 @@ export interface StateEntry {
  * `settle` whenever outputs are wanted; `encodeChanges` and `flush` only directly after `settle`.
  */
 export interface StateMachine {
-  /** Offset of the record that comes next; records below it are refused. */
+  /** Offset of the record that comes next. Records below it are refused. */
   readonly nextOffset: number;
-  /** Checksum over ids and contents of all outputs so far, less what comes from scores. */
+  /** Checksum over ids and contents of all outputs so far, without what comes from scores. */
   readonly chain: string;
 
-  /** Whether the last step changes what the next one has to know: `settle` must come before it. */
+  /** Whether the last step changes what the next one needs: `settle` must come before it. */
   readonly mustSettle: boolean;
 
   /**
    * Applies one record. Must not block.
    *
-   * @throws StepFailed when our own code threw: the machine is then unusable. Build a new one, bring it to the same
-   *   offset, with this offset among the failed ones: the record is then dead-lettered.
+   * @throws StepFailed when our own code threw: the machine is then unusable. The caller builds a new one with this
+   *   offset among the failed ones, and brings it to this offset: then the record is dead-lettered.
    */
   step(record: InputRecord): void;
 
-  /** Computes the scores that are due and gives the outputs of all steps since the last call, in order. */
+  /** Does the pipeline's asynchronous work and gives the outputs of all steps since the last call, in order. */
   settle(): Promise<readonly OutputRecord[]>;
 
-  /** Ends time: releases order buffers and fires what is open, with `cause: end-of-input`. Only `replay` does this. */
+  /** Ends time: releases what waits and fires what is open, with `cause: end-of-input`. Only `replay` calls it. */
   flush(): void;
 
   /**
-   * Hands over every item that changed since the last call, encoded as it is now, and stamps it with `generation`.
-   * `generation` must grow from call to call.
+   * Encodes every item that has changed since the last call, and stamps it with `generation`, which must grow from call
+   * to call.
    */
   encodeChanges(generation: number, take: (entry: StateEntry) => void): void;
 
-  /** Generations that still hold an item's newest encoding, ascending: older ones need not be kept. */
+  /** Generations that hold an item's newest encoding, ascending. All others need not be kept. */
   liveGenerations(): number[];
 
-  /** Makes the items last encoded in generations up to `generation` count as changed, so that those can be dropped. */
+  /** Makes the items of generations up to `generation` count as changed, so that those generations can be dropped. */
   rewriteUpTo(generation: number): void;
 }
 
-/** Oldest generation first: a later entry replaces an earlier one of the same key. Iterated more than once. */
+/** Entries, oldest generation first: a later entry replaces an earlier one of its key. Iterated more than once. */
 export type RestoredEntries = Iterable<{ readonly generation: number } & StateEntry>;
 
 /** Where a machine starts. */
@@ -79,7 +79,7 @@ export interface MachineOrigin {
   readonly partition: number;
   /** Restored state; null for an empty one. */
   readonly restored: { readonly nextOffset: number; readonly chain: string; readonly entries: RestoredEntries } | null;
-  /** Offsets of records that our own code failed on: they are dead-lettered as `processing-failed`. */
+  /** Offsets of records that our own code failed on, with the message. They become dead letters. */
   readonly failedOffsets: ReadonlyMap<number, string>;
 }
 
@@ -93,7 +93,7 @@ export interface MachineFactory {
   create(origin: MachineOrigin): StateMachine | Promise<StateMachine>;
 }
 
-/** Steps records and settles: the outputs of all of them, in order. @throws StepFailed, see `StateMachine.step`. */
+/** Steps records, settles, and gives all outputs in order. @throws StepFailed, see `StateMachine.step`. */
 export async function stepAll(machine: StateMachine, records: Iterable<InputRecord>): Promise<readonly OutputRecord[]> {
   let before: OutputRecord[] = [];
   for (const record of records) {
@@ -108,9 +108,8 @@ export async function stepAll(machine: StateMachine, records: Iterable<InputReco
 export class StepFailed extends Error {
   readonly offset: number;
   constructor(offset: number, cause: unknown) {
-    super(`processing failed at offset ${offset}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`processing failed at offset ${offset}: ${reason}`, { cause });
     this.name = "StepFailed";
     this.offset = offset;
   }

@@ -4,7 +4,7 @@ import type { Reader, Writer } from "./codec.ts";
 import type { Counters } from "./counters.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Generations } from "./generations.ts";
-import type { Keyed } from "./keyed.ts";
+import type { KeyedState } from "./keyed-state.ts";
 import type { StateEntry } from "./machine.ts";
 import type { Message } from "./message.ts";
 
@@ -38,13 +38,13 @@ export interface Operator<S = unknown, M extends Message = Message> {
    *
    * @param watermark The watermark before this message: it decides what is late.
    */
-  apply(state: S, keyed: Keyed, message: M, watermark: EpochMs, context: StepContext): void;
+  apply(state: S, keyed: KeyedState, message: M, watermark: EpochMs, context: StepContext): void;
 
   /**
    * Releases messages that waited for their order, up to a watermark (inclusive). Called in step 4 when the watermark
    * has moved, in step 2 when the key goes idle and at the end of input, both with `upTo` infinite.
    */
-  release?(state: S, keyed: Keyed, upTo: EpochMs, context: StepContext): void;
+  release?(state: S, keyed: KeyedState, upTo: EpochMs, context: StepContext): void;
 
   /**
    * Emits what is due up to `upTo` (inclusive) and forgets what has become final. Called directly behind `release` of
@@ -52,7 +52,7 @@ export interface Operator<S = unknown, M extends Message = Message> {
    *
    * @param watermark The key's real watermark, also where `upTo` is infinite.
    */
-  fire?(state: S, keyed: Keyed, upTo: EpochMs, watermark: EpochMs, cause: Cause, context: StepContext): void;
+  fire?(state: S, keyed: KeyedState, upTo: EpochMs, watermark: EpochMs, cause: Cause, context: StepContext): void;
 
   /**
    * The lowest watermark at which `release` or `fire` has something to do; infinite when there is none. Called only in
@@ -93,7 +93,7 @@ export interface Items<S> {
    */
   restore(
     state: S,
-    keyed: Keyed,
+    keyed: KeyedState,
     reader: Reader,
     watermark: EpochMs,
     generation: number,
@@ -101,7 +101,7 @@ export interface Items<S> {
   ): void;
 
   /** Makes the key's items that were last written up to `generation` count as changed. Called before a snapshot. */
-  rewriteUpTo(state: S, keyed: Keyed, generation: number): void;
+  rewriteUpTo(state: S, keyed: KeyedState, generation: number): void;
 }
 
 /**
@@ -118,7 +118,7 @@ export interface OrderedOperator<S = unknown, M extends Message = Message> {
   create(): S;
 
   /** Takes the next message of the key. The message is lent: who keeps readings copies them. */
-  apply(state: S, keyed: Keyed, message: M, isNewBoot: boolean, context: StepContext): void;
+  apply(state: S, keyed: KeyedState, message: M, isNewBoot: boolean, context: StepContext): void;
 
   /** The key has gone idle: the next message begins anew. */
   idle?(state: S): void;

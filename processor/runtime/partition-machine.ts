@@ -4,7 +4,7 @@ import { controlTypes, headers as headerNames } from "../../domain/topics.ts";
 import { admit } from "./admit.ts";
 import { Counters } from "./counters.ts";
 import { Emitter } from "./emitter.ts";
-import { byKey, type Keyed, PRESENCE } from "./keyed.ts";
+import { byKey, type KeyedState, PRESENCE } from "./keyed-state.ts";
 import {
   type InputRecord,
   type MachineOrigin,
@@ -31,8 +31,8 @@ const NO_BYTES = new Uint8Array(0);
  * 1. The partition clock moves: it is the highest record timestamp seen.
  * 2. Keys that have been silent for longer than the idle timeout go idle, the record's own key included: keys in byte
  *    order; of each key what is open fires. Keys that are silent for longer expire, then are forgotten.
- * 3. The record: decode, validate all of it, future guard, deduplicate, then the operators in the order of the pipeline,
- *    judged by the watermark before it.
+ * 3. The record: decode, validate all of it, future guard, deduplicate, then the operators one after another. The
+ *    watermark before the record decides what is late.
  * 4. The key's watermark moves, and what is due fires.
  *
  * What an operator emits may wait for the pipeline's asynchronous work: `settle` does that work and completes the
@@ -150,22 +150,22 @@ export class PartitionMachine implements StateMachine {
     const silent = active.takeSeenBefore(this.#state.silenceClock - idleTimeoutMs);
     for (const keyed of silent.toSorted(byKey)) {
       this.#fireAll(keyed, Infinity, "idle");
-      this.#topology.operators.forEach((operator, i) => operator.idle?.(keyed.slots[i]));
+      this.#topology.operators.forEach((operator, i) => operator.idle?.(keyed.operatorStates[i]));
     }
     for (const keyed of silent) this.#state.become(keyed, PRESENCE.idle);
     for (const keyed of idle.takeSeenBefore(this.#state.silenceClock - expiryMs)) {
-      this.#dropSlots(keyed, offset);
+      this.#dropOperatorStates(keyed, offset);
       this.#state.become(keyed, PRESENCE.expired);
     }
     const forgotten = expired.takeSeenBefore(this.#state.silenceClock - expiryMs - tombstoneMs);
     for (const keyed of forgotten) this.#state.forget(keyed);
   }
 
-  #dropSlots(keyed: Keyed, offset: number): void {
+  #dropOperatorStates(keyed: KeyedState, offset: number): void {
     keyed.life = offset;
     this.#topology.operators.forEach((operator, i) => {
-      operator.drop?.(keyed.slots[i], this.#context);
-      keyed.slots[i] = operator.create();
+      operator.drop?.(keyed.operatorStates[i], this.#context);
+      keyed.operatorStates[i] = operator.create();
     });
   }
 
@@ -200,13 +200,13 @@ export class PartitionMachine implements StateMachine {
     };
   }
 
-  #apply(keyed: Keyed, message: Message): void {
+  #apply(keyed: KeyedState, message: Message): void {
     const { operators, deduplication } = this.#topology;
     const watermark = this.#state.watermark(keyed);
     this.counters.add("processor.readings", message.rows);
     this.#state.sawLife(keyed);
     for (let i = 0; i < operators.length; i++) {
-      operators[i]!.apply(keyed.slots[i], keyed, message, watermark, this.#context);
+      operators[i]!.apply(keyed.operatorStates[i], keyed, message, watermark, this.#context);
     }
     deduplication.add(keyed.seen, message);
     const { lastTime } = message;
@@ -216,7 +216,7 @@ export class PartitionMachine implements StateMachine {
   }
 
   /** 4. The watermark has moved: what is due fires. */
-  #fireDue(keyed: Keyed): void {
+  #fireDue(keyed: KeyedState): void {
     const watermark = this.#state.watermark(keyed);
     if (this.#pipeline.limits.watermark === "sensor") return this.#fireAll(keyed, watermark, "watermark");
     this.#dueAt = Math.min(this.#dueAt, this.#dueAtOf(keyed));
@@ -231,19 +231,19 @@ export class PartitionMachine implements StateMachine {
     }
   }
 
-  #fireAll(keyed: Keyed, upTo: EpochMs, cause: Cause): void {
+  #fireAll(keyed: KeyedState, upTo: EpochMs, cause: Cause): void {
     const { operators } = this.#topology;
     for (let i = 0; i < operators.length; i++) {
-      operators[i]!.release?.(keyed.slots[i], keyed, upTo, this.#context);
+      operators[i]!.release?.(keyed.operatorStates[i], keyed, upTo, this.#context);
     }
     const watermark = this.#state.watermark(keyed);
     for (let i = 0; i < operators.length; i++) {
-      operators[i]!.fire?.(keyed.slots[i], keyed, upTo, watermark, cause, this.#context);
+      operators[i]!.fire?.(keyed.operatorStates[i], keyed, upTo, watermark, cause, this.#context);
     }
   }
 
-  #dueAtOf(keyed: Keyed): EpochMs {
-    const due = this.#topology.operators.map((operator, i) => operator.dueAt?.(keyed.slots[i]) ?? Infinity);
+  #dueAtOf(keyed: KeyedState): EpochMs {
+    const due = this.#topology.operators.map((operator, i) => operator.dueAt?.(keyed.operatorStates[i]) ?? Infinity);
     return Math.min(Infinity, ...due);
   }
 

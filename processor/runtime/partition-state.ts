@@ -3,7 +3,7 @@ import { MAX_SILENCE_PER_STEP } from "../../domain/imu.ts";
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import { Reader, Writer } from "./codec.ts";
 import { Generations, type Stamped } from "./generations.ts";
-import { Keyed, PRESENCE, type Presence, SilenceList } from "./keyed.ts";
+import { KeyedState, PRESENCE, type Presence, SilenceList } from "./keyed-state.ts";
 import type { MachineOrigin, StateEntry } from "./machine.ts";
 import type { Operator } from "./operator.ts";
 import type { PipelineLimits, Topology } from "./pipeline.ts";
@@ -35,11 +35,11 @@ export class PartitionState {
   silenceClock: Milliseconds = 0;
   /** Highest event time of the partition. */
   maxEventTime: EpochMs = -Infinity;
-  readonly keys = new Map<string, Keyed>();
+  readonly keys = new Map<string, KeyedState>();
   /** Keys by presence. */
   readonly silence = [new SilenceList(), new SilenceList(), new SilenceList()] as const;
   readonly generations = new Generations();
-  #changed: Keyed[] = [];
+  #changed: KeyedState[] = [];
   readonly #task: Stamped = { generation: -1, changed: true };
 
   constructor(limits: PipelineLimits, topology: Topology) {
@@ -47,7 +47,7 @@ export class PartitionState {
     this.#topology = topology;
   }
 
-  watermark(keyed: Keyed): EpochMs {
+  watermark(keyed: KeyedState): EpochMs {
     const maxEventTime = this.#limits.watermark === "sensor" ? keyed.maxEventTime : this.maxEventTime;
     return maxEventTime - this.#limits.outOfOrdernessMs;
   }
@@ -59,14 +59,14 @@ export class PartitionState {
   }
 
   /** Puts a key that is in no list of `silence` into the one of its new presence. */
-  become(keyed: Keyed, presence: Presence): void {
+  become(keyed: KeyedState, presence: Presence): void {
     keyed.presence = presence;
     this.silence[presence].append(keyed);
     this.markChanged(keyed);
   }
 
   /** Notes a sign of life. */
-  sawLife(keyed: Keyed): void {
+  sawLife(keyed: KeyedState): void {
     this.markChanged(keyed);
     if (keyed.presence === PRESENCE.active && keyed.lastSeen === this.silenceClock) return;
     this.silence[keyed.presence].remove(keyed);
@@ -75,22 +75,22 @@ export class PartitionState {
   }
 
   /** `life`: the offset of the step that creates the key. */
-  create(key: string, life: number): Keyed {
+  create(key: string, life: number): KeyedState {
     const { deduplication, operators } = this.#topology;
     const states = operators.map((operator) => operator.create());
-    const keyed = new Keyed(key, life, deduplication.create(), states);
+    const keyed = new KeyedState(key, life, deduplication.create(), states);
     keyed.lastSeen = this.silenceClock;
     this.keys.set(key, keyed);
     this.silence[PRESENCE.active].append(keyed);
     return keyed;
   }
 
-  forget(keyed: Keyed): void {
+  forget(keyed: KeyedState): void {
     this.keys.delete(keyed.key);
     this.generations.forget(keyed);
   }
 
-  markChanged(keyed: Keyed): void {
+  markChanged(keyed: KeyedState): void {
     if (keyed.changed) return;
     keyed.changed = true;
     this.#changed.push(keyed);
@@ -124,7 +124,7 @@ export class PartitionState {
     writer.text(this.#topology.asyncWork?.encode() ?? "");
   }
 
-  #encodeKeyed(keyed: Keyed, writer: Writer): void {
+  #encodeKeyed(keyed: KeyedState, writer: Writer): void {
     const { deduplication, operators } = this.#topology;
     writer.u8(KEYED_LAYOUT);
     writer.f64(keyed.life);
@@ -136,7 +136,7 @@ export class PartitionState {
     operators.forEach((operator, i) => {
       writer.text(operator.name);
       writer.u8(operator.layout);
-      writer.section(() => operator.encode(keyed.slots[i], writer));
+      writer.section(() => operator.encode(keyed.operatorStates[i], writer));
     });
   }
 
@@ -186,7 +186,7 @@ export class PartitionState {
     const presence = reader.u8() as Presence;
     if (this.silenceClock - lastSeen > this.#limits.expiryMs + this.#limits.tombstoneMs) return;
     const seen = deduplication.decode(reader.section());
-    const keyed = new Keyed(key, life, seen, this.#restoreSlots(reader));
+    const keyed = new KeyedState(key, life, seen, this.#restoreOperatorStates(reader));
     keyed.maxEventTime = maxEventTime;
     keyed.lastSeen = lastSeen;
     keyed.presence = presence;
@@ -194,12 +194,12 @@ export class PartitionState {
     this.generations.stamp(keyed, generation);
   }
 
-  #restoreSlots(reader: Reader): unknown[] {
+  #restoreOperatorStates(reader: Reader): unknown[] {
     const written = new Map<string, { layout: number; section: Reader }>();
     for (let count = reader.u8(); count > 0; count--) {
       written.set(reader.text(), { layout: reader.u8(), section: reader.section() });
     }
-    const slots = this.#topology.operators.map((operator) => {
+    const states = this.#topology.operators.map((operator) => {
       const state = written.get(operator.name);
       written.delete(operator.name);
       if (!state) return operator.create();
@@ -213,7 +213,7 @@ export class PartitionState {
           "Run `npm run recover`.",
       );
     }
-    return slots;
+    return states;
   }
 
   #restoreItem(operator: Operator, index: number, entry: EntryValue & Pick<StateEntry, "key">): void {
@@ -222,7 +222,7 @@ export class PartitionState {
     checkLayout(operator.name, entry.value[0]!, operator.layout);
     const reader = new Reader(entry.value.subarray(1));
     const watermark = this.watermark(keyed);
-    operator.items!.restore(keyed.slots[index], keyed, reader, watermark, entry.generation, this.generations);
+    operator.items!.restore(keyed.operatorStates[index], keyed, reader, watermark, entry.generation, this.generations);
   }
 
   /** See `StateMachine.rewriteUpTo`. */
@@ -230,7 +230,7 @@ export class PartitionState {
     for (const keyed of this.keys.values()) {
       if (keyed.generation <= generation) this.markChanged(keyed);
       this.#topology.operators.forEach((operator, i) => {
-        operator.items?.rewriteUpTo(keyed.slots[i], keyed, generation);
+        operator.items?.rewriteUpTo(keyed.operatorStates[i], keyed, generation);
       });
     }
   }

@@ -4,9 +4,9 @@ import { Reader, Writer } from "./codec.ts";
 import type { StateEntry } from "./machine.ts";
 import { KEYED_PREFIX, TASK_ENTRY } from "./partition-state.ts";
 
-/** The layout of task and key entries that is read and written here. */
+/** The layout of task and key entries that this file reads and writes. */
 const LAYOUT = 1;
-/** Where a key's entry says when it was last seen: behind its layout, its life and its highest event time. */
+/** Where a key's entry has the time of its last sign of life: behind layout, life and highest event time. */
 const LAST_SEEN_AT = 1 + 8 + 8;
 
 /** The state of one task, all of whose input has been processed. */
@@ -25,7 +25,7 @@ interface Clocks {
   readonly asyncState: string;
 }
 
-/** Newest entries of a task by their keys, and what its task entry says; null for a task that has seen nothing. */
+/** The newest entries of a task by their keys, and its clocks: null for a task that has seen nothing. */
 interface Source {
   readonly task: string;
   readonly partition: number;
@@ -35,10 +35,12 @@ interface Source {
 
 /**
  * Distributes the state of tasks over `count` partitions: each key's state goes to the task of `partitionOf(key)`.
- * Every task goes on with the clocks of the one that is farthest, and each key's silence stays as long as it was. A key
- * that is in two tasks (a rescale that was broken off) is taken from the one where it belongs, if both say the same.
+ * Every task continues with the clocks of the one that is farthest, and each key stays silent for as long as it was.
  *
- * @returns Entries by partition; with entries of `null` when no task has any state
+ * A rescale that was interrupted leaves a key in two tasks. Its state is taken from the task where it belongs, if both
+ * have the same.
+ *
+ * @returns The entries of each partition; null when no task has any state.
  * @throws MillraceError `rescale-refused`, `state-layout-unknown`
  */
 export function repartition(
@@ -50,21 +52,7 @@ export function repartition(
   const sources = old.map(readSource);
   const clocks = commonClocks(sources, limits);
   if (clocks === null) return null;
-  const owners = new Map<string, { source: Source; value: Uint8Array }>();
-  for (const source of sources) {
-    for (const [entryKey, written] of source.entries) {
-      if (!entryKey.startsWith(KEYED_PREFIX)) continue;
-      const key = entryKey.slice(KEYED_PREFIX.length);
-      const value = seenBySilenceClock(source, key, written, clocks.silenceClock);
-      const other = owners.get(key);
-      if (other && Buffer.compare(other.value, value) !== 0)
-        throw new MillraceError(
-          "rescale-refused",
-          `key ${JSON.stringify(key)} has state in ${other.source.task} and in ${source.task}, and the two differ: its records went to both partitions. Nothing can put the two together; see docs/rescale.md.`,
-        );
-      if (!other || source.partition === partitionOf(key)) owners.set(key, { source, value });
-    }
-  }
+  const owners = ownersOf(sources, clocks, partitionOf);
   const result = Array.from({ length: count }, (): StateEntry[] => [{ key: TASK_ENTRY, value: writeClocks(clocks) }]);
   for (const [key, { value }] of owners) result[partitionOf(key)]!.push({ key: KEYED_PREFIX + key, value });
   for (const source of sources) {
@@ -75,6 +63,39 @@ export function repartition(
     }
   }
   return result;
+}
+
+/** The task whose state of a key is taken, and the key's entry on the common clocks. */
+interface Owner {
+  readonly source: Source;
+  readonly value: Uint8Array;
+}
+
+function ownersOf(
+  sources: readonly Source[],
+  clocks: Clocks,
+  partitionOf: (key: string) => number,
+): ReadonlyMap<string, Owner> {
+  const owners = new Map<string, Owner>();
+  for (const source of sources) {
+    for (const [entryKey, written] of source.entries) {
+      if (!entryKey.startsWith(KEYED_PREFIX)) continue;
+      const key = entryKey.slice(KEYED_PREFIX.length);
+      const value = seenBySilenceClock(source, key, written, clocks.silenceClock);
+      const other = owners.get(key);
+      if (other && Buffer.compare(other.value, value) !== 0) throw differentStates(key, other.source, source);
+      if (!other || source.partition === partitionOf(key)) owners.set(key, { source, value });
+    }
+  }
+  return owners;
+}
+
+function differentStates(key: string, one: Source, other: Source): MillraceError {
+  return new MillraceError(
+    "rescale-refused",
+    `key ${JSON.stringify(key)} has state in ${one.task} and in ${other.task}, and the two differ: ` +
+      "its records went to both partitions. Nothing can put the two together; see docs/rescale.md.",
+  );
 }
 
 function readSource({ task, partition, entries }: TaskState): Source {
@@ -97,7 +118,7 @@ function writeClocks({ clock, silenceClock, maxEventTime, asyncState }: Clocks):
   return writer.take();
 }
 
-/** Clocks that no key sees go back. */
+/** Clocks that go back for no key. */
 function commonClocks(
   sources: readonly Source[],
   limits: Pick<Semantics, "watermark" | "allowedLatenessMs">,
@@ -106,20 +127,24 @@ function commonClocks(
   const first = all[0];
   if (!first) return null;
   const other = all.find(({ asyncState }) => asyncState !== first.asyncState);
-  if (other)
+  if (other) {
     throw new MillraceError(
       "rescale-refused",
-      `${first.task} has taken other control records than ${other.task}: ${first.asyncState} and ${other.asyncState}. ` +
-        "Give the command that appended them again (`npm run model -- promote …`), and let the processor read that",
+      `${first.task} has taken other control records than ${other.task}: ` +
+        `${first.asyncState} and ${other.asyncState}. Give the command that appended them again ` +
+        "(`npm run model -- promote …`), and wait until the processor has read it.",
     );
+  }
   const times = all.map(({ maxEventTime }) => maxEventTime).filter((time) => time !== -Infinity);
   const spread = Math.max(...times) - Math.min(...times);
   // A task whose event time is far behind would lose windows that are still to fire.
-  if (limits.watermark === "partition" && spread >= limits.allowedLatenessMs)
+  if (limits.watermark === "partition" && spread >= limits.allowedLatenessMs) {
     throw new MillraceError(
       "rescale-refused",
-      `with one watermark per partition, the partitions' event times are ${spread} ms apart; they must be within the allowed lateness (${limits.allowedLatenessMs} ms)`,
+      `with one watermark per partition, the partitions' event times are ${spread} ms apart; ` +
+        `they must be within the allowed lateness (${limits.allowedLatenessMs} ms)`,
     );
+  }
   const most = (pick: (clocks: Clocks) => number): number => Math.max(...all.map(pick));
   return {
     clock: most(({ clock }) => clock),
@@ -129,7 +154,7 @@ function commonClocks(
   };
 }
 
-/** A key's entry with its last sign of life as far back on the new silence clock as it was on its task's. */
+/** A key's entry, its last sign of life as far back on the new silence clock as on its task's. */
 function seenBySilenceClock(
   { task, clocks }: Source,
   key: string,
@@ -137,26 +162,23 @@ function seenBySilenceClock(
   silenceClock: number,
 ): Uint8Array {
   checkLayout(task, `key ${key}`, written[0]!);
-  if (clocks === null)
-    throw new MillraceError(
-      "snapshot-corrupt",
-      `${task}: the snapshot has state of ${JSON.stringify(key)}, but no task entry. Run \`npm run recover\`.`,
-    );
+  if (clocks === null) {
+    const problem = `${task}: the snapshot has state of ${JSON.stringify(key)}, but no task entry. `;
+    throw new MillraceError("snapshot-corrupt", `${problem}Run \`npm run recover\`.`);
+  }
   const value = Uint8Array.from(written);
   const view = new DataView(value.buffer);
   view.setFloat64(LAST_SEEN_AT, view.getFloat64(LAST_SEEN_AT, true) + silenceClock - clocks.silenceClock, true);
   return value;
 }
 
-/** Of `<operator>/<key>/<item>`: the key. */
+/** The key in `<operator>/<key>/<item>`. */
 function keyOfItem(entryKey: string): string {
   return entryKey.slice(entryKey.indexOf("/") + 1, entryKey.lastIndexOf("/"));
 }
 
 function checkLayout(task: string, what: string, layout: number): void {
-  if (layout !== LAYOUT)
-    throw new MillraceError(
-      "state-layout-unknown",
-      `${task}: the state of ${what} has layout ${layout}; this version can redistribute ${LAYOUT}`,
-    );
+  if (layout === LAYOUT) return;
+  const problem = `${task}: the state of ${what} has layout ${layout}; this version can redistribute ${LAYOUT}`;
+  throw new MillraceError("state-layout-unknown", problem);
 }

@@ -1,39 +1,32 @@
-import { codePoints, imuLimits, SENSOR_ID } from "../../../domain/imu.ts";
+import { codePoints, imuChannels, imuLimits, SENSOR_ID } from "../../../domain/imu.ts";
 import { MAX_EPOCH_MS } from "../../../domain/time.ts";
 import { contentTypes, headers as headerNames } from "../../../domain/topics.ts";
 import type { SequencedMessage } from "../../operators/sequenced-message.ts";
 import { MAX_ROWS, type Rejection } from "../../runtime/message.ts";
 import { decodePackedImu } from "./decode-packed-imu.ts";
 import { readImuJson } from "./read-imu-json.ts";
+import type { SampleTimes } from "./sample-times.ts";
 import { scanImuJson } from "./scan-imu-json.ts";
 
 /** Columns of a decoded IMU message: ax ay az gx gy gz accMag gyroMag. */
 export const IMU_WIDTH = 8;
 
-/** How a message gives its times: one per sample (`times` > 0), or the first one's with a rate. */
-interface Times {
-  readonly times: number;
-  readonly t: number;
-  readonly hz: number;
-}
-
-/** Decodes and validates an IMU message in either form; all of it or nothing. */
+/** Decodes and validates an IMU message in either form. It takes all of a message or nothing. */
 export function decodeImu(
   key: string,
   value: Uint8Array,
   headers: Readonly<Record<string, string>>,
   message: SequencedMessage,
 ): Rejection | null {
-  if (!SENSOR_ID.test(key))
-    return {
-      code: "invalid-sensor-id",
-      message: `the key ${JSON.stringify(key.slice(0, 200))} is no sensor id: 1 to 128 of A-Z a-z 0-9 : _ -`,
-    };
-  if (value.length > imuLimits.payloadBytes)
-    return {
-      code: "payload-too-large",
-      message: `the payload has ${value.length} bytes; at most ${imuLimits.payloadBytes} are allowed`,
-    };
+  if (!SENSOR_ID.test(key)) {
+    const received = JSON.stringify(key.slice(0, 200));
+    const problem = `the key ${received} is no sensor id: 1 to 128 of A-Z a-z 0-9 : _ -`;
+    return { code: "invalid-sensor-id", message: problem };
+  }
+  if (value.length > imuLimits.payloadBytes) {
+    const problem = `the payload has ${value.length} bytes; at most ${imuLimits.payloadBytes} are allowed`;
+    return { code: "payload-too-large", message: problem };
+  }
   const times = readForm(value, headers[headerNames.contentType], message);
   if ("code" in times) return times;
   const problem = identityProblem(message) ?? spreadTimes(times, message) ?? rangeProblem(message);
@@ -43,7 +36,11 @@ export function decodeImu(
   return null;
 }
 
-function readForm(value: Uint8Array, contentType: string | undefined, message: SequencedMessage): Rejection | Times {
+function readForm(
+  value: Uint8Array,
+  contentType: string | undefined,
+  message: SequencedMessage,
+): Rejection | SampleTimes {
   const form =
     contentType === undefined || contentType === contentTypes.json
       ? contentTypes.json
@@ -57,7 +54,7 @@ function readForm(value: Uint8Array, contentType: string | undefined, message: S
 }
 
 /** The times of the samples: tᵢ = t + (i × 1000) / hz, in doubles; given times must not decrease. */
-function spreadTimes(times: Times, message: SequencedMessage): Rejection | null {
+function spreadTimes(times: SampleTimes, message: SequencedMessage): Rejection | null {
   const t = message.t;
   if (times.times === 0) {
     const { t: first, hz } = times;
@@ -90,7 +87,7 @@ function identityProblem({ seq, boot }: SequencedMessage): Rejection | null {
 function rangeProblem(message: SequencedMessage): Rejection | null {
   if (message.seq < 0 || message.seq > Number.MAX_SAFE_INTEGER)
     return { code: "out-of-range", message: `seq is ${message.seq}; it must be from 0 to ${Number.MAX_SAFE_INTEGER}` };
-  for (let channel = 0; channel < 6; channel++) {
+  for (let channel = 0; channel < imuChannels.length; channel++) {
     const limit = channel < 3 ? imuLimits.acceleration : imuLimits.angularRate;
     const from = channel * MAX_ROWS;
     for (let i = from; i < from + message.rows; i++) {
@@ -98,7 +95,9 @@ function rangeProblem(message: SequencedMessage): Rejection | null {
       if (!(Math.abs(x) <= limit))
         return {
           code: "out-of-range",
-          message: `sample ${i - from}, ${"ax ay az gx gy gz".split(" ")[channel]} is ${x}; finite numbers from -${limit} to ${limit} are allowed`,
+          message:
+            `sample ${i - from}, ${imuChannels[channel]} is ${x}; ` +
+            `finite numbers from -${limit} to ${limit} are allowed`,
         };
     }
   }
@@ -108,13 +107,13 @@ function rangeProblem(message: SequencedMessage): Rejection | null {
 function addMagnitudes(message: SequencedMessage): void {
   const c = message.columns;
   for (let i = 0; i < message.rows; i++) {
-    const ax = c[i]!,
-      ay = c[MAX_ROWS + i]!,
-      az = c[2 * MAX_ROWS + i]!;
+    const ax = c[i]!;
+    const ay = c[MAX_ROWS + i]!;
+    const az = c[2 * MAX_ROWS + i]!;
     c[6 * MAX_ROWS + i] = Math.sqrt(ax * ax + ay * ay + az * az);
-    const gx = c[3 * MAX_ROWS + i]!,
-      gy = c[4 * MAX_ROWS + i]!,
-      gz = c[5 * MAX_ROWS + i]!;
+    const gx = c[3 * MAX_ROWS + i]!;
+    const gy = c[4 * MAX_ROWS + i]!;
+    const gz = c[5 * MAX_ROWS + i]!;
     c[7 * MAX_ROWS + i] = Math.sqrt(gx * gx + gy * gy + gz * gz);
   }
 }

@@ -1,14 +1,12 @@
 import { newPackedImuHeader, packedImu, readPackedBoot, readPackedImuHeader } from "../../../domain/packed-imu.ts";
 import type { SequencedMessage } from "../../operators/sequenced-message.ts";
 import { MAX_ROWS, type Rejection } from "../../runtime/message.ts";
+import type { SampleTimes } from "./sample-times.ts";
 
 const header = newPackedImuHeader();
 
 /** Reads a packed IMU message straight into columns. Ranges are not checked here. */
-export function decodePackedImu(
-  bytes: Uint8Array,
-  message: SequencedMessage,
-): Rejection | { readonly times: number; readonly t: number; readonly hz: number } {
+export function decodePackedImu(bytes: Uint8Array, message: SequencedMessage): Rejection | SampleTimes {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const problem = readPackedImuHeader(view, header);
   if (problem) return problem;

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { codePoints, imuLimits } from "../../../domain/imu.ts";
 import type { SequencedMessage } from "../../operators/sequenced-message.ts";
-import type { Rejection } from "../../runtime/message.ts";
-import { MAX_ROWS } from "../../runtime/message.ts";
+import { MAX_ROWS, type Rejection } from "../../runtime/message.ts";
+import type { SampleTimes } from "./sample-times.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The shape of an IMU message; ranges are checked on the columns, for both forms alike. */
+/** The shape of an IMU message. Ranges are checked on the columns, for both forms alike. */
 const shape = z.object({
   seq: z.number("seq must be a number").refine(Number.isInteger, "seq must be an integer"),
   boot: z
@@ -30,21 +30,16 @@ const shape = z.object({
 });
 
 /**
- * Reads an IMU message by JSON.parse and names what is wrong with it: the slow way, for whatever `scanImuJson` did not
- * take. Ranges are not checked here.
+ * Reads an IMU message by JSON.parse and says what is wrong with it. This is the slow way, for what `scanImuJson` did
+ * not take. Ranges are not checked here.
  */
-export function readImuJson(
-  bytes: Uint8Array,
-  message: SequencedMessage,
-): Rejection | { readonly times: number; readonly t: number; readonly hz: number } {
+export function readImuJson(bytes: Uint8Array, message: SequencedMessage): Rejection | SampleTimes {
   let value: unknown;
   try {
     value = JSON.parse(utf8.decode(bytes));
   } catch (error) {
-    return {
-      code: "invalid-json",
-      message: `the payload of ${bytes.length} bytes is not JSON in UTF-8: ${error instanceof Error ? error.message : String(error)}`,
-    };
+    const reason = error instanceof Error ? error.message : String(error);
+    return { code: "invalid-json", message: `the payload of ${bytes.length} bytes is not JSON in UTF-8: ${reason}` };
   }
   // Numbers too large for a double come out of JSON.parse as infinite; the range check names them.
   const samples = (value as { samples?: unknown } | null)?.samples;
@@ -70,16 +65,17 @@ export function readImuJson(
   message.seq = seq;
   message.boot = boot ?? null;
   message.rows = rows.length;
-  for (let row = 0; row < rows.length; row++)
+  for (let row = 0; row < rows.length; row++) {
     for (let channel = 0; channel < 6; channel++) message.columns[channel * MAX_ROWS + row] = rows[row]![channel]!;
+  }
   if (Array.isArray(t)) message.t.set(t);
   return { times: Array.isArray(t) ? t.length : 0, t: Array.isArray(t) ? NaN : t, hz: hz ?? NaN };
 }
 
-/** Stands for an infinite number until the range check: zod's number takes finite ones alone. */
+/** Stands for an infinite number until the range check: zod's number takes only finite ones. */
 const BEYOND = Number.MAX_VALUE;
 
-/** Looks `depth` levels deep: no number of the contract stands deeper. */
+/** Replaces infinite numbers, `depth` levels deep: no number of the contract is deeper. */
 function finite(value: unknown, depth: number): unknown {
   if (value === Infinity) return BEYOND;
   if (value === -Infinity) return -BEYOND;

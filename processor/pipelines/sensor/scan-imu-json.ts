@@ -1,5 +1,6 @@
 import type { SequencedMessage } from "../../operators/sequenced-message.ts";
 import { MAX_ROWS } from "../../runtime/message.ts";
+import type { SampleTimes } from "./sample-times.ts";
 import { INT_DIGITS, longNumber, POWERS_OF_TEN, scanNumber, scannedTo } from "./scan-number.ts";
 
 const QUOTE = 0x22;
@@ -28,20 +29,15 @@ function skipSpace(bytes: Uint8Array, at: number): number {
   return p;
 }
 
-/** Times given one per sample (`times` > 0), or the first one's time with a rate. */
-export interface ScannedImu {
-  times: number;
-  t: number;
-  hz: number;
-}
-const scanned: ScannedImu = { times: 0, t: NaN, hz: NaN };
+/** What the message at hand says of its times. There is one, filled anew for each message. */
+const scanned = { times: 0, t: NaN, hz: NaN };
 
 /**
- * Reads a well-formed IMU message from its bytes straight into columns: one pass, nothing allocated per reading. Gives
- * null for everything out of the ordinary (unknown or repeated fields, escapes, other types, any error): the caller
- * then takes the slow way, which knows every reason. Ranges are not checked here.
+ * Reads a well-formed IMU message from its bytes straight into columns: in one pass, with nothing allocated per
+ * reading. Gives null for everything unusual (unknown or repeated fields, escapes, other types, any error): then the
+ * caller takes the slow way, which knows every reason. Ranges are not checked here.
  */
-export function scanImuJson(bytes: Uint8Array, message: SequencedMessage): Readonly<ScannedImu> | null {
+export function scanImuJson(bytes: Uint8Array, message: SequencedMessage): SampleTimes | null {
   let p = skipSpace(bytes, 0);
   if (bytes[p] !== OPEN_OBJECT) return null;
   p++;
@@ -57,14 +53,7 @@ export function scanImuJson(bytes: Uint8Array, message: SequencedMessage): Reado
     p = skipSpace(bytes, p + fieldLength(field) + 2);
     if (bytes[p] !== COLON) return null;
     p = skipSpace(bytes, p + 1);
-    p =
-      field === SAMPLES
-        ? scanSamples(bytes, p, message)
-        : field === BOOT
-          ? scanBoot(bytes, p, message)
-          : field === T && bytes[p] === OPEN
-            ? scanTimes(bytes, p, message)
-            : scanScalar(bytes, p, field, message);
+    p = scanField(bytes, p, field, message);
     if (p < 0) return null;
     p = skipSpace(bytes, p);
     const next = bytes[p++];
@@ -106,7 +95,14 @@ function fieldLength(field: number): number {
   return field === SEQ ? 3 : field === T ? 1 : field === HZ ? 2 : field === BOOT ? 4 : 7;
 }
 
-/** Each scan gives the position behind what it read, or -1. */
+/** Reads a field's value. Like every scan it gives the position behind what it read, or -1. */
+function scanField(bytes: Uint8Array, p: number, field: number, message: SequencedMessage): number {
+  if (field === SAMPLES) return scanSamples(bytes, p, message);
+  if (field === BOOT) return scanBoot(bytes, p, message);
+  if (field === T && bytes[p] === OPEN) return scanTimes(bytes, p, message);
+  return scanScalar(bytes, p, field, message);
+}
+
 function scanScalar(bytes: Uint8Array, p: number, field: number, message: SequencedMessage): number {
   const value = scanNumber(bytes, p);
   if (value !== value) return -1;
@@ -149,8 +145,8 @@ function scanTimes(bytes: Uint8Array, at: number, message: SequencedMessage): nu
 }
 
 /**
- * What sensors send (no exponent, no spaces) is read in place, as `scanNumber` would: calling it for each number takes
- * twice as long. All else is left to it.
+ * Reads the samples. Numbers as sensors send them (no exponent, no spaces) are read in place: a call of `scanNumber`
+ * for each takes twice as long. All other numbers are left to it.
  */
 function scanSamples(bytes: Uint8Array, at: number, message: SequencedMessage): number {
   if (bytes[at] !== OPEN) return -1;
@@ -204,7 +200,7 @@ function scanSamples(bytes: Uint8Array, at: number, message: SequencedMessage): 
   return -1;
 }
 
-/** One number in any form of JSON, with the delimiter behind it. */
+/** Reads one number in any form of JSON, with the delimiter behind it. */
 function scanCell(bytes: Uint8Array, at: number, columns: Float64Array, cell: number, delimiter: number): number {
   const value = scanNumber(bytes, skipSpace(bytes, at));
   if (value !== value) return -1;

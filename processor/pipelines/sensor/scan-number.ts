@@ -9,15 +9,12 @@ const DOUBLE_DIGITS = 15;
 
 let end = 0;
 
-/** Where the number that `scanNumber` read ends. */
+/** The position behind the number that `scanNumber` read last. */
 export function scannedTo(): number {
   return end;
 }
 
-/**
- * Reads a JSON number (RFC 8259, section 6) that starts at `at`, with the value that JSON.parse gives. NaN when there
- * is none.
- */
+/** Reads a JSON number (RFC 8259, section 6) at `at`, with the value that JSON.parse gives. NaN when there is none. */
 export function scanNumber(bytes: Uint8Array, at: number): number {
   let p = at;
   if (bytes[p] === 0x2d) p++;
@@ -48,18 +45,20 @@ export function scanNumber(bytes: Uint8Array, at: number): number {
   return first > at ? -value : value;
 }
 
-/** Digits of a long mantissa's second part. */
+/** Digits of the second part of a long mantissa. */
 const TAIL_DIGITS = 9;
 const TAIL_SCALE = 1e9;
-/** A bound of what `longNumber` neglects, relative to its quotient. */
+/** An upper bound of what `longNumber` neglects, relative to its quotient. */
 const DOUBT = 2 ** -100;
 
 /**
- * The digits [first, to), point included, of which `decimals` stand behind the point. Up to 15 digits the mantissa and
- * a power of ten up to 10^22 are exact doubles, and their quotient rounds correctly (Clinger, How to read floating
- * point numbers accurately, 1990). Up to 24 the mantissa is the sum of two doubles; the quotient's remainder, got
- * without error (Dekker, A floating-point technique for extending the available precision, 1971), corrects it. Where
- * what is neglected could turn the rounding (Ziv's test), and for longer ones, Number decides.
+ * The value of the digits [first, to), point included. `decimals` of them are behind the point.
+ *
+ * Up to 15 digits, the mantissa and a power of ten up to 10^22 are exact doubles, so their quotient rounds correctly
+ * (Clinger, How to read floating point numbers accurately, 1990). Up to 24 digits, the mantissa is the sum of two
+ * doubles; the quotient's remainder, which is computed without error (Dekker, A floating-point technique for extending
+ * the available precision, 1971), corrects it. Number decides where the neglected part could change the rounding (Ziv's
+ * test), and for longer numbers.
  */
 export function longNumber(bytes: Uint8Array, first: number, to: number, decimals: number): number {
   let p = first;
@@ -96,7 +95,7 @@ export function longNumber(bytes: Uint8Array, first: number, to: number, decimal
 /** Veltkamp's constant: splits a double into two of 26 bits. */
 const SPLIT = 2 ** 27 + 1;
 
-/** A · b less `product`, which is a · b rounded: exact. */
+/** The exact difference of a · b and `product`, which is a · b rounded. */
 function productError(a: number, b: number, product: number): number {
   const aHigh = SPLIT * a - (SPLIT * a - a);
   const bHigh = SPLIT * b - (SPLIT * b - b);

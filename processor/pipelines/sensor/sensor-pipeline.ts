@@ -57,7 +57,8 @@ function allOperators(semantics: Semantics, scoring: Scoring): Operator<unknown,
     scoring,
     to: topics.inference.name,
     keyField: KEY_FIELD,
-    credit: ({ slots }, interval) => sessions.credit(slots[SESSIONS] as ReturnType<typeof sessions.create>, interval),
+    credit: ({ operatorStates }, interval) =>
+      sessions.credit(operatorStates[SESSIONS] as ReturnType<typeof sessions.create>, interval),
   });
   const order = new OrderOperator({ width: IMU_WIDTH, late, operators: [transform, inference] });
   return [windows(semantics), sessions, order];

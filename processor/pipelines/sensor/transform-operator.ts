@@ -4,7 +4,7 @@ import type { EpochMs, Milliseconds } from "../../../domain/time.ts";
 import { contentTypes } from "../../../domain/topics.ts";
 import type { SequencedMessage } from "../../operators/sequenced-message.ts";
 import type { Reader, Writer } from "../../runtime/codec.ts";
-import type { Keyed } from "../../runtime/keyed.ts";
+import type { KeyedState } from "../../runtime/keyed-state.ts";
 import { MAX_ROWS } from "../../runtime/message.ts";
 import type { OrderedOperator, StepContext } from "../../runtime/operator.ts";
 import { identify } from "./identify.ts";
@@ -44,7 +44,13 @@ export class TransformOperator implements OrderedOperator<Gravity, SequencedMess
     return { last: -Infinity, estimate: new Float64Array(3) };
   }
 
-  apply(gravity: Gravity, _keyed: Keyed, message: SequencedMessage, isNewBoot: boolean, context: StepContext): void {
+  apply(
+    gravity: Gravity,
+    _keyed: KeyedState,
+    message: SequencedMessage,
+    isNewBoot: boolean,
+    context: StepContext,
+  ): void {
     if (isNewBoot) gravity.last = -Infinity;
     this.#filter(gravity, message);
     if (this.#format === "json") this.#emitJson(message, context);
@@ -74,14 +80,14 @@ export class TransformOperator implements OrderedOperator<Gravity, SequencedMess
     const { rows, t, columns: input } = message;
     const output = this.#columns;
     const weights = this.#weights;
-    for (let column = 0; column < windowChannels.length; column++)
+    for (let column = 0; column < windowChannels.length; column++) {
       for (let i = column * MAX_ROWS, end = i + rows; i < end; i++) output[i] = input[i]!;
+    }
     let elapsedBefore = NaN;
     let weight = 0;
     for (let row = 0; row < rows; row++) {
       const elapsed = t[row]! - gravity.last;
-      if (elapsed !== elapsedBefore)
-        weight = elapsed > GRAVITY_RESET_GAP ? 1 : elapsed > 0 ? 1 - Math.exp(-elapsed / GRAVITY_TIME_CONSTANT) : 0;
+      if (elapsed !== elapsedBefore) weight = weightOf(elapsed);
       elapsedBefore = elapsed;
       weights[row] = weight;
       if (elapsed > 0) gravity.last = t[row]!;
@@ -107,4 +113,10 @@ export class TransformOperator implements OrderedOperator<Gravity, SequencedMess
   decode(reader: Reader): Gravity {
     return { last: reader.f64(), estimate: reader.f64s() };
   }
+}
+
+/** The weight of a reading in the filter, by the time since the one before it. */
+function weightOf(elapsed: Milliseconds): number {
+  if (elapsed > GRAVITY_RESET_GAP) return 1;
+  return elapsed > 0 ? 1 - Math.exp(-elapsed / GRAVITY_TIME_CONSTANT) : 0;
 }
