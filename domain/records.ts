@@ -125,17 +125,22 @@ export const outputRecords = {
   inference: inferenceRecord,
 } as const satisfies Record<OutputTopic, z.ZodType>;
 
-/** A task's record in `millrace-progress`; its key is `<pipeline>/<topic>/<partition>`. */
+/**
+ * The value of a task's record in `millrace-progress`; its key is `<pipeline>/<topic>/<partition>`. `Progress` in
+ * `processor/engine/ports.ts` says what the fields mean. An empty `failed` is not written.
+ */
 export const progressRecord = z.object({
-  schema: z.literal(1),
-  /** `progress`: everything below `nextOffset` is done. `claim`: a new owner read the log up to here. */
-  type: z.enum(["progress", "claim"]),
   nextOffset: z.int().min(0),
+  origin: z.int().min(0),
   fingerprint: z.string(),
   chain: z.string(),
-  owner: z.string(),
+  failed: z
+    .array(z.tuple([z.int().min(0), z.string()]).readonly())
+    .readonly()
+    .default([]),
 });
-export type ProgressRecord = z.infer<typeof progressRecord>;
+/** As it is written, `failed` being optional. */
+export type ProgressRecord = z.input<typeof progressRecord>;
 
 /** One schema under each of several names. */
 function byName<N extends string, S extends z.ZodType>(names: readonly N[], schema: S): Record<N, S> {

@@ -1,39 +1,38 @@
 import type { Cluster } from "kafkajs";
-import { z } from "zod";
+import { progressRecord, type ProgressRecord } from "../../domain/records.ts";
 import { topics } from "../../domain/topics.ts";
 import type { Progress } from "../engine/ports.ts";
 import { partitionBounds } from "./kafka-cluster.ts";
-import { fetchRecords } from "./kafka-records.ts";
+import { fetchRecords, type FetchedPartition } from "./kafka-records.ts";
 
-const progressSchema = z.object({
-  nextOffset: z.number().int().min(0),
-  origin: z.number().int().min(0),
-  fingerprint: z.string(),
-  chain: z.string(),
-  failed: z.array(z.tuple([z.number().int().min(0), z.string()])).default([]),
-});
-/** How far before the claim the search begins; it goes back further until it finds something. */
+/** Offsets before the end of the partition at which the search begins. It goes further back if it finds nothing. */
 const FIRST_LOOK_BACK = 256;
-/** How long a claim may take to become readable: as long as another task's open transaction in the partition. */
+/** Each search goes so many times further back than the one before. */
+const LOOK_BACK_FACTOR = 16;
+/** How long a claim may take to become readable: another task's open transaction in the partition holds it up. */
 const CLAIM_LIMIT_MS = 60_000;
 
-/** Key of a claim: a claim under the task's own key would let compaction remove the progress before it. */
+/** Key of a claim record. Under the task's own key, compaction would remove the progress before it. */
 export function claimKey(task: string): string {
   return `${task}#claim`;
 }
 
-export function encodeProgress(progress: Progress): string {
-  const { nextOffset, origin, fingerprint, chain, failed } = progress;
-  return JSON.stringify({ nextOffset, origin, fingerprint, chain, ...(failed.length > 0 ? { failed } : {}) });
+/** The value of a progress record, as JSON. */
+export function encodeProgress({ nextOffset, origin, fingerprint, chain, failed }: Progress): string {
+  const record: ProgressRecord = { nextOffset, origin, fingerprint, chain, ...(failed.length > 0 ? { failed } : {}) };
+  return JSON.stringify(record);
 }
 
+/** @throws SyntaxError when it is no JSON, ZodError when it is no progress record */
 export function decodeProgress(json: string): Progress {
-  return progressSchema.parse(JSON.parse(json));
+  return progressRecord.parse(JSON.parse(json));
 }
 
 /**
- * Step 2: reads the task's partition of `millrace-progress`, committed records only, until the claim with `token` comes
- * back, and gives the task's last progress before it.
+ * Step 2: finds the task's last progress before its claim. Reads the partition of `millrace-progress`, committed
+ * records only, until the claim with `token` comes back.
+ *
+ * @throws Error when it does not come back within a minute; what reading throws
  */
 export async function progressBefore(
   cluster: Cluster,
@@ -42,27 +41,27 @@ export async function progressBefore(
   token: string,
 ): Promise<Progress | null> {
   const { earliest, latest } = await partitionBounds(cluster, topics.progress.name, partition);
-  for (let lookBack = FIRST_LOOK_BACK; ; lookBack *= 16) {
+  for (let lookBack = FIRST_LOOK_BACK; ; lookBack *= LOOK_BACK_FACTOR) {
     const from = Math.max(earliest, latest - lookBack);
-    const found = await lastProgress(cluster, task, partition, token, from);
+    const found = await progressBetween(cluster, task, partition, token, from);
     if (found || from === earliest) return found;
   }
 }
 
-/** The task's last committed progress as it is now, read without claiming anything. */
+/** The task's last committed progress, read without a claim: an owner may commit another one meanwhile. */
 export async function currentProgress(cluster: Cluster, task: string, partition: number): Promise<Progress | null> {
   const { earliest, latest } = await partitionBounds(cluster, topics.progress.name, partition);
   let last: Progress | null = null;
   for (let offset = earliest; offset < latest;) {
-    const { records, nextOffset } = await fetchRecords(cluster, topics.progress.name, partition, offset);
-    for (const record of records)
-      if (text(record.key) === task && record.value) last = decodeProgress(text(record.value)!);
+    const { records, nextOffset } = await fetchProgress(cluster, partition, offset);
+    for (const { key, value } of records) if (text(key) === task && value) last = decodeProgress(text(value)!);
     offset = nextOffset;
   }
   return last;
 }
 
-async function lastProgress(
+/** The task's last progress from `from` on and before the claim with `token`. */
+async function progressBetween(
   cluster: Cluster,
   task: string,
   partition: number,
@@ -72,7 +71,7 @@ async function lastProgress(
   let last: Progress | null = null;
   const deadline = Date.now() + CLAIM_LIMIT_MS;
   for (let offset = from; Date.now() < deadline;) {
-    const { records, nextOffset } = await fetchRecords(cluster, topics.progress.name, partition, offset);
+    const { records, nextOffset } = await fetchProgress(cluster, partition, offset);
     for (const record of records) {
       const key = text(record.key);
       if (key === claimKey(task) && text(record.value) === token) return last;
@@ -83,6 +82,10 @@ async function lastProgress(
   throw new Error(
     `${task}: the claim did not come back from ${topics.progress.name}/${partition} within ${CLAIM_LIMIT_MS} ms`,
   );
+}
+
+function fetchProgress(cluster: Cluster, partition: number, offset: number): Promise<FetchedPartition> {
+  return fetchRecords(cluster, topics.progress.name, partition, offset);
 }
 
 function text(bytes: Uint8Array | null): string | null {
