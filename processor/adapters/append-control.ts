@@ -2,7 +2,11 @@ import type { Kafka } from "kafkajs";
 import { MODEL_HEADER, type ModelControl } from "../../domain/models.ts";
 import { controlTypes, headers, topics } from "../../domain/topics.ts";
 
-/** Appends a `model` control record to every partition of the sensor input: to all of them, or none (one transaction). */
+/**
+ * Appends a `model` control record to every partition of the sensor input. One transaction: to all of them or to none.
+ *
+ * @returns The number of partitions.
+ */
 export async function appendModelControl(kafka: Kafka, environment: string, control: ModelControl): Promise<number> {
   const topic = topics.imuData.name;
   const admin = kafka.admin();
@@ -24,7 +28,8 @@ export async function appendModelControl(kafka: Kafka, environment: string, cont
       value: null,
       headers: { [headers.type]: controlTypes.model, [MODEL_HEADER]: JSON.stringify(control) },
     };
-    // One by one: what goes to several leaders, a retry of kafkajs may report as written and never send (see the bridge's KafkaSender).
+    // One request per partition: kafkajs, retrying a request to several leaders, may report records as written that it
+    // never sent (see the bridge's KafkaSender).
     for (const partition of partitions) await transaction.send({ topic, messages: [{ ...record, partition }] });
     await transaction.commit();
   } finally {

@@ -10,36 +10,35 @@ import {
   ResourceNotFoundException,
   type AttributeValue,
   type DynamoDBClient,
+  type PutItemCommandInput,
 } from "@aws-sdk/client-dynamodb";
 import { z } from "zod";
-import { MillraceError } from "../../domain/errors.ts";
 import { checkpointAttributes } from "../../domain/names.ts";
+import { progressRecord } from "../../domain/records.ts";
 import { DAY, SECOND } from "../../domain/time.ts";
+import { needsRecovery } from "../engine/needs-recovery.ts";
 import type { Manifest, SegmentKey, SnapshotStore } from "../engine/ports.ts";
 
 /**
- * Segments that nobody refers to any more go by TTL. Far longer than the log is kept: without the log a snapshot is of
- * no use.
+ * Orphaned segments are removed by the table's TTL. It is far longer than the log is kept, and without the log a
+ * snapshot can't be used.
  */
 const SEGMENT_TTL_MS = 365 * DAY;
 
-const progressSchema = z.object({
-  nextOffset: z.number(),
-  origin: z.number(),
-  fingerprint: z.string(),
-  chain: z.string(),
-});
+/** Characters of an unreadable manifest that an error quotes. */
+const SHOWN_CHARACTERS = 100;
+
 const manifestSchema = z.object({
   version: z.number(),
   owner: z.string(),
   layout: z.number(),
-  covers: progressSchema.nullable(),
+  covers: progressRecord.omit({ failed: true }).nullable(),
   segments: z.array(z.object({ generation: z.number(), owner: z.string(), parts: z.number(), bytes: z.number() })),
 });
 
 /**
- * Snapshots in one DynamoDB table with a partition key and no sort key: a manifest item per task, and segment items
- * under keys of their own, so that they spread over DynamoDB's partitions.
+ * Snapshots in one DynamoDB table with a partition key and no sort key. A task has one manifest item. Each segment is
+ * an item under a key of its own, so that segments spread over DynamoDB's partitions.
  */
 export class DynamoSnapshots implements SnapshotStore {
   readonly #client: DynamoDBClient;
@@ -59,11 +58,8 @@ export class DynamoSnapshots implements SnapshotStore {
     try {
       return manifestSchema.parse(JSON.parse(body));
     } catch (cause) {
-      throw new MillraceError(
-        "snapshot-corrupt",
-        `${task}: the snapshot manifest can't be read (${body.slice(0, 100)}); see \`npm run recover -- --task ${task}\``,
-        { cause },
-      );
+      const shown = body.slice(0, SHOWN_CHARACTERS);
+      throw needsRecovery("snapshot-corrupt", task, `the snapshot manifest can't be read (${shown})`, cause);
     }
   }
 
@@ -72,30 +68,15 @@ export class DynamoSnapshots implements SnapshotStore {
     next: Manifest,
     expected: Pick<Manifest, "version" | "owner"> | null,
   ): Promise<boolean> {
+    const item = {
+      ...id(manifestId(task)),
+      version: { N: String(next.version) },
+      owner: { S: next.owner },
+      body: { S: JSON.stringify(next) },
+    };
+    const condition = expected ? isManifest(expected) : IS_NEW;
     try {
-      await this.#client.send(
-        new PutItemCommand({
-          TableName: this.#table,
-          Item: {
-            ...id(manifestId(task)),
-            version: { N: String(next.version) },
-            owner: { S: next.owner },
-            body: { S: JSON.stringify(next) },
-          },
-          ExpressionAttributeNames: expected
-            ? { "#version": "version", "#owner": "owner" }
-            : { "#id": checkpointAttributes.key },
-          ...(expected
-            ? {
-                ExpressionAttributeValues: {
-                  ":version": { N: String(expected.version) },
-                  ":owner": { S: expected.owner },
-                },
-              }
-            : {}),
-          ConditionExpression: expected ? "#version = :version AND #owner = :owner" : "attribute_not_exists(#id)",
-        }),
-      );
+      await this.#client.send(new PutItemCommand({ TableName: this.#table, Item: item, ...condition }));
       return true;
     } catch (error) {
       if (error instanceof ConditionalCheckFailedException) return false;
@@ -130,7 +111,22 @@ export class DynamoSnapshots implements SnapshotStore {
   }
 }
 
-/** Creates the table where nobody else does: on a laptop. */
+/** Condition of a put: there is no such item yet. */
+const IS_NEW = {
+  ExpressionAttributeNames: { "#id": checkpointAttributes.key },
+  ConditionExpression: "attribute_not_exists(#id)",
+} satisfies Partial<PutItemCommandInput>;
+
+/** Condition of a put: the stored manifest is this one. */
+function isManifest({ version, owner }: Pick<Manifest, "version" | "owner">): Partial<PutItemCommandInput> {
+  return {
+    ExpressionAttributeNames: { "#version": "version", "#owner": "owner" },
+    ExpressionAttributeValues: { ":version": { N: String(version) }, ":owner": { S: owner } },
+    ConditionExpression: "#version = :version AND #owner = :owner",
+  };
+}
+
+/** Creates the table if there is none, for local DynamoDB. In AWS the stack creates it. */
 export async function createCheckpointTable(client: DynamoDBClient, table: string): Promise<void> {
   try {
     await client.send(new DescribeTableCommand({ TableName: table }));
@@ -155,12 +151,15 @@ export async function createCheckpointTable(client: DynamoDBClient, table: strin
 function id(value: string): Record<string, AttributeValue> {
   return { [checkpointAttributes.key]: { S: value } };
 }
+
 function manifestId(task: string): string {
   return `manifest/${task}`;
 }
+
 function segmentId(task: string, key: SegmentKey): string {
   return `segment/${task}/${key.owner}/${key.generation}/${key.part}`;
 }
+
 function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("base64");
 }

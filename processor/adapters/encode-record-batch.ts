@@ -1,33 +1,38 @@
 import { crc32c } from "@node-rs/crc32";
 import type { OutputRecord } from "../runtime/machine.ts";
 
-/**
- * Bytes of a record batch before its records, and where its fields are
- * (https://kafka.apache.org/documentation/#recordbatch).
- */
+// Record batches of format 2: https://kafka.apache.org/documentation/#recordbatch
+
+/** Bytes of a batch before its records. */
 const BATCH_HEADER = 61;
+/** Bytes of a batch that its length field does not count: base offset and length. */
 const LOG_OVERHEAD = 12;
+/** The checksum covers everything from here on. */
 const CHECKED_FROM = 21;
+/** Version of the format. */
 const MAGIC = 2;
+/** Bit of the attributes. */
 const TRANSACTIONAL = 0x10;
 
+/** The producer of a batch, as the broker checks it. */
 export interface BatchOrigin {
   readonly producerId: bigint;
   readonly producerEpoch: number;
+  /** Sequence number of the first record in its partition. */
   readonly firstSequence: number;
-  /** Time of all records. */
+  /** Time of all records, epoch milliseconds. */
   readonly timestamp: number;
 }
 
-/** Records as one uncompressed transactional record batch. */
+/** Encodes records as one uncompressed transactional record batch. There must be at least one. */
 export function encodeRecordBatch(records: readonly OutputRecord[], origin: BatchOrigin): Buffer {
   const sizes = records.map((record, i) => bodySize(record, i));
   let length = BATCH_HEADER;
   for (const size of sizes) length += varintSize(size) + size;
   const bytes = Buffer.allocUnsafe(length);
-  bytes.writeBigInt64BE(0n, 0); // offsets are the broker's
+  bytes.writeBigInt64BE(0n, 0); // the broker sets the offsets
   bytes.writeInt32BE(length - LOG_OVERHEAD, 8);
-  bytes.writeInt32BE(-1, 12); // leader epoch
+  bytes.writeInt32BE(-1, 12); // leader epoch: the broker sets it
   bytes.writeInt8(MAGIC, 16);
   bytes.writeInt16BE(TRANSACTIONAL, 21);
   bytes.writeInt32BE(records.length - 1, 23);
@@ -84,10 +89,13 @@ function writeField(bytes: Buffer, at: number, field: Uint8Array | string | null
   return from + bytes.write(field, from);
 }
 
-/** Bytes of a zigzag varint of a length or a small delta (32 bits). */
+/** Bytes that a 32-bit number takes as a zigzag varint. */
 function varintSize(value: number): number {
   const zigzag = ((value << 1) ^ (value >> 31)) >>> 0;
-  return zigzag < 0x80 ? 1 : zigzag < 0x4000 ? 2 : zigzag < 0x20_0000 ? 3 : zigzag < 0x1000_0000 ? 4 : 5;
+  if (zigzag < 0x80) return 1;
+  if (zigzag < 0x4000) return 2;
+  if (zigzag < 0x20_0000) return 3;
+  return zigzag < 0x1000_0000 ? 4 : 5;
 }
 
 function writeVarint(bytes: Buffer, from: number, value: number): number {

@@ -1,10 +1,12 @@
 import { AssignerProtocol, type Cluster, type Kafka } from "kafkajs";
+import type { LogBounds } from "../engine/ports.ts";
 
 /**
- * A kafkajs cluster client of its own: connections, metadata and brokers, without a group or a position. kafkajs hands
- * one to every consumer's assigner; this consumer is never run. Reading through the brokers keeps the position with the
- * task: kafkajs' own consumer resets it when it falls out of the log, and goes back to the group's offset after a
- * rebalance.
+ * A kafkajs cluster of its own: connections, metadata and brokers, without a group or a position. kafkajs gives one
+ * only to the assigner of a consumer; this consumer is never run.
+ *
+ * A task reads through the brokers because it must own its position. The consumer of kafkajs resets a position that
+ * falls out of the log, and returns to the group's offset after a rebalance.
  */
 export function openCluster(kafka: Kafka): Cluster {
   let captured: Cluster | undefined;
@@ -26,13 +28,13 @@ export function openCluster(kafka: Kafka): Cluster {
       },
     ],
   });
-  if (!captured) throw new Error("kafkajs did not hand its cluster to the assigner");
+  if (!captured) throw new Error("kafkajs did not give its cluster to the assigner");
   return captured;
 }
 
 /**
- * A question to the leader of a partition. When it fails, another broker may lead by now: kafkajs would find out only
- * when its metadata expires, after five minutes.
+ * Asks the leader of a partition. Another broker may lead when that fails, so the metadata is read again: kafkajs would
+ * do so only after five minutes, when it expires.
  */
 export async function askLeader<T>(cluster: Cluster, ask: () => Promise<T>): Promise<T> {
   try {
@@ -43,15 +45,11 @@ export async function askLeader<T>(cluster: Cluster, ask: () => Promise<T>): Pro
   }
 }
 
-/** First offset of a partition and the offset that its next record will get. */
-export async function partitionBounds(
-  cluster: Cluster,
-  topic: string,
-  partition: number,
-): Promise<{ earliest: number; latest: number }> {
+/** Asks a partition's leader for the bounds of its log. @throws Error when the topic has no such partition */
+export async function partitionBounds(cluster: Cluster, topic: string, partition: number): Promise<LogBounds> {
   await cluster.connect();
   await cluster.addTargetTopic(topic);
-  const one = async (fromBeginning: boolean): Promise<number> => {
+  const boundAt = async (fromBeginning: boolean): Promise<number> => {
     const [answer] = await askLeader(cluster, () =>
       cluster.fetchTopicsOffset([{ topic, partitions: [{ partition }], fromBeginning }]),
     );
@@ -59,5 +57,5 @@ export async function partitionBounds(
     if (offset === undefined) throw new Error(`Kafka gave no offset of ${topic}/${partition}`);
     return Number(offset);
   };
-  return { earliest: await one(true), latest: await one(false) };
+  return { earliest: await boundAt(true), latest: await boundAt(false) };
 }

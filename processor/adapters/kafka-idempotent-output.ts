@@ -2,21 +2,22 @@ import { Partitioners, type Admin, type Kafka, type Producer } from "kafkajs";
 import { MillraceError } from "../../domain/errors.ts";
 import type { Progress, TaskOutput } from "../engine/ports.ts";
 import type { OutputRecord } from "../runtime/machine.ts";
-import { inBatches, type OutputTarget } from "./kafka-output.ts";
 import { decodeProgress, encodeProgress } from "./kafka-progress.ts";
+import { inBatches } from "./output-sends.ts";
+import type { OutputTarget } from "./output-target.ts";
 
-/** Commits a group's offset with its metadata as this member in its current generation. */
+/** Commits the group's offset, with metadata, as this member in its current generation. */
 export type OffsetCommit = (partition: number, offset: number, metadata: string) => Promise<void>;
 
-/** What says that the group has given the partition to another. */
+/** Errors of the coordinator that mean: the group has given the partition to another member. */
 const FENCED = new Set(["ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID", "FENCED_INSTANCE_ID"]);
-/** The broker takes 4,096 bytes of metadata. */
+/** Most bytes of metadata sent. The broker takes 4,096 (`offset.metadata.max.bytes`). */
 const MAX_METADATA_BYTES = 4_000;
 
 /**
- * `delivery: idempotent`, where transactions can't be had: outputs first, by an idempotent producer, then progress as
- * the group's offset, with the group's member and generation. There is no fence: after a crash or a takeover, outputs
- * come again with ids already seen.
+ * `DELIVERY=idempotent`, for brokers without transactions: an idempotent producer writes the outputs, then the progress
+ * is committed as the metadata of the group's offset. There is no fence: after a crash or a takeover, outputs are
+ * written again with the same ids (docs/exactly-once.md).
  */
 export class IdempotentOutput implements TaskOutput {
   readonly #target: OutputTarget;
@@ -37,10 +38,12 @@ export class IdempotentOutput implements TaskOutput {
     });
   }
 
+  /** Only connects. */
   async fence(): Promise<void> {
     await this.#producer.connect();
   }
 
+  /** Writes no claim: reads the metadata of the group's offset. */
   async claim(): Promise<Progress | null> {
     const { groupId, sourceTopic, partition } = this.#target;
     await this.#admin.connect();
@@ -50,7 +53,8 @@ export class IdempotentOutput implements TaskOutput {
   }
 
   async send(outputs: readonly OutputRecord[]): Promise<void> {
-    // One by one: what goes to several leaders, a retry of kafkajs may report as written and never send (see the bridge's KafkaSender).
+    // One request per topic: kafkajs, retrying a request to several leaders, may report records as written that it
+    // never sent (see the bridge's KafkaSender).
     for (const messages of inBatches(outputs, this.#target.partition).flat()) await this.#producer.send(messages);
   }
 
@@ -66,7 +70,7 @@ export class IdempotentOutput implements TaskOutput {
       if (FENCED.has(type ?? cause?.type ?? ""))
         throw new MillraceError(
           "fenced",
-          `${this.#target.task}: the group refuses this member's offsets: another owns the partition`,
+          `${this.#target.task}: the group refuses this member's offsets: another member owns the partition`,
           { cause: error },
         );
       throw error;

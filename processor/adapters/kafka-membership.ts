@@ -3,16 +3,18 @@ import type { Logger } from "../../adapters/log.ts";
 import type { Membership, MembershipListener } from "../engine/ports.ts";
 import { stickyAssigner } from "./sticky-assigner.ts";
 
-/** How long the group waits for a member that has died; brokers that allow no less than 6 s (MSK Serverless) get that. */
+/** How long the group waits for a silent member. MSK Serverless allows no less than 6 s: it gets the longer one. */
 const SESSION_TIMEOUT_MS = { wanted: 2_500, allowed: 6_000 } as const;
+/** Time between two heartbeats. */
 const HEARTBEAT_MS = 500;
+/** How long the group waits for its members when a rebalance has begun. */
 const REBALANCE_TIMEOUT_MS = 10_000;
-/** A paused consumer turns its loop, heartbeat included, this often. */
-const TURN_MS = 250;
+/** How often a paused consumer of kafkajs turns its loop, which sends the heartbeats. */
+const LOOP_MS = 250;
 
 /**
- * Membership in a consumer group and nothing else: the consumer's partitions stay paused, its offsets are never used or
- * committed (see `KafkaInput` for why the task reads by itself).
+ * Membership in a consumer group, and nothing else. The consumer's partitions stay paused, and its position is never
+ * used: tasks read through a `KafkaInput` (`openCluster` says why).
  */
 export class KafkaMembership implements Membership {
   readonly #kafka: Kafka;
@@ -32,49 +34,62 @@ export class KafkaMembership implements Membership {
   }
 
   async join(listener: MembershipListener): Promise<void> {
-    const consumer = this.#kafka.consumer({
-      groupId: this.#groupId,
-      partitionAssigners: [stickyAssigner(this.#topic, () => this.#assigned)],
-      sessionTimeout: this.#sessionTimeout,
-      rebalanceTimeout: REBALANCE_TIMEOUT_MS,
-      heartbeatInterval: HEARTBEAT_MS,
-      maxWaitTimeInMs: TURN_MS,
-      allowAutoTopicCreation: false,
-      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 10 },
-    });
+    const consumer = this.#createConsumer();
     this.#consumer = consumer;
-    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    const { GROUP_JOIN, REBALANCING, HEARTBEAT, CRASH } = consumer.events;
+    consumer.on(GROUP_JOIN, ({ payload }) => {
       consumer.pause([{ topic: this.#topic }]);
-      this.#settle(false);
+      this.#answerConfirmations(false);
       this.#assigned = payload.memberAssignment[this.#topic] ?? [];
       this.#logger.info({ partitions: this.#assigned, group: this.#groupId }, "partitions assigned");
       listener.onAssigned(this.#assigned);
     });
-    consumer.on(consumer.events.REBALANCING, () => listener.onRebalancing());
-    consumer.on(consumer.events.HEARTBEAT, () => this.#settle(true));
-    consumer.on(consumer.events.CRASH, ({ payload }) => {
-      this.#settle(false);
-      if (payload.restart || this.#consumer !== consumer) return;
-      if (this.#sessionTimeout < SESSION_TIMEOUT_MS.allowed && isInvalidSessionTimeout(payload.error)) {
-        this.#sessionTimeout = SESSION_TIMEOUT_MS.allowed;
-        this.#logger.info({ sessionTimeoutMs: this.#sessionTimeout }, "the broker refuses the shorter session timeout");
-        this.join(listener).catch((error: unknown) => listener.onLost(error));
-      } else listener.onLost(payload.error);
+    consumer.on(REBALANCING, () => listener.onRebalancing());
+    consumer.on(HEARTBEAT, () => this.#answerConfirmations(true));
+    consumer.on(CRASH, ({ payload: { error, restart } }) => {
+      this.#answerConfirmations(false);
+      if (!restart && this.#consumer === consumer) this.#afterCrash(error, listener);
     });
     await consumer.connect();
     await consumer.subscribe({ topic: this.#topic, fromBeginning: true });
     await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: () => Promise.resolve() });
   }
 
+  #createConsumer(): Consumer {
+    return this.#kafka.consumer({
+      groupId: this.#groupId,
+      partitionAssigners: [stickyAssigner(this.#topic, () => this.#assigned)],
+      sessionTimeout: this.#sessionTimeout,
+      rebalanceTimeout: REBALANCE_TIMEOUT_MS,
+      heartbeatInterval: HEARTBEAT_MS,
+      maxWaitTimeInMs: LOOP_MS,
+      allowAutoTopicCreation: false,
+      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 10 },
+    });
+  }
+
+  /** kafkajs has given the consumer up. Joins with the longer session timeout if the shorter one was the reason. */
+  #afterCrash(error: Error, listener: MembershipListener): void {
+    if (this.#sessionTimeout >= SESSION_TIMEOUT_MS.allowed || !isInvalidSessionTimeout(error))
+      return listener.onLost(error);
+    this.#sessionTimeout = SESSION_TIMEOUT_MS.allowed;
+    this.#logger.info({ sessionTimeoutMs: this.#sessionTimeout }, "the broker refuses the shorter session timeout");
+    this.join(listener).catch((failure: unknown) => listener.onLost(failure));
+  }
+
   async leave(): Promise<void> {
     const consumer = this.#consumer;
     this.#consumer = null;
     this.#assigned = [];
-    this.#settle(false);
+    this.#answerConfirmations(false);
     await consumer?.disconnect();
   }
 
-  /** Commits a group offset as this member in its current generation; only `delivery: idempotent` does. */
+  /**
+   * Commits an offset as this member in its current generation. Only `DELIVERY=idempotent` does.
+   *
+   * @throws Error when this is no member; the error of kafkajs when the coordinator refuses the commit
+   */
   async commitOffset(partition: number, offset: number, metadata: string): Promise<void> {
     if (!this.#consumer) throw new Error("not a member of the group");
     await this.#consumer.commitOffsets([{ topic: this.#topic, partition, offset: String(offset), metadata }]);
@@ -85,7 +100,8 @@ export class KafkaMembership implements Membership {
     return new Promise((resolve) => this.#confirmations.push(resolve));
   }
 
-  #settle(confirmed: boolean): void {
+  /** Answers all `confirm` calls that wait. */
+  #answerConfirmations(confirmed: boolean): void {
     const waiting = this.#confirmations;
     this.#confirmations = [];
     for (const resolve of waiting) resolve(confirmed);

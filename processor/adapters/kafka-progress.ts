@@ -2,6 +2,7 @@ import type { Cluster } from "kafkajs";
 import { progressRecord, type ProgressRecord } from "../../domain/records.ts";
 import { topics } from "../../domain/topics.ts";
 import type { Progress } from "../engine/ports.ts";
+import type { OutputRecord } from "../runtime/machine.ts";
 import { partitionBounds } from "./kafka-cluster.ts";
 import { fetchRecords, type FetchedPartition } from "./kafka-records.ts";
 
@@ -26,6 +27,20 @@ export function encodeProgress({ nextOffset, origin, fingerprint, chain, failed 
 /** @throws SyntaxError when it is no JSON, ZodError when it is no progress record */
 export function decodeProgress(json: string): Progress {
   return progressRecord.parse(JSON.parse(json));
+}
+
+/** The record by which a task commits its progress. */
+export function toProgressRecord(task: string, progress: Progress): OutputRecord {
+  return inProgressTopic(task, encodeProgress(progress));
+}
+
+/** The record by which a task claims its partition of `millrace-progress`. */
+export function claimRecord(task: string, token: string): OutputRecord {
+  return inProgressTopic(claimKey(task), token);
+}
+
+function inProgressTopic(key: string, value: string): OutputRecord {
+  return { topic: topics.progress.name, key, value: Buffer.from(value), headers: {}, scored: false };
 }
 
 /**

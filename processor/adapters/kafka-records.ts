@@ -4,23 +4,32 @@ import type { InputRecord } from "../runtime/machine.ts";
 import { askLeader } from "./kafka-cluster.ts";
 import { decodeRecordBatches, type AbortedTransaction } from "./record-batches.ts";
 
-/** A position to fetch from. */
+/** Where to fetch from. */
 export interface FetchPosition {
   readonly partition: number;
   readonly fetchOffset: number;
 }
 
-/** What a broker has for one partition. */
+/** What a broker answered for one partition. */
 export interface FetchedPartition {
   readonly partition: number;
   /** Offset that the next record will get, committed or not. */
   readonly highWatermark: number;
+  /** Committed records, in offset order. */
   readonly records: InputRecord[];
   /** Offset to fetch next. */
   readonly nextOffset: number;
 }
 
-/** A partition's error, with kafkajs' type, say `OFFSET_OUT_OF_RANGE`. */
+/** Limits of one fetch. */
+export interface FetchLimits {
+  /** How long the broker may hold a fetch that finds nothing. */
+  readonly maxWaitMs: number;
+  readonly maxBytes: number;
+  readonly maxBytesPerPartition: number;
+}
+
+/** A partition's error in an answer. `type` is the name that kafkajs gives it, such as `OFFSET_OUT_OF_RANGE`. */
 export class FetchFailed extends Error {
   readonly type: string;
   readonly partition: number;
@@ -32,6 +41,7 @@ export class FetchFailed extends Error {
   }
 }
 
+/** Options of a fetch request of kafkajs. */
 interface RequestOptions {
   readonly replicaId: number;
   readonly maxWaitTime: number;
@@ -47,56 +57,60 @@ interface RequestOptions {
     }[];
   }[];
 }
+
+/** A request and how its answer is read. */
 interface Exchange<T> {
   readonly request: object;
   readonly requestTimeout: number;
   readonly response: { decode(payload: Buffer): T; parse(decoded: T): T };
 }
-/** The part of kafkajs' broker behind its public methods: one request, one answer, on a connection of the broker. */
+
+/** The part of a broker of kafkajs behind its public type that is used here: sends a request, gives the answer. */
 interface BrokerInternals extends Broker {
   readonly connectionPool: { send<T>(exchange: Exchange<T>): Promise<T> };
 }
 
 const load = createRequire(import.meta.url);
 /**
- * From version 11 on, a broker that leads no more answers as a follower, however far behind it is: its readers would
- * not notice.
+ * Version 10. From version 11 on, a broker that no longer leads a partition answers as a follower, however far behind
+ * it is. Readers would not notice.
  */
 const fetchRequest = load("kafkajs/src/protocol/requests/fetch/v10/request.js") as (options: RequestOptions) => object;
 const { createErrorFromCode } = load("kafkajs/src/protocol/error.js") as {
   readonly createErrorFromCode: (code: number) => Error & { readonly type?: string };
 };
 
+/** Isolation level of a fetch. */
 const READ_COMMITTED = 1;
+/** How long an answer may take, besides the time that the broker may hold the fetch. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
 /**
- * One fetch of committed records from a broker. The request and the connection are kafkajs'; the answer is decoded by
- * `record-batches.ts`. Positions that other brokers lead come back as `FetchFailed`.
+ * Sends one fetch of committed records to a broker. Request and connection are those of kafkajs; `record-batches.ts`
+ * decodes the answer.
+ *
+ * @throws FetchFailed for the first partition with an error, such as one that another broker leads; the error of
+ *   kafkajs when there is no answer
  */
 export async function fetchFrom(
   broker: Broker,
   topic: string,
   positions: readonly FetchPosition[],
-  limits: { readonly maxWaitMs: number; readonly maxBytes: number; readonly maxBytesPerPartition: number },
+  limits: FetchLimits,
 ): Promise<FetchedPartition[]> {
   const from = new Map(positions.map(({ partition, fetchOffset }) => [partition, fetchOffset]));
+  const partitions = positions.map(({ partition, fetchOffset }) => ({
+    partition,
+    fetchOffset: String(fetchOffset),
+    maxBytes: limits.maxBytesPerPartition,
+  }));
   const request = fetchRequest({
     replicaId: -1,
     maxWaitTime: limits.maxWaitMs,
     minBytes: 1,
     maxBytes: limits.maxBytes,
     isolationLevel: READ_COMMITTED,
-    topics: [
-      {
-        topic,
-        partitions: positions.map(({ partition, fetchOffset }) => ({
-          partition,
-          fetchOffset: String(fetchOffset),
-          maxBytes: limits.maxBytesPerPartition,
-        })),
-      },
-    ],
+    topics: [{ topic, partitions }],
   });
   const exchange: Exchange<FetchedPartition[]> = {
     request,
@@ -111,7 +125,7 @@ export async function fetchFrom(
   }
 }
 
-/** Fetch response, version 10. @throws FetchFailed */
+/** Reads a Fetch response, version 10 (https://kafka.apache.org/protocol.html#The_Messages_Fetch). */
 function decodeAnswer(topic: string, from: ReadonlyMap<number, number>, payload: Buffer): FetchedPartition[] {
   let at = 4; // throttle time
   const int32 = (): number => payload.readInt32BE((at += 4) - 4);
@@ -145,13 +159,13 @@ function decodeAnswer(topic: string, from: ReadonlyMap<number, number>, payload:
   return fetched;
 }
 
-const FETCH_BYTES = 1_048_576;
-const FETCH_WAIT_MS = 100;
+const ONE_PARTITION: FetchLimits = { maxWaitMs: 100, maxBytes: 1_048_576, maxBytesPerPartition: 1_048_576 };
 
 /**
- * One fetch of committed records of one partition. Open transactions hold it up: then it gives none.
+ * Fetches committed records of one partition once. Gives none when there are none yet, or when the next one is behind
+ * an open transaction.
  *
- * @throws When the topic has no such partition, or the broker can't be reached.
+ * @throws Error when the topic has no such partition, or the broker can't be reached
  */
 export async function fetchRecords(
   cluster: Cluster,
@@ -164,11 +178,8 @@ export async function fetchRecords(
     const node = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
     if (node === undefined) throw new Error(`${topic} has no partition ${partition}`);
     const broker = await cluster.findBroker({ nodeId: node });
-    const [fetched] = await fetchFrom(broker, topic, [{ partition, fetchOffset }], {
-      maxWaitMs: FETCH_WAIT_MS,
-      maxBytes: FETCH_BYTES,
-      maxBytesPerPartition: FETCH_BYTES,
-    });
-    return fetched ?? { partition, highWatermark: Infinity, records: [], nextOffset: fetchOffset }; // a broker that throttles answers with nothing
+    const [fetched] = await fetchFrom(broker, topic, [{ partition, fetchOffset }], ONE_PARTITION);
+    // A broker that throttles answers without any partition.
+    return fetched ?? { partition, highWatermark: Infinity, records: [], nextOffset: fetchOffset };
   });
 }

@@ -4,22 +4,23 @@ import { dirname, join } from "node:path";
 import { GetObjectCommand, ListObjectsV2Command, NoSuchKey, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { z } from "zod";
 import { MillraceError } from "../../domain/errors.ts";
-import { modelKey, modelManifest, modelProbe, type ModelReference } from "../../domain/models.ts";
+import { modelKey, modelManifest, modelProbe, type ModelManifest, type ModelReference } from "../../domain/models.ts";
 import type { Model, ModelSource } from "../inference/model.ts";
 import { onnxVersions } from "./onnx-header.ts";
 import { createOnnxModel } from "./onnx-model.ts";
 
-/** Files under one place; null when there is no such file. */
+/** The files of a model store: a folder, or a prefix in S3. Paths are relative to it, with `/`. */
 export interface ModelFiles {
   /** As the operator wrote it. */
   readonly place: string;
+  /** Null when there is no such file. */
   read(path: string): Promise<Uint8Array | null>;
   write(path: string, bytes: Uint8Array | string): Promise<void>;
   /** Names of the folders directly in a folder. */
   folders(path: string): Promise<string[]>;
 }
 
-/** A folder, or a prefix in S3 (`s3://bucket/prefix`). */
+/** @param source A folder, or a prefix in S3 (`s3://bucket/prefix`). */
 export function modelFiles(source: string, region: string): ModelFiles {
   const s3 = /^s3:\/\/([^/]+)\/?(.*)$/.exec(source);
   return s3 ? s3Files(source, s3[1]!, s3[2]!.replace(/\/$/, ""), new S3Client({ region })) : folderFiles(source);
@@ -70,7 +71,7 @@ function s3Files(place: string, bucket: string, prefix: string, client: S3Client
   };
 }
 
-/** Models by name and version: `<name>/<version>/{manifest.json, model.onnx, probe.json}`. Loaded once. */
+/** Models by name and version, in `<name>/<version>/{manifest.json, model.onnx, probe.json}`. Loads each once. */
 export class ModelStore implements ModelSource {
   readonly #files: ModelFiles;
   readonly #loaded = new Map<string, Promise<Model>>();
@@ -91,9 +92,10 @@ export class ModelStore implements ModelSource {
 }
 
 /**
- * Loads and checks the model in a folder; `expected` is what a control record names.
+ * Loads the model in a folder and checks it against its manifest and its probe.
  *
- * @throws MillraceError `model-refused`; whatever reading throws when the place can't be reached.
+ * @param expected The model that a control record names. @default whatever the folder holds
+ * @throws MillraceError `model-refused`; what reading throws when the place can't be reached
  */
 export async function loadModel(files: ModelFiles, folder: string, expected?: ModelReference): Promise<Model> {
   const refused = (what: string): MillraceError =>
@@ -108,30 +110,42 @@ export async function loadModel(files: ModelFiles, folder: string, expected?: Mo
     try {
       return schema.parse(JSON.parse(text));
     } catch (error) {
-      throw refused(
-        `${name} is not as it should be: ${error instanceof z.ZodError ? error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ") : (error as Error).message}`,
-      );
+      throw refused(`${name} is invalid: ${problemsOf(error)}`);
     }
   };
   const manifest = await json("manifest.json", modelManifest);
+  const wrong = manifestProblem(manifest, expected);
+  if (wrong) throw refused(wrong);
+  const bytes = await required(manifest.file);
+  const mismatch = fileProblem(bytes, manifest);
+  if (mismatch) throw refused(`${manifest.file} ${mismatch}`);
+  return createOnnxModel(bytes, manifest, await json(manifest.probe, modelProbe));
+}
+
+function problemsOf(error: unknown): string {
+  if (!(error instanceof z.ZodError)) return (error as Error).message;
+  return error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ");
+}
+
+/** What a manifest contradicts: the reference by which it was asked for, or itself. */
+function manifestProblem(manifest: ModelManifest, expected?: ModelReference): string | null {
   for (const field of ["name", "version", "sha256"] as const) {
     if (expected && manifest[field] !== expected[field])
-      throw refused(`its manifest says ${field} ${manifest[field]}; ${expected[field]} is expected`);
+      return `its manifest says ${field} ${manifest[field]}; ${expected[field]} is expected`;
   }
-  if (manifest.rowsPerHop !== (manifest.sampleRateHz * manifest.hopMs) / 1_000)
-    throw refused(
-      `rowsPerHop is ${manifest.rowsPerHop}, but ${manifest.sampleRateHz} Hz over ${manifest.hopMs} ms are ${(manifest.sampleRateHz * manifest.hopMs) / 1_000}`,
-    );
-  const bytes = await required(manifest.file);
+  const { rowsPerHop, sampleRateHz, hopMs } = manifest;
+  const rows = (sampleRateHz * hopMs) / 1_000;
+  return rowsPerHop === rows
+    ? null
+    : `rowsPerHop is ${rowsPerHop}, but ${sampleRateHz} Hz over ${hopMs} ms are ${rows}`;
+}
+
+/** How the bytes of a model differ from what its manifest says of them. */
+function fileProblem(bytes: Uint8Array, { sha256: expected, opset, irVersion }: ModelManifest): string | null {
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  if (sha256 !== manifest.sha256)
-    throw refused(
-      `${manifest.file} (${bytes.length} bytes) has SHA-256 ${sha256}; the manifest says ${manifest.sha256}`,
-    );
-  const versions = onnxVersions(bytes);
-  if (versions?.opset !== manifest.opset || versions.irVersion !== manifest.irVersion)
-    throw refused(
-      `${manifest.file} has ${versions ? `opset ${versions.opset} and IR version ${versions.irVersion}` : "no readable header"}; the manifest says opset ${manifest.opset} and IR version ${manifest.irVersion}`,
-    );
-  return createOnnxModel(bytes, manifest, await json(manifest.probe, modelProbe));
+  if (sha256 !== expected) return `(${bytes.length} bytes) has SHA-256 ${sha256}; the manifest says ${expected}`;
+  const found = onnxVersions(bytes);
+  if (found?.opset === opset && found.irVersion === irVersion) return null;
+  const versions = found ? `opset ${found.opset} and IR version ${found.irVersion}` : "no readable header";
+  return `has ${versions}; the manifest says opset ${opset} and IR version ${irVersion}`;
 }

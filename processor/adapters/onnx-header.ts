@@ -6,14 +6,11 @@ const OPSET_VERSION = 2;
 
 interface Field {
   readonly number: number;
-  /** Of a varint its value, of bytes their content, null for what is skipped. */
+  /** The value of a varint, the content of bytes, null for fixed-size fields, which are skipped. */
   readonly value: number | Uint8Array | null;
 }
 
-/**
- * The IR version of an ONNX model and the version of its default operator set; null when the bytes are no such
- * protobuf.
- */
+/** The IR version of an ONNX model and the version of its default operator set. Null when the bytes are no model. */
 export function onnxVersions(bytes: Uint8Array): { irVersion: number; opset: number } | null {
   try {
     let irVersion = 0;

@@ -3,7 +3,7 @@ import { MillraceError } from "../../domain/errors.ts";
 import type { ModelManifest, ModelProbe } from "../../domain/models.ts";
 import type { Model } from "../inference/model.ts";
 
-/** Rows of every run, where the manifest allows it: small enough for a few sensors, large enough for a thousand. */
+/** Largest batch that is chosen from the manifest's: small enough for a few sensors, large enough for a thousand. */
 const PREFERRED_BATCH = 16;
 
 const SESSION_OPTIONS: InferenceSession.SessionOptions = {
@@ -15,9 +15,9 @@ const SESSION_OPTIONS: InferenceSession.SessionOptions = {
 };
 
 /**
- * Makes a model of its bytes, checks it against its manifest and its probe, and warms it up by that.
+ * Loads a model from its bytes and checks it against its manifest and its probe. Running the probe also warms it up.
  *
- * @throws MillraceError `model-refused` with what was found and what was expected.
+ * @throws MillraceError `model-refused`, whose message says what was found and what was expected
  */
 export async function createOnnxModel(bytes: Uint8Array, manifest: ModelManifest, probe: ModelProbe): Promise<Model> {
   const session = await open(bytes, manifest);
@@ -87,22 +87,23 @@ function checkTensors(session: InferenceSession, manifest: ModelManifest): void 
     ["inputs", session.inputMetadata, manifest.inputs],
     ["outputs", session.outputMetadata, manifest.outputs],
   ] as const) {
-    const text = found
-      .map((tensor) =>
-        tensor.isTensor
-          ? `${tensor.name} ${tensor.type}[${tensor.shape.map((size) => (typeof size === "number" ? size : "batch")).join(",")}]`
-          : `${tensor.name}, no tensor`,
-      )
-      .sort();
-    const wanted = expected
-      .map(
-        ({ name, dtype, shape }) =>
-          `${name} ${dtype}[${shape.map((size) => (typeof size === "number" ? size : "batch")).join(",")}]`,
-      )
-      .sort();
-    if (text.join("; ") !== wanted.join("; "))
-      throw refused(manifest, `its ${kind} are ${text.join("; ")}; the manifest says ${wanted.join("; ")}`);
+    const described = sortedList(
+      found.map((tensor) =>
+        tensor.isTensor ? `${tensor.name} ${tensor.type}${shapeText(tensor.shape)}` : `${tensor.name}, no tensor`,
+      ),
+    );
+    const wanted = sortedList(expected.map(({ name, dtype, shape }) => `${name} ${dtype}${shapeText(shape)}`));
+    if (described !== wanted) throw refused(manifest, `its ${kind} are ${described}; the manifest says ${wanted}`);
   }
+}
+
+function sortedList(texts: readonly string[]): string {
+  return texts.toSorted().join("; ");
+}
+
+/** A shape as `[batch,50,6]`: every size that is not fixed is the batch. */
+function shapeText(shape: readonly (number | string)[]): string {
+  return `[${shape.map((size) => (typeof size === "number" ? size : "batch")).join(",")}]`;
 }
 
 async function checkProbe(model: OnnxModel, probe: ModelProbe): Promise<void> {

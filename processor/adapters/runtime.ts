@@ -7,10 +7,10 @@ import type { Runtime } from "../engine/ports.ts";
 
 const deflateAsync = promisify(deflate);
 const inflateAsync = promisify(inflate);
-/** Snapshots are mostly numbers: higher levels cost much and gain little. */
+/** Snapshots are mostly numbers. Higher levels cost much time and save little space. */
 const LEVEL = 1;
 
-/** The real clock (monotonic), timers and randomness. */
+/** The runtime of a real process: a monotonic clock, Node's timers, random UUIDs, zlib on Node's thread pool. */
 export const systemRuntime: Runtime = {
   now: () => performance.now(),
   sleep: (ms) => sleep(ms),

@@ -2,9 +2,8 @@ import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { Kafka } from "kafkajs";
 import type { Health } from "../../adapters/health.ts";
 import type { Logger } from "../../adapters/log.ts";
-import { transactionalId, taskKey } from "../../domain/names.ts";
 import type { EngineObserver, TaskPorts } from "../engine/ports.ts";
-import { Processor } from "../engine/processor.ts";
+import { Processor, type TaskStatus } from "../engine/processor.ts";
 import type { TaskOptions } from "../engine/task.ts";
 import type { MachineFactory } from "../runtime/machine.ts";
 import { DynamoSnapshots } from "./dynamo-snapshots.ts";
@@ -12,10 +11,11 @@ import { openCluster } from "./kafka-cluster.ts";
 import { IdempotentOutput } from "./kafka-idempotent-output.ts";
 import { KafkaInput } from "./kafka-input.ts";
 import { KafkaMembership } from "./kafka-membership.ts";
-import { TransactionalOutput, type OutputTarget } from "./kafka-output.ts";
+import { TransactionalOutput } from "./kafka-output.ts";
+import { outputTarget } from "./output-target.ts";
 import { systemRuntime } from "./runtime.ts";
 
-/** What a processor is put together from. */
+/** What a processor is made of. */
 export interface ServiceParts {
   readonly kafka: Kafka;
   readonly dynamodb: DynamoDBClient;
@@ -27,7 +27,7 @@ export interface ServiceParts {
   readonly options: TaskOptions;
   readonly observer: EngineObserver;
   readonly logger: Logger;
-  /** Stands between the engine and its ports: tests of failures strike there. */
+  /** Wraps the ports of each life of a task: tests make calls fail there. @default the ports as they are */
   wrap?(ports: TaskPorts): TaskPorts;
   /** Called when the process can do nothing more and should end. */
   onLost(error: unknown): void;
@@ -35,14 +35,15 @@ export interface ServiceParts {
 
 /** A running processor: the engine on its real ports. */
 export interface Service {
+  /** `ok` when all tasks run, `degraded` when one does not, `down` before the group has made an assignment. */
   health(): Health;
-  /** Hands all tasks over and leaves. */
+  /** Hands all tasks over, leaves the group and disconnects. */
   stop(): Promise<void>;
 }
 
-/** Starts a processor on Kafka and DynamoDB. */
+/** Starts a processor on Kafka and DynamoDB: joins the group and runs the tasks that it is assigned. */
 export async function startService(parts: ServiceParts): Promise<Service> {
-  const { kafka, factory, environment, groupId } = parts;
+  const { kafka, factory, groupId } = parts;
   const input = new KafkaInput(kafka, factory.sourceTopic, parts.logger);
   const progressCluster = openCluster(kafka);
   const snapshots = new DynamoSnapshots(parts.dynamodb, parts.checkpointTable);
@@ -55,13 +56,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
       observer: parts.observer,
       runtime: systemRuntime,
       openPorts: (partition) => {
-        const target: OutputTarget = {
-          task: taskKey(factory.pipeline, factory.sourceTopic, partition),
-          transactionalId: transactionalId(environment, factory.pipeline, factory.sourceTopic, partition),
-          groupId,
-          sourceTopic: factory.sourceTopic,
-          partition,
-        };
+        const target = outputTarget(parts, partition);
         const output =
           parts.delivery === "transactional"
             ? new TransactionalOutput(kafka, progressCluster, target)
@@ -84,16 +79,12 @@ export async function startService(parts: ServiceParts): Promise<Service> {
 
 function processorHealth(processor: Processor): Health {
   const tasks = processor.tasks();
-  const components = Object.fromEntries(
-    tasks.map(({ task, phase, stopped }) => [
-      task,
-      stopped
-        ? ({ status: "down", detail: `${stopped.code}: ${stopped.message}` } as const)
-        : phase === "running"
-          ? ({ status: "ok" } as const)
-          : ({ status: "degraded", detail: phase } as const),
-    ]),
-  );
-  const well = tasks.every(({ phase }) => phase === "running");
-  return { status: !processor.joined ? "down" : well ? "ok" : "degraded", components };
+  const components = Object.fromEntries(tasks.map((status) => [status.task, taskHealth(status)]));
+  const allRun = tasks.every(({ phase }) => phase === "running");
+  return { status: !processor.joined ? "down" : allRun ? "ok" : "degraded", components };
+}
+
+function taskHealth({ phase, stopped }: TaskStatus): Health["components"][string] {
+  if (stopped) return { status: "down", detail: `${stopped.code}: ${stopped.message}` };
+  return phase === "running" ? { status: "ok" } : { status: "degraded", detail: phase };
 }

@@ -3,16 +3,19 @@ import { AssignerProtocol, type GroupMember, type PartitionAssigner } from "kafk
 const NAME = "millrace-sticky";
 const VERSION = 1;
 
-/** A member of the group as its assignment sees it. */
+/** A member of the group, before an assignment. */
 export interface StickyMember {
   readonly id: string;
-  /** What it owned before this rebalance. */
+  /** Partitions that it owned before this rebalance. */
   readonly owned: readonly number[];
 }
 
 /**
- * Spreads partitions evenly (counts differ by at most one) and moves as few as possible: a moved task has to be
- * restored and caught up. kafkajs brings only an eager round-robin that moves almost everything.
+ * Spreads partitions evenly: counts differ by at most one. Moves as few as possible, because a moved task has to
+ * restore and catch up. kafkajs has only a round-robin assigner, which moves almost all.
+ *
+ * @param members At least one.
+ * @returns Partitions by member id.
  */
 export function assignSticky(members: readonly StickyMember[], partitions: readonly number[]): Map<string, number[]> {
   const sorted = [...members].sort((a, b) => b.owned.length - a.owned.length || (a.id < b.id ? -1 : 1));
@@ -37,7 +40,7 @@ export function assignSticky(members: readonly StickyMember[], partitions: reado
   return assigned;
 }
 
-/** The assigner of one member of a single-topic group; `owned` says what it owns when a rebalance begins. */
+/** The assigner of one member of a group with a single topic. `owned` gives the partitions that it owns. */
 export function stickyAssigner(topic: string, owned: () => readonly number[]): PartitionAssigner {
   return ({ cluster }) => ({
     name: NAME,

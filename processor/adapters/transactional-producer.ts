@@ -4,8 +4,12 @@ import type { Broker, Cluster, Kafka } from "kafkajs";
 import type { OutputRecord } from "../runtime/machine.ts";
 import { encodeRecordBatch } from "./encode-record-batch.ts";
 import { openCluster } from "./kafka-cluster.ts";
+import { produceExchange, type ProduceExchange } from "./produce-request.ts";
+import { rememberCoordinators } from "./remember-coordinators.ts";
 
-/** Kafkajs' transaction state of one producer: ids, sequences, and the requests to the coordinators. */
+// The parts of kafkajs behind its public types that are used here.
+
+/** Transaction state of one producer: ids, sequence numbers, and the requests to the coordinators. */
 interface EosManager {
   initProducerId(): Promise<void>;
   beginTransaction(): void;
@@ -25,37 +29,21 @@ interface EosManager {
   getSequence(topic: string, partition: number): number;
   updateSequence(topic: string, partition: number, increment: number): void;
 }
-interface ProduceExchange {
-  readonly request: {
-    readonly apiKey: number;
-    readonly apiVersion: number;
-    readonly apiName: string;
-    encode(): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }>;
-  };
-  readonly response: { decode(payload: Buffer): { readonly clientSideThrottleTime: number }; parse<T>(decoded: T): T };
-}
+
 interface BrokerInternals extends Broker {
   readonly connectionPool: { send(exchange: ProduceExchange): Promise<unknown> };
 }
 
 const load = createRequire(import.meta.url);
 const createEosManager = load("kafkajs/src/producer/eosManager/index.js") as (options: object) => EosManager;
-const { createErrorFromCode } = load("kafkajs/src/protocol/error.js") as {
-  readonly createErrorFromCode: (code: number) => Error;
-};
 
-const PRODUCE = { apiKey: 0, apiVersion: 7, apiName: "Produce" } as const;
-const ALL_REPLICAS = -1;
-const PRODUCE_TIMEOUT_MS = 30_000;
-/** For how long it is known who coordinates a transaction or group. */
-const COORDINATOR_MS = 1_000;
-/** Right after a commit the coordinator answers CONCURRENT_TRANSACTIONS until its markers are written. */
-const CONCURRENT_WAIT_MS = { first: 2, most: 100, limit: 15_000 } as const;
+/** Waits before retries: the coordinator answers CONCURRENT_TRANSACTIONS until a commit's markers are written. */
+const CONCURRENT_WAIT_MS = { first: 2, factor: 1.3, most: 100, limit: 15_000 } as const;
 
 /**
- * A transactional producer for one partition number: kafkajs' transaction state and connections, record batches encoded
- * here. kafkajs' own producer spends more CPU on encoding than the whole path on computing; and it retries, where a
- * task would rather begin anew.
+ * A transactional producer for one partition number. Uses transaction state and connections of kafkajs, but encodes the
+ * record batches itself: the producer of kafkajs spends more CPU time on encoding than the pipeline on everything else.
+ * It also retries, where a task has to begin a new life.
  */
 export class TransactionalProducer {
   readonly #cluster: Cluster;
@@ -78,15 +66,15 @@ export class TransactionalProducer {
     });
   }
 
-  /** Raises the epoch of the transactional id. */
+  /** Raises the epoch of the transactional id, which ends an open transaction of an older producer. */
   async init(): Promise<void> {
     await this.#cluster.connect();
     await this.#eos.initProducerId();
   }
 
   /**
-   * Adds topics to the open transaction, opening one if there is none: all at once, since each time the coordinator
-   * writes its log.
+   * Adds topics to the open transaction, or opens one. Takes all of them at once, because the coordinator writes its
+   * log for each request.
    */
   async add(topics: readonly string[]): Promise<void> {
     if (!this.#open) {
@@ -98,13 +86,14 @@ export class TransactionalProducer {
     await this.#addPartitions(topics);
   }
 
-  /** Appends records to topics that the transaction has; each topic's in one record batch. */
+  /** Appends records to topics that were added, one record batch per topic. */
   async send(byTopic: ReadonlyMap<string, readonly OutputRecord[]>): Promise<void> {
     const topics = [...byTopic.keys()];
     const byLeader = Map.groupBy(topics, (topic) => this.#leader(topic));
     await Promise.all([...byLeader].map(([leader, led]) => this.#produce(leader, led, byTopic)));
   }
 
+  /** Adds the group's offset to the open transaction. */
   async sendOffset(consumerGroupId: string, topic: string, offset: number): Promise<void> {
     await this.#eos.sendOffsets({
       consumerGroupId,
@@ -112,6 +101,7 @@ export class TransactionalProducer {
     });
   }
 
+  /** Commits the open transaction. */
   async commit(): Promise<void> {
     await this.#eos.commit();
     this.#open = false;
@@ -125,21 +115,23 @@ export class TransactionalProducer {
     const leader = Object.keys(this.#cluster.findLeaderForPartitions(topic, [this.#partition]))[0];
     if (leader === undefined)
       throw new Error(
-        `topic ${topic} has no partition ${this.#partition}: outputs go to the partition number of their input, so it needs as many partitions`,
+        `topic ${topic} has no partition ${this.#partition}. Outputs go to the partition number of their input, ` +
+          "so the topic needs as many partitions as the input",
       );
     return leader;
   }
 
   async #addPartitions(topics: readonly string[]): Promise<void> {
+    const { first, factor, most, limit } = CONCURRENT_WAIT_MS;
     const partitions = [{ partition: this.#partition }];
     let waited = 0;
-    for (let wait: number = CONCURRENT_WAIT_MS.first; ; wait = Math.min(wait * 1.3, CONCURRENT_WAIT_MS.most)) {
+    for (let wait: number = first; ; wait = Math.min(wait * factor, most)) {
       try {
         await this.#eos.addPartitionsToTransaction(topics.map((topic) => ({ topic, partitions })));
         return;
       } catch (error) {
-        if ((error as { type?: string }).type !== "CONCURRENT_TRANSACTIONS" || waited > CONCURRENT_WAIT_MS.limit)
-          throw error;
+        const isConcurrent = (error as { type?: string }).type === "CONCURRENT_TRANSACTIONS";
+        if (!isConcurrent || waited > limit) throw error;
         await sleep(wait);
         waited += wait;
       }
@@ -159,76 +151,17 @@ export class TransactionalProducer {
     };
     const batches = topics.map((topic) => {
       const records = byTopic.get(topic)!;
-      const firstSequence = this.#eos.getSequence(topic, this.#partition);
-      this.#eos.updateSequence(topic, this.#partition, records.length);
+      const firstSequence = this.#takeSequences(topic, records.length);
       return { topic, bytes: encodeRecordBatch(records, { ...origin, firstSequence }) };
     });
-    const buffer = encodeProduce(this.#transactionalId, this.#partition, batches);
-    await (broker as BrokerInternals).connectionPool.send({
-      request: { ...PRODUCE, encode: () => Promise.resolve({ buf: buffer, buffer }) },
-      response: { decode: decodeProduced, parse: (decoded) => decoded },
-    });
+    const exchange = produceExchange(this.#transactionalId, this.#partition, batches);
+    await (broker as BrokerInternals).connectionPool.send(exchange);
   }
-}
 
-/**
- * Kafkajs asks who coordinates before each request to a coordinator, and so doubles their number; here the answer holds
- * for a second.
- */
-function rememberCoordinators(cluster: Cluster): void {
-  const ask = cluster.findGroupCoordinator.bind(cluster);
-  const known = new Map<string, { readonly broker: Promise<Broker>; readonly askedAt: number }>();
-  cluster.findGroupCoordinator = (whose: { readonly groupId: string; readonly coordinatorType?: number }) => {
-    const name = `${whose.coordinatorType}/${whose.groupId}`;
-    const before = known.get(name);
-    if (before && performance.now() - before.askedAt < COORDINATOR_MS) return before.broker;
-    const broker = ask(whose);
-    known.set(name, { broker, askedAt: performance.now() });
-    broker.catch(() => known.delete(name));
-    return broker;
-  };
-}
-
-/** Produce request, version 7. */
-function encodeProduce(
-  transactionalId: string,
-  partition: number,
-  batches: readonly { readonly topic: string; readonly bytes: Buffer }[],
-): Buffer {
-  const head = Buffer.allocUnsafe(2 + Buffer.byteLength(transactionalId) + 10);
-  let at = writeText(head, 0, transactionalId);
-  at = head.writeInt16BE(ALL_REPLICAS, at);
-  at = head.writeInt32BE(PRODUCE_TIMEOUT_MS, at);
-  head.writeInt32BE(batches.length, at);
-  const parts: Buffer[] = [head];
-  for (const { topic, bytes } of batches) {
-    const before = Buffer.allocUnsafe(2 + Buffer.byteLength(topic) + 12);
-    at = writeText(before, 0, topic);
-    at = before.writeInt32BE(1, at); // one partition
-    at = before.writeInt32BE(partition, at);
-    before.writeInt32BE(bytes.length, at);
-    parts.push(before, bytes);
+  /** Takes the next sequence numbers of a topic's partition. @returns The first of them. */
+  #takeSequences(topic: string, count: number): number {
+    const first = this.#eos.getSequence(topic, this.#partition);
+    this.#eos.updateSequence(topic, this.#partition, count);
+    return first;
   }
-  return Buffer.concat(parts);
-}
-
-function writeText(bytes: Buffer, from: number, text: string): number {
-  const length = bytes.write(text, from + 2);
-  bytes.writeInt16BE(length, from);
-  return from + 2 + length;
-}
-
-/** Produce response, version 7. @throws kafkajs' error of the first partition that was refused. */
-function decodeProduced(payload: Buffer): { clientSideThrottleTime: number } {
-  let at = 4;
-  for (let topics = payload.readInt32BE(0); topics > 0; topics--) {
-    at += 2 + payload.readInt16BE(at);
-    let partitions = payload.readInt32BE(at);
-    for (at += 4; partitions > 0; partitions--) {
-      const code = payload.readInt16BE(at + 4);
-      if (code !== 0) throw createErrorFromCode(code);
-      at += 30; // partition, error, base offset, log append time, log start offset
-    }
-  }
-  return { clientSideThrottleTime: payload.readInt32BE(at) };
 }

@@ -6,7 +6,7 @@ import { taskKey, transactionalId } from "../../../domain/names.ts";
 import { topics } from "../../../domain/topics.ts";
 import { openCluster, partitionBounds } from "../../adapters/kafka-cluster.ts";
 import { TransactionalOutput } from "../../adapters/kafka-output.ts";
-import { encodeProgress } from "../../adapters/kafka-progress.ts";
+import { toProgressRecord } from "../../adapters/kafka-progress.ts";
 import { fetchRecords } from "../../adapters/kafka-records.ts";
 import { systemRuntime } from "../../adapters/runtime.ts";
 import type { Progress, SnapshotStore } from "../../engine/ports.ts";
@@ -276,15 +276,7 @@ async function areLed(admin: Admin, names: readonly string[]): Promise<boolean> 
  * that it is there.
  */
 async function commitProgress({ task, output }: Held, progress: Progress): Promise<void> {
-  await output.send([
-    {
-      topic: topics.progress.name,
-      key: task,
-      value: Buffer.from(encodeProgress(progress)),
-      headers: {},
-      scored: false,
-    },
-  ]);
+  await output.send([toProgressRecord(task, progress)]);
   const found = await output.claim(systemRuntime.token());
   if (found?.nextOffset !== progress.nextOffset)
     throw new Error(

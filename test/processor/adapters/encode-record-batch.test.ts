@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { encodeRecordBatch } from "../../../processor/adapters/encode-record-batch.ts";
-import { inSends } from "../../../processor/adapters/kafka-output.ts";
+import { inSends } from "../../../processor/adapters/output-sends.ts";
 
 // kafkajs' own decoder, an implementation that knows nothing of this one.
 const load = createRequire(import.meta.url);
