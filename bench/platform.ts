@@ -31,7 +31,7 @@ export interface PlatformLatency {
 
 const WARM_UP_MS = 20_000;
 
-/** Runs the whole platform of `npm start` on free ports, with its simulator and with clients that divide the sensors. */
+/** Runs the whole platform of `npm start` on free ports, with its simulator. The clients divide the sensors. */
 export async function platformLatency(
   sensors: number,
   hz: number,

@@ -6,30 +6,30 @@ import { lapMs, recordedMessages, syntheticMessages } from "./plan.ts";
 import { seededRandom } from "./random.ts";
 import type { Recording } from "./recordings.ts";
 
-/** The devices of a simulation. */
+/** All devices of a simulation. */
 export interface Fleet {
   readonly devices: readonly Device[];
-  /** Messages a second of all of them together, in real time, roughly. */
+  /** Approximate rate of all devices together, in real time. */
   readonly messagesPerSecond: number;
-  /** How long it takes, in real time, until every device has played all it has once. */
+  /** Time, in real time, until every device has played all its executions once. */
   readonly lapMs: Milliseconds;
 }
 
 const DEFAULT_SYNTHETIC_SENSORS = 20;
-/** Derived sensors begin that much later than those that were recorded, at most. */
+/** Derived sensors begin at most this much later than the recorded ones. */
 const MAX_DERIVED_START_MS = 5_000;
 const GOLDEN_RATIO = 0.6180339887498949;
 
-/** A fraction for the n-th device, such that any number of them spread evenly (a Weyl sequence). */
+/** A number in [0, 1) for the n-th device. The first numbers are spread evenly, for any count (a Weyl sequence). */
 function spread(n: number): number {
   return (n * GOLDEN_RATIO) % 1;
 }
 
 /**
- * Devices that replay recordings: those that were recorded first, then derived ones, which begin at another recording
- * and at another time.
+ * Devices that replay recordings: first the recorded sensors, then derived ones, which begin at another recording and
+ * at another time.
  *
- * @param recordings Of each recorded sensor, in order of execution.
+ * @param recordings Recordings of each sensor, in the order of execution.
  */
 export function recordedFleet(recordings: ReadonlyMap<string, readonly Recording[]>, options: SimulatorOptions): Fleet {
   const recorded = [...recordings];
@@ -54,7 +54,7 @@ export function recordedFleet(recordings: ReadonlyMap<string, readonly Recording
   return { devices, messagesPerSecond: (count * 1_000) / options.batchMs, lapMs: longestMs };
 }
 
-/** Devices with synthetic motion: `sim-001` and so on, each at another point of its first execution. */
+/** Devices with synthetic motion: `sim-001` and so on. Each begins at another point of its first execution. */
 export function syntheticFleet(options: SimulatorOptions): Fleet {
   const { rateHz, batchMs, pauseMs, seed, once } = options;
   const count = options.sensors ?? DEFAULT_SYNTHETIC_SENSORS;

@@ -2,15 +2,15 @@ import type { Milliseconds } from "../domain/time.ts";
 import type { PlannedMessage } from "./plan.ts";
 import type { Random } from "./random.ts";
 
-/** Probability, per message, of what goes wrong with it. */
+/** Probability per message, from 0 to 1, of each fault. */
 export interface Faults {
-  /** It is published a second time, at once or up to 2 s later. */
+  /** The message is published a second time, at once or up to 2 s later. */
   readonly duplicate: number;
-  /** It is held back for 1 to 20 s. */
+  /** The message is delayed by 1 to 20 s. */
   readonly late: number;
-  /** A corrupted copy is published besides it, which no reader can take for a message. */
+  /** A corrupt copy is published in addition. Every reader must refuse it. */
   readonly corrupt: number;
-  /** The connection is cut before it is published. */
+  /** The connection is cut before the message is published. */
   readonly disconnect: number;
 }
 
@@ -20,10 +20,10 @@ const MAX_REPEAT_DELAY_MS = 2_000;
 const MIN_LATE_MS = 1_000;
 const MAX_LATE_MS = 20_000;
 
-/** How a payload is damaged; both are fractions of its length. */
+/** Damage of a payload. `at` is a position, as a fraction of the length: where it is cut, or which byte changes. */
 export type Damage = { readonly kind: "cut"; readonly at: number } | { readonly kind: "byte"; readonly at: number };
 
-/** One thing to publish. */
+/** One publication of a message. */
 export interface Delivery {
   readonly message: PlannedMessage;
   readonly dueMs: Milliseconds;
@@ -33,22 +33,19 @@ export interface Delivery {
 }
 
 /**
- * What becomes of a message. Draws as many numbers whatever happens, so that the faults of a seed don't depend on their
- * rates alone.
+ * The publications of a message. It always draws the same number of random numbers, so that one message's faults do not
+ * change the faults of the next ones.
  */
 export function deliveries(message: PlannedMessage, faults: Faults, random: Random): Delivery[] {
-  const draws = Array.from({ length: 9 }, random) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const [late, lateBy, duplicate, repeatAtOnce, repeatAfter, corrupt, cut, damageAt, disconnect] = draws;
+  const late = random();
+  const lateBy = random();
+  const duplicate = random();
+  const repeatAtOnce = random();
+  const repeatAfter = random();
+  const corrupt = random();
+  const cut = random();
+  const damageAt = random();
+  const disconnect = random();
   const isLate = late < faults.late;
   const dueMs = isLate ? message.dueMs + MIN_LATE_MS + lateBy * (MAX_LATE_MS - MIN_LATE_MS) : message.dueMs;
   const result: Delivery[] = [
@@ -70,14 +67,14 @@ export function deliveries(message: PlannedMessage, faults: Faults, random: Rand
   return result;
 }
 
-/** A byte that UTF-8 never has. */
+/** A byte that never occurs in UTF-8. */
 const NO_UTF8 = 0xff;
-/** Magic, version and flags: no packed message has them otherwise. */
+/** Magic, version and flags. A packed message with other values is invalid. */
 const PACKED_PREFIX_BYTES = 4;
 
 /**
- * A damaged copy that is refused whatever its content was: cut short, or with a byte that neither UTF-8 nor the packed
- * layout allows.
+ * A damaged copy of a payload. Any reader refuses it, because it is cut short, or has a byte that is valid neither in
+ * UTF-8 nor in the packed layout.
  */
 export function damaged(payload: Uint8Array, damage: Damage, format: "json" | "packed"): Uint8Array {
   if (damage.kind === "cut") return payload.subarray(0, 1 + Math.floor(damage.at * (payload.length - 1)));

@@ -6,9 +6,9 @@ import type { Random } from "./random.ts";
 /** A simulated device. */
 export interface Device {
   readonly sensorId: string;
-  /** In order of `dueMs`; may be endless. */
+  /** In the order of `dueMs`. May be infinite. */
   readonly messages: Iterator<PlannedMessage>;
-  /** Decides this device's faults. */
+  /** Source of this device's faults. */
   readonly random: Random;
 }
 
@@ -16,10 +16,7 @@ export interface DeviceDelivery extends Delivery {
   readonly device: Device;
 }
 
-/**
- * What several devices publish, in the order in which it is due. Of each device only the next message is kept, and what
- * is held back.
- */
+/** The publications of several devices in the order of `dueMs`. It buffers one message per device, and delayed ones. */
 export class Feed {
   readonly #faults: Faults;
   readonly #heap = new Heap<{ readonly device: Device; readonly planned: PlannedMessage } | DeviceDelivery>();
@@ -29,7 +26,7 @@ export class Feed {
     for (const device of devices) this.#plan(device);
   }
 
-  /** Null at the end. */
+  /** The next publication; null at the end. */
   next(): DeviceDelivery | null {
     for (let item = this.#heap.pop(); item; item = this.#heap.pop()) {
       if (!("planned" in item)) return item;

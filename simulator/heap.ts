@@ -1,4 +1,4 @@
-/** A binary heap: the smallest key first, equal keys in the order they were added. */
+/** A binary heap. It returns the smallest key first, and equal keys in the order of insertion. */
 export class Heap<T> {
   readonly #items: { readonly key: number; readonly order: number; readonly value: T }[] = [];
   #added = 0;

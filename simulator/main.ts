@@ -12,12 +12,12 @@ import { Report } from "./report.ts";
 import { Schedule } from "./schedule.ts";
 import { simulate } from "./simulation.ts";
 
-/** IoT Core discards what a connection publishes beyond 100 messages a second; repetitions count, too. */
+/** IoT Core drops messages beyond 100 per second and connection, repeated ones included. */
 const MESSAGES_PER_CONNECTION = 80;
 const MAX_CONNECTIONS = 100;
 const STATUS_MS = 10_000;
 
-/** How much of the simulation is history, see `Schedule`: all of it when it has an end, otherwise one lap. */
+/** The part of the simulation that is history (see `Schedule`): all of it when it has an end, otherwise one lap. */
 function historyMs({ once, durationMs, speed, pauseMs }: SimulatorOptions, fleet: Fleet): number {
   const lapMs = once ? fleet.lapMs - pauseMs : fleet.lapMs;
   if (durationMs === undefined) return lapMs;
@@ -30,6 +30,12 @@ function loadFleet(options: SimulatorOptions): Fleet {
   return recordedFleet(new Map(files.map(([sensor, paths]) => [sensor, readRecordings(paths)])), options);
 }
 
+function connectionsFor(options: SimulatorOptions, fleet: Fleet): number {
+  const messagesPerSecond = fleet.messagesPerSecond * Math.max(1, options.speed);
+  const needed = Math.ceil(messagesPerSecond / MESSAGES_PER_CONNECTION);
+  return options.connections ?? Math.min(MAX_CONNECTIONS, fleet.devices.length, needed);
+}
+
 async function run(options: SimulatorOptions): Promise<void> {
   const settings = readSettings("simulator", process.env);
   const logger = createLogger("simulator", settings.logLevel);
@@ -39,13 +45,7 @@ async function run(options: SimulatorOptions): Promise<void> {
   const startedAt = Date.now();
   const boot = startedAt.toString(36);
   const mqttUrl = options.mqttUrl ?? settings.mqttUrl;
-  const connections =
-    options.connections ??
-    Math.min(
-      MAX_CONNECTIONS,
-      fleet.devices.length,
-      Math.ceil((fleet.messagesPerSecond * Math.max(1, options.speed)) / MESSAGES_PER_CONNECTION),
-    );
+  const connections = connectionsFor(options, fleet);
   if (settings.healthPort > 0)
     await startHealthServer(settings.healthPort, LOOPBACK, () => ({ status: "ok", components: {} }), metrics);
 

@@ -2,7 +2,7 @@ import type { ImuSample } from "../domain/imu-message.ts";
 import { SECOND, type Milliseconds } from "../domain/time.ts";
 import { normal, seededRandom, type Random } from "./random.ts";
 
-/** What a person does in one execution, in order: the activities of sp-sw-har. */
+/** The activities of one execution, in order. They are those of the data set sp-sw-har. */
 const script = [
   { activity: "SEATED", lengthMs: 5 * SECOND },
   { activity: "STANDING_UP", lengthMs: 2 * SECOND },
@@ -17,7 +17,7 @@ export type Activity = (typeof script)[number]["activity"];
 
 export const EXECUTION_MS = script.reduce((sum, { lengthMs }) => sum + lengthMs, 0);
 
-/** What a person does at a moment of an execution, and for how long already, as a fraction of it from 0 to 1. */
+/** The activity at a moment, and how much of it has passed, from 0 to 1. */
 export function activityAt(sinceStartMs: Milliseconds): { activity: Activity; progress: number } {
   let rest = sinceStartMs % EXECUTION_MS;
   for (const { activity, lengthMs } of script) {
@@ -28,7 +28,7 @@ export function activityAt(sinceStartMs: Milliseconds): { activity: Activity; pr
 }
 
 const GRAVITY = 9.80665;
-/** Rad: the thigh lies when its owner sits, and hangs when he stands. */
+/** Pitch of the thigh in rad: 0 while its owner sits, this while the owner stands. */
 const STANDING = Math.PI / 2;
 
 interface Person {
@@ -40,8 +40,9 @@ interface Person {
 }
 
 /**
- * Readings of a phone in a trouser pocket: gravity turned by the thigh's pitch, the gait's first harmonics (about 1.8
- * steps a second), half turns about the vertical, sensor noise. Made up, but with the magnitudes of the real ones.
+ * Synthetic readings of a phone in a trouser pocket: gravity rotated by the thigh's pitch, the first harmonics of the
+ * gait (about 1.8 steps per second), half turns about the vertical, and sensor noise. Their magnitudes are those of
+ * real recordings.
  */
 export function syntheticMotion(seed: number, sensorId: string): (sinceStartMs: Milliseconds) => ImuSample {
   const random = seededRandom(seed, sensorId, "motion");
@@ -63,11 +64,11 @@ function sample(person: Person, random: Random, sinceStartMs: Milliseconds): Imu
   const forward = gait * 1.5 * Math.cos(step);
   const sideways = gait * 0.8 * Math.sin(step / 2);
   const swing = gait * 1.5 * Math.sin(step / 2);
-  // Half a turn: the rate's integral over the two seconds is π.
+  // The integral of the rate over the two seconds is π: half a turn.
   const yaw = activity === "TURNING" ? (Math.PI / 2) * (1 - Math.cos(2 * Math.PI * progress)) : 0;
   const [sin, cos] = [Math.sin(pitch), Math.cos(pitch)];
   const noise = (): number => person.noise * normal(random);
-  // The vertical is (0, sin, cos) in the phone's axes, the direction of walking (0, -cos, sin).
+  // In the phone's axes the vertical is (0, sin, cos), and the direction of walking is (0, -cos, sin).
   return [
     round(sideways + noise()),
     round((GRAVITY + up) * sin - forward * cos + noise()),
@@ -96,7 +97,7 @@ function posture(activity: Activity, progress: number): { pitch: number; pitchRa
   }
 }
 
-/** Sensors give steps, not doubles. */
+/** Real sensors have a limited resolution. */
 function round(value: number): number {
   return Math.round(value * 10_000) / 10_000;
 }

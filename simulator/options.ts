@@ -4,57 +4,66 @@ import { defaultSemantics, imuLimits } from "../domain/imu.ts";
 import { SECOND, type Milliseconds } from "../domain/time.ts";
 import { noFaults, type Faults } from "./faults.ts";
 
-/** What `npm run simulate` was asked for. */
+/** The options of `npm run simulate`. */
 export interface SimulatorOptions {
-  /** All that were recorded when absent, or 20 synthetic ones. */
+  /** @default all recorded sensors, or 20 synthetic ones */
   readonly sensors: number | undefined;
-  /** Folder of recordings; synthetic motion without it. */
+  /**
+   * Folder of recordings.
+   *
+   * @default synthetic motion
+   */
   readonly recordings: string | undefined;
-  /** Samples a second of a synthetic sensor. */
+  /** Samples per second of a synthetic sensor. */
   readonly rateHz: number;
+  /** How much faster than real time the simulation runs. */
   readonly speed: number;
   readonly faults: Faults;
   readonly seed: number;
   readonly format: "json" | "packed";
   readonly batchMs: Milliseconds;
   readonly pauseMs: Milliseconds;
-  /** How long to publish; without end when absent. */
+  /** @default no end */
   readonly durationMs: Milliseconds | undefined;
-  /** Every recording (or one synthetic execution) once instead of over and over. */
+  /** Whether every recording (or one synthetic execution) is published once instead of in a loop. */
   readonly once: boolean;
-  /** As many as needed when absent. */
+  /** @default as many as needed */
   readonly connections: number | undefined;
   readonly mqttUrl: string | undefined;
   readonly reportFile: string | undefined;
 }
 
-/** More than the session gap, so that executions are sessions of their own. */
+/** Longer than the session gap, so that each execution is one session. */
 const DEFAULT_PAUSE_MS = defaultSemantics.sessionGapMs + 1.5 * SECOND;
 
+const HELP_HINT = "npm run simulate -- --help lists the options";
+
+/** Output of `npm run simulate -- --help`. */
 export const help = `npm run simulate -- [options]: sensors that publish by MQTT 5, QoS 1
 
-  --sensors N        how many (with --data: as many as were recorded; otherwise 20)
-  --data DIR         replay recordings (layout of sp-sw-har: DATA/s01/s01_01_sw.csv), every sample at its own pace; s01-sw
-                     and so on, then sensors derived from them (s01-sw-2): the same recordings, begun elsewhere
-  --rate HZ          samples a second of synthetic motion (100); recordings have their own rate
-  --speed X          so many times faster than real time (1): above 1 it begins in the past and ends now; what repeats
-                     after that runs in real time
+  --sensors N        number of sensors (with --data as many as were recorded, otherwise 20)
+  --data DIR         replay recordings (layout of sp-sw-har: DATA/s01/s01_01_sw.csv), every sample at its own pace:
+                     sensors s01-sw and so on, then derived ones (s01-sw-2), which begin at another recording
+  --rate HZ          samples per second of synthetic motion (100); recordings have their own rate
+  --speed X          X times faster than real time (1); above 1 it begins in the past and ends now,
+                     and repetitions after that run in real time
   --faults LIST      probability per message: duplicate=0.01,late=0.01,corrupt=0.001,disconnect=0.01
   --seed N           the same seed makes the same decisions (1)
   --format F         json or packed (json)
-  --batch-ms MS      length of the readings in a message (100)
-  --pause-ms MS      silence between two executions (${DEFAULT_PAUSE_MS}): above the session gap each is a session; 0 for none
-  --once             every recording, or one synthetic execution, once; ends when all is acknowledged
-  --duration S       end after so many seconds
-  --connections N    MQTT connections (one for every 80 messages a second, 100 at most)
+  --batch-ms MS      time that the readings of a message span (100)
+  --pause-ms MS      silence between two executions (${DEFAULT_PAUSE_MS}); 0 for none;
+                     above the session gap each execution is a session
+  --once             publish every recording, or one synthetic execution, once, and end when all is acknowledged
+  --duration S       end after S seconds
+  --connections N    MQTT connections (one per 80 messages per second, at most 100)
   --mqtt-url URL     the broker (MQTT_URL, mqtt://127.0.0.1:1883)
-  --report FILE      write at the end, as JSON, what was acknowledged: per sensor and execution start, end, samples
-  --help             this text`;
+  --report FILE      write the acknowledged messages at the end, as JSON: per sensor and execution start, end, samples
+  --help             show this text`;
 
 type Values = Partial<Record<string, string | boolean>>;
 
 /**
- * Reads the command line; `"help"` when that was asked for.
+ * Parses the command line of `npm run simulate`. Returns `"help"` when it has `--help` or `-h`.
  *
  * @throws MillraceError `arguments-invalid` that lists every problem.
  */
@@ -68,9 +77,8 @@ export function parseOptions(args: readonly string[]): SimulatorOptions | "help"
     if (received === undefined) return undefined;
     const value = received.trim() === "" ? NaN : Number(received);
     if (value >= min && value <= max && (!whole || Number.isInteger(value))) return value;
-    problems.push(
-      `--${name} is ${JSON.stringify(received)}: expected ${whole ? "a whole number" : "a number"} from ${min} to ${max}`,
-    );
+    const expected = whole ? "a whole number" : "a number";
+    problems.push(`--${name} is ${JSON.stringify(received)}: expected ${expected} from ${min} to ${max}`);
     return undefined;
   };
   const format = text("format") ?? "json";
@@ -93,11 +101,10 @@ export function parseOptions(args: readonly string[]): SimulatorOptions | "help"
     mqttUrl: text("mqtt-url"),
     reportFile: text("report"),
   };
-  if (problems.length > 0)
-    throw new MillraceError(
-      "arguments-invalid",
-      `the command line:\n${problems.map((problem) => `  - ${problem}`).join("\n")}\nnpm run simulate -- --help lists the options`,
-    );
+  if (problems.length > 0) {
+    const list = problems.map((problem) => `  - ${problem}`).join("\n");
+    throw new MillraceError("arguments-invalid", `the command line has mistakes:\n${list}\n${HELP_HINT}`);
+  }
   return options;
 }
 
@@ -129,11 +136,8 @@ function parse(args: readonly string[]): Values {
     });
     return values as Values;
   } catch (cause) {
-    throw new MillraceError(
-      "arguments-invalid",
-      `the command line: ${(cause as Error).message}\nnpm run simulate -- --help lists the options`,
-      { cause },
-    );
+    const message = `the command line has a mistake: ${(cause as Error).message}\n${HELP_HINT}`;
+    throw new MillraceError("arguments-invalid", message, { cause });
   }
 }
 
@@ -145,7 +149,8 @@ function parseFaults(text: string | undefined, problems: string[]): Faults {
     if (Object.hasOwn(noFaults, name) && probability >= 0 && probability <= 1) faults[name] = probability;
     else
       problems.push(
-        `--faults has ${JSON.stringify(part)}: expected one of ${Object.keys(noFaults).join(", ")}, = and a probability from 0 to 1`,
+        `--faults has ${JSON.stringify(part)}: expected NAME=PROBABILITY ` +
+          `with one of ${Object.keys(noFaults).join(", ")}, and a number from 0 to 1`,
       );
   }
   return faults as unknown as Faults;

@@ -2,42 +2,42 @@ import type { ImuSample } from "../domain/imu-message.ts";
 import type { Milliseconds } from "../domain/time.ts";
 import type { Recording } from "./recordings.ts";
 
-/** A stretch of readings without a gap: a recording, or a synthetic execution. It makes one session. */
+/** Readings without a gap: a recording, or a synthetic execution. They are one session. */
 export interface Execution {
-  /** File name of the recording; `synthetic`. */
+  /** File name of the recording, or `synthetic`. */
   readonly name: string;
   /** Counts the executions of a sensor from 0. */
   readonly number: number;
 }
 
-/** A message that a device is going to publish; times are since the start of the simulation. */
+/** A message that a device will publish. All times count from the start of the simulation. */
 export interface PlannedMessage {
   readonly seq: number;
   readonly execution: Execution;
-  /** One time per sample, not decreasing; or the first sample's time, with `hz`. */
+  /** One time per sample, not decreasing; or the time of the first sample, together with `hz`. */
   readonly t: readonly Milliseconds[] | Milliseconds;
   readonly hz?: number;
   readonly samples: readonly ImuSample[];
-  /** When the last sample is taken, and so the message published. */
+  /** Time of the last sample. The device publishes the message then. */
   readonly dueMs: Milliseconds;
 }
 
-/** Samples of six doubles as JSON text take up to 170 bytes each; with this many a message stays below 128 KB. */
+/** A sample of six doubles takes up to 170 bytes of JSON. With this limit a message stays below 128 KB. */
 export const MAX_SAMPLES_PER_MESSAGE = 700;
 
 export interface RecordedPlan {
   readonly recordings: readonly Recording[];
-  /** When the first sample is taken. */
+  /** Time of the first sample. */
   readonly startMs: Milliseconds;
-  /** Silence between two executions: more than the session gap, or they would be one session. */
+  /** Silence between two executions. Up to the session gap, both are one session. */
   readonly pauseMs: Milliseconds;
-  /** Length of the readings that a message carries. */
+  /** Time that the readings of a message span. */
   readonly batchMs: Milliseconds;
-  /** How many times all recordings are played; may be infinite. */
+  /** How many times all recordings are played. May be infinite. */
   readonly laps: number;
 }
 
-/** The messages of a device that replays recordings, every sample as it was taken and at its own pace. */
+/** The messages of a device that replays recordings. Samples and their intervals are those of the recordings. */
 export function* recordedMessages(plan: RecordedPlan): Generator<PlannedMessage> {
   let startMs = plan.startMs;
   let seq = 0;
@@ -54,12 +54,12 @@ export function* recordedMessages(plan: RecordedPlan): Generator<PlannedMessage>
   }
 }
 
-/** Time that all recordings take with the pauses between them. */
+/** Duration of all recordings, with a pause after each. */
 export function lapMs(recordings: readonly Recording[], pauseMs: Milliseconds): Milliseconds {
   return recordings.reduce((sum, { offsetsMs }) => sum + offsetsMs.at(-1)! + pauseMs, 0);
 }
 
-/** Ranges of samples that share a message: those of one stretch of `batchMs`, times not decreasing. */
+/** Index ranges of samples that share a message: at most `batchMs` long, with times that do not decrease. */
 function* batches(offsetsMs: readonly Milliseconds[], batchMs: Milliseconds): Generator<[number, number]> {
   let from = 0;
   const stretch = (i: number): number => Math.floor(offsetsMs[i]! / batchMs);
@@ -81,16 +81,17 @@ export interface SyntheticPlan {
   readonly batchMs: Milliseconds;
   /** Length of an execution. */
   readonly executionMs: Milliseconds;
-  /** Where in its first execution the device starts. */
+  /** Position in the first execution where the device starts. */
   readonly skipMs: Milliseconds;
   /** Silence between two executions; 0 for none. */
   readonly pauseMs: Milliseconds;
+  /** Number of executions. May be infinite. */
   readonly executions: number;
-  /** The sample taken that long after the start of an execution; called in order. */
+  /** The sample at this time after the start of an execution. Called in the order of time. */
   readonly motion: (sinceStartMs: Milliseconds) => ImuSample;
 }
 
-/** The messages of a device that samples at a constant rate. */
+/** The messages of a device with a constant sample rate. */
 export function* syntheticMessages(plan: SyntheticPlan): Generator<PlannedMessage> {
   const periodMs = 1000 / plan.rateHz;
   const perMessage = Math.min(MAX_SAMPLES_PER_MESSAGE, Math.max(1, Math.round(plan.batchMs / periodMs)));

@@ -5,7 +5,7 @@ import type { Logger } from "../adapters/log.ts";
 export interface PublisherOptions {
   readonly url: string;
   readonly clientId: string;
-  /** Messages that may be unacknowledged; `ready` waits beyond that. */
+  /** Maximum number of unacknowledged messages. At this number `ready` waits. */
   readonly maxInFlight: number;
   readonly logger: Logger;
 }
@@ -15,8 +15,8 @@ const REPUBLISH_MS = 500;
 const KEEP_ALIVE_SECONDS = 30;
 
 /**
- * One MQTT 5 connection that publishes with QoS 1 and keeps every message until the broker has acknowledged it, over as
- * many connections as that takes.
+ * An MQTT 5 client that publishes with QoS 1. It keeps every message until the broker has acknowledged it, across
+ * reconnections.
  */
 export class Publisher {
   readonly #client: MqttClient;
@@ -34,26 +34,26 @@ export class Publisher {
       reconnectPeriod: RECONNECT_MS,
       keepalive: KEEP_ALIVE_SECONDS,
     });
-    let told = "";
+    let lastLogged = "";
     this.#client.on("error", (error) => {
       const text = error.message || String((error as NodeJS.ErrnoException).code);
-      if (text !== told) logger.warn({ clientId, error: text }, "cannot reach the MQTT broker; trying again");
-      told = text;
+      if (text !== lastLogged) logger.warn({ clientId, error: text }, "cannot reach the MQTT broker: retrying");
+      lastLogged = text;
     });
-    this.#client.on("connect", () => (told = ""));
+    this.#client.on("connect", () => (lastLogged = ""));
   }
 
   get inFlight(): number {
     return this.#inFlight;
   }
 
-  /** Resolves when one more message may be published. One caller at a time. */
+  /** Resolves when one more message may be published. There must be one caller at a time. */
   async ready(): Promise<void> {
     while (this.#inFlight >= this.#maxInFlight && !this.#closed)
       await new Promise<void>((resolve) => (this.#wake = resolve));
   }
 
-  /** Publishes; `onAcknowledged` is called when the broker has taken the message, however often it had to be sent. */
+  /** Publishes a message, and repeats it if necessary. Calls `onAcknowledged` once the broker has acknowledged it. */
   publish(topic: string, payload: Uint8Array, contentType: string, onAcknowledged: () => void): void {
     this.#inFlight++;
     void this.#untilAcknowledged(
@@ -67,12 +67,12 @@ export class Publisher {
     });
   }
 
-  /** Cuts the connection as a lost network does; it comes back by itself. */
+  /** Cuts the connection like a network failure. The client then reconnects. */
   cut(): void {
     this.#client.stream?.destroy();
   }
 
-  /** Waits until all is acknowledged, at most `limitMs`, and disconnects. */
+  /** Waits until all messages are acknowledged, at most `limitMs`, and disconnects. */
   async close(limitMs: number): Promise<void> {
     const deadline = performance.now() + limitMs;
     while (this.#inFlight > 0 && performance.now() < deadline) await sleep(10);
@@ -87,7 +87,7 @@ export class Publisher {
         await this.#client.publishAsync(topic, payload, { qos: 1, properties: { contentType } });
         return true;
       } catch {
-        // Refused (a quota), or the connection closed before the client had stored it.
+        // The broker refused the message (a quota), or the connection closed before the client had stored it.
         await sleep(REPUBLISH_MS);
       }
     }

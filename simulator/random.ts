@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 
-/** Numbers in [0, 1), the same for the same seed. */
+/** Returns the next number in [0, 1). The sequence depends only on the seed. */
 export type Random = () => number;
 
-/** A generator whose sequence depends on all the words of the seed alone (mulberry32, by Tommy Ettinger). */
+/** A generator (mulberry32, by Tommy Ettinger) whose sequence depends only on the parts of the seed. */
 export function seededRandom(...seed: readonly (string | number)[]): Random {
   let state = createHash("sha256").update(JSON.stringify(seed)).digest().readUInt32LE(0);
   return () => {

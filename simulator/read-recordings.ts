@@ -3,22 +3,27 @@ import { basename, join } from "node:path";
 import { MillraceError } from "../domain/errors.ts";
 import { parseRecording, recordingName, type Recording } from "./recordings.ts";
 
-/** Files of each sensor in the order of execution, sensors in order of name; looked for in the folder and all below it. */
+/**
+ * Finds recordings in a folder and its subfolders.
+ *
+ * @returns Files by sensor. Sensors are in the order of their names, files in the order of execution.
+ * @throws MillraceError `arguments-invalid` when the folder cannot be read or has no recordings
+ */
 export function findRecordings(folder: string): Map<string, string[]> {
   let files: string[];
   try {
     files = readdirSync(folder, { recursive: true, encoding: "utf8" });
   } catch (cause) {
-    throw new MillraceError("arguments-invalid", `--data ${folder} cannot be read: ${(cause as Error).message}`, {
-      cause,
-    });
+    const message = `--data ${folder} cannot be read: ${(cause as Error).message}`;
+    throw new MillraceError("arguments-invalid", message, { cause });
   }
   const named = files
     .map((file) => ({ file, name: recordingName(basename(file)) }))
     .filter((entry): entry is { file: string; name: NonNullable<typeof entry.name> } => entry.name !== null)
-    .sort((a, b) =>
-      a.name.sensor < b.name.sensor ? -1 : a.name.sensor > b.name.sensor ? 1 : a.name.execution - b.name.execution,
-    );
+    .sort(({ name: a }, { name: b }) => {
+      if (a.sensor !== b.sensor) return a.sensor < b.sensor ? -1 : 1;
+      return a.execution - b.execution;
+    });
   if (named.length === 0)
     throw new MillraceError(
       "arguments-invalid",
@@ -30,7 +35,7 @@ export function findRecordings(folder: string): Map<string, string[]> {
   return sensors;
 }
 
-/** @throws MillraceError `arguments-invalid` that names file and line. */
+/** @throws MillraceError `arguments-invalid` with file and line */
 export function readRecordings(files: readonly string[]): Recording[] {
   return files.map((file) => {
     try {

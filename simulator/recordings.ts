@@ -4,7 +4,7 @@ import type { Milliseconds } from "../domain/time.ts";
 /** One execution of one subject on one device: a file `sNN_EE_{sp|sw}.csv` of the data set sp-sw-har. */
 export interface Recording {
   readonly file: string;
-  /** Since the first sample, not decreasing within a file that keeps its promise. */
+  /** Times since the first sample. They do not decrease, unless the recording's clock went back. */
   readonly offsetsMs: readonly Milliseconds[];
   readonly samples: readonly ImuSample[];
 }
@@ -13,16 +13,16 @@ const COLUMNS = ["x_acc", "y_acc", "z_acc", "x_gyro", "y_gyro", "z_gyro"] as con
 const TIME_COLUMN = "timestamp";
 const FILE_NAME = /^(s\d+)_(\d+)_(sp|sw)\.csv$/;
 
-/** Sensor (`s01-sw`) and execution of a recording's file name, or null when it is none. */
+/** Parses the file name of a recording: its sensor (`s01-sw`) and execution. Null for other names. */
 export function recordingName(fileName: string): { readonly sensor: string; readonly execution: number } | null {
   const match = FILE_NAME.exec(fileName);
   return match && { sensor: `${match[1]}-${match[3]}`, execution: Number(match[2]) };
 }
 
 /**
- * Reads a recording: a header that names the columns, then one sample a line.
+ * Parses a recording: a header with the columns' names, then one sample per line.
  *
- * @throws Error that names file and line: a column is missing, something is no number, no samples.
+ * @throws Error with file and line when a column is missing, a value is not a number, or there are no samples
  */
 export function parseRecording(file: string, text: string): Recording {
   const lines = text.split(/\r?\n/);
@@ -46,6 +46,6 @@ export function parseRecording(file: string, text: string): Recording {
     offsetsMs.push(time - first);
     samples.push(values.slice(0, 6) as unknown as ImuSample);
   }
-  if (samples.length === 0) throw new Error(`${file}: no samples`);
+  if (samples.length === 0) throw new Error(`${file}: the recording has no samples`);
   return { file, offsetsMs, samples };
 }

@@ -2,7 +2,7 @@ import type { EpochMs } from "../domain/time.ts";
 import type { DeviceDelivery } from "./feed.ts";
 
 export interface ExecutionReport {
-  /** File name of the recording; `synthetic`. */
+  /** File name of the recording, or `synthetic`. */
   readonly name: string;
   readonly number: number;
   /** Event times of the first and the last sample. */
@@ -12,18 +12,18 @@ export interface ExecutionReport {
 }
 
 export interface SensorReport {
-  /** Messages and samples that were published, each once. */
+  /** Messages and samples, without duplicates and corrupt copies. */
   messages: number;
   samples: number;
-  /** How many of `messages` were held back. */
+  /** How many of `messages` were delayed. */
   late: number;
-  /** Published besides them. */
+  /** Additional copies. */
   duplicates: number;
   corrupt: number;
   readonly executions: ExecutionReport[];
 }
 
-/** What the broker has acknowledged, so that every reading can be accounted for. */
+/** Counts what the broker has acknowledged, so that a test can account for every reading. */
 export class Report {
   readonly sensors = new Map<string, SensorReport>();
 

@@ -1,21 +1,24 @@
 import type { EpochMs, Milliseconds } from "../domain/time.ts";
 
 export interface ScheduleOptions {
-  /** When the simulation starts. */
+  /** Start of the simulation. */
   readonly startedAt: EpochMs;
-  /** How much faster than real time history runs. */
+  /** How much faster than real time the history runs. */
   readonly speed: number;
-  /** How much of the simulation is history; what follows runs in real time. */
+  /** Length of the history in the simulation's time. What follows runs in real time. */
   readonly historyMs: Milliseconds;
 }
 
 /**
- * Where a moment of the simulation (ms since its start) lies in event time and when it happens.
+ * Maps a moment of the simulation (ms since its start) to its event time, and to the time when it happens.
  *
- * At a speed above 1, history begins so far in the past that it ends now: event times run faster than the clock, but
- * never ahead of it, or the future guard would refuse them. What follows happens at its event time. Within history, the
- * processor's idle timeout counts by the log's clock, not by event time, so a pause is shorter for it, not longer: it
- * ends no session that would not end otherwise. At a speed below 1, event times fall behind.
+ * - Speed above 1: event times run faster than the clock, but must never be ahead of it, because the future guard would
+ *   refuse them. So the history begins in the past and ends now. After the history, a reading is published at its event
+ *   time.
+ * - Speed below 1: event times fall behind the clock.
+ *
+ * The processor's idle timeout counts by the log's clock. At a higher speed a pause is shorter there than in event
+ * time, so that it ends no additional sessions.
  */
 export class Schedule {
   readonly #options: ScheduleOptions;
@@ -27,10 +30,12 @@ export class Schedule {
     this.#eventOrigin = speed > 1 ? Math.round(startedAt - historyMs * (1 - 1 / speed)) : startedAt;
   }
 
+  /** Event time of a moment. */
   eventTime(sinceStartMs: Milliseconds): EpochMs {
     return this.#eventOrigin + sinceStartMs;
   }
 
+  /** Time when a moment happens. */
   dueAt(sinceStartMs: Milliseconds): EpochMs {
     const { startedAt, speed, historyMs } = this.#options;
     if (speed < 1) return startedAt + sinceStartMs / speed;

@@ -18,7 +18,7 @@ export interface SimulationOptions {
   readonly faults: Faults;
   readonly format: "json" | "packed";
   readonly schedule: Schedule;
-  /** Boot of all devices: another one for each run, as sequence numbers begin again. */
+  /** Boot id of all devices. It differs for each run, because sequence numbers start again. */
   readonly boot: string;
   readonly mqttUrl: string;
   readonly metrics: Metrics;
@@ -26,14 +26,11 @@ export interface SimulationOptions {
   readonly logger: Logger;
 }
 
-/** Unacknowledged messages of a connection: what a slow broker makes the simulator keep. */
+/** Unacknowledged messages per connection. This bounds the memory when the broker is slow. */
 const MAX_IN_FLIGHT = 50;
 const CLOSE_LIMIT_MS = 5_000;
 
-/**
- * Publishes what the devices plan, each message when it is due, until all is published and acknowledged or the signal
- * says stop.
- */
+/** Publishes each device's messages when they are due. Ends when all are acknowledged, or when `stop` is aborted. */
 export async function simulate(options: SimulationOptions, stop: AbortSignal): Promise<void> {
   const { devices, connections, mqttUrl, boot, logger, metrics } = options;
   const publishers = Array.from(
@@ -41,25 +38,12 @@ export async function simulate(options: SimulationOptions, stop: AbortSignal): P
     (_, n) =>
       new Publisher({ url: mqttUrl, clientId: `millrace-simulator-${boot}-${n}`, maxInFlight: MAX_IN_FLIGHT, logger }),
   );
-  const gauge = setInterval(
-    () =>
-      metrics.set(
-        "simulator.in-flight",
-        publishers.reduce((sum, { inFlight }) => sum + inFlight, 0),
-      ),
-    1_000,
-  );
+  const inFlight = (): number => publishers.reduce((sum, publisher) => sum + publisher.inFlight, 0);
+  const gauge = setInterval(() => metrics.set("simulator.in-flight", inFlight()), 1_000);
   await Promise.all(
     publishers.map(async (publisher, n) => {
-      await publishAll(
-        new Feed(
-          devices.filter((_, i) => i % connections === n),
-          options.faults,
-        ),
-        publisher,
-        options,
-        stop,
-      );
+      const ownDevices = devices.filter((_, i) => i % connections === n);
+      await publishAll(new Feed(ownDevices, options.faults), publisher, options, stop);
       await publisher.close(stop.aborted ? CLOSE_LIMIT_MS : Infinity);
     }),
   );
@@ -98,7 +82,7 @@ async function publishAll(
   }
 }
 
-/** The message with event times instead of times since the start. */
+/** The message, with event times instead of times since the start. */
 export function toImuMessage({ seq, t, hz, samples }: PlannedMessage, schedule: Schedule, boot: string): ImuMessage {
   if (typeof t === "number") return { seq, boot, t: schedule.eventTime(t), hz: hz!, samples };
   return { seq, boot, t: t.map((time) => schedule.eventTime(time)), samples };

@@ -132,14 +132,14 @@ describe("the command line", () => {
     });
   });
 
-  test("names every problem, what was received and what is expected", () => {
+  test("reports every problem with what was received and expected", () => {
     const wrong = (): unknown =>
       options("--sensors", "0", "--rate", "fast", "--faults", "late=2,typo=0.1", "--format", "xml");
     for (const problem of [
       /--sensors is "0": expected a whole number from 1/,
       /--rate is "fast"/,
       /"late=2": expected/,
-      /"typo=0.1": expected one of duplicate/,
+      /"typo=0.1": expected NAME=PROBABILITY with one of duplicate/,
       /--format is "xml": expected json or packed/,
     ])
       expect(wrong).toThrow(problem);

@@ -18,7 +18,7 @@ describe("a device that replays recordings", () => {
   const recordings = [recording("a", [0, 40, 40, 99, 100, 188]), recording("b", [0, 250])];
   const plan = { recordings, startMs: 1_000, pauseMs: 6_500, batchMs: 100, laps: 1 };
 
-  test("sends the samples of every 100 ms together, when the last of them is taken, and pauses between recordings", () => {
+  test("sends the samples of 100 ms together, at the time of the last one, and pauses between recordings", () => {
     expect([...recordedMessages(plan)].map(summary)).toEqual([
       { seq: 0, t: [1_000, 1_040, 1_040, 1_099], n: 4, dueMs: 1_099, execution: 0 },
       { seq: 1, t: [1_100, 1_188], n: 2, dueMs: 1_188, execution: 0 },
@@ -27,7 +27,7 @@ describe("a device that replays recordings", () => {
     ]);
   });
 
-  test("goes on with its numbers and times when it begins again", () => {
+  test("continues its numbers and times when the recordings begin again", () => {
     const messages = [...recordedMessages({ ...plan, laps: 2 })].map(summary);
     expect(messages).toHaveLength(8);
     expect(messages[4]).toEqual({ seq: 4, t: [14_438, 14_478, 14_478, 14_537], n: 4, dueMs: 14_537, execution: 2 });

@@ -8,8 +8,13 @@ import { parseRecording, recordingName } from "../../simulator/recordings.ts";
 const HEADER = "x_acc,y_acc,z_acc,x_gyro,y_gyro,z_gyro,timestamp,label";
 
 describe("a recording", () => {
-  test("is read with every digit, times since its first sample", () => {
-    const text = `${HEADER}\n-4.160221099853516,-1.5,-9,0.0028251686599105597,0,1e-3,1657533977813,SEATED\n1,2,3,4,5,6,1657533977864,WALKING\n`;
+  test("is read with every digit, and with times since its first sample", () => {
+    const text = [
+      HEADER,
+      "-4.160221099853516,-1.5,-9,0.0028251686599105597,0,1e-3,1657533977813,SEATED",
+      "1,2,3,4,5,6,1657533977864,WALKING",
+      "",
+    ].join("\n");
     expect(parseRecording("s01_01_sp.csv", text)).toEqual({
       file: "s01_01_sp.csv",
       offsetsMs: [0, 51],
