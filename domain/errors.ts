@@ -10,15 +10,15 @@ export const deadLetterCodes = {
   "too-many-samples": "A message has 1 to 1,000 samples; this one has more.",
   "event-from-the-future": "A sample's time is further ahead of the record's timestamp than the future guard allows.",
   "sequence-unknown":
-    "The sequence number is below the floor, or its boot was let go: nobody can say any more whether it was counted.",
+    "The sequence number is below the floor, or its boot was let go: it can't be told whether it was counted.",
   "sequence-reused":
-    "The sequence number was seen, but the samples are newer than all before: the device restarted without a new boot.",
+    "The sequence number was seen, but its samples are newer than all others: the device restarted without a new boot.",
   "processing-failed": "Millrace's own code failed on this record.",
 } as const;
 
 export type DeadLetterCode = keyof typeof deadLetterCodes;
 
-/** Errors that stop a program or a task by name. */
+/** Named errors: each stops a program or a task, and says what was received and what to do. */
 export const errorCodes = {
   "config-invalid": "Settings are missing or wrong; every problem is listed.",
   "arguments-invalid": "The command line is wrong; every problem is listed.",

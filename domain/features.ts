@@ -9,7 +9,7 @@ export interface FeatureSpec {
 
 export const RECORD_IDENTIFIER_FEATURE = "sensor_id";
 /**
- * ISO 8601 with milliseconds, UTC: window end + revision ms, so that a correction replaces what it corrects and nothing
+ * Window end + revision ms, as ISO 8601 in UTC with milliseconds: a correction replaces what it corrects and nothing
  * newer.
  */
 export const EVENT_TIME_FEATURE = "event_time";

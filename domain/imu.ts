@@ -1,6 +1,6 @@
 import { MINUTE, SECOND, type Milliseconds } from "./time.ts";
 
-/** The identity of a sensor: the last level of its MQTT topic. */
+/** The id of a sensor: the last level of its MQTT topic. */
 export const SENSOR_ID = /^[A-Za-z0-9:_-]{1,128}$/;
 export const MQTT_TOPIC_PREFIX = "imu/";
 export const MQTT_SUBSCRIPTION = "imu/#";
@@ -12,11 +12,11 @@ export const imuLimits = {
   samples: 1_000,
   /** Characters (Unicode code points) of `boot`. */
   bootLength: 64,
-  /** Hz, exclusive of 0. */
+  /** Samples per second, exclusive of 0. */
   hz: 10_000,
-  /** M/s², each axis. */
+  /** Each axis, in m/s². */
   acceleration: 320,
-  /** Rad/s, each axis. */
+  /** Each axis, in rad/s. */
   angularRate: 70,
 } as const;
 
@@ -79,12 +79,12 @@ export function pickSemantics(settings: Semantics): Semantics {
 }
 
 /**
- * One step of the partition clock counts for at most this much of a sensor's silence: after an outage of ours nobody is
- * silent.
+ * One step of the partition clock counts for at most this much of a sensor's silence: after an outage of ours no sensor
+ * is silent.
  */
 export const MAX_SILENCE_PER_STEP: Milliseconds = 5 * SECOND;
 
-/** Names a window operator as records and docs do: `tumbling-1000`, `sliding-1000-250`. */
+/** The name of a window operator, as records and docs have it: `tumbling-1000`, `sliding-1000-250`. */
 export function windowOperatorName(windowMs: Milliseconds, slideMs: Milliseconds): string {
   return windowMs === slideMs ? `tumbling-${windowMs}` : `sliding-${windowMs}-${slideMs}`;
 }

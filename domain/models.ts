@@ -6,7 +6,7 @@ const tensor = z.object({
   dtype: z.literal("float32"),
 });
 
-/** What stands beside a `model.onnx`: how it is fed, what it gives, and what it must give for the probe. */
+/** The `manifest.json` beside a model: how it is fed, what it gives, and what it must give for its probe. */
 export const modelManifest = z.looseObject({
   name: z.string().regex(/^[a-z0-9-]{1,64}$/),
   version: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/),
@@ -16,7 +16,7 @@ export const modelManifest = z.looseObject({
   file: z.string().default("model.onnx"),
   opset: z.int(),
   irVersion: z.int(),
-  /** What it is used for, as far as the commands know; what scores is decided in the log. */
+  /** How the commands have used it. What scores is decided in the log. */
   stage: z.enum(["candidate", "shadow", "canary", "live"]).default("candidate"),
   /** Batch sizes in which a row's bits were shown not to depend on its neighbours. */
   batchSizes: z.array(z.int().positive()).min(1),
@@ -49,15 +49,15 @@ export type ModelProbe = z.infer<typeof modelProbe>;
 export const modelReference = z.object({ name: z.string(), version: z.string(), sha256: z.string() });
 export type ModelReference = z.infer<typeof modelReference>;
 
-/** One text per reference: the same bytes under another version, or with another manifest, are another model. */
+/** One text per reference. The same bytes under another version, or with another manifest, are another model. */
 export function modelKey({ name, version, sha256 }: ModelReference): string {
   return `${name}/${version}/${sha256}`;
 }
 
 /**
- * What a `model` control record says, as JSON in its header `model`. `live`: scores from here on, instead of all
- * others. `shadow`: scores beside the live one, which says whether they agree. `canary`: scores instead of the live one
- * for a share of the keys. `off`: stops scoring in any stage.
+ * A `model` control record has this as JSON in its header `model`. `live`: scores from here on, instead of all others.
+ * `shadow`: scores beside the live one, which says whether they agree. `canary`: scores instead of the live one for a
+ * share of the keys. `off`: stops scoring in any stage.
  */
 export const modelControl = z.discriminatedUnion("stage", [
   z.object({ stage: z.literal("live"), model: modelReference }),

@@ -1,4 +1,4 @@
-/** Names of things that several parts use: consumer groups, stores, identifiers. */
+/** Names that several programs share: consumer groups, stores, identifiers. */
 
 /** Consumer groups of the programs. */
 export const consumerGroups = {
@@ -26,7 +26,7 @@ export function taskKey(pipeline: string, topic: string, partition: number): str
 /** MongoDB / DocumentDB collections. */
 export const collections = { sessions: "sessions", windows: "windows", sensors: "sensors" } as const;
 
-/** DynamoDB tables; the environment's name stands before them (`millrace-<env>-<name>`). */
+/** DynamoDB tables. An environment's table is named `millrace-<env>-<name>`. */
 export const dynamoTables = {
   checkpoints: "checkpoints",
   connections: "connections",

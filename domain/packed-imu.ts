@@ -22,7 +22,7 @@ export const packedImu = {
   channels: 6,
 } as const;
 
-/** Where the parts of one packed message stand; filled anew by each `readPackedImuHeader`. */
+/** Where the parts of one packed message are; each `readPackedImuHeader` fills it anew. */
 export interface PackedImuHeader {
   /** Number of samples, 1 to 1,000. */
   count: number;
@@ -30,7 +30,7 @@ export interface PackedImuHeader {
   seq: number;
   /** Bytes of `boot` from offset 16; -1 when the message has none. */
   bootLength: number;
-  /** F64[count] stand at `timesAt`; otherwise f64 t and f64 hz do. */
+  /** Whether `timesAt` has the times as f64[count]; otherwise it has f64 t and f64 hz. */
   timePerSample: boolean;
   timesAt: number;
   /** Six columns of f32[count], ax ay az gx gy gz, one behind the other. */
@@ -47,8 +47,8 @@ export function newPackedImuHeader(): PackedImuHeader {
 }
 
 /**
- * Reads where the parts of a packed message stand and checks its layout: after `null`, every part lies within the
- * bytes. Values (seq, boot's UTF-8, times, ranges) are the caller's to check. Allocates only to report a problem.
+ * Finds the parts of a packed message and checks its layout: after `null`, every part lies within the bytes. The caller
+ * checks the values (seq, boot's UTF-8, times, ranges). Allocates only to report a problem.
  */
 export function readPackedImuHeader(view: DataView, header: PackedImuHeader): PackedImuProblem | null {
   const { offsets, flags, fixedBytes } = packedImu;

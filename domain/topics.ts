@@ -31,7 +31,7 @@ function topic(name: string, purpose: string, options: Partial<TopicSpec> = {}):
   };
 }
 
-/** Every topic of Millrace, by the name that code uses. Derived topics have the partition count of their input. */
+/** Every topic of Millrace, by its name in code. Derived topics have as many partitions as their input. */
 export const topics = {
   imuData: topic("imu-data-all", "readings as devices sent them, and control records", {
     timestampType: "LogAppendTime",

@@ -6,7 +6,7 @@ import { PartitionMachine } from "../runtime/partition-machine.ts";
 
 /** What is known of a task that this process owns. */
 interface TaskFacts {
-  /** Null until it has caught up. */
+  /** The task's machine; null until it has caught up. */
   machine: PartitionMachine | null;
   /** The machine's counts that are in the metrics already. */
   reported: ReadonlyMap<MetricOf<"counter">, number>;

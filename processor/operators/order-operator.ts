@@ -18,7 +18,7 @@ interface Held {
 
 /** What the order operator keeps of a key. */
 interface OrderState {
-  /** False until the first message, and after expiry. */
+  /** Whether a message was seen since the key is new, or since its expiry. */
   started: boolean;
   boot: string | null;
   /** The sequence number that is released at once. */
