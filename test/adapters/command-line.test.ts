@@ -1,0 +1,66 @@
+import { expect, test } from "@jest/globals";
+import {
+  choice,
+  flag,
+  HelpRequested,
+  parseCommandLine,
+  text,
+  whole,
+  withConnectionOptions,
+} from "../../adapters/command-line.ts";
+
+const line = {
+  usage: "USAGE",
+  options: { topic: text, from: whole(), count: whole(1, 9), side: choice(["left", "right"]), dry: flag },
+};
+
+test("options come with the type of their value", () => {
+  const args = ["--topic", "a", "--from=12", "--count", "9", "--side", "left", "--dry"];
+  expect(parseCommandLine(args, line).values).toEqual({ topic: "a", from: 12, count: 9, side: "left", dry: true });
+  expect(parseCommandLine([], line).values).toEqual({});
+});
+
+test("all problems are reported at once, with the usage behind them", () => {
+  const args = ["--count", "10", "--from", "-1", "--side=up", "--dry=yes", "--speed", "x", "--topic", "--dry"];
+  expect(() => parseCommandLine(args, { ...line, check: () => ["one more"] })).toThrow(
+    [
+      '--count is "10"; a whole number from 1 to 9 is expected',
+      '--from is "-1"; a whole number of at least 0 is expected',
+      '--side is "up"; expected is one of left, right',
+      '--dry takes no value; received "yes"',
+      "--speed is no option",
+      '"x" is no option',
+      "--topic lacks its value",
+      "one more",
+      "USAGE",
+    ].join("\n"),
+  );
+});
+
+test.each([["--topic"], ["--topic="], ["--topic", ""]])("an option without a value is refused: %s %s", (...args) => {
+  expect(() => parseCommandLine(args, line)).toThrow("--topic lacks its value");
+});
+
+test("names of every object are no options", () => {
+  expect(() => parseCommandLine(["--constructor", "--toString"], line)).toThrow(
+    "--constructor is no option\n--toString is no option",
+  );
+});
+
+test("arguments besides options are taken where the command has such", () => {
+  const { values, positionals } = parseCommandLine(["promote", "--dry", "model", "2"], {
+    ...line,
+    takesPositionals: true,
+  });
+  expect([values, positionals]).toEqual([{ dry: true }, ["promote", "model", "2"]]);
+});
+
+test("--help asks for the usage, whatever else is wrong", () => {
+  expect(() => parseCommandLine(["--speed", "--help"], line)).toThrow(new HelpRequested("USAGE"));
+});
+
+test("connection options override the environment, and only what was given", () => {
+  const env = { KAFKA_BROKERS: "a:1", DYNAMODB_ENDPOINT: "http://a", OTHER: "x" };
+  expect(withConnectionOptions(env, { brokers: "b:2" })).toEqual({ ...env, KAFKA_BROKERS: "b:2" });
+  expect(withConnectionOptions(env, { dynamodb: "http://b" })).toEqual({ ...env, DYNAMODB_ENDPOINT: "http://b" });
+});
