@@ -1,58 +1,45 @@
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
-import { contentTypes, controlTypes, headers as headerNames, TICK_INTERVAL, topics } from "../../domain/topics.ts";
+import { controlTypes, headers as headerNames, TICK_INTERVAL, topics } from "../../domain/topics.ts";
 import type { InputRecord, MachineFactory } from "../runtime/machine.ts";
 import type { DriverBackend, WrittenRecord } from "./backend.ts";
 import { InMemoryBackend } from "./in-memory.ts";
+import {
+  inTopicOrder,
+  isJson,
+  parseDeadLetter,
+  parseOutput,
+  type DeadLetter,
+  type DriverOutput,
+  type RawOutput,
+} from "./outputs.ts";
 
-/** One record for the driver; everything but the value may be left out. */
+/** A record before the driver appends it. */
+type NewRecord = Omit<InputRecord, "offset" | "partition">;
+
+/** One data record for the driver. */
 export interface DriverRecord {
-  /** The sensor or symbol. */
+  /** The sensor or symbol. @default null */
   readonly key?: string | null;
-  /** Whole milliseconds, as Kafka keeps them. Default: the partition clock, as far as it was moved. */
+  /** Whole milliseconds, as Kafka keeps them. @default the partition clock */
   readonly timestamp?: EpochMs;
-  /** Bytes and text as they are; anything else as JSON. */
+  /** Bytes, text and null as they are; anything else as JSON. */
   readonly value: unknown;
+  /** @default none */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A JSON output, parsed, with the topic it went to. */
-export interface DriverOutput {
-  readonly topic: string;
-  readonly key: string;
-  readonly value: Record<string, unknown>;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-/** An output as it stands in its topic. */
-export interface RawOutput {
-  readonly topic: string;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-export interface DeadLetter {
-  /** `error-code`. */
-  readonly code: string;
-  /** Of the record that it was. */
-  readonly offset: number;
-  readonly key: string;
-  /** The bytes as they came. */
-  readonly value: Uint8Array | null;
-}
-
 /**
- * Runs a pipeline's machine for one partition, for tests of pipelines: feed records and ticks, advance both clocks,
- * read what comes out, and put `snapshot()`, `crash()` and `restore()` between any two inputs. In memory, or, as the
- * same test, on Kafka and DynamoDB with the engine itself: `driverOnKafka` in `on-kafka.ts`.
+ * Runs a pipeline's machine for one partition, for tests of pipelines. Takes records and ticks, advances both clocks,
+ * and gives the outputs. `snapshot()`, `crash()` and `restore()` may stand between any two inputs. Runs in memory or,
+ * with `driverOnKafka` in `on-kafka.ts`, the same test on Kafka and DynamoDB with the real engine.
  *
- * What a test reads is what a reader of the topics sees: each output once, whatever crashed. Every method resolves when
- * its input is processed and its outputs are read; records that come while crashed wait for `restore()`. One call at a
- * time, but `crash()` may strike one that is under way: it then ends, and its outputs may be seen at once or after
- * `restore()`.
+ * A test reads what a reader of the topics sees: each output once, whatever crashed. Every method resolves when its
+ * input is processed and its outputs are read. Records that are appended after a crash wait for `restore()`. A test
+ * makes one call at a time, except that `crash()` may come while another call is under way. That call then resolves;
+ * its outputs are there at once or after `restore()`.
  *
- * Errors that stop a task by name reject the call that ran into them, such as `replay-diverged` for a pipeline that
- * gives other outputs after a crash. A record that its code throws on is a dead letter, `processing-failed`.
+ * A call rejects with the named error that would stop a task, such as `replay-diverged` for a pipeline that gives other
+ * outputs after a crash. A record on which the pipeline's code throws becomes a dead letter, `processing-failed`.
  */
 export class PipelineDriver {
   readonly #backend: DriverBackend;
@@ -61,17 +48,17 @@ export class PipelineDriver {
   #clock: EpochMs = 0;
   #nextOffset = 0;
 
-  /** @param backend Where it runs. @default in memory */
+  /** @param backend Where the pipeline runs. @default in memory */
   constructor(factory: MachineFactory, backend: DriverBackend = new InMemoryBackend(factory)) {
     this.#backend = backend;
   }
 
-  /** Offset of the record that comes next. */
+  /** Offset that the next record will get. */
   get nextOffset(): number {
     return this.#nextOffset;
   }
 
-  /** The partition clock: the highest record timestamp so far, 0 before the first. */
+  /** The partition clock: the highest record timestamp so far, 0 before the first record. */
   get clock(): EpochMs {
     return this.#clock;
   }
@@ -81,12 +68,12 @@ export class PipelineDriver {
     await this.append({ timestamp, key: key === null ? null : Buffer.from(key), value: bytesOf(value), headers });
   }
 
-  /** Appends a tick: moves the partition clock to `timestamp`. */
+  /** Appends a tick, which moves the partition clock to `timestamp`. */
   async tick(timestamp: EpochMs): Promise<void> {
     await this.append(tickAt(timestamp));
   }
 
-  /** Moves the partition clock by ticks a second apart, as the bridge appends them. */
+  /** Moves the partition clock by ticks that are a second apart, as the bridge appends them. */
   async advanceClock(milliseconds: Milliseconds): Promise<void> {
     const until = this.#clock + milliseconds;
     const ticks = [];
@@ -95,135 +82,108 @@ export class PipelineDriver {
   }
 
   /**
-   * Moves a key's event time to `to` by the only thing that moves it: a record with a reading taken then, which counts
-   * as any other does. The key's watermark follows at its out-of-orderness bound. The partition clock moves along when
-   * it is behind, so that the future guard lets the reading pass.
+   * Moves a key's event time to `to` by a record with a reading of that time, which counts like any other. The key's
+   * watermark follows, behind by the out-of-orderness bound. Moves the partition clock to `to` if it is behind, so that
+   * the future guard lets the reading pass.
    *
-   * @param readingAt Gives the record's value; `offset` is the record's, a number that no other record has.
+   * @param readingAt Gives the record's value. `offset` is the record's, a number that no other record has.
    */
   async advanceEventTime(key: string, to: EpochMs, readingAt: (to: EpochMs, offset: number) => unknown): Promise<void> {
     await this.record({ key, timestamp: Math.max(this.#clock, Math.ceil(to)), value: readingAt(to, this.#nextOffset) });
   }
 
-  /** Appends a record as it is. */
-  async append(record: Omit<InputRecord, "offset" | "partition">): Promise<void> {
+  /** Appends a record as it is. @throws RangeError for a timestamp that Kafka can't keep */
+  async append(record: NewRecord): Promise<void> {
     await this.#append([record]);
   }
 
-  async #append(records: readonly Omit<InputRecord, "offset" | "partition">[]): Promise<void> {
+  async #append(records: readonly NewRecord[]): Promise<void> {
     for (const { timestamp } of records)
       if (!Number.isSafeInteger(timestamp) || timestamp < 0)
         throw new RangeError(`a record's timestamp is ${timestamp}: Kafka keeps whole milliseconds from 0`);
     await this.#backend.append(records.map((record, i) => ({ ...record, partition: 0, offset: this.#nextOffset + i })));
     this.#nextOffset += records.length;
     for (const { timestamp } of records) this.#clock = Math.max(this.#clock, timestamp);
-    if (!this.#crashed) this.#see(await this.#backend.settle());
+    if (!this.#crashed) this.#add(await this.#backend.settle());
   }
 
   /**
-   * Ends time, as `replay --flush` does; only reading may follow.
+   * Ends time, as `replay --flush` does. Only reading may follow.
    *
-   * @throws Error on Kafka: time does not end there. Advance the clock past the idle timeout instead.
+   * @throws Error on Kafka, where time does not end: advance the clock past the idle timeout instead
    */
   async flush(): Promise<void> {
     this.#mustRun("flush");
-    this.#see(await this.#backend.flush());
+    this.#add(await this.#backend.flush());
   }
 
-  /** Keeps the state as it is, for the next `restore()`. On Kafka by handing over to a new owner. */
+  /** Keeps the state as it is, for the next `restore()`. On Kafka, a task hands over to a new one. */
   async snapshot(): Promise<void> {
     this.#mustRun("snapshot");
     await this.#backend.snapshot();
   }
 
-  /** The process dies: state is gone, the log and the last snapshot stay. Records appended now wait for `restore`. */
+  /** Kills the process: its state is gone, the log and the last snapshot stay. Records wait for `restore()` now. */
   crash(): void {
     this.#crashed = true;
     this.#backend.crash();
   }
 
   /**
-   * A new owner: restores the last snapshot and catches up. Without a crash before, the old owner dies by it.
+   * Starts a new owner, which restores the last snapshot and catches up. An old one that still lives crashes first.
    *
-   * @throws MillraceError `replay-diverged` when what it gives differs from the outputs that were given before.
+   * @throws MillraceError `replay-diverged` when the outputs differ from those that were given before
    */
   async restore(): Promise<void> {
     this.#backend.crash();
     this.#crashed = false;
-    this.#see(await this.#backend.settle());
+    this.#add(await this.#backend.settle());
   }
 
-  /** Ends the driver; on Kafka, with everything that it created there. */
+  /** Ends the driver. On Kafka, removes everything that it created there. */
   async close(): Promise<void> {
     await this.#backend.close();
+  }
+
+  #add(written: readonly WrittenRecord[]): void {
+    for (const output of inTopicOrder(written)) this.#outputs.push(output);
   }
 
   #mustRun(method: string): void {
     if (this.#crashed) throw new Error(`the driver has crashed: call restore() before ${method}()`);
   }
 
-  /** The order among topics cannot be read from Kafka, so it is the same everywhere: by name, within each call. */
-  #see(written: readonly WrittenRecord[]): void {
-    const byTopic = written.toSorted((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : 0));
-    for (const { topic, key, value, headers } of byTopic)
-      this.#outputs.push({ topic, key: bufferOf(key), value: bufferOf(value), headers });
-  }
-
   /**
-   * Everything that was written, as it stands in the topics. Within a topic it is in the order of production; what one
-   * call made visible stands together, topic by topic in the order of their names.
+   * All outputs, as they stand in the topics. Within a topic they are in the order of production. The outputs of one
+   * call stand together, topic by topic in the order of their names.
    */
   get raw(): readonly RawOutput[] {
     return this.#outputs;
   }
 
-  /** The JSON outputs to one topic, or to all; in the order of `raw`. */
+  /** The JSON outputs to one topic, or to all, in the order of `raw`. Dead letters are left out. */
   outputs(topic?: string): DriverOutput[] {
-    const wanted = this.#outputs.filter(
-      (output) =>
-        (topic === undefined || output.topic === topic) &&
-        output.topic !== topics.deadLetter.name &&
-        output.headers[headerNames.contentType] === contentTypes.json,
-    );
-    return wanted.map(({ topic: to, key, value, headers }) => ({
-      topic: to,
-      key: textOf(key),
-      value: JSON.parse(textOf(value)) as Record<string, unknown>,
-      headers,
-    }));
+    return this.#outputs
+      .filter((output) => isJson(output) && (topic === undefined || output.topic === topic))
+      .map(parseOutput);
   }
 
-  /** What came too late. @param topic where the pipeline writes it. @default sensor-data-late */
+  /** The late records. @param topic Where the pipeline writes them. @default sensor-data-late */
   late(topic: string = topics.late.name): DriverOutput[] {
     return this.outputs(topic);
   }
 
+  /** The dead letters, in order. */
   deadLetters(): DeadLetter[] {
-    return this.#outputs
-      .filter(({ topic }) => topic === topics.deadLetter.name)
-      .map(({ key, value, headers }) => ({
-        code: headers[headerNames.errorCode]!,
-        offset: Number(headers[headerNames.sourceOffset]),
-        key: textOf(key),
-        value,
-      }));
+    return this.#outputs.filter(({ topic }) => topic === topics.deadLetter.name).map(parseDeadLetter);
   }
 }
 
-function tickAt(timestamp: EpochMs): Omit<InputRecord, "offset" | "partition"> {
+function tickAt(timestamp: EpochMs): NewRecord {
   return { timestamp, key: null, value: null, headers: { [headerNames.type]: controlTypes.tick } };
 }
 
 function bytesOf(value: unknown): Uint8Array | null {
-  return value === null || value instanceof Uint8Array
-    ? value
-    : Buffer.from(typeof value === "string" ? value : JSON.stringify(value));
-}
-
-function bufferOf(bytes: Uint8Array | string | null): Buffer | null {
-  return bytes === null ? null : Buffer.from(bytes as Uint8Array);
-}
-
-function textOf(bytes: Buffer | null): string {
-  return bytes === null ? "" : bytes.toString("utf8");
+  if (value === null || value instanceof Uint8Array) return value;
+  return Buffer.from(typeof value === "string" ? value : JSON.stringify(value));
 }

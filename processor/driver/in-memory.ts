@@ -13,24 +13,24 @@ import type { DriverBackend, WrittenRecord } from "./backend.ts";
 interface Snapshot {
   readonly nextOffset: number;
   readonly chain: string;
-  /** How many outputs came before it. */
+  /** Number of outputs that came before it. */
   readonly given: number;
   /** Entries by generation, ascending. */
   readonly generations: ReadonlyMap<number, readonly StateEntry[]>;
 }
 
-/** Generations that a snapshot keeps before the oldest are written anew. */
+/** Most generations of a snapshot. Above it the oldest is written again. */
 const MAX_GENERATIONS = 8;
 
-/** The engine's rules without a server: the log, the topics and the snapshot are arrays. */
+/** The engine's rules without servers: log, topics and snapshot are in memory. Commits whatever it has processed. */
 export class InMemoryBackend implements DriverBackend {
   readonly #factory: MachineFactory;
   readonly #log: InputRecord[] = [];
-  /** Records that our own code failed on, with the message of the failure. */
+  /** Messages of the records on which the pipeline's code threw, by offset. */
   readonly #failed = new Map<number, string>();
   /** What readers see, in the order of production. */
   readonly #outputs: OutputRecord[] = [];
-  /** Outputs that readers saw when `settle` last returned. */
+  /** Number of outputs that `settle` or `flush` has returned. */
   #seen = 0;
   #snapshot: Snapshot | null = null;
   #generation = 0;
@@ -51,14 +51,14 @@ export class InMemoryBackend implements DriverBackend {
     return this.#takeNew();
   }
 
-  /** The owner at the end of the log; null when a crash has come before. */
+  /** The owner, at the end of the log. Null when a crash came first. */
   async #settled(): Promise<Owner | null> {
     const crashes = this.#crashes;
     while (crashes === this.#crashes && !(await this.#catchUp(crashes)));
     return this.#owner;
   }
 
-  /** False when a record failed: then all begins again, with that record for the dead letters. */
+  /** False when the pipeline's code threw on a record: the next attempt makes a dead letter of it. */
   async #catchUp(crashes: number): Promise<boolean> {
     try {
       const owner = this.#owner ?? (await this.#restore());
@@ -93,7 +93,7 @@ export class InMemoryBackend implements DriverBackend {
     };
   }
 
-  /** Outputs that were there before are dropped, after a look at whether they are the same. */
+  /** Drops outputs that were there before, after comparing them. @throws MillraceError `replay-diverged` */
   #write(owner: Owner, produced: readonly OutputRecord[]): void {
     for (const output of produced) {
       const before = this.#outputs[owner.given];
@@ -112,7 +112,7 @@ export class InMemoryBackend implements DriverBackend {
     return taken;
   }
 
-  /** Writes what changed since the last snapshot, and drops what no item needs any more. */
+  /** Keeps what changed since the last snapshot, and drops generations that hold no item's newest encoding. */
   async snapshot(): Promise<void> {
     const owner = await this.#settled();
     if (!owner) return;
@@ -150,7 +150,7 @@ export class InMemoryBackend implements DriverBackend {
 
 interface Owner {
   readonly machine: StateMachine;
-  /** Outputs that the machine has given, those before its snapshot included. */
+  /** Number of outputs that the machine has given, including those before its snapshot. */
   given: number;
 }
 

@@ -6,47 +6,55 @@ import { Task, type TaskOptions } from "../engine/task.ts";
 import type { MachineFactory } from "../runtime/machine.ts";
 import type { DriverTopics } from "./topics.ts";
 
-/** How long an owner may take to process what was appended: it tells what hangs, and slow is not that. */
+/** How long an owner may take for one call of the driver. Far longer than it should, so that only a hang exceeds it. */
 const LIMIT_MS = 45_000;
-/** Every record is committed at once; snapshots are taken when the driver asks, or after a record failed. */
+/** Commits every batch at once. Takes a snapshot only at a hand-over, and after the pipeline's code threw. */
 const options: TaskOptions = {
   commitIntervalMs: 0,
   snapshotIntervalMs: Infinity,
   handOverMs: LIMIT_MS,
   backoffMs: { first: 100, most: 1_000 },
 };
-/** A wait that nobody waits for any more keeps no process alive. */
+/** A sleep here does not keep Node alive: a crashed task may be in one. */
 const runtime: Runtime = { ...systemRuntime, sleep: (ms) => sleep(ms, undefined, { ref: false }) };
 
+/** The answer to a call of a process that has crashed. */
 const noAnswer = (): Promise<never> => new Promise(() => undefined);
 
-/** Ports for one life of a task, and what takes their connections away. */
+/** Ports for one life of a task. `cut` destroys their connections. */
 export interface OpenedPorts {
   readonly ports: TaskPorts;
   readonly cut: () => void;
 }
 
 /**
- * One process's life as the owner of partition 0: the engine's task, without a group, on ports that die with it. After
- * `crash` none of its calls has an effect or an answer, and its connections are gone: to Kafka and DynamoDB it has
- * ended as by `kill -9`. A transaction stays as it was, open.
+ * A process that owns partition 0: the engine's task, without a group, on ports that can die. After `crash` none of its
+ * calls has an effect or an answer, and its connections are gone. To Kafka and DynamoDB this looks like `kill -9`: an
+ * open transaction stays open.
  */
 export class Owner {
   readonly #openPorts: () => OpenedPorts;
   readonly #topics: DriverTopics;
+  /** Ports of all lives so far. */
   readonly #opened: OpenedPorts[] = [];
+  /** Calls to ports that have no answer yet. */
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #task: Task;
   readonly #crash = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<void>();
   #crashed = false;
   #running = false;
-  /** Everything below it is known to be committed. */
-  #covered = 0;
-  #trouble: unknown;
-  #look: () => void = () => undefined;
+  /** Records below this offset are committed. */
+  #committed = 0;
+  /** The last error that the task reported, for the message of a hang. */
+  #lastError: unknown;
+  /** Called when `#running` or `#committed` has changed. */
+  #onProgress: () => void = () => undefined;
 
-  /** @param openPorts Gives fresh ports, for each life of the task. @param topics where its outputs go. */
+  /**
+   * @param openPorts Gives fresh ports for each life of the task.
+   * @param topics Where its outputs go.
+   */
   constructor(factory: MachineFactory, openPorts: () => OpenedPorts, topics: DriverTopics) {
     this.#openPorts = openPorts;
     this.#topics = topics;
@@ -58,28 +66,30 @@ export class Owner {
       openPorts: () => this.#open(),
       confirm: () => this.#alive(() => Promise.resolve(true)),
     });
-    // A pipeline that stops by name rejects whatever call waits for it, and every later one.
+    // A task that stops with a named error rejects the call that waits for it, and every later call.
     this.#ended.promise.catch(() => undefined);
-    void this.#task
-      .run()
-      .then((end) => (end.kind === "handed-over" ? this.#ended.resolve() : this.#ended.reject(end.error)));
+    void this.#task.run().then((end) => {
+      if (end.kind === "handed-over") this.#ended.resolve();
+      else this.#ended.reject(end.error);
+    });
   }
 
   /**
-   * Resolves when all records below `offset` are committed, or when it has crashed. @throws MillraceError what stopped
-   * the task by name.
+   * Resolves when all records below `offset` are committed, or when the owner has crashed.
+   *
+   * @throws MillraceError the named error with which the task stopped
    */
   async reach(offset: number): Promise<void> {
     const reached = new Promise<void>((resolve) => {
-      this.#look = () => {
-        if (this.#running && this.#covered >= offset) resolve();
+      this.#onProgress = () => {
+        if (this.#running && this.#committed >= offset) resolve();
       };
     });
-    this.#look();
+    this.#onProgress();
     await this.#orCrash(reached, `records below offset ${offset} to be committed`);
   }
 
-  /** Step 7: a last snapshot, and the end. Resolves, too, when it has crashed. */
+  /** Step 7: takes a last snapshot and ends. Also resolves when the owner has crashed. */
   async handOver(): Promise<void> {
     this.#task.stop();
     await this.#orCrash(this.#ended.promise, "the task to hand over");
@@ -89,8 +99,8 @@ export class Owner {
     const late = new AbortController();
     const limit = sleep(LIMIT_MS, undefined, { signal: late.signal }).then(() => {
       throw new Error(
-        `waited ${LIMIT_MS / 1_000} s for ${what}; the task is ${this.#task.phase}, at offset ${this.#covered}`,
-        { cause: this.#trouble },
+        `waited ${LIMIT_MS / 1_000} s for ${what}; the task is ${this.#task.phase}, at offset ${this.#committed}`,
+        { cause: this.#lastError },
       );
     });
     try {
@@ -100,7 +110,7 @@ export class Owner {
     }
   }
 
-  /** At once; resolves when what was under way has failed or ended, and nothing is left running. */
+  /** Takes effect at once. Resolves when nothing is under way any more. */
   async crash(): Promise<void> {
     this.#crashed = true;
     this.#crash.resolve();
@@ -122,19 +132,20 @@ export class Owner {
         fence: () => output.fence(),
         claim: async (token) => {
           const progress = await output.claim(token);
-          this.#cover(progress?.nextOffset ?? 0);
+          this.#setCommitted(progress?.nextOffset ?? 0);
           return progress;
         },
         send: async (outputs) => output.send(await this.#topics.address(outputs)),
         commit: async (progress, last) => {
           await output.commit(progress, await this.#topics.address(last));
-          this.#cover(progress.nextOffset);
+          this.#setCommitted(progress.nextOffset);
         },
         discard: () => output.discard(),
       },
     };
   }
 
+  /** Makes a call to a port. After a crash it has no effect and no answer. */
   #alive<T>(work: () => Promise<T>): Promise<T> {
     if (this.#crashed) return noAnswer();
     const begun = work().finally(() => this.#underWay.delete(begun));
@@ -148,24 +159,24 @@ export class Owner {
     );
   }
 
-  #cover(offset: number): void {
-    this.#covered = Math.max(this.#covered, offset);
-    this.#look();
+  #setCommitted(offset: number): void {
+    this.#committed = Math.max(this.#committed, offset);
+    this.#onProgress();
   }
 
   #observer(): EngineObserver {
-    const nothing = (): void => undefined;
+    const ignore = (): void => undefined;
     return {
-      log: (_level, { err }) => (this.#trouble = err ?? this.#trouble),
+      log: (_level, { err }) => (this.#lastError = err ?? this.#lastError),
       running: () => {
         this.#running = true;
-        this.#look();
+        this.#onProgress();
       },
-      restarted: (_task, error) => (this.#trouble = error),
-      committed: nothing,
-      stepped: nothing,
-      snapshotWritten: nothing,
-      recovered: nothing,
+      restarted: (_task, error) => (this.#lastError = error),
+      committed: ignore,
+      stepped: ignore,
+      snapshotWritten: ignore,
+      recovered: ignore,
     };
   }
 }

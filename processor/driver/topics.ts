@@ -5,16 +5,17 @@ import { fetchRecords } from "../adapters/kafka-records.ts";
 import type { WrittenRecord } from "./backend.ts";
 
 /**
- * The topics of one driver: a pipeline's topics under names of their own, so that other drivers and other programs on
- * the same brokers don't meet them. One partition each, made when first needed, with timestamps as they are given.
+ * The topics of one driver: a pipeline's topics, each under a name of its own, so that other drivers and programs can
+ * use the same brokers. A topic has one partition, is created when first needed, and keeps timestamps as they are
+ * given.
  */
 export class DriverTopics {
   readonly #admin: Admin;
   readonly #cluster: Cluster;
   readonly #prefix: string;
-  /** Offset to read next, of every topic that there is. */
+  /** Offset to read next, of every topic that was created. */
   readonly #positions = new Map<string, number>();
-  /** Topics that have been written to since they were read. */
+  /** Topics that were written to since they were last read. */
   readonly #unread = new Set<string>();
 
   constructor(admin: Admin, cluster: Cluster, prefix: string) {
@@ -23,13 +24,13 @@ export class DriverTopics {
     this.#prefix = prefix;
   }
 
-  /** What a topic of the pipeline is called on the brokers. */
+  /** The name of a pipeline's topic on the brokers. */
   nameOf(topic: string): string {
     return `${this.#prefix}.${topic}`;
   }
 
-  /** Creates the topics that are not there yet. */
-  async make(wanted: Iterable<string>): Promise<void> {
+  /** Creates those topics that were not created before. */
+  async create(wanted: Iterable<string>): Promise<void> {
     const missing = [...new Set(wanted)].filter((topic) => !this.#positions.has(topic));
     if (missing.length === 0) return;
     await createTopics(this.#admin, {
@@ -43,31 +44,27 @@ export class DriverTopics {
     for (const topic of missing) if (!this.#positions.has(topic)) this.#positions.set(topic, 0);
   }
 
-  /** The same records under their topics' names on the brokers, which are made when they are missing. */
+  /** The same records, addressed to the topics on the brokers. Creates topics that are missing. */
   async address<R extends { readonly topic: string }>(outputs: readonly R[]): Promise<R[]> {
-    await this.make(outputs.map(({ topic }) => topic));
+    await this.create(outputs.map(({ topic }) => topic));
     for (const { topic } of outputs) this.#unread.add(topic);
     return outputs.map((output) => ({ ...output, topic: this.nameOf(output.topic) }));
   }
 
-  /** What has been committed since the last call. Waits for transactions that are still open. */
+  /** The records that were committed since the last call. Waits for open transactions to end. */
   async takeNew(): Promise<WrittenRecord[]> {
     const byTopic = await Promise.all([...this.#unread].map((topic) => this.#read(topic)));
     return byTopic.flat();
   }
 
-  /** A commit is answered before its markers are in every partition: only behind the high watermark nothing is missing. */
+  /** Reads to the high watermark: a commit may be answered before its markers are in every partition. */
   async #read(topic: string): Promise<WrittenRecord[]> {
     const name = this.nameOf(topic);
     await this.#cluster.addTargetTopic(name);
     const written: WrittenRecord[] = [];
     for (let behind = true; behind;) {
-      const { records, nextOffset, highWatermark } = await fetchRecords(
-        this.#cluster,
-        name,
-        0,
-        this.#positions.get(topic)!,
-      );
+      const position = this.#positions.get(topic)!;
+      const { records, nextOffset, highWatermark } = await fetchRecords(this.#cluster, name, 0, position);
       for (const { key, value, headers } of records) written.push({ topic, key, value, headers });
       this.#positions.set(topic, nextOffset);
       behind = nextOffset < highWatermark;
@@ -76,6 +73,7 @@ export class DriverTopics {
     return written;
   }
 
+  /** Deletes all topics that were created. */
   async remove(): Promise<void> {
     await this.#admin.deleteTopics({ topics: [...this.#positions.keys()].map((topic) => this.nameOf(topic)) });
   }
