@@ -15,7 +15,7 @@ const servers = ["kafka", "mqtt", "dynamodb", "mongodb"];
 
 let folder: string;
 let ports: PlatformPorts;
-/** The start that the tests below go on with, one after the other: each start costs many processes. */
+/** The tests below share this start, because a start takes long. Some of them replace it. */
 let running: StartedPlatform;
 const start = (...args: string[]): StartedPlatform => new StartedPlatform(join(folder, "home"), ports, args);
 
@@ -24,19 +24,17 @@ beforeAll(async () => {
   ports = await pickPlatformPorts();
   running = start("--sensors", "4", "--rate", "50");
 });
-// Whatever failed, nothing stays.
+// No process stays, whatever failed.
 afterAll(async () => {
   running.interrupt();
   await running.exited;
   rmSync(folder, { recursive: true, force: true });
 });
 
-const untilUp = (platform: StartedPlatform): Promise<void> =>
-  eventually(() => expect(platform.output).toContain("Ctrl-C stops all of it."), { limitMs: PATIENT_MS });
 const untilEnded = (pids: readonly number[]): Promise<void> =>
   eventually(() => expect(pids.filter(isRunning)).toEqual([]), { limitMs: PATIENT_MS });
 
-/** How many records the input topic has: data that a restart keeps. */
+/** Number of records in the input topic. A restart must keep them. */
 async function inputRecords(): Promise<number> {
   const admin = createKafka(
     { kafkaBrokers: `127.0.0.1:${ports.kafka}`, kafkaAuth: "none", region: "local" },
@@ -48,18 +46,19 @@ async function inputRecords(): Promise<number> {
   return offsets.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
 }
 
-test("it says where things are, and figures flow", async () => {
-  await untilUp(running);
+test("it prints the addresses, and readings arrive", async () => {
+  await running.untilUp(PATIENT_MS);
   expect(running.output).toContain(`http://127.0.0.1:${ports.api}`);
   await eventually(() => expect(running.output).toMatch(/in [1-9][\d,]* readings\/s/), { limitMs: PATIENT_MS });
 });
 
-test("programs and servers that are killed come back, and the line of figures counts them", async () => {
+test("programs and servers that are killed come back, and the status line counts the restarts", async () => {
+  await running.untilUp(PATIENT_MS);
   for (const name of ["processor", "bridge", ...servers]) {
     const before = running.pids()[name]!;
     process.kill(before, "SIGKILL");
     await eventually(() => expect(running.pids()[name]).not.toBe(before), { limitMs: PATIENT_MS });
-    expect(running.output).toContain(`${name} ended (SIGKILL)`);
+    await eventually(() => expect(running.output).toContain(`${name} ended (SIGKILL)`), { limitMs: PATIENT_MS });
   }
   await eventually(
     () => {
@@ -87,34 +86,34 @@ test("Ctrl-C leaves no process and no port, and the next start has the data", as
   for (const port of Object.values(ports)) expect([port, await isPortFree(port)]).toEqual([port, true]);
 
   running = start("--no-simulator");
-  await untilUp(running);
+  await running.untilUp(PATIENT_MS);
   expect(await inputRecords()).toBeGreaterThanOrEqual(kept);
 });
 
-test("a second start from the same folder is refused while the first is well", async () => {
+test("a second start from the same folder is refused while the first one runs", async () => {
   const second = start("--no-simulator");
   expect(await second.exited).toBe(1);
   expect(second.output).toContain(`already running as process ${running.pids()["main"]}`);
 });
 
-test("a start after kill -9 ends what was left, and has the data", async () => {
+test("a start after kill -9 ends the orphaned processes, and has the data", async () => {
   const left = running.pids();
   const kept = await inputRecords();
   process.kill(left["main"]!, "SIGKILL");
   await running.exited;
   running = start("--no-simulator");
-  await untilUp(running);
+  await running.untilUp(PATIENT_MS);
   expect(Object.values(left).filter(isRunning)).toEqual([]);
   expect(await inputRecords()).toBeGreaterThanOrEqual(kept);
 });
 
-test("when npm is killed, what it ran stops by itself", async () => {
+test("when npm is killed, everything stops by itself", async () => {
   const pids = Object.values(running.pids());
   running.killBootstrap();
   await untilEnded(pids);
 });
 
-test("what stands in the way is said once, with the remedy, and the exit code is not 0", async () => {
+test("an obstacle is reported once with its remedy, and the exit code is not 0", async () => {
   const holder = createServer();
   await new Promise<void>((resolve) => void holder.listen(ports.kafka, "127.0.0.1", resolve));
   const blocked = start();

@@ -1,17 +1,20 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LocalPort } from "../../config/local.ts";
 import { portOption } from "../../local/options.ts";
 import type { PlatformPorts } from "../../local/ports.ts";
+import { eventually } from "./eventually.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
-/** `npm start` as a test runs it: on its own ports and folder, in a session of its own, as a terminal would give it. */
+/** `npm start` on its own ports and folder. Like in a terminal, it has its own session. */
 export class StartedPlatform {
   readonly #child: ChildProcess;
   readonly #home: string;
+  /** Resolves with the exit code. */
   readonly exited: Promise<number | null>;
+  #hasExited = false;
   #output = "";
 
   /** @param env Settings of the programs, such as `SESSION_GAP_MS`. */
@@ -33,13 +36,25 @@ export class StartedPlatform {
     for (const stream of [this.#child.stdout!, this.#child.stderr!])
       stream.setEncoding("utf8").on("data", (text: string) => (this.#output += text));
     this.exited = new Promise((resolve) => this.#child.once("close", resolve));
+    void this.exited.then(() => (this.#hasExited = true));
+  }
+
+  /**
+   * Resolves when everything has been started.
+   *
+   * @throws Error with the output when the start ends before, or takes longer than `limitMs`
+   */
+  async untilUp(limitMs: number): Promise<void> {
+    const isUp = (): boolean => this.#output.includes("Ctrl-C stops all of it.");
+    await eventually(() => isUp() || this.#hasExited, { until: Boolean, limitMs }).catch(() => undefined);
+    if (!isUp()) throw new Error(`npm start ${this.#hasExited ? "ended" : "is not up"}. Its output:\n${this.#output}`);
   }
 
   get output(): string {
     return this.#output;
   }
 
-  /** What a terminal does on Ctrl-C: SIGINT for every process of the foreground group. Nothing when all have ended. */
+  /** Sends SIGINT to every process of the group, as a terminal does on Ctrl-C. Does nothing when all have ended. */
   interrupt(): void {
     try {
       process.kill(-this.#child.pid!, "SIGINT");
@@ -48,14 +63,20 @@ export class StartedPlatform {
     }
   }
 
-  /** `kill -9` on what npm runs; the start itself is its child. */
+  /** Sends SIGKILL to the process that npm runs. `npm start` itself is its child. */
   killBootstrap(): void {
     this.#child.kill("SIGKILL");
   }
 
-  /** Process ids by name, `main` being npm start's own; programs and servers as `run.json` has them now. */
+  /**
+   * Process ids by name: `main` is `npm start` itself, the others are its programs and servers. Call `untilUp` first.
+   *
+   * @throws Error with the output when there is no run.json: the start has not come that far, or has stopped
+   */
   pids(): Readonly<Record<string, number>> {
-    const { main, processes } = JSON.parse(readFileSync(join(this.#home, "run.json"), "utf8")) as {
+    const file = join(this.#home, "run.json");
+    if (!existsSync(file)) throw new Error(`${file} does not exist. The output of npm start:\n${this.#output}`);
+    const { main, processes } = JSON.parse(readFileSync(file, "utf8")) as {
       main: { pid: number };
       processes: Record<string, { pid: number }>;
     };
@@ -63,7 +84,7 @@ export class StartedPlatform {
   }
 }
 
-/** False for a process that has ended; a zombie that nobody has waited for yet has ended, too. */
+/** Whether a process runs. A zombie has ended. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
