@@ -1,4 +1,5 @@
 import java.io.File;
+import org.apache.activemq.artemis.core.server.ActiveMQServer;
 import org.apache.activemq.artemis.core.server.embedded.EmbeddedActiveMQ;
 
 /** ActiveMQ Artemis as an MQTT 5 broker. Argument: broker.xml. */
@@ -8,7 +9,10 @@ public final class ArtemisServer {
     EmbeddedActiveMQ broker = new EmbeddedActiveMQ();
     broker.setConfigResourcePath(new File(args[0]).toURI().toString());
     broker.start();
-    if (!broker.getActiveMQServer().isStarted() || broker.getActiveMQServer().getRemotingService().getAcceptors().values().stream().noneMatch(acceptor -> acceptor.isStarted())) {
+    ActiveMQServer server = broker.getActiveMQServer();
+    boolean listens =
+        server.getRemotingService().getAcceptors().values().stream().anyMatch(acceptor -> acceptor.isStarted());
+    if (!server.isStarted() || !listens) {
       System.err.println("the MQTT broker did not start: see the messages above");
       System.exit(1);
     }

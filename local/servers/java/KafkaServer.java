@@ -6,8 +6,8 @@ import kafka.tools.StorageTool;
 import org.apache.kafka.common.Uuid;
 
 /**
- * One node of Kafka in KRaft mode: formats an empty data folder, then serves. Arguments: server.properties, and the
- * cluster's id if the node is not a cluster of its own.
+ * One node of Kafka in KRaft mode. It formats an empty data folder, and then starts. Arguments: server.properties, and
+ * the cluster's id unless the node is a cluster of its own.
  */
 public final class KafkaServer {
   public static void main(String[] args) throws Exception {

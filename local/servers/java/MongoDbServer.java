@@ -6,9 +6,9 @@ import de.bwaldvogel.mongo.wire.message.MongoMessage;
 import io.netty.channel.Channel;
 import org.h2.mvstore.MVStore;
 
-/** A server that speaks MongoDB's wire protocol; a write is on disk before it is answered. Arguments: data file, port. */
+/** A server that speaks MongoDB's wire protocol. A write is on disk before its answer. Arguments: data file, port. */
 public final class MongoDbServer {
-  /** H2 writes in the background, a second late; here each command that changed something is committed first. */
+  /** H2 writes in the background, up to a second later. This backend commits changes before it answers a command. */
   private static final class DurableBackend extends H2Backend {
     private final MVStore store;
 
@@ -43,7 +43,7 @@ public final class MongoDbServer {
   public static void main(String[] args) {
     StopWithParent.watch();
     MVStore store = new MVStore.Builder().fileName(args[0]).autoCommitBufferSize(0).open();
-    // Only the newest version of a page is ever read: without these two the file keeps old ones and grows.
+    // Only the newest version of a page is read. By default the file also keeps old versions, and grows.
     store.setRetentionTime(0);
     store.setVersionsToKeep(0);
     DurableBackend backend = new DurableBackend(store);

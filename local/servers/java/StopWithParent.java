@@ -1,16 +1,16 @@
 import java.io.IOException;
 
-/** Ends this server in order when the process that started it is gone, however that died. */
+/** Stops this server in order when the process that started it has ended, however it ended. */
 final class StopWithParent {
   private StopWithParent() {}
 
-  /** Standard input is a pipe that the parent holds open and never writes to: its end is the parent's end. */
+  /** Standard input is a pipe that the parent keeps open and never writes to. It ends when the parent ends. */
   static void watch() {
     Thread watcher = new Thread(() -> {
       try {
         while (System.in.read() >= 0) { }
       } catch (IOException gone) {
-        // The same as the end of input.
+        // Means the same as the end of input.
       }
       System.exit(0);
     }, "stop-with-parent");
