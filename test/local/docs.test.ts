@@ -14,7 +14,7 @@ test("docs/local.md has every port with its default, and no other", () => {
   expect(documented).toEqual(Object.entries(localPorts).map(([name, port]) => [portOption(name as LocalPort), port]));
 });
 
-test("every option that docs/local.md names is one that npm start takes", () => {
+test("npm start accepts every option that docs/local.md names", () => {
   const documented = [...page.matchAll(/^\| `(--[a-z-]+)/gm)].map(([, option]) => option!);
   expect(documented.length).toBeGreaterThan(15);
   for (const option of documented) expect(startHelp).toContain(option);

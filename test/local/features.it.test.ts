@@ -55,14 +55,14 @@ async function get(sensor: string, FeatureNames?: string[]): Promise<Record<stri
     Record && Object.fromEntries(Record.map(({ FeatureName, ValueAsString }) => [FeatureName, ValueAsString as string]))
   );
 }
-/** Errors of the SDK hold sockets: comparing them as they are would print those. */
+/** SDK errors reference sockets. A failed comparison of whole errors would print them. */
 const outcome = (call: Promise<unknown>): Promise<string> =>
   call.then(
     () => "ok",
     (error: Error & { $metadata?: { httpStatusCode?: number } }) => `${error.name} ${error.$metadata?.httpStatusCode}`,
   );
 
-test("the record with the newest event time wins, whole, in whatever order they come", async () => {
+test("the record with the latest event time wins as a whole, in any order of arrival", async () => {
   expect(await get("s1")).toBeUndefined();
   await put(record("s1", "2026-07-11T10:00:01.000Z", { count: "1", revision: "0" }));
   expect(await put(record("s1", "2026-07-11T10:00:00.999Z", { count: "2" }))).toBe("ok");
@@ -78,7 +78,7 @@ test("the record with the newest event time wins, whole, in whatever order they 
   expect(await get("s1", ["count"])).toEqual({ count: "4" });
 });
 
-test("what was written survives kill -9", async () => {
+test("records survive kill -9", async () => {
   for (let i = 0; i < 50; i++) await put(record(`s${i}`, "2026-07-11T10:00:00Z", { count: String(i) }));
   child.kill("SIGKILL");
   await once(child, "exit");
@@ -86,7 +86,7 @@ test("what was written survives kill -9", async () => {
   for (let i = 0; i < 50; i++) expect((await get(`s${i}`))?.["count"]).toBe(String(i));
 });
 
-test("a soft deletion keeps older records away, a hard one does not", async () => {
+test("a soft deletion keeps older records away, a hard deletion does not", async () => {
   const remove = (EventTime: string, DeletionMode?: "HardDelete"): Promise<unknown> =>
     client.send(
       new DeleteRecordCommand({
@@ -109,7 +109,7 @@ test("a soft deletion keeps older records away, a hard one does not", async () =
   expect(await get("s1")).toBeDefined();
 });
 
-test("records are read in batches; missing ones are left out, groups that don't exist are errors", async () => {
+test("a batch leaves out missing records, and reports unknown feature groups as errors", async () => {
   await put(record("s1", "2026-07-11T10:00:00Z"));
   const batch = await client.send(
     new BatchGetRecordCommand({
@@ -129,7 +129,7 @@ test("records are read in batches; missing ones are left out, groups that don't 
   expect(batch.Errors).toMatchObject([{ FeatureGroupName: "none", ErrorCode: "ResourceNotFound" }]);
 });
 
-test("a record goes when its time to live is over", async () => {
+test("a record disappears when its time to live is over", async () => {
   const minuteAgo = new Date(Date.now() - 60_000).toISOString();
   await put(record("old", minuteAgo), { TtlDuration: { Unit: "Seconds", Value: 59 } });
   await put(record("new", minuteAgo), { TtlDuration: { Unit: "Hours", Value: 1 } });
@@ -140,7 +140,7 @@ test("a record goes when its time to live is over", async () => {
   expect(ExpiresAt).toBe(new Date(Date.parse(minuteAgo) + 3_600_000).toISOString());
 });
 
-test("what the service refuses is refused with its errors", async () => {
+test("invalid calls are refused with the errors of the service", async () => {
   expect(
     await outcome(client.send(new GetRecordCommand({ FeatureGroupName: "none", RecordIdentifierValueAsString: "s1" }))),
   ).toBe("ResourceNotFound 404");

@@ -141,7 +141,7 @@ const client = (path = ""): ApiGatewayManagementApiClient =>
     maxAttempts: 1,
   });
 
-/** Errors of the SDK hold sockets: comparing them as they are would print those. */
+/** SDK errors reference sockets. A failed comparison of whole errors would print them. */
 function outcome(call: Promise<unknown>): Promise<string> {
   return call.then(
     () => "sent",
@@ -149,7 +149,7 @@ function outcome(call: Promise<unknown>): Promise<string> {
   );
 }
 
-test("a request becomes the event of the REST proxy integration, and the result the response", async () => {
+test("a request becomes a REST proxy event, and the function's result becomes the response", async () => {
   await start();
   const response = await fetch(`http://127.0.0.1:${gateway.port}/sessions/s1%40165?a=1&a=%C3%A9&b=`, {
     headers: { "X-Two": "2", origin: "http://localhost:8080" },
@@ -179,7 +179,7 @@ test("a request becomes the event of the REST proxy integration, and the result 
   expect((await fetch(`http://127.0.0.1:${gateway.port}/sessions?fail=1`)).status).toBe(502);
 });
 
-test("what has no route goes to the fallback, and a preflight is answered", async () => {
+test("a request without a route goes to the fallback, and a preflight is answered", async () => {
   await start();
   expect((await fetch(`http://127.0.0.1:${gateway.port}/a/b`)).status).toBe(404);
   expect(
@@ -287,7 +287,7 @@ test("messages up to 128 KB arrive in frames of at most 32 KB; larger ones are r
   const { socket, id, next } = await connected();
   const text = "ü".repeat(64 * 1024);
   const frames: number[] = [];
-  // The raw bytes that come in: each frame here has a header of 4 bytes, so none may hold more than 32,768 + 4.
+  // Sizes of the received frames. Each frame here has a header of 4 bytes, so the limit is 32,768 + 4.
   (socket as unknown as { _socket: { on(name: "data", listener: (chunk: Buffer) => void): void } })._socket.on(
     "data",
     (chunk) => frames.push(chunk.length),
@@ -303,7 +303,7 @@ test("messages up to 128 KB arrive in frames of at most 32 KB; larger ones are r
   expect((await closed)[0]).toBe(1009);
 });
 
-test("a client that doesn't read is told of by LimitExceededException, and others get theirs", async () => {
+test("posts to a client that does not read fail with LimitExceededException; other clients get theirs", async () => {
   await start();
   const slow = await connected();
   const fast = await connected();
@@ -319,7 +319,7 @@ test("a client that doesn't read is told of by LimitExceededException, and other
   expect(await slow.next()).toBe(Data);
 });
 
-test("what is posted while $connect runs waits for the handshake", async () => {
+test("messages that are posted while $connect runs wait for the handshake", async () => {
   await start();
   let posted: Promise<unknown> = Promise.resolve();
   onConnect = async ({ requestContext }) => {
@@ -332,7 +332,7 @@ test("what is posted while $connect runs waits for the handshake", async () => {
   await posted;
 });
 
-test("a silent connection is closed, one that pings is not, and none lives too long", async () => {
+test("an idle connection is closed, one that pings is not, and no connection lives too long", async () => {
   await start({ idleMs: 300, lifeMs: 1_500 });
   const silent = await connected();
   const pinging = await connected();

@@ -5,7 +5,7 @@ const parse = (line: string): ReturnType<typeof parseStartOptions> =>
   parseStartOptions(line.split(" ").filter(Boolean), "/home/millrace");
 
 describe("npm start's command line", () => {
-  test("without options: the simulator's defaults, the documented ports, data kept", () => {
+  test("has the simulator's defaults and the documented ports, and keeps data", () => {
     expect(parse("")).toEqual({
       simulatorArguments: [],
       simulator: true,
@@ -25,7 +25,7 @@ describe("npm start's command line", () => {
     });
   });
 
-  test("takes every option, with the value as the next word or behind an equals sign", () => {
+  test("accepts every option, with the value as the next word or after an equals sign", () => {
     expect(
       parse(
         "--sensors 50 --rate=12.5 --speed 4 --faults duplicate=0.01,late=0.02 --fresh --no-simulator " +
@@ -40,7 +40,7 @@ describe("npm start's command line", () => {
     });
   });
 
-  test("lists all problems at once, with what was received", () => {
+  test("reports all problems at once, with the received values", () => {
     const wrong = (): unknown =>
       parse(
         "--sensors 0 --rate fast --port-api 70000 --port-mqtt --verbose extra --faults duplicate=2,fire=1 " +
@@ -61,7 +61,7 @@ describe("npm start's command line", () => {
       expect(wrong).toThrow(part);
   });
 
-  test("a folder without recordings is named before anything is started", () => {
+  test("reports a folder without recordings before anything is started", () => {
     expect(() => parse("--data /no/such/folder")).toThrow("--data /no/such/folder cannot be read");
     expect(() => parse(`--data ${import.meta.dirname}`)).toThrow("has no recordings");
   });
@@ -70,11 +70,11 @@ describe("npm start's command line", () => {
     expect(() => parse("--port-api 8080")).toThrow("--port-api and --port-dashboard are both 8080");
   });
 
-  test("an option at the end without its value is a problem, not a crash", () => {
+  test("reports a last option without its value", () => {
     expect(() => parse("--sensors")).toThrow("--sensors is the last word: expected a value");
   });
 
-  test("--help wins over everything and names every option", () => {
+  test("--help overrides everything else, and names every option", () => {
     expect(parse("--nonsense --help")).toBe("help");
     for (const option of [
       "--sensors",

@@ -35,7 +35,7 @@ test("the total keeps what a program counted before its restart", () => {
   expect(metrics).toMatchObject({ sessionsStarted: 23, deadLetters: 5 });
 });
 
-test("percentiles are by nearest rank, over the last seconds only", () => {
+test("percentiles use the nearest rank, and only the last seconds", () => {
   const latencies = new RecentLatencies(10_000);
   latencies.add(9_999, 0);
   for (let i = 1; i <= 200; i++) latencies.add(i, 15_000);

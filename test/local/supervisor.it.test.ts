@@ -13,7 +13,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A unit that runs a line of JavaScript; it is ready at once. */
+/** A unit that runs a line of JavaScript and is ready at once. */
 function unit(name: string, script: string, options: Partial<Unit> = {}): Unit {
   return {
     name,
@@ -44,7 +44,7 @@ function supervisor(): { supervisor: Supervisor; deaths: string[] } {
   };
 }
 
-test("what is killed is started again, and counted", async () => {
+test("a unit that is killed is restarted, and the restart is counted", async () => {
   const { supervisor: it, deaths } = supervisor();
   it.launch(unit("a", FOR_EVER));
   await eventually(() => expect(it.status().get("a")).toMatchObject({ state: "running" }));
@@ -57,7 +57,7 @@ test("what is killed is started again, and counted", async () => {
   expect(it.status().get("a")).toMatchObject({ state: "stopped", restarts: 1 });
 });
 
-test("what is done is left alone, what fails over and over comes ever more slowly", async () => {
+test("a finished unit is not restarted, and a unit that keeps failing is restarted with growing delays", async () => {
   const { supervisor: it, deaths } = supervisor();
   it.launch(unit("done", "", { mayFinish: true }));
   it.launch(unit("failing", "process.exit(3)"));
@@ -69,7 +69,7 @@ test("what is done is left alone, what fails over and over comes ever more slowl
   expect([1, 2, 3, 7, 8, 1_000].map(restartDelayMs)).toEqual([100, 200, 400, 6_400, 10_000, 10_000]);
 });
 
-test("after endRestarts a unit that ends stays ended, and stop kills what does not listen", async () => {
+test("after endRestarts no unit is restarted, and stop kills a unit that ignores SIGTERM", async () => {
   const { supervisor: it, deaths } = supervisor();
   it.launch(unit("deaf", `process.on("SIGTERM", () => {}); console.log("up"); ${FOR_EVER}`, { stopLimitMs: 300 }));
   it.launch(unit("quick", FOR_EVER));
@@ -81,7 +81,7 @@ test("after endRestarts a unit that ends stays ended, and stop kills what does n
   expect(() => process.kill(it.status().get("deaf")!.pid!, 0)).toThrow("ESRCH");
 });
 
-test("a taken port is reported with its holder, and the option that moves it", async () => {
+test("a taken port is reported with its holder and the option that changes it", async () => {
   const server = createServer();
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };

@@ -9,7 +9,7 @@ function written(
   return { out: { write: (more) => void (text += more), isTTY, columns }, text: () => text };
 }
 
-test("on a terminal the status is overwritten, cut to the width, and stays below what is printed", () => {
+test("on a terminal the status is cut to the width, overwritten, and stays below printed lines", () => {
   const { out, text } = written(true, 10);
   const terminal = new Terminal(out);
   terminal.status("first");
@@ -18,7 +18,7 @@ test("on a terminal the status is overwritten, cut to the width, and stays below
   expect(text()).toBe("\r\u001b[2Kfirst\r\u001b[2Ka note\nfirst\r\u001b[2Ka status…");
 });
 
-test("elsewhere the status comes every five seconds, and everything else at once", () => {
+test("in a file the status comes every five seconds, and everything else at once", () => {
   const { out, text } = written(false);
   let now = 0;
   const terminal = new Terminal(out, () => now);

@@ -25,14 +25,14 @@ describe("recorded devices", () => {
     ["s01-sw", [recording("w1"), recording("w2")]],
   ]);
 
-  test("are as many as were recorded, or as many as asked for, the others derived from those", () => {
+  test("are as many as were recorded, or as many as requested with derived ones", () => {
     const ids = (...args: string[]): string[] =>
       recordedFleet(recordings, options(...args)).devices.map(({ sensorId }) => sensorId);
     expect(ids()).toEqual(["s01-sp", "s01-sw"]);
     expect(ids("--sensors", "5")).toEqual(["s01-sp", "s01-sw", "s01-sp-2", "s01-sw-2", "s01-sp-3"]);
   });
 
-  test("play each recording once with --once, derived ones beginning elsewhere", () => {
+  test("play each recording once with --once; derived ones begin at another recording", () => {
     const { devices } = recordedFleet(recordings, options("--sensors", "4", "--once"));
     const files = devices.map(({ messages }) =>
       [...{ [Symbol.iterator]: () => messages }].map(({ execution }) => execution.name),
@@ -55,19 +55,19 @@ describe("synthetic motion", () => {
   const std = (values: number[]): number => Math.sqrt(mean(values.map((value) => (value - mean(values)) ** 2)));
   const magnitude = ([x, y, z]: number[]): number => Math.hypot(x!, y!, z!);
 
-  test("shows gravity alone to who sits, on the axis that lies", () => {
+  test("is gravity alone on the z axis while the person sits", () => {
     expect(mean(during("SEATED").map(magnitude))).toBeCloseTo(9.80665, 1);
     expect(mean(during("SEATED").map(([, , z]) => z!))).toBeCloseTo(9.80665, 1);
     expect(std(during("SEATED").map(magnitude))).toBeLessThan(0.1);
   });
 
-  test("shows steps to who walks: about 1.6 to 2 a second, gravity on the axis that hangs", () => {
+  test("has 1.6 to 2 steps per second and gravity on the y axis while the person walks", () => {
     const walking = during("WALKING")
       .slice(0, 900)
       .map(([, y]) => y!);
     expect(mean(walking)).toBeCloseTo(9.80665, 0);
     expect(std(walking)).toBeGreaterThan(1);
-    // The dominant frequency, by a plain Fourier sum over nine seconds.
+    // The dominant frequency of a Fourier sum over nine seconds.
     const power = (hz: number): number => {
       const [re, im] = walking.reduce(
         ([r, i], y, n) => [
@@ -89,7 +89,7 @@ describe("synthetic motion", () => {
     expect(turning.reduce((sum, rate) => sum + rate * 0.01, 0)).toBeCloseTo(Math.PI, 1);
   });
 
-  test("stays within what the contract allows, and is the same for the same seed", () => {
+  test("stays within the limits of the contract, and is the same for the same seed", () => {
     for (const { sample } of readings)
       for (const [i, value] of sample.entries())
         expect(Math.abs(value)).toBeLessThan(i < 3 ? imuLimits.acceleration : imuLimits.angularRate);
@@ -100,7 +100,7 @@ describe("synthetic motion", () => {
     expect(syntheticMotion(2, "sim-001")(0)).not.toEqual(readings[0]!.sample);
   });
 
-  test("makes as many devices as asked for, 20 by default", () => {
+  test("has as many devices as requested, 20 by default", () => {
     expect(syntheticFleet(options()).devices).toHaveLength(20);
     expect(syntheticFleet(options("--sensors", "3")).devices.map(({ sensorId }) => sensorId)).toEqual([
       "sim-001",
@@ -111,7 +111,7 @@ describe("synthetic motion", () => {
 });
 
 describe("the command line", () => {
-  test("is read with its defaults", () => {
+  test("has defaults", () => {
     expect(
       options("--sensors", "50", "--rate", "200", "--faults", "duplicate=0.01,late=0.5", "--duration", "1.5", "--once"),
     ).toEqual({

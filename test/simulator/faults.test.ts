@@ -25,18 +25,18 @@ function run(faults: Faults, seed: number, count: number): Delivery[] {
 }
 
 describe("faults", () => {
-  test("without any, each message is published once when it is due", () => {
+  test("without faults, each message is published once when it is due", () => {
     expect(run(noFaults, 1, 3)).toEqual(
       [0, 1, 2].map((seq) => ({ message: planned(seq), dueMs: seq * 100, kind: "original", disconnectBefore: false })),
     );
   });
 
-  test("the same seed decides the same, another one otherwise", () => {
+  test("the same seed makes the same decisions, another seed makes others", () => {
     expect(run(all, 7, 500)).toEqual(run(all, 7, 500));
     expect(run(all, 8, 500)).not.toEqual(run(all, 7, 500));
   });
 
-  test("happen as often as was asked, and every message is still published once as it is", () => {
+  test("happen with their probability, and every message is still published unchanged once", () => {
     const made = run(all, 3, 20_000);
     const count = (test: (delivery: Delivery) => boolean): number => made.filter(test).length;
     expect(count(({ kind }) => kind === "original" || kind === "late")).toBe(20_000);
@@ -51,7 +51,7 @@ describe("faults", () => {
     }
   });
 
-  test("hold a late message back for 1 to 20 s, and repeat one within 2 s", () => {
+  test("delay a late message by 1 to 20 s, and repeat a duplicate within 2 s", () => {
     for (const { kind, dueMs, message } of run({ ...noFaults, late: 1, duplicate: 1 }, 5, 1_000)) {
       const delay = dueMs - message.dueMs;
       expect(delay).toBeGreaterThanOrEqual(1_000);
@@ -59,7 +59,7 @@ describe("faults", () => {
     }
   });
 
-  test("a damaged copy is refused by the processor whatever is damaged, in both forms", () => {
+  test("the processor refuses a damaged copy in both formats, whatever is damaged", () => {
     const message = {
       seq: 17,
       boot: "a1",
@@ -92,7 +92,7 @@ describe("a feed", () => {
     return { sensorId, messages: seqs.map(planned)[Symbol.iterator](), random: seededRandom(1, sensorId) };
   }
 
-  test("gives the messages of all devices in the order in which they are due, held back ones included", () => {
+  test("returns the messages of all devices, delayed ones included, in the order of their due times", () => {
     const feed = new Feed([device("a", [0, 2, 4, 300]), device("b", [1, 2, 3])], {
       ...noFaults,
       late: 0.5,
@@ -108,7 +108,7 @@ describe("a feed", () => {
     expect(published).toBe(7);
   });
 
-  test("takes no more from an endless device than it has to", () => {
+  test("reads no more from an infinite device than necessary", () => {
     let taken = 0;
     function* endless(): Generator<PlannedMessage> {
       for (let seq = 0; ; seq++) {

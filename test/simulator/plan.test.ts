@@ -33,14 +33,14 @@ describe("a device that replays recordings", () => {
     expect(messages[4]).toEqual({ seq: 4, t: [14_438, 14_478, 14_478, 14_537], n: 4, dueMs: 14_537, execution: 2 });
   });
 
-  test("sends every sample as it was recorded, whatever the length of a message", () => {
+  test("sends every sample as it was recorded, with any length of a message", () => {
     for (const batchMs of [1, 7, 100, 60_000]) {
       const samples = [...recordedMessages({ ...plan, batchMs })].flatMap((message) => message.samples);
       expect(samples).toEqual(recordings.flatMap((one) => one.samples));
     }
   });
 
-  test("begins a new message where a recording's clock goes back, as times within one must not", () => {
+  test("begins a new message where a recording's clock goes back, because times in a message must not decrease", () => {
     const messages = [...recordedMessages({ ...plan, recordings: [recording("c", [0, 50, 20, 60])] })];
     expect(messages.map(({ t }) => t)).toEqual([
       [1_000, 1_050],
@@ -48,7 +48,7 @@ describe("a device that replays recordings", () => {
     ]);
   });
 
-  test("stays below 128 KB with the longest numbers there are", () => {
+  test("stays below 128 KB with the longest numbers", () => {
     const sample: ImuSample = [
       -1.2345678901234567e-100, -1.2345678901234567e-100, -1.2345678901234567e-100, -1.2345678901234567e-100,
       -1.2345678901234567e-100, -1.2345678901234567e-100,
@@ -95,7 +95,7 @@ describe("a device with synthetic motion", () => {
     expect(messages.every(({ hz }) => hz === 300)).toBe(true);
   });
 
-  test("may start in the middle of its first execution, and sends one sample a message when it is slow", () => {
+  test("may start in the middle of its first execution, and sends one sample per message at a low rate", () => {
     const messages = [
       ...syntheticMessages({
         rateHz: 2,

@@ -8,7 +8,7 @@ import { parseRecording, recordingName } from "../../simulator/recordings.ts";
 const HEADER = "x_acc,y_acc,z_acc,x_gyro,y_gyro,z_gyro,timestamp,label";
 
 describe("a recording", () => {
-  test("is read with every digit, and with times since its first sample", () => {
+  test("keeps every digit, and has times since its first sample", () => {
     const text = [
       HEADER,
       "-4.160221099853516,-1.5,-9,0.0028251686599105597,0,1e-3,1657533977813,SEATED",
@@ -25,7 +25,7 @@ describe("a recording", () => {
     });
   });
 
-  test("may have its columns in another order, Windows line ends and empty lines", () => {
+  test("may have columns in another order, Windows line ends and empty lines", () => {
     const text = "timestamp,label,z_gyro,y_gyro,x_gyro,z_acc,y_acc,x_acc\r\n10,SEATED,6,5,4,3,2,1\r\n\r\n";
     expect(parseRecording("f", text)).toEqual({ file: "f", offsetsMs: [0], samples: [[1, 2, 3, 4, 5, 6]] });
   });
@@ -40,7 +40,7 @@ describe("a recording", () => {
     expect(() => parseRecording("s01_01_sp.csv", text)).toThrow(/s01_01_sp\.csv/);
   });
 
-  test("belongs to a sensor by its file's name", () => {
+  test("belongs to the sensor in its file name", () => {
     expect(recordingName("s16_07_sw.csv")).toEqual({ sensor: "s16-sw", execution: 7 });
     expect(recordingName("subjects_info.csv")).toBeNull();
   });

@@ -4,7 +4,7 @@ import { Schedule } from "../../simulator/schedule.ts";
 const startedAt = 1_700_000_000_000;
 
 describe("the schedule", () => {
-  test("in real time, readings are taken now and published when they are", () => {
+  test("in real time, readings are taken now and published at their time", () => {
     const schedule = new Schedule({ startedAt, speed: 1, historyMs: 60_000 });
     for (const moment of [0, 1.5, 60_000, 1e7]) {
       expect(schedule.eventTime(moment)).toBe(startedAt + moment);
@@ -12,7 +12,7 @@ describe("the schedule", () => {
     }
   });
 
-  test("ten times faster, a minute of history lasts 6 s, begins 54 s ago and ends now; the rest is real time", () => {
+  test("at speed 10, a minute of history lasts 6 s, begins 54 s ago and ends now; the rest is real time", () => {
     const schedule = new Schedule({ startedAt, speed: 10, historyMs: 60_000 });
     expect([schedule.eventTime(0), schedule.dueAt(0)]).toEqual([startedAt - 54_000, startedAt]);
     expect([schedule.eventTime(30_000), schedule.dueAt(30_000)]).toEqual([startedAt - 24_000, startedAt + 3_000]);

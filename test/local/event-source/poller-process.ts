@@ -1,7 +1,7 @@
 import { appendFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-// A process with one event source mapping whose function appends the values to a file, slowly enough for commits in
-// between; for tests that kill it.
+// For tests that kill it: a process with one event source mapping. Its function appends the values to a file, slowly
+// enough that offsets are committed in between.
 import type { MSKEvent } from "aws-lambda";
 import { createKafka } from "../../../adapters/kafka.ts";
 import { createLogger } from "../../../adapters/log.ts";

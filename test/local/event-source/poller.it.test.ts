@@ -78,7 +78,7 @@ function startPoller(
   return poller;
 }
 
-/** Infinite while the group's coordinator does not know it yet. */
+/** Infinite while the coordinator does not know the group yet. */
 async function lagOf({ consumerGroup, topic }: EventSourceMapping): Promise<number> {
   const admin = kafka.admin();
   await admin.connect();
@@ -96,7 +96,7 @@ const values = (event: MSKEvent): string[] =>
     .flat()
     .map(({ value }: { value?: string }) => Buffer.from(value ?? "", "base64").toString());
 
-test("records of several partitions come in one event, and are committed when they are done", async () => {
+test("records of several partitions come in one event, and their offsets are committed afterwards", async () => {
   const mapping = await makeTopic(3);
   await producer.send({
     topic: mapping.topic,
@@ -123,7 +123,7 @@ test("records of several partitions come in one event, and are committed when th
   expect(events.flatMap(values).filter((value) => value === "a")).toHaveLength(1);
 }, 60_000);
 
-test("what a function reports as failed is delivered again from there, and nothing before it", async () => {
+test("delivery resumes at the record that the function reports, and not before it", async () => {
   const mapping = await makeTopic(1);
   await producer.send({ topic: mapping.topic, messages: ["a", "b", "c"].map((value) => ({ value })) });
   const seen: string[][] = [];
@@ -202,7 +202,7 @@ test("kill -9 between deliveries loses no record", async () => {
   expect(new Set(delivered())).toEqual(new Set(sent));
 }, 120_000);
 
-test("a broker that is killed and comes back loses no record", async () => {
+test("no record is lost when the broker is killed and comes back", async () => {
   let servers: Servers | undefined;
   let own: Producer | undefined;
   try {

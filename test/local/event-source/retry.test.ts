@@ -84,8 +84,8 @@ describe("after an invocation", () => {
     ).toEqual(expected);
   });
 
-  test("records older than the maximum age are given up, younger ones tried again", () => {
-    // Timestamps are 1,000 + offset; at 1,106 with an age of 100 all below 1,006 are too old.
+  test("records older than the maximum age are given up, younger ones are retried", () => {
+    // Timestamps are 1,000 + offset. At 1,106 with a maximum age of 100, all below 1,006 are too old.
     expect(
       summary(
         decide(
@@ -98,7 +98,7 @@ describe("after an invocation", () => {
     ).toEqual({ pending: [[[6, 7], 0]], discarded: [4, 5], condition: "RecordAgeExceeded" });
   });
 
-  test("without bisecting, a batch is retried and given up whole", () => {
+  test("without bisection, a batch is retried and given up as a whole", () => {
     const whole = { ...policy, bisectBatchOnError: false };
     expect(
       summary(
@@ -112,7 +112,7 @@ describe("after an invocation", () => {
     ).toEqual({ pending: [], discarded: [1, 2], condition: "RetryAttemptsExhausted" });
   });
 
-  test("pauses double up to half a minute", () => {
+  test("delays double up to half a minute", () => {
     expect([1, 2, 3, 8, 9, 100].map(backOff)).toEqual([200, 400, 800, 25_600, 30_000, 30_000]);
   });
 });
@@ -150,7 +150,7 @@ test("an event has the shape that Lambda's documentation shows for Amazon MSK", 
   });
 });
 
-test("a record's bytes are never estimated below what its JSON takes", () => {
+test("the estimated size of a record is never below the size of its JSON", () => {
   for (const one of [
     record(2 ** 53 - 1),
     record(1, {
@@ -169,7 +169,7 @@ test("a record's bytes are never estimated below what its JSON takes", () => {
 
 test("a slice stays within the batch size and 6 MB", () => {
   expect(fittingPrefix(records(1, 2, 3), 2)).toBe(2);
-  // 900,000 bytes are 1,200,000 characters of base64: five of them are over 6,000,000 and six would be over 6 MiB.
+  // 900,000 bytes are 1,200,000 characters of base64. Five of them exceed 6,000,000, and six would exceed 6 MiB.
   expect(
     fittingPrefix(
       Array.from({ length: 9 }, (_, i) => record(i, { value: Buffer.alloc(900_000) })),

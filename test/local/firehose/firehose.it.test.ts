@@ -26,7 +26,7 @@ afterEach(async () => {
   rmSync(lakeDir, { recursive: true, force: true });
 });
 
-/** Starts the real program and waits until it says that it is ready. */
+/** Starts the real program and waits until its log says that it is ready. */
 async function start(env: Record<string, string> = {}): Promise<{ child: ChildProcess; client: FirehoseClient }> {
   const port = await freePort();
   const child = await startProgram("local/firehose/main.ts", {
@@ -79,7 +79,7 @@ const raw = (offset: number, more: Record<string, unknown> = {}): Record<string,
   ...more,
 });
 
-test("rows come out of the lake with the types and values they were put with", async () => {
+test("rows in the lake have the types and values of their puts", async () => {
   const { child, client } = await start();
   const put = await client.send(
     new PutRecordBatchCommand({
@@ -147,7 +147,7 @@ test("rows come out of the lake with the types and values they were put with", a
   expect(await select("SELECT count(*)::int AS n FROM sessions_exact")).toEqual([{ n: 0 }]);
 });
 
-test("the same row twice is once in the exact view", async () => {
+test("a duplicate row is in the exact view once", async () => {
   const { child, client } = await start();
   for (let i = 0; i < 2; i++)
     await client.send(
@@ -159,7 +159,7 @@ test("the same row twice is once in the exact view", async () => {
   ).toEqual([{ rows: 2, exact: 1 }]);
 });
 
-test("what does not fit the table is in the error output, verbatim, and the rest is in the lake", async () => {
+test("rows that do not fit the table go to the error output with their bytes, the others to the lake", async () => {
   const bad = [
     "no json",
     '{"id":1,"dt":"2022-07-11","hour":"10"}',
@@ -187,9 +187,9 @@ test("what does not fit the table is in the error output, verbatim, and the rest
   expect(await select('SELECT "offset"::int AS n FROM raw ORDER BY n')).toEqual([{ n: 1 }, { n: 2 }]);
 });
 
-test("the limits of a call are the service's, with its own errors", async () => {
+test("the limits of a call and their errors are those of the service", async () => {
   const { client } = await start();
-  // Errors of the SDK hold sockets: comparing them as they are would print those.
+  // SDK errors reference sockets. A failed comparison of whole errors would print them.
   const put = (name: string, data: Uint8Array[]): Promise<unknown> =>
     client.send(new PutRecordBatchCommand({ DeliveryStreamName: name, Records: data.map((Data) => ({ Data })) })).then(
       ({ FailedPutCount }) => FailedPutCount,
@@ -210,7 +210,7 @@ test("the limits of a call are the service's, with its own errors", async () => 
   ).resolves.toMatchObject({ DeliveryStreamDescription: { DeliveryStreamStatus: "ACTIVE" } });
 });
 
-test("with faults, exactly the records that were reported as taken are in the lake", async () => {
+test("with faults, the lake has exactly the records that were reported as accepted", async () => {
   const { child, client } = await start({ FIREHOSE_FAULT_RATE: "0.5" });
   const put = await client.send(
     new PutRecordBatchCommand({
@@ -226,11 +226,11 @@ test("with faults, exactly the records that were reported as taken are in the la
   expect((await select('SELECT "offset"::int AS n FROM raw ORDER BY n')).map(({ n }) => n)).toEqual(taken);
 });
 
-test("what was acknowledged survives kill -9, at any moment, and is in the lake once", async () => {
+test("acknowledged records survive kill -9 at any moment, and are in the lake once", async () => {
   const acknowledged: number[] = [];
   let next = 0;
   for (let round = 0; round < 4; round++) {
-    // Writes Parquet all the time, so that the kill hits appends, conversions and renames.
+    // The program writes Parquet all the time, so that the kill interrupts appends, conversions and renames.
     const { child, client } = await start({ FIREHOSE_BUFFER_MS: "10", FIREHOSE_BUFFER_BYTES: "1024" });
     const target = acknowledged.length + 120 + 37 * round;
     await Promise.all(

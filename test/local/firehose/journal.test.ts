@@ -20,7 +20,7 @@ async function drain(journal: Journal): Promise<string[]> {
   return texts;
 }
 
-test("what is appended while segments are sealed, read and removed all the time is read exactly once", async () => {
+test("entries are read exactly once while segments are sealed, read and removed all the time", async () => {
   const journal = await Journal.open(directory);
   const sent = Array.from({ length: 400 }, (_, i) => `${i}`);
   let left = sent.length;
@@ -42,7 +42,7 @@ test("what is appended while segments are sealed, read and removed all the time 
   expect(readdirSync(directory)).toEqual([]);
 });
 
-test("a segment of an earlier process is there, without a torn end, and is not written to again", async () => {
+test("a segment of an earlier process is read without its torn end, and not written again", async () => {
   const earlier = await Journal.open(directory);
   await earlier.append([entry("a", 5), entry("b")]);
   await earlier.seal();
@@ -66,7 +66,7 @@ test("a segment of an earlier process is there, without a torn end, and is not w
   }
 });
 
-test("a line whose bytes have changed is not taken for a record", async () => {
+test("a line with changed bytes is not accepted", async () => {
   const journal = await Journal.open(directory);
   await journal.append([entry("a")]);
   await journal.seal();

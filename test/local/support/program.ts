@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 const root = join(import.meta.dirname, "../../..");
 
-/** Starts a program of local/ and resolves when its log says "is ready"; rejects with the log when it ends before. */
+/** Starts a program of local/. Resolves when its log says "is ready"; rejects with the log when it ends before. */
 export async function startProgram(main: string, env: Readonly<Record<string, string>>): Promise<ChildProcess> {
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(root, main)], {
     cwd: root,
@@ -23,7 +23,7 @@ export async function startProgram(main: string, env: Readonly<Record<string, st
   return child;
 }
 
-/** Ends programs that still run. */
+/** Kills programs that still run. */
 export async function killPrograms(children: readonly ChildProcess[]): Promise<void> {
   for (const child of children) {
     if (child.exitCode !== null || child.signalCode !== null) continue;
