@@ -14,13 +14,15 @@ const cidr = z
 const arn = z.string().regex(/^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:\d{0,12}:.+$/, "expected an ARN");
 const topicKey = z.enum(Object.keys(topics) as [TopicKey, ...TopicKey[]]);
 
-/** A domain of one's own; its certificate is made beforehand, since only the owner of the zone can validate it. */
-const domain = z.strictObject({
+/** A domain of your own. Its certificate exists beforehand, because only the zone's owner can validate it. */
+const ownDomain = z.strictObject({
   name: z.hostname(),
   certificateArn: arn,
   hostedZoneId: z.string().optional(),
   hostedZoneName: z.hostname().optional(),
 });
+
+export type OwnDomain = z.output<typeof ownDomain>;
 
 /** How one pipeline runs: as many ECS tasks as the lag asks for, each one vCPU; a partition is owned by one of them. */
 const pipelineSize = z.strictObject({
@@ -119,8 +121,8 @@ export const environmentSchema = z.strictObject({
     backupDays: whole(7, 35),
   }),
   api: z.strictObject({
-    domain: domain.nullable(),
-    websocketDomain: domain.nullable(),
+    domain: ownDomain.nullable(),
+    websocketDomain: ownDomain.nullable(),
     /**
      * OpenID Connect issuer of the tokens; `null` leaves the API open, which only an environment without real data may
      * do.
@@ -139,7 +141,7 @@ export const environmentSchema = z.strictObject({
   }),
   web: z.strictObject({
     /** The certificate of a CloudFront domain is in us-east-1. */
-    domain: domain.nullable(),
+    domain: ownDomain.nullable(),
     /** Web ACL of scope CLOUDFRONT (in us-east-1). */
     webAclArn: arn.nullable(),
   }),

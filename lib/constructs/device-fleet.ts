@@ -3,6 +3,7 @@ import { Construct } from "constructs";
 import { resourceName } from "../names.ts";
 import type { MillraceStack } from "../stacks/stack.ts";
 import { acknowledgeWildcards } from "./acknowledge.ts";
+import { allow } from "./grants.ts";
 import type { MillraceFunction } from "./millrace-function.ts";
 
 /** Thing type and group, what a device's certificate may do, and how a device comes to have one. */
@@ -51,43 +52,32 @@ export class DeviceFleet extends Construct {
       }),
       description: "registers devices that provision themselves",
     });
-    role.addToPolicy(
-      new iam.PolicyStatement({
-        actions: [
-          "iot:CreateThing",
-          "iot:DescribeThing",
-          "iot:UpdateThing",
-          "iot:ListThingPrincipals",
-          "iot:AttachThingPrincipal",
-          "iot:AddThingToThingGroup",
-        ],
-        resources: [arn("thing/*")],
-      }),
+    allow(
+      role,
+      [
+        "iot:CreateThing",
+        "iot:DescribeThing",
+        "iot:UpdateThing",
+        "iot:ListThingPrincipals",
+        "iot:AttachThingPrincipal",
+        "iot:AddThingToThingGroup",
+      ],
+      [arn("thing/*")],
     );
-    role.addToPolicy(
-      new iam.PolicyStatement({
-        actions: ["iot:AddThingToThingGroup", "iot:DescribeThingGroup"],
-        resources: [arn(`thinggroup/${name("sensors")}`)],
-      }),
+    allow(role, ["iot:AddThingToThingGroup", "iot:DescribeThingGroup"], [arn(`thinggroup/${name("sensors")}`)]);
+    allow(
+      role,
+      [
+        "iot:DescribeCertificate",
+        "iot:UpdateCertificate",
+        "iot:AttachPolicy",
+        "iot:AttachThingPrincipal",
+        "iot:ListPrincipalThings",
+      ],
+      [arn("cert/*")],
     );
-    role.addToPolicy(
-      new iam.PolicyStatement({
-        actions: [
-          "iot:DescribeCertificate",
-          "iot:UpdateCertificate",
-          "iot:AttachPolicy",
-          "iot:AttachThingPrincipal",
-          "iot:ListPrincipalThings",
-        ],
-        resources: [arn("cert/*")],
-      }),
-    );
-    role.addToPolicy(
-      new iam.PolicyStatement({ actions: ["iot:AttachPolicy"], resources: [arn(`policy/${name("sensor")}`)] }),
-    );
-    role.addToPolicy(
-      new iam.PolicyStatement({ actions: ["iot:DescribeThingType"], resources: [arn(`thingtype/${name("sensor")}`)] }),
-    );
+    allow(role, ["iot:AttachPolicy"], [arn(`policy/${name("sensor")}`)]);
+    allow(role, ["iot:DescribeThingType"], [arn(`thingtype/${name("sensor")}`)]);
     acknowledgeWildcards(role, {
       ":thing/*": "a device's thing has no name before it provisions itself; policy, group and type are named",
       ":cert/*": "a certificate's id is made up when the device gets it",

@@ -1,19 +1,12 @@
-import {
-  aws_iam as iam,
-  type aws_kms as kms,
-  aws_lambda as lambda,
-  aws_sqs as sqs,
-  Duration,
-  RemovalPolicy,
-} from "aws-cdk-lib";
+import { aws_iam as iam, type aws_kms as kms, aws_lambda as lambda, type aws_sqs as sqs, Duration } from "aws-cdk-lib";
 import { Construct } from "constructs";
 import { eventSourceMappings, type EventSourceMapping } from "../../domain/event-source-mappings.ts";
 import { functions, type FunctionName } from "../../domain/routes.ts";
 import { SECOND } from "../../domain/time.ts";
 import { resourceName } from "../names.ts";
 import type { MillraceStack } from "../stacks/stack.ts";
-import { acknowledge } from "./acknowledge.ts";
-import { allowKey } from "./grants.ts";
+import { failureQueue } from "./failure-queue.ts";
+import { allow, allowKey } from "./grants.ts";
 import type { KafkaCluster } from "./kafka-cluster.ts";
 import { MillraceFunction, type MillraceFunctionProps } from "./millrace-function.ts";
 
@@ -26,16 +19,14 @@ export interface KafkaConsumerProps {
   readonly network?: MillraceFunctionProps["network"];
 }
 
-/** Four weeks would be longer than Kafka keeps the records that the queue points to. */
-const QUEUE_RETENTION = Duration.days(14);
-
 /**
- * A function behind its Kafka topics, as `domain/event-source-mappings.ts` maps them. A batch that fails is halved and
- * tried again, from the first record that failed on; what still fails goes by its offsets to a queue, and the rest goes
- * on.
+ * A function that Lambda invokes with the records of its Kafka topics, as `domain/event-source-mappings.ts` maps them.
+ * A batch that fails is tried again from the first record that failed, then halved. The offsets of records that still
+ * fail go to a queue, and the function continues with the next ones.
  */
 export class KafkaConsumer extends Construct implements iam.IGrantable {
   readonly function: MillraceFunction;
+  /** Offsets of the records that the function could not handle. */
   readonly failures: sqs.Queue;
 
   constructor(stack: MillraceStack, props: KafkaConsumerProps) {
@@ -50,18 +41,11 @@ export class KafkaConsumer extends Construct implements iam.IGrantable {
       key: props.key,
       ...(props.network ? { network: props.network } : {}),
     });
-    this.failures = new sqs.Queue(this, "Failures", {
+    this.failures = failureQueue(this, "Failures", {
       queueName: resourceName(stack.config, `${props.name}-failures`),
-      encryption: sqs.QueueEncryption.KMS,
-      encryptionMasterKey: props.key,
-      enforceSSL: true,
-      retentionPeriod: QUEUE_RETENTION,
-      removalPolicy: RemovalPolicy.DESTROY,
+      key: props.key,
     });
-    acknowledge(this.failures, { SQS3: "it is itself where failures go; an alarm watches it" });
-    this.function.role.addToPolicy(
-      new iam.PolicyStatement({ actions: ["sqs:SendMessage"], resources: [this.failures.queueArn] }),
-    );
+    allow(this.function.role, ["sqs:SendMessage"], [this.failures.queueArn]);
     allowKey(this.function, props.key, "sqs", ["Decrypt", "GenerateDataKey"]);
     for (const mapping of eventSourceMappings.filter(({ functionName }) => functionName === props.name))
       this.#listen(stack, mapping, props.cluster);
@@ -92,13 +76,13 @@ export class KafkaConsumer extends Construct implements iam.IGrantable {
       kafkaConsumerGroupId: consumerGroup,
       startingPosition: lambda.StartingPosition.TRIM_HORIZON,
       batchSize,
-      // Half a second is the service's own default, and less than a whole second can only be had by leaving it out.
+      // The setting takes whole seconds. Left out, it is the service's default: half a second.
       ...(batchingWindowMs >= SECOND ? { maxBatchingWindow: Duration.millis(batchingWindowMs) } : {}),
       reportBatchItemFailures: true,
       bisectBatchOnError,
       retryAttempts: maximumRetryAttempts,
       ...(maximumRecordAgeMs > 0 ? { maxRecordAge: Duration.millis(maximumRecordAgeMs) } : {}),
-      // Retries, halving and partial answers are had in provisioned mode; one group of pollers shares its capacity.
+      // Kafka mappings have retries, halving and partial answers in provisioned mode only. Its pollers share one group.
       provisionedPollerConfig: {
         minimumPollers: 1,
         maximumPollers: 10,

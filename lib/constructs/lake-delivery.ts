@@ -10,12 +10,13 @@ import {
 import { Construct } from "constructs";
 import { deliveryStreamName } from "../../domain/names.ts";
 import type { TableSpec } from "../../domain/tables.ts";
-import { lakeDatabaseName, logGroupName } from "../names.ts";
+import { lakeDatabaseName } from "../names.ts";
 import type { DataClass } from "../stacks/security.ts";
 import type { MillraceStack } from "../stacks/stack.ts";
 import { acknowledgeWildcards } from "./acknowledge.ts";
-import { allowKey } from "./grants.ts";
+import { allow, allowKey } from "./grants.ts";
 import { tablePrefix } from "./lake-table.ts";
+import { logGroup } from "./log-group.ts";
 
 export interface LakeDeliveryProps {
   readonly bucket: s3.IBucket;
@@ -25,9 +26,9 @@ export interface LakeDeliveryProps {
 }
 
 /**
- * A delivery stream that writes one table's rows as Parquet. Rows come as JSON with the fields `dt` and `hour`, which
- * name their partition. Conversion wants buffers of 64 to 128 MiB and an uncompressed destination (Parquet compresses
- * by itself), dynamic partitioning an error prefix of its own.
+ * A delivery stream that writes one table's rows as Parquet. Rows come as JSON; their fields `dt` and `hour` name the
+ * partition. Firehose converts formats only with buffers of 64 MiB or more and an uncompressed destination (Parquet
+ * compresses by itself), and partitions dynamically only with a separate error prefix.
  */
 export class LakeDelivery extends Construct {
   readonly stream: firehose.CfnDeliveryStream;
@@ -37,18 +38,17 @@ export class LakeDelivery extends Construct {
     super(stack, `Delivery-${table.name}`);
     const { lake } = stack.config;
     this.name = deliveryStreamName(stack.config.name, table.name);
-    const logGroup = new logs.LogGroup(this, "Logs", {
-      logGroupName: logGroupName(stack.config, `delivery/${table.name}`),
-      encryptionKey: props.keys.operations,
-      retention: stack.config.logRetentionDays,
-      removalPolicy: RemovalPolicy.DESTROY,
+    const log = logGroup(this, "Logs", {
+      config: stack.config,
+      name: `delivery/${table.name}`,
+      key: props.keys.operations,
     });
     const logStream = new logs.LogStream(this, "LogStream", {
-      logGroup,
+      logGroup: log,
       logStreamName: "delivery",
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    const role = this.#role(stack, table, props, logGroup);
+    const role = this.#role(stack, table, props, log);
     this.stream = new firehose.CfnDeliveryStream(this, "Stream", {
       deliveryStreamName: this.name,
       deliveryStreamType: "DirectPut",
@@ -95,7 +95,7 @@ export class LakeDelivery extends Construct {
         },
         cloudWatchLoggingOptions: {
           enabled: true,
-          logGroupName: logGroup.logGroupName,
+          logGroupName: log.logGroupName,
           logStreamName: logStream.logStreamName,
         },
       },
@@ -104,44 +104,34 @@ export class LakeDelivery extends Construct {
     this.stream.node.addDependency(role);
   }
 
-  #role(
-    stack: MillraceStack,
-    table: TableSpec,
-    { bucket, keys }: LakeDeliveryProps,
-    logGroup: logs.ILogGroup,
-  ): iam.Role {
+  #role(stack: MillraceStack, table: TableSpec, { bucket, keys }: LakeDeliveryProps, log: logs.ILogGroup): iam.Role {
     const role = new iam.Role(this, "Role", {
       assumedBy: new iam.ServicePrincipal("firehose.amazonaws.com", {
         conditions: { StringEquals: { "aws:SourceAccount": stack.account } },
       }),
       description: `writes ${table.name} to the lake`,
     });
-    role.addToPolicy(
-      new iam.PolicyStatement({
-        actions: ["s3:AbortMultipartUpload", "s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
-        resources: [bucket.bucketArn],
-      }),
+    allow(
+      role,
+      ["s3:AbortMultipartUpload", "s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+      [bucket.bucketArn],
     );
-    role.addToPolicy(
-      new iam.PolicyStatement({
-        actions: ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
-        resources: [bucket.arnForObjects(`${tablePrefix(table)}*`), bucket.arnForObjects(`errors/${table.name}/*`)],
-      }),
+    allow(
+      role,
+      ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+      [bucket.arnForObjects(`${tablePrefix(table)}*`), bucket.arnForObjects(`errors/${table.name}/*`)],
     );
     allowKey(role, keys.readings, "s3", ["Decrypt", "GenerateDataKey"]);
     allowKey(role, keys.readings, "firehose", ["Decrypt", "GenerateDataKey"]);
     const glueArn = (resource: string): string =>
       `arn:${stack.partition}:glue:${stack.region}:${stack.account}:${resource}`;
     const database = lakeDatabaseName(stack.config);
-    role.addToPolicy(
-      new iam.PolicyStatement({
-        actions: ["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"],
-        resources: [glueArn("catalog"), glueArn(`database/${database}`), glueArn(`table/${database}/${table.name}`)],
-      }),
+    allow(
+      role,
+      ["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"],
+      [glueArn("catalog"), glueArn(`database/${database}`), glueArn(`table/${database}/${table.name}`)],
     );
-    role.addToPolicy(
-      new iam.PolicyStatement({ actions: ["logs:PutLogEvents"], resources: [`${logGroup.logGroupArn}:log-stream:*`] }),
-    );
+    allow(role, ["logs:PutLogEvents"], [`${log.logGroupArn}:log-stream:*`]);
     acknowledgeWildcards(role, {
       [`/${tablePrefix(table)}*`]: "Firehose names its objects below the table's prefix itself",
       [`/errors/${table.name}/*`]: "Firehose names its error files itself",

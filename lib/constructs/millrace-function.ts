@@ -1,22 +1,17 @@
-import {
-  type aws_ec2 as ec2,
-  aws_iam as iam,
-  type aws_kms as kms,
-  aws_lambda as lambda,
-  aws_logs as logs,
-  Duration,
-  RemovalPolicy,
-} from "aws-cdk-lib";
+import { type aws_ec2 as ec2, aws_iam as iam, type aws_kms as kms, aws_lambda as lambda, Duration } from "aws-cdk-lib";
 import { Construct } from "constructs";
 import { functionBundle } from "../bundles.ts";
-import { logGroupName, resourceName } from "../names.ts";
+import { resourceName } from "../names.ts";
 import type { MillraceStack } from "../stacks/stack.ts";
 import { acknowledgeWildcards } from "./acknowledge.ts";
+import { allow } from "./grants.ts";
+import { logGroup } from "./log-group.ts";
 
 export interface MillraceFunctionProps {
   /** Folder under `lambda/`; also its name, after the environment's. */
   readonly name: string;
   readonly description: string;
+  /** Variables, as `config/settings.ts` writes them. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly timeoutSeconds: number;
   readonly memoryMiB: number;
@@ -29,14 +24,14 @@ export interface MillraceFunctionProps {
     readonly securityGroup: ec2.ISecurityGroup;
   };
   /**
-   * How many may run at once: protects what they call, and reserves a share of the account's limit.
+   * How many may run at once. It protects what the function calls, and takes this share of the account's limit.
    *
-   * @default - no limit of its own
+   * @default - no limit but the account's
    */
   readonly reservedConcurrency?: number;
 }
 
-/** A function of `lambda/`: arm64, traced, with a log group that ends, and a role that holds only what is granted to it. */
+/** A function of `lambda/`: arm64, traced, with a log group of its own and a role that has only what is granted to it. */
 export class MillraceFunction extends Construct implements iam.IGrantable {
   readonly function: lambda.Function;
   readonly role: iam.Role;
@@ -44,17 +39,12 @@ export class MillraceFunction extends Construct implements iam.IGrantable {
   constructor(stack: MillraceStack, props: MillraceFunctionProps) {
     super(stack, `Function-${props.name}`);
     const { config } = stack;
-    const logGroup = new logs.LogGroup(this, "Logs", {
-      logGroupName: logGroupName(config, `function/${props.name}`),
-      encryptionKey: props.key,
-      retention: config.logRetentionDays,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
+    const log = logGroup(this, "Logs", { config, name: `function/${props.name}`, key: props.key });
     this.role = new iam.Role(this, "Role", {
       assumedBy: new iam.ServicePrincipal("lambda.amazonaws.com"),
       description: `Millrace ${config.name}: ${props.description}`,
     });
-    logGroup.grantWrite(this.role);
+    log.grantWrite(this.role);
     if (props.network) this.#letUseVpc();
     this.function = new lambda.Function(this, "Function", {
       functionName: resourceName(config, props.name),
@@ -68,7 +58,7 @@ export class MillraceFunction extends Construct implements iam.IGrantable {
       environment: { ...props.environment },
       environmentEncryption: props.key,
       role: this.role,
-      logGroup,
+      logGroup: log,
       loggingFormat: lambda.LoggingFormat.JSON,
       tracing: lambda.Tracing.ACTIVE,
       ...(props.reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: props.reservedConcurrency }),
@@ -76,29 +66,27 @@ export class MillraceFunction extends Construct implements iam.IGrantable {
         ? { vpc: props.network.vpc, vpcSubnets: props.network.subnets, securityGroups: [props.network.securityGroup] }
         : {}),
     });
-    acknowledgeWildcards(this, {
-      "*": `X-Ray's actions take no resource${props.network ? ", nor do the EC2 actions by which Lambda attaches network interfaces" : ""}`,
-    });
+    const attaches = props.network ? ", nor do the EC2 actions by which Lambda attaches network interfaces" : "";
+    acknowledgeWildcards(this, { "*": `X-Ray's actions take no resource${attaches}` });
   }
 
   get grantPrincipal(): iam.IPrincipal {
     return this.role;
   }
 
-  /** Lambda makes and removes the network interfaces with the function's role; most of these actions take no resource. */
+  /** Lambda makes and removes network interfaces with the function's role. Most of these actions take no resource. */
   #letUseVpc(): void {
-    this.role.addToPolicy(
-      new iam.PolicyStatement({
-        actions: [
-          "ec2:CreateNetworkInterface",
-          "ec2:DeleteNetworkInterface",
-          "ec2:DescribeNetworkInterfaces",
-          "ec2:DescribeSubnets",
-          "ec2:AssignPrivateIpAddresses",
-          "ec2:UnassignPrivateIpAddresses",
-        ],
-        resources: ["*"],
-      }),
+    allow(
+      this.role,
+      [
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:UnassignPrivateIpAddresses",
+      ],
+      ["*"],
     );
   }
 }

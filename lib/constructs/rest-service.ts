@@ -3,22 +3,24 @@ import {
   aws_certificatemanager as acm,
   type aws_dynamodb as dynamodb,
   type aws_kms as kms,
-  aws_logs as logs,
-  aws_route53 as route53,
   aws_route53_targets as targets,
-  aws_wafv2 as waf,
+  type aws_wafv2 as waf,
   Duration,
   RemovalPolicy,
   Size,
 } from "aws-cdk-lib";
 import { Construct } from "constructs";
+import type { OwnDomain } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { restFallback, restRoutes } from "../../domain/routes.ts";
-import { logGroupName, resourceName } from "../names.ts";
+import { resourceName } from "../names.ts";
 import type { DataClass } from "../stacks/security.ts";
 import type { MillraceStack } from "../stacks/stack.ts";
 import { acknowledge, acknowledgeManagedPolicies } from "./acknowledge.ts";
+import { domainAlias } from "./domain-alias.ts";
+import { firewall } from "./firewall.ts";
 import { allowTable } from "./grants.ts";
+import { logGroup } from "./log-group.ts";
 import { MillraceFunction } from "./millrace-function.ts";
 
 export interface RestServiceProps {
@@ -27,10 +29,7 @@ export interface RestServiceProps {
   readonly ticketsTable: dynamodb.ITable;
 }
 
-/** Requests from one address in five minutes above which the firewall refuses it. */
-const REQUESTS_PER_ADDRESS = 2_000;
-
-/** The REST API of `domain/routes.ts`: firewall, throttling, access log, JWT authorizer, and tickets for the WebSocket. */
+/** The REST API of `domain/routes.ts`, with firewall, throttling, access log, JWT authorizer and WebSocket tickets. */
 export class RestService extends Construct {
   readonly api: apigateway.RestApi;
   readonly webAcl: waf.CfnWebACL;
@@ -39,13 +38,26 @@ export class RestService extends Construct {
   constructor(stack: MillraceStack, props: RestServiceProps) {
     super(stack, "Rest");
     const { config } = stack;
-    const accessLog = new logs.LogGroup(this, "AccessLog", {
-      logGroupName: logGroupName(config, "rest-access"),
-      encryptionKey: props.keys.operations,
-      retention: config.logRetentionDays,
-      removalPolicy: RemovalPolicy.DESTROY,
+    this.api = this.#api(stack, props.keys.operations);
+    this.#allowOtherOrigins();
+    const secured = this.#authorizer(stack, props.keys.operations);
+    this.#routes(props.functions, secured);
+    this.#tickets(stack, props, secured);
+    this.webAcl = firewall(this, resourceName(config, "api"), this.api.deploymentStage);
+    this.api.addUsagePlan("UsagePlan", {
+      name: resourceName(config, "standard"),
+      throttle: { rateLimit: config.api.requestsPerSecond, burstLimit: config.api.burst },
+      quota: { limit: config.api.requestsPerDay, period: apigateway.Period.DAY },
+      apiStages: [{ stage: this.api.deploymentStage }],
     });
-    this.api = new apigateway.RestApi(this, "Api", {
+    this.url = config.api.domain === null ? this.api.url : this.#domain(config.api.domain);
+    this.#acknowledge();
+  }
+
+  #api(stack: MillraceStack, key: kms.IKey): apigateway.RestApi {
+    const { config } = stack;
+    const accessLog = logGroup(this, "AccessLog", { config, name: "rest-access", key });
+    return new apigateway.RestApi(this, "Api", {
       restApiName: resourceName(config, "api"),
       description: `Millrace ${config.name}`,
       endpointTypes: [apigateway.EndpointType.REGIONAL],
@@ -70,56 +82,35 @@ export class RestService extends Construct {
         throttlingBurstLimit: config.api.burst,
       },
     });
-    // What API Gateway answers by itself (no token, too many requests) a browser can read only with this header; a preflight names the origins.
-    for (const [id, type] of [
-      ["ClientErrors", apigateway.ResponseType.DEFAULT_4XX],
-      ["ServerErrors", apigateway.ResponseType.DEFAULT_5XX],
-    ] as const)
-      this.api.addGatewayResponse(id, { type, responseHeaders: { "Access-Control-Allow-Origin": "'*'" } });
-    this.#routes(stack, props);
-    this.webAcl = this.#firewall(stack);
-    this.api.addUsagePlan("UsagePlan", {
-      name: resourceName(config, "standard"),
-      throttle: { rateLimit: config.api.requestsPerSecond, burstLimit: config.api.burst },
-      quota: { limit: config.api.requestsPerDay, period: apigateway.Period.DAY },
-      apiStages: [{ stage: this.api.deploymentStage }],
-    });
-    this.url = config.api.domain === null ? this.api.url : this.#domain(config.api.domain);
-    acknowledge(this.api, {
-      APIG2:
-        "the functions check every parameter against the schemas of domain/api.ts, and answer with problem details that name each mistake",
-      APIG4:
-        "`/` and `/health` are open by contract, and so is the answer to a preflight; the rest has the JWT authorizer wherever the config names an issuer (config refuses none where data is kept)",
-      COG4: "tokens come from the issuer of the config, which need not be Cognito: a Lambda authorizer verifies them",
-    });
-    acknowledgeManagedPolicies(this.api, {
-      AmazonAPIGatewayPushToCloudWatchLogs:
-        "API Gateway's own policy for its log role, which is one for the whole account",
-    });
   }
 
-  #routes(stack: MillraceStack, { functions, keys, ticketsTable }: RestServiceProps): void {
+  /**
+   * Lets a page of another origin read what API Gateway answers by itself (no token, too many requests). The preflight
+   * names the origins that may send requests.
+   */
+  #allowOtherOrigins(): void {
+    const responseHeaders = { "Access-Control-Allow-Origin": "'*'" };
+    this.api.addGatewayResponse("ClientErrors", { type: apigateway.ResponseType.DEFAULT_4XX, responseHeaders });
+    this.api.addGatewayResponse("ServerErrors", { type: apigateway.ResponseType.DEFAULT_5XX, responseHeaders });
+  }
+
+  /** The routes of the domain. The fallback answers other methods of known paths with 405, other paths with 404. */
+  #routes(functions: RestServiceProps["functions"], secured: apigateway.MethodOptions): void {
     const integrations = Object.fromEntries(
-      Object.entries(functions).map(([name, made]) => [
-        name,
-        new apigateway.LambdaIntegration(made.function, { allowTestInvoke: false }),
-      ]),
+      Object.entries(functions).map(([name, made]) => [name, integrationOf(made)]),
     );
-    const authorizer = this.#authorizer(stack, keys);
-    const secured: apigateway.MethodOptions = authorizer
-      ? { authorizer, authorizationType: apigateway.AuthorizationType.CUSTOM }
-      : {};
     for (const route of restRoutes)
       this.api.root
         .resourceForPath(route.path)
         .addMethod(route.method, integrations[route.function], route.auth === "jwt" ? secured : {});
     const fallback = integrations[restFallback];
-    if (fallback) {
-      // Other methods of known paths are answered with 405, other paths with 404.
-      for (const path of new Set(restRoutes.map((route) => route.path)))
-        this.api.root.resourceForPath(path).addMethod("ANY", fallback);
-      this.api.root.addProxy({ anyMethod: true, defaultIntegration: fallback });
-    }
+    if (!fallback) return;
+    for (const path of new Set(restRoutes.map((route) => route.path)))
+      this.api.root.resourceForPath(path).addMethod("ANY", fallback);
+    this.api.root.addProxy({ anyMethod: true, defaultIntegration: fallback });
+  }
+
+  #tickets(stack: MillraceStack, { keys, ticketsTable }: RestServiceProps, secured: apigateway.MethodOptions): void {
     const issue = new MillraceFunction(stack, {
       name: "issue-ticket",
       description: "REST: /tickets, for a WebSocket connection",
@@ -129,14 +120,13 @@ export class RestService extends Construct {
       key: keys.operations,
     });
     allowTable(issue, ticketsTable, keys.state, ["PutItem"]);
-    this.api.root
-      .resourceForPath("/tickets")
-      .addMethod("POST", new apigateway.LambdaIntegration(issue.function, { allowTestInvoke: false }), secured);
+    this.api.root.resourceForPath("/tickets").addMethod("POST", integrationOf(issue), secured);
   }
 
-  #authorizer(stack: MillraceStack, keys: RestServiceProps["keys"]): apigateway.TokenAuthorizer | undefined {
+  /** How a route that needs a token is secured: not at all where the config names no issuer. */
+  #authorizer(stack: MillraceStack, key: kms.IKey): apigateway.MethodOptions {
     const { auth } = stack.config.api;
-    if (auth === null) return undefined;
+    if (auth === null) return {};
     const handler = new MillraceFunction(stack, {
       name: "authorize-request",
       description: "REST authorizer: verifies the JWT",
@@ -148,76 +138,44 @@ export class RestService extends Construct {
       }),
       timeoutSeconds: 10,
       memoryMiB: 256,
-      key: keys.operations,
+      key,
     });
-    return new apigateway.TokenAuthorizer(this, "Authorizer", {
+    const authorizer = new apigateway.TokenAuthorizer(this, "Authorizer", {
       handler: handler.function,
       resultsCacheTtl: Duration.minutes(5),
       validationRegex: "^[Bb]earer [-0-9A-Za-z_.]+$",
     });
+    return { authorizer, authorizationType: apigateway.AuthorizationType.CUSTOM };
   }
 
-  /** AWS's rules against known attacks, and a limit per address. */
-  #firewall(stack: MillraceStack): waf.CfnWebACL {
-    const visible = (metricName: string): waf.CfnWebACL.VisibilityConfigProperty => ({
-      cloudWatchMetricsEnabled: true,
-      sampledRequestsEnabled: true,
-      metricName,
-    });
-    const managed = [
-      "AWSManagedRulesCommonRuleSet",
-      "AWSManagedRulesKnownBadInputsRuleSet",
-      "AWSManagedRulesAmazonIpReputationList",
-    ];
-    const webAcl = new waf.CfnWebACL(this, "Firewall", {
-      name: resourceName(stack.config, "api"),
-      scope: "REGIONAL",
-      defaultAction: { allow: {} },
-      visibilityConfig: visible(resourceName(stack.config, "api")),
-      rules: [
-        ...managed.map((name, priority) => ({
-          name,
-          priority,
-          overrideAction: { none: {} },
-          statement: { managedRuleGroupStatement: { vendorName: "AWS", name } },
-          visibilityConfig: visible(name),
-        })),
-        {
-          name: "per-address",
-          priority: managed.length,
-          action: { block: {} },
-          statement: {
-            rateBasedStatement: { limit: REQUESTS_PER_ADDRESS, aggregateKeyType: "IP", evaluationWindowSec: 300 },
-          },
-          visibilityConfig: visible("per-address"),
-        },
-      ],
-    });
-    new waf.CfnWebACLAssociation(this, "FirewallAssociation", {
-      webAclArn: webAcl.attrArn,
-      resourceArn: this.api.deploymentStage.stageArn,
-    });
-    return webAcl;
-  }
-
-  #domain(domain: NonNullable<MillraceStack["config"]["api"]["domain"]>): string {
+  #domain(domain: OwnDomain): string {
     const name = this.api.addDomainName("Domain", {
       domainName: domain.name,
       certificate: acm.Certificate.fromCertificateArn(this, "Certificate", domain.certificateArn),
       endpointType: apigateway.EndpointType.REGIONAL,
       securityPolicy: apigateway.SecurityPolicy.TLS_1_2,
     });
-    if (domain.hostedZoneId && domain.hostedZoneName) {
-      const zone = route53.HostedZone.fromHostedZoneAttributes(this, "Zone", {
-        hostedZoneId: domain.hostedZoneId,
-        zoneName: domain.hostedZoneName,
-      });
-      new route53.ARecord(this, "Alias", {
-        zone,
-        recordName: `${domain.name}.`,
-        target: route53.RecordTarget.fromAlias(new targets.ApiGatewayDomain(name)),
-      });
-    }
+    domainAlias(this, domain, new targets.ApiGatewayDomain(name));
     return `https://${domain.name}/`;
   }
+
+  #acknowledge(): void {
+    acknowledge(this.api, {
+      APIG2:
+        "the functions check every parameter against the schemas of domain/api.ts, " +
+        "and answer with problem details that name each mistake",
+      APIG4:
+        "`/`, `/health` and the answer to a preflight are open by contract; all else has the JWT authorizer " +
+        "wherever the config names an issuer, and a config that keeps data must name one",
+      COG4: "tokens come from the issuer of the config, which need not be Cognito: a Lambda authorizer verifies them",
+    });
+    acknowledgeManagedPolicies(this.api, {
+      AmazonAPIGatewayPushToCloudWatchLogs:
+        "API Gateway's own policy for its log role, which is one for the whole account",
+    });
+  }
+}
+
+function integrationOf(handler: MillraceFunction): apigateway.LambdaIntegration {
+  return new apigateway.LambdaIntegration(handler.function, { allowTestInvoke: false });
 }

@@ -3,19 +3,19 @@ import {
   aws_ecs as ecs,
   aws_iam as iam,
   type aws_kms as kms,
-  aws_logs as logs,
+  type aws_logs as logs,
   Duration,
-  RemovalPolicy,
 } from "aws-cdk-lib";
 import { Construct } from "constructs";
 import { programImage, type ImageProgram } from "../images.ts";
-import { logGroupName, resourceName } from "../names.ts";
+import { resourceName } from "../names.ts";
 import type { MillraceStack } from "../stacks/stack.ts";
 import { acknowledge, acknowledgeWildcards } from "./acknowledge.ts";
+import { logGroup } from "./log-group.ts";
 
-/** Port of `GET /health` in every container; nothing outside of the task reaches it. */
+/** Port of `GET /health` in every container. Nothing outside of the task reaches it. */
 export const HEALTH_PORT = 8_090;
-/** Fargate's longest: time to finish a transaction, take a snapshot and hand over. */
+/** Fargate's longest. A task needs it to finish its transaction, take a snapshot and hand over. */
 const STOP_TIMEOUT = Duration.seconds(120);
 
 export interface StreamServiceProps {
@@ -30,13 +30,16 @@ export interface StreamServiceProps {
   readonly key: kms.IKey;
   readonly subnets: ec2.SubnetSelection;
   readonly securityGroup: ec2.ISecurityGroup;
-  /** For services in public subnets: they need an address to reach the internet; their security group lets nobody in. */
+  /** For services in public subnets, which reach the internet only with an address. The security group lets nobody in. */
   readonly assignPublicIp: boolean;
-  /** `restart`: the old task stops before the new one starts, for programs whose identity only one may have. */
+  /**
+   * `rolling`: new tasks start before old ones stop. `restart`: the old task stops first, for a program whose identity
+   * only one task may have at a time.
+   */
   readonly deployment: "rolling" | "restart";
 }
 
-/** A program on Fargate: arm64, read-only, not root, health-checked, rolled back when a deployment fails. */
+/** A program on Fargate: arm64, read-only root, not the user root, health-checked, rolled back when a deployment fails. */
 export class StreamService extends Construct implements iam.IGrantable {
   readonly service: ecs.FargateService;
   readonly taskRole: iam.Role;
@@ -44,12 +47,7 @@ export class StreamService extends Construct implements iam.IGrantable {
   constructor(stack: MillraceStack, props: StreamServiceProps) {
     super(stack, `Service-${props.name}`);
     const { config } = stack;
-    const logGroup = new logs.LogGroup(this, "Logs", {
-      logGroupName: logGroupName(config, `service/${props.name}`),
-      encryptionKey: props.key,
-      retention: config.logRetentionDays,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
+    const log = logGroup(this, "Logs", { config, name: `service/${props.name}`, key: props.key });
     this.taskRole = new iam.Role(this, "TaskRole", {
       assumedBy: new iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
       description: `Millrace ${config.name}: what ${props.name} may do`,
@@ -64,7 +62,7 @@ export class StreamService extends Construct implements iam.IGrantable {
       },
       taskRole: this.taskRole,
     });
-    this.#container(task, logGroup, props);
+    this.#container(task, log, props);
     this.service = new ecs.FargateService(this, "Service", {
       serviceName: resourceName(config, props.name),
       cluster: props.cluster,
@@ -82,7 +80,9 @@ export class StreamService extends Construct implements iam.IGrantable {
       platformVersion: ecs.FargatePlatformVersion.VERSION1_4,
     });
     acknowledge(task, {
-      ECS2: "the variables are addresses and numbers that the template shows anyway; the one secret is read by its ARN at run time",
+      ECS2:
+        "the variables are addresses and numbers that the template shows anyway; " +
+        "the one secret is read by its ARN at run time",
     });
     acknowledgeWildcards(task, {
       "*": "fetching an image takes a token of the whole registry: ecr:GetAuthorizationToken has no resource",
@@ -93,7 +93,7 @@ export class StreamService extends Construct implements iam.IGrantable {
     return this.taskRole;
   }
 
-  #container(task: ecs.FargateTaskDefinition, logGroup: logs.ILogGroup, props: StreamServiceProps): void {
+  #container(task: ecs.FargateTaskDefinition, log: logs.ILogGroup, props: StreamServiceProps): void {
     const container = task.addContainer(props.program, {
       image: ecs.ContainerImage.fromDockerImageAsset(programImage(this, props.program)),
       environment: { ...props.environment },
@@ -102,13 +102,18 @@ export class StreamService extends Construct implements iam.IGrantable {
       user: "1000:1000",
       linuxParameters: new ecs.LinuxParameters(this, "LinuxParameters", { initProcessEnabled: true }),
       stopTimeout: STOP_TIMEOUT,
-      logging: ecs.LogDrivers.awsLogs({ logGroup, streamPrefix: props.name, mode: ecs.AwsLogDriverMode.NON_BLOCKING }),
+      logging: ecs.LogDrivers.awsLogs({
+        logGroup: log,
+        streamPrefix: props.name,
+        mode: ecs.AwsLogDriverMode.NON_BLOCKING,
+      }),
       healthCheck: {
         command: [
           "CMD",
           "node",
           "-e",
-          `fetch("http://127.0.0.1:${HEALTH_PORT}/health").then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))`,
+          `fetch("http://127.0.0.1:${HEALTH_PORT}/health")` +
+            ".then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))",
         ],
         interval: Duration.seconds(15),
         timeout: Duration.seconds(5),

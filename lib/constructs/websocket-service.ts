@@ -3,21 +3,21 @@ import {
   aws_certificatemanager as acm,
   type aws_dynamodb as dynamodb,
   type aws_kms as kms,
-  aws_logs as logs,
-  aws_route53 as route53,
   aws_route53_targets as targets,
-  RemovalPolicy,
 } from "aws-cdk-lib";
 import { WebSocketLambdaAuthorizer } from "aws-cdk-lib/aws-apigatewayv2-authorizers";
 import { WebSocketLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
 import { Construct } from "constructs";
+import type { OwnDomain } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
-import { functions, ROUTE_SELECTION, webSocketRoutes } from "../../domain/routes.ts";
-import { logGroupName, resourceName } from "../names.ts";
+import { functions, ROUTE_SELECTION, webSocketRoutes, type FunctionName } from "../../domain/routes.ts";
+import { resourceName } from "../names.ts";
 import type { DataClass } from "../stacks/security.ts";
 import type { MillraceStack } from "../stacks/stack.ts";
 import { acknowledge } from "./acknowledge.ts";
+import { domainAlias } from "./domain-alias.ts";
 import { allowTable, type TableAction } from "./grants.ts";
+import { logGroup } from "./log-group.ts";
 import { MillraceFunction } from "./millrace-function.ts";
 
 export interface WebSocketServiceProps {
@@ -26,14 +26,14 @@ export interface WebSocketServiceProps {
   readonly connectionsTable: dynamodb.ITable;
 }
 
-/** What each function does with the table of connections. */
+/** What each function may do with the table of connections. */
 const tableActions: Readonly<Record<string, readonly TableAction[]>> = {
   connect: ["PutItem"],
   disconnect: ["DeleteItem"],
   subscribe: ["GetItem", "UpdateItem"],
 };
 
-/** The WebSocket API of `domain/routes.ts`; a ticket lets in, where the API needs a token. */
+/** The WebSocket API of `domain/routes.ts`. Where the REST API needs a token, this one needs a ticket. */
 export class WebSocketService extends Construct {
   readonly api: apigateway.WebSocketApi;
   readonly stage: apigateway.WebSocketStage;
@@ -48,53 +48,30 @@ export class WebSocketService extends Construct {
       routeSelectionExpression: ROUTE_SELECTION,
     });
     this.#routes(stack, props);
-    const accessLog = new logs.LogGroup(this, "AccessLog", {
-      logGroupName: logGroupName(config, "websocket-access"),
-      encryptionKey: props.keys.operations,
-      retention: config.logRetentionDays,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
+    const accessLog = logGroup(this, "AccessLog", { config, name: "websocket-access", key: props.keys.operations });
     this.stage = new apigateway.WebSocketStage(this, "Stage", {
       webSocketApi: this.api,
       stageName: "v1",
       autoDeploy: true,
       throttle: { rateLimit: config.api.requestsPerSecond, burstLimit: config.api.burst },
       detailedMetricsEnabled: true,
-      // Not the query string: tickets are in it.
+      // The format leaves out the query string, which has the ticket.
       accessLogSettings: { destination: new apigateway.LogGroupLogDestination(accessLog) },
     });
     this.url = config.api.websocketDomain === null ? this.stage.url : this.#domain(config.api.websocketDomain);
     acknowledge(this.api, {
       APIG4:
-        "an authorizer can be had on $connect alone, and is there wherever the config names an issuer: the other routes are those of a connection that was let in",
+        "API Gateway takes an authorizer on $connect alone, and it is there wherever the config names an issuer; " +
+        "the other routes serve connections that it let in",
     });
   }
 
-  #routes(stack: MillraceStack, { keys, connectionsTable, ticketsTable }: WebSocketServiceProps): void {
-    const { config } = stack;
-    const made = new Map<string, MillraceFunction>();
-    for (const { function: name } of webSocketRoutes) {
-      if (made.has(name)) continue;
-      const handler = new MillraceFunction(stack, {
-        name,
-        description: `WebSocket: ${webSocketRoutes
-          .filter((route) => route.function === name)
-          .map(({ routeKey }) => routeKey)
-          .join(", ")}`,
-        environment: writeSettings("websocket", {
-          environment: config.name,
-          connectionsTable: connectionsTable.tableName,
-        }),
-        timeoutSeconds: functions[name].timeoutSeconds,
-        memoryMiB: functions[name].memoryMb,
-        key: keys.operations,
-      });
-      allowTable(handler, connectionsTable, keys.state, tableActions[name] ?? []);
-      made.set(name, handler);
-    }
-    const authorizer = config.api.auth === null ? undefined : this.#authorizer(stack, keys, ticketsTable);
+  #routes(stack: MillraceStack, props: WebSocketServiceProps): void {
+    const names = [...new Set(webSocketRoutes.map((route) => route.function))];
+    const handlers = new Map(names.map((name) => [name, this.#handler(stack, name, props)]));
+    const authorizer = stack.config.api.auth === null ? undefined : this.#authorizer(stack, props);
     for (const { routeKey, function: name, auth, responds } of webSocketRoutes) {
-      const handler = made.get(name);
+      const handler = handlers.get(name);
       if (!handler) continue;
       this.api.addRoute(routeKey, {
         integration: new WebSocketLambdaIntegration(`${routeKey.replace("$", "")}Integration`, handler.function),
@@ -104,11 +81,28 @@ export class WebSocketService extends Construct {
     }
   }
 
-  #authorizer(
+  #handler(
     stack: MillraceStack,
-    keys: WebSocketServiceProps["keys"],
-    ticketsTable: dynamodb.ITable,
-  ): WebSocketLambdaAuthorizer {
+    name: FunctionName,
+    { keys, connectionsTable }: WebSocketServiceProps,
+  ): MillraceFunction {
+    const routeKeys = webSocketRoutes.filter((route) => route.function === name).map(({ routeKey }) => routeKey);
+    const handler = new MillraceFunction(stack, {
+      name,
+      description: `WebSocket: ${routeKeys.join(", ")}`,
+      environment: writeSettings("websocket", {
+        environment: stack.config.name,
+        connectionsTable: connectionsTable.tableName,
+      }),
+      timeoutSeconds: functions[name].timeoutSeconds,
+      memoryMiB: functions[name].memoryMb,
+      key: keys.operations,
+    });
+    allowTable(handler, connectionsTable, keys.state, tableActions[name] ?? []);
+    return handler;
+  }
+
+  #authorizer(stack: MillraceStack, { keys, ticketsTable }: WebSocketServiceProps): WebSocketLambdaAuthorizer {
     const handler = new MillraceFunction(stack, {
       name: "authorize-connection",
       description: "WebSocket authorizer: a ticket, once",
@@ -123,25 +117,17 @@ export class WebSocketService extends Construct {
     });
   }
 
-  #domain(domain: NonNullable<MillraceStack["config"]["api"]["websocketDomain"]>): string {
+  #domain(domain: OwnDomain): string {
     const name = new apigateway.DomainName(this, "Domain", {
       domainName: domain.name,
       certificate: acm.Certificate.fromCertificateArn(this, "Certificate", domain.certificateArn),
     });
     new apigateway.ApiMapping(this, "Mapping", { api: this.api, domainName: name, stage: this.stage });
-    if (domain.hostedZoneId && domain.hostedZoneName) {
-      const zone = route53.HostedZone.fromHostedZoneAttributes(this, "Zone", {
-        hostedZoneId: domain.hostedZoneId,
-        zoneName: domain.hostedZoneName,
-      });
-      new route53.ARecord(this, "Alias", {
-        zone,
-        recordName: `${domain.name}.`,
-        target: route53.RecordTarget.fromAlias(
-          new targets.ApiGatewayv2DomainProperties(name.regionalDomainName, name.regionalHostedZoneId),
-        ),
-      });
-    }
+    domainAlias(
+      this,
+      domain,
+      new targets.ApiGatewayv2DomainProperties(name.regionalDomainName, name.regionalHostedZoneId),
+    );
     return `wss://${domain.name}`;
   }
 }

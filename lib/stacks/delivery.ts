@@ -1,7 +1,7 @@
-import { aws_iam as iam } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
+import { allow } from "../constructs/grants.ts";
 import { KafkaConsumer } from "../constructs/kafka-consumer.ts";
 import type { LakeStack } from "./lake.ts";
 import type { SecurityStack } from "./security.ts";
@@ -30,11 +30,7 @@ export class DeliveryStack extends MillraceStack {
       cluster: streaming.cluster,
       key: security.keys.operations,
     });
-    this.writeLake.function.role.addToPolicy(
-      new iam.PolicyStatement({
-        actions: ["firehose:PutRecordBatch"],
-        resources: Object.values(lake.deliveries).map(({ stream }) => stream.attrArn),
-      }),
-    );
+    const streams = Object.values(lake.deliveries).map(({ stream }) => stream.attrArn);
+    allow(this.writeLake, ["firehose:PutRecordBatch"], streams);
   }
 }

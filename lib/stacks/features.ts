@@ -1,18 +1,11 @@
-import {
-  aws_events as events,
-  aws_events_targets as targets,
-  aws_iam as iam,
-  aws_sqs as sqs,
-  Duration,
-  RemovalPolicy,
-} from "aws-cdk-lib";
+import { aws_events as events, aws_events_targets as targets, type aws_sqs as sqs, Duration } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { featureGroupName } from "../../domain/names.ts";
 import { functions } from "../../domain/routes.ts";
-import { acknowledge } from "../constructs/acknowledge.ts";
-import { allowKey } from "../constructs/grants.ts";
+import { failureQueue } from "../constructs/failure-queue.ts";
+import { allow, allowKey } from "../constructs/grants.ts";
 import { KafkaConsumer } from "../constructs/kafka-consumer.ts";
 import { MillraceFunction } from "../constructs/millrace-function.ts";
 import { resourceName } from "../names.ts";
@@ -68,18 +61,13 @@ export class FeaturesStack extends MillraceStack {
       [this.writeFeatures.function, ["sagemaker:PutRecord"]],
       [this.checkFeatures, ["sagemaker:PutRecord", "sagemaker:GetRecord"]],
     ] as const) {
-      grantee.role.addToPolicy(new iam.PolicyStatement({ actions: [...actions], resources: [group] }));
+      allow(grantee, actions, [group]);
       allowKey(grantee, security.keys.readings, "sagemaker", ["Decrypt", "GenerateDataKey"]);
     }
-    this.missedChecks = new sqs.Queue(this, "MissedChecks", {
+    this.missedChecks = failureQueue(this, "MissedChecks", {
       queueName: resourceName(config, "missed-feature-checks"),
-      encryption: sqs.QueueEncryption.KMS,
-      encryptionMasterKey: security.keys.operations,
-      enforceSSL: true,
-      retentionPeriod: Duration.days(14),
-      removalPolicy: RemovalPolicy.DESTROY,
+      key: security.keys.operations,
     });
-    acknowledge(this.missedChecks, { SQS3: "it is itself where failures go; an alarm watches it" });
     new events.Rule(this, "CheckSchedule", {
       ruleName: resourceName(config, "check-features"),
       schedule: events.Schedule.rate(Duration.minutes(5)),

@@ -1,12 +1,13 @@
-import { aws_ec2 as ec2, aws_iam as iam, type aws_kms as kms, aws_logs as logs, RemovalPolicy } from "aws-cdk-lib";
+import { aws_ec2 as ec2, aws_iam as iam, type aws_kms as kms } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { acknowledgeLint } from "../constructs/acknowledge.ts";
-import { logGroupName, resourceName } from "../names.ts";
+import { logGroup } from "../constructs/log-group.ts";
+import { resourceName } from "../names.ts";
 import type { SecurityStack } from "./security.ts";
 import { MillraceStack } from "./stack.ts";
 
-/** Who talks inside the VPC: one security group each. */
+/** Who talks inside the VPC. Each member has a security group. */
 const members = {
   kafka: "brokers of MSK Serverless, and the pollers of the event source mappings",
   documents: "DocumentDB",
@@ -21,7 +22,7 @@ const members = {
 } as const;
 export type Member = keyof typeof members;
 
-/** Which member may open connections to which, and on what port. Everything that isn't here is refused. */
+/** Which members may open connections to which, and on what port. Every other connection is refused. */
 const connections: readonly {
   readonly from: readonly Member[];
   readonly to: Member;
@@ -37,9 +38,10 @@ const connections: readonly {
     what: "AWS APIs",
   },
 ];
+
 /**
- * Members that also talk to addresses outside of the VPC (public AWS endpoints without a private one, and S3 and
- * DynamoDB through gateway endpoints).
+ * Members that also reach addresses outside of the VPC, on port 443: AWS endpoints that have no private one, and S3 and
+ * DynamoDB through gateway endpoints.
  */
 const outside: Partial<Record<Member, string>> = {
   bridge: "IoT Core's MQTT endpoint, ECR layers in S3",
@@ -64,11 +66,11 @@ const interfaceEndpoints = {
 export class NetworkStack extends MillraceStack {
   readonly vpc: ec2.IVpc;
   readonly securityGroups: Readonly<Record<Member, ec2.SecurityGroup>>;
-  /** Where most things run: no way in, and out only to endpoints (and by NAT, where there is one). */
+  /** Where most members run. They reach endpoints alone, and the internet by NAT where the config has one. */
   readonly privateSubnets: ec2.SubnetSelection;
   /**
-   * For the two services that need the internet: behind NAT where there is one, else public, with a public address and
-   * no way in.
+   * For the two services that need the internet: private subnets behind NAT where the config has one, else public ones.
+   * There the services have an address, and their security groups let nobody in.
    */
   readonly outboundSubnets: ec2.SubnetSelection;
 
@@ -146,19 +148,14 @@ export class NetworkStack extends MillraceStack {
   }
 
   #flowLogs(key: kms.IKey): void {
-    const logGroup = new logs.LogGroup(this, "FlowLogGroup", {
-      logGroupName: logGroupName(this.config, "flow"),
-      encryptionKey: key,
-      retention: this.config.logRetentionDays,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
+    const log = logGroup(this, "FlowLogGroup", { config: this.config, name: "flow", key });
     const role = new iam.Role(this, "FlowLogRole", {
       assumedBy: new iam.ServicePrincipal("vpc-flow-logs.amazonaws.com", {
         conditions: { StringEquals: { "aws:SourceAccount": this.account } },
       }),
     });
     this.vpc.addFlowLog("Flow", {
-      destination: ec2.FlowLogDestination.toCloudWatchLogs(logGroup, role),
+      destination: ec2.FlowLogDestination.toCloudWatchLogs(log, role),
       trafficType: ec2.FlowLogTrafficType.ALL,
     });
   }

@@ -1,12 +1,4 @@
-import {
-  aws_iam as iam,
-  aws_logs as logs,
-  aws_msk as msk,
-  CustomResource,
-  custom_resources as cr,
-  Duration,
-  RemovalPolicy,
-} from "aws-cdk-lib";
+import { aws_iam as iam, aws_msk as msk, CustomResource, custom_resources as cr, Duration } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
@@ -20,11 +12,17 @@ import {
   acknowledgeWildcards,
 } from "../constructs/acknowledge.ts";
 import { KafkaCluster } from "../constructs/kafka-cluster.ts";
+import { logGroup } from "../constructs/log-group.ts";
 import { MillraceFunction } from "../constructs/millrace-function.ts";
-import { logGroupName, resourceName } from "../names.ts";
+import { resourceName } from "../names.ts";
 import type { NetworkStack } from "./network.ts";
 import type { SecurityStack } from "./security.ts";
 import { MillraceStack } from "./stack.ts";
+
+export interface StreamingNeeds {
+  readonly network: NetworkStack;
+  readonly security: SecurityStack;
+}
 
 /** MSK Serverless with its topics, and the functions that test it. */
 export class StreamingStack extends MillraceStack {
@@ -32,15 +30,16 @@ export class StreamingStack extends MillraceStack {
   readonly clusterName: string;
   readonly testFunctions: readonly MillraceFunction[];
 
-  constructor(
-    scope: Construct,
-    id: string,
-    config: Environment,
-    needs: { readonly network: NetworkStack; readonly security: SecurityStack },
-  ) {
+  constructor(scope: Construct, id: string, config: Environment, needs: StreamingNeeds) {
     super(scope, id, { config, stateful: true, description: "MSK Serverless and its topics" });
-    const { network, security } = needs;
     this.clusterName = resourceName(config, "kafka");
+    this.cluster = this.#cluster(needs);
+    this.#topics(needs);
+    this.testFunctions = [this.#produceTest(needs), this.#consumeTest(needs)];
+    acknowledgeCdkFunctions(this, "AWS679f53fac002430cb0da5b7982bd2287", "makes one AWS call for a custom resource");
+  }
+
+  #cluster({ network, security }: StreamingNeeds): KafkaCluster {
     const cluster = new msk.CfnServerlessCluster(this, "Cluster", {
       clusterName: this.clusterName,
       clientAuthentication: { sasl: { iam: { enabled: true } } },
@@ -50,52 +49,16 @@ export class StreamingStack extends MillraceStack {
           securityGroups: [network.securityGroups.kafka.securityGroupId],
         },
       ],
-      tags: { project: "millrace", environment: config.name, "data-class": "stateful", ...config.tags },
+      tags: { project: "millrace", environment: this.config.name, "data-class": "stateful", ...this.config.tags },
     });
     cluster.applyRemovalPolicy(this.dataRemovalPolicy);
-    this.cluster = new KafkaCluster(
-      cluster.attrArn,
-      this.clusterName,
-      this.#bootstrapBrokers(cluster.attrArn, security),
-    );
+    const brokers = this.#bootstrapBrokers(cluster.attrArn, security);
     this.#clusterPolicy(cluster.attrArn);
-
-    const kafkaTool = (name: string, description: string, timeoutSeconds: number): MillraceFunction =>
-      new MillraceFunction(this, {
-        name,
-        description,
-        timeoutSeconds,
-        memoryMiB: 256,
-        reservedConcurrency: 1,
-        key: security.keys.operations,
-        environment: writeSettings("kafkaTools", {
-          environment: config.name,
-          kafkaBrokers: this.cluster.bootstrapBrokers,
-          kafkaAuth: "iam",
-        }),
-        network: { vpc: network.vpc, subnets: network.privateSubnets, securityGroup: network.securityGroups.topics },
-      });
-    this.#topics(
-      kafkaTool("create-topics", "custom resource: creates and widens the topics, never deletes", 300),
-      security,
-    );
-    const produce = kafkaTool("produce-test", "deployment check: tries a Kafka transaction", 60);
-    this.cluster.grantWrite(produce, [checkTopic.name]);
-    this.cluster.grantTransactionalId(produce, transactionalId(config.name, "check", checkTopic.name, 0));
-    const consume = kafkaTool("consume-test", "deployment check: reads what the transaction wrote", 60);
-    this.cluster.grantRead(consume, [checkTopic.name], [CHECK_GROUP]);
-    this.testFunctions = [produce, consume];
-    acknowledgeCdkFunctions(this, "AWS679f53fac002430cb0da5b7982bd2287", "makes one AWS call for a custom resource");
+    return new KafkaCluster(cluster.attrArn, this.clusterName, brokers);
   }
 
-  /** The cluster's CloudFormation resource gives only its ARN: the brokers are asked for. */
-  #bootstrapBrokers(clusterArn: string, security: SecurityStack): string {
-    const logGroup = new logs.LogGroup(this, "BootstrapLogs", {
-      logGroupName: logGroupName(this.config, "function/bootstrap-brokers"),
-      encryptionKey: security.keys.operations,
-      retention: this.config.logRetentionDays,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
+  /** The cluster's CloudFormation resource gives its ARN alone, so a custom resource looks up the brokers. */
+  #bootstrapBrokers(clusterArn: string, { keys }: SecurityStack): string {
     const call: cr.AwsSdkCall = {
       service: "Kafka",
       action: "getBootstrapBrokers",
@@ -107,7 +70,11 @@ export class StreamingStack extends MillraceStack {
       onCreate: call,
       onUpdate: call,
       installLatestAwsSdk: false,
-      logGroup,
+      logGroup: logGroup(this, "BootstrapLogs", {
+        config: this.config,
+        name: "function/bootstrap-brokers",
+        key: keys.operations,
+      }),
       timeout: Duration.minutes(2),
       resourceType: "Custom::KafkaBootstrapBrokers",
       policy: cr.AwsCustomResourcePolicy.fromStatements([
@@ -117,7 +84,7 @@ export class StreamingStack extends MillraceStack {
     return lookup.getResponseField("BootstrapBrokerStringSaslIam");
   }
 
-  /** Whatever other accounts are given elsewhere, this cluster serves its own account alone. */
+  /** Only principals of this account may connect, whatever their IAM policies allow to those of others. */
   #clusterPolicy(clusterArn: string): void {
     new msk.CfnClusterPolicy(this, "ClusterPolicy", {
       clusterArn,
@@ -134,19 +101,75 @@ export class StreamingStack extends MillraceStack {
     });
   }
 
-  #topics(handler: MillraceFunction, security: SecurityStack): void {
+  /** A function that administers or tests the cluster from inside the VPC. */
+  #kafkaTool(
+    { network, security }: StreamingNeeds,
+    props: { readonly name: string; readonly description: string; readonly timeoutSeconds: number },
+  ): MillraceFunction {
+    return new MillraceFunction(this, {
+      ...props,
+      memoryMiB: 256,
+      reservedConcurrency: 1,
+      key: security.keys.operations,
+      environment: writeSettings("kafkaTools", {
+        environment: this.config.name,
+        kafkaBrokers: this.cluster.bootstrapBrokers,
+        kafkaAuth: "iam",
+      }),
+      network: { vpc: network.vpc, subnets: network.privateSubnets, securityGroup: network.securityGroups.topics },
+    });
+  }
+
+  #produceTest(needs: StreamingNeeds): MillraceFunction {
+    const produce = this.#kafkaTool(needs, {
+      name: "produce-test",
+      description: "deployment check: tries a Kafka transaction",
+      timeoutSeconds: 60,
+    });
+    this.cluster.grantWrite(produce, [checkTopic.name]);
+    this.cluster.grantTransactionalId(produce, transactionalId(this.config.name, "check", checkTopic.name, 0));
+    return produce;
+  }
+
+  #consumeTest(needs: StreamingNeeds): MillraceFunction {
+    const consume = this.#kafkaTool(needs, {
+      name: "consume-test",
+      description: "deployment check: reads what the transaction wrote",
+      timeoutSeconds: 60,
+    });
+    this.cluster.grantRead(consume, [checkTopic.name], [CHECK_GROUP]);
+    return consume;
+  }
+
+  /** The topics, as a custom resource of the function `create-topics`. */
+  #topics(needs: StreamingNeeds): void {
+    const handler = this.#kafkaTool(needs, {
+      name: "create-topics",
+      description: "custom resource: creates and widens the topics, never deletes",
+      timeoutSeconds: 300,
+    });
     const wanted = [...environmentTopics(this.config), checkTopic];
     this.cluster.grantAdminister(
       handler,
       wanted.map(({ name }) => name),
     );
-    const logGroup = new logs.LogGroup(this, "TopicsProviderLogs", {
-      logGroupName: logGroupName(this.config, "function/create-topics-provider"),
-      encryptionKey: security.keys.operations,
-      retention: this.config.logRetentionDays,
-      removalPolicy: RemovalPolicy.DESTROY,
+    const resource = new CustomResource(this, "Topics", {
+      serviceToken: this.#topicsProvider(handler, needs.security).serviceToken,
+      resourceType: "Custom::KafkaTopics",
+      properties: { Topics: JSON.stringify(wanted) },
     });
-    const provider = new cr.Provider(this, "TopicsProvider", { onEventHandler: handler.function, logGroup });
+    resource.node.addDependency(handler.role);
+  }
+
+  #topicsProvider(handler: MillraceFunction, { keys }: SecurityStack): cr.Provider {
+    const provider = new cr.Provider(this, "TopicsProvider", {
+      onEventHandler: handler.function,
+      logGroup: logGroup(this, "TopicsProviderLogs", {
+        config: this.config,
+        name: "function/create-topics-provider",
+        key: keys.operations,
+      }),
+    });
     acknowledge(provider, { L1: "runtime of the CDK's own provider, updated with the CDK" });
     acknowledgeManagedPolicies(provider, {
       AWSLambdaBasicExecutionRole: "the CDK's own provider: the policy lets it write its log",
@@ -154,11 +177,6 @@ export class StreamingStack extends MillraceStack {
     acknowledgeWildcards(provider, {
       ".Arn>:*": "the CDK's own provider invokes any version of the one function that it is made for",
     });
-    const resource = new CustomResource(this, "Topics", {
-      serviceToken: provider.serviceToken,
-      resourceType: "Custom::KafkaTopics",
-      properties: { Topics: JSON.stringify(wanted) },
-    });
-    resource.node.addDependency(handler.role);
+    return provider;
   }
 }

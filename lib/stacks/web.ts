@@ -4,8 +4,6 @@ import {
   aws_certificatemanager as acm,
   aws_cloudfront as cloudfront,
   aws_cloudfront_origins as origins,
-  aws_logs as logs,
-  aws_route53 as route53,
   aws_route53_targets as targets,
   aws_s3 as s3,
   aws_s3_deployment as deployment,
@@ -17,7 +15,9 @@ import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { root } from "../bundles.ts";
 import { acknowledge, acknowledgeCdkFunctions } from "../constructs/acknowledge.ts";
-import { bucketName, logGroupName, resourceName } from "../names.ts";
+import { domainAlias } from "../constructs/domain-alias.ts";
+import { logGroup } from "../constructs/log-group.ts";
+import { bucketName, resourceName } from "../names.ts";
 import type { SecurityStack } from "./security.ts";
 import type { ServingStack } from "./serving.ts";
 import { MillraceStack } from "./stack.ts";
@@ -102,17 +102,7 @@ export class WebStack extends MillraceStack {
           }),
       ...(webAclArn === null ? {} : { webAclId: webAclArn }),
     });
-    if (domain?.hostedZoneId && domain.hostedZoneName) {
-      const zone = route53.HostedZone.fromHostedZoneAttributes(this, "Zone", {
-        hostedZoneId: domain.hostedZoneId,
-        zoneName: domain.hostedZoneName,
-      });
-      new route53.ARecord(this, "Alias", {
-        zone,
-        recordName: `${domain.name}.`,
-        target: route53.RecordTarget.fromAlias(new targets.CloudFrontTarget(distribution)),
-      });
-    }
+    if (domain !== null) domainAlias(this, domain, new targets.CloudFrontTarget(distribution));
     acknowledge(distribution, {
       CFR1: "sensors and the people who watch them are anywhere; restrict it in the web ACL where yours are not",
       ...(webAclArn === null
@@ -137,11 +127,10 @@ export class WebStack extends MillraceStack {
       restUrl: serving.rest.url,
       webSocketUrl: serving.webSocket.url,
     });
-    const logGroup = new logs.LogGroup(this, "DeploymentLogs", {
-      logGroupName: logGroupName(this.config, "function/web-deployment"),
-      encryptionKey: security.keys.operations,
-      retention: this.config.logRetentionDays,
-      removalPolicy: RemovalPolicy.DESTROY,
+    const log = logGroup(this, "DeploymentLogs", {
+      config: this.config,
+      name: "function/web-deployment",
+      key: security.keys.operations,
     });
     new deployment.BucketDeployment(this, "Files", {
       sources: [...(existsSync(folder) ? [deployment.Source.asset(folder)] : []), settings],
@@ -149,7 +138,7 @@ export class WebStack extends MillraceStack {
       distribution: this.distribution,
       distributionPaths: ["/*"],
       cacheControl: [deployment.CacheControl.fromString("public, max-age=300")],
-      logGroup,
+      logGroup: log,
       memoryLimit: 512,
     });
     acknowledgeCdkFunctions(this, "Custom::CDKBucketDeployment", "copies the dashboard's files to their bucket", [

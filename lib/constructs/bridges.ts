@@ -1,0 +1,92 @@
+import { Aws, CfnOutput, custom_resources as cr } from "aws-cdk-lib";
+import { writeSettings } from "../../config/settings.ts";
+import { MQTT_SUBSCRIPTION } from "../../domain/imu.ts";
+import { MQTT_SHARE_GROUP } from "../../domain/names.ts";
+import { topics } from "../../domain/topics.ts";
+import { resourceName } from "../names.ts";
+import type { NetworkStack } from "../stacks/network.ts";
+import type { ProcessingStack } from "../stacks/processing.ts";
+import type { SecurityStack } from "../stacks/security.ts";
+import type { MillraceStack } from "../stacks/stack.ts";
+import type { StreamingStack } from "../stacks/streaming.ts";
+import { acknowledgeWildcards } from "./acknowledge.ts";
+import { allow } from "./grants.ts";
+import { callIot } from "./iot-call.ts";
+import { HEALTH_PORT, StreamService } from "./stream-service.ts";
+
+export interface BridgeNeeds {
+  readonly network: NetworkStack;
+  readonly security: SecurityStack;
+  readonly streaming: StreamingStack;
+  readonly processing: ProcessingStack;
+}
+
+/**
+ * The bridge: one service of one task for each of `bridge.tasks`. A member of the MQTT group has client ids of its own
+ * that outlive its tasks, because its session holds what arrives between two of them. IoT Core disconnects the older of
+ * two clients with one id, so no second task may run beside the first.
+ */
+export function bridges(stack: MillraceStack, needs: BridgeNeeds): StreamService[] {
+  const endpoint = callIot(stack, needs.security.keys.operations, {
+    id: "Endpoint",
+    resourceType: "Custom::IotEndpoint",
+    permission: "iot:DescribeEndpoint",
+    call: {
+      service: "Iot",
+      action: "describeEndpoint",
+      parameters: { endpointType: "iot:Data-ATS" },
+      outputPaths: ["endpointAddress"],
+      physicalResourceId: cr.PhysicalResourceId.of("iot-endpoint"),
+    },
+  }).getResponseField("endpointAddress");
+  new CfnOutput(stack, "IotEndpoint", { value: endpoint, description: "MQTT endpoint of the devices" });
+  return Array.from({ length: stack.config.bridge.tasks }, (_, index) => bridge(stack, index, endpoint, needs));
+}
+
+function bridge(
+  stack: MillraceStack,
+  index: number,
+  endpoint: string,
+  { network, security, streaming, processing }: BridgeNeeds,
+): StreamService {
+  const { config } = stack;
+  const clientId = resourceName(config, `bridge-${index}`);
+  const service = new StreamService(stack, {
+    name: `bridge-${index}`,
+    program: "bridge",
+    cluster: processing.cluster,
+    desiredCount: 1,
+    cpu: 1024,
+    memoryMiB: 2048,
+    key: security.keys.operations,
+    subnets: network.outboundSubnets,
+    securityGroup: network.securityGroups.bridge,
+    assignPublicIp: config.network.natGateways === 0,
+    deployment: "restart",
+    environment: writeSettings("bridge", {
+      environment: config.name,
+      region: Aws.REGION,
+      kafkaBrokers: streaming.cluster.bootstrapBrokers,
+      kafkaAuth: "iam",
+      mqttUrl: `wss://${endpoint}`,
+      mqttClients: config.bridge.connectionsPerTask,
+      mqttClientId: clientId,
+      healthPort: HEALTH_PORT,
+    }),
+  });
+  streaming.cluster.grantWrite(service, [topics.imuData.name, topics.deadLetter.name]);
+  allowMqtt(stack, service, clientId);
+  return service;
+}
+
+/** The bridge connects with its own client ids, and receives through the shared subscription. */
+function allowMqtt(stack: MillraceStack, service: StreamService, clientId: string): void {
+  const arn = (resource: string): string => stack.formatArn({ service: "iot", resource });
+  allow(service, ["iot:Connect"], [arn(`client/${clientId}-*`)]);
+  allow(service, ["iot:Subscribe"], [arn(`topicfilter/$share/${MQTT_SHARE_GROUP}/${MQTT_SUBSCRIPTION}`)]);
+  allow(service, ["iot:Receive"], [arn("topic/imu/*")]);
+  acknowledgeWildcards(service, {
+    [`${clientId}-*`]: "its client ids end in the number of the connection",
+    ":topic/imu/*": "it receives from every sensor's topic",
+  });
+}

@@ -1,0 +1,47 @@
+import { ArnFormat, aws_iam as iam, aws_iot as iot, type aws_kms as kms, custom_resources as cr } from "aws-cdk-lib";
+import type { MillraceStack } from "../stacks/stack.ts";
+import { acknowledgeWildcards } from "./acknowledge.ts";
+import { allow } from "./grants.ts";
+import { callIot } from "./iot-call.ts";
+
+/** Settings of IoT Core that exist once in an account and region: where it logs to, and that things can be searched for. */
+export function ownAccountSettings(stack: MillraceStack, key: kms.IKey): void {
+  const role = new iam.Role(stack, "LoggingRole", {
+    assumedBy: new iam.ServicePrincipal("iot.amazonaws.com", {
+      conditions: { StringEquals: { "aws:SourceAccount": stack.account } },
+    }),
+    description: "IoT Core's own log",
+  });
+  const logGroups = stack.formatArn({
+    service: "logs",
+    resource: "log-group",
+    resourceName: "AWSIotLogsV2:*",
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  });
+  allow(
+    role,
+    ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:PutRetentionPolicy"],
+    [logGroups],
+  );
+  acknowledgeWildcards(role, { ":AWSIotLogsV2:*": "IoT Core names its log group and streams itself" });
+  const logging = new iot.CfnLogging(stack, "Logging", {
+    accountId: stack.account,
+    defaultLogLevel: "ERROR",
+    roleArn: role.roleArn,
+  });
+  logging.node.addDependency(role);
+  callIot(stack, key, {
+    id: "FleetIndexing",
+    resourceType: "Custom::IotFleetIndexing",
+    permission: "iot:UpdateIndexingConfiguration",
+    call: {
+      service: "Iot",
+      action: "updateIndexingConfiguration",
+      parameters: {
+        thingIndexingConfiguration: { thingIndexingMode: "REGISTRY", thingConnectivityIndexingMode: "STATUS" },
+        thingGroupIndexingConfiguration: { thingGroupIndexingMode: "ON" },
+      },
+      physicalResourceId: cr.PhysicalResourceId.of("iot-fleet-indexing"),
+    },
+  });
+}

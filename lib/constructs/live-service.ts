@@ -1,0 +1,73 @@
+import { Aws, type aws_apigatewayv2 as websocket } from "aws-cdk-lib";
+import { writeSettings } from "../../config/settings.ts";
+import { consumerGroups } from "../../domain/names.ts";
+import { topics } from "../../domain/topics.ts";
+import type { NetworkStack } from "../stacks/network.ts";
+import type { ProcessingStack } from "../stacks/processing.ts";
+import type { SecurityStack } from "../stacks/security.ts";
+import type { MillraceStack } from "../stacks/stack.ts";
+import type { StateStack } from "../stacks/state.ts";
+import type { StreamingStack } from "../stacks/streaming.ts";
+import { acknowledgeWildcards } from "./acknowledge.ts";
+import { allow, allowTable } from "./grants.ts";
+import { HEALTH_PORT, StreamService } from "./stream-service.ts";
+
+export interface LiveNeeds {
+  readonly network: NetworkStack;
+  readonly security: SecurityStack;
+  readonly streaming: StreamingStack;
+  readonly state: StateStack;
+  readonly processing: ProcessingStack;
+}
+
+/** The service that sends results to the connections of a WebSocket stage. */
+export function liveService(
+  stack: MillraceStack,
+  stage: websocket.WebSocketStage,
+  { network, security, streaming, state, processing }: LiveNeeds,
+): StreamService {
+  const { config } = stack;
+  const { connections } = state.tables;
+  const service = new StreamService(stack, {
+    name: "live",
+    program: "live",
+    cluster: processing.cluster,
+    desiredCount: config.live.tasks,
+    cpu: 1024,
+    memoryMiB: 2048,
+    key: security.keys.operations,
+    subnets: network.outboundSubnets,
+    securityGroup: network.securityGroups.live,
+    assignPublicIp: config.network.natGateways === 0,
+    deployment: "rolling",
+    environment: writeSettings("live", {
+      environment: config.name,
+      region: Aws.REGION,
+      kafkaBrokers: streaming.cluster.bootstrapBrokers,
+      kafkaAuth: "iam",
+      connectionsTable: connections.tableName,
+      websocketEndpoint: stage.callbackUrl,
+      healthPort: HEALTH_PORT,
+    }),
+  });
+  streaming.cluster.grantRead(
+    service,
+    [topics.transformed, topics.aggregated, topics.sessions, topics.inference].map(({ name }) => name),
+    [consumerGroups.live],
+  );
+  allowTable(service, connections, security.keys.state, ["DescribeTable", "Scan", "GetItem", "DeleteItem"]);
+  allowConnections(stack, service, stage);
+  return service;
+}
+
+/** Sending to connections, and closing them. */
+function allowConnections(stack: MillraceStack, service: StreamService, stage: websocket.WebSocketStage): void {
+  const arn = (method: string): string =>
+    stack.formatArn({
+      service: "execute-api",
+      resource: stage.api.apiId,
+      resourceName: `${stage.stageName}/${method}/@connections/*`,
+    });
+  allow(service, ["execute-api:ManageConnections"], [arn("POST"), arn("DELETE")]);
+  acknowledgeWildcards(service, { "/@connections/*": "API Gateway makes up the ids of connections" });
+}

@@ -1,0 +1,81 @@
+import { writeSettings } from "../../config/settings.ts";
+import { featureGroupName } from "../../domain/names.ts";
+import { pipelines } from "../../domain/pipelines.ts";
+import { functions, type FunctionName, restFallback, restRoutes } from "../../domain/routes.ts";
+import { topics } from "../../domain/topics.ts";
+import type { NetworkStack } from "../stacks/network.ts";
+import type { SecurityStack } from "../stacks/security.ts";
+import type { MillraceStack } from "../stacks/stack.ts";
+import type { StateStack } from "../stacks/state.ts";
+import type { StreamingStack } from "../stacks/streaming.ts";
+import { documentSettings } from "./document-settings.ts";
+import { allow, allowKey, allowSecret } from "./grants.ts";
+import { MillraceFunction } from "./millrace-function.ts";
+
+export interface RestNeeds {
+  readonly network: NetworkStack;
+  readonly security: SecurityStack;
+  readonly streaming: StreamingStack;
+  readonly state: StateStack;
+}
+
+/** Functions that read Kafka, the document database or the feature store, from inside the VPC. */
+const readers: readonly FunctionName[] = ["read-health", "read-sessions", "read-sensors"];
+
+/** The functions of the REST routes, by name. */
+export function restFunctions(stack: MillraceStack, needs: RestNeeds): Record<string, MillraceFunction> {
+  const names = new Set<FunctionName>([...restRoutes.map((route) => route.function), restFallback]);
+  const made = Object.fromEntries(
+    [...names].map((name) => [name, readers.includes(name) ? reader(stack, name, needs) : plain(stack, name, needs)]),
+  ) as Record<FunctionName, MillraceFunction>;
+  const { security, state, streaming } = needs;
+  for (const name of names)
+    if (readers.includes(name)) allowSecret(made[name], state.documentsSecret, security.keys.secrets);
+  streaming.cluster.grantReadLag(made["read-health"], [topics.imuData.name], [pipelines.sensor.consumerGroup]);
+  allowFeatures(stack, made["read-sensors"], needs);
+  return made;
+}
+
+function plain(stack: MillraceStack, name: FunctionName, { security }: RestNeeds): MillraceFunction {
+  return new MillraceFunction(stack, {
+    ...common(name),
+    environment: writeSettings("rest", { environment: stack.config.name }),
+    key: security.keys.operations,
+  });
+}
+
+function reader(
+  stack: MillraceStack,
+  name: FunctionName,
+  { network, security, streaming, state }: RestNeeds,
+): MillraceFunction {
+  return new MillraceFunction(stack, {
+    ...common(name),
+    environment: writeSettings("rest", {
+      environment: stack.config.name,
+      kafkaBrokers: streaming.cluster.bootstrapBrokers,
+      kafkaAuth: "iam",
+      ...documentSettings(state),
+      checkpointTable: state.tables.checkpoints.tableName,
+      featureGroup: featureGroupName(stack.config.name),
+    }),
+    key: security.keys.operations,
+    network: { vpc: network.vpc, subnets: network.privateSubnets, securityGroup: network.securityGroups.rest },
+  });
+}
+
+function common(name: FunctionName): { name: string; description: string; timeoutSeconds: number; memoryMiB: number } {
+  const paths = restRoutes.filter((route) => route.function === name).map(({ path }) => path);
+  const { timeoutSeconds, memoryMb } = functions[name];
+  return { name, description: `REST: ${paths.join(", ")}`, timeoutSeconds, memoryMiB: memoryMb };
+}
+
+function allowFeatures(stack: MillraceStack, handler: MillraceFunction, { security }: RestNeeds): void {
+  const group = stack.formatArn({
+    service: "sagemaker",
+    resource: "feature-group",
+    resourceName: featureGroupName(stack.config.name),
+  });
+  allow(handler, ["sagemaker:GetRecord"], [group]);
+  allowKey(handler, security.keys.readings, "sagemaker", ["Decrypt"]);
+}
