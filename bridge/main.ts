@@ -19,7 +19,7 @@ const FIRST_SUBSCRIPTION_LIMIT_MS = 20_000;
 const settings = readSettings("bridge", process.env);
 const logger = createLogger("bridge", settings.logLevel);
 const metrics = new Metrics();
-// kafkajs would log every attempt of an outage; the bridge says what matters of it.
+// No logger: kafkajs would log every attempt during an outage, and the bridge logs each failed batch itself.
 const kafka = createKafka(settings, settings.mqttClientId, undefined, {
   connectionTimeout: 3_000,
   requestTimeout: 6_000,
@@ -42,7 +42,8 @@ logger.info(
   { mqttUrl: settings.mqttUrl, clients: settings.mqttClients, kafkaBrokers: settings.kafkaBrokers },
   "started",
 );
-// Before the first subscription a broker acknowledges and forgets what devices publish: who waits for /health starts none too early.
+// Until the first subscription the broker acknowledges what devices publish and discards it. /health therefore answers
+// only afterwards: a device that waits for it loses nothing.
 await Promise.race([receiver.firstSubscription, sleep(FIRST_SUBSCRIPTION_LIMIT_MS)]);
 if (settings.healthPort > 0)
   await startHealthServer(

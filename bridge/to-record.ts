@@ -4,7 +4,7 @@ import { imuLimits, MQTT_TOPIC_PREFIX, SENSOR_ID } from "../domain/imu.ts";
 import { headers as headerNames, topics } from "../domain/topics.ts";
 import { isTraceparent } from "./traceparent.ts";
 
-/** An MQTT message as it was received. */
+/** An MQTT message as received. */
 export interface Publish {
   readonly topic: string;
   readonly payload: Buffer;
@@ -12,7 +12,7 @@ export interface Publish {
   readonly userProperties: readonly { readonly name: string; readonly value: string }[];
 }
 
-/** A record to be appended to Kafka; without `partition` the key decides, by Kafka's own partitioner. */
+/** A record to append to Kafka. Without `partition`, Kafka's default partitioner (murmur2) chooses by the key. */
 export interface BridgeRecord {
   readonly topic: string;
   readonly partition?: number;
@@ -21,59 +21,73 @@ export interface BridgeRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Bytes of a payload that a dead letter carries; more would not fit into a Kafka record of 1 MB. */
+/** Bytes of a payload that a dead letter carries at most; more would not fit into a Kafka record of 1 MB. */
 export const MAX_DEAD_LETTER_BYTES = 900 * 1024;
-/** Characters of a text from outside that a dead letter's headers carry: an MQTT topic alone may have 64 KB. */
+/** Characters of a publisher's text in a dead letter's header, at most: an MQTT topic may have 64 KB. */
 const MAX_HEADER_CHARACTERS = 1_024;
 const MAX_QUOTED_CHARACTERS = 200;
 
-/** What this process adds to a message. */
+/** What the bridge adds to a message. */
 export interface Stamp {
+  /** When the message was received, epoch ms. */
   readonly ingestMs: number;
   /** Used unless the publisher sent one in the user property `traceparent`. */
   readonly traceparent: string;
 }
 
 /**
- * The record that an MQTT message becomes: in `imu-data-all` with the payload untouched, or in `dead-letter` when Kafka
- * could not take it as it is (no sensor id, payload over 128 KB).
+ * The record that an MQTT message becomes. It goes to `imu-data-all` with its payload unchanged, or to `dead-letter`
+ * when its topic has no valid sensor id (`invalid-sensor-id`) or its payload is over 128 KB (`payload-too-large`).
  */
 export function toRecord(publish: Publish, stamp: Stamp): BridgeRecord {
   const receivedId = publish.topic.startsWith(MQTT_TOPIC_PREFIX) ? publish.topic.slice(MQTT_TOPIC_PREFIX.length) : "";
+  const key = Buffer.from(receivedId);
   const problem = refusal(publish, receivedId);
-  const traceparent =
-    publish.userProperties.find(({ name, value }) => name === headerNames.traceparent && isTraceparent(value))?.value ??
-    stamp.traceparent;
-  const headers = {
+  return problem
+    ? { topic: topics.deadLetter.name, key, ...deadLetter(publish, stamp, problem) }
+    : { topic: topics.imuData.name, key, value: publish.payload, headers: commonHeaders(publish, stamp) };
+}
+
+function commonHeaders(publish: Publish, stamp: Stamp): Record<string, string> {
+  const received = publish.userProperties.find(
+    ({ name, value }) => name === headerNames.traceparent && isTraceparent(value),
+  );
+  return {
     ...(publish.contentType === undefined ? {} : { [headerNames.contentType]: publish.contentType }),
     [headerNames.ingestMs]: String(stamp.ingestMs),
-    [headerNames.traceparent]: traceparent,
-  };
-  if (!problem) return { topic: topics.imuData.name, key: Buffer.from(receivedId), value: publish.payload, headers };
-  return {
-    topic: topics.deadLetter.name,
-    key: Buffer.from(receivedId),
-    value: publish.payload.subarray(0, MAX_DEAD_LETTER_BYTES),
-    headers: {
-      ...headers,
-      ...(publish.contentType === undefined
-        ? {}
-        : { [headerNames.contentType]: publish.contentType.slice(0, MAX_HEADER_CHARACTERS) }),
-      [headerNames.errorCode]: problem.code,
-      [headerNames.errorMessage]: problem.message,
-      [headerNames.stage]: "bridge",
-      [headerNames.mqttTopic]: publish.topic.slice(0, MAX_HEADER_CHARACTERS),
-      ...(publish.payload.length > MAX_DEAD_LETTER_BYTES
-        ? {
-            [headerNames.fullSize]: String(publish.payload.length),
-            [headerNames.fullSha256]: createHash("sha256").update(publish.payload).digest("hex"),
-          }
-        : {}),
-    },
+    [headerNames.traceparent]: received?.value ?? stamp.traceparent,
   };
 }
 
-function refusal(publish: Publish, receivedId: string): { code: DeadLetterCode; message: string } | null {
+/** Value and headers of a dead letter. The size and the digest of the whole payload are added when it is cut. */
+function deadLetter(
+  publish: Publish,
+  stamp: Stamp,
+  problem: Refusal,
+): { readonly value: Buffer; readonly headers: Record<string, string> } {
+  const { payload, contentType, topic } = publish;
+  const headers: Record<string, string> = {
+    ...commonHeaders(publish, stamp),
+    [headerNames.errorCode]: problem.code,
+    [headerNames.errorMessage]: problem.message,
+    [headerNames.stage]: "bridge",
+    [headerNames.mqttTopic]: topic.slice(0, MAX_HEADER_CHARACTERS),
+  };
+  if (contentType !== undefined) headers[headerNames.contentType] = contentType.slice(0, MAX_HEADER_CHARACTERS);
+  if (payload.length > MAX_DEAD_LETTER_BYTES) {
+    headers[headerNames.fullSize] = String(payload.length);
+    headers[headerNames.fullSha256] = createHash("sha256").update(payload).digest("hex");
+  }
+  return { value: payload.subarray(0, MAX_DEAD_LETTER_BYTES), headers };
+}
+
+interface Refusal {
+  readonly code: DeadLetterCode;
+  readonly message: string;
+}
+
+/** Why Kafka cannot take the message as it is; null when it can. */
+function refusal(publish: Publish, receivedId: string): Refusal | null {
   if (!SENSOR_ID.test(receivedId)) {
     const topic = JSON.stringify(publish.topic.slice(0, MAX_QUOTED_CHARACTERS));
     return {
@@ -82,10 +96,9 @@ function refusal(publish: Publish, receivedId: string): { code: DeadLetterCode; 
     };
   }
   const size = publish.payload.length;
-  return size > imuLimits.payloadBytes
-    ? {
-        code: "payload-too-large",
-        message: `the payload has ${size} bytes; at most ${imuLimits.payloadBytes} are allowed`,
-      }
-    : null;
+  if (size <= imuLimits.payloadBytes) return null;
+  return {
+    code: "payload-too-large",
+    message: `the payload has ${size} bytes; at most ${imuLimits.payloadBytes} are allowed`,
+  };
 }

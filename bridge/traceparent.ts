@@ -1,6 +1,7 @@
-/** A traceparent of version 00 (W3C Trace Context, section 3.2.2); trace id and parent id of zeros alone are invalid. */
+/** A traceparent of version 00 (W3C Trace Context, section 3.2.2). Neither id may be zeros alone. */
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
+/** Whether the text is a valid traceparent of version 00. */
 export function isTraceparent(text: string): boolean {
   return TRACEPARENT.test(text);
 }

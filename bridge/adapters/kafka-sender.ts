@@ -1,24 +1,25 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Partitioners, type Kafka, type Message, type Producer } from "kafkajs";
-import type { RecordSender } from "../outbox.ts";
+import type { RecordSender } from "../record-accumulator.ts";
 import type { BridgeRecord } from "../to-record.ts";
 
-/** How long a broker may wait for its replicas, and this program for the answer. */
+/** How long a broker may wait for its replicas. (The client's `requestTimeout` bounds the wait for the answer.) */
 const ACKNOWLEDGE_LIMIT_MS = 5_000;
-/** A connection of a broker that is gone may never close. */
+/** Closing a connection to a broker that is gone may take for ever. */
 const DISCONNECT_LIMIT_MS = 2_000;
 /**
- * When leaders change, a retry of kafkajs takes a broker's answer to an earlier attempt for its answer to all that it
- * leads by now: records of a partition that has come to it meanwhile are never sent, and reported as written. The
- * outbox sends again, all of it.
+ * The retries of kafkajs lose records when leaders change. A retry takes a broker's answer to the earlier attempt as
+ * its answer for all partitions that it leads now. The records of a partition that the broker has come to lead
+ * meanwhile are then never sent, yet reported as written. The accumulator retries instead, with the whole batch.
  */
 const NO_RETRY = { retries: 0 } as const;
 
 /**
- * Appends records, acknowledged by all in-sync replicas; keys choose partitions as in Java (murmur2). The producer is
- * not an idempotent one: after an error kafkajs takes its sequence numbers back for all partitions of the request, and
- * Kafka would silently drop a later batch that reuses those of one that was written after all. Whoever sends twice here
- * has a consumer that finds duplicates anyway.
+ * Appends records, acknowledged by all in-sync replicas. Keys choose partitions as in Java (murmur2).
+ *
+ * The producer is not idempotent. After an error kafkajs takes back its sequence numbers for all partitions of the
+ * request, although some of them may have been written. Kafka would then silently drop a later batch that reuses those
+ * numbers. The processor drops duplicates anyway, so sending twice is safe.
  */
 export class KafkaSender implements RecordSender {
   readonly #kafka: Kafka;
@@ -54,7 +55,7 @@ export class KafkaSender implements RecordSender {
     if (producer) await withLimit(producer.disconnect());
   }
 
-  /** Partition counts of those of the topics that exist. */
+  /** Number of partitions of each given topic that exists. */
   async partitionCounts(topics: readonly string[]): Promise<Map<string, number>> {
     const admin = this.#kafka.admin();
     try {

@@ -3,33 +3,35 @@ import { iot, mqtt5, type ICrtError } from "aws-iot-device-sdk-v2";
 import type { Logger } from "../../adapters/log.ts";
 import type { Publish } from "../to-record.ts";
 
+/** How to connect, what to subscribe to, and what to call. */
 export interface MqttReceiverOptions {
   /** `mqtt://host:port`, or `wss://host` for IoT Core with the credentials of the environment. */
   readonly url: string;
   readonly region: string;
+  /** Number of connections. */
   readonly clients: number;
-  /** Client ids are `<clientId>-<n>`: stable, so that a new process takes over the sessions of the one before. */
+  /** Client ids are `<clientId>-<n>`. They are stable: a new process takes over the sessions of the previous one. */
   readonly clientId: string;
   readonly subscription: string;
-  /** Called for each message; `acknowledge` sends its PUBACK, or does nothing when that connection is gone. */
+  /** Called for each message; must not block. `acknowledge` sends its PUBACK, or does nothing on a lost connection. */
   readonly onMessage: (client: string, publish: Publish, acknowledge: () => void) => void;
-  /** Called when a connection came back to its session: the broker sends again what was not acknowledged. */
+  /** Called when a client resumes its session: the broker then sends the unacknowledged messages again. */
   readonly onSessionResumed: (client: string) => void;
   readonly logger: Logger;
 }
 
-/** IoT Core leaves no more than 100 messages unacknowledged; this is what bounds the bridge's memory. */
+/** IoT Core's limit of unacknowledged messages per connection. It bounds the bridge's memory. */
 export const RECEIVE_MAXIMUM = 100;
 const SESSION_EXPIRY_SECONDS = 15 * 60;
 const KEEP_ALIVE_SECONDS = 30;
 const SUBSCRIBE_RETRY_MS = 1_000;
-/** A message that waits in a session is delivered at once when the session goes on. */
-const PROOF_MS = 1_000;
+/** A broker delivers the messages that wait in a resumed session at once: after this long, none waits. */
+const FIRST_MESSAGE_LIMIT_MS = 1_000;
 const STOP_LIMIT_MS = 3_000;
-/** MQTT 5 reason codes from here on are errors (section 2.4). */
+/** Reason codes from here on are errors (MQTT 5, section 2.4). */
 const FAILED = 0x80;
 
-/** MQTT 5 connections that share one subscription and acknowledge only what they are told to. */
+/** MQTT 5 connections that share one subscription. A message is acknowledged only when its `acknowledge` is called. */
 export class MqttReceiver {
   readonly #options: MqttReceiverOptions;
   readonly #clients: mqtt5.Mqtt5Client[] = [];
@@ -41,17 +43,17 @@ export class MqttReceiver {
     this.#options = options;
   }
 
-  /** Connections that are up and subscribed. */
+  /** Number of connections that are up and subscribed. */
   get subscribed(): number {
     return this.#subscribed.size;
   }
 
-  /** Resolves when the broker has the subscription for the first time: from then on it keeps what is published. */
+  /** Resolves when the broker first has the subscription. From then on it keeps what devices publish. */
   get firstSubscription(): Promise<void> {
     return this.#firstSubscription.promise;
   }
 
-  /** Connects, and reconnects whenever a connection is lost, until `stop`. */
+  /** Connects, and reconnects after each loss of a connection, until `stop`. */
   start(): void {
     for (let n = 0; n < this.#options.clients; n++) {
       const client = this.#create(`${this.#options.clientId}-${n}`);
@@ -60,7 +62,7 @@ export class MqttReceiver {
     }
   }
 
-  /** Disconnects; the broker keeps the sessions for the next process. */
+  /** Disconnects. The broker keeps the sessions for the next process for 15 minutes. */
   async stop(): Promise<void> {
     const stopped = this.#clients.map(
       (client) => new Promise<void>((resolve) => client.once("stopped", () => resolve())),
@@ -82,7 +84,7 @@ export class MqttReceiver {
       this.#firstSubscription.resolve();
     };
     client.on("messageReceived", ({ message, acknowledgementControl }) => {
-      // The handle has to be taken within this call; otherwise the client acknowledges by itself.
+      // The client acknowledges by itself unless the handle is taken within this call.
       const handle = acknowledgementControl?.acquireHandle();
       if (!this.#subscribed.has(clientId)) markSubscribed();
       this.#options.onMessage(clientId, toPublish(message), () => handle?.invokeAcknowledgement());
@@ -91,13 +93,15 @@ export class MqttReceiver {
       logger.info({ clientId, sessionPresent: connack.sessionPresent }, "connected to the MQTT broker");
       const current = ++connection;
       if (connack.sessionPresent) this.#options.onSessionResumed(clientId);
-      if (connack.sessionPresent && everSubscribed) markSubscribed();
-      else
-        void this.#subscribe(
-          client,
-          connack.sessionPresent,
-          () => connection === current && !this.#subscribed.has(clientId),
-        ).then((done) => (done ? markSubscribed() : undefined));
+      if (connack.sessionPresent && everSubscribed) {
+        markSubscribed();
+        return;
+      }
+      const isNeeded = (): boolean => connection === current && !this.#subscribed.has(clientId);
+      const confirm = async (): Promise<void> => {
+        if (await this.#subscribe(client, connack.sessionPresent, isNeeded)) markSubscribed();
+      };
+      void confirm();
     });
     client.on("disconnection", ({ error, disconnect }) => {
       connection++;
@@ -118,16 +122,17 @@ export class MqttReceiver {
   }
 
   /**
-   * Subscribes, as long as that is needed; true when the broker has confirmed it.
+   * Subscribes for as long as `isNeeded`; true when the broker has confirmed the subscription.
    *
-   * A session that an earlier process left has the subscription, unless that one died before it subscribed. A message
-   * that arrives is the proof; only without one is it subscribed to again. Artemis would otherwise take away what is
-   * under way, and when the acknowledgements for that come it forgets to send on what waits. Artemis also refuses two
-   * that create a group at the same moment, so the clients take turns.
+   * A session that an earlier process left has the subscription, unless that process died before it subscribed. A
+   * message that arrives proves that it has. Only when none arrives does the client subscribe again, because a repeated
+   * shared subscription makes Artemis withdraw the messages in flight, and after their acknowledgements it does not
+   * deliver the ones that wait. Artemis also refuses clients that create a shared subscription at the same moment, so
+   * they take turns.
    */
   async #subscribe(client: mqtt5.Mqtt5Client, sessionPresent: boolean, isNeeded: () => boolean): Promise<boolean> {
     const { subscription, logger } = this.#options;
-    if (sessionPresent) await sleep(PROOF_MS);
+    if (sessionPresent) await sleep(FIRST_MESSAGE_LIMIT_MS);
     while (isNeeded()) {
       const before = this.#turn;
       const turn = Promise.withResolvers<void>();
@@ -154,13 +159,13 @@ export class MqttReceiver {
   }
 }
 
-/** CRT errors are JavaScript errors, which its types don't say. */
+/** Errors of the CRT are JavaScript errors, which its types do not say. */
 function describe(error: ICrtError): string {
   return error instanceof Error ? error.message : (error.error_name ?? "unknown error");
 }
 
 function toPublish(message: mqtt5.PublishPacket): Publish {
-  // The client gives a detached buffer, which nothing can be made of, for an empty payload.
+  // For an empty payload the client gives a detached buffer, which `Buffer.from` refuses.
   const payload = message.payload as ArrayBuffer | undefined;
   return {
     topic: message.topicName,
@@ -189,9 +194,9 @@ function clientConfig({ url, region }: MqttReceiverOptions, clientId: string): m
       : { hostName: hostname, port: port === "" ? 1883 : Number(port), connectProperties: connect };
   return {
     ...config,
-    // Otherwise the first connection of a new process would be a clean start, and all that waits for it gone.
+    // With the default, the first connection of a process is a clean start and the broker drops the waiting messages.
     sessionBehavior: mqtt5.ClientSessionBehavior.RejoinAlways,
-    // A subscription belongs to the connection that asked for it.
+    // A subscribe request of a lost connection must fail, as the next connection makes its own.
     offlineQueueBehavior: mqtt5.ClientOperationQueueBehavior.FailAllOnDisconnect,
     retryJitterMode: mqtt5.RetryJitterType.Full,
     minReconnectDelayMs: 100,

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { createLogger } from "../../adapters/log.ts";
 import { KafkaSender } from "../../bridge/adapters/kafka-sender.ts";
-import { Outbox } from "../../bridge/outbox.ts";
+import { RecordAccumulator } from "../../bridge/record-accumulator.ts";
 import { KafkaInput } from "../../processor/adapters/kafka-input.ts";
 import { eventually } from "../support/eventually.ts";
 import { KafkaCluster } from "../support/kafka-cluster.ts";
@@ -76,25 +76,25 @@ describe("with three brokers", () => {
     }
   });
 
-  test("what the bridge's outbox says is stored is in the log, while one of two partitions changes its leader again and again", async () => {
+  test("every record that the bridge reports as stored is in the log, across many changes of leader", async () => {
     stream = await Stream.create({ partitions: 2, servers: cluster });
     const { topic } = stream.given;
     const sender = new KafkaSender(stream.kafka);
-    const outbox = new Outbox(sender, {
+    const accumulator = new RecordAccumulator(sender, {
       lingerMs: 1,
       maxBatchBytes: 900_000,
       maxBatchRecords: 100,
       retryDelayMs: () => 10,
       onFailure: () => undefined,
     });
-    const running = outbox.run();
+    const running = accumulator.run();
     const stored: string[] = [];
     let added = 0;
     const feeding = setInterval(() => {
-      if (outbox.size >= 100) return;
+      if (accumulator.size >= 100) return;
       for (const partition of [0, 1]) {
         const value = `${partition}/${added++}`;
-        outbox.add({
+        accumulator.add({
           record: { topic, partition, key: null, value: Buffer.from(value), headers: {} },
           source: "test",
           onStored: () => stored.push(value),
@@ -104,7 +104,7 @@ describe("with three brokers", () => {
     try {
       for (let lap = 0; lap < 8; lap++) await cluster.assign(topic, [[1, 2], lap % 2 === 0 ? [2, 3] : [1, 3]]);
       clearInterval(feeding);
-      await eventually(() => expect(outbox.size).toBe(0));
+      await eventually(() => expect(accumulator.size).toBe(0));
       const log = new Set(
         (await Promise.all([0, 1].map((partition) => stream.read(topic, partition))))
           .flat()
@@ -114,7 +114,7 @@ describe("with three brokers", () => {
       expect(stored.filter((value) => !log.has(value))).toEqual([]);
     } finally {
       clearInterval(feeding);
-      outbox.close();
+      accumulator.close();
       await sender.close();
     }
     await running;

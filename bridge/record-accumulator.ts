@@ -1,77 +1,83 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { BridgeRecord } from "./to-record.ts";
 
-/** Where the outbox's batches go. */
+/** Where the accumulator sends its batches. */
 export interface RecordSender {
-  /** Resolves when Kafka has acknowledged all of them. After a rejection some may or may not have been written. */
+  /** Resolves when Kafka has acknowledged all records. When it rejects, any of them may have been written. */
   send(records: readonly BridgeRecord[]): Promise<void>;
-  /** Throws away whatever connection there is and makes a new one; rejects while that is impossible. */
+  /** Closes the connection, if there is one, and opens a new one. Rejects when that fails. */
   restart(): Promise<void>;
 }
 
-export interface OutboxEntry {
+/** A record that waits to be sent. */
+export interface PendingRecord {
   readonly record: BridgeRecord;
   /** Called once Kafka has acknowledged the record. */
   readonly onStored: () => void;
-  /** Whose entries `discard` removes. */
+  /** Where the record came from; `discard` removes all of one source. */
   readonly source: string;
 }
 
-export interface OutboxOptions {
-  /** How long the oldest waiting record waits for company. */
+/** When the accumulator sends, how much, and how it retries. */
+export interface AccumulatorOptions {
+  /** How long the oldest record may wait for others to join its batch (Kafka's `linger.ms`). */
   readonly lingerMs: number;
-  /** Bounds of one batch. Kafka refuses a batch of over 1 MB for a partition. */
+  /** Bound of a batch, inclusive; one record alone may exceed it. Kafka refuses over 1 MB for a partition. */
   readonly maxBatchBytes: number;
+  /** Bound of a batch, inclusive. */
   readonly maxBatchRecords: number;
-  /** Wait before the n-th attempt at a batch that failed, n from 1. */
+  /** Milliseconds to wait after the n-th failed attempt at a batch, n from 1. */
   readonly retryDelayMs: (attempt: number) => number;
+  /** Called for each failed attempt, n from 1. */
   readonly onFailure: (error: unknown, attempt: number) => void;
 }
 
-/** Bytes that Kafka's record format adds to key, value and headers, generously. */
+/** Bytes that Kafka's record format adds to key, value and headers, rounded up. */
 const RECORD_OVERHEAD_BYTES = 100;
 
 /**
- * A queue of records on their way to Kafka, in order: batch after batch, each sent until Kafka has acknowledged all of
- * it. It is bounded by who fills it: the bridge adds at most as many as its MQTT connections may leave unacknowledged.
+ * The queue of records that Kafka has not acknowledged, named after the one in Kafka's own producer. It sends batches
+ * in order, one at a time, each until Kafka has acknowledged all of it. The queue has no bound of its own: the bridge
+ * adds at most as many records as its MQTT connections may leave unacknowledged.
  */
-export class Outbox {
+export class RecordAccumulator {
   readonly #sender: RecordSender;
-  readonly #options: OutboxOptions;
-  #queue: { entry: OutboxEntry; bytes: number; addedAt: number }[] = [];
+  readonly #options: AccumulatorOptions;
+  #queue: { entry: PendingRecord; bytes: number; addedAt: number }[] = [];
   #sending = 0;
   #wake: (() => void) | null = null;
   #closed = false;
   #sendingSince: number | null = null;
 
-  constructor(sender: RecordSender, options: OutboxOptions) {
+  constructor(sender: RecordSender, options: AccumulatorOptions) {
     this.#sender = sender;
     this.#options = options;
   }
 
-  /** Entries that Kafka has not acknowledged. */
+  /** Records that Kafka has not acknowledged: those that wait and those of the batch being sent. */
   get size(): number {
     return this.#queue.length + this.#sending;
   }
 
-  /** How long the batch on its way has waited for Kafka's acknowledgement, all attempts included; 0 when there is none. */
+  /** How long the batch being sent has waited for Kafka's acknowledgement, all attempts included; 0 without one. */
   get unacknowledgedMs(): number {
     return this.#sendingSince === null ? 0 : performance.now() - this.#sendingSince;
   }
 
-  add(entry: OutboxEntry): void {
+  /** Appends a record to the queue. */
+  add(entry: PendingRecord): void {
     this.#queue.push({ entry, bytes: recordBytes(entry.record), addedAt: performance.now() });
     this.#wake?.();
   }
 
-  /** Removes what is waiting, not yet on its way, of one source. */
+  /** Removes the records of one source that wait, not those of the batch being sent. Returns how many. */
   discard(source: string): number {
     const before = this.#queue.length;
     this.#queue = this.#queue.filter(({ entry }) => entry.source !== source);
     return before - this.#queue.length;
   }
 
-  /** Sends batches until `close`; call once. */
+  /** Sends batches until `close`. Call it once; it resolves after `close`. */
   async run(): Promise<void> {
     while (!this.#closed) {
       if (this.#queue.length === 0) {
@@ -90,18 +96,19 @@ export class Outbox {
     }
   }
 
-  /** Ends `run` after the attempt that is under way; what is left stays unacknowledged. */
+  /** Ends `run` after the current attempt. Records that are left stay unacknowledged. */
   close(): void {
     this.#closed = true;
     this.#wake?.();
   }
 
-  #takeBatch(): OutboxEntry[] {
+  #takeBatch(): PendingRecord[] {
     let bytes = 0;
     let count = 0;
     for (const item of this.#queue) {
-      if (count === this.#options.maxBatchRecords || (count > 0 && bytes + item.bytes > this.#options.maxBatchBytes))
-        break;
+      const full = count === this.#options.maxBatchRecords;
+      const tooLarge = count > 0 && bytes + item.bytes > this.#options.maxBatchBytes;
+      if (full || tooLarge) break;
       bytes += item.bytes;
       count++;
     }
@@ -109,8 +116,8 @@ export class Outbox {
   }
 
   /**
-   * Sends one batch until it is acknowledged. After an error nobody knows what was written, so all of it is sent again
-   * by a new producer: what is then twice in the log is dropped downstream by its sequence number.
+   * Sends one batch until it is acknowledged; false when `close` came first. An error does not say what was written, so
+   * a new producer sends the whole batch again. The processor drops the duplicates by their sequence number.
    */
   async #deliver(records: readonly BridgeRecord[]): Promise<boolean> {
     this.#sendingSince = performance.now();
