@@ -2,7 +2,7 @@ import { setImmediate, setTimeout as delay } from "node:timers/promises";
 import type { Metrics } from "../adapters/metrics.ts";
 import type { Milliseconds } from "../domain/time.ts";
 import type { Message } from "./messages.ts";
-import { Outbox } from "./outbox.ts";
+import { SendQueue } from "./send-queue.ts";
 
 /** What became of a frame that was posted to a connection. */
 export type PostOutcome = "sent" | "gone" | "refused" | "retry";
@@ -39,7 +39,7 @@ export const fanOutDefaults: FanOutOptions = {
 
 interface Connection {
   readonly id: string;
-  readonly outbox: Outbox;
+  readonly queue: SendQueue;
   pumping: boolean;
   alive: boolean;
 }
@@ -70,14 +70,14 @@ export class FanOut {
     for (const [id, connection] of this.#connections) if (!connectionIds.has(id)) this.#drop(connection);
     for (const id of connectionIds)
       if (!this.#connections.has(id) && !this.#gone.has(id))
-        this.#connections.set(id, { id, outbox: new Outbox(), pumping: false, alive: true });
+        this.#connections.set(id, { id, queue: new SendQueue(), pumping: false, alive: true });
     this.#metrics.set("live.connections", this.#connections.size);
   }
 
   give(connectionId: string, messages: readonly Message[]): void {
     const connection = this.#connections.get(connectionId);
     if (!connection) return;
-    const dropped = connection.outbox.push(messages);
+    const dropped = connection.queue.push(messages);
     if (dropped === null) {
       this.#drop(connection);
       this.#gone.add(connectionId);
@@ -98,9 +98,9 @@ export class FanOut {
     this.#pumping++;
     // Whatever else the same read from Kafka brings for this connection goes into the same frame.
     await setImmediate();
-    while (connection.alive && !connection.outbox.isEmpty) {
+    while (connection.alive && !connection.queue.isEmpty) {
       const started = performance.now();
-      await this.#postUntilDone(connection, connection.outbox.takeFrame());
+      await this.#postUntilDone(connection, connection.queue.takeFrame());
       const rest = this.#frameIntervalMs() - (performance.now() - started);
       if (rest > 0) await delay(rest);
     }

@@ -10,9 +10,9 @@ import { SECOND } from "../domain/time.ts";
 import { headers, topics } from "../domain/topics.ts";
 import { connectionsTable, gatewayConnections } from "./aws-connections.ts";
 import { FanOut } from "./fan-out.ts";
-import { Marks } from "./marks.ts";
 import { liveTopics, readRecord } from "./messages.ts";
 import { route } from "./router.ts";
+import { SeenIds } from "./seen-ids.ts";
 import { SessionExtents } from "./session-extents.ts";
 import { audiences, type Audience } from "./subscriptions.ts";
 import { tail, type Tail } from "./tail.ts";
@@ -32,7 +32,7 @@ const gateway = gatewayConnections(
   log,
 );
 const fanOut = new FanOut(gateway, metrics);
-const marks = new Marks();
+const seenIds = new SeenIds();
 const extents = new SessionExtents(settings.sessionGapMs);
 
 let subscribed = new Map<string, Audience>();
@@ -94,7 +94,7 @@ records = await tail(
       if (!audience && topic !== topics.sessions.name) return;
       try {
         const record = readRecord(topic, received?.[headers.contentType]?.toString(), value);
-        if (!marks.isNew(topic, record.data.id)) return;
+        if (!seenIds.isNew(topic, record.data.id)) return;
         if (record.type === "session") extents.learn(record.data);
         if (audience) route(record, audience, extents, (connectionId, messages) => fanOut.give(connectionId, messages));
       } catch (error) {

@@ -3,7 +3,7 @@
  * `<source topic>/<partition>/<offset>/<n>` of one topic and partition only grow: what is not beyond the highest was
  * there already, in a transaction that was aborted and repeated, or before a rebalance.
  */
-export class Marks {
+export class SeenIds {
   readonly #highest = new Map<string, { offset: number; n: number }>();
 
   /** Whether a record of `topic` is new; then it counts as seen. An id of another form is always new. */

@@ -2,25 +2,25 @@ import { MAX_FRAME_BYTES } from "../domain/api.ts";
 import { droppedText, type Message } from "./messages.ts";
 
 /** Bounds of what waits for one connection. */
-export interface OutboxLimits {
+export interface SendQueueLimits {
   /** Bytes of samples; beyond, the oldest are dropped and counted. */
   readonly samplesBytes: number;
   /** Bytes of everything else, of which nothing is dropped; beyond, the connection is given up. */
   readonly otherBytes: number;
 }
 
-export const outboxLimits: OutboxLimits = { samplesBytes: 256 * 1024, otherBytes: 4 * 1024 * 1024 };
+export const sendQueueLimits: SendQueueLimits = { samplesBytes: 256 * 1024, otherBytes: 4 * 1024 * 1024 };
 
 /** What waits for one connection, in order. */
-export class Outbox {
-  readonly #limits: OutboxLimits;
+export class SendQueue {
+  readonly #limits: SendQueueLimits;
   #queue: Message[] = [];
   #samplesBytes = 0;
   #otherBytes = 0;
   /** Readings dropped since the client was last told, by sensor. */
   readonly #dropped = new Map<string, number>();
 
-  constructor(limits: OutboxLimits = outboxLimits) {
+  constructor(limits: SendQueueLimits = sendQueueLimits) {
     this.#limits = limits;
   }
 

@@ -20,7 +20,7 @@ export interface Tail {
 /**
  * Follows topics from their end as a member of a group: each partition goes to one process. Nothing that was in the log
  * before this process started is read, nor what the group has read. Also uncommitted records are read: a transaction
- * that is repeated gives the same records, see `Marks`.
+ * that is repeated gives the same records, see `SeenIds`.
  */
 export async function tail(kafka: Kafka, options: TailOptions): Promise<Tail> {
   const { topics, groupId, log } = options;

@@ -12,7 +12,7 @@ import {
   webSocketRoutes,
 } from "../../domain/api.ts";
 import { eventSourceMappings } from "../../domain/event-source-mappings.ts";
-import { outboxLimits } from "../../live/outbox.ts";
+import { sendQueueLimits } from "../../live/send-queue.ts";
 
 const root = join(import.meta.dirname, "../..");
 const doc = readFileSync(join(root, "docs/api.md"), "utf8");
@@ -36,8 +36,8 @@ test("docs/api.md has the limits of the code", () => {
     `${pageLimits.max.toLocaleString("en")}, ${pageLimits.default} when absent`,
     `at most ${MAX_SUBSCRIPTIONS.toLocaleString("en")} sensors`,
     `at most ${MAX_FRAME_BYTES.toLocaleString("en")} bytes`,
-    `${outboxLimits.samplesBytes / 1024} KB of samples`,
-    `${outboxLimits.otherBytes / 1024 / 1024} MB of them`,
+    `${sendQueueLimits.samplesBytes / 1024} KB of samples`,
+    `${sendQueueLimits.otherBytes / 1024 / 1024} MB of them`,
   ])
     expect(doc).toContain(text);
 });

@@ -1,9 +1,9 @@
 import { expect, test } from "@jest/globals";
-import { Marks } from "../../live/marks.ts";
+import { SeenIds } from "../../live/seen-ids.ts";
 
 test("an id is new if it is beyond all before it, of its topic and source partition", () => {
-  const marks = new Marks();
-  const seen = (id: string, topic = "sensor-data-aggregated"): boolean => marks.isNew(topic, id);
+  const seenIds = new SeenIds();
+  const seen = (id: string, topic = "sensor-data-aggregated"): boolean => seenIds.isNew(topic, id);
   expect(seen("imu-data-all/3/10/0")).toBe(true);
   expect(seen("imu-data-all/3/10/1")).toBe(true);
   expect(seen("imu-data-all/3/12/0")).toBe(true);
@@ -24,8 +24,8 @@ test("an id is new if it is beyond all before it, of its topic and source partit
 });
 
 test("an id of another form is always new", () => {
-  const marks = new Marks();
-  expect(["x", "x", "a/b/c/d", "a/b/c/d", ""].map((id) => marks.isNew("t", id))).toEqual([
+  const seenIds = new SeenIds();
+  expect(["x", "x", "a/b/c/d", "a/b/c/d", ""].map((id) => seenIds.isNew("t", id))).toEqual([
     true,
     true,
     true,
