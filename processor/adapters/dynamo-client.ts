@@ -2,7 +2,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { localCredentials } from "../../adapters/local-credentials.ts";
 
 /**
- * In milliseconds. Without limits the SDK waits for ever on a connection that gives no answer, and a task waits with
+ * In milliseconds. Without limits the SDK waits without end on a connection that gives no answer, and a task waits with
  * it. An item of 400 KB takes a tenth of a second.
  */
 const LIMITS = { connectionTimeout: 2_000, requestTimeout: 5_000, throwOnRequestTimeout: true } as const;

@@ -17,11 +17,14 @@ export interface TaskStatus {
   readonly stopped: MillraceError | null;
 }
 
+/** A partition that the group has assigned to this process, and its task. */
 interface Owned {
   readonly task: Task;
+  /** Resolves when the task has ended and what follows from that is done. */
   readonly ended: Promise<void>;
   /** Number of the assignment under which it was taken. */
   readonly since: number;
+  /** The named error with which the task stopped, or null. */
   stopped: MillraceError | null;
 }
 
@@ -95,13 +98,12 @@ export class Processor {
 
   #take(partition: number): void {
     const task = new Task(partition, this.#context);
+    const predecessor = this.#ending.get(partition) ?? Promise.resolve();
     const owned: Owned = {
       task,
       since: this.#assignments,
       stopped: null,
-      ended: (this.#ending.get(partition) ?? Promise.resolve()).then(async () =>
-        this.#ended(partition, owned, await task.run()),
-      ),
+      ended: predecessor.then(async () => this.#afterEnd(partition, owned, await task.run())),
     };
     this.#owned.set(partition, owned);
   }
@@ -125,7 +127,7 @@ export class Processor {
     await Promise.all(this.#ending.values());
   }
 
-  async #ended(partition: number, owned: Owned, end: TaskEnd): Promise<void> {
+  async #afterEnd(partition: number, owned: Owned, end: TaskEnd): Promise<void> {
     const { observer } = this.#context;
     if (end.kind === "stopped") {
       owned.stopped = end.error;

@@ -1,21 +1,14 @@
 import { describe, expect, test } from "@jest/globals";
-import type { EngineObserver } from "../../../processor/engine/ports.ts";
+import { createLogger } from "../../../adapters/log.ts";
+import { quietObserver } from "../../../processor/engine/quiet-observer.ts";
 import type { RecoveryChoice } from "../../../processor/engine/recovery-choices.ts";
 import { diagnose, recover, type Diagnosis } from "../../../processor/engine/recovery.ts";
 import { countingMachineFactory } from "./counting-machine.ts";
 import { SOURCE, World } from "./simulated/world.ts";
 
 const TASK = `count/${SOURCE}/0`;
-const silent: EngineObserver = {
-  log() {},
-  committed() {},
-  stepped() {},
-  snapshotWritten() {},
-  restarted() {},
-  recovered() {},
-};
 
-/** A world whose task has committed more than its last snapshot covers; `break` it, and it has stopped by name. */
+/** A task had committed more than its last snapshot covers, and stopped with a named error after `breakIt`. */
 async function stoppedWorld(breakIt: (world: World) => void, fingerprint = "v1"): Promise<World> {
   const world = new World({
     seed: 3,
@@ -48,7 +41,7 @@ function parts(world: World) {
     factory: world.factory,
     ports: world.ports(process, 0),
     runtime: world.runtime(process),
-    observer: silent,
+    observer: quietObserver(createLogger("test", "silent")),
   };
 }
 
@@ -56,7 +49,7 @@ async function diagnosis(world: World): Promise<Diagnosis> {
   return world.until(diagnose(parts(world), world.partitions[0]!.lastProgress()));
 }
 
-/** Recovers while the stopped processor looks on, which must go on by itself to the end of the log. */
+/** Recovers while the stopped processor runs. It must continue by itself to the end of the log. */
 async function recovered(
   world: World,
   choice: RecoveryChoice,
@@ -72,7 +65,7 @@ async function recovered(
 
 const lines = (world: World): number => world.partitions[0]!.committed.length;
 
-describe("a task that stopped by name", () => {
+describe("a task that stopped with a named error", () => {
   test("replay-diverged: `accept-new-code` goes on with the new code and writes nothing twice", async () => {
     const world = await stoppedWorld(() => undefined, "v2");
     const { problem, choices } = await diagnosis(world);

@@ -45,7 +45,7 @@ function randomFaults(now: () => number, random: () => number, rate: number, tab
 }
 
 function problemOf(world: World, done: boolean): string | null {
-  if (world.stopped.length > 0) return `a task stopped by name: ${world.stopped.join("; ")}`;
+  if (world.stopped.length > 0) return `a task stopped with a named error: ${world.stopped.join("; ")}`;
   if (!done) return `nothing was committed to the end of the log within ${LIMIT_MS} ms`;
   for (const { partition, committed, expected } of world.results()) {
     if (committed.join("\n") === expected.join("\n")) continue;
