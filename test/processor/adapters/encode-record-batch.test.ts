@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { encodeRecordBatch } from "../../../processor/adapters/encode-record-batch.ts";
 import { inSends } from "../../../processor/adapters/output-sends.ts";
 
-// kafkajs' own decoder, an implementation that knows nothing of this one.
+// kafkajs' own decoder: an independent implementation.
 const load = createRequire(import.meta.url);
 const Decoder = load("kafkajs/src/protocol/decoder.js") as new (bytes: Buffer) => object;
 const decode = load("kafkajs/src/protocol/recordBatch/v0/decoder.js") as (decoder: object) => Promise<{
@@ -37,7 +37,7 @@ describe("an encoded record batch", () => {
     scored: fc.constant(false),
   });
 
-  test("is read by kafkajs as it was given", async () => {
+  test("is decoded by kafkajs to the outputs that were encoded", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(output, { minLength: 1, maxLength: 200 }), async (outputs) => {
         const bytes = encodeRecordBatch(outputs, {
@@ -77,7 +77,7 @@ describe("an encoded record batch", () => {
   });
 });
 
-test("sends keep the order of each topic and stay below a megabyte per topic", () => {
+test("the sends of a batch of outputs keep the order of each topic and stay below a megabyte per topic", () => {
   const outputs = Array.from({ length: 100 }, (_, i) => ({
     topic: i % 3 === 0 ? "a" : "b",
     key: "k",

@@ -21,7 +21,7 @@ const machine = (partition: number): Promise<StateMachine> =>
     sensorMachineFactory(defaultSemantics).create({ partition, restored: null, failedOffsets: new Map() }),
   );
 
-test("gauges are of the tasks that run here: their lags together, the largest watermark lag, the sensors", async () => {
+test("gauges cover the running tasks: the sum of lags and of sensors, and the largest watermark lag", async () => {
   const metrics = new Metrics();
   const observer = engineObserver(createLogger("test", "error"), metrics);
   const [one, two] = [await machine(0), await machine(1)];

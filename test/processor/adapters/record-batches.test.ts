@@ -3,7 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { decodeRecordBatches } from "../../../processor/adapters/record-batches.ts";
 
-// kafkajs' own encoder, an implementation that knows nothing of this one.
+// kafkajs' own encoder: an independent implementation.
 const load = createRequire(import.meta.url);
 const { RecordBatch } = load("kafkajs/src/protocol/recordBatch/v0/index.js") as {
   readonly RecordBatch: (options: object) => Promise<{ buffer: Buffer }>;
@@ -54,8 +54,8 @@ const marker = (offset: number, producerId: number, type: 0 | 1): Promise<Buffer
   });
 const transactional = (producerId: number): object => ({ producerId: Long.fromValue(producerId), transactional: true });
 
-describe("record batches", () => {
-  test("come back as kafkajs encoded them: keys, values, times and headers", async () => {
+describe("decoding record batches", () => {
+  test("gives the keys, values, times and headers that kafkajs encoded", async () => {
     const bytes = fc.option(fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array)));
     const record = fc.record({
       key: bytes,
@@ -104,18 +104,18 @@ describe("record batches", () => {
     );
   });
 
-  test("carry the broker's time when the topic stamps records on arrival", async () => {
+  test("gives the broker's time where the topic stamps records on arrival", async () => {
     const bytes = await batch(0, [plain("a"), { ...plain("b"), timestamp: 5_000 }]);
     bytes.writeInt16BE(0x08, 21);
     expect(decodeRecordBatches(0, 0, bytes, []).records.map(({ timestamp }) => timestamp)).toEqual([5_000, 5_000]);
   });
 
-  test("below the offset asked for are left out", async () => {
+  test("leaves out records below the requested offset", async () => {
     const bytes = await batch(10, [plain("a"), plain("b"), plain("c")]);
     expect(values(decodeRecordBatches(0, 12, bytes, []))).toEqual(["c"]);
   });
 
-  test("that the answer cuts off are left for the next fetch", async () => {
+  test("leaves a batch that the response cuts off to the next fetch", async () => {
     const [first, second] = [await batch(0, [plain("a")]), await batch(1, [plain("b")])];
     for (const cut of [1, 20, 60, second.length - 1]) {
       const decoded = decodeRecordBatches(0, 0, Buffer.concat([first, second.subarray(0, cut)]), []);
@@ -123,7 +123,7 @@ describe("record batches", () => {
     }
   });
 
-  test("of aborted transactions and control records are left out, and passed", async () => {
+  test("leaves out aborted and control records, and moves past them", async () => {
     const bytes = Buffer.concat([
       await batch(0, [plain("open 7")], transactional(7)),
       await batch(1, [plain("kept 8")], transactional(8)),
@@ -138,7 +138,7 @@ describe("record batches", () => {
     expect(decoded.nextOffset).toBe(7);
   });
 
-  test("in a compression that cannot be read are an error that says so", async () => {
+  test("fails on an unsupported compression and names it", async () => {
     const bytes = await batch(0, [plain("a")]);
     bytes.writeInt16BE(2, 21);
     expect(() => decodeRecordBatches(0, 0, bytes, [])).toThrow("snappy");

@@ -8,7 +8,7 @@ const members = fc.uniqueArray(
 );
 
 describe("the sticky assigner", () => {
-  test("gives each partition to one member, and counts that differ by at most one", () => {
+  test("gives each partition to one member, and members counts that differ by at most one", () => {
     fc.assert(
       fc.property(members, fc.nat(20), (group, count) => {
         const partitions = Array.from({ length: count }, (_, i) => i);
@@ -20,7 +20,7 @@ describe("the sticky assigner", () => {
     );
   });
 
-  test("moves to a new member only what that one gets", () => {
+  test("moves to a new member only the partitions that it gets", () => {
     const before = [
       { id: "a", owned: [0, 1, 2, 3, 4] },
       { id: "b", owned: [5, 6, 7, 8, 9] },
@@ -31,7 +31,7 @@ describe("the sticky assigner", () => {
     expect(after.get("c")).toHaveLength(3);
   });
 
-  test("gives the partitions of one that left to the others, who keep theirs", () => {
+  test("gives the partitions of a member that left to the others, who keep their own", () => {
     const after = assignSticky(
       [
         { id: "a", owned: [0, 1] },

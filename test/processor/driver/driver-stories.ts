@@ -12,7 +12,7 @@ import type { MachineFactory } from "../../../processor/runtime/machine.ts";
 /** Windows of 1 s, 5 min of lateness, 0.5 s out of order, a session gap of 5 s, idle after 10 s: the defaults. */
 const sensors = sensorMachineFactory(defaultSemantics);
 
-/** A message with one sample a time, `ax` given; the offset of its record serves as its sequence number. */
+/** A message with one sample per time. */
 const message = (seq: number, t: readonly number[], ax: readonly number[] = t.map(() => 0)): object => ({
   seq,
   t,
@@ -34,13 +34,13 @@ const sessions = (driver: PipelineDriver): string[] =>
     return `${id} ${type} ${sessionId}${end} [${supersedes.join()}]`;
   });
 
-/** A pipeline whose own code throws on a record of `boom`. */
+/** A pipeline whose own code throws on the value `boom`. */
 export const failing = sensorsDecodedBy((key, value, recordHeaders, into) => {
   if (Buffer.from(value).toString() === "boom") throw new Error("the decoder broke");
   return decodeImu(key, value, recordHeaders, into);
 });
 
-/** A pipeline that is not what the engine asks for: its outputs depend on how often a record was decoded. */
+/** A pipeline that is not deterministic: its outputs depend on how often a record was decoded. */
 function unsteady(): MachineFactory {
   let decoded = 0;
   return sensorsDecodedBy((key, value, recordHeaders, into) => {
@@ -71,9 +71,10 @@ export const stream: readonly Step[] = [
   (driver) => driver.advanceClock(11_000),
 ];
 /**
- * By hand. Offsets 0 to 5 are the first six steps, 6 to 9 are ticks at 9, 10, 11 and 12 s, 10 the late reading, then
- * ticks from 13 s. s2's silence is counted from 1 s, the jump from 2.5 to 8 s counting for 5: it is 10 s at 11.5 s of
- * the clock, so it is idle by the tick at 12 s, offset 9. s1 is, 10 s after 12 s, by the tick at 23 s, offset 21.
+ * Calculated by hand. Offsets 0 to 5 are the first six steps; 6 to 9 are the ticks at 9, 10, 11 and 12 s; 10 is the
+ * late reading; ticks from 13 s follow. The silence of s2 begins at 1 s, and the jump from 2.5 to 8 s counts for 5 s:
+ * it is 10 s at 11.5 s of the clock, so the tick at 12 s (offset 9) makes s2 idle. The tick at 23 s (offset 21) makes
+ * s1 idle, more than 10 s after 12 s.
  */
 const streamWindows = [
   "imu-data-all/0/2/0 s1 1000..2000 r0 watermark n=2",
@@ -83,7 +84,7 @@ const streamWindows = [
   "imu-data-all/0/10/0 s1 5000..6000 r0 late n=1",
   "imu-data-all/0/21/0 s1 8000..9000 r0 idle n=1",
 ];
-/** 2.5 s and 8 s are more than the gap apart, until 5 s comes between them. */
+/** The gap separates 2.5 s and 8 s, until 5 s comes between them. */
 const streamSessions = [
   "imu-data-all/0/0/0 started s1@1000 []",
   "imu-data-all/0/1/0 started s2@1100 []",
@@ -93,7 +94,7 @@ const streamSessions = [
   "imu-data-all/0/21/0 ended s1@1000 ..8000 n=6 r1 idle [s1@8000]",
 ];
 
-/** What a pipeline author can count on, wherever the driver runs. */
+/** What the driver guarantees to the author of a pipeline, in memory and on Kafka. */
 export function driverStories(where: string, create: (factory: MachineFactory) => Promise<PipelineDriver>): void {
   const drivers: PipelineDriver[] = [];
   const open = async (factory: MachineFactory = sensors): Promise<PipelineDriver> => {
@@ -125,7 +126,7 @@ export function driverStories(where: string, create: (factory: MachineFactory) =
       expect(again!.rms).toBeCloseTo(Math.sqrt(35 / 3), 12);
     });
 
-    test("a reading between two sessions makes them one, which supersedes the later", async () => {
+    test("a reading between two sessions merges them, and the merged session supersedes the later one", async () => {
       const driver = await open();
       for (const t of [1_000, 8_000, 4_500]) await driver.advanceEventTime("s1", t, reading);
       await driver.advanceClock(11_000);
@@ -137,7 +138,7 @@ export function driverStories(where: string, create: (factory: MachineFactory) =
       ]);
     });
 
-    test("a message that comes twice counts once", async () => {
+    test("a duplicate message counts once", async () => {
       const driver = await open();
       for (let copy = 0; copy < 2; copy++)
         await driver.record({ key: "s1", timestamp: 1_000, value: message(7, [1_000]) });
@@ -146,7 +147,7 @@ export function driverStories(where: string, create: (factory: MachineFactory) =
       expect(driver.deadLetters()).toEqual([]);
     });
 
-    test("what is no message is a dead letter, verbatim, and the stream goes on", async () => {
+    test("an invalid message is a dead letter, verbatim, and the stream continues", async () => {
       const driver = await open();
       await driver.record({
         key: "s1",
@@ -166,10 +167,11 @@ export function driverStories(where: string, create: (factory: MachineFactory) =
       expect(sessions(driver)).toEqual(["imu-data-all/0/1/0 started s1@1000 []"]);
     });
 
-    test("a reading for a window that is gone goes to the late topic, with the window that it missed", async () => {
+    test("a reading for a discarded window goes to the late topic, with the window that it missed", async () => {
       const driver = await open();
       await driver.advanceEventTime("s1", 1_000, reading);
-      await driver.advanceEventTime("s1", 302_499, reading); // the watermark is 1 ms before 2,000 + 5 min
+      // The watermark is 1 ms before the window's end plus the allowed lateness of 5 min.
+      await driver.advanceEventTime("s1", 302_499, reading);
       await driver.record({ key: "s1", value: message(2, [1_200]) });
       expect(driver.late()).toEqual([]);
       await driver.advanceEventTime("s1", 302_500, reading);
@@ -189,7 +191,7 @@ export function driverStories(where: string, create: (factory: MachineFactory) =
       ]);
     });
 
-    test("silence passes by ticks: longer than the idle timeout fires what is open", async () => {
+    test("ticks advance the clock, and silence beyond the idle timeout fires what is open", async () => {
       const driver = await open();
       await driver.advanceEventTime("s1", 1_000, reading);
       await driver.advanceClock(10_000);
@@ -229,7 +231,7 @@ export function driverStories(where: string, create: (factory: MachineFactory) =
         },
       ],
       [
-        "every step but the first while nobody owns the partition, and a takeover without a crash",
+        "all steps but the first while the partition has no owner, and a takeover without a crash",
         async (driver, step, at) => {
           if (at > 0) driver.crash();
           const before = driver.raw.length;
@@ -239,15 +241,15 @@ export function driverStories(where: string, create: (factory: MachineFactory) =
           await driver.restore();
         },
       ],
-    ])("every output is seen once, with the same id, with %s in between", async (_what, live) => {
+    ])("every output appears once, with the same id, with %s in between", async (_what, run) => {
       const driver = await open();
-      for (const [at, step] of stream.entries()) await live(driver, step, at);
+      for (const [at, step] of stream.entries()) await run(driver, step, at);
       expect(windows(driver)).toEqual(streamWindows);
       expect(sessions(driver)).toEqual(streamSessions);
       expect(driver.deadLetters().map(({ code, offset }) => `${offset} ${code}`)).toEqual(["4 invalid-json"]);
     });
 
-    test("every output is seen once, whenever in a step a crash comes", async () => {
+    test("every output appears once, whenever in a step a crash comes", async () => {
       const driver = await open();
       for (const [at, step] of stream.entries()) {
         const underWay = step(driver);
@@ -260,7 +262,7 @@ export function driverStories(where: string, create: (factory: MachineFactory) =
       expect(sessions(driver)).toEqual(streamSessions);
     });
 
-    test("a record that the pipeline's own code throws on is a dead letter, also after a crash", async () => {
+    test("a record on which the pipeline's own code throws is a dead letter, also after a crash", async () => {
       const driver = await open(failing);
       await driver.advanceEventTime("s1", 1_000, reading);
       await driver.record({ key: "s1", value: "boom" });
@@ -282,14 +284,14 @@ export function driverStories(where: string, create: (factory: MachineFactory) =
       expect(windows(driver)).toEqual(["imu-data-all/0/3/0 s1 1000..2000 r0 watermark n=1"]);
     });
 
-    test("a pipeline that gives other outputs after a crash is found out", async () => {
+    test("a pipeline that gives other outputs after a crash stops with replay-diverged", async () => {
       const driver = await open(unsteady());
       for (const t of [1_000, 2_500]) await driver.advanceEventTime("s1", t, reading);
       driver.crash();
       await expect(driver.restore()).rejects.toMatchObject({ code: "replay-diverged" });
     });
 
-    test("a crashed driver takes no snapshot, and Kafka no fraction of a millisecond", async () => {
+    test("a snapshot of a crashed driver and a timestamp with a fraction of a millisecond are refused", async () => {
       const driver = await open();
       driver.crash();
       await expect(driver.snapshot()).rejects.toThrow("call restore() before snapshot()");

@@ -20,7 +20,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-test("what stands in Kafka's topics is byte for byte what the driver gives in memory", async () => {
+test("Kafka's topics have, byte for byte, the outputs of the driver in memory", async () => {
   const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   const steps: Step[] = [
     ...stream,
@@ -63,13 +63,13 @@ const reading = (t: number, offset: number): object => ({ seq: offset, t: [t], s
 const started = (driver: PipelineDriver): unknown[] =>
   driver.outputs(topics.sessions.name).map(({ value }) => value["sessionId"]);
 
-/** A driver whose first owner has ports of the test's making. */
-async function strikingDriver(strike: (ports: TaskPorts) => TaskPorts): Promise<PipelineDriver> {
-  let struck = false;
+/** A driver whose first owner has ports with an injected fault. */
+async function faultyDriver(inject: (ports: TaskPorts) => TaskPorts): Promise<PipelineDriver> {
+  let injected = false;
   const wrap = (ports: TaskPorts): TaskPorts => {
-    if (struck) return ports;
-    struck = true;
-    return strike(ports);
+    if (injected) return ports;
+    injected = true;
+    return inject(ports);
   };
   const driver = await driverOnKafka(sensorMachineFactory(defaultSemantics), { ...sharedServers(), wrap });
   cleanups.push(() => driver.close());
@@ -90,13 +90,13 @@ function withCommit({ input, output, snapshots }: TaskPorts, commit: TaskOutput[
   };
 }
 
-test("a crash within a transaction leaves it open, the dead can't commit it any more, and the next owner ends it", async () => {
+test("a transaction that a crash left open can't be committed by the dead owner, and the next owner aborts it", async () => {
   const [sent, crashed, afterwards] = [
     Promise.withResolvers<void>(),
     Promise.withResolvers<void>(),
     Promise.withResolvers<string>(),
   ];
-  const driver = await strikingDriver((ports) =>
+  const driver = await faultyDriver((ports) =>
     withCommit(ports, async (progress, last) => {
       await ports.output.send(last);
       sent.resolve();
@@ -122,10 +122,10 @@ test("a crash within a transaction leaves it open, the dead can't commit it any 
   expect(started(driver)).toEqual(["s1@1000"]);
 });
 
-test("a crash within a snapshot ends it there, and the next owner goes on from the log", async () => {
+test("a crash within a snapshot ends it there, and the next owner continues from the log", async () => {
   const [reached, crashed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const calls: PortCall[] = [];
-  const driver = await strikingDriver((ports) =>
+  const driver = await faultyDriver((ports) =>
     interceptPorts(ports, async (call, work) => {
       calls.push(call);
       if (call === "segment:put") {
@@ -150,9 +150,9 @@ test("a crash within a snapshot ends it there, and the next owner goes on from t
   expect(started(driver)).toEqual(["s1@1000"]);
 });
 
-test("what Kafka has taken but does not show yet is waited for", async () => {
+test("the driver waits for outputs that Kafka has but does not show yet", async () => {
   let committed: Promise<void> = Promise.resolve();
-  const driver = await strikingDriver((ports) =>
+  const driver = await faultyDriver((ports) =>
     withCommit(ports, async (progress, last) => {
       await ports.output.send(last);
       committed = delay(300).then(() => ports.output.commit(progress, []));
@@ -163,7 +163,7 @@ test("what Kafka has taken but does not show yet is waited for", async () => {
   await committed;
 });
 
-/** What a reader of a topic of the one driver that is open now can see, with and without what is not committed. */
+/** Records in a topic of the driver that is open: all that are written, and those that committed readers see. */
 async function readersOf(topic: string): Promise<{ written: number; committed: number }> {
   const kafka = createKafka({ kafkaBrokers: sharedServers().kafkaBrokers, kafkaAuth: "none", region: "local" }, "test");
   const [admin, cluster] = [kafka.admin(), openCluster(kafka)];

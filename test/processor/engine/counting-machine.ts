@@ -17,8 +17,8 @@ export function outputTopics(source: string): { counts: string; thirds: string; 
 }
 
 /**
- * A small machine for tests of the engine: counts records per key and tells each count; every third goes to a second
- * topic too. A value of `poison` makes its code throw. State: one item per key.
+ * A small machine for tests of the engine: it counts records per key and outputs each count, every third to a second
+ * topic too. A value of `poison` makes its code throw. Its state is one item per key.
  */
 class CountingMachine implements StateMachine {
   nextOffset = 0;
@@ -43,34 +43,21 @@ class CountingMachine implements StateMachine {
 
   step({ partition, offset, key, value }: InputRecord): void {
     if (offset < this.nextOffset) throw new Error(`offset ${offset} was stepped before`);
-    const name = Buffer.from(key ?? []).toString();
-    const failure = this.#failed.get(offset);
-    if (failure !== undefined)
-      this.#emit(
-        outputTopics(this.#topic).dead,
-        name,
-        `${this.#topic}/${partition}/${offset}/0`,
-        Buffer.from(value ?? []).toString(),
-      );
-    else if (Buffer.from(value ?? []).toString() === POISON) throw new StepFailed(offset, new Error("poisoned"));
-    else {
-      const state = this.#counts.get(name) ?? { count: 0, generation: 0, changed: false };
-      this.#counts.set(name, { count: state.count + 1, generation: state.generation, changed: true });
-      this.#emit(
-        outputTopics(this.#topic).counts,
-        name,
-        `${this.#topic}/${partition}/${offset}/0`,
-        String((state.count + 1) * this.#factor),
-      );
-      if ((state.count + 1) % 3 === 0)
-        this.#emit(
-          outputTopics(this.#topic).thirds,
-          name,
-          `${this.#topic}/${partition}/${offset}/0`,
-          String((state.count + 1) * this.#factor),
-        );
-    }
+    const [name, text] = [Buffer.from(key ?? []).toString(), Buffer.from(value ?? []).toString()];
+    const id = `${this.#topic}/${partition}/${offset}/0`;
+    if (this.#failed.has(offset)) this.#emit(outputTopics(this.#topic).dead, name, id, text);
+    else if (text === POISON) throw new StepFailed(offset, new Error("poisoned"));
+    else this.#count(name, id);
     this.nextOffset = offset + 1;
+  }
+
+  #count(name: string, id: string): void {
+    const { counts, thirds } = outputTopics(this.#topic);
+    const { count: before, generation } = this.#counts.get(name) ?? { count: 0, generation: 0 };
+    const count = before + 1;
+    this.#counts.set(name, { count, generation, changed: true });
+    this.#emit(counts, name, id, String(count * this.#factor));
+    if (count % 3 === 0) this.#emit(thirds, name, id, String(count * this.#factor));
   }
 
   #emit(topic: string, key: string, id: string, value: string): void {
@@ -117,7 +104,7 @@ export function countingMachineFactory(sourceTopic: string, fingerprint = "v1"):
   };
 }
 
-/** What a log must give, computed without any machine: lines of `topic key body`, in order. */
+/** The outputs that a log must have, computed without a machine: lines of `topic key body`, in order. */
 export function expectedOutputs(
   sourceTopic: string,
   partition: number,

@@ -8,17 +8,17 @@ const FEED_MS = 2_500;
 const LIMIT_MS = 120_000;
 jest.setTimeout(180_000);
 type Moment = "before" | "after";
-interface Strike {
+interface InjectedFault {
   readonly point: string;
   readonly moment: Moment;
   readonly fault: Fault;
-  /** Which time the point is reached, counted from the strike before; 1 for the first. */
+  /** Which time the point is reached, counted from the fault before, from 1. */
   readonly occurrence: number;
 }
 
-/** Runs the same stream with these faults, one after another, and compares outputs with what they must be. */
+/** Runs the same stream with these faults, one after another, and compares the outputs with the expected ones. */
 async function survive(
-  strikes: readonly Strike[],
+  faults: readonly InjectedFault[],
   { processors = 1, records = RECORDS, feedMs = FEED_MS } = {},
 ): Promise<World> {
   let next = 0;
@@ -28,21 +28,22 @@ async function survive(
     partitions: 1,
     processors,
     plan: (_process, point, moment) => {
-      const strike = strikes[next];
-      if (!strike || strike.point !== point || strike.moment !== moment || ++seen < strike.occurrence) return null;
+      const injected = faults[next];
+      if (!injected || injected.point !== point || injected.moment !== moment || ++seen < injected.occurrence)
+        return null;
       next++;
       seen = 0;
-      return strike.fault;
+      return injected.fault;
     },
   });
   world.feed(records, feedMs, 0.05);
   const done = await world.kernel.run(LIMIT_MS, () => world.kernel.now > feedMs && world.caughtUp);
   const { committed, expected } = world.results()[0]!;
-  const story = () => `${JSON.stringify(strikes)}\n${world.kernel.trace.join("\n")}`;
+  const report = () => `${JSON.stringify(faults)}\n${world.kernel.trace.join("\n")}`;
   if (!done || world.stopped.length > 0)
-    throw new Error(`did not catch up (${world.stopped.join("; ")}) after ${story()}`);
+    throw new Error(`did not catch up (${world.stopped.join("; ")}) after ${report()}`);
   if (committed.join("\n") !== expected.join("\n"))
-    throw new Error(`outputs differ after ${story()}\ncommitted ${committed.length}, expected ${expected.length}`);
+    throw new Error(`outputs differ after ${report()}\ncommitted ${committed.length}, expected ${expected.length}`);
   return world;
 }
 
@@ -82,47 +83,47 @@ const RUNNING = [
   "heartbeat",
 ];
 const FAULTS: readonly Fault[] = ["crash", "error-before", "error-after"];
-const kinds = (points: readonly string[]): Strike[] =>
+const kinds = (points: readonly string[]): InjectedFault[] =>
   points.flatMap((point) =>
     (["before", "after"] as const).flatMap((moment) =>
       FAULTS.map((fault) => ({ point, moment, fault, occurrence: 1 })),
     ),
   );
 
-describe("the engine, struck at each point of the protocol", () => {
-  test("an undisturbed run passes all points that the matrix strikes", async () => {
+describe("the engine, with a fault at each point of the protocol", () => {
+  test("passes all points of the matrix in an undisturbed run", async () => {
     const points = await pointsReached();
     expect([...points.keys()].sort()).toEqual(
       expect.arrayContaining([...new Set([...RECOVERY, ...RUNNING])].filter((point) => point !== "segment:get").sort()),
     );
   });
 
-  test("once, whenever the point is reached, it gives every output exactly once", async () => {
+  test("gives every output exactly once, whichever time the point is reached", async () => {
     for (const [point, count] of await pointsReached()) {
-      for (const strike of kinds([point]))
+      for (const injected of kinds([point]))
         for (let occurrence = 1; occurrence <= count; occurrence += Math.max(1, Math.floor(count / 6)))
-          await survive([{ ...strike, occurrence }]);
+          await survive([{ ...injected, occurrence }]);
     }
   });
 
-  test("while running and again at each point of the recovery, it gives every output exactly once", async () => {
+  test("gives every output exactly once when a second fault hits the recovery", async () => {
     for (const first of kinds(RUNNING))
       for (const second of kinds(RECOVERY)) await survive([{ ...first, occurrence: 3 }, second]);
   });
 
-  test("at each point, with a second processor that takes over, it gives every output exactly once", async () => {
-    for (const strike of kinds([...new Set([...RECOVERY, ...RUNNING])]))
-      for (const occurrence of [1, 3]) await survive([{ ...strike, occurrence }], { processors: 2 });
+  test("gives every output exactly once when a second processor takes over", async () => {
+    for (const injected of kinds([...new Set([...RECOVERY, ...RUNNING])]))
+      for (const occurrence of [1, 3]) await survive([{ ...injected, occurrence }], { processors: 2 });
   });
 
-  test("as a zombie that sleeps at each point while another takes over, and wakes up", async () => {
-    for (const strike of kinds([...new Set([...RECOVERY, ...RUNNING])])) {
+  test("gives every output exactly once when a paused processor wakes up after another took over", async () => {
+    for (const injected of kinds([...new Set([...RECOVERY, ...RUNNING])])) {
       for (const occurrence of [1, 2, 5])
-        await survive([{ ...strike, fault: { pauseMs: 8_000 }, occurrence }], { processors: 2 });
+        await survive([{ ...injected, fault: { pauseMs: 8_000 }, occurrence }], { processors: 2 });
     }
   });
 
-  test("a chain of crashes at every second commit makes progress all the same", async () => {
+  test("makes progress through a chain of crashes at every second commit", async () => {
     const world = await survive(
       Array.from(
         { length: 6 },

@@ -4,12 +4,12 @@ import type { OutputRecord } from "../../../processor/runtime/machine.ts";
 
 /** One partition of a source and what a task does with it, real or simulated. */
 export interface PortsWorld {
-  /** Ports of one more life of the same task. */
+  /** Ports of another owner of the same task. */
   open(): TaskPorts;
   append(values: readonly string[]): Promise<void>;
   /** Values that a read-committed reader of the output topic sees. */
   committed(): Promise<string[]>;
-  /** Waits for a promise; simulated worlds run meanwhile. */
+  /** Waits for a promise. A simulated world runs meanwhile. */
   until<T>(promise: Promise<T>): Promise<T>;
   readonly outputTopic: string;
   readonly task: string;
@@ -23,7 +23,7 @@ const progress = (nextOffset: number): Progress => ({
   failed: [],
 });
 
-/** What the engine relies on, for every implementation of its ports. */
+/** What the engine relies on in every implementation of its ports. */
 export function portsContract(name: string, create: () => Promise<PortsWorld>): void {
   const output = (world: PortsWorld, value: string): OutputRecord => ({
     topic: world.outputTopic,
@@ -90,7 +90,7 @@ export function portsContract(name: string, create: () => Promise<PortsWorld>): 
       input.close();
     });
 
-    test("a read that waits gives nothing after its time, or when it is woken", async () => {
+    test("a waiting read ends empty after its time, or when it is woken", async () => {
       const world = await create();
       const { input } = world.open();
       input.seek(0);
@@ -101,7 +101,7 @@ export function portsContract(name: string, create: () => Promise<PortsWorld>): 
       input.close();
     });
 
-    test("of two that write a manifest on the same condition one wins", async () => {
+    test("of two writers of a manifest with the same condition, one wins", async () => {
       const world = await create();
       const { snapshots } = world.open();
       const manifest = (owner: string, version: number): Manifest => ({
@@ -124,7 +124,7 @@ export function portsContract(name: string, create: () => Promise<PortsWorld>): 
       expect(await world.until(snapshots.readManifest(world.task))).toEqual(manifest("c", 2));
     });
 
-    test("segments of 380,000 bytes come back as they were put, until they are deleted", async () => {
+    test("a segment of 380,000 bytes comes back unchanged, until it is deleted", async () => {
       const world = await create();
       const { snapshots } = world.open();
       const key = { owner: "o", generation: 1, part: 0 };

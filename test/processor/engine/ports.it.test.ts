@@ -51,12 +51,13 @@ async function realPorts(): Promise<PortsWorld & { readonly stream: Stream }> {
 
 portsContract("Kafka and DynamoDB", realPorts);
 
-test("a position that the log has lost is `input-lost`, not a reset", async () => {
+test("a read at an offset that the log has deleted fails with `input-lost`", async () => {
   const world = await realPorts();
   await world.append(["1", "2", "3", "4"]);
   const admin = world.stream.kafka.admin();
   await admin.connect();
-  await admin.fetchTopicOffsets(world.stream.given.topic); // kafkajs deletes only from topics whose metadata it has
+  // kafkajs deletes records only from topics whose metadata it has.
+  await admin.fetchTopicOffsets(world.stream.given.topic);
   await admin.deleteTopicRecords({ topic: world.stream.given.topic, partitions: [{ partition: 0, offset: "3" }] });
   await admin.disconnect();
   const { input } = world.open();
@@ -65,7 +66,7 @@ test("a position that the log has lost is `input-lost`, not a reset", async () =
   expect(await input.bounds()).toEqual({ earliest: 3, latest: 4 });
 });
 
-test("progress is found behind many newer records of other tasks", async () => {
+test("the progress of a task is found behind many newer records of other tasks", async () => {
   const world = await realPorts();
   const first = world.open().output;
   await first.fence();

@@ -8,7 +8,7 @@ import { SOURCE, World } from "./simulated/world.ts";
 
 const TASK = `count/${SOURCE}/0`;
 
-/** A task had committed more than its last snapshot covers, and stopped with a named error after `breakIt`. */
+/** A world whose task has committed more than its last snapshot covers, and has stopped after `breakIt`. */
 async function stoppedWorld(breakIt: (world: World) => void, fingerprint = "v1"): Promise<World> {
   const world = new World({
     seed: 3,
@@ -26,7 +26,8 @@ async function stoppedWorld(breakIt: (world: World) => void, fingerprint = "v1")
         world.partitions[0]!.lastProgress()!.nextOffset - 2,
   );
   world.kernel.kill(world.processors[0]!.process);
-  await world.kernel.run(world.kernel.now + 100, () => false); // what was on its way has arrived
+  // Requests that were under way arrive.
+  await world.kernel.run(world.kernel.now + 100, () => false);
   breakIt(world);
   world.factory = countingMachineFactory(SOURCE, fingerprint);
   expect(await world.kernel.run(60_000, () => world.stopped.length > 0)).toBe(true);
@@ -49,7 +50,7 @@ async function diagnosis(world: World): Promise<Diagnosis> {
   return world.until(diagnose(parts(world), world.partitions[0]!.lastProgress()));
 }
 
-/** Recovers while the stopped processor runs. It must continue by itself to the end of the log. */
+/** Recovers. The stopped processor must then continue by itself to the end of the log. */
 async function recovered(
   world: World,
   choice: RecoveryChoice,
@@ -66,7 +67,7 @@ async function recovered(
 const lines = (world: World): number => world.partitions[0]!.committed.length;
 
 describe("a task that stopped with a named error", () => {
-  test("replay-diverged: `accept-new-code` goes on with the new code and writes nothing twice", async () => {
+  test("replay-diverged: `accept-new-code` continues with the new code and writes nothing twice", async () => {
     const world = await stoppedWorld(() => undefined, "v2");
     const { problem, choices } = await diagnosis(world);
     expect(problem?.code).toBe("replay-diverged");
@@ -75,7 +76,7 @@ describe("a task that stopped with a named error", () => {
     const id = (line: string): string => line.split(" ").slice(0, 3).join(" ");
     expect(committed.map(id)).toEqual(expected.map(id));
     expect(committed.slice(0, outputsBefore)).toEqual(expected.slice(0, outputsBefore));
-    // The new code tells ten times the count, from the records after those that were committed.
+    // The new code outputs ten times the count, from the first record that was not committed.
     expect(committed.slice(outputsBefore)).toEqual(expected.slice(outputsBefore).map((line) => `${line}0`));
   });
 
@@ -108,7 +109,7 @@ describe("a task that stopped with a named error", () => {
     expect(committed).toEqual(expected);
   });
 
-  test("progress-missing: `trust-snapshot` loses nothing; what came after the snapshot comes again with the same ids", async () => {
+  test("progress-missing: `trust-snapshot` repeats the outputs since the snapshot, with their ids, and loses none", async () => {
     const world = await stoppedWorld(({ partitions }) => partitions[0]!.progress.splice(0));
     expect((await diagnosis(world)).problem?.code).toBe("progress-missing");
     const { committed, expected } = await recovered(world, "trust-snapshot");
@@ -116,13 +117,13 @@ describe("a task that stopped with a named error", () => {
     expect([...new Set(committed)].sort()).toEqual([...expected].sort());
   });
 
-  test("progress-missing: `start-over` writes everything again with the same ids", async () => {
+  test("progress-missing: `start-over` repeats all outputs, with their ids", async () => {
     const world = await stoppedWorld(({ partitions }) => partitions[0]!.progress.splice(0));
     const { committed, expected, outputsBefore } = await recovered(world, "start-over");
     expect(committed.slice(outputsBefore)).toEqual(expected);
   });
 
-  test("input-lost: `skip-lost` goes on behind the gap with the state from before it", async () => {
+  test("input-lost: `skip-lost` continues after the gap with the state from before it", async () => {
     const world = await stoppedWorld(({ partitions: [log] }) => {
       log!.earliest = log!.lastProgress()!.nextOffset + 5;
       for (let i = 0; i < 10; i++)
@@ -150,7 +151,7 @@ describe("a task that stopped with a named error", () => {
     expect(new Set(committed.map((line) => line.split(" ").slice(0, 3).join(" "))).size).toBe(committed.length);
   });
 
-  test("is left as it was by a choice that has nothing to stand on", async () => {
+  test("does not change by a choice whose conditions are not met", async () => {
     const world = await stoppedWorld(({ partitions }) => partitions[0]!.progress.splice(0));
     await expect(world.until(recover(parts(world), "rebuild"))).rejects.toThrow("needs a progress record");
     expect((await diagnosis(world)).problem?.code).toBe("progress-missing");

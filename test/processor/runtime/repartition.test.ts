@@ -20,12 +20,12 @@ const semantics = {
 const factory = sensorMachineFactory(semantics);
 const START = 1_657_533_977_000;
 const KEYS = Array.from({ length: 24 }, (_, i) => `sensor-${i}`);
-/** Keys by partition, as some partitioner might have it. */
+/** A partitioner. */
 const partitionOf = (key: string, count: number): number =>
   Array.from(key).reduce((sum, character) => sum * 31 + character.charCodeAt(0), 7) % count;
 
-/** A machine with what it was fed, what it gave and what it wrote. */
-class Lane {
+/** The machine of one partition, with its outputs and the state that it has written. */
+class Task {
   readonly partition: number;
   readonly entries: StateEntry[] = [];
   readonly outputs: OutputRecord[] = [];
@@ -39,13 +39,13 @@ class Lane {
     this.#offset = offset;
   }
 
-  static async create(partition: number, nextOffset = 0, entries: readonly StateEntry[] | null = null): Promise<Lane> {
+  static async create(partition: number, nextOffset = 0, entries: readonly StateEntry[] | null = null): Promise<Task> {
     const restored = entries && {
       nextOffset,
       chain: "0-00000000",
       entries: entries.map((entry) => ({ generation: 0, ...entry })),
     };
-    return new Lane(partition, await factory.create({ partition, restored, failedOffsets: new Map() }), nextOffset);
+    return new Task(partition, await factory.create({ partition, restored, failedOffsets: new Map() }), nextOffset);
   }
 
   get nextOffset(): number {
@@ -80,14 +80,14 @@ class Lane {
   }
 }
 
-/** Traffic with sensors that fall silent, duplicates, gaps, disorder, and readings late for windows and for ever. */
+/** Traffic with silent sensors, duplicates, gaps, disorder, late readings, and readings too late for any window. */
 function traffic(steps: number): { timestamp: number; key: string; value: Buffer }[] {
   let seed = 12_345;
   const random = (below: number): number => (seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31) % below;
   const sent = new Map<string, Buffer[]>();
   return Array.from({ length: steps }, (_, n) => {
     const timestamp = START + n * 400;
-    // Whose turn it is wanders, so that each sensor is silent for a while.
+    // The set of active sensors moves, so that each sensor is silent for a while.
     const key = KEYS[(Math.floor(n / 40) * 5 + random(9)) % KEYS.length]!;
     const before = sent.get(key) ?? [];
     const kind = random(10);
@@ -108,18 +108,18 @@ function traffic(steps: number): { timestamp: number; key: string; value: Buffer
 
 /** Feeds one record; the other partitions see the same time by a tick. */
 async function feed(
-  lanes: readonly Lane[],
+  tasks: readonly Task[],
   { timestamp, key, value }: { timestamp: number; key: string; value: Buffer },
 ): Promise<void> {
-  const target = partitionOf(key, lanes.length);
-  for (const lane of lanes)
-    await (lane.partition === target ? lane.step(timestamp, key, value) : lane.step(timestamp, null, null));
+  const target = partitionOf(key, tasks.length);
+  for (const task of tasks)
+    await (task.partition === target ? task.step(timestamp, key, value) : task.step(timestamp, null, null));
 }
 
-/** What each key gave, in order, without what depends on the partition: ids and the source of dead letters. */
-function byKey(lanes: readonly Lane[]): Record<string, string[]> {
+/** The outputs of each key, in order, without what depends on the partition: ids and the source of dead letters. */
+function byKey(tasks: readonly Task[]): Record<string, string[]> {
   const result: Record<string, string[]> = {};
-  for (const { topic, key, value, headers: given } of lanes.flatMap(({ outputs }) => outputs)) {
+  for (const { topic, key, value, headers: given } of tasks.flatMap(({ outputs }) => outputs)) {
     const text = Buffer.from(value!)
       .toString("utf8")
       .replace(/"id":"[^"]*"/, '"id":""');
@@ -132,37 +132,37 @@ test.each([
   [1, 5],
   [2, 5],
   [3, 4],
-])("keys of %i partitions go on in %i as if they had never moved", async (from, to) => {
+])("keys of %i partitions continue in %i as if they had never moved", async (from, to) => {
   const records = traffic(900);
-  const single = [await Lane.create(0)];
-  const old = await Promise.all(Array.from({ length: from }, (_, partition) => Lane.create(partition)));
+  const single = [await Task.create(0)];
+  const old = await Promise.all(Array.from({ length: from }, (_, partition) => Task.create(partition)));
   for (const [n, record] of records.slice(0, 500).entries()) {
     await feed(single, record);
     await feed(old, record);
-    if (n % 70 === 0) for (const lane of old) lane.snapshot();
+    if (n % 70 === 0) for (const task of old) task.snapshot();
   }
-  for (const lane of old) lane.snapshot();
+  for (const task of old) task.snapshot();
 
   const entries = repartition(
-    old.map((lane) => lane.state()),
+    old.map((task) => task.state()),
     to,
     (key) => partitionOf(key, to),
     semantics,
   )!;
-  const lanes = await Promise.all(
-    entries.map((each, partition) => Lane.create(partition, old[partition]?.nextOffset ?? 0, each)),
+  const tasks = await Promise.all(
+    entries.map((each, partition) => Task.create(partition, old[partition]?.nextOffset ?? 0, each)),
   );
   for (const record of records.slice(500)) {
     await feed(single, record);
-    await feed(lanes, record);
+    await feed(tasks, record);
   }
-  for (const lane of [...single, ...lanes]) await lane.flush();
+  for (const task of [...single, ...tasks]) await task.flush();
 
   const expected = byKey(single);
-  expect(byKey([...old, ...lanes])).toEqual(expected);
-  // The traffic has everything in it that could go wrong.
+  expect(byKey([...old, ...tasks])).toEqual(expected);
+  // The traffic covers every kind of output.
   const all = Object.values(expected).flat();
-  const signs = [
+  const kinds = [
     topics.aggregated.name,
     topics.sessions.name,
     topics.late.name,
@@ -172,22 +172,22 @@ test.each([
     '"revision":1',
   ];
   expect(
-    signs.filter((sign) => all.filter((line) => line.includes(sign)).length < 5).map((sign) => `${sign}: fewer than 5`),
+    kinds.filter((kind) => all.filter((line) => line.includes(kind)).length < 5).map((kind) => `${kind}: fewer than 5`),
   ).toEqual([]);
 });
 
-test("a key's silence stays as long as it was, whatever the clock of its task", async () => {
+test("a key's silence keeps its length, whatever the clock of its new task", async () => {
   const at = (seconds: number): number => START + seconds * 1_000;
   const message = (seconds: number): Buffer =>
     Buffer.from(JSON.stringify({ seq: 0, t: at(seconds), hz: 10, samples: [[1, 2, 3, 4, 5, 6]] }));
-  const early = await Lane.create(0);
+  const early = await Task.create(0);
   for (let second = 0; second <= 30; second++) await early.step(at(second), null, null);
-  const late = await Lane.create(1);
+  const late = await Task.create(1);
   await late.step(at(24), "s", message(24)); // silent for 6 of 8 s at second 30
   for (let second = 25; second <= 30; second++) await late.step(at(second), null, null);
-  for (const lane of [early, late]) lane.snapshot();
+  for (const task of [early, late]) task.snapshot();
   const entries = repartition([early.state(), late.state()], 3, () => 2, semantics)!;
-  const moved = await Lane.create(2, 0, entries[2]);
+  const moved = await Task.create(2, 0, entries[2]);
   for (const second of [31, 32]) await moved.step(at(second), null, null);
   expect(moved.outputs).toEqual([]);
   await moved.step(at(32) + 1, null, null);
@@ -196,13 +196,13 @@ test("a key's silence stays as long as it was, whatever the clock of its task", 
 
 /** State of one key in its task, as of one message. */
 async function stateOf(partition: number, seq: number): Promise<TaskState> {
-  const lane = await Lane.create(partition);
-  await lane.step(START, "s", Buffer.from(JSON.stringify({ seq, t: START, hz: 10, samples: [[1, 2, 3, 4, 5, 6]] })));
-  lane.snapshot();
-  return lane.state();
+  const task = await Task.create(partition);
+  await task.step(START, "s", Buffer.from(JSON.stringify({ seq, t: START, hz: 10, samples: [[1, 2, 3, 4, 5, 6]] })));
+  task.snapshot();
+  return task.state();
 }
 
-test("what an earlier attempt has copied is taken once", async () => {
+test("state that an earlier attempt has copied is taken once", async () => {
   const state = await stateOf(0, 0);
   const [first] = repartition([state, { ...state, task: "task-1", partition: 1 }], 2, () => 1, semantics)!;
   const second = repartition([state, { ...state, task: "task-1", partition: 1 }], 2, () => 1, semantics)![1]!;
@@ -210,7 +210,7 @@ test("what an earlier attempt has copied is taken once", async () => {
   expect(second.map(({ key }) => key).filter((key) => key === "key/s")).toHaveLength(1);
 });
 
-test("state of a key that differs between two tasks is refused, and so are tasks that score differently", async () => {
+test("tasks with different state of one key are refused, and so are tasks with different control records", async () => {
   const refusal = (work: () => unknown): string => {
     try {
       work();

@@ -28,10 +28,11 @@ describe("an input line", () => {
   ])("%s has the value %s", (line, value) => expect(read(line)).toBe(value));
 });
 
-describe("a line of dump", () => {
-  test("has the record's JSON as it is", () => {
+describe("a line of the dump", () => {
+  test("holds the record's JSON verbatim", () => {
     expect(inputLine(record)).toBe(
-      '{"key":"s1","timestamp":1657533977900,"value":{"seq":1,"t":[1.5]},"partition":3,"offset":17,"headers":{"content-type":"application/json"}}\n',
+      '{"key":"s1","timestamp":1657533977900,"value":{"seq":1,"t":[1.5]},"partition":3,"offset":17,' +
+        '"headers":{"content-type":"application/json"}}\n',
     );
   });
 
@@ -40,11 +41,14 @@ describe("a line of dump", () => {
     ["a number that is written differently", Buffer.from("[1.50]")],
     ["keys that JavaScript sorts", Buffer.from('{"2":0,"1":0}')],
     ["broken JSON", Buffer.from('{"seq"')],
-    ["bytes that are no UTF-8", Buffer.from([0xff, 0xfe, 0x00])],
+    ["bytes that are not UTF-8", Buffer.from([0xff, 0xfe, 0x00])],
     ["an empty value", Buffer.alloc(0)],
-    ["a number beyond every double, and one that none holds", Buffer.from('{"t":1e999,"seq":9007199254740993}')],
     [
-      "a name that comes twice, escapes and brackets in strings",
+      "a number beyond all doubles, and an integer that no double holds",
+      Buffer.from('{"t":1e999,"seq":9007199254740993}'),
+    ],
+    [
+      "a repeated name, and escapes and brackets in strings",
       Buffer.from('{"a":"]}\\\\\\"","a":[{"value":1}],"b":"\\u0041"}'),
     ],
     ["JSON over several lines", Buffer.from('{"seq":\n1}')],
@@ -67,12 +71,12 @@ describe("a line of dump", () => {
     });
   });
 
-  test("is one line for whoever ends lines at U+2028, too", () => {
+  test("has no line separator of Unicode inside it", () => {
     for (const value of ['{"boot":"\u2028"}', "[1,\r2]"])
       expect(inputLine({ ...record, value: Buffer.from(value) }).trimEnd()).not.toMatch(/[\n\r\u0085\u2028\u2029]/);
   });
 
-  test("gives replay a key that is no UTF-8", () => {
+  test("gives replay the bytes of a key that is not UTF-8", () => {
     expect(Buffer.from(new InputLines().read(inputLine({ ...record, key: Buffer.from([0x80, 0x81]) })).key!)).toEqual(
       Buffer.from([0x80, 0x81]),
     );

@@ -5,12 +5,12 @@ import { parseReplayArguments } from "../../../../processor/commands/replay/argu
 const parse = (...options: string[]): ReturnType<typeof parseReplayArguments> =>
   parseReplayArguments(["--input", "x.ndjson", ...options]);
 
-test("a lateness below the guard that nobody set is taken, down to none", () => {
+test("a lateness below the default future guard is accepted, down to 0", () => {
   expect(parse("--lateness", "2000").semantics).toEqual({ ...defaultSemantics, allowedLatenessMs: 2_000 });
   expect(parse("--lateness", "0").semantics.allowedLatenessMs).toBe(0);
 });
 
-test("a guard at or above the lateness is refused, with both values", () => {
+test("a future guard that is not below the lateness is refused, with both values", () => {
   expect(() => parse("--lateness", "2000", "--future-guard", "2000")).toThrow(
     "futureGuardMs is 2000, not below allowedLatenessMs (2000)",
   );
@@ -26,13 +26,13 @@ test.each([
   '--window is "1.5"',
   '--lateness is "-1"',
   '--watermark is "sensors"',
-])("all problems come at once: %s", (problem) => {
+])("all problems are reported at once: %s", (problem) => {
   expect(() => parse("--window", "1.5", "--lateness=-1", "--watermark", "sensors", "--speed", "2", "file")).toThrow(
     problem,
   );
 });
 
-test("a window that is set alone is a tumbling one", () => {
+test("a window without a slide is a tumbling window", () => {
   expect(parse("--window", "5000").semantics).toEqual({ ...defaultSemantics, windowMs: 5_000, slideMs: 5_000 });
   expect(parse("--window", "5000", "--slide", "500").semantics).toEqual({
     ...defaultSemantics,

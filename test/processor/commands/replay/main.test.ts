@@ -26,7 +26,7 @@ interface LogRecord {
   readonly headers: Record<string, string>;
 }
 
-/** Two partitions of messages, ticks and one dead letter; offsets with gaps, as transaction markers leave them. */
+/** Two partitions of messages, ticks and one dead letter each. Offsets have gaps, as transaction markers leave them. */
 function log(): LogRecord[] {
   return [0, 1].flatMap((partition) =>
     Array.from({ length: 30 }, (_, n): LogRecord => {
@@ -57,7 +57,7 @@ async function writeLake(dir: string, records: readonly LogRecord[]): Promise<vo
   for (const [hour, rows] of byHour) {
     const target = join(dir, "raw", hour);
     mkdirSync(target, { recursive: true });
-    // Delivered backwards, and one half of it twice.
+    // In reverse order, and one half of the rows twice.
     for (const [i, part] of [rows.toReversed(), rows.slice(0, rows.length / 2)].entries())
       await writer.write(
         tables.raw,
@@ -78,30 +78,26 @@ async function replay(...args: string[]): Promise<string> {
   return stdout;
 }
 
+function inputLine({ value, ...record }: LogRecord): object {
+  return { ...record, ...(value === null ? { value } : { valueBase64: value.toString("base64") }) };
+}
+
 test("a replay of the lake prints the bytes that a replay of the log prints", async () => {
   const records = log();
   await writeLake(folder, records);
   const input = join(folder, "log.ndjson");
-  writeFileSync(
-    input,
-    records
-      .map(
-        ({ value, ...record }) =>
-          `${JSON.stringify({ ...record, ...(value === null ? { value: null } : { valueBase64: value.toString("base64") }) })}\n`,
-      )
-      .join(""),
-  );
+  writeFileSync(input, records.map((record) => `${JSON.stringify(inputLine(record))}\n`).join(""));
   const fromLake = await replay("--from-lake", folder);
   expect(fromLake).toBe(await replay("--input", input));
   expect(fromLake.split("\n").filter((line) => line.includes('"dead-letter"'))).toHaveLength(2);
   expect(fromLake).toContain('"id":"imu-data-all/1/5/0"');
 }, 120_000);
 
-test("a folder that is no lake is refused by name", async () => {
+test("a folder without a lake is refused, and the message says what is missing", async () => {
   await expect(replay("--from-lake", join(folder, "nothing"))).rejects.toThrow(/arguments-invalid: there is no .*raw/);
 }, 120_000);
 
-test("records come from one place", async () => {
+test("exactly one source of records is accepted", async () => {
   await expect(replay("--from-lake", folder, "--input", "x")).rejects.toThrow(
     /exactly one of --input FILE, --from-lake DIR and --from-dead-letter is expected; received --input and --from-lake/,
   );

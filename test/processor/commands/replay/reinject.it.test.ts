@@ -14,7 +14,7 @@ const TOPICS = ["imu-data-all", "market-trades", "dead-letter", "millrace-progre
 let dataDir: string;
 let servers: Servers;
 
-// A Kafka of its own: the topics' names are fixed, and other suites' dead letters would be sent in again.
+// A Kafka of its own: the topics' names are fixed, and other suites' dead letters would be reinjected.
 beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), "millrace-reinject-"));
   servers = await startServers({ which: ["kafka"], dataDir });
@@ -38,7 +38,7 @@ async function write(messages: Message[]): Promise<void> {
   await producer.disconnect();
 }
 
-async function reinject(...args: string[]): Promise<{ summary: unknown; told: string }> {
+async function reinject(...args: string[]): Promise<{ summary: unknown; log: string }> {
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [
     "--disable-warning=ExperimentalWarning",
     join(ROOT, "processor/commands/replay/main.ts"),
@@ -47,7 +47,7 @@ async function reinject(...args: string[]): Promise<{ summary: unknown; told: st
     servers.kafkaBrokers,
     ...args,
   ]);
-  return { summary: JSON.parse(stdout), told: stderr };
+  return { summary: JSON.parse(stdout), log: stderr };
 }
 
 const readable = ({ partition, key, value, headers }: StoredRecord): object => ({
@@ -58,7 +58,7 @@ const readable = ({ partition, key, value, headers }: StoredRecord): object => (
 });
 const source = async (topic: string): Promise<object[]> => (await readTopic(servers.kafkaBrokers, topic)).map(readable);
 
-test("dead letters are sent in again, each once, as new records that say where they came from", async () => {
+test("dead letters are reinjected, each once, as new records that name their dead letter", async () => {
   const error = (code: string, offset: number): Record<string, string> => ({
     "error-code": code,
     "error-message": "m",
@@ -75,7 +75,7 @@ test("dead letters are sent in again, each once, as new records that say where t
       headers: { "content-type": "application/x-millrace-imu", traceparent: "t", ...error("invalid-packed", 17) },
     },
     { key: "foobar", value: "{}", partition: 0, headers: error("invalid-message", 18) },
-    // Told twice, as at-least-once delivery may do.
+    // Written twice, as at-least-once delivery may do.
     { key: "foobar", value: "{}", partition: 0, headers: error("invalid-message", 18) },
     { key: null, value: null, partition: 1, headers: { type: "strange", ...error("invalid-message", 19) } },
     { key: "BTC", value: "x", partition: 1, headers: { ...error("invalid-json", 1), "source-topic": "market-trades" } },
@@ -122,7 +122,8 @@ test("dead letters are sent in again, each once, as new records that say where t
     before: 0,
     impossible: 0,
   });
-  // Kafka's murmur2 of "abc" is 479470107 (its own test's value): odd, so partition 1 of 2. That of "foobar" is -790332482: even.
+  // By Kafka's own test, murmur2 of "abc" is 479470107 (odd: partition 1 of 2), and that of "foobar" is -790332482
+  // (even).
   expect(await source("imu-data-all")).toEqual([
     {
       partition: 1,
@@ -132,10 +133,11 @@ test("dead letters are sent in again, each once, as new records that say where t
     },
   ]);
 
-  const { summary, told } = await reinject();
+  const { summary, log } = await reinject();
   expect(summary).toEqual({ letters: 7, sent: { "imu-data-all": 3, "market-trades": 1 }, before: 2, impossible: 1 });
-  expect(told).toContain(
-    'dead-letter/1/2 (payload-too-large, key "abc") can\'t be sent again: its payload was cut: 1000000 bytes, SHA-256 00ff',
+  expect(log).toContain(
+    'dead-letter/1/2 (payload-too-large, key "abc") can\'t be sent again: its payload was cut: ' +
+      "1000000 bytes, SHA-256 00ff",
   );
   const all = await source("imu-data-all");
   expect(all).toHaveLength(4);

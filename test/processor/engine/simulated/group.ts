@@ -9,7 +9,7 @@ interface Member {
   seen: number;
 }
 
-/** A simulated group coordinator: members that stay silent are dropped; whoever heartbeats learns of a new generation. */
+/** A simulated group coordinator. It removes silent members; the others learn of a new generation by heartbeat. */
 export class SimulatedGroup {
   readonly kernel: Kernel;
   readonly #partitions: number;
@@ -36,7 +36,7 @@ export class SimulatedGroup {
     if (this.#members.delete(id)) this.generation++;
   }
 
-  /** @returns The generation and this member's partitions, or null when it is no member any more. */
+  /** @returns The generation and this member's partitions, or null when it is not a member any more. */
   heartbeat(id: string): { generation: number; partitions: number[] } | null {
     const member = this.#members.get(id);
     if (!member) return null;
@@ -51,7 +51,7 @@ export class SimulatedGroup {
   }
 }
 
-/** One process's membership; assignments move around with every generation, so that partitions change hands often. */
+/** One process's membership. Assignments rotate with every generation, so that partitions change owners often. */
 export class SimulatedMembership implements Membership {
   readonly #group: SimulatedGroup;
   readonly #process: SimulatedProcess;
@@ -99,7 +99,7 @@ export class SimulatedMembership implements Membership {
     }
   }
 
-  /** Kafkajs tries again by itself. */
+  /** Retries, as kafkajs does. */
   async #retried<T>(point: string, effect: () => T): Promise<T> {
     for (;;) {
       try {

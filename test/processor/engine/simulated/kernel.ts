@@ -4,17 +4,14 @@ import { seededRandom } from "../../../../simulator/random.ts";
 export interface SimulatedProcess {
   readonly name: string;
   alive: boolean;
-  /** Virtual time until which it stands still: its requests arrive, it notices nothing. */
+  /** Virtual time until which it is paused: its requests take effect, but it runs no code. */
   pausedUntil: number;
 }
 
-/**
- * What happens to a process at a point of the protocol. `error-before`: the request gets lost; `error-after`: its
- * answer does.
- */
+/** A fault at a point of the protocol. `error-before`: the request is lost; `error-after`: its answer is lost. */
 export type Fault = "crash" | "error-before" | "error-after" | { readonly pauseMs: number };
 
-/** Decides about a point, say `commit:sent`; `moment` is `before` the effect or `after` it. */
+/** Chooses the fault at a point such as `commit:send`, before or after the effect. */
 export type FaultPlan = (process: SimulatedProcess, point: string, moment: "before" | "after") => Fault | null;
 
 interface SimulatedEvent {
@@ -25,15 +22,15 @@ interface SimulatedEvent {
 }
 
 /**
- * Virtual time, and a queue of events that a seeded scheduler runs one by one. Everything that a port does goes through
- * `call`: the request travels, takes effect, and the answer travels back, with faults at each point.
+ * Virtual time, and a queue of events that a seeded scheduler runs one by one. Every port works by `call`: the request
+ * arrives after a delay, takes effect, and its answer arrives after another delay. Faults can hit each point.
  */
 export class Kernel {
   readonly random: () => number;
   readonly trace: string[] = [];
   plan: FaultPlan = () => null;
   now = 0;
-  /** Longest time that a request or an answer travels. */
+  /** Longest delay of a request or an answer. */
   maxDelayMs = 5;
   #queue: SimulatedEvent[] = [];
   #order = 0;
@@ -50,7 +47,7 @@ export class Kernel {
     process.alive = false;
   }
 
-  /** Runs `work` after `delayMs`; events of the same time in random order. Null: an event of the world. */
+  /** Runs `run` after `delayMs`; events of the same time in random order. Null is an event of the world. */
   schedule(delayMs: number, process: SimulatedProcess | null, run: () => void): void {
     this.#push({ at: this.now + delayMs, order: this.random() + this.#order++ * 1e-9, process, run });
   }
@@ -59,7 +56,7 @@ export class Kernel {
     return new Promise((resolve) => this.schedule(ms, process, resolve));
   }
 
-  /** A request to the world that takes effect by `effect`. */
+  /** A request whose effect on the world is `effect`. */
   call<T>(process: SimulatedProcess, point: string, effect: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       if (!process.alive) return;
@@ -103,9 +100,8 @@ export class Kernel {
   #fault(process: SimulatedProcess, point: string, moment: "before" | "after"): Fault | null {
     const fault = this.plan(process, point, moment);
     if (fault === null) return null;
-    this.trace.push(
-      `${Math.round(this.now)} ${process.name} ${moment} ${point}: ${typeof fault === "string" ? fault : `pause ${fault.pauseMs}`}`,
-    );
+    const what = typeof fault === "string" ? fault : `pause ${fault.pauseMs}`;
+    this.trace.push(`${Math.round(this.now)} ${process.name} ${moment} ${point}: ${what}`);
     if (fault === "crash") this.kill(process);
     else if (typeof fault === "object") process.pausedUntil = this.now + fault.pauseMs;
     return fault;

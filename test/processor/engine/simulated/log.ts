@@ -9,10 +9,7 @@ interface OpenTransaction {
 }
 type ProgressEntry = { readonly claim: string } | Progress;
 
-/**
- * One partition of input, with what a transactional log keeps about its task: epoch, open transaction, outputs,
- * progress.
- */
+/** One partition of input, and what Kafka has of its task: producer epoch, open transaction, outputs, progress. */
 export class SimulatedPartition {
   readonly input: InputRecord[] = [];
   /** First offset that the log still has. */
@@ -55,7 +52,7 @@ export class SimulatedPartition {
   }
 }
 
-/** Transactions on a simulated partition, with the semantics of Kafka's: a new epoch ends the older one's transaction. */
+/** Transactions on a simulated partition. As with Kafka, a new epoch aborts the transaction of the older one. */
 export class SimulatedOutput implements TaskOutput {
   readonly #kernel: Kernel;
   readonly #process: SimulatedProcess;

@@ -5,10 +5,7 @@ import { World } from "./world.ts";
 const FAULTS_UNTIL_MS = 8_000;
 const LIMIT_MS = 240_000;
 
-/**
- * One random schedule: numbers of partitions, processors and records, kinds and rates of faults all follow from the
- * seed.
- */
+/** One random schedule: the seed decides the numbers of partitions, processors and records, and all faults. */
 export async function simulate(
   seed: number,
 ): Promise<{ readonly problem: string | null; readonly trace: readonly string[] }> {
@@ -45,12 +42,15 @@ function randomFaults(now: () => number, random: () => number, rate: number, tab
 }
 
 function problemOf(world: World, done: boolean): string | null {
-  if (world.stopped.length > 0) return `a task stopped with a named error: ${world.stopped.join("; ")}`;
+  if (world.stopped.length > 0) return `a task stopped: ${world.stopped.join("; ")}`;
   if (!done) return `nothing was committed to the end of the log within ${LIMIT_MS} ms`;
   for (const { partition, committed, expected } of world.results()) {
     if (committed.join("\n") === expected.join("\n")) continue;
     const at = expected.findIndex((line, i) => committed[i] !== line);
-    return `partition ${partition}: ${committed.length} outputs, expected ${expected.length}; first difference at ${at}: ${committed[at]} instead of ${expected[at]}`;
+    return (
+      `partition ${partition}: ${committed.length} outputs, expected ${expected.length}; ` +
+      `first difference at ${at}: ${committed[at]} instead of ${expected[at]}`
+    );
   }
   return null;
 }

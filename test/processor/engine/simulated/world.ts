@@ -21,7 +21,7 @@ export interface WorldOptions {
   readonly restartMs?: number;
 }
 
-/** The engine's whole world in memory: logs, coordinator, table and processors, on one seeded scheduler. */
+/** The engine's environment in memory: logs, coordinator, table and processors, on one seeded scheduler. */
 export class World {
   readonly kernel: Kernel;
   readonly partitions: SimulatedPartition[];
@@ -29,7 +29,7 @@ export class World {
   readonly processors: { process: SimulatedProcess; processor: Processor }[] = [];
   readonly #group: SimulatedGroup;
   readonly #options: WorldOptions;
-  /** What processors run that start from now on. */
+  /** The machines of processors that start from now on. */
   factory: MachineFactory;
   starts = 0;
   tokens = 0;
@@ -101,7 +101,7 @@ export class World {
     return promise;
   }
 
-  /** What has died is started again. */
+  /** Starts processors that died. */
   #supervise(): void {
     const restartMs = this.#options.restartMs ?? 200;
     this.processors.forEach(({ process }, slot) => {
@@ -110,13 +110,14 @@ export class World {
     this.kernel.schedule(restartMs, null, () => this.#supervise());
   }
 
-  /** Appends records with random keys and, now and then, poison, at random times within `forMs`. */
+  /** Appends records with random keys at random times within `forMs`; `poison` is the share of poisoned ones. */
   feed(records: number, forMs: number, poison = 0): void {
     for (let i = 0; i < records; i++) {
       const partition = Math.floor(this.kernel.random() * this.partitions.length);
       this.kernel.schedule(this.kernel.random() * forMs, null, () => {
         const log = this.partitions[partition]!;
-        const gap = this.kernel.random() < 0.05 ? 1 : 0; // an offset that a transaction marker took
+        // A transaction marker takes an offset.
+        const gap = this.kernel.random() < 0.05 ? 1 : 0;
         log.append({
           partition,
           offset: log.latest + gap,
@@ -136,7 +137,7 @@ export class World {
     );
   }
 
-  /** Names of errors that stopped tasks. */
+  /** Messages of the errors that stopped tasks. */
   get stopped(): string[] {
     return this.processors.flatMap(({ process, processor }) =>
       process.alive ? processor.tasks().flatMap((task) => task.stopped?.message ?? []) : [],

@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { scanNumber, scannedTo } from "../../../../processor/pipelines/sensor/scan-number.ts";
 
-/** Where the text has a number, JSON.parse says which; the sign of zero counts. */
+/** The expected number is that of JSON.parse, the sign of zero included. */
 function expectAsParsed(text: string): void {
   const bytes = Buffer.from(`${text},`);
   expect([scanNumber(bytes, 0), scannedTo()]).toEqual([JSON.parse(text), text.length]);
@@ -14,7 +14,7 @@ const digits = (minLength: number, maxLength: number): fc.Arbitrary<string> =>
 const sign = fc.constantFrom("", "-");
 const whole = fc.oneof(fc.constant("0"), fc.stringMatching(/^[1-9][0-9]{0,24}$/));
 
-test("what a double or a float prints is read as JSON.parse reads it", () => {
+test("the text of a double or a float is read as JSON.parse reads it", () => {
   fc.assert(
     fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) =>
       expectAsParsed(Object.is(value, -0) ? "-0" : String(value)),
@@ -49,8 +49,8 @@ test("any digits with any point and exponent are read as JSON.parse reads them",
   );
 });
 
-test("what lies halfway between two doubles, or a digit beside it, is rounded as JSON.parse rounds it", () => {
-  // An odd number of 54 bits lies halfway; divided by a power of two it still does, in decimals that end.
+test("a number halfway between two doubles, or next to that, is rounded as JSON.parse rounds it", () => {
+  // An odd integer of 54 bits lies halfway. Divided by a power of two it still does, and its decimals end.
   const halfway = fc
     .tuple(fc.bigInt({ min: 2n ** 52n, max: 2n ** 53n - 1n }), fc.integer({ min: 0, max: 20 }))
     .map(([half, shift]) => {
@@ -71,7 +71,7 @@ test("what lies halfway between two doubles, or a digit beside it, is rounded as
 });
 
 test.each(["", "-", "+1", "01", "-01", ".5", "1.", "1.e3", "1e", "1e+", "x", "NaN", "Infinity"])(
-  "%j is no number",
+  "%j is not a number",
   (text) => {
     const value = scanNumber(Buffer.from(`${text},`), 0);
     expect(Number.isNaN(value) || scannedTo() !== text.length).toBe(true);
