@@ -3,12 +3,12 @@ import { DynamoProxy, type DynamoCondition, type DynamoRequest } from "../suppor
 import { eventually } from "../support/eventually.ts";
 import { sharedServers } from "../support/servers.ts";
 import { Stream, type Program } from "./harness.ts";
-import { commits, commitsAnew, expectExactlyOnce } from "./waits.ts";
+import { commitCount, commits, commitsAnew, expectExactlyOnce } from "./waits.ts";
 
 jest.setTimeout(120_000);
 
 const PARTITIONS = 2;
-/** At ten commits a second and partition, this takes longer than several snapshot intervals. */
+/** At ten commits per second and partition, this takes several snapshot intervals. */
 const MANY_COMMITS = 40;
 let proxy: DynamoProxy;
 let stream: Stream;
@@ -22,19 +22,18 @@ afterEach(async () => {
   await proxy.stop();
 });
 
-const committed = (program: Program): number => program.told.filter((each) => each.committed).length;
-const restarts = (program: Program): number => program.told.filter((each) => each.restarted).length;
+const restarts = (program: Program): number => program.events.filter((each) => each.restarted).length;
 
-/** Resolves when a snapshot of every partition has been written, counted from now. */
+/** Resolves when a new snapshot of every partition has been written. */
 async function snapshotsAnew(program: Program): Promise<void> {
-  const from = program.told.length;
+  const from = program.events.length;
   await eventually(
-    () => expect(new Set(program.told.slice(from).flatMap(({ snapshot }) => snapshot ?? [])).size).toBe(PARTITIONS),
+    () => expect(new Set(program.events.slice(from).flatMap(({ snapshot }) => snapshot ?? [])).size).toBe(PARTITIONS),
     { limitMs: 60_000 },
   );
 }
 
-/** Resolves when so many requests have met a condition of DynamoDB, counted from now. */
+/** Resolves when this many more requests have met a condition of DynamoDB. */
 async function meets(condition: DynamoCondition, requests: number): Promise<void> {
   const from = proxy.met.get(condition) ?? 0;
   await eventually(() => expect(proxy.met.get(condition) ?? 0).toBeGreaterThanOrEqual(from + requests), {
@@ -45,14 +44,14 @@ async function meets(condition: DynamoCondition, requests: number): Promise<void
 const manifestWrite = ({ operation, body }: DynamoRequest): boolean =>
   operation === "PutItem" && body.includes('"manifest/');
 
-describe("a processor whose DynamoDB is in trouble", () => {
-  test("commits on while it refuses, is slow, is down or never answers, and writes snapshots when it is well again", async () => {
+describe("a processor whose DynamoDB fails", () => {
+  test("keeps committing during each failure of DynamoDB, and writes snapshots afterwards", async () => {
     const program = stream.start();
     await snapshotsAnew(program);
     for (const condition of ["throughput exceeded", "throttled", "internal error", "down", "slow", "silent"] as const) {
       proxy.condition = condition;
       await meets(condition, 1);
-      await commits(program, committed(program) + PARTITIONS * MANY_COMMITS);
+      await commits(program, commitCount(program) + PARTITIONS * MANY_COMMITS);
       proxy.condition = "well";
       await snapshotsAnew(program);
     }
@@ -60,17 +59,17 @@ describe("a processor whose DynamoDB is in trouble", () => {
     await expectExactlyOnce(stream);
   });
 
-  test("killed with kill -9 while DynamoDB is in trouble, is started and waits without stopping by name until it is well", async () => {
+  test("waits for DynamoDB, without stopping its tasks, when it starts during a failure", async () => {
     for (const condition of ["throughput exceeded", "down"] as const) {
       const killed = stream.start();
       await snapshotsAnew(killed);
       proxy.condition = condition;
-      await commits(killed, committed(killed) + PARTITIONS * 5);
+      await commits(killed, commitCount(killed) + PARTITIONS * 5);
       killed.signal("SIGKILL");
       await killed.exited;
       const heir = stream.start();
       await eventually(
-        () => expect(new Set(heir.told.flatMap(({ restarted }) => restarted ?? [])).size).toBe(PARTITIONS),
+        () => expect(new Set(heir.events.flatMap(({ restarted }) => restarted ?? [])).size).toBe(PARTITIONS),
         { limitMs: 60_000 },
       );
       const { status, components } = await heir.health();
@@ -87,7 +86,7 @@ describe("a processor whose DynamoDB is in trouble", () => {
     await expectExactlyOnce(stream);
   });
 
-  test("goes on when the answers to manifest writes get lost, of its claim and of its snapshots", async () => {
+  test("continues when the answers to its manifest writes are lost", async () => {
     for (const answers of [1, 12]) {
       proxy.loseAnswers(answers, manifestWrite);
       const program = stream.start();

@@ -14,7 +14,7 @@ import type { InputRecord } from "../../processor/runtime/machine.ts";
 import { expectedOutputs, outputTopics } from "../processor/engine/counting-machine.ts";
 import { eventually } from "../support/eventually.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";
-import type { Strike } from "./strikes.ts";
+import type { InjectedFault } from "./inject-fault.ts";
 
 export interface ProgramArguments {
   readonly kafkaBrokers: string;
@@ -25,11 +25,12 @@ export interface ProgramArguments {
   readonly groupId: string;
   readonly delivery: "transactional" | "idempotent";
   readonly fingerprint: string;
-  readonly strike?: Strike;
+  readonly fault?: InjectedFault;
 }
 
-interface Told {
-  struck?: Strike;
+/** What a program reports of itself, by IPC. */
+interface ProgramEvent {
+  injected?: InjectedFault;
   committed?: { task: string; nextOffset: number };
   snapshot?: string;
   restarted?: string;
@@ -37,14 +38,14 @@ interface Told {
   health?: Health;
 }
 
-/** Brokers may be away for seconds while records are fed. What a retry appends a second time is one more input record. */
+/** Brokers may be down for seconds. A record that a retry appends a second time is one more input record. */
 const FEED_RETRY = { initialRetryTime: 50, maxRetryTime: 500, retries: 200 } as const;
 
-/** One processor process. */
+/** A processor as a process of its own. */
 export class Program {
   readonly child: ChildProcess;
   readonly exited: Promise<unknown>;
-  readonly told: Told[] = [];
+  readonly events: ProgramEvent[] = [];
   log = "";
 
   constructor(given: ProgramArguments) {
@@ -52,7 +53,7 @@ export class Program {
       stdio: ["ignore", "inherit", "pipe", "ipc"],
       execArgv: ["--disable-warning=ExperimentalWarning"],
     });
-    this.child.on("message", (message) => this.told.push(message as Told));
+    this.child.on("message", (message) => this.events.push(message as ProgramEvent));
     this.child.stderr?.on("data", (chunk: Buffer) => (this.log += chunk.toString()));
     this.exited = once(this.child, "exit");
   }
@@ -73,17 +74,17 @@ export class Program {
   }
 
   async health(): Promise<Health> {
-    const before = this.told.length;
+    const before = this.events.length;
     this.child.send("health");
     for (;;) {
-      const answer = this.told.slice(before).find((each) => each.health);
+      const answer = this.events.slice(before).find((each) => each.health);
       if (answer) return answer.health!;
       await once(this.child, "message");
     }
   }
 }
 
-/** A source topic of its own, fed at a steady pace, its processors, and what readers of its outputs see. */
+/** A source topic that is fed at a steady rate, its processors, and their committed outputs. */
 export class Stream {
   readonly kafka: Kafka;
   readonly given: ProgramArguments;
@@ -99,7 +100,7 @@ export class Stream {
     this.partitions = partitions;
   }
 
-  /** On the servers that all suites share, except for those given. */
+  /** On the servers that all suites share, except for `servers`. */
   static async create(
     options: {
       partitions?: number;
@@ -135,7 +136,7 @@ export class Stream {
         ...progress,
       ],
     });
-    // With several brokers, one of them may not know of the topics yet.
+    // With several brokers, one of them may not know the topics yet.
     for (const topic of [name, counts, thirds, dead, topics.progress.name])
       await eventually(() => admin.fetchTopicOffsets(topic));
     await admin.disconnect();

@@ -6,8 +6,8 @@ import { portCalls } from "../../processor/engine/intercept.ts";
 import { countingMachineFactory } from "../processor/engine/counting-machine.ts";
 import { eventually } from "../support/eventually.ts";
 import { Stream } from "./harness.ts";
-import type { Strike } from "./strikes.ts";
-import { commits, expectExactlyOnce, struck } from "./waits.ts";
+import type { InjectedFault } from "./inject-fault.ts";
+import { commits, commitCount, expectExactlyOnce, faultInjected } from "./waits.ts";
 
 jest.setTimeout(400_000);
 
@@ -15,24 +15,24 @@ let stream: Stream;
 afterEach(() => stream.close());
 
 describe("a processor on real Kafka and DynamoDB", () => {
-  test("killed with kill -9 before, within and after each step, one kill after another, gives every output exactly once", async () => {
+  test("gives every output exactly once through a `kill -9` before, within and after each call to a port", async () => {
     stream = await Stream.create();
     stream.feed();
     const first = stream.start();
     await commits(first);
-    await eventually(() => expect(first.told.filter((each) => each.snapshot).length).toBeGreaterThan(1));
+    await eventually(() => expect(first.events.filter((each) => each.snapshot).length).toBeGreaterThan(1));
     first.signal("SIGKILL");
     await first.exited;
     for (const point of portCalls) {
       for (const moment of ["before", "within", "after"] as const) {
-        const strike: Strike = {
+        const fault: InjectedFault = {
           point,
           moment,
           occurrence: point === "read" || point === "send" || point === "commit" ? 4 : 1,
           action: "kill",
         };
-        const program = stream.start({ strike });
-        await struck(program, strike);
+        const program = stream.start({ fault });
+        await faultInjected(program, fault);
         await program.exited;
       }
     }
@@ -41,7 +41,7 @@ describe("a processor on real Kafka and DynamoDB", () => {
     await expectExactlyOnce(stream);
   });
 
-  test("comes back after kill -9 within five seconds", async () => {
+  test("commits again after `kill -9`", async () => {
     stream = await Stream.create();
     stream.feed();
     const first = stream.start();
@@ -56,29 +56,29 @@ describe("a processor on real Kafka and DynamoDB", () => {
     await expectExactlyOnce(stream);
   });
 
-  test("asleep as a zombie while another takes over, wakes up and changes nothing", async () => {
+  test("changes nothing when it wakes up as a zombie after another took over", async () => {
     for (const moment of ["before", "within", "after"] as const) {
       stream = await Stream.create();
       stream.feed();
-      const strike: Strike = { point: "commit", moment, occurrence: 5, action: "stop" };
-      const zombie = stream.start({ strike });
-      await struck(zombie, strike);
+      const fault: InjectedFault = { point: "commit", moment, occurrence: 5, action: "stop" };
+      const zombie = stream.start({ fault });
+      await faultInjected(zombie, fault);
       const heir = stream.start();
       await commits(heir);
       zombie.signal("SIGCONT");
       await eventually(() => expect(zombie.log).toContain("fenced"), { limitMs: 60_000 });
-      await commits(heir, heir.told.filter((each) => each.committed).length + 5).catch(() => undefined);
+      await commits(heir, commitCount(heir) + 5).catch(() => undefined);
       await expectExactlyOnce(stream);
       await stream.close();
     }
   });
 
-  test("asleep with a snapshot half written, wakes up too late to have it count", async () => {
+  test("loses its half-written snapshot when it wakes up after another took over", async () => {
     stream = await Stream.create();
     stream.feed();
-    const strike: Strike = { point: "segment:put", moment: "after", occurrence: 2, action: "stop" };
-    const zombie = stream.start({ strike });
-    await struck(zombie, strike);
+    const fault: InjectedFault = { point: "segment:put", moment: "after", occurrence: 2, action: "stop" };
+    const zombie = stream.start({ fault });
+    await faultInjected(zombie, fault);
     const heir = stream.start();
     await commits(heir);
     zombie.signal("SIGCONT");
@@ -89,21 +89,21 @@ describe("a processor on real Kafka and DynamoDB", () => {
     await expectExactlyOnce(stream);
   });
 
-  test("after a commit with unknown outcome begins again and gives every output exactly once", async () => {
+  test("restarts after a commit with unknown outcome and gives every output exactly once", async () => {
     for (const moment of ["before", "after"] as const) {
       stream = await Stream.create();
       stream.feed();
-      const strike: Strike = { point: "commit", moment, occurrence: 5, action: "fail" };
-      const program = stream.start({ strike });
-      await struck(program, strike);
-      await eventually(() => expect(program.told.some((each) => each.restarted)).toBe(true));
-      await commits(program, program.told.filter((each) => each.committed).length + 5);
+      const fault: InjectedFault = { point: "commit", moment, occurrence: 5, action: "fail" };
+      const program = stream.start({ fault });
+      await faultInjected(program, fault);
+      await eventually(() => expect(program.events.some((each) => each.restarted)).toBe(true));
+      await commits(program, commitCount(program) + 5);
       await expectExactlyOnce(stream);
       await stream.close();
     }
   });
 
-  test("goes by its progress record when the coordinator has a wrong group offset", async () => {
+  test("follows its progress record when the coordinator has a wrong group offset", async () => {
     stream = await Stream.create();
     stream.feed();
     const first = stream.start();
@@ -124,7 +124,7 @@ describe("a processor on real Kafka and DynamoDB", () => {
     await expectExactlyOnce(stream);
   });
 
-  test("hands over to a second processor that joins, and takes back when it leaves", async () => {
+  test("hands partitions over to a second processor that joins, and takes them back when it leaves", async () => {
     stream = await Stream.create({ partitions: 4 });
     stream.feed();
     const first = stream.start();
@@ -132,11 +132,11 @@ describe("a processor on real Kafka and DynamoDB", () => {
     const second = stream.start();
     await commits(second);
     await second.end();
-    await commits(first, first.told.filter((each) => each.committed).length + 10);
+    await commits(first, commitCount(first) + 10);
     await expectExactlyOnce(stream);
   });
 
-  test("fenced again and again by a processor of another group backs off, and every output is there once", async () => {
+  test("backs off when another group keeps fencing it, and gives every output exactly once", async () => {
     stream = await Stream.create();
     stream.feed();
     const one = stream.start();
@@ -145,17 +145,18 @@ describe("a processor on real Kafka and DynamoDB", () => {
       limitMs: 60_000,
     });
     await two.end();
-    await commits(one, one.told.filter((each) => each.committed).length + 5);
+    await commits(one, commitCount(one) + 5);
     const rejoins = one.log.split("joining anew").length + two.log.split("joining anew").length - 2;
     expect(rejoins).toBeLessThan(20);
     await expectExactlyOnce(stream);
   });
 
-  test("stops by name when its code changed and a catch-up gives other outputs, and says so in its health", async () => {
+  test("stops with replay-diverged, also in its health, when new code gives other outputs in a catch-up", async () => {
     stream = await Stream.create({ partitions: 1 });
     stream.feed();
-    const first = stream.start({ strike: { point: "segment:put", moment: "before", occurrence: 2, action: "kill" } });
-    await first.exited; // more is committed than the last snapshot covers
+    const first = stream.start({ fault: { point: "segment:put", moment: "before", occurrence: 2, action: "kill" } });
+    // More is committed than the last snapshot covers.
+    await first.exited;
     const second = stream.start({ fingerprint: "v2" });
     await eventually(
       async () => {
@@ -189,13 +190,13 @@ describe("a processor on real Kafka and DynamoDB", () => {
     expect((await second.health()).status).toBe("ok");
   });
 
-  test("without transactions, killed with kill -9, loses nothing and repeats only with the same ids", async () => {
+  test("without transactions, loses nothing through `kill -9` and repeats outputs with their ids only", async () => {
     stream = await Stream.create({ delivery: "idempotent" });
     stream.feed();
     for (const point of ["commit", "send", "read"] as const) {
-      const strike: Strike = { point, moment: "after", occurrence: 6, action: "kill" };
-      const program = stream.start({ strike });
-      await struck(program, strike);
+      const fault: InjectedFault = { point, moment: "after", occurrence: 6, action: "kill" };
+      const program = stream.start({ fault });
+      await faultInjected(program, fault);
       await program.exited;
     }
     await commits(stream.start());

@@ -6,9 +6,9 @@ import { startService } from "../../processor/adapters/service.ts";
 import { defaultTaskOptions } from "../../processor/engine/task.ts";
 import { countingMachineFactory } from "../processor/engine/counting-machine.ts";
 import type { ProgramArguments } from "./harness.ts";
-import { strikingPorts } from "./strikes.ts";
+import { faultyPorts } from "./inject-fault.ts";
 
-// A processor of its own process, on real Kafka and DynamoDB, with the counting machine: what tests of failures kill.
+// The process that the tests of failures kill: a processor with the counting machine, on real Kafka and DynamoDB.
 const given = JSON.parse(process.argv[2]!) as ProgramArguments;
 const logger = createLogger("counting", "info");
 const service = await startService({
@@ -32,7 +32,7 @@ const service = await startService({
     recovered: (_task, milliseconds) => process.send?.({ recovered: milliseconds }),
   },
   logger,
-  ...(given.strike ? { wrap: strikingPorts(given.strike) } : {}),
+  ...(given.fault ? { wrap: faultyPorts(given.fault) } : {}),
   onLost: (error) => {
     logger.error({ err: error }, "membership lost");
     process.exit(1);
