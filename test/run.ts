@@ -1,4 +1,4 @@
-/** What `npm test` runs: the pure suites, then those that need servers, which are started once for all of them. */
+/** `npm test`: the pure suites, then the suites that need servers, which are started once for all of them. */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ import {
 import { serversGiven, startSharedServers } from "./support/servers.ts";
 
 const root = join(import.meta.dirname, "..");
-/** Jest has printed its results and does not end: something that a suite started is still open. */
+/** Time that Jest has to end after its results. It does not end while something that a suite started is open. */
 const EXIT_LIMIT_MS = 30_000;
 const interrupted = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupted.abort());
@@ -80,7 +80,8 @@ async function runJest(project: Project): Promise<Counts> {
   const hung = await Promise.race([exited.then(() => false), untilHung(results)]);
   if (hung) {
     console.error(
-      `Jest's ${project} suites are done, but ${EXIT_LIMIT_MS / 1_000} s later something is still open in them (--detectOpenHandles shows what)`,
+      `Jest's ${project} suites are done, but ${EXIT_LIMIT_MS / 1_000} s later something in them is still open ` +
+        "(--detectOpenHandles shows what)",
     );
     jest.kill("SIGKILL");
   }
@@ -89,7 +90,7 @@ async function runJest(project: Project): Promise<Counts> {
   return readCounts(results, hung || code !== 0);
 }
 
-/** Resolves to true when Jest has written its results and has had the time to end. */
+/** Resolves to true when Jest has written its results and the time to end has passed. */
 async function untilHung(results: string): Promise<true> {
   while (!existsSync(results)) await delay(500, undefined, { ref: false });
   return await delay(EXIT_LIMIT_MS, true as const, { ref: false });

@@ -18,7 +18,7 @@ function folderOf(path: string): string {
   return entryOf(path)?.folder ?? dirname(path);
 }
 
-/** What a file imports although its folder may not. */
+/** Imports of a file that its folder does not allow. */
 function wrongImports({ path, files: imported, packages }: SourceFile): string[] {
   const entry = entryOf(path);
   if (!entry) return [`${path} is in no folder of the table`];
@@ -28,14 +28,21 @@ function wrongImports({ path, files: imported, packages }: SourceFile): string[]
   return [...wrongFiles, ...wrongPackages].map((target) => `${path} imports ${target}`);
 }
 
-/** Wall clock, timers and chance: what makes a second run differ from the first. */
-const NOT_DETERMINISTIC =
-  /\bDate\.now\b|\bnew Date\(\)|\bperformance\b|\bMath\.random\b|\bcrypto\b|\brandom(?:UUID|Bytes|Int)\b|\bset(?:Timeout|Interval|Immediate)\b|\bhrtime\b/;
+/** Wall clock, timers and randomness: they make a second run differ from the first. */
+const NOT_DETERMINISTIC = new RegExp(
+  [
+    /\b(?:Date\.now|performance|hrtime)\b|\bnew Date\(\)/,
+    /\b(?:Math\.random|crypto|random(?:UUID|Bytes|Int))\b/,
+    /\bset(?:Timeout|Interval|Immediate)\b/,
+  ]
+    .map(({ source }) => source)
+    .join("|"),
+);
 const ENVIRONMENT = /\bprocess\.env\b|\bimport\.meta\.env\b/;
 
 /**
- * Programs read the environment: `main.ts`, a Lambda's `handler.ts`, and what an npm script names. Benchmarks hand
- * theirs to the programs that they start.
+ * Programs may read the environment: `main.ts`, a Lambda's `handler.ts`, and the files that npm scripts name.
+ * Benchmarks pass theirs to the programs that they start.
  */
 function isProgram({ path }: SourceFile): boolean {
   return (
@@ -44,16 +51,16 @@ function isProgram({ path }: SourceFile): boolean {
     packageScripts().some((script) => script.split(" ").includes(path))
   );
 }
-/** CDK's own way to tell a stack the account of whoever deploys. */
+/** CDK's variable with the account to deploy to. */
 const CDK_ACCOUNT = 'process.env["CDK_DEFAULT_ACCOUNT"]';
 
 describe("the layout", () => {
-  test("imports go one way, and client libraries stay with their adapters", () => {
+  test("has imports that go one way, and client libraries in adapters only", () => {
     expect(files.length).toBeGreaterThan(100);
     expect(files.flatMap(wrongImports)).toEqual([]);
   });
 
-  test("a folder imports only what stands above it in the table, so there is no circle", () => {
+  test("has no circle: a folder imports only folders above it in the table", () => {
     const above = (index: number): string[] => [".", ...folders.slice(0, index).map(({ folder }) => folder)];
     const downwards = folders.flatMap(({ folder, imports }, index) =>
       imports.filter((target) => !above(index).includes(target)).map((target) => `${folder} imports ${target}`),
@@ -61,12 +68,12 @@ describe("the layout", () => {
     expect(downwards).toEqual([]);
   });
 
-  test("only programs read the environment", () => {
+  test("lets only programs read the environment", () => {
     const readers = files.filter((file) => !isProgram(file) && ENVIRONMENT.test(file.code.replaceAll(CDK_ACCOUNT, "")));
     expect(readers.map(({ path }) => path)).toEqual([]);
   });
 
-  test("what decides reads no clock, sets no timer and throws no dice", () => {
+  test("keeps clocks, timers and randomness out of the folders that decide", () => {
     const deterministic = files.filter(({ path }) => entryOf(path)?.deterministic);
     expect(deterministic.length).toBeGreaterThan(30);
     expect(
@@ -77,7 +84,7 @@ describe("the layout", () => {
   });
 });
 
-test("the reading of imports sees every form, and no comment", () => {
+test("imports of every form are found, and those in comments are not", () => {
   const file = sourceFile(
     "processor/runtime/x.ts",
     [

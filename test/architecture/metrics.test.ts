@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import { metrics } from "../../domain/metrics.ts";
 import { sourceFiles } from "./source-files.ts";
 
-test("every metric of the closed set is reported by the program that it is named after", () => {
+test("every metric is reported by the program that its name begins with", () => {
   const folders: Record<string, string[]> = { firehose: ["local"], "event-source": ["local"], gateway: ["local"] };
   const reportedBy = (program: string): string =>
     (folders[program] ?? [program])

@@ -4,16 +4,17 @@ import { join, normalize, dirname } from "node:path";
 const ROOT = join(import.meta.dirname, "..", "..");
 
 export interface SourceFile {
-  /** From the repository's root. */
+  /** Relative to the repository's root. */
   readonly path: string;
   /** Without comments. */
   readonly code: string;
-  /** Files of the repository, from its root. */
+  /** Imported files, relative to the repository's root. */
   readonly files: readonly string[];
+  /** Imported packages and `node:` modules. */
   readonly packages: readonly string[];
 }
 
-/** The TypeScript files in a folder and all below it. */
+/** The TypeScript files in a folder and below it. */
 export function sourceFiles(folder: string): SourceFile[] {
   const names = readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" });
   return names
@@ -21,6 +22,7 @@ export function sourceFiles(folder: string): SourceFile[] {
     .map((name) => sourceFile(join(folder, name), readFileSync(join(ROOT, folder, name), "utf8")));
 }
 
+/** Reads the imports of a file's text. */
 export function sourceFile(path: string, text: string): SourceFile {
   const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, "").replaceAll(/(^|\s)\/\/.*$/gm, "$1");
   const imported = [
@@ -35,6 +37,7 @@ export function sourceFile(path: string, text: string): SourceFile {
   };
 }
 
+/** The commands of the npm scripts. */
 export function packageScripts(): string[] {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
     scripts: Record<string, string>;

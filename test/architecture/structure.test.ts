@@ -27,7 +27,7 @@ const documented = new Map(
 );
 const ruled = folders.map(({ folder }) => folder);
 
-test("docs/project-structure.md has a row for each folder that has a rule, each at the root and each in processor/", () => {
+test("docs/project-structure.md lists the folders of the repository, of processor/ and of the table of imports", () => {
   const expected = new Set([...foldersIn("."), ...foldersIn("processor"), ...ruled]);
   expect([...documented.keys()].sort()).toEqual([...expected].sort());
 });

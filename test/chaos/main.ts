@@ -6,9 +6,9 @@ import { chaos } from "./run.ts";
 
 const USAGE = `npm run chaos -- [--minutes 5] [--sensors 40] [--rate 100] [--seed N] [--data DIR] [--pause-s 4]
 Runs the whole platform under load, kills its programs and servers at random by kill -9, then accounts for every reading
-and replays the log. Exit code 1 when anything was lost, duplicated, or came out differently.`;
+and replays the log. Exit code 1 when anything was lost or duplicated, or when the replay differs.`;
 
-/** What is killed. The processor and the bridge carry the promises, and stand twice. */
+/** The processes to kill. The processor and the bridge, which carry the guarantees, are listed twice. */
 const PROCESSES = [
   "bridge",
   "processor",
@@ -75,10 +75,11 @@ const { faults, accounts, replay, ok } = await chaos({
   onProgress: (message) => console.log(`  ${message}`),
 });
 const recoveries = faults.map(({ recoveryMs }) => recoveryMs).sort((a, b) => a - b);
+const longest = recoveries.at(-1) ?? "–";
 const median = recoveries[Math.floor(recoveries.length / 2)] ?? "–";
 console.log(`
 faults        ${faults.length} kills of ${new Set(faults.map(({ process: name }) => name)).size} processes
-recoveries    ${recoveries.length}; until the successor ran: median ${median} ms, longest ${recoveries.at(-1) ?? "–"} ms
+recoveries    ${recoveries.length}; until the successor ran: median ${median} ms, longest ${longest} ms
 readings      ${accounts.published} published, ${accounts.accounted} accounted for
 lost          ${accounts.lost}
 duplicated    ${accounts.duplicated}

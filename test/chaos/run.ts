@@ -13,7 +13,7 @@ import { isRunning, StartedPlatform } from "../support/platform.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const UP_LIMIT_MS = 240_000;
-/** How long the platform may take to be done with what was published, and to end its last sessions. */
+/** How long the platform may take to process everything that was published, and to end its last sessions. */
 const SETTLE_LIMIT_MS = 240_000;
 /** Each look reads all topics, which the platform should have time between for its own work. */
 const SETTLE_PAUSE_MS = 2_000;
@@ -23,7 +23,7 @@ export interface ChaosOptions {
   readonly home: string;
   /** Options of the simulator: what is published, and until when. */
   readonly simulator: readonly string[];
-  /** Names of processes to kill, one after the other, until the simulator has ended; none for a quiet run. */
+  /** Names of the processes to kill, one after the other, until the simulator has ended. */
   readonly victims: Iterable<string>;
   /** From one recovery to the next kill. */
   readonly pauseMs: number;
@@ -40,18 +40,18 @@ export interface ChaosResult {
   readonly faults: readonly Fault[];
   readonly accounts: Accounts;
   readonly replay: { readonly compared: number; readonly differences: readonly string[] };
-  /** Every reading accounted for once, and the replay of the log gives the same bytes. */
+  /** Every reading is accounted for once, and the replay of the log gives the same bytes. */
   readonly ok: boolean;
 }
 
-/** What a test does with the platform once the accounts are settled, before it is stopped. */
+/** Runs once the accounts are settled, before the platform is stopped. */
 export type Afterwards = (platform: {
   readonly ports: Readonly<Record<string, number>>;
   readonly published: Published;
   readonly home: string;
 }) => Promise<void>;
 
-/** Runs the whole platform, publishes, kills processes meanwhile by SIGKILL, then accounts for every reading. */
+/** Runs the whole platform, kills processes while the simulator publishes, then accounts for every reading. */
 export async function chaos(
   options: ChaosOptions,
   afterwards: Afterwards = () => Promise.resolve(),

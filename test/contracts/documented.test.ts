@@ -9,7 +9,7 @@ import { topics } from "../../domain/topics.ts";
 const root = join(import.meta.dirname, "..", "..");
 const page = readFileSync(join(root, "docs", "contracts.md"), "utf8");
 
-/** Rows of the table under a heading: cells without the backquotes of the first. */
+/** Rows of the table under a heading, without backquotes around cells. */
 function rows(heading: string): string[][] {
   const section = page.split(`\n## ${heading}\n`)[1]?.split("\n## ")[0] ?? "";
   return section
@@ -23,7 +23,7 @@ function rows(heading: string): string[][] {
     );
 }
 
-test("the page lists every topic as it is created, and no other", () => {
+test("docs/contracts.md lists the topics as they are created", () => {
   expect(rows("Kafka topics").map(([name, partitions, , timestamps]) => [name, partitions, timestamps])).toEqual(
     Object.values(topics).map(({ name, partitions, timestampType }) => [name, String(partitions), timestampType]),
   );
@@ -32,17 +32,17 @@ test("the page lists every topic as it is created, and no other", () => {
 test.each([
   ["Dead-letter codes", deadLetterCodes],
   ["Errors that stop something", errorCodes],
-])("%s: the page and the code say the same, in both directions", (heading, codes) => {
+])("docs/contracts.md lists the codes and texts of the code: %s", (heading, codes) => {
   expect(rows(heading)).toEqual(Object.entries(codes));
 });
 
-test("the page lists every metric, and no other", () => {
+test("docs/contracts.md lists the metrics", () => {
   expect(rows("Metrics")).toEqual(
     Object.entries(metrics).map(([name, { kind, unit, doc }]) => [name, kind, unit, doc]),
   );
 });
 
-test("the page lists every setting of every program with its default", () => {
+test("docs/contracts.md lists the settings of the programs, with their defaults", () => {
   const settings = Object.values(programs).flatMap((program) =>
     Object.values(program as Record<string, { env: string; doc: string; default?: string | number }>),
   );
@@ -54,7 +54,7 @@ test("the page lists every setting of every program with its default", () => {
   expect(rows("Settings of the programs")).toEqual(expected);
 });
 
-test("every direct dependency is named in docs/dependencies.md, and nothing else is", () => {
+test("docs/dependencies.md names the direct dependencies, and no other", () => {
   const { dependencies, devDependencies, optionalDependencies } = JSON.parse(
     readFileSync(join(root, "package.json"), "utf8"),
   ) as Record<string, Record<string, string>>;

@@ -18,19 +18,18 @@ function goldenVectors(): { message: ImuMessage; bytes: Buffer }[] {
   }));
 }
 
-/** Python3 -c "import struct; print(struct.unpack('<6f', struct.pack('<6f', 0.1, 0.2, 9.80665, -0.3, 0.4, -0.5)))" */
+// python3 -c "import struct; print(struct.unpack('<6f', struct.pack('<6f', 0.1, 0.2, 9.80665, -0.3, 0.4, -0.5)))"
 const ROUNDED = [
   0.10000000149011612, 0.20000000298023224, 9.806650161743164, -0.30000001192092896, 0.4000000059604645, -0.5,
 ];
 
-/**
- * Python3 -c "import struct; print((struct.pack('<2sBBHBBd2s6x', b'MI', 1, 3, 2, 2, 0, 17, b'a1') + struct.pack('<2d',
- * 1657533977813, 1657533977823)
- *
- * - Struct.pack('<12f', .5, -320, -1.25, 320, 9.75, 0, .125, 70, -.0625, -70, .03125, 0)).hex())"
- */
+// python3 -c "import struct
+// print((struct.pack('<2sBBHBBd2s6x', b'MI', 1, 3, 2, 2, 0, 17, b'a1')
+//   + struct.pack('<2d', 1657533977813, 1657533977823)
+//   + struct.pack('<12f', .5, -320, -1.25, 320, 9.75, 0, .125, 70, -.0625, -70, .03125, 0)).hex())"
 const BY_PYTHON =
-  "4d490103020002000000000000003140613100000000000000504d95cb1e784200f04d95cb1e78420000003f0000a0c30000a0bf0000a04300001c41000000000000003e00008c42000080bd00008cc20000003d00000000";
+  "4d490103020002000000000000003140613100000000000000504d95cb1e784200f04d95cb1e7842" +
+  "0000003f0000a0c30000a0bf0000a04300001c41000000000000003e00008c42000080bd00008cc20000003d00000000";
 
 function problemOf(bytes: Uint8Array): string {
   const result = decodePackedImu(bytes);
@@ -46,7 +45,7 @@ function changed(at: number, value: number): Uint8Array {
 describe("the packed IMU form", () => {
   const vectors = goldenVectors();
 
-  test("has three golden vectors in the docs, the first of which Python made as quoted here", () => {
+  test("has three golden vectors in the docs, and the first is the one that Python made", () => {
     expect(vectors).toHaveLength(3);
     expect(vectors[0]!.bytes.toString("hex")).toBe(BY_PYTHON);
   });
@@ -64,17 +63,17 @@ describe("the packed IMU form", () => {
     expect(decodePackedImu(vectors[2]!.bytes)).toEqual(vectors[2]!.message);
   });
 
-  test("is read where it stands: at an odd offset of a larger buffer", () => {
+  test("is read in place, at an odd offset of a larger buffer", () => {
     const buffer = Buffer.concat([Buffer.alloc(3), vectors[0]!.bytes, Buffer.alloc(5)]);
     expect(decodePackedImu(buffer.subarray(3, 3 + vectors[0]!.bytes.length))).toEqual(vectors[0]!.message);
   });
 
-  test("tells an empty boot from none", () => {
+  test("distinguishes an empty boot from no boot", () => {
     const message: ImuMessage = { seq: 1, boot: "", t: 5, hz: 1, samples: [[0, 0, 0, 0, 0, 0]] };
     expect(decodePackedImu(encodePackedImu(message))).toEqual(message);
   });
 
-  test("names every layout error", () => {
+  test("reports every layout error", () => {
     expect(problemOf(Buffer.from("4d49", "hex"))).toMatch(/^invalid-packed: .*2 bytes are fewer than the 16/);
     expect(problemOf(changed(0, 0x7b))).toMatch(/^invalid-packed: .*begins with 7b 49/);
     expect(problemOf(changed(2, 2))).toMatch(/^invalid-packed: .*version is 2/);
@@ -89,7 +88,7 @@ describe("the packed IMU form", () => {
     );
   });
 
-  test("refuses no samples and more than 1,000 with the codes of the JSON form", () => {
+  test("refuses zero samples and more than 1,000 with the codes of the JSON form", () => {
     expect(problemOf(changed(4, 0))).toMatch(/^invalid-message: /);
     const many = Buffer.from(BY_PYTHON, "hex");
     many.writeUInt16LE(1_001, 4);
@@ -106,7 +105,7 @@ describe("the packed IMU form", () => {
     );
   });
 
-  test("fuzzed bytes give a message or a problem, never an exception", () => {
+  test("gives a message or a problem for any bytes, never an exception", () => {
     const original = Buffer.from(BY_PYTHON, "hex");
     for (let at = 0; at < original.length; at++)
       for (const value of [0, 1, 0x7f, 0xff]) expect(() => decodePackedImu(changed(at, value))).not.toThrow();
@@ -114,7 +113,7 @@ describe("the packed IMU form", () => {
       expect(problemOf(original.subarray(0, size))).toMatch(/^invalid-packed/);
   });
 
-  test("the docs' layout table has the code's offsets", () => {
+  test("has the offsets of the layout table in the docs", () => {
     const doc = readFileSync(new URL("../../docs/packed-format.md", import.meta.url), "utf8");
     const offsets = [...doc.matchAll(/^\| (\d+) \| [^|]+ \| ([^|]+) \|/gm)].map(([, at, name]) => [
       name!.trim().replace("boot length", "bootLength"),
@@ -123,7 +122,7 @@ describe("the packed IMU form", () => {
     expect(Object.fromEntries(offsets)).toEqual(packedImu.offsets);
   });
 
-  test("a header reader leaves ranges to its caller", () => {
+  test("leaves the ranges of the header to the caller", () => {
     const bytes = Buffer.from(BY_PYTHON, "hex");
     bytes.writeDoubleLE(-1.5, 8);
     const header = newPackedImuHeader();

@@ -2,8 +2,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * Writes recordings in the layout of sp-sw-har: jittered times with repeats, values of many digits, executions of
- * different lengths. Gives the samples per file.
+ * Writes recordings in the layout of the sp-sw-har data set: times with jitter and repeats, values of many digits,
+ * executions of different lengths.
+ *
+ * @returns The samples per file.
  */
 export function writeRecordings(folder: string, subjects: number, executions: number): Map<string, number> {
   const written = new Map<string, number>();

@@ -14,7 +14,7 @@ const PATIENT_MS = 120_000;
 const folder = mkdtempSync(join(tmpdir(), "millrace-e2e-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("recordings come out of sessions, windows, REST and lake with every sample once, while every program and server is killed", async () => {
+test("sessions, windows, REST and lake have every sample once, while every program and server is killed", async () => {
   const recordings = join(folder, "recordings");
   const samplesOf = writeRecordings(recordings, 2, 4);
   const result = await chaos(
@@ -45,7 +45,7 @@ test("recordings come out of sessions, windows, REST and lake with every sample 
       onProgress: () => undefined,
     },
     async ({ ports, published, home }) => {
-      // The store and the lake are behind Kafka: they have it all a little later.
+      // The store and the lake follow Kafka with a delay.
       await eventually(
         async () => {
           const stored: string[] = [];
@@ -71,7 +71,9 @@ test("recordings come out of sessions, windows, REST and lake with every sample 
           const lake = await openLake(join(home, "data", "lake"));
           const rows = (
             await lake.runAndReadAll(
-              "SELECT sensor_id, CAST(sum(n) AS DOUBLE) AS samples FROM (SELECT sensor_id, window_start, max_by(count, revision) AS n FROM aggregated_exact GROUP BY ALL) GROUP BY sensor_id ORDER BY sensor_id",
+              `SELECT sensor_id, CAST(sum(n) AS DOUBLE) AS samples
+             FROM (SELECT sensor_id, window_start, max_by(count, revision) AS n FROM aggregated_exact GROUP BY ALL)
+             GROUP BY sensor_id ORDER BY sensor_id`,
             )
           ).getRowObjectsJS();
           lake.closeSync();
@@ -83,7 +85,7 @@ test("recordings come out of sessions, windows, REST and lake with every sample 
         },
         { limitMs: PATIENT_MS },
       );
-      // Files, not the simulator's word: each execution has exactly its file's samples.
+      // Each execution has exactly the samples of its file.
       const sent = Object.values(published).flatMap(({ executions }) =>
         executions.map(({ name, samples }) => [name, samples] as const),
       );

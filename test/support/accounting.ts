@@ -58,16 +58,16 @@ export async function readTopic(kafka: Kafka, topic: string): Promise<InputRecor
   }
 }
 
-/** Readings in windows, per sensor, and how often something was told twice. */
+/** Readings in windows per sensor, and the number of repeated records. */
 function windowReadings(records: readonly InputRecord[]): { bySensor: Map<string, number>; repeated: number } {
   const newest = new Map<string, WindowRecord>();
-  const told = new Set<string>();
+  const seen = new Set<string>();
   let repeated = 0;
   for (const record of records.map((one) => json<WindowRecord>(one))) {
     const window = `${record.sensorId}@${record.window.start}`;
     for (const name of [record.id, `${window}#${record.revision}`]) {
-      if (told.has(name)) repeated++;
-      told.add(name);
+      if (seen.has(name)) repeated++;
+      seen.add(name);
     }
     if ((newest.get(window)?.revision ?? -1) < record.revision) newest.set(window, record);
   }
@@ -76,28 +76,28 @@ function windowReadings(records: readonly InputRecord[]): { bySensor: Map<string
   return { bySensor, repeated };
 }
 
-/** Sessions as a reader sees them in the end: last ended record of each id that no other has swallowed. */
+/** The final sessions: the last `ended` record of each id that no other session supersedes. */
 function finalSessions(records: readonly InputRecord[]): { sessions: string[]; repeated: number } {
   const ended = new Map<string, Extract<SessionRecord, { type: "ended" }>>();
-  const swallowed = new Set<string>();
-  const told = new Set<string>();
+  const superseded = new Set<string>();
+  const seen = new Set<string>();
   let repeated = 0;
   for (const record of records.map((one) => json<SessionRecord>(one))) {
-    if (told.has(record.id)) repeated++;
-    told.add(record.id);
-    for (const id of record.supersedes) swallowed.add(id);
+    if (seen.has(record.id)) repeated++;
+    seen.add(record.id);
+    for (const id of record.supersedes) superseded.add(id);
     if (record.type === "ended" && (ended.get(record.sessionId)?.revision ?? -1) < record.revision)
       ended.set(record.sessionId, record);
   }
   return {
     sessions: [...ended.values()]
-      .filter(({ sessionId }) => !swallowed.has(sessionId))
+      .filter(({ sessionId }) => !superseded.has(sessionId))
       .map(({ sensorId, start, end, samples }) => `${sensorId} ${start} to ${end}: ${samples} samples`),
     repeated,
   };
 }
 
-/** Compares what was published with what is in Kafka now. */
+/** Compares what was published with the outputs in Kafka now. */
 export async function settleAccounts(kafka: Kafka, published: Published): Promise<Accounts> {
   const [windows, sessions, late, dead] = await Promise.all(
     [topics.aggregated, topics.sessions, topics.late, topics.deadLetter].map(async ({ name }) =>
@@ -148,9 +148,10 @@ export function isSettled({ lost, duplicated, sessionsWrong, deadLetters, deadLe
 }
 
 /**
- * Replays the log of the input topic and compares each output partition, byte for byte. What is in Kafka must be the
- * beginning of what the replay gives: the log is read after the outputs. Gives the differences, one per topic and
- * partition.
+ * Replays the log of the input topic and compares each output partition, byte for byte. The outputs in Kafka must be a
+ * prefix of the replay's, because the log is read after them.
+ *
+ * @returns The first difference per topic and partition.
  */
 export async function compareWithReplay(
   kafka: Kafka,
@@ -195,10 +196,10 @@ export async function compareWithReplay(
       const expected = replayed.get(topic) ?? [];
       compared += lines.length;
       const at = lines.findIndex((line, i) => line !== expected[i]);
-      if (at >= 0)
-        differences.push(
-          `${topic}/${partition}, record ${at} of ${lines.length}: Kafka has ${lines[at]!.slice(0, 300)}, the replay gives ${expected[at]?.slice(0, 300) ?? "nothing"}`,
-        );
+      if (at < 0) continue;
+      const [found, replay] = [lines[at]!.slice(0, 300), expected[at]?.slice(0, 300) ?? "nothing"];
+      const where = `${topic}/${partition}, record ${at} of ${lines.length}`;
+      differences.push(`${where}: Kafka has ${found}, the replay gives ${replay}`);
     }
   }
   return { compared, differences };

@@ -1,6 +1,6 @@
 /**
- * A process of its own: `compare-replay.ts BROKERS MODELS` prints what `compareWithReplay` gives, as JSON. Jest's own
- * realm has other arrays and errors than ONNX Runtime and Node know.
+ * `compare-replay.ts BROKERS MODELS` prints the result of `compareWithReplay` as JSON. It is a process of its own
+ * because ONNX Runtime does not accept the arrays of Jest's realm.
  */
 import { createKafka } from "../../adapters/kafka.ts";
 import { compareWithReplay } from "./accounting.ts";

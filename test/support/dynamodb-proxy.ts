@@ -14,13 +14,10 @@ const refusals = {
 } as const;
 type Refusal = keyof typeof refusals;
 
-/**
- * Well; an error that DynamoDB gives; slow: answers late; down: cuts connections; silent: takes requests and never
- * answers.
- */
+/** Well; an error of DynamoDB; slow: late answers; down: cut connections; silent: no answers. */
 export type DynamoCondition = "well" | Refusal | "slow" | "down" | "silent";
 
-/** A request as DynamoDB gets it: the operation, say `PutItem`, and its JSON. */
+/** A request to DynamoDB: the operation, such as `PutItem`, and its JSON. */
 export interface DynamoRequest {
   readonly operation: string;
   readonly body: string;
@@ -28,11 +25,11 @@ export interface DynamoRequest {
 
 const SLOW_MS = 3_000;
 
-/** Stands between clients and a DynamoDB, and gives them what a DynamoDB in trouble gives. */
+/** A proxy in front of DynamoDB that fails as DynamoDB can fail. */
 export class DynamoProxy {
   readonly dynamodbEndpoint: string;
   condition: DynamoCondition = "well";
-  /** How many requests each condition has met. */
+  /** Requests received in each condition. */
   readonly met = new Map<DynamoCondition, number>();
   readonly #server: Server;
   readonly #target: string;
@@ -53,12 +50,12 @@ export class DynamoProxy {
     return proxy;
   }
 
-  /** The next so many requests of a kind get through, but their connection is cut instead of an answer. */
+  /** The next `count` requests of a kind take effect, and their connections are cut instead of an answer. */
   loseAnswers(count: number, which: (request: DynamoRequest) => boolean): void {
     this.#lose = { left: count, which };
   }
 
-  /** How many answers are still to be lost. */
+  /** Answers still to lose. */
   get answersToLose(): number {
     return this.#lose?.left ?? 0;
   }
@@ -110,5 +107,5 @@ function refuse(response: ServerResponse, refusal: Refusal): void {
   const { status, type } = refusals[refusal];
   response
     .writeHead(status, { "content-type": "application/x-amz-json-1.0" })
-    .end(JSON.stringify({ __type: type, message: `${refusal}, says the proxy` }));
+    .end(JSON.stringify({ __type: type, message: `${refusal} (proxy)` }));
 }

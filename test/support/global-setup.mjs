@@ -1,4 +1,4 @@
-// Jest's own start of the servers, for `jest <path>` without `npm test`. A plain module: Node strips the types of what it imports.
+// Starts the servers for `jest <path>` without `npm test`. A plain module: Node, not Jest, runs it.
 import { serversGiven, startSharedServers } from "./servers.ts";
 
 export default async function setup() {

@@ -9,23 +9,23 @@ import { kafkaBrokers, kafkaServer } from "../../local/servers/kafka.ts";
 import { eventually } from "./eventually.ts";
 
 const NODES = [1, 2, 3] as const;
-/** Any 16 bytes in URL-safe base64 are a cluster's id. */
+/** A cluster's id is any 16 bytes in URL-safe base64. */
 const CLUSTER_ID = "bWlsbHJhY2UtY2x1c3Rlcg";
 const IN_SYNC_LIMIT_MS = 120_000;
 
-/** Everything has three replicas, and what two of them have is acknowledged: any one broker may die. */
+/** All topics have three replicas, and two of them must acknowledge a write: any one broker may die. */
 const settings = {
   "default.replication.factor": 3,
   "min.insync.replicas": 2,
   "offsets.topic.replication.factor": 3,
   "transaction.state.log.replication.factor": 3,
   "transaction.state.log.min.isr": 2,
-  // Partitions go back to the broker that should lead them at once, not within five minutes.
+  // Leadership returns to the preferred broker at once, not within five minutes.
   "leader.imbalance.check.interval.seconds": 1,
   "leader.imbalance.per.broker.percentage": 0,
 };
 
-/** Three brokers that are one Kafka cluster, with data and ports of their own. */
+/** A Kafka cluster of three brokers, with data and ports of its own. */
 export class KafkaCluster {
   readonly brokers: readonly Server[];
   readonly kafkaBrokers: string;
@@ -86,10 +86,7 @@ export class KafkaCluster {
     }
   }
 
-  /**
-   * Resolves when every partition, those of groups and transactions included, has all its replicas in sync and its
-   * first one leads.
-   */
+  /** Resolves when all partitions, internal ones included, have all replicas in sync and their preferred leader. */
   async inSync(): Promise<void> {
     await eventually(
       async () => {
@@ -106,10 +103,7 @@ export class KafkaCluster {
     );
   }
 
-  /**
-   * Moves a topic's partitions to the given brokers, of each partition the one that leads first; resolves when it is
-   * done.
-   */
+  /** Moves each partition of a topic to the given brokers, the leader first; resolves when they are in sync. */
   async assign(topic: string, replicas: readonly (readonly number[])[]): Promise<void> {
     await this.#admin.alterPartitionReassignments({
       topics: [{ topic, partitionAssignment: replicas.map((each, partition) => ({ partition, replicas: [...each] })) }],
@@ -129,7 +123,7 @@ export class KafkaCluster {
     );
   }
 
-  /** Kills all of them and removes their data. */
+  /** Kills the brokers and removes their data. */
   async stop(): Promise<void> {
     await this.#admin.disconnect().catch(() => undefined);
     await Promise.all(this.brokers.map((broker) => broker.kill()));

@@ -1,6 +1,6 @@
 import { TestEnvironment } from "jest-environment-node";
 
-/** Node's test environment with the process's own Float32Array: ONNX Runtime makes tensors of no other. */
+/** Node's test environment with the Float32Array of the process, the only one that ONNX Runtime accepts. */
 export default class OnnxEnvironment extends TestEnvironment {
   async setup() {
     await super.setup();

@@ -1,7 +1,7 @@
 export const testProjects = ["pure", "servers"] as const;
 export type Project = (typeof testProjects)[number];
 
-/** `npm test -- [pure|servers] [what Jest takes]`: a leading project name selects that project alone. */
+/** `npm test -- [pure|servers] [arguments of Jest]`: a leading project name selects that project alone. */
 export function parseTestArguments(args: readonly string[]): {
   projects: readonly Project[];
   jestArguments: readonly string[];
@@ -17,11 +17,11 @@ export interface Counts {
   readonly failed: number;
 }
 
-/** The part of Jest's JSON results that is counted here. */
+/** The fields of Jest's JSON results that are counted. */
 export interface JestResults {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
-  /** Suites that could not be run at all, such as one that does not compile: each is a failure. */
+  /** Suites that could not run, such as one that does not compile. Each counts as a failure. */
   readonly numRuntimeErrorTestSuites: number;
 }
 

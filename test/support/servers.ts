@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { startServers, type Connections, type Servers } from "../../local/servers/index.ts";
 
-/** The settings' variables that say where the servers are; `npm test` sets them for every suite. */
+/** Environment variables with the servers' addresses; `npm test` sets them for every suite. */
 const variables: Readonly<Record<keyof Connections, string>> = {
   kafkaBrokers: "KAFKA_BROKERS",
   mqttUrl: "MQTT_URL",
@@ -11,8 +11,8 @@ const variables: Readonly<Record<keyof Connections, string>> = {
 };
 
 /**
- * Where the servers are that all suites share. They hold what other suites wrote: name topics, tables, databases and
- * groups after the suite, and the run (`uniqueName`). A suite that stops or kills servers starts its own.
+ * Addresses of the servers that all suites share. They hold other suites' data: name topics, tables, databases and
+ * groups with `uniqueName`. A suite that stops or kills servers starts its own.
  */
 export function sharedServers(): Connections {
   const missing = Object.values(variables).filter((name) => !process.env[name]);
@@ -23,12 +23,12 @@ export function sharedServers(): Connections {
 }
 
 let names = 0;
-/** A name that no other suite and no earlier run has used, of letters, digits and dashes. */
+/** A name of letters, digits and dashes that no other suite and no earlier run has used. */
 export function uniqueName(prefix: string): string {
   return `${prefix}-${Date.now().toString(36)}-${process.pid}-${names++}`;
 }
 
-/** Starts the servers for a run of tests and says where they are in the environment; `stop` removes their data, too. */
+/** Starts the servers for a run of tests and sets their environment variables. `stop` also removes their data. */
 export async function startSharedServers(onProgress: (message: string) => void): Promise<Pick<Servers, "stop">> {
   const dataDir = join(import.meta.dirname, "..", "..", ".millrace", `test-${process.pid}`);
   mkdirSync(dataDir, { recursive: true });
@@ -42,7 +42,7 @@ export async function startSharedServers(onProgress: (message: string) => void):
   };
 }
 
-/** True when the environment names all servers already. */
+/** Whether the environment has the addresses of all servers. */
 export function serversGiven(): boolean {
   return Object.values(variables).every((name) => process.env[name]);
 }

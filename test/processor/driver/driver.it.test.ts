@@ -90,7 +90,7 @@ function withCommit({ input, output, snapshots }: TaskPorts, commit: TaskOutput[
   };
 }
 
-test("a transaction that a crash left open can't be committed by the dead owner, and the next owner aborts it", async () => {
+test("the dead owner can't commit a transaction that a crash left open, and the next owner aborts it", async () => {
   const [sent, crashed, afterwards] = [
     Promise.withResolvers<void>(),
     Promise.withResolvers<void>(),

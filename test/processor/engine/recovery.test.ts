@@ -109,7 +109,7 @@ describe("a task that stopped with a named error", () => {
     expect(committed).toEqual(expected);
   });
 
-  test("progress-missing: `trust-snapshot` repeats the outputs since the snapshot, with their ids, and loses none", async () => {
+  test("progress-missing: `trust-snapshot` repeats the outputs since the snapshot and loses none", async () => {
     const world = await stoppedWorld(({ partitions }) => partitions[0]!.progress.splice(0));
     expect((await diagnosis(world)).problem?.code).toBe("progress-missing");
     const { committed, expected } = await recovered(world, "trust-snapshot");

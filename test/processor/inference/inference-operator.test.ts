@@ -69,20 +69,20 @@ const inferences = (driver: PipelineDriver, key: string): InferenceRecord[] =>
     .filter((output) => output.key === key)
     .map(({ value }) => value as unknown as InferenceRecord);
 
-describe("scores of the stream", () => {
-  test("the golden file was made from the shipped model", () => {
+describe("the scores of a stream", () => {
+  test("come from the shipped model, as does the golden file", () => {
     expect(golden.sha256).toBe(model.reference.sha256);
     expect(golden.starts.length).toBeGreaterThan(20);
   });
 
-  test("equal the offline run in Python", async () => {
+  test("equal those of the offline run in Python", async () => {
     const driver = new PipelineDriver(sensorMachineFactory(defaultSemantics, scoring));
     await driver.record(assign());
     for (const message of messages("s1", 20)) await driver.record(message);
     expectGolden(inferences(driver, "s1"));
   });
 
-  test("equal it after crashes between any two messages, the state restored", async () => {
+  test("equal those of the offline run after crashes and restored state", async () => {
     const driver = new PipelineDriver(sensorMachineFactory(defaultSemantics, scoring));
     await driver.record(assign());
     for (const [i, message] of messages("s1", 16).entries()) {
@@ -96,19 +96,19 @@ describe("scores of the stream", () => {
     expectGolden(inferences(driver, "s1"));
   });
 
-  test("equal it with messages out of order", async () => {
+  test("equal those of the offline run with messages out of order", async () => {
     const driver = new PipelineDriver(sensorMachineFactory(defaultSemantics, scoring));
     await driver.record(assign());
     const [first, ...rest] = messages("s1", 8);
     await driver.record(first!);
-    // Pairs swapped: within the out-of-orderness bound.
+    // Swapped pairs stay within the out-of-orderness bound.
     for (let i = 0; i < rest.length; i += 2)
       for (const message of [rest[i + 1], rest[i]]) if (message) await driver.record(message);
     await driver.flush();
     expectGolden(inferences(driver, "s1"));
   });
 
-  test("have the same bits whatever else is in the batch", async () => {
+  test("have the same bits, whatever else is in the batch", async () => {
     const log = (keys: readonly string[]): InputRecord[] => {
       const lists = keys.map((key) => messages(key, 20));
       const records = [{ key: null, ...assign() }, ...lists[0]!.flatMap((_, i) => lists.map((list) => list[i]!))];
@@ -144,7 +144,7 @@ describe("scores of the stream", () => {
     expect(await probabilitiesOf(["s1", ...others], 7)).toEqual(alone);
   });
 
-  test("are smoothed where the settings ask for it, also over a crash", async () => {
+  test("are smoothed if the settings ask for it, also across a crash", async () => {
     const driver = new PipelineDriver(sensorMachineFactory({ ...defaultSemantics, smoothingPercent: 60 }, scoring));
     await driver.record(assign());
     for (const [i, message] of messages("s1", 20).entries()) {
@@ -155,7 +155,7 @@ describe("scores of the stream", () => {
         await driver.restore();
       }
     }
-    // By hand: p' = 0.6 p'(before) + 0.4 p, begun anew where hops do not follow one another.
+    // By definition p' = 0.6 p'(before) + 0.4 p, starting again where a hop does not follow the one before.
     let before: number[] | null = null;
     const expected = golden.probabilities.map((row, i) => {
       if (i > 0 && golden.starts[i]! - golden.starts[i - 1]! !== model.manifest.hopMs) before = null;
@@ -169,7 +169,7 @@ describe("scores of the stream", () => {
     );
   });
 
-  test("credit a session with the seconds of its labels", async () => {
+  test("give a session the seconds of each label", async () => {
     const driver = new PipelineDriver(sensorMachineFactory(defaultSemantics, scoring));
     await driver.record(assign());
     for (const message of messages("s1", 20)) await driver.record(message);
