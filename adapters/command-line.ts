@@ -78,7 +78,7 @@ export interface CommandLine<O extends Options> {
    *
    * @default none
    */
-  check?(values: OptionValues<O>, positionals: readonly string[]): readonly string[];
+  readonly check?: (values: OptionValues<O>, positionals: readonly string[]) => readonly string[];
 }
 
 /** `--help` was given. The message is the usage; `runCommand` prints it. */

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { defaultSemantics } from "../domain/imu.ts";
+import { defaultSemantics } from "../domain/semantics.ts";
 import { headers } from "../domain/topics.ts";
 import { sensorMachineFactory } from "../processor/adapters/machine-factory.ts";
 import { stepAll, type InputRecord } from "../processor/runtime/machine.ts";

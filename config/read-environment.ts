@@ -1,9 +1,9 @@
 import type { z } from "zod";
 import { MillraceError } from "../domain/errors.ts";
 import { pipelineNames } from "../domain/pipelines.ts";
+import { semanticsOf } from "../domain/semantics.ts";
 import { contradictions } from "./rules/index.ts";
 import { environmentSchema, type Environment } from "./schema.ts";
-import { semanticsOf } from "./semantics.ts";
 
 /**
  * Validates an environment.

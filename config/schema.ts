@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Semantics } from "../domain/imu.ts";
 import { pipelineNames, type PipelineName } from "../domain/pipelines.ts";
+import { semanticsSettings, type Semantics } from "../domain/semantics.ts";
 import { DAY, SECOND } from "../domain/time.ts";
 import { topics, type TopicKey } from "../domain/topics.ts";
 
@@ -40,23 +40,15 @@ const pipelineSizes = Object.fromEntries(
 
 export type PipelineSize = z.output<typeof pipelineSize>;
 
-const semantics = z.strictObject({
-  windowMs: whole(1, DAY).optional(),
-  slideMs: whole(1, DAY).optional(),
-  allowedLatenessMs: whole(0, 30 * DAY).optional(),
-  outOfOrdernessMs: whole(0, DAY).optional(),
-  sessionGapMs: whole(1, DAY).optional(),
-  idleTimeoutMs: whole(1, DAY).optional(),
-  futureGuardMs: whole(0, DAY).optional(),
-  expiryMs: whole(1, 365 * DAY).optional(),
-  tombstoneMs: whole(1, 3_650 * DAY).optional(),
-  watermark: z.enum(["sensor", "partition"]).optional(),
-  maxIntervalsPerSensor: whole(1, 100_000).optional(),
-  maxBootsPerSensor: whole(1, 10_000).optional(),
-  transformedFormat: z.enum(["packed", "json"]).optional(),
-  outputs: z.enum(["all", "windows"]).optional(),
-  smoothingPercent: z.int().min(0).max(95).optional(),
-} satisfies Record<keyof Semantics, z.ZodType>);
+/** Overrides of `domain/semantics.ts`, each optional. */
+const semantics = z.strictObject(
+  Object.fromEntries(
+    semanticsSettings.map(([name, setting]) => [
+      name,
+      ("choices" in setting ? z.enum(setting.choices) : whole(setting.min, setting.max)).optional(),
+    ]),
+  ) as unknown as { [K in keyof Semantics]: z.ZodOptional<z.ZodType<Semantics[K], Semantics[K]>> },
+);
 
 /** One environment: what `config/environments/<env>.ts` gives. An unknown key is a mistake, not an extension. */
 export const environmentSchema = z.strictObject({

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { MillraceError } from "../domain/errors.ts";
-import { defaultSemantics } from "../domain/imu.ts";
 import { MODEL_HEADER } from "../domain/models.ts";
 import type { InferenceRecord } from "../domain/records.ts";
+import { defaultSemantics } from "../domain/semantics.ts";
 import { controlTypes, headers, topics } from "../domain/topics.ts";
 import { sensorMachineFactory } from "../processor/adapters/machine-factory.ts";
 import { loadModel, modelFiles } from "../processor/adapters/model-store.ts";

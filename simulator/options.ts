@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { MillraceError } from "../domain/errors.ts";
-import { defaultSemantics, imuLimits } from "../domain/imu.ts";
+import { imuLimits } from "../domain/imu.ts";
+import { defaultSemantics } from "../domain/semantics.ts";
 import { SECOND, type Milliseconds } from "../domain/time.ts";
 import { noFaults, type Faults } from "./faults.ts";
 

@@ -1,8 +1,7 @@
 import { pipelineNames, pipelineOfOutput, pipelines, type PipelineName } from "../../domain/pipelines.ts";
+import { semanticsOf, semanticsProblems } from "../../domain/semantics.ts";
 import { topics, type TopicKey } from "../../domain/topics.ts";
 import type { Environment } from "../schema.ts";
-import { semanticsOf } from "../semantics.ts";
-import { semanticsProblems } from "../settings.ts";
 import { topicSettings } from "../topics.ts";
 import { rule, type Condition, type Rule } from "./rule.ts";
 

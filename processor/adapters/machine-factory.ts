@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Semantics } from "../../domain/imu.ts";
+import type { Semantics } from "../../domain/semantics.ts";
 import type { ScoringPorts } from "../inference/scoring.ts";
 import { sensorPipeline } from "../pipelines/sensor/sensor-pipeline.ts";
 import type { MachineFactory } from "../runtime/machine.ts";

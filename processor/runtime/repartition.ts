@@ -1,5 +1,5 @@
 import { MillraceError } from "../../domain/errors.ts";
-import type { Semantics } from "../../domain/imu.ts";
+import type { Semantics } from "../../domain/semantics.ts";
 import { Reader, Writer } from "./codec.ts";
 import type { StateEntry } from "./machine.ts";
 import { KEYED_PREFIX, TASK_ENTRY } from "./partition-state.ts";

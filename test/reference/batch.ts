@@ -1,5 +1,5 @@
-import type { Semantics } from "../../domain/imu.ts";
 import type { LateRecord, SessionRecord, WindowRecord } from "../../domain/records.ts";
+import type { Semantics } from "../../domain/semantics.ts";
 import { topics } from "../../domain/topics.ts";
 import type { LogRecord, Message, Output } from "./log.ts";
 import { readMessage } from "./message.ts";

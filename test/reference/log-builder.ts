@@ -1,4 +1,4 @@
-import type { Semantics } from "../../domain/imu.ts";
+import type { Semantics } from "../../domain/semantics.ts";
 import { MAX_EPOCH_MS } from "../../domain/time.ts";
 import type { LogRecord } from "./log.ts";
 import { pack, packedHeaders, type Payload } from "./packed.ts";

@@ -1,4 +1,4 @@
-import type { Semantics } from "../../domain/imu.ts";
+import type { Semantics } from "../../domain/semantics.ts";
 import { topics } from "../../domain/topics.ts";
 import { sensorMachineFactory } from "../../processor/adapters/machine-factory.ts";
 import type {

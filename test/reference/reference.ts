@@ -1,7 +1,7 @@
 import type { DeadLetterCode } from "../../domain/errors.ts";
-import type { Semantics } from "../../domain/imu.ts";
 import { MAX_SILENCE_PER_STEP } from "../../domain/imu.ts";
 import type { Cause } from "../../domain/records.ts";
+import type { Semantics } from "../../domain/semantics.ts";
 import { topics } from "../../domain/topics.ts";
 import type { LogRecord, Message, Output, Run } from "./log.ts";
 import { readMessage } from "./message.ts";

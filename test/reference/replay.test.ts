@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import type { Semantics } from "../../domain/imu.ts";
+import type { Semantics } from "../../domain/semantics.ts";
 import { difference } from "./compare.ts";
 import { readReplayLine, replayLine, type Run } from "./log.ts";
 import { readable } from "./property.ts";

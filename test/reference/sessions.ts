@@ -1,5 +1,5 @@
-import type { Semantics } from "../../domain/imu.ts";
 import type { Cause } from "../../domain/records.ts";
+import type { Semantics } from "../../domain/semantics.ts";
 import type { Message } from "./log.ts";
 
 interface Session {

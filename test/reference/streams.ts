@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { defaultSemantics, type Semantics } from "../../domain/imu.ts";
+import { defaultSemantics, type Semantics } from "../../domain/semantics.ts";
 import { LogBuilder } from "./log-builder.ts";
 import type { LogRecord } from "./log.ts";
 import { type StreamEvent, streamEvents } from "./stream-events.ts";

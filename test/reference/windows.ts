@@ -1,5 +1,6 @@
-import { type Semantics, windowOperatorName } from "../../domain/imu.ts";
+import { windowOperatorName } from "../../domain/imu.ts";
 import type { Cause } from "../../domain/records.ts";
+import type { Semantics } from "../../domain/semantics.ts";
 import type { Message } from "./log.ts";
 import { channelStatistics } from "./statistics.ts";
 

@@ -1,6 +1,6 @@
 import type { Kafka } from "kafkajs";
-import { defaultSemantics, type Semantics } from "../../domain/imu.ts";
 import type { LateRecord, SessionRecord, WindowRecord } from "../../domain/records.ts";
+import { defaultSemantics, type Semantics } from "../../domain/semantics.ts";
 import { headers as headerNames, topics } from "../../domain/topics.ts";
 import { openCluster, partitionBounds } from "../../processor/adapters/kafka-cluster.ts";
 import { fetchRecords } from "../../processor/adapters/kafka-records.ts";

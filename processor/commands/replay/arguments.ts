@@ -1,7 +1,6 @@
 import { parseArgs } from "node:util";
-import { semanticsProblems } from "../../../config/settings.ts";
 import { deadLetterCodes, MillraceError } from "../../../domain/errors.ts";
-import { defaultSemantics, type Semantics } from "../../../domain/imu.ts";
+import { semanticsProblems, defaultSemantics, type Semantics } from "../../../domain/semantics.ts";
 
 /** Options of the semantics, in milliseconds. */
 const SEMANTICS_OPTIONS = {

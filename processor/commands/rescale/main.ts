@@ -3,8 +3,8 @@ import { createKafka } from "../../../adapters/kafka.ts";
 import { createLogger } from "../../../adapters/log.ts";
 import { readSettings } from "../../../config/settings.ts";
 import { MillraceError } from "../../../domain/errors.ts";
-import { pickSemantics } from "../../../domain/imu.ts";
 import { consumerGroups } from "../../../domain/names.ts";
+import { pickSemantics } from "../../../domain/semantics.ts";
 import { topics } from "../../../domain/topics.ts";
 import { createDynamo } from "../../adapters/dynamo-client.ts";
 import { DynamoSnapshots } from "../../adapters/dynamo-snapshots.ts";
@@ -58,11 +58,6 @@ try {
     throw new MillraceError(
       "rescale-refused",
       "DELIVERY is idempotent: without transactions nobody can be fenced, so the state can't be moved safely",
-    );
-  if (settings.pipeline !== "sensor")
-    throw new MillraceError(
-      "rescale-refused",
-      `PIPELINE is ${settings.pipeline}; only the sensor pipeline's input can be rescaled`,
     );
   const semantics = pickSemantics(settings);
   const client = createDynamo(settings);

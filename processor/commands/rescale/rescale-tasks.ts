@@ -1,8 +1,8 @@
 import { Partitioners, type Admin, type Cluster, type Kafka } from "kafkajs";
 import type { Logger } from "../../../adapters/log.ts";
 import { MillraceError } from "../../../domain/errors.ts";
-import type { Semantics } from "../../../domain/imu.ts";
 import { taskKey, transactionalId } from "../../../domain/names.ts";
+import type { Semantics } from "../../../domain/semantics.ts";
 import { topics } from "../../../domain/topics.ts";
 import { openCluster, partitionBounds } from "../../adapters/kafka-cluster.ts";
 import { TransactionalOutput } from "../../adapters/kafka-output.ts";

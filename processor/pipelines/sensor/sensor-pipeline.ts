@@ -1,4 +1,5 @@
-import { imuChannels, type Semantics, windowChannels } from "../../../domain/imu.ts";
+import { imuChannels, windowChannels } from "../../../domain/imu.ts";
+import type { Semantics } from "../../../domain/semantics.ts";
 import { controlTypes, topics } from "../../../domain/topics.ts";
 import { InferenceOperator } from "../../inference/inference-operator.ts";
 import { Scoring, type ScoringPorts, WITHOUT_MODELS } from "../../inference/scoring.ts";

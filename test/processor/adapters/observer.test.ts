@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { createLogger } from "../../../adapters/log.ts";
 import { Metrics } from "../../../adapters/metrics.ts";
-import { defaultSemantics } from "../../../domain/imu.ts";
+import { defaultSemantics } from "../../../domain/semantics.ts";
 import { sensorMachineFactory } from "../../../processor/adapters/machine-factory.ts";
 import { engineObserver } from "../../../processor/adapters/observer.ts";
 import { stepAll, type InputRecord, type StateMachine } from "../../../processor/runtime/machine.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { defaultSemantics } from "../../../domain/imu.ts";
 import type { LateRecord, SessionRecord, WindowRecord } from "../../../domain/records.ts";
+import { defaultSemantics } from "../../../domain/semantics.ts";
 import { headers, topics } from "../../../domain/topics.ts";
 import { machineFactory, sensorMachineFactory } from "../../../processor/adapters/machine-factory.ts";
 import type { PipelineDriver } from "../../../processor/driver/driver.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, expect, test } from "@jest/globals";
 import { createKafka } from "../../../adapters/kafka.ts";
-import { defaultSemantics } from "../../../domain/imu.ts";
+import { defaultSemantics } from "../../../domain/semantics.ts";
 import { headers, topics } from "../../../domain/topics.ts";
 import { openCluster } from "../../../processor/adapters/kafka-cluster.ts";
 import { fetchRecords } from "../../../processor/adapters/kafka-records.ts";

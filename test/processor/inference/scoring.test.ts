@@ -2,8 +2,8 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { defaultSemantics } from "../../../domain/imu.ts";
 import { MODEL_HEADER, type ModelControl } from "../../../domain/models.ts";
+import { defaultSemantics } from "../../../domain/semantics.ts";
 import { controlTypes, headers, topics } from "../../../domain/topics.ts";
 import { sensorMachineFactory } from "../../../processor/adapters/machine-factory.ts";
 import { modelFiles, ModelStore } from "../../../processor/adapters/model-store.ts";

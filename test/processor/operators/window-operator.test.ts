@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { defaultSemantics } from "../../../domain/imu.ts";
+import { defaultSemantics } from "../../../domain/semantics.ts";
 import { channelStatistics } from "../../../processor/operators/channel-statistics.ts";
 import { WindowOperator } from "../../../processor/operators/window-operator.ts";
 import type { OutputRecord, StateEntry } from "../../../processor/runtime/machine.ts";

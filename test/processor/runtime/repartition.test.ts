@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import type { MillraceError } from "../../../domain/errors.ts";
-import { defaultSemantics } from "../../../domain/imu.ts";
+import { defaultSemantics } from "../../../domain/semantics.ts";
 import { contentTypes, headers, topics } from "../../../domain/topics.ts";
 import { sensorMachineFactory } from "../../../processor/adapters/machine-factory.ts";
 import type { OutputRecord, StateEntry, StateMachine } from "../../../processor/runtime/machine.ts";

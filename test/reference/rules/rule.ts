@@ -1,4 +1,4 @@
-import { defaultSemantics, type Semantics } from "../../../domain/imu.ts";
+import { defaultSemantics, type Semantics } from "../../../domain/semantics.ts";
 import type { LogRecord, Output } from "../log.ts";
 
 /** One rule of the semantics as an example small enough to be calculated by hand. */

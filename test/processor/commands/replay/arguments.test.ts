@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { defaultSemantics } from "../../../../domain/imu.ts";
+import { defaultSemantics } from "../../../../domain/semantics.ts";
 import { parseReplayArguments } from "../../../../processor/commands/replay/arguments.ts";
 
 const parse = (...options: string[]): ReturnType<typeof parseReplayArguments> =>

@@ -1,0 +1,62 @@
+import { optionalText, text, whole } from "./setting.ts";
+import { checkpoints, common, connections, dynamodb, kafka, mongo } from "./shared.ts";
+
+/** Settings of the Lambda functions. */
+export const functions = {
+  /** WebSocket routes: connect, disconnect, subscribe. */
+  websocket: { ...common, ...connections },
+  /** REST routes. */
+  rest: {
+    ...common,
+    ...kafka,
+    ...mongo,
+    ...dynamodb,
+    ...checkpoints,
+    featureGroup: optionalText("FEATURE_GROUP", "feature group of windowed features"),
+    featureStoreEndpoint: optionalText(
+      "FEATURE_STORE_ENDPOINT",
+      "Feature Store runtime endpoint instead of the region's own",
+    ),
+  },
+  /** `store-sessions` and `store-windows`. */
+  store: {
+    ...common,
+    ...mongo,
+    recentWindowsMs: whole("RECENT_WINDOWS_MS", "how long windows are kept for reading, ms", 86_400_000, 1),
+  },
+  writeLake: {
+    ...common,
+    firehoseEndpoint: optionalText("FIREHOSE_ENDPOINT", "Firehose endpoint instead of the region's own"),
+  },
+  writeFeatures: {
+    ...common,
+    featureGroup: text("FEATURE_GROUP", "feature group of windowed features", "millrace-local-sensor-windows"),
+    featureStoreEndpoint: optionalText(
+      "FEATURE_STORE_ENDPOINT",
+      "Feature Store runtime endpoint instead of the region's own",
+    ),
+  },
+  /** `authorize-request`: who issues the tokens of the REST API. */
+  authorizer: {
+    ...common,
+    jwtIssuer: text("JWT_ISSUER", "issuer that a token must name"),
+    jwtAudience: text("JWT_AUDIENCE", "audience that a token must name"),
+    jwksUri: text("JWKS_URI", "where the issuer publishes its keys"),
+  },
+  /** `issue-ticket` and `authorize-connection`. */
+  tickets: {
+    ...common,
+    ...dynamodb,
+    ticketsTable: text("TICKETS_TABLE", "DynamoDB table of WebSocket tickets", "millrace-local-tickets"),
+  },
+  /** `admit-device`. */
+  devices: {
+    ...common,
+    ...dynamodb,
+    devicesTable: text(
+      "DEVICES_TABLE",
+      "DynamoDB table of the devices that may provision themselves",
+      "millrace-local-devices",
+    ),
+  },
+} as const;

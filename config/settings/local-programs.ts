@@ -1,0 +1,49 @@
+import { SECOND } from "../../domain/time.ts";
+import { localPorts } from "../local.ts";
+import { fraction, text, whole } from "./setting.ts";
+import { common, health, kafka } from "./shared.ts";
+
+/** Settings of the programs that stand in for AWS services on one machine. */
+export const localPrograms = {
+  /** Local Firehose endpoint. */
+  firehose: {
+    ...common,
+    port: whole("FIREHOSE_PORT", "port of the local Firehose endpoint", localPorts.firehose, 0, 65_535),
+    lakeDir: text("LAKE_DIR", "folder of the lake", ".millrace/data/lake"),
+    bufferMs: whole("FIREHOSE_BUFFER_MS", "age at which a buffer is written as Parquet, ms", 5 * SECOND, 10),
+    bufferBytes: whole(
+      "FIREHOSE_BUFFER_BYTES",
+      "size at which a buffer is written as Parquet",
+      32 * 1024 * 1024,
+      1_024,
+    ),
+    faultRate: fraction(
+      "FIREHOSE_FAULT_RATE",
+      "share of records that are refused as the service does when it throttles; for tests",
+      0,
+    ),
+    ...health,
+  },
+  /** Local Feature Store runtime endpoint. */
+  features: {
+    ...common,
+    port: whole("FEATURES_PORT", "port of the local Feature Store endpoint", localPorts.features, 0, 65_535),
+    dataDir: text("FEATURES_DIR", "folder of the local online store", ".millrace/data/features"),
+    ...health,
+  },
+  /** Local event source mappings; the environment also holds the functions' settings. */
+  eventSource: {
+    ...common,
+    ...kafka,
+    onFailureDir: text("ON_FAILURE_DIR", "folder of the on-failure destinations", ".millrace/data/on-failure"),
+    ...health,
+  },
+  /** Local API gateway and dashboard server; the environment also holds the functions' settings. */
+  gateway: {
+    ...common,
+    port: whole("API_PORT", "port of REST, WebSocket and @connections", localPorts.api, 0, 65_535),
+    dashboardPort: whole("DASHBOARD_PORT", "port of the dashboard; 0 for none", localPorts.dashboard, 0, 65_535),
+    dashboardDir: text("DASHBOARD_DIR", "folder of the dashboard's files", "dashboard"),
+    ...health,
+  },
+} as const;

@@ -1,0 +1,46 @@
+import { z } from "zod";
+
+/** One setting of a program: the environment variable that carries it, how it is read, and what it is for. */
+export interface Setting<T> {
+  readonly env: string;
+  readonly schema: z.ZodType<T>;
+  /** Value when the variable is absent; a setting without a default must be given. */
+  readonly default?: T;
+  readonly doc: string;
+}
+
+/** A text that is not empty. Without a fallback it must be given. */
+export function text(env: string, doc: string, fallback?: string): Setting<string> {
+  return { env, doc, schema: z.string().min(1), ...(fallback === undefined ? {} : { default: fallback }) };
+}
+
+/** A text that may be absent. */
+export function optionalText(env: string, doc: string): Setting<string | undefined> {
+  return { env, doc, schema: z.string().min(1).optional(), default: undefined };
+}
+
+/** A whole number from `min` to `max`, both inclusive. */
+export function whole(
+  env: string,
+  doc: string,
+  fallback: number,
+  min = 0,
+  max = Number.MAX_SAFE_INTEGER,
+): Setting<number> {
+  return { env, doc, schema: z.coerce.number().int().min(min).max(max), default: fallback };
+}
+
+/** A number from 0 to 1, both inclusive. */
+export function fraction(env: string, doc: string, fallback: number): Setting<number> {
+  return { env, doc, schema: z.coerce.number().min(0).max(1), default: fallback };
+}
+
+/** One of several words. */
+export function choice<const T extends string>(
+  env: string,
+  doc: string,
+  values: readonly [T, ...T[]],
+  fallback: T,
+): Setting<T> {
+  return { env, doc, schema: z.enum(values) as unknown as z.ZodType<T>, default: fallback };
+}

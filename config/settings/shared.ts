@@ -1,0 +1,59 @@
+import { z } from "zod";
+import { pipelineNames, type PipelineName } from "../../domain/pipelines.ts";
+import { choice, optionalText, text, whole, type Setting } from "./setting.ts";
+
+/** Every program has these. */
+export const common = {
+  environment: text("MILLRACE_ENV", "name of the environment; stands in the names of everything it owns", "local"),
+  region: text("AWS_REGION", "AWS region", "us-east-1"),
+  logLevel: choice(
+    "LOG_LEVEL",
+    "least severe log level that is written",
+    ["trace", "debug", "info", "warn", "error"],
+    "info",
+  ),
+};
+
+export const kafka = {
+  kafkaBrokers: text("KAFKA_BROKERS", "comma-separated host:port of the Kafka brokers", "127.0.0.1:9092"),
+  kafkaAuth: choice(
+    "KAFKA_AUTH",
+    "how to log in to Kafka: not at all, or by IAM (MSK Serverless)",
+    ["none", "iam"],
+    "none",
+  ),
+};
+
+export const mongo = {
+  mongodbUri: text(
+    "MONGODB_URI",
+    "MongoDB connection string without credentials",
+    "mongodb://127.0.0.1:27017/?retryWrites=false",
+  ),
+  mongodbDatabase: text("MONGODB_DATABASE", "database of sessions, windows and sensors", "millrace"),
+  mongodbSecretArn: optionalText("MONGODB_SECRET_ARN", "Secrets Manager secret with username and password"),
+  mongodbCaFile: optionalText("MONGODB_CA_FILE", "CA bundle for TLS to DocumentDB"),
+};
+
+export const dynamodb = {
+  dynamodbEndpoint: optionalText("DYNAMODB_ENDPOINT", "DynamoDB endpoint instead of the region's own"),
+};
+
+export const connections = {
+  ...dynamodb,
+  connectionsTable: text("CONNECTIONS_TABLE", "DynamoDB table of WebSocket connections", "millrace-local-connections"),
+};
+
+export const checkpoints = {
+  checkpointTable: text("CHECKPOINT_TABLE", "DynamoDB table of snapshots", "millrace-local-checkpoints"),
+};
+
+export const health = { healthPort: whole("HEALTH_PORT", "port of GET /health; 0 for none", 0, 0, 65_535) };
+
+const pipelineSetting: Setting<PipelineName> = {
+  env: "PIPELINE",
+  doc: "which pipeline runs",
+  schema: z.enum(pipelineNames, { error: `there is no such pipeline; there is: ${pipelineNames.join(", ")}` }),
+  default: "sensor",
+};
+export const pipeline = { pipeline: pipelineSetting };
