@@ -1,23 +1,36 @@
 import { createServer, type Server } from "node:http";
 import type { Metrics } from "./metrics.ts";
 
+type Status = "ok" | "degraded" | "down";
+
+/** The answer of `GET /health`: the status of a program and of what it depends on. */
 export interface Health {
-  readonly status: "ok" | "degraded" | "down";
-  readonly components: Readonly<
-    Record<string, { readonly status: "ok" | "degraded" | "down"; readonly detail?: string }>
-  >;
+  readonly status: Status;
+  readonly components: Readonly<Record<string, { readonly status: Status; readonly detail?: string }>>;
 }
 
-/** Serves `GET /health` (503 when down) and `GET /metrics` as JSON on loopback or, in a container, on all interfaces. */
+/**
+ * Serves `GET /health` (503 when down) and `GET /metrics` as JSON; any other path is 404. Resolves when it listens.
+ *
+ * @param host Address to listen on: loopback, or `0.0.0.0` in a container
+ * @throws Error when the port is taken
+ */
 export function startHealthServer(port: number, host: string, health: () => Health, metrics: Metrics): Promise<Server> {
   const server = createServer((request, response) => {
-    const body = request.url === "/health" ? health() : request.url === "/metrics" ? metrics.snapshot() : null;
-    response.statusCode = body === null ? 404 : "status" in body && body.status === "down" ? 503 : 200;
+    const [status, body] = answer(request.url, health, metrics);
+    response.statusCode = status;
     response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify(body ?? { error: "use /health or /metrics" }));
+    response.end(JSON.stringify(body));
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, () => resolve(server));
   });
+}
+
+function answer(url: string | undefined, health: () => Health, metrics: Metrics): [status: number, body: object] {
+  if (url === "/metrics") return [200, metrics.snapshot()];
+  if (url !== "/health") return [404, { error: "use /health or /metrics" }];
+  const body = health();
+  return [body.status === "down" ? 503 : 200, body];
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Admin, ITopicConfig } from "kafkajs";
 import { topics, type TopicSpec } from "../domain/topics.ts";
 
-/** What `createTopics` of kafkajs takes for one topic of Millrace, on a single broker. */
+/** A topic of Millrace in the form that `createTopics` of kafkajs takes, for a cluster of one broker. */
 export function topicConfig(spec: TopicSpec, name = spec.name, partitions = spec.partitions): ITopicConfig {
   return {
     topic: name,
@@ -17,12 +17,14 @@ export function topicConfig(spec: TopicSpec, name = spec.name, partitions = spec
   };
 }
 
-/** How long a broker may take to lead the partitions that it has just been given. */
+/** How long a new partition may take to get a leader that answers. */
 const LEADING_LIMIT_MS = 30_000;
 
 /**
- * Creates the topics of Millrace that are not there yet, waits until every partition answers, and returns the names of
- * those it created.
+ * Creates the topics of Millrace that do not exist, waits until every new partition answers, and returns the names of
+ * the topics that it created.
+ *
+ * @throws Error of kafkajs when a partition does not answer within 30 s
  */
 export async function createTopics(
   admin: Admin,
@@ -39,7 +41,7 @@ export async function createTopics(
   return missing.map(({ name }) => name);
 }
 
-/** The metadata name a leader a moment before that broker knows of it; until then it refuses what asks for offsets. */
+/** The cluster's metadata name a leader before that broker knows of it. Until then it refuses requests for offsets. */
 async function untilLed(admin: Admin, topic: string): Promise<void> {
   const deadline = performance.now() + LEADING_LIMIT_MS;
   for (;;) {

@@ -3,14 +3,22 @@ import { Kafka, logLevel, type KafkaConfig, type LogEntry } from "kafkajs";
 import "./kafkajs-timers.ts";
 import type { Logger } from "./log.ts";
 
+/** How to reach Kafka. */
 export interface KafkaConnection {
   /** Comma-separated host:port. */
   readonly kafkaBrokers: string;
+  /** `none`: plain text. `iam`: TLS with IAM tokens, on MSK. */
   readonly kafkaAuth: "none" | "iam";
+  /** Region of the cluster; only `iam` uses it. */
   readonly region: string;
 }
 
-/** A kafkajs client: plain on a laptop, TLS with IAM tokens (15 minutes, renewed by kafkajs) on MSK. */
+/**
+ * A kafkajs client. With `iam`, tokens live for 15 minutes and kafkajs renews them.
+ *
+ * @param logger Logs what kafkajs warns of; without it, kafkajs logs nothing
+ * @param overrides Settings of kafkajs that replace the ones made here
+ */
 export function createKafka(
   connection: KafkaConnection,
   clientId: string,
@@ -29,15 +37,15 @@ export function createKafka(
     brokers: connection.kafkaBrokers.split(",").map((broker) => broker.trim()),
     ...(connection.kafkaAuth === "iam" ? iam : {}),
     logLevel: logger ? logLevel.WARN : logLevel.NOTHING,
-    ...(logger
-      ? {
-          logCreator: () => (entry: LogEntry) =>
-            logger[entry.level <= logLevel.ERROR ? "error" : entry.level === logLevel.WARN ? "warn" : "info"](
-              { kafka: entry.log },
-              entry.log.message,
-            ),
-        }
-      : {}),
+    ...(logger ? { logCreator: () => logTo(logger) } : {}),
     ...overrides,
   });
+}
+
+function logTo(logger: Logger): (entry: LogEntry) => void {
+  return ({ level, log }) => {
+    if (level <= logLevel.ERROR) logger.error({ kafka: log }, log.message);
+    else if (level === logLevel.WARN) logger.warn({ kafka: log }, log.message);
+    else logger.info({ kafka: log }, log.message);
+  };
 }

@@ -1,4 +1,4 @@
-/** The parts of kafkajs 2.2.4 that it exports no types for. */
+/** Parts of kafkajs 2.2.4 for which it exports no types. */
 declare module "kafkajs/src/network/requestQueue/index.js" {
   /** Requests of one connection that wait to be sent. */
   export default class RequestQueue {

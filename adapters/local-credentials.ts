@@ -1,2 +1,2 @@
-/** What SDK clients sign with towards local endpoints, which check nothing. */
+/** Credentials for SDK clients of local endpoints, which do not check the signature. */
 export const localCredentials = { accessKeyId: "local", secretAccessKey: "local" } as const;

@@ -2,7 +2,7 @@ import { pino, type Logger } from "pino";
 
 export type { Logger };
 
-/** Structured logs (JSON lines on standard error), one field set per line. */
+/** A logger that writes JSON lines to standard error. `level`: the least severe that is written. */
 export function createLogger(program: string, level: string): Logger {
   return pino(
     {

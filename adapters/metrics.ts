@@ -1,21 +1,24 @@
 import type { MetricName, MetricOf } from "../domain/metrics.ts";
 
-/** Timings of the last reports, bounded: enough for percentiles of the recent past. */
+/** Number of timings kept per metric: enough for percentiles of the recent past. */
 const TIMINGS_KEPT = 4_096;
 
-/** The metrics of one program, in memory: `GET /metrics` shows them, see `startHealthServer`. */
+/** The metrics of one program, in memory. `startHealthServer` serves them as `GET /metrics`. */
 export class Metrics {
   readonly #values = new Map<MetricName, number>();
   readonly #timings = new Map<MetricName, { values: Float64Array; next: number; count: number }>();
 
+  /** Adds to a counter, which starts at 0. */
   add(name: MetricOf<"counter">, amount = 1): void {
     this.#values.set(name, (this.#values.get(name) ?? 0) + amount);
   }
 
+  /** Sets a gauge. */
   set(name: MetricOf<"gauge">, value: number): void {
     this.#values.set(name, value);
   }
 
+  /** Records one duration. */
   time(name: MetricOf<"timing">, milliseconds: number): void {
     let ring = this.#timings.get(name);
     if (!ring) this.#timings.set(name, (ring = { values: new Float64Array(TIMINGS_KEPT), next: 0, count: 0 }));
@@ -24,7 +27,10 @@ export class Metrics {
     ring.count++;
   }
 
-  /** Counters and gauges as numbers, timings as `{count, p50, p99}` over the last 4,096. */
+  /**
+   * Counters and gauges as numbers, timings as `{count, p50, p99}`: the number of all, and percentiles of the last
+   * 4,096 in milliseconds.
+   */
   snapshot(): Record<string, number | { count: number; p50: number; p99: number }> {
     const result: Record<string, number | { count: number; p50: number; p99: number }> = Object.fromEntries(
       this.#values,

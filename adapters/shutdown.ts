@@ -1,4 +1,7 @@
-/** Runs `stop` once on SIGTERM or SIGINT and exits: 0 when it worked, 1 when it failed or took longer than `limitMs`. */
+/**
+ * Runs `stop` on the first SIGTERM or SIGINT, then exits. The exit code is 0 when it succeeded, and 1 when it failed or
+ * took longer than `limitMs`. Later signals are ignored.
+ */
 export function onShutdown(stop: (signal: string) => Promise<void>, limitMs: number): void {
   let stopping = false;
   const handle = (signal: string): void => {

@@ -4,30 +4,35 @@ import type { Milliseconds } from "../domain/time.ts";
 import type { Message } from "./messages.ts";
 import { SendQueue } from "./send-queue.ts";
 
-/** What became of a frame that was posted to a connection. */
+/**
+ * What became of a posted frame. `sent`: accepted. `gone`: the connection has ended. `refused`: this frame will never
+ * be accepted. `retry`: it may be accepted later.
+ */
 export type PostOutcome = "sent" | "gone" | "refused" | "retry";
 
 /** The @connections API, and the table of connections. */
 export interface ConnectionsPort {
-  /** Never rejects. `refused`: this frame will never be taken; `retry`: later perhaps. */
+  /** Posts a frame. Never rejects. */
   post(connectionId: string, frame: string): Promise<PostOutcome>;
-  /** Forgets a connection that is gone. */
+  /** Removes a connection that is gone from the table. */
   forget(connectionId: string): Promise<void>;
-  /** Closes a connection. */
+  /** Closes a connection and removes it from the table. */
   close(connectionId: string): Promise<void>;
 }
 
+/** Rate and retry of the posts. */
 export interface FanOutOptions {
   /**
-   * Frames that all connections together are sent at most: a post costs a fraction of a millisecond of CPU, whatever is
-   * in it.
+   * Frames a second of all connections together, at most. A post costs a fraction of a millisecond of CPU, whatever its
+   * size.
    */
   readonly framesPerSecond: number;
   /**
-   * Bounds of the time from one frame of a connection to its next; what comes meanwhile shares a frame. After a rest
-   * the first goes at once.
+   * Bounds of the time from one frame of a connection to its next. Messages that arrive meanwhile share the next frame.
+   * The first frame after a pause is sent at once.
    */
   readonly frameIntervalMs: { readonly min: Milliseconds; readonly max: Milliseconds };
+  /** Wait before a frame is sent again; it doubles from `first` up to `max`. */
   readonly backoffMs: { readonly first: Milliseconds; readonly max: Milliseconds };
 }
 
@@ -45,7 +50,7 @@ interface Connection {
 }
 
 /**
- * Sends messages to connections: one frame at a time to each, so that they arrive in order, and many connections at
+ * Sends messages to connections: to each one frame at a time, so that they arrive in order, and to many connections at
  * once.
  */
 export class FanOut {
@@ -53,9 +58,9 @@ export class FanOut {
   readonly #metrics: Metrics;
   readonly #options: FanOutOptions;
   readonly #connections = new Map<string, Connection>();
-  /** Connections found gone, until the list of connections has none of them any more. */
+  /** Connections found gone that the list of connections still has. */
   readonly #gone = new Set<string>();
-  /** Connections that have something to send. */
+  /** Number of connections that have messages to send. */
   #pumping = 0;
 
   constructor(port: ConnectionsPort, metrics: Metrics, options: FanOutOptions = fanOutDefaults) {
@@ -64,7 +69,7 @@ export class FanOut {
     this.#options = options;
   }
 
-  /** Takes over the list of connections as it is now. */
+  /** Replaces the list of connections. */
   update(connectionIds: ReadonlySet<string>): void {
     for (const id of this.#gone) if (!connectionIds.has(id)) this.#gone.delete(id);
     for (const [id, connection] of this.#connections) if (!connectionIds.has(id)) this.#drop(connection);
@@ -74,7 +79,8 @@ export class FanOut {
     this.#metrics.set("live.connections", this.#connections.size);
   }
 
-  give(connectionId: string, messages: readonly Message[]): void {
+  /** Queues messages for a connection; ignores a connection that is not in the list. Closes one that is too slow. */
+  send(connectionId: string, messages: readonly Message[]): void {
     const connection = this.#connections.get(connectionId);
     if (!connection) return;
     const dropped = connection.queue.push(messages);
@@ -96,7 +102,7 @@ export class FanOut {
   async #pump(connection: Connection): Promise<void> {
     connection.pumping = true;
     this.#pumping++;
-    // Whatever else the same read from Kafka brings for this connection goes into the same frame.
+    // Messages of the same read from Kafka share the first frame.
     await setImmediate();
     while (connection.alive && !connection.queue.isEmpty) {
       const started = performance.now();
@@ -108,18 +114,15 @@ export class FanOut {
     this.#pumping--;
   }
 
-  /** Only connections that have something to send share the frames. */
+  /** The frames a second are shared by the connections that have messages to send. */
   #frameIntervalMs(): Milliseconds {
     const { framesPerSecond, frameIntervalMs } = this.#options;
     return Math.min(frameIntervalMs.max, Math.max(frameIntervalMs.min, (this.#pumping * 1_000) / framesPerSecond));
   }
 
   async #postUntilDone(connection: Connection, frame: string): Promise<void> {
-    for (
-      let pause = this.#options.backoffMs.first;
-      connection.alive;
-      pause = Math.min(2 * pause, this.#options.backoffMs.max)
-    ) {
+    let pauseMs = this.#options.backoffMs.first;
+    while (connection.alive) {
       const outcome = await this.#port.post(connection.id, frame);
       if (outcome === "sent") this.#metrics.add("live.frames");
       if (outcome === "gone") {
@@ -128,7 +131,8 @@ export class FanOut {
         await this.#port.forget(connection.id);
       }
       if (outcome !== "retry") return;
-      await delay(pause);
+      await delay(pauseMs);
+      pauseMs = Math.min(2 * pauseMs, this.#options.backoffMs.max);
     }
   }
 }

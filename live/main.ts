@@ -1,3 +1,4 @@
+import type { KafkaMessage } from "kafkajs";
 import { startHealthServer, type Health } from "../adapters/health.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import { createLogger } from "../adapters/log.ts";
@@ -17,7 +18,7 @@ import { SessionExtents } from "./session-extents.ts";
 import { audiences, type Audience } from "./subscriptions.ts";
 import { tail, type Tail } from "./tail.ts";
 
-/** How long a new subscription takes to be noticed, at most, but for the read itself. */
+/** Time between two reads of the table of connections: the longest that a new subscription goes unnoticed. */
 const POLL_MS = 0.4 * SECOND;
 
 const settings = readSettings("live", process.env);
@@ -48,18 +49,34 @@ async function poll(): Promise<void> {
     if (!tableAnswers) log.info("the table of connections answers again");
     tableAnswers = true;
   } catch (error) {
-    if (tableAnswers) log.error({ err: error }, "the table of connections does not answer; the list stays as it was");
+    if (tableAnswers) log.error({ err: error }, "the table of connections does not answer; the last list stays in use");
     tableAnswers = false;
   }
   polling = setTimeout(() => void poll(), POLL_MS);
 }
 
 function health(): Health {
-  const kafka = records?.joined ?? false;
+  const kafka = records?.joined ? "ok" : "down";
+  const connections = tableAnswers ? "ok" : "degraded";
   return {
-    status: !kafka ? "down" : tableAnswers ? "ok" : "degraded",
-    components: { kafka: { status: kafka ? "ok" : "down" }, connections: { status: tableAnswers ? "ok" : "degraded" } },
+    status: kafka === "ok" ? connections : kafka,
+    components: { kafka: { status: kafka }, connections: { status: connections } },
   };
+}
+
+function sendRecord(topic: string, { key, value, headers: received, offset }: KafkaMessage): void {
+  if (value === null) return;
+  const audience = subscribed.get(key?.toString("utf8") ?? "");
+  // Session records are read without an audience, too: a later subscription may name one of the sessions.
+  if (!audience && topic !== topics.sessions.name) return;
+  try {
+    const record = readRecord(topic, received?.[headers.contentType]?.toString(), value);
+    if (!seenIds.isNew(topic, record.data.id)) return;
+    if (record.type === "session") extents.learn(record.data);
+    if (audience) route(record, audience, extents, (connectionId, messages) => fanOut.send(connectionId, messages));
+  } catch (error) {
+    log.error({ err: error, topic, offset }, "record does not have the form of its topic and was skipped");
+  }
 }
 
 const healthServer =
@@ -87,20 +104,7 @@ records = await tail(
     groupId: consumerGroups.live,
     log,
     onLag: (lag) => metrics.set("live.lag", lag),
-    onRecord: (topic, { key, value, headers: received, offset }) => {
-      if (value === null) return;
-      const audience = subscribed.get(key?.toString("utf8") ?? "");
-      // Sessions are learnt from even when nobody watches: a later subscription may ask for one of them.
-      if (!audience && topic !== topics.sessions.name) return;
-      try {
-        const record = readRecord(topic, received?.[headers.contentType]?.toString(), value);
-        if (!seenIds.isNew(topic, record.data.id)) return;
-        if (record.type === "session") extents.learn(record.data);
-        if (audience) route(record, audience, extents, (connectionId, messages) => fanOut.give(connectionId, messages));
-      } catch (error) {
-        log.error({ err: error, topic, offset }, "record does not have the form of its topic and was passed over");
-      }
-    },
+    onRecord: sendRecord,
   },
 );
 log.info({ topics: liveTopics }, "live is up");

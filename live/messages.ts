@@ -5,7 +5,7 @@ import type { EpochMs } from "../domain/time.ts";
 import { contentTypes, topics } from "../domain/topics.ts";
 import { shortDecimal } from "./numbers.ts";
 
-/** A transformed message: columns of equal length. */
+/** A transformed message as columns, each as long as `t`. */
 export interface Samples {
   readonly id: string;
   readonly sensorId: string;
@@ -16,19 +16,19 @@ export interface Samples {
   readonly columns: Readonly<Record<string, ArrayLike<number>>>;
 }
 
-/** What a record of a topic that live reads holds. */
+/** A record of a topic that live reads. */
 export type LiveRecord =
   | { readonly type: "samples"; readonly data: Samples }
   | { readonly type: "window"; readonly data: WindowRecord }
   | { readonly type: "session"; readonly data: SessionRecord }
   | { readonly type: "inference"; readonly data: InferenceRecord };
 
-/** A message for clients: its JSON text and what a queue needs to know of it. */
+/** A message for clients: its JSON text, and what the send queue needs to know about it. */
 export interface Message {
   readonly type: LiveRecord["type"];
   readonly sensorId: string;
   readonly text: string;
-  /** Of `text` in UTF-8. */
+  /** Length of `text` in UTF-8. */
   readonly bytes: number;
   /** Readings in it; 0 unless it is `samples`. */
   readonly samples: number;
@@ -43,7 +43,11 @@ const types: Readonly<Record<string, Exclude<LiveRecord["type"], "samples">>> = 
 /** The topics that live reads. */
 export const liveTopics: readonly string[] = [topics.transformed.name, ...Object.keys(types)];
 
-/** Reads a record's value. @throws Error when it does not have the form of its topic. */
+/**
+ * Reads a record's value. JSON is passed on as it is, without validation: the processor has written it.
+ *
+ * @throws Error when the value is not JSON, or not columns where the content type says so
+ */
 export function readRecord(topic: string, contentType: string | undefined, value: Buffer): LiveRecord {
   const type = types[topic];
   if (type) return { type, data: JSON.parse(value.toString("utf8")) as never };
@@ -77,20 +81,20 @@ function fromJson(value: Buffer): Samples {
   return { id, sensorId, seq, ...(boot === undefined ? {} : { boot }), t, columns } as unknown as Samples;
 }
 
-/** A window, session or inference as a message: its record as it is. */
+/** A window, session or inference as a message: the record unchanged. */
 export function toMessage(record: Exclude<LiveRecord, { type: "samples" }>): Message {
   const text = `{"type":"${record.type}","data":${JSON.stringify(record.data)}}`;
   return { type: record.type, sensorId: record.data.sensorId, text, bytes: Buffer.byteLength(text), samples: 0 };
 }
 
 /**
- * Rows [from, to) of a transformed message as messages that each fit a frame: one, or several that tell `part` (from 0)
- * and `parts`. Numbers are the f32 that they are, in few digits.
+ * Rows [from, to) of a transformed message, as messages that each fit into a frame. If there are several, they have
+ * `part` (from 0) and `parts`. Numbers are written with the few digits that identify the f32.
  */
 export function samplesMessages(samples: Samples, from: number, to: number): Message[] {
   const whole = samplesMessage(samples, from, to);
   if (whole.bytes <= MAX_FRAME_BYTES) return [whole];
-  // Rows differ in their digits, hence the margin; what does not fit nevertheless is cut in more parts.
+  // Rows differ in their number of digits, hence the margin. A part that is still too large makes more parts.
   for (let parts = Math.ceil((whole.bytes * 1.1) / MAX_FRAME_BYTES); ; parts++) {
     const cut = (part: number): number => from + Math.floor(((to - from) * part) / parts);
     const messages = Array.from({ length: parts }, (_, part) =>
@@ -118,7 +122,7 @@ function cut<T>(values: ArrayLike<number>, from: number, to: number, convert: (v
   return result;
 }
 
-/** Tells a client how many readings of a sensor it did not get. */
+/** The message that says how many readings of a sensor a client did not get. */
 export function droppedText(sensorId: string, samples: number): string {
   return JSON.stringify({ type: "dropped", data: { sensorId, samples } });
 }

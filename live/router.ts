@@ -1,39 +1,46 @@
-import { samplesMessages, toMessage, type LiveRecord, type Message } from "./messages.ts";
+import { samplesMessages, toMessage, type LiveRecord, type Message, type Samples } from "./messages.ts";
 import type { SessionExtents } from "./session-extents.ts";
 import type { Audience } from "./subscriptions.ts";
 
-/** Gives each connection of an audience the messages that a record has for it. */
-export function route(
-  record: LiveRecord,
+type Send = (connectionId: string, messages: readonly Message[]) => void;
+
+/** Calls `send` for each connection of an audience that gets a record, with the messages that it gets. */
+export function route(record: LiveRecord, audience: Audience, extents: SessionExtents, send: Send): void {
+  if (record.type === "samples") routeSamples(record.data, audience, extents, send);
+  else routeWhole(record, audience, extents, send);
+}
+
+/** A session's connections get those rows of a transformed message that are within the session. */
+function routeSamples(samples: Samples, audience: Audience, extents: SessionExtents, send: Send): void {
+  const { t } = samples;
+  let whole: Message[] | undefined;
+  const messagesOf = (from: number, to: number): Message[] => {
+    if (from > 0 || to < t.length) return samplesMessages(samples, from, to);
+    return (whole ??= samplesMessages(samples, from, to));
+  };
+  for (const connectionId of audience.all) send(connectionId, messagesOf(0, t.length));
+  for (const { sessionId, start, connectionIds } of audience.sessions) {
+    const { from, to } = extents.rows(sessionId, start, t);
+    if (from === to) continue;
+    const messages = messagesOf(from, to);
+    for (const connectionId of connectionIds) send(connectionId, messages);
+  }
+}
+
+/** A session's connections get the records of the session, and the windows and inferences that overlap it. */
+function routeWhole(
+  record: Exclude<LiveRecord, { type: "samples" }>,
   audience: Audience,
   extents: SessionExtents,
-  give: (connectionId: string, messages: readonly Message[]) => void,
+  send: Send,
 ): void {
-  if (record.type === "samples") {
-    const { t } = record.data;
-    let whole: Message[] | undefined;
-    if (audience.all.length > 0) {
-      whole = samplesMessages(record.data, 0, t.length);
-      for (const connectionId of audience.all) give(connectionId, whole);
-    }
-    for (const { sessionId, start, connectionIds } of audience.sessions) {
-      const { from, to } = extents.rows(sessionId, start, t);
-      if (from === to) continue;
-      const messages =
-        from === 0 && to === t.length
-          ? (whole ??= samplesMessages(record.data, from, to))
-          : samplesMessages(record.data, from, to);
-      for (const connectionId of connectionIds) give(connectionId, messages);
-    }
-    return;
-  }
   const messages = [toMessage(record)];
-  for (const connectionId of audience.all) give(connectionId, messages);
+  for (const connectionId of audience.all) send(connectionId, messages);
   for (const { sessionId, start, connectionIds } of audience.sessions) {
     const within =
       record.type === "session"
         ? record.data.sessionId === sessionId || record.data.supersedes.includes(sessionId)
         : extents.overlaps(sessionId, start, record.data.window);
-    if (within) for (const connectionId of connectionIds) give(connectionId, messages);
+    if (within) for (const connectionId of connectionIds) send(connectionId, messages);
   }
 }

@@ -1,23 +1,23 @@
 import { MAX_FRAME_BYTES } from "../domain/api.ts";
 import { droppedText, type Message } from "./messages.ts";
 
-/** Bounds of what waits for one connection. */
+/** Bounds of the messages that wait for one connection. */
 export interface SendQueueLimits {
-  /** Bytes of samples; beyond, the oldest are dropped and counted. */
+  /** Bytes of samples. Above it, the oldest are dropped and counted. */
   readonly samplesBytes: number;
-  /** Bytes of everything else, of which nothing is dropped; beyond, the connection is given up. */
+  /** Bytes of all other messages, which are never dropped. Above it, the connection is closed. */
   readonly otherBytes: number;
 }
 
 export const sendQueueLimits: SendQueueLimits = { samplesBytes: 256 * 1024, otherBytes: 4 * 1024 * 1024 };
 
-/** What waits for one connection, in order. */
+/** The messages that wait for one connection, in order. */
 export class SendQueue {
   readonly #limits: SendQueueLimits;
   #queue: Message[] = [];
   #samplesBytes = 0;
   #otherBytes = 0;
-  /** Readings dropped since the client was last told, by sensor. */
+  /** Readings dropped since the last `dropped` message, by sensor. */
   readonly #dropped = new Map<string, number>();
 
   constructor(limits: SendQueueLimits = sendQueueLimits) {
@@ -28,7 +28,7 @@ export class SendQueue {
     return this.#queue.length === 0 && this.#dropped.size === 0;
   }
 
-  /** Takes messages in. Returns how many readings were dropped for it, or null when the connection must be given up. */
+  /** Appends messages. Returns how many readings were dropped for them; null when the connection must be closed. */
   push(messages: readonly Message[]): number | null {
     for (const message of messages) {
       this.#queue.push(message);
@@ -39,7 +39,7 @@ export class SendQueue {
     return this.#samplesBytes > this.#limits.samplesBytes ? this.#dropOldest() : 0;
   }
 
-  /** Drops samples down to half of their bound, so that this is rare. */
+  /** Drops the oldest samples down to half of their bound, so that dropping is rare. */
   #dropOldest(): number {
     let total = 0;
     this.#queue = this.#queue.filter((message) => {
@@ -52,10 +52,10 @@ export class SendQueue {
     return total;
   }
 
-  /** Takes the next frame out: one message, or a JSON array of as many as fit. Empty text when nothing waits. */
+  /** Removes and returns the next frame: one message, or a JSON array of as many as fit. Empty when none waits. */
   takeFrame(): string {
     const texts: string[] = [];
-    // Brackets, and a comma for each message.
+    // The brackets; `take` adds a comma for each message.
     let bytes = 2;
     const fits = (more: number): boolean => texts.length === 0 || bytes + more + 1 <= MAX_FRAME_BYTES;
     const take = (text: string, size: number): void => {
@@ -77,6 +77,6 @@ export class SendQueue {
       taken++;
     }
     this.#queue.splice(0, taken);
-    return texts.length === 0 ? "" : texts.length === 1 ? texts[0]! : `[${texts.join(",")}]`;
+    return texts.length > 1 ? `[${texts.join(",")}]` : (texts[0] ?? "");
   }
 }

@@ -1,7 +1,7 @@
 import type { SessionRecord } from "../domain/records.ts";
 import type { EpochMs, Milliseconds, TimeInterval } from "../domain/time.ts";
 
-/** Sessions whose last known sample is remembered. */
+/** Number of sessions whose last known sample is remembered, at most. */
 const REMEMBERED = 10_000;
 
 /** The sensor and the start (epoch ms) that a session's id names: `<sensorId>@<start>`. */
@@ -11,9 +11,11 @@ export function parseSessionId(sessionId: string): { readonly sensorId: string; 
 }
 
 /**
- * What of a sensor's data is within a session: from its start on, and as far as samples follow one another within the
- * gap. The last sample is known from the session's `ended`, or from the samples themselves. Of a session that had ended
- * before this process began, the end is not known: then all that follows its start counts, until a gap.
+ * Says which of a sensor's data is within a session: from the session's start for as long as samples follow one another
+ * within the gap.
+ *
+ * The last sample is known from the session's `ended` record, or from the samples themselves. The end of a session that
+ * ended before this process started is not known: then everything after its start counts, until a gap.
  */
 export class SessionExtents {
   readonly #gapMs: Milliseconds;
@@ -23,6 +25,7 @@ export class SessionExtents {
     this.#gapMs = gapMs;
   }
 
+  /** Takes in where a session ended. */
   learn(record: SessionRecord): void {
     if (record.type === "ended") this.#advance(record.sessionId, record.end);
   }
@@ -39,7 +42,7 @@ export class SessionExtents {
     return { from, to };
   }
 
-  /** Whether an interval of event time has a part in the session. */
+  /** Whether an interval of event time overlaps the session. */
   overlaps(sessionId: string, start: EpochMs, interval: TimeInterval): boolean {
     const last = this.#last.get(sessionId);
     return interval.end > start && (last === undefined || interval.start <= last + this.#gapMs);

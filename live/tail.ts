@@ -1,26 +1,32 @@
-import type { Consumer, Kafka, KafkaMessage } from "kafkajs";
+import type { Admin, Consumer, Kafka, KafkaMessage } from "kafkajs";
 import type { Logger } from "../adapters/log.ts";
 
+/** What to follow, and what to call. */
 export interface TailOptions {
   readonly topics: readonly string[];
   readonly groupId: string;
-  /** Called for each record, in the order of its partition. Must not block or throw. */
+  /** Called for each record, in the order of its partition. It must not block or throw. */
   readonly onRecord: (topic: string, message: KafkaMessage) => void;
-  /** Records not read yet, over all partitions of this process. */
+  /** Called after each batch with the number of records not read yet, over all partitions of this process. */
   readonly onLag: (records: number) => void;
   readonly log: Logger;
 }
 
+/** A running reader. */
 export interface Tail {
-  /** Whether it is a member of its group. */
+  /** Whether it is a member of its consumer group. */
   readonly joined: boolean;
+  /** Leaves the group and disconnects. */
   stop(): Promise<void>;
 }
 
 /**
- * Follows topics from their end as a member of a group: each partition goes to one process. Nothing that was in the log
- * before this process started is read, nor what the group has read. Also uncommitted records are read: a transaction
- * that is repeated gives the same records, see `SeenIds`.
+ * Follows topics from their end as a member of a consumer group, so that one process reads each partition. It reads
+ * neither records from before the start of this process nor those that the group has read.
+ *
+ * It reads uncommitted records, too: a repeated transaction writes the same records, which `SeenIds` recognises.
+ *
+ * @throws kafkajs' error when Kafka cannot be reached within its client's retries
  */
 export async function tail(kafka: Kafka, options: TailOptions): Promise<Tail> {
   const { topics, groupId, log } = options;
@@ -51,10 +57,8 @@ export async function tail(kafka: Kafka, options: TailOptions): Promise<Tail> {
     autoCommitInterval: 1_000,
     eachBatch: ({ batch }) => {
       for (const message of batch.messages) options.onRecord(batch.topic, message);
-      lags.set(
-        `${batch.topic}/${batch.partition}`,
-        Math.max(0, Number(batch.highWatermark) - 1 - Number(batch.lastOffset())),
-      );
+      const unread = Number(batch.highWatermark) - 1 - Number(batch.lastOffset());
+      lags.set(`${batch.topic}/${batch.partition}`, Math.max(0, unread));
       options.onLag([...lags.values()].reduce((sum, lag) => sum + lag, 0));
       return Promise.resolve();
     },
@@ -68,37 +72,34 @@ export async function tail(kafka: Kafka, options: TailOptions): Promise<Tail> {
 }
 
 /**
- * Where each partition is begun: at its end, unless the group has read to there already. `<topic>/<partition>` to
- * offset.
+ * The end of each partition that the group has not read to its end, by `<topic>/<partition>`. Reading starts there; the
+ * other partitions start at the group's offset, which is the end.
  */
 async function startOffsets(kafka: Kafka, groupId: string, topics: readonly string[]): Promise<Map<string, string>> {
   const admin = kafka.admin();
   await admin.connect();
   try {
-    const ends = await Promise.all(
-      topics.map(async (topic) =>
-        (await retried(() => admin.fetchTopicOffsets(topic))).map(
-          ({ partition, high }) => [`${topic}/${partition}`, high] as const,
-        ),
-      ),
-    );
-    const committed = new Map(
-      (await admin.fetchOffsets({ groupId, topics: [...topics] })).flatMap(({ topic, partitions }) =>
-        partitions.map(({ partition, offset }) => [`${topic}/${partition}`, offset] as const),
-      ),
-    );
-    return new Map(ends.flat().filter(([name, high]) => Number(committed.get(name) ?? -1) < Number(high)));
+    const ends = await Promise.all(topics.map((topic) => endOffsets(admin, topic)));
+    const committed = new Map<string, string>();
+    for (const { topic, partitions } of await admin.fetchOffsets({ groupId, topics: [...topics] }))
+      for (const { partition, offset } of partitions) committed.set(`${topic}/${partition}`, offset);
+    return new Map(ends.flat().filter(([name, end]) => Number(committed.get(name) ?? -1) < Number(end)));
   } finally {
     await admin.disconnect();
   }
+}
+
+async function endOffsets(admin: Admin, topic: string): Promise<(readonly [name: string, offset: string])[]> {
+  const offsets = await retried(() => admin.fetchTopicOffsets(topic));
+  return offsets.map(({ partition, high }) => [`${topic}/${partition}`, high] as const);
 }
 
 const RETRIES = 150;
 const RETRY_MS = 200;
 
 /**
- * Kafkajs' admin client gives up at once when a partition has no leader yet, as right after a topic's creation or a
- * broker's restart.
+ * The admin client of kafkajs does not retry when a partition has no leader, which happens after a topic is created or
+ * a broker restarts.
  */
 async function retried<T>(read: () => Promise<T>): Promise<T> {
   for (let left = RETRIES; ; left--) {
@@ -111,7 +112,7 @@ async function retried<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Once for each partition: when it comes again, the group's offset is from after the start. */
+/** Seeks once for each partition: when it is assigned again, the group's offset is beyond the start. */
 function seekToStarts(
   consumer: Consumer,
   assignment: Readonly<Record<string, readonly number[]>>,

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import RequestQueue from "kafkajs/src/network/requestQueue/index.js";
 import "../../adapters/kafka.ts";
 
-/** What a queue does with its connection and its log. */
+/** Options of a request queue, which is otherwise made by a connection. */
 const surroundings = {
   maxInFlightRequests: 1,
   requestTimeout: 30_000,
@@ -25,14 +25,14 @@ test("a connection of kafkajs with nothing to send sets no timer", () => {
   expect(jest.getTimerCount()).toBe(0);
 });
 
-test("a request that waits is looked at again", () => {
+test("a waiting request is checked again", () => {
   const queue = new RequestQueue(surroundings);
   Object.assign(queue, { pending: [{}], inflight: new Map([[1, {}]]) });
   queue.scheduleCheckPendingRequests();
   expect(jest.getTimerCount()).toBe(1);
 });
 
-test("a throttled connection is looked at again when the throttle ends", () => {
+test("a throttled connection is checked again when the throttle ends", () => {
   const queue = new RequestQueue(surroundings);
   Object.assign(queue, { throttledUntil: 1_500 });
   queue.scheduleCheckPendingRequests();

@@ -63,3 +63,24 @@ export function windowed(
     channels,
   };
 }
+
+/** An inference record of one hop; `label: null` is what a model gives that has no finite number. */
+export function inferred(
+  sensorId: string,
+  start: number,
+  options: { offset?: number; label?: string | null; shadow?: string | null } = {},
+): Record<string, unknown> {
+  const { offset = 0, label = "WALKING", shadow } = options;
+  return {
+    id: `imu-data-all/0/${offset}/0`,
+    schema: 1,
+    sensorId,
+    window: { start, end: start + 250 },
+    model: { name: "activity", version: "3" },
+    label,
+    probabilities: label === null ? null : { WALKING: 0.75, SITTING: 0.25 },
+    ...(shadow === undefined
+      ? {}
+      : { shadow: { model: { name: "activity", version: "4" }, label: shadow, agrees: shadow === label } }),
+  };
+}

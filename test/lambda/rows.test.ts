@@ -5,7 +5,7 @@ import { tables } from "../../domain/tables.ts";
 import { recordsOf } from "../../lambda/shared/kafka-event.ts";
 import { lakeTables, MAX_ROW_BYTES, partition, type Row } from "../../lambda/write-lake/rows.ts";
 import { mskEvent, type RecordSpec } from "./events.ts";
-import { ended, started, windowed } from "./records.ts";
+import { ended, inferred, started, windowed } from "./records.ts";
 
 function row(spec: RecordSpec): Row | null {
   return lakeTables[spec.topic]!.toRow(recordsOf(mskEvent([spec]))[0]!);
@@ -17,15 +17,6 @@ const raw = (more: Partial<RecordSpec>): Row | null =>
   row({ topic: "imu-data-all", partition: 3, offset: 41, timestamp: T + 7_200_000, key: "s1", ...more });
 
 test("each topic of the lake has rows with the columns of its table, and no others", () => {
-  const inference = {
-    id: "i",
-    schema: 1,
-    sensorId: "s1",
-    window: { start: T, end: T + 2_560 },
-    label: "walking",
-    probabilities: { walking: 0.75, sitting: 0.25 },
-    model: { name: "activity", version: "3" },
-  };
   const late = {
     id: "l",
     schema: 1,
@@ -55,7 +46,7 @@ test("each topic of the lake has rows with the columns of its table, and no othe
     "imu-data-all": "{}",
     "sensor-data-aggregated": windowed("s1", T),
     "new-session-topic": ended("s1", T, T + 5, 2),
-    "sensor-inference": inference,
+    "sensor-inference": inferred("s1", T, { shadow: "SITTING" }),
     "sensor-data-late": late,
     "market-aggregated": market,
   };
@@ -114,7 +105,7 @@ test("a control record has neither key nor value", () => {
   });
 });
 
-test("a value that no row can hold is told by its size and digest", () => {
+test("a value that no row can hold is described by its size and digest", () => {
   const value = Buffer.alloc(900_000, 7);
   const result = raw({ value })!;
   expect(result).toMatchObject({
@@ -169,6 +160,23 @@ test("windows and sessions have the values of their records", () => {
     activity: { walking: 2 },
   });
   expect(() => row({ topic: "sensor-data-aggregated", offset: 1, value: "{}" })).toThrow();
+});
+
+test("an inference without a label has a row without label and probabilities", () => {
+  expect(
+    row({ topic: "sensor-inference", offset: 1, value: inferred("s1", T, { label: null, shadow: null }) }),
+  ).toEqual({
+    dt: "2022-07-11",
+    hour: "10",
+    id: "imu-data-all/0/0/0",
+    sensor_id: "s1",
+    window_start: T,
+    window_end: T + 250,
+    label: null,
+    probabilities: null,
+    model_name: "activity",
+    model_version: "3",
+  });
 });
 
 test("partitions are of UTC, and of the four-digit years", () => {

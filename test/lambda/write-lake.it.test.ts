@@ -10,7 +10,7 @@ import { toJson } from "../../local/lake/json.ts";
 import { openLake } from "../../local/lake/open.ts";
 import { mskEvent, type RecordSpec } from "./events.ts";
 import { startFunction, type FunctionProcess } from "./function-process.ts";
-import { ended, windowed } from "./records.ts";
+import { ended, inferred, windowed } from "./records.ts";
 
 const T = 1_657_533_977_813;
 let lakeDir: string;
@@ -24,7 +24,7 @@ beforeAll(async () => {
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   server.close();
-  // A fifth of the records is refused, as when Firehose throttles.
+  // The local Firehose refuses a fifth of the records, as Firehose does when it throttles.
   firehose = spawn(
     process.execPath,
     ["--disable-warning=ExperimentalWarning", join(import.meta.dirname, "../../local/firehose/main.ts")],
@@ -57,7 +57,7 @@ async function deliver(records: readonly RecordSpec[]): Promise<void> {
   }
 }
 
-test("each record is in the lake once, with its values, though Firehose refuses a fifth of them at a time", async () => {
+test("each record is in the lake once, with its values, though Firehose refuses a fifth at a time", async () => {
   const raws = Array.from({ length: 1_200 }, (_, i): RecordSpec => ({
     topic: "imu-data-all",
     partition: i % 3,
@@ -84,6 +84,8 @@ test("each record is in the lake once, with its values, though Firehose refuses 
       key: "s1",
       value: ended("s1", T, T + 12.5, 3, { offset: 2, activity: { walking: 0.5 } }),
     },
+    { topic: "sensor-inference", offset: 3, key: "s1", value: inferred("s1", T, { offset: 3 }) },
+    { topic: "sensor-inference", offset: 4, key: "s1", value: inferred("s1", T + 250, { offset: 4, label: null }) },
   ]);
   firehose.kill("SIGTERM");
   await once(firehose, "exit");
@@ -101,7 +103,9 @@ test("each record is in the lake once, with its values, though Firehose refuses 
     ).toEqual([{ n: 1_201, ids: 1_201, values: 1_200 }]);
     expect(
       await select(
-        'SELECT id, topic, partition, "offset"::int AS "offset", timestamp::double AS timestamp, key, headers, decode(from_base64(value)) AS value, dt, hour FROM raw_exact WHERE "offset" IN (1199, 5000) ORDER BY "offset"',
+        `SELECT id, topic, partition, "offset"::int AS "offset", timestamp::double AS timestamp, key, headers,
+           decode(from_base64(value)) AS value, dt, hour
+         FROM raw_exact WHERE "offset" IN (1199, 5000) ORDER BY "offset"`,
       ),
     ).toEqual([
       {
@@ -140,12 +144,16 @@ test("each record is in the lake once, with its values, though Firehose refuses 
     expect(
       await select('SELECT session_id, "end", samples::int AS samples, supersedes, activity FROM sessions_exact'),
     ).toEqual([{ session_id: `s1@${T}`, end: T + 12.5, samples: 3, supersedes: [], activity: { walking: 0.5 } }]);
+    expect(await select("SELECT label, probabilities FROM inference_exact ORDER BY window_start")).toEqual([
+      { label: "WALKING", probabilities: { WALKING: 0.75, SITTING: 0.25 } },
+      { label: null, probabilities: null },
+    ]);
   } finally {
     lake.closeSync();
   }
 });
 
-test("while Firehose does not answer, each partition is to be delivered again from its first record", async () => {
+test("while Firehose does not answer, each partition is delivered again from its first record", async () => {
   const answer = await unreachable.invoke(
     mskEvent([
       { topic: "imu-data-all", partition: 4, offset: 7, key: "s", value: "{}" },

@@ -33,16 +33,16 @@ function manualPort(): ConnectionsPort & {
   };
 }
 
-test("a connection has one frame under way, and what comes meanwhile shares the next; connections don't wait for each other", async () => {
+test("a connection has one frame in flight; later messages share the next; none waits for another", async () => {
   const port = manualPort();
   const fanOut = new FanOut(port, new Metrics(), options);
   fanOut.update(new Set(["a", "b"]));
-  fanOut.give("a", [message("1")]);
-  fanOut.give("b", [message("1")]);
+  fanOut.send("a", [message("1")]);
+  fanOut.send("b", [message("1")]);
   await eventually(() => expect(port.posts).toHaveLength(2));
-  fanOut.give("a", [message("2")]);
-  fanOut.give("a", [message("3")]);
-  fanOut.give("unknown", [message("1")]);
+  fanOut.send("a", [message("2")]);
+  fanOut.send("a", [message("3")]);
+  fanOut.send("unknown", [message("1")]);
   port.posts[1]!.end("sent");
   expect(port.posts.map(({ id, frame }) => [id, frame])).toEqual([
     ["a", '"1"'],
@@ -53,13 +53,13 @@ test("a connection has one frame under way, and what comes meanwhile shares the 
   expect(port.posts[2]).toMatchObject({ id: "a", frame: '["2","3"]' });
 });
 
-test("a frame that was not taken is sent again before anything else; one that is refused is not", async () => {
+test("a frame to retry is sent again before any other; a refused frame is not", async () => {
   const port = manualPort();
   const fanOut = new FanOut(port, new Metrics(), options);
   fanOut.update(new Set(["a"]));
-  fanOut.give("a", [message("1")]);
+  fanOut.send("a", [message("1")]);
   await eventually(() => expect(port.posts).toHaveLength(1));
-  fanOut.give("a", [message("2")]);
+  fanOut.send("a", [message("2")]);
   port.posts[0]!.end("retry");
   await eventually(() => expect(port.posts).toHaveLength(2));
   port.posts[1]!.end("refused");
@@ -67,22 +67,22 @@ test("a frame that was not taken is sent again before anything else; one that is
   expect(port.posts.map(({ frame }) => frame)).toEqual(['"1"', '"1"', '"2"']);
 });
 
-test("a connection that is gone is forgotten once, also while the list still has it", async () => {
+test("a connection that is gone is removed once, even while the list still has it", async () => {
   const port = manualPort();
   const metrics = new Metrics();
   const fanOut = new FanOut(port, metrics, options);
   fanOut.update(new Set(["a"]));
-  fanOut.give("a", [message("1")]);
+  fanOut.send("a", [message("1")]);
   await eventually(() => expect(port.posts).toHaveLength(1));
   port.posts[0]!.end("gone");
   await eventually(() => expect(port.forgotten).toHaveLength(1));
   fanOut.update(new Set(["a"]));
-  fanOut.give("a", [message("2")]);
+  fanOut.send("a", [message("2")]);
   expect(metrics.snapshot()["live.connections"]).toBe(0);
   fanOut.update(new Set());
-  // API Gateway never gives an id twice, but nothing here depends on that.
+  // API Gateway never uses an id twice, but nothing here depends on that.
   fanOut.update(new Set(["a"]));
-  fanOut.give("a", [message("3")]);
+  fanOut.send("a", [message("3")]);
   await eventually(() => expect(port.posts).toHaveLength(2));
   expect(port.posts[1]!.frame).toBe('"3"');
   expect(port.forgotten).toEqual(["a"]);
@@ -92,11 +92,11 @@ test("a client too slow for its windows is disconnected", async () => {
   const port = manualPort();
   const fanOut = new FanOut(port, new Metrics(), options);
   fanOut.update(new Set(["a"]));
-  for (let i = 0; i < 100 && port.closed.length === 0; i++) fanOut.give("a", [{ ...message("w"), bytes: 1024 * 1024 }]);
+  for (let i = 0; i < 100 && port.closed.length === 0; i++) fanOut.send("a", [{ ...message("w"), bytes: 1024 * 1024 }]);
   expect(port.closed).toEqual(["a"]);
 });
 
-test("subscriptions turned round: who wants a sensor, or a session of it", () => {
+test("each sensor has the connections that want all of it, and those that want one of its sessions", () => {
   const of = (
     connectionId: string,
     sensors: string[],

@@ -10,7 +10,7 @@ import { createKafka } from "../../adapters/kafka.ts";
 import { encodeColumns } from "../../domain/columns.ts";
 import { topics } from "../../domain/topics.ts";
 import { ensureConnectionsTable } from "../../lambda/shared/connections-table.ts";
-import { ended, started, windowed } from "../lambda/records.ts";
+import { ended, inferred, started, windowed } from "../lambda/records.ts";
 import { eventually } from "../support/eventually.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";
 import { gone, limited, startRecordingGateway, type RecordingGateway } from "./gateway.ts";
@@ -142,20 +142,12 @@ const COLUMNS = "application/x-millrace-columns";
 test("a subscriber gets samples, windows, sessions and inferences of its sensor, and nobody else's", async () => {
   const [mine, other] = [uniqueName("mine"), uniqueName("other")];
   await subscribe("one", "sensors", mine);
-  const id = `imu-data-all/0/${offset++}/0`;
   for (const sensor of [other, mine]) {
     await publish(topics.transformed.name, sensor, packed(sensor, [1_000, 1_010.5]), COLUMNS);
     await publish(topics.aggregated.name, sensor, windowed(sensor, 1_000, { offset: offset++ }));
     await publish(topics.sessions.name, sensor, started(sensor, 1_000, { offset: offset++ }));
-    await publish(topics.inference.name, sensor, {
-      id,
-      schema: 1,
-      sensorId: sensor,
-      window: { start: 0, end: 2_560 },
-      label: "walking",
-      probabilities: { walking: 0.9, sitting: 0.1 },
-      model: { name: "activity", version: "1" },
-    });
+    await publish(topics.inference.name, sensor, inferred(sensor, 0, { offset: offset++ }));
+    await publish(topics.inference.name, sensor, inferred(sensor, 250, { offset: offset++, label: null }));
     // The JSON form, too.
     await publish(topics.transformed.name, sensor, {
       id: `imu-data-all/0/${offset}/0`,
@@ -168,7 +160,7 @@ test("a subscriber gets samples, windows, sessions and inferences of its sensor,
       accMag: [0],
     });
   }
-  const messages = await eventually(() => received("one", mine), { until: (all) => all.length === 5 });
+  const messages = await eventually(() => received("one", mine), { until: (all) => all.length === 6 });
   const samples = messages.filter(({ type }) => type === "samples").map(({ data }) => data);
   expect(samples).toEqual([
     {
@@ -183,10 +175,16 @@ test("a subscriber gets samples, windows, sessions and inferences of its sensor,
   ]);
   expect(messages.map(({ type }) => String(type)).toSorted()).toEqual([
     "inference",
+    "inference",
     "samples",
     "samples",
     "session",
     "window",
+  ]);
+  const inferences = messages.filter(({ type }) => type === "inference").map(({ data }) => data);
+  expect(inferences).toMatchObject([
+    { label: "WALKING", probabilities: { WALKING: 0.75, SITTING: 0.25 } },
+    { label: null, probabilities: null },
   ]);
   expect(messages.find(({ type }) => type === "session")!["data"]).toMatchObject({
     type: "started",
@@ -195,7 +193,7 @@ test("a subscriber gets samples, windows, sessions and inferences of its sensor,
   expect(received("one", other)).toEqual([]);
 });
 
-test("what an aborted transaction had written, and is written again, is sent once and at once", async () => {
+test("records of an aborted and repeated transaction are sent once, before the commit", async () => {
   const sensor = uniqueName("again");
   await subscribe("two", "sensors", sensor);
   const writer = kafka.producer({ transactionalId: uniqueName("live-test"), idempotent: true, maxInFlightRequests: 1 });
@@ -212,7 +210,7 @@ test("what an aborted transaction had written, and is written again, is sent onc
     return transaction;
   };
   const first = await write(windows.slice(0, 2));
-  // Uncommitted, and yet it is there.
+  // Sent although the transaction is open.
   await eventually(() => received("two", sensor), { until: (all) => all.length === 2 });
   await first.abort();
   await (await write(windows)).commit();
@@ -299,7 +297,7 @@ test("a connection over its limit gets its frames later, in order", async () => 
   expect(refused).toBe(3);
 });
 
-test("a slow client loses samples, is told how many, and gets every window; no frame is over 32 KB", async () => {
+test("a slow client loses samples, learns how many, and gets every window; no frame is over 32 KB", async () => {
   const sensor = uniqueName("slow");
   await subscribe("five", "sensors", sensor);
   let release = (): void => undefined;
@@ -339,7 +337,7 @@ test("a slow client loses samples, is told how many, and gets every window; no f
   expect(Math.max(...gateway.frames.get("five")!.map((frame) => Buffer.byteLength(frame)))).toBeLessThan(32 * 1024);
 });
 
-test("started again, it goes on at the end of the log", async () => {
+test("started again, live continues at the end of the log", async () => {
   const sensor = uniqueName("restart");
   await subscribe("six", "sensors", sensor);
   expect(await stopLive(live)).toBe(0);

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { encodeColumns } from "../../domain/columns.ts";
 import { readRecord, samplesMessages, toMessage } from "../../live/messages.ts";
-import { windowed } from "../lambda/records.ts";
+import { inferred, windowed } from "../lambda/records.ts";
 
 const rows = (count: number): { t: number[]; ax: number[]; lax: number[] } => ({
   t: Array.from({ length: count }, (_, i) => 1_657_533_977_813.5 + i * 5),
@@ -35,13 +35,14 @@ test("the packed and the JSON form of a transformed message give the same sample
   const text = (record: typeof packed): string[] =>
     samplesMessages(record.data as never, 0, 3).map((message) => message.text);
   expect(text(packed)).toEqual([
-    '{"type":"samples","data":{"sensorId":"s1","id":"imu-data-all/0/1/0","seq":7,"boot":"a1","t":[1657533977813.5,1657533977818.5,1657533977823.5],"ax":[0,0.125,0.25],"lax":[0,-0.33333334,-0.6666667]}}',
+    '{"type":"samples","data":{"sensorId":"s1","id":"imu-data-all/0/1/0","seq":7,"boot":"a1",' +
+      '"t":[1657533977813.5,1657533977818.5,1657533977823.5],"ax":[0,0.125,0.25],"lax":[0,-0.33333334,-0.6666667]}}',
   ]);
-  // JSON carries doubles: live sends what it gets.
+  // JSON carries doubles, which live passes on.
   expect(JSON.parse(text(json)[0]!)).toMatchObject({ data: { sensorId: "s1", seq: 7, boot: "a1", t, ax } });
 });
 
-test("samples that exceed a frame come in parts, together exactly what there was", () => {
+test("samples that exceed a frame come in parts that together are the whole", () => {
   const { t, ax, lax } = rows(1_000);
   const columns = { ax, ay: lax, az: lax, gx: lax, gy: lax, gz: lax, accMag: ax, gyroMag: ax, lax, lay: lax, laz: lax };
   const messages = samplesMessages({ id: "i", sensorId: "s1", seq: 1, t, columns }, 0, 1_000);
@@ -56,7 +57,13 @@ test("samples that exceed a frame come in parts, together exactly what there was
   expect(messages.reduce((sum, { samples }) => sum + samples, 0)).toBe(1_000);
 });
 
-test("other records go out as they are", () => {
+test("an inference without a label, as of a model that gives no finite number, is passed on unchanged", () => {
+  const record = inferred("s1", 0, { label: null, shadow: "WALKING" });
+  const message = toMessage(readRecord("sensor-inference", undefined, Buffer.from(JSON.stringify(record))) as never);
+  expect(JSON.parse(message.text)).toEqual({ type: "inference", data: record });
+});
+
+test("other records are sent unchanged", () => {
   const record = windowed("s1", 0);
   const message = toMessage(
     readRecord("sensor-data-aggregated", undefined, Buffer.from(JSON.stringify(record))) as never,

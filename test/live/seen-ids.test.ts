@@ -1,13 +1,13 @@
 import { expect, test } from "@jest/globals";
 import { SeenIds } from "../../live/seen-ids.ts";
 
-test("an id is new if it is beyond all before it, of its topic and source partition", () => {
+test("an id is new if it is beyond all earlier ids of its topic and source partition", () => {
   const seenIds = new SeenIds();
   const seen = (id: string, topic = "sensor-data-aggregated"): boolean => seenIds.isNew(topic, id);
   expect(seen("imu-data-all/3/10/0")).toBe(true);
   expect(seen("imu-data-all/3/10/1")).toBe(true);
   expect(seen("imu-data-all/3/12/0")).toBe(true);
-  // A transaction that was aborted comes again, then goes on.
+  // An aborted transaction is repeated, then continues.
   expect(
     [
       "imu-data-all/3/10/0",

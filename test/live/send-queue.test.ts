@@ -34,7 +34,7 @@ test("frames stay under 32 KB", () => {
   expect(Math.max(...frames.map((frame) => Buffer.byteLength(frame)))).toBeLessThan(32 * 1024);
 });
 
-test("over its bound the oldest samples are dropped and told, and nothing else", () => {
+test("above its bound the oldest samples are dropped and reported, and nothing else is", () => {
   const queue = new SendQueue({ samplesBytes: 1_000, otherBytes: 10_000 });
   expect(queue.push([message("window", "w0"), message("samples", "old", 400)])).toBe(0);
   expect(queue.push([message("samples", "middle", 400), message("session", "s0")])).toBe(0);
@@ -43,7 +43,7 @@ test("over its bound the oldest samples are dropped and told, and nothing else",
   expect(queue.isEmpty).toBe(true);
 });
 
-test("when even windows exceed their bound the connection is given up", () => {
+test("when the windows alone exceed their bound, the connection must be closed", () => {
   const queue = new SendQueue({ samplesBytes: 1_000, otherBytes: 1_000 });
   expect(queue.push([message("window", "a", 600)])).toBe(0);
   expect(queue.push([message("window", "b", 600)])).toBeNull();
