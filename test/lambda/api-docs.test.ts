@@ -54,3 +54,11 @@ test("every function has a handler and settings, and every route and mapping a f
   ];
   expect([...new Set<string>(used)].toSorted()).toEqual(Object.keys(functions).toSorted());
 });
+
+test("every route is served by the function that it names", () => {
+  const unserved = restRoutes.filter(
+    ({ path, function: name }) =>
+      !readFileSync(join(root, `lambda/${name}/handler.ts`), "utf8").includes(`"${path}": `),
+  );
+  expect(unserved).toEqual([]);
+});

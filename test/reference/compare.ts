@@ -94,7 +94,7 @@ function windowProblem(want: WindowRecord, got: WindowRecord): string | undefine
     const product = given[channel as keyof typeof given];
     const scale = Math.max(Math.abs(statistics.min), Math.abs(statistics.max));
     const exact = !channel.endsWith("Mag");
-    for (const name of ["mean", "std", "min", "max", "rms"] as const) {
+    for (const name of Object.keys(statistics) as (keyof typeof statistics)[]) {
       const equal =
         exact && (name === "min" || name === "max")
           ? statistics[name] === product[name] + 0
