@@ -1,14 +1,11 @@
+/** The CDK app: `npx cdk synth -c env=dev`. */
 import { App } from "aws-cdk-lib";
+import { runCommand } from "../adapters/run-command.ts";
 import { environment } from "../config/environments/index.ts";
-import { MillraceError } from "../domain/errors.ts";
 import { buildPlatform } from "../lib/platform.ts";
 
-const app = new App();
-try {
+await runCommand(() => {
+  const app = new App();
   buildPlatform(app, environment(app.node.tryGetContext("env")));
   app.synth();
-} catch (error) {
-  if (!(error instanceof MillraceError)) throw error;
-  process.stderr.write(`${error.code}: ${error.message}\n`);
-  process.exitCode = 1;
-}
+});

@@ -1,4 +1,10 @@
-import { aws_iam as iam, type aws_kms as kms, aws_lambda as lambda, type aws_sqs as sqs, Duration } from "aws-cdk-lib";
+import {
+  type aws_iam as iam,
+  type aws_kms as kms,
+  aws_lambda as lambda,
+  type aws_sqs as sqs,
+  Duration,
+} from "aws-cdk-lib";
 import { Construct } from "constructs";
 import { eventSourceMappings, type EventSourceMapping } from "../../domain/event-source-mappings.ts";
 import { functions, type FunctionName } from "../../domain/routes.ts";

@@ -1,11 +1,3 @@
-/** What one check of a deployed environment found. */
-export interface Check {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly detail: string;
-  readonly ms: number;
-}
-
 /** What `produce-test` answers. */
 export interface Produced {
   readonly commits: boolean;
@@ -13,35 +5,49 @@ export interface Produced {
   readonly fences: boolean;
   readonly failure?: string;
 }
+
 /** What `consume-test` answers. */
 export interface Consumed {
   readonly values: readonly string[];
   readonly complete: boolean;
 }
 
+export type Delivery = "transactional" | "idempotent";
+
 /** Whether the configured delivery holds on this cluster, and what to configure if it does not. */
 export function deliveryVerdict(
-  delivery: "transactional" | "idempotent",
+  delivery: Delivery,
   nonce: string,
   produced: Produced,
   consumed: Consumed,
 ): { ok: boolean; detail: string } {
   const visible = consumed.values.map((value) => value.slice(nonce.length + 1)).toSorted();
-  const exact = visible.length === 1 && visible[0] === "committed";
-  const holds = produced.commits && produced.aborts && produced.fences && consumed.complete && exact;
-  const found = `commit ${produced.commits ? "works" : "fails"}, abort ${produced.aborts ? "works" : "fails"}, fencing ${produced.fences ? "works" : "fails"}, a reader of committed records sees [${visible.join(", ")}]${consumed.complete ? "" : " (not to the end)"}${produced.failure === undefined ? "" : `; ${produced.failure}`}`;
-  if (holds)
+  const onlyCommitted = visible.length === 1 && visible[0] === "committed";
+  const hasTransactions = produced.commits && produced.aborts && produced.fences && consumed.complete && onlyCommitted;
+  const findings = findingsText(produced, consumed, visible);
+  if (delivery === "idempotent")
     return {
       ok: true,
-      detail:
-        delivery === "transactional"
-          ? `delivery: transactional holds (${found})`
-          : `this cluster has transactions (${found}): delivery: transactional could be configured`,
+      detail: hasTransactions
+        ? `this cluster has transactions (${findings}): delivery: transactional could be configured`
+        : `no transactions here (${findings}); delivery: idempotent is right`,
     };
-  return delivery === "idempotent"
-    ? { ok: true, detail: `no transactions here (${found}); delivery: idempotent is right` }
-    : {
-        ok: false,
-        detail: `delivery: transactional does not hold here (${found}); set processor.delivery to "idempotent" and deploy again`,
-      };
+  if (hasTransactions) return { ok: true, detail: `delivery: transactional holds (${findings})` };
+  return {
+    ok: false,
+    detail:
+      `delivery: transactional does not hold here (${findings}); ` +
+      'set processor.delivery to "idempotent" and deploy again',
+  };
+}
+
+function findingsText(produced: Produced, { complete }: Consumed, visible: readonly string[]): string {
+  const works = (holds: boolean): string => (holds ? "works" : "fails");
+  const steps = [
+    `commit ${works(produced.commits)}`,
+    `abort ${works(produced.aborts)}`,
+    `fencing ${works(produced.fences)}`,
+    `a reader of committed records sees [${visible.join(", ")}]${complete ? "" : " (not to the end)"}`,
+  ];
+  return `${steps.join(", ")}${produced.failure === undefined ? "" : `; ${produced.failure}`}`;
 }

@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { environment } from "../../config/environments/index.ts";
-import { estimate, HOURS, type Workload } from "../../lib/cost/estimate.ts";
+import { estimate, HOURS } from "../../lib/cost/estimate.ts";
 import { inventoryOf, type Inventory } from "../../lib/cost/inventory.ts";
+import type { Workload } from "../../lib/cost/workload.ts";
 import { synthesised } from "./synthesised.ts";
 
 const LIMIT_MS = 300_000;
@@ -40,7 +41,7 @@ describe("the cost of dev", () => {
     });
   });
 
-  test("without sensors is what stands there", () => {
+  test("without sensors is that of the cluster, the tasks and the network", () => {
     // By hand: 730 × $0.75 and 110 partitions × 730 × $0.0015; 3 × 730 × $0.03238 and 6 × 730 × $0.00356.
     expect(dollars(idle, "MSK Serverless")).toBeCloseTo(547.5 + 120.45, 6);
     expect(dollars(idle, "Fargate")).toBeCloseTo(70.9122 + 15.5928, 6);

@@ -1,0 +1,18 @@
+/** What the estimate assumes beside the workload, in words. */
+export const assumptions = [
+  "a month has 730 hours; sensors send all the time; prices without free tiers, discounts and taxes",
+  "IoT Core meters a QoS 1 message three times: published, delivered to the bridge, acknowledged by the bridge; " +
+    "each in units of 5 KB",
+  "every topic is read by its consumers once: processor, live, lake, features, stores; " +
+    "topics keep what their retention says",
+  "windows of one second: one window record a sensor and second, one inference a sensor and second",
+  "the processor's tasks run at their least number, or at what the rate needs at 200,000 readings a second and task",
+  "consumers take batches of 500 records in 200 ms of 1 GB; " +
+    "event pollers share one unit for every four mappings or 20 MB/s",
+  "the lake's objects spend their first days in S3 Standard and then in Glacier Instant Retrieval; " +
+    "Parquet is a third of JSON; one month of data",
+  "the document database runs at its least capacity plus 1 DCU for every 500 windows written a second",
+  "snapshots: 4 KB a sensor every 10 s, compressed; logs: 1 GB a month and task; " +
+    "a WebSocket viewer gets 10 messages a second",
+  "between zones and out to the internet nothing is counted but NAT",
+] as const;
