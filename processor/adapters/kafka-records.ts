@@ -1,7 +1,7 @@
-import { createRequire } from "node:module";
 import type { Broker, Cluster } from "kafkajs";
 import type { InputRecord } from "../runtime/machine.ts";
 import { askLeader } from "./kafka-cluster.ts";
+import { createErrorFromCode, fetchRequest, sendTo, type Exchange } from "./kafkajs-internals.ts";
 import { decodeRecordBatches, type AbortedTransaction } from "./record-batches.ts";
 
 /** Where to fetch from. */
@@ -41,45 +41,6 @@ export class FetchFailed extends Error {
   }
 }
 
-/** Options of a fetch request of kafkajs. */
-interface RequestOptions {
-  readonly replicaId: number;
-  readonly maxWaitTime: number;
-  readonly minBytes: number;
-  readonly maxBytes: number;
-  readonly isolationLevel: number;
-  readonly topics: readonly {
-    readonly topic: string;
-    readonly partitions: readonly {
-      readonly partition: number;
-      readonly fetchOffset: string;
-      readonly maxBytes: number;
-    }[];
-  }[];
-}
-
-/** A request and how its answer is read. */
-interface Exchange<T> {
-  readonly request: object;
-  readonly requestTimeout: number;
-  readonly response: { decode(payload: Buffer): T; parse(decoded: T): T };
-}
-
-/** The part of a broker of kafkajs behind its public type that is used here: sends a request, gives the answer. */
-interface BrokerInternals extends Broker {
-  readonly connectionPool: { send<T>(exchange: Exchange<T>): Promise<T> };
-}
-
-const load = createRequire(import.meta.url);
-/**
- * Version 10. From version 11 on, a broker that no longer leads a partition answers as a follower, however far behind
- * it is. Readers would not notice.
- */
-const fetchRequest = load("kafkajs/src/protocol/requests/fetch/v10/request.js") as (options: RequestOptions) => object;
-const { createErrorFromCode } = load("kafkajs/src/protocol/error.js") as {
-  readonly createErrorFromCode: (code: number) => Error & { readonly type?: string };
-};
-
 /** Isolation level of a fetch. */
 const READ_COMMITTED = 1;
 /** How long an answer may take, besides the time that the broker may hold the fetch. */
@@ -118,7 +79,7 @@ export async function fetchFrom(
     response: { decode: (payload) => decodeAnswer(topic, from, payload), parse: (decoded) => decoded },
   };
   try {
-    return await (broker as BrokerInternals).connectionPool.send(exchange);
+    return await sendTo(broker, exchange);
   } catch (error) {
     if ((error as Error).name === "KafkaJSConnectionClosedError") await broker.disconnect();
     throw error;

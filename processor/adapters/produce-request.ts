@@ -1,20 +1,4 @@
-import { createRequire } from "node:module";
-
-/** A request and how its answer is read, as a connection of kafkajs takes them. */
-export interface ProduceExchange {
-  readonly request: {
-    readonly apiKey: number;
-    readonly apiVersion: number;
-    readonly apiName: string;
-    encode(): Promise<{ readonly buf: Buffer; readonly buffer: Buffer }>;
-  };
-  readonly response: { decode(payload: Buffer): { readonly clientSideThrottleTime: number }; parse<T>(decoded: T): T };
-}
-
-const load = createRequire(import.meta.url);
-const { createErrorFromCode } = load("kafkajs/src/protocol/error.js") as {
-  readonly createErrorFromCode: (code: number) => Error;
-};
+import { createErrorFromCode, type Exchange } from "./kafkajs-internals.ts";
 
 /** Version 7: https://kafka.apache.org/protocol.html#The_Messages_Produce */
 const PRODUCE = { apiKey: 0, apiVersion: 7, apiName: "Produce" } as const;
@@ -29,12 +13,17 @@ interface TopicBatch {
   readonly bytes: Buffer;
 }
 
+/** The part of the answer that kafkajs reads by itself: for how long the client has to wait. */
+interface ProduceAnswer {
+  readonly clientSideThrottleTime: number;
+}
+
 /** A Produce request that appends one record batch to a partition of each topic, inside a transaction. */
 export function produceExchange(
   transactionalId: string,
   partition: number,
   batches: readonly TopicBatch[],
-): ProduceExchange {
+): Exchange<ProduceAnswer> {
   const buffer = encodeProduce(transactionalId, partition, batches);
   return {
     request: { ...PRODUCE, encode: () => Promise.resolve({ buf: buffer, buffer }) },
@@ -67,7 +56,7 @@ function writeText(bytes: Buffer, from: number, text: string): number {
 }
 
 /** Reads the answer. @throws the error of kafkajs for the first partition that was refused */
-function decodeProduced(payload: Buffer): { clientSideThrottleTime: number } {
+function decodeProduced(payload: Buffer): ProduceAnswer {
   let at = 4;
   for (let topics = payload.readInt32BE(0); topics > 0; topics--) {
     at += 2 + payload.readInt16BE(at);

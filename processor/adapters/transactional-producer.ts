@@ -1,41 +1,11 @@
-import { createRequire } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Broker, Cluster, Kafka } from "kafkajs";
+import type { Cluster, Kafka } from "kafkajs";
 import type { OutputRecord } from "../runtime/machine.ts";
 import { encodeRecordBatch } from "./encode-record-batch.ts";
 import { openCluster } from "./kafka-cluster.ts";
-import { produceExchange, type ProduceExchange } from "./produce-request.ts";
+import { createEosManager, sendTo, type EosManager } from "./kafkajs-internals.ts";
+import { produceExchange } from "./produce-request.ts";
 import { rememberCoordinators } from "./remember-coordinators.ts";
-
-// The parts of kafkajs behind its public types that are used here.
-
-/** Transaction state of one producer: ids, sequence numbers, and the requests to the coordinators. */
-interface EosManager {
-  initProducerId(): Promise<void>;
-  beginTransaction(): void;
-  addPartitionsToTransaction(
-    topics: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number }[] }[],
-  ): Promise<void>;
-  sendOffsets(offsets: {
-    readonly consumerGroupId: string;
-    readonly topics: readonly {
-      readonly topic: string;
-      readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
-    }[];
-  }): Promise<void>;
-  commit(): Promise<void>;
-  getProducerId(): string;
-  getProducerEpoch(): number;
-  getSequence(topic: string, partition: number): number;
-  updateSequence(topic: string, partition: number, increment: number): void;
-}
-
-interface BrokerInternals extends Broker {
-  readonly connectionPool: { send(exchange: ProduceExchange): Promise<unknown> };
-}
-
-const load = createRequire(import.meta.url);
-const createEosManager = load("kafkajs/src/producer/eosManager/index.js") as (options: object) => EosManager;
 
 /** Waits before retries: the coordinator answers CONCURRENT_TRANSACTIONS until a commit's markers are written. */
 const CONCURRENT_WAIT_MS = { first: 2, factor: 1.3, most: 100, limit: 15_000 } as const;
@@ -155,7 +125,7 @@ export class TransactionalProducer {
       return { topic, bytes: encodeRecordBatch(records, { ...origin, firstSequence }) };
     });
     const exchange = produceExchange(this.#transactionalId, this.#partition, batches);
-    await (broker as BrokerInternals).connectionPool.send(exchange);
+    await sendTo(broker, exchange);
   }
 
   /** Takes the next sequence numbers of a topic's partition. @returns The first of them. */
