@@ -1,11 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { dynamoDbClient } from "../adapters/dynamodb.ts";
 import { createTopics } from "../adapters/kafka-topics.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import { LOOPBACK, type LocalPort } from "../config/local.ts";
 import { dynamoTableName } from "../domain/names.ts";
 import { SECOND } from "../domain/time.ts";
 import { topics } from "../domain/topics.ts";
-import { dynamoDbClient, ensureConnectionsTable } from "../lambda/shared/connections-table.ts";
+import { ensureConnectionsTable } from "../lambda/shared/connections-table.ts";
 import { createCheckpointTable } from "../processor/adapters/dynamo-snapshots.ts";
 import { freeBytes, megabytes, openHome, type Home } from "./home.ts";
 import { prepareModels } from "./models.ts";

@@ -1,12 +1,13 @@
 import { SENSOR_ID } from "../../domain/imu.ts";
 
-/** What the registry says of a serial number: registered by the operator before the device is shipped. */
+/** The entry of a serial number in the registry of devices, made before the device is shipped. */
 export interface Registration {
   readonly sensorId: string;
-  /** Epoch seconds after which a device may not provision itself with it any more; absent: no end. */
+  /** Epoch seconds from which a device may no longer provision itself. Absent: never. */
   readonly expiresAt?: number;
 }
 
+/** The sensor as which a device is admitted, or why it is not. */
 export type Admission =
   | { readonly allow: true; readonly sensorId: string }
   | { readonly allow: false; readonly reason: string };

@@ -1,16 +1,14 @@
-import { DynamoDBClient, GetItemCommand } from "@aws-sdk/client-dynamodb";
+import { GetItemCommand } from "@aws-sdk/client-dynamodb";
+import { dynamoDbClient } from "../../adapters/dynamodb.ts";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
 import { admit, type Registration } from "./decide.ts";
 
 const settings = readSettings("devices", process.env);
 const logger = createLogger("admit-device", settings.logLevel);
-const dynamodb = new DynamoDBClient({
-  region: settings.region,
-  ...(settings.dynamodbEndpoint ? { endpoint: settings.dynamodbEndpoint } : {}),
-});
+const dynamodb = dynamoDbClient(settings.region, settings.dynamodbEndpoint);
 
-/** Pre-provisioning hook of IoT Core: called with what the device sent, before it gets its certificate. */
+/** Pre-provisioning hook of IoT Core: decides whether a device gets its certificate, by the parameters that it sent. */
 export async function handler(event: {
   readonly claimCertificateId?: string;
   readonly parameters?: Readonly<Record<string, string>>;

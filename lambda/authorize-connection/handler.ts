@@ -1,16 +1,18 @@
-import { DeleteItemCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from "aws-lambda";
+import { dynamoDbClient } from "../../adapters/dynamodb.ts";
 import { readSettings } from "../../config/settings.ts";
 import { allowStage } from "../authorize-request/policy.ts";
 import { TICKET, ticketCounts, ticketKey } from "../issue-ticket/ticket.ts";
 
 const settings = readSettings("tickets", process.env);
-const dynamodb = new DynamoDBClient({
-  region: settings.region,
-  ...(settings.dynamodbEndpoint ? { endpoint: settings.dynamodbEndpoint } : {}),
-});
+const dynamodb = dynamoDbClient(settings.region, settings.dynamodbEndpoint);
 
-/** WebSocket authorizer of `$connect`: takes the ticket in `?ticket=…` out of the table, so that it works once. */
+/**
+ * WebSocket authorizer of `$connect`: removes the ticket of `?ticket=…` from the table, so that it works once.
+ *
+ * @throws Error `Unauthorized`, which API Gateway answers with 401
+ */
 export async function handler(event: APIGatewayRequestAuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
   const ticket = event.queryStringParameters?.["ticket"] ?? "";
   if (!TICKET.test(ticket)) throw new Error("Unauthorized");

@@ -13,8 +13,9 @@ const verifier = JwtVerifier.create({
 });
 
 /**
- * REST authorizer: a JWT of the configured issuer and audience, by the issuer's published keys. API Gateway answers 401
- * to `Unauthorized`.
+ * REST authorizer: verifies a JWT of the configured issuer and audience with the keys that the issuer publishes.
+ *
+ * @throws Error `Unauthorized`, which API Gateway answers with 401
  */
 export async function handler(event: APIGatewayTokenAuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
   const token = bearerToken(event.authorizationToken);

@@ -5,7 +5,7 @@ export function bearerToken(header: string | undefined): string | undefined {
   return /^Bearer ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)$/i.exec(header?.trim() ?? "")?.[1];
 }
 
-/** Lets a caller use the whole stage of the API that it asked for: answers are cached per token, not per route. */
+/** A policy for the whole stage of the requested API: API Gateway caches the answer per token, not per route. */
 export function allowStage(principalId: string, methodArn: string): APIGatewayAuthorizerResult {
   const [api = "", stage = ""] = methodArn.split("/");
   return {

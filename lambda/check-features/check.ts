@@ -1,26 +1,19 @@
 import { EVENT_TIME_FEATURE, features, RECORD_IDENTIFIER_FEATURE } from "../../domain/features.ts";
 
-/** Identifier of the record that the check writes: no sensor can have it (a sensor's id holds no `#`). */
+/** Identifier of the record that the check writes. No sensor can have it, as its id has no `#`. */
 export const CANARY = "#millrace-check";
 
-/** A full record of the feature group, every number being `marker`. */
+/** A full record of the feature group. Every value that is not the identifier or the event time is `marker`. */
 export function canaryRecord(eventTimeMs: number, marker: number): { FeatureName: string; ValueAsString: string }[] {
-  return features.map(({ name, type }) => ({
-    FeatureName: name,
-    ValueAsString:
-      name === RECORD_IDENTIFIER_FEATURE
-        ? CANARY
-        : name === EVENT_TIME_FEATURE
-          ? new Date(eventTimeMs).toISOString()
-          : type === "String"
-            ? String(marker)
-            : type === "Integral"
-              ? String(Math.trunc(marker))
-              : String(marker),
-  }));
+  const valueOf = (name: string, type: string): string => {
+    if (name === RECORD_IDENTIFIER_FEATURE) return CANARY;
+    if (name === EVENT_TIME_FEATURE) return new Date(eventTimeMs).toISOString();
+    return String(type === "Integral" ? Math.trunc(marker) : marker);
+  };
+  return features.map(({ name, type }) => ({ FeatureName: name, ValueAsString: valueOf(name, type) }));
 }
 
-/** What is wrong with what the online store gave back for `expected`; empty when nothing is. */
+/** How the record that the online store gave back differs from `expected`, one text per feature. */
 export function differences(
   expected: readonly { FeatureName: string; ValueAsString: string }[],
   received: readonly { FeatureName?: string | undefined; ValueAsString?: string | undefined }[],

@@ -1,23 +1,19 @@
-import {
-  GetRecordCommand,
-  PutRecordCommand,
-  SageMakerFeatureStoreRuntimeClient,
-} from "@aws-sdk/client-sagemaker-featurestore-runtime";
+import { GetRecordCommand, PutRecordCommand } from "@aws-sdk/client-sagemaker-featurestore-runtime";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
+import { featureStoreClient } from "../shared/feature-store.ts";
 import { CANARY, canaryRecord, differences } from "./check.ts";
 
 const settings = readSettings("writeFeatures", process.env);
 const logger = createLogger("check-features", settings.logLevel);
-const client = new SageMakerFeatureStoreRuntimeClient({
-  region: settings.region,
-  ...(settings.featureStoreEndpoint ? { endpoint: settings.featureStoreEndpoint } : {}),
-});
+const client = featureStoreClient(settings.region, settings.featureStoreEndpoint);
 
 /**
- * Runs on a schedule: writes a record, reads it back, and tries to overwrite it with an older one, which must not show.
+ * Runs on a schedule: writes a record, then an older one, and reads the record back. The older one must not have
+ * replaced it.
  *
- * @throws Error that lists what differs: the function's error alarm then says that features are wrong
+ * @returns How long the read took
+ * @throws Error that lists what differs; the alarm on the function's errors reports it
  */
 export async function handler(): Promise<{ readMs: number }> {
   const now = Date.now();

@@ -3,9 +3,9 @@ import { connectSubscriptions, type ConnectQuery } from "./subscriptions.ts";
 
 const { log, connections } = webSocketClients("connect", process.env);
 
-/** `$connect`: registers the connection; a wrong parameter refuses it with 400. */
+/** `$connect`: registers the connection. Wrong parameters are answered 400, which refuses the connection. */
 export const handler = webSocketFunction(log, async (event) => {
-  // The types of `$connect` events lack the query string that they have.
+  // The type of the event has no query string, which `$connect` events have.
   const { subscriptions, problems } = connectSubscriptions(event as unknown as ConnectQuery);
   if (problems.length > 0) return { statusCode: 400, body: problems.join("; ") };
   await connections.add(event.requestContext.connectionId, subscriptions, Date.now());

@@ -1,15 +1,15 @@
 import { connectParameters, MAX_SUBSCRIPTIONS } from "../../domain/api.ts";
 import type { Subscription } from "../shared/connections.ts";
 
-/** Query string of a WebSocket connect, as API Gateway gives it. */
+/** The query string of a WebSocket connect, as API Gateway gives it. */
 export interface ConnectQuery {
   readonly queryStringParameters?: Readonly<Record<string, string | undefined>> | null;
   readonly multiValueQueryStringParameters?: Readonly<Record<string, readonly string[] | undefined>> | null;
 }
 
 /**
- * What `?sensorId=…` and `?session=…` (each repeatable) subscribe to. Other parameters, such as a ticket that an
- * authorizer reads, are not ours.
+ * The subscriptions of `?sensorId=…` and `?session=…`, each of which may be repeated, and what is wrong with them.
+ * Other parameters, such as the ticket that the authorizer reads, are ignored.
  */
 export function connectSubscriptions(query: ConnectQuery): {
   readonly subscriptions: Subscription[];

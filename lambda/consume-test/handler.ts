@@ -11,8 +11,8 @@ const logger = createLogger("consume-test", settings.logLevel);
 const LIMIT_MS = 45_000;
 
 /**
- * Deployment check, invoked by `npm run smoke`: what a reader of committed records sees of the records that
- * `produce-test` wrote.
+ * Deployment check, which `npm run smoke` invokes: the records of `produce-test` that a reader of committed records
+ * sees. `complete` is false when the limit ended the read.
  */
 export async function handler(event: { readonly nonce: string }): Promise<{ values: string[]; complete: boolean }> {
   return await readCommitted(

@@ -1,8 +1,8 @@
 import type { Consumer, Kafka } from "kafkajs";
 
 /**
- * Values of the records with this key that a reader of committed records sees in a topic, from its start to its end as
- * it is now.
+ * The values of the records with this key that a reader of committed records sees, from the start of a topic to its
+ * present end. `complete` is false when `limitMs` ended the read.
  */
 export async function readCommitted(
   kafka: Kafka,
@@ -46,7 +46,7 @@ async function untilEnd(
       if (next >= (waiting.get(partition) ?? Number.POSITIVE_INFINITY)) waiting.delete(partition);
       if (waiting.size === 0) resolve(true);
     };
-    // A batch may hold no record that counts (aborted ones, markers): its end still says how far the reader is.
+    // A batch may have aborted records and markers only. Its end still says how far the reader is.
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) =>
       past(payload.partition, Number(payload.lastOffset) + 1),
     );

@@ -1,17 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
+import { PutItemCommand } from "@aws-sdk/client-dynamodb";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
+import { dynamoDbClient } from "../../adapters/dynamodb.ts";
 import { readSettings } from "../../config/settings.ts";
 import { commonHeaders } from "../shared/problems.ts";
 import { TICKET_BYTES, TICKET_SECONDS, ticketKey } from "./ticket.ts";
 
 const settings = readSettings("tickets", process.env);
-const dynamodb = new DynamoDBClient({
-  region: settings.region,
-  ...(settings.dynamodbEndpoint ? { endpoint: settings.dynamodbEndpoint } : {}),
-});
+const dynamodb = dynamoDbClient(settings.region, settings.dynamodbEndpoint);
 
-/** `POST /tickets`: a ticket for one WebSocket connection, for the caller that the REST authorizer let in. */
+/** `POST /tickets`: a ticket for one WebSocket connection of the caller, whom the REST authorizer has verified. */
 export async function handler(event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> {
   const ticket = randomBytes(TICKET_BYTES).toString("base64url");
   const expiresAt = Math.floor(Date.now() / 1_000) + TICKET_SECONDS;

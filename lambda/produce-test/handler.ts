@@ -8,7 +8,7 @@ import { checkTransactions, type TransactionCheck } from "./transactions.ts";
 const settings = readSettings("kafkaTools", process.env);
 const logger = createLogger("produce-test", settings.logLevel);
 
-/** Deployment check, invoked by `npm run smoke`: whether this cluster can do transactions. */
+/** Deployment check, which `npm run smoke` invokes: whether the cluster supports transactions. */
 export async function handler(event: { readonly nonce: string }): Promise<TransactionCheck> {
   const check = await checkTransactions(
     createKafka(settings, "millrace-produce-test", logger),

@@ -1,6 +1,6 @@
 import type { Kafka, Producer } from "kafkajs";
 
-/** What the transaction check found; `consume-test` then says what a reader sees. */
+/** What the check of transactions found. `consume-test` then says what a reader sees. */
 export interface TransactionCheck {
   /** Values of the records: `<nonce>/committed`, `<nonce>/aborted`, `<nonce>/fenced`. */
   readonly nonce: string;
@@ -14,7 +14,7 @@ export interface TransactionCheck {
   readonly failure?: string;
 }
 
-/** Tries what exactly-once delivery needs of the cluster: commit, abort, and fencing by the transactional id. */
+/** Tries what exactly-once delivery needs of a cluster: commit, abort, and fencing by the transactional id. */
 export async function checkTransactions(
   kafka: Kafka,
   topic: string,

@@ -12,9 +12,9 @@ import { json, restFunction } from "../shared/rest.ts";
 import { check, healthOf, type StoreState } from "./health.ts";
 import { groupReader } from "./processor-group.ts";
 
-/** The whole answer is there within two seconds, whatever does not answer. */
+/** Limit of each check, so that the whole answer comes within two seconds. */
 const CHECK_LIMIT_MS = 1_500;
-/** Kafkajs needs a retry or two to learn of the brokers and of the group's coordinator. */
+/** kafkajs needs a retry or two to find the brokers and the group's coordinator. */
 const RETRY = { retries: 4, initialRetryTime: 30, maxRetryTime: 300 };
 
 const settings = readSettings("rest", process.env);
@@ -40,9 +40,8 @@ export const handler = restFunction(log, {
 });
 
 async function readStore(): Promise<StoreState> {
-  const newest = await (
-    await database()
-  )
+  const db = await database();
+  const newest = await db
     .collection<WindowDocument>(collections.windows)
     .find()
     .sort({ end: -1 })

@@ -1,11 +1,11 @@
 import type { ComponentHealth, Health } from "../../domain/api.ts";
 
-/** What a check of one component found, or that it failed. */
+/** The outcome of a check: what it found, or why it failed. */
 export type Check<T> =
   | { readonly ok: true; readonly value: T; readonly latencyMs: number }
   | { readonly ok: false; readonly error: string; readonly latencyMs: number };
 
-/** The processor's consumer group as the brokers see it. */
+/** The processor's consumer group as the brokers describe it. */
 export interface GroupState {
   /** Kafka's name of the group's state: Stable, PreparingRebalance, CompletingRebalance, Empty or Dead. */
   readonly state: string;
@@ -14,13 +14,13 @@ export interface GroupState {
   readonly lag: number | null;
 }
 
-/** The store as seen by its newest entries. */
+/** The state of the store. */
 export interface StoreState {
   /** End of the newest window, epoch ms; null when there is none. */
   readonly newestWindowEnd: number | null;
 }
 
-/** Lag of the processor from which it counts as degraded: some seconds of a busy environment. */
+/** The processor is degraded above this lag, in records: a few seconds of a busy environment. */
 export const DEGRADED_LAG = 10_000;
 
 /** Runs a check; it fails when it takes longer than `limitMs`. */
@@ -29,9 +29,9 @@ export async function check<T>(limitMs: number, run: () => Promise<T>): Promise<
   const latency = (): number => Math.round(performance.now() - start);
   let timer: NodeJS.Timeout | undefined;
   try {
-    const timeout = new Promise<never>(
-      (_, reject) => void (timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs)),
-    );
+    const timeout = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs);
+    });
     return { ok: true, value: await Promise.race([run(), timeout]), latencyMs: latency() };
   } catch (error) {
     return { ok: false, error: error instanceof Error ? error.message : String(error), latencyMs: latency() };
@@ -41,8 +41,8 @@ export async function check<T>(limitMs: number, run: () => Promise<T>): Promise<
 }
 
 /**
- * Puts the checks together. The whole is as bad as its worst component. What errors say is for the log: everybody may
- * read this.
+ * The health that the checks add up to: that of the worst component. The texts of errors are for the log only, as
+ * anybody may read this.
  */
 export function healthOf(group: Check<GroupState>, store: Check<StoreState>, now: number): Health {
   const components = {
@@ -51,7 +51,8 @@ export function healthOf(group: Check<GroupState>, store: Check<StoreState>, now
     processor: processorHealth(group, store, now),
   };
   const statuses = Object.values(components).map((component) => component.status);
-  return { status: statuses.includes("down") ? "down" : statuses.includes("degraded") ? "degraded" : "ok", components };
+  const worst = (["down", "degraded"] as const).find((status) => statuses.includes(status));
+  return { status: worst ?? "ok", components };
 }
 
 function kafkaHealth(group: Check<GroupState>): ComponentHealth {

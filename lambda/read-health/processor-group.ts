@@ -1,7 +1,10 @@
 import type { Admin, Kafka } from "kafkajs";
 import type { GroupState } from "./health.ts";
 
-/** The state of a consumer group that reads one topic, by an admin client that is connected anew after a failure. */
+/**
+ * Returns a function that reads the state of a consumer group of one topic. It connects an admin client on its first
+ * call, and a new one on the call after a failure.
+ */
 export function groupReader(kafka: Kafka, groupId: string, topic: string): () => Promise<GroupState> {
   let connecting: Promise<Admin> | undefined;
   const connect = async (): Promise<Admin> => {

@@ -54,7 +54,8 @@ const operations: Readonly<Record<string, Operation>> = {
   "/sessions": {
     summary: "Sessions, newest first",
     description:
-      "A session is in [from, to) when any instant from its first to its last sample is; an open session reaches into the future.",
+      "A session is in [from, to) when any instant from its first to its last sample is; " +
+      "an open session reaches into the future.",
     query: queries.sessions,
     answer: { schema: "SessionPage" },
     problems: ["invalid-request", "unavailable"],
@@ -99,7 +100,7 @@ const operations: Readonly<Record<string, Operation>> = {
   },
 };
 
-/** The REST API as OpenAPI 3.1, from the same schemas and routes that serve it. */
+/** The REST API as an OpenAPI 3.1 document, from the schemas and routes that serve it. */
 export function openApiDocument(version: string): Json {
   const paths: Record<string, Json> = {};
   for (const route of restRoutes)
@@ -110,7 +111,8 @@ export function openApiDocument(version: string): Json {
       title: "Millrace",
       version,
       description:
-        "Sessions, windows and features of sensors. Errors are RFC 9457 problem details. Times are epoch milliseconds of event time.",
+        "Sessions, windows and features of sensors. Errors are RFC 9457 problem details. " +
+        "Times are epoch milliseconds of event time.",
     },
     paths,
     components: {
@@ -155,11 +157,9 @@ function describe(path: string, operation: Operation, secured: boolean): Json {
 
 function operationId(path: string): string {
   const words = path.split(/[/.]/).filter((part) => part !== "" && !part.startsWith("{"));
-  return (
-    ["read", ...(words.length === 0 ? ["root"] : words)]
-      .map((word, i) => (i === 0 ? word : word[0]!.toUpperCase() + word.slice(1)))
-      .join("") + (path.endsWith("}") ? "ById" : "")
-  );
+  const named = words.length === 0 ? ["root"] : words;
+  const capitalized = named.map((word) => word[0]!.toUpperCase() + word.slice(1));
+  return `read${capitalized.join("")}${path.endsWith("}") ? "ById" : ""}`;
 }
 
 function pathParametersOf(path: string): Json[] {
@@ -171,7 +171,7 @@ function pathParametersOf(path: string): Json[] {
   }));
 }
 
-/** Query strings are text, and so are the schemas' inputs; a page's size is told as the number that it stands for. */
+/** The schemas take text, as query strings are text. The document describes `limit` as a number. */
 function queryParametersOf(query: z.ZodObject): Json[] {
   return Object.entries(query.shape).map(([name, schema]) => {
     const { description, ...rest } = jsonSchema(schema as z.ZodType);

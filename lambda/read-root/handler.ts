@@ -8,7 +8,7 @@ import { version } from "../shared/version.ts";
 const settings = readSettings("rest", process.env);
 const log = createLogger("read-root", settings.logLevel);
 
-/** `GET /`, and the answer to everything that no route takes. */
+/** `GET /`, and the answer to every request that no route takes. */
 export const handler = restFunction(log, {
   "/": (event) => {
     readParameters(event, queries.none);

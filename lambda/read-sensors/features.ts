@@ -4,7 +4,7 @@ import { EVENT_TIME_FEATURE, features, RECORD_IDENTIFIER_FEATURE } from "../../d
 
 const numeric = new Set(features.filter(({ type }) => type !== "String").map(({ name }) => name));
 
-/** A record of the feature store as the API gives it: numbers as numbers, the two identifying features apart. */
+/** A record of the feature store in the form of the API: numbers as numbers, without the identifier and event time. */
 export function toFeatures(sensorId: string, record: readonly FeatureValue[]): SensorFeatures {
   const values = record.flatMap(({ FeatureName: name, ValueAsString: value }): [string, string][] =>
     name === undefined || value === undefined ? [] : [[name, value]],

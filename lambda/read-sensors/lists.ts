@@ -8,23 +8,25 @@ export type SensorQuery = z.infer<typeof queries.sensors>;
 export type WindowQuery = z.infer<typeof queries.windows>;
 
 /**
- * Sensors are listed by when they were first seen, newest first: unlike the last time that does not change between
- * pages.
+ * MongoDB filter of the list of sensors, which is sorted by when they were first seen. Unlike the time when they were
+ * last seen, that does not change between pages.
  */
 export function sensorFilter(query: SensorQuery): Filter<SensorDocument> {
   return query.cursor === undefined
     ? {}
     : (afterPosition("firstSeen", decodeCursor(query.cursor, sensorListIdentity)) as Filter<SensorDocument>);
 }
+/** What a cursor of the list of sensors is bound to. */
 export const sensorListIdentity = ["sensors"];
 
+/** The listed sessions of a sensor (`_id`), and the readings in them. */
 export interface SessionTotals {
   readonly _id: string;
   readonly sessions: number;
   readonly samples: number;
 }
 
-/** Aggregation that counts the listed sessions of sensors, and the readings in them. */
+/** MongoDB aggregation that gives the `SessionTotals` of sensors. */
 export function sessionTotals(sensorIds: readonly string[]): Record<string, unknown>[] {
   return [
     { $match: { sensorId: { $in: sensorIds }, superseded: false } },
@@ -32,6 +34,7 @@ export function sessionTotals(sensorIds: readonly string[]): Record<string, unkn
   ];
 }
 
+/** A sensor in the form of the API. */
 export function toSensor(document: SensorDocument, totals: SessionTotals | undefined): Sensor {
   return {
     sensorId: document._id,
@@ -42,13 +45,14 @@ export function toSensor(document: SensorDocument, totals: SessionTotals | undef
   };
 }
 
+/** What a cursor of a list of windows is bound to. */
 export function windowListIdentity(sensorId: string, { from, to }: WindowQuery): unknown {
   return ["windows", sensorId, from, to];
 }
 
 /**
- * Windows of a sensor that overlap [from, to) and have not expired at `now`, which MongoDB may be a minute late to
- * notice.
+ * MongoDB filter of the windows of a sensor that overlap [from, to) and have not expired at `now`. MongoDB may delete
+ * an expired window a minute late.
  */
 export function windowFilter(sensorId: string, query: WindowQuery, now: Date): Filter<WindowDocument> {
   const all: Filter<WindowDocument>[] = [{ sensorId }, { expireAt: { $gt: now } }];
@@ -61,6 +65,7 @@ export function windowFilter(sensorId: string, query: WindowQuery, now: Date): F
   return { $and: all };
 }
 
+/** A window in the form of the API. */
 export function toWindow(document: WindowDocument): SensorWindow {
   const { recordId, sensorId, operator, start, end, revision, cause, count, channels } = document;
   return {

@@ -6,14 +6,14 @@ import type { SessionDocument } from "../shared/documents.ts";
 
 export type SessionQuery = z.infer<typeof queries.sessions>;
 
-/** The part of a query that a cursor is bound to. */
+/** What a cursor of a list of sessions is bound to. */
 export function listIdentity({ sensorId, from, to, status }: SessionQuery): unknown {
   return ["sessions", sensorId, from, to, status];
 }
 
 /**
- * MongoDB filter of a list of sessions. A session is in [from, to) when any instant from its first to its last sample
- * is; an open one has no last sample yet and reaches into the future.
+ * MongoDB filter of a list of sessions. A session is in [from, to) if any instant from its first to its last sample is.
+ * An open session reaches into the future.
  */
 export function sessionFilter(query: SessionQuery): Filter<SessionDocument> {
   const all: Filter<SessionDocument>[] = [{ superseded: false }];
@@ -26,6 +26,7 @@ export function sessionFilter(query: SessionQuery): Filter<SessionDocument> {
   return { $and: all };
 }
 
+/** A session in the form of the API. */
 export function toSession(document: SessionDocument): Session {
   const { _id, sensorId, status, start, end, samples, revision, activity, supersedes } = document;
   return {

@@ -1,25 +1,22 @@
 import {
   CreateTableCommand,
   DescribeTableCommand,
-  DynamoDBClient,
   ResourceInUseException,
   ResourceNotFoundException,
   UpdateTimeToLiveCommand,
   waitUntilTableExists,
   type CreateTableCommandInput,
+  type DynamoDBClient,
 } from "@aws-sdk/client-dynamodb";
-import { localCredentials } from "../../adapters/local-credentials.ts";
 import { HOUR } from "../../domain/time.ts";
 
 /**
- * The table of WebSocket connections: one item per connection.
+ * The table of WebSocket connections has one item per connection:
  *
- * | attribute      | type                  | holds                                                                                     |
- * | -------------- | --------------------- | ----------------------------------------------------------------------------------------- |
- * | `connectionId` | S, partition key      | API Gateway's id of the connection                                                        |
- * | `sensors`      | SS, absent when empty | sensor ids it has subscribed to                                                           |
- * | `sessions`     | SS, absent when empty | session ids it has subscribed to                                                          |
- * | `expiresAt`    | N                     | epoch seconds at which DynamoDB may delete it (TTL): a connection lives two hours at most |
+ * - `connectionId`: string, the partition key. API Gateway's id of the connection.
+ * - `sensors`: string set, absent when empty. The sensor ids that it has subscribed to.
+ * - `sessions`: string set, absent when empty. The session ids that it has subscribed to.
+ * - `expiresAt`: number, the TTL attribute. Epoch seconds from which DynamoDB may delete the item.
  */
 export const connectionAttributes = {
   id: "connectionId",
@@ -28,9 +25,10 @@ export const connectionAttributes = {
   expiresAt: "expiresAt",
 } as const;
 
-/** How long after its connect an item goes by itself: API Gateway's limit of two hours, and some. */
+/** How long after the connect DynamoDB may delete an item: API Gateway's limit of two hours, with a margin. */
 export const CONNECTION_LIFE_MS = 2.5 * HOUR;
 
+/** The table in the form that `CreateTable` takes. */
 export function connectionsTableSpec(tableName: string): CreateTableCommandInput {
   return {
     TableName: tableName,
@@ -40,12 +38,7 @@ export function connectionsTableSpec(tableName: string): CreateTableCommandInput
   };
 }
 
-/** `endpoint` is a local DynamoDB instead of the region's own. */
-export function dynamoDbClient(region: string, endpoint: string | undefined): DynamoDBClient {
-  return new DynamoDBClient({ region, ...(endpoint ? { endpoint, credentials: localCredentials } : {}) });
-}
-
-/** Creates the table where it is missing; for local set-up, as on AWS the stack creates it. */
+/** Creates the table if it does not exist, for the local platform: on AWS the stack creates it. */
 export async function ensureConnectionsTable(client: DynamoDBClient, tableName: string): Promise<void> {
   try {
     await client.send(new DescribeTableCommand({ TableName: tableName }));
@@ -59,7 +52,7 @@ export async function ensureConnectionsTable(client: DynamoDBClient, tableName: 
     if (!(error instanceof ResourceInUseException)) throw error;
   }
   await waitUntilTableExists({ client, maxWaitTime: 30, minDelay: 1, maxDelay: 2 }, { TableName: tableName });
-  // Setting it twice at the same time is refused, and harmless.
+  // DynamoDB refuses the second of two programs that set it at the same time, which is harmless.
   await client
     .send(
       new UpdateTimeToLiveCommand({

@@ -8,7 +8,7 @@ import {
 import { MAX_SUBSCRIPTIONS } from "../../domain/api.ts";
 import { connectionAttributes, CONNECTION_LIFE_MS, ensureConnectionsTable } from "./connections-table.ts";
 
-/** What a connection wants to be sent. */
+/** A sensor or a session whose data a connection gets. */
 export interface Subscription {
   readonly kind: "sensors" | "sessions";
   readonly id: string;
@@ -16,11 +16,11 @@ export interface Subscription {
 
 /** WebSocket connections and their subscriptions, in DynamoDB. */
 export interface Connections {
-  /** Registers a connection, with the subscriptions it came with. */
+  /** Registers a connection and its first subscriptions. */
   add(connectionId: string, subscriptions: readonly Subscription[], nowMs: number): Promise<void>;
-  /** Forgets a connection; one that is not there is no error. */
+  /** Removes a connection. It is no error when there is none of that id. */
   remove(connectionId: string): Promise<void>;
-  /** Adds or takes away a subscription. `false`: the connection has all it may have. */
+  /** Adds or removes a subscription. `false`: the connection has `MAX_SUBSCRIPTIONS` of that kind. */
   change(
     connectionId: string,
     action: "subscribe" | "unsubscribe",
@@ -29,7 +29,7 @@ export interface Connections {
   ): Promise<boolean>;
 }
 
-/** `createTable`: make the table where it is missing (local set-up). */
+/** Connections in a table of DynamoDB. `createTable`: create the table if it does not exist (local platform). */
 export function dynamoDbConnections(client: DynamoDBClient, tableName: string, createTable: boolean): Connections {
   const Key = (connectionId: string): { connectionId: { S: string } } => ({
     [connectionAttributes.id]: { S: connectionId },
@@ -67,8 +67,9 @@ export function dynamoDbConnections(client: DynamoDBClient, tableName: string, c
           new UpdateItemCommand({
             TableName: await table(),
             Key: Key(connectionId),
-            // An item that is not there (any more) is made with its expiry, so that it goes by itself.
-            UpdateExpression: `SET #expiresAt = if_not_exists(#expiresAt, :expiresAt) ${adding ? "ADD" : "DELETE"} #set :id`,
+            // The update creates an item that does not exist; with its expiry, DynamoDB deletes it again.
+            UpdateExpression:
+              "SET #expiresAt = if_not_exists(#expiresAt, :expiresAt) " + `${adding ? "ADD" : "DELETE"} #set :id`,
             ...(adding
               ? { ConditionExpression: "attribute_not_exists(#set) OR contains(#set, :one) OR size(#set) < :max" }
               : {}),

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { invalid } from "./parameters.ts";
 
-/** Where a page of a list ends: the sort key of its last item. Lists are sorted by `value`, then `id`, both descending. */
+/** The sort key of the last item of a page. Lists are sorted by `value`, then by `id`, both descending. */
 export interface Position {
   readonly value: number;
   readonly id: string;
@@ -10,12 +10,16 @@ export interface Position {
 
 const schema = z.tuple([z.number(), z.string().max(300), z.string()]);
 
-/** A cursor as clients see it: opaque, and bound to the other parameters (`query`) of its list. */
+/** A position as clients get it: opaque, and bound to the other parameters (`query`) of its list. */
 export function encodeCursor(position: Position, query: unknown): string {
   return Buffer.from(JSON.stringify([position.value, position.id, fingerprint(query)])).toString("base64url");
 }
 
-/** @throws ProblemError `invalid-request` when it is not a cursor that this list has given out. */
+/**
+ * The position that a cursor stands for.
+ *
+ * @throws ProblemError `invalid-request` when it is not a cursor of this list
+ */
 export function decodeCursor(cursor: string, query: unknown): Position {
   const refuse = (message: string): Error =>
     invalid([{ in: "query", name: "cursor", received: cursor.slice(0, 200), message }]);
@@ -34,7 +38,7 @@ function fingerprint(query: unknown): string {
   return createHash("sha256").update(JSON.stringify(query)).digest("base64url").slice(0, 8);
 }
 
-/** Cuts what was read (one more than the page holds, to know whether there is more) to a page. */
+/** A page of at most `limit` items. `found` has up to `limit + 1` documents: the last says that there are more. */
 export function toPage<D, T>(
   found: readonly D[],
   limit: number,
@@ -49,7 +53,7 @@ export function toPage<D, T>(
   };
 }
 
-/** MongoDB filter for what comes after a position in a list sorted by `field` and `_id`, both descending. */
+/** MongoDB filter for the items after a position, in a list sorted by `field` and `_id`, both descending. */
 export function afterPosition(field: string, position: Position): Record<string, unknown> {
   return { $or: [{ [field]: { $lt: position.value } }, { [field]: position.value, _id: { $lt: position.id } }] };
 }

@@ -9,8 +9,8 @@ export interface SessionDocument {
   readonly sensorId: string;
   readonly start: number;
   /**
-   * Which record of the session this shows: 0 none yet (only that it was superseded), 1 `started`, 2 + revision for
-   * `ended`.
+   * Which record of the session the document shows: 1 is `started`, 2 + revision is `ended`. 0 is none: only that the
+   * session was superseded is known.
    */
   readonly version: number;
   readonly status: "open" | "ended";
@@ -19,7 +19,7 @@ export interface SessionDocument {
   readonly revision: number | null;
   readonly supersedes: readonly string[];
   readonly activity: Readonly<Record<string, number>> | null;
-  /** Whether another session has swallowed this one: it stays as a hidden tombstone. */
+  /** Whether the session was merged into another one. The document then stays as a hidden tombstone. */
   readonly superseded: boolean;
 }
 
@@ -40,7 +40,7 @@ export interface WindowDocument {
   readonly expireAt: Date;
 }
 
-/** A sensor in MongoDB; event times, epoch ms. */
+/** A sensor in MongoDB. Its times are event times, epoch ms. */
 export interface SensorDocument {
   /** Sensor id. */
   readonly _id: string;
@@ -48,7 +48,7 @@ export interface SensorDocument {
   readonly lastSeen: number;
 }
 
-/** Creates the indexes that the lists are read by and that expire windows; does nothing where they are. */
+/** Creates the indexes for reading lists and for expiring windows, if they do not exist. */
 export async function createIndexes(db: Db): Promise<void> {
   await db.collection<SessionDocument>(collections.sessions).createIndexes([
     { key: { start: -1, _id: -1 }, name: "newest" },

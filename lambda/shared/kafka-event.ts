@@ -16,6 +16,7 @@ export interface KafkaRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** A function behind a Kafka event source. */
 export type BatchHandler = (event: MSKEvent) => Promise<BatchResponse>;
 
 /** All records of an event, each partition's in offset order. */
@@ -37,12 +38,12 @@ export function recordsOf(event: MSKEvent): KafkaRecord[] {
     }));
 }
 
-/** Lambda leaves out, or gives null for, what the record does not have. */
+/** Lambda omits a key or value that the record does not have, or gives null for it. */
 function bytes(base64: string | null | undefined): Buffer | null {
   return base64 == null ? null : Buffer.from(base64, "base64");
 }
 
-/** The answer that has the failed records, and what follows them in their partitions, delivered again. */
+/** The answer after which the failed records, and those behind them in their partitions, are delivered again. */
 export function batchResponse(failed: Iterable<KafkaRecord>): BatchResponse {
   const resume = new Map<string, number>();
   for (const { topic, partition, offset } of failed) {
@@ -52,10 +53,13 @@ export function batchResponse(failed: Iterable<KafkaRecord>): BatchResponse {
   return { batchItemFailures: [...resume].map(([partition, offset]) => ({ itemIdentifier: { partition, offset } })) };
 }
 
-/** A function behind a Kafka event source. `process` returns the records that failed; when it throws, all of them did. */
+/**
+ * A function behind a Kafka event source. `handle` returns the records that failed. When it throws, the function fails
+ * and the event source delivers the whole batch again.
+ */
 export function batchFunction(
   log: Logger,
-  process: (records: readonly KafkaRecord[]) => Promise<Iterable<KafkaRecord>>,
+  handle: (records: readonly KafkaRecord[]) => Promise<Iterable<KafkaRecord>>,
 ): BatchHandler {
   const handler = middy<MSKEvent, BatchResponse>()
     .use({
@@ -65,30 +69,47 @@ export function batchFunction(
       },
       onError: (request) => log.error({ err: request.error }, "batch failed and will be delivered again"),
     })
-    .handler(async (event: MSKEvent) => batchResponse(await process(recordsOf(event))));
+    .handler(async (event: MSKEvent) => batchResponse(await handle(recordsOf(event))));
   return handler as unknown as BatchHandler;
 }
 
+/** A record and what was read from it. */
+export interface Read<T> {
+  readonly record: KafkaRecord;
+  readonly value: T;
+}
+
 /**
- * Parses the values of derived records. One that does not follow its schema is logged and passed over: a retry cannot
- * help it, the topic keeps it, and it must not hold up its partition.
+ * Reads each record, and leaves out those for which `read` returns null. A record that `read` refuses is logged and
+ * skipped: a retry would not help, and the topic keeps the record.
  */
-export function parseRecords<T>(
+export function readRecords<T>(
   records: readonly KafkaRecord[],
-  schema: z.ZodType<T>,
+  read: (record: KafkaRecord) => T | null,
   log: Logger,
-): { record: KafkaRecord; value: T }[] {
-  const parsed: { record: KafkaRecord; value: T }[] = [];
-  for (const record of records) {
-    if (record.value === null) continue;
+): Read<T>[] {
+  return records.flatMap((record) => {
     try {
-      parsed.push({ record, value: schema.parse(JSON.parse(record.value.toString("utf8"))) });
+      const value = read(record);
+      return value === null ? [] : [{ record, value }];
     } catch (error) {
-      log.error(
-        { err: error, topic: record.topic, partition: record.partition, offset: record.offset },
-        "record does not follow its schema and was passed over",
-      );
+      const { topic, partition, offset } = record;
+      log.error({ err: error, topic, partition, offset }, "record does not follow its schema and was skipped");
+      return [];
     }
-  }
-  return parsed;
+  });
+}
+
+/** Reads records whose value is JSON of a schema; see `readRecords`. A record without a value is left out. */
+export function parseRecords<T>(records: readonly KafkaRecord[], schema: z.ZodType<T>, log: Logger): Read<T>[] {
+  return readRecords(records, (record) => parseValue(record, schema), log);
+}
+
+/**
+ * The value of a record as its schema gives it; null when the record has none.
+ *
+ * @throws SyntaxError when the value is not JSON, ZodError when it does not follow the schema
+ */
+export function parseValue<T>({ value }: KafkaRecord, schema: z.ZodType<T>): T | null {
+  return value === null ? null : schema.parse(JSON.parse(value.toString("utf8")));
 }

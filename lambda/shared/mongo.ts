@@ -22,8 +22,8 @@ const secret = z.object({ username: z.string(), password: z.string() });
 const DUPLICATE_KEY = 11_000;
 
 /**
- * Gives the database, connecting on first use; a failed attempt is made anew on the next. `prepare` runs once per
- * connection, before its first use.
+ * Returns a function that gives the database. The function connects on its first call, and again on the call after a
+ * failure. `prepare` runs once per connection, before it is used.
  */
 export function mongoDatabase(
   connection: MongoConnection,
@@ -69,7 +69,7 @@ async function readSecret(arn: string, region: string): Promise<z.infer<typeof s
   return secret.parse(JSON.parse(SecretString ?? "null"));
 }
 
-/** Applies updates whose filters are `_id` alone, in one bulk; where there is no such document, it is made of them. */
+/** Applies updates that filter by `_id` alone, as one bulk. An update creates its document if there is none. */
 export async function bulkUpsert<D extends Document>(
   collection: Collection<D>,
   updates: readonly UpdateOne<D>[],
@@ -78,10 +78,11 @@ export async function bulkUpsert<D extends Document>(
 }
 
 /**
- * Inserts documents in one bulk, made of `$set` and `$setOnInsert`; where there is a document of that id, applies the
- * update if the filter takes it, so that an older version never replaces a newer one. An upsert by such a filter would
- * come to the same, but a server that uses an index for equal fields alone, as the local one does, then looks at every
- * document; an insert, which is what most writes are, looks at the index of `_id` everywhere.
+ * Inserts the documents that updates describe (`$set` and `$setOnInsert`), as one bulk. If a document of that id
+ * exists, the update is applied if its filter matches, so an older version never replaces a newer one.
+ *
+ * An upsert with the same filter would give the same result. But the local server uses an index only for conditions of
+ * equality, and would read every document. An insert, which most writes are, uses the index of `_id` everywhere.
  */
 export async function bulkInsertOrUpdate<D extends Document>(
   collection: Collection<D>,
@@ -93,8 +94,8 @@ export async function bulkInsertOrUpdate<D extends Document>(
 }
 
 /**
- * What ends as a duplicate key, because the document is there or somebody makes it at this moment, is applied once more
- * as an update alone.
+ * Writes `first` of each update. Those that fail with a duplicate key are applied once more as plain updates: the
+ * document exists, or another writer has just created it.
  */
 async function bulk<D extends Document>(
   collection: Collection<D>,
@@ -114,6 +115,7 @@ async function bulk<D extends Document>(
   }
 }
 
+/** One update of the document with the filter's `_id`. */
 export interface UpdateOne<D extends Document> {
   readonly filter: Readonly<Record<string, unknown>> & { readonly _id: D["_id"] };
   readonly update: Readonly<Record<string, unknown>>;

@@ -4,48 +4,23 @@ import { pathParameters } from "../../domain/api.ts";
 import { ProblemError, type ParameterProblem } from "./problems.ts";
 
 /**
- * Reads path and query parameters.
+ * Reads the query parameters that `query` describes and the path parameters named in `path`.
  *
- * @throws ProblemError `invalid-request` that lists every wrong parameter with the value received.
+ * @throws ProblemError `invalid-request` that lists every wrong parameter with the value received
  */
 export function readParameters<Q extends z.ZodObject, P extends keyof typeof pathParameters = never>(
   event: APIGatewayProxyEvent,
   query: Q,
   path: readonly P[] = [],
 ): z.infer<Q> & Record<P, string> {
-  const errors: ParameterProblem[] = [];
   const received = event.queryStringParameters ?? {};
-  for (const [name, values] of Object.entries(event.multiValueQueryStringParameters ?? {})) {
-    if (values && values.length > 1)
-      errors.push({ in: "query", name, received: values.join(", "), message: "is given more than once" });
-  }
   const parsed = query.safeParse(received);
-  for (const issue of parsed.error?.issues ?? []) {
-    if (issue.code === "unrecognized_keys") {
-      for (const name of issue.keys)
-        errors.push({
-          in: "query",
-          name,
-          received: received[name] ?? "",
-          message: `is not a parameter here; there are ${Object.keys(query.shape).join(", ") || "none"}`,
-        });
-    } else
-      errors.push({
-        in: "query",
-        name: String(issue.path[0]),
-        received: received[String(issue.path[0])] ?? "",
-        message: issue.message,
-      });
-  }
-  const interval = parsed.data as { from?: number; to?: number } | undefined;
-  if (interval?.from !== undefined && interval.to !== undefined && interval.from >= interval.to)
-    errors.push({
-      in: "query",
-      name: "to",
-      received: received["to"]!,
-      message: `must be later than from (${received["from"]})`,
-    });
   const named: Record<string, string> = {};
+  const errors = [
+    ...repeated(event),
+    ...(parsed.error?.issues ?? []).flatMap((issue) => queryProblems(issue, received, Object.keys(query.shape))),
+    ...emptyInterval(parsed.data, received),
+  ];
   for (const name of path) {
     const value = decode(event.pathParameters?.[name] ?? "");
     const result = pathParameters[name].safeParse(value);
@@ -56,6 +31,36 @@ export function readParameters<Q extends z.ZodObject, P extends keyof typeof pat
   return { ...parsed.data, ...named } as z.infer<Q> & Record<P, string>;
 }
 
+type Received = Readonly<Record<string, string | undefined>>;
+
+function repeated({ multiValueQueryStringParameters }: APIGatewayProxyEvent): ParameterProblem[] {
+  return Object.entries(multiValueQueryStringParameters ?? {}).flatMap(([name, values = []]) =>
+    values.length > 1
+      ? [{ in: "query" as const, name, received: values.join(", "), message: "is given more than once" }]
+      : [],
+  );
+}
+
+function queryProblems(issue: z.core.$ZodIssue, received: Received, known: readonly string[]): ParameterProblem[] {
+  const problem = (name: string, message: string): ParameterProblem => ({
+    in: "query",
+    name,
+    received: received[name] ?? "",
+    message,
+  });
+  if (issue.code !== "unrecognized_keys") return [problem(String(issue.path[0]), issue.message)];
+  const message = `is not a parameter here; there are ${known.join(", ") || "none"}`;
+  return issue.keys.map((name) => problem(name, message));
+}
+
+function emptyInterval(query: unknown, received: Received): ParameterProblem[] {
+  const { from, to } = (query ?? {}) as { from?: number; to?: number };
+  if (from === undefined || to === undefined || from < to) return [];
+  const message = `must be later than from (${received["from"]})`;
+  return [{ in: "query", name: "to", received: received["to"]!, message }];
+}
+
+/** The problem `invalid-request` of these parameters. */
 export function invalid(errors: readonly ParameterProblem[]): ProblemError {
   return new ProblemError(
     "invalid-request",
@@ -64,7 +69,7 @@ export function invalid(errors: readonly ParameterProblem[]): ProblemError {
   );
 }
 
-/** API Gateway passes path parameters on as they were sent: `%40` may stand for `@`. Ids contain no `%` themselves. */
+/** API Gateway passes path parameters on as received: `%40` may stand for `@`. Ids contain no `%` themselves. */
 function decode(text: string): string {
   try {
     return decodeURIComponent(text);

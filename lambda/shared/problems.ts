@@ -7,9 +7,10 @@ import {
   type ProblemCode,
 } from "../../domain/api.ts";
 
+/** A wrong parameter of a request. */
 export type ParameterProblem = NonNullable<Problem["errors"]>[number];
 
-/** An outcome that the client is told as RFC 9457 problem details. */
+/** An error that is answered with RFC 9457 problem details. The client sees its message. */
 export class ProblemError extends Error {
   readonly code: ProblemCode;
   readonly errors: readonly ParameterProblem[] | undefined;
@@ -27,9 +28,10 @@ export class ProblemError extends Error {
   }
 }
 
-/** Headers of every REST answer: any page may read it (there are no cookies), and what is live is not cached. */
+/** Headers of every REST answer. Pages of any origin may read it, as there are no cookies. Nobody may cache it. */
 export const commonHeaders = { "access-control-allow-origin": "*", "cache-control": "no-store" } as const;
 
+/** The answer that has an error as problem details; `instance` is the path of the request. */
 export function problemResponse(error: ProblemError, instance: string): APIGatewayProxyResult {
   const { status, title } = problems[error.code];
   const body: Problem = {

@@ -4,31 +4,31 @@ import type { Logger } from "../../adapters/log.ts";
 import { restRoutes } from "../../domain/api.ts";
 import { commonHeaders, ProblemError, problemResponse } from "./problems.ts";
 
+/** A function behind API Gateway REST. */
 export type RestHandler = (event: APIGatewayProxyEvent, context?: Context) => Promise<APIGatewayProxyResult>;
+/** What answers GET on one route. */
 export type Answer = (event: APIGatewayProxyEvent) => APIGatewayProxyResult | Promise<APIGatewayProxyResult>;
 
+/** An answer with a JSON body. */
 export function json(body: unknown, statusCode = 200): APIGatewayProxyResult {
   return { statusCode, headers: { "content-type": "application/json", ...commonHeaders }, body: JSON.stringify(body) };
 }
 
 /**
- * A function behind API Gateway REST (proxy events, payload 1.0). `routes` maps a resource as it stands in `restRoutes`
- * to what answers GET; anything else is 405 with `Allow`, or 404. Errors become problem details; unexpected ones are
- * logged and answered 500.
+ * A function behind API Gateway REST (proxy events, payload 1.0). `routes` has what answers GET, by the path of
+ * `restRoutes`. Any other request is answered 405 with `Allow`, or 404. A `ProblemError` becomes problem details. Any
+ * other error is logged and answered 500.
  */
 export function restFunction(log: Logger, routes: Readonly<Record<string, Answer>>): RestHandler {
   const handler = middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
     .use({
       onError: (request) => {
         const { path, requestContext } = request.event;
+        const requestId = requestContext?.requestId;
         const known = request.error instanceof ProblemError ? request.error : undefined;
         if (!known || known.code === "unavailable")
-          log.error({ err: request.error, path, requestId: requestContext?.requestId }, "request failed");
-        request.response = problemResponse(
-          known ??
-            new ProblemError("internal-error", `request ${requestContext?.requestId ?? ""} failed`.replace("  ", " ")),
-          path,
-        );
+          log.error({ err: request.error, path, requestId }, "request failed");
+        request.response = problemResponse(known ?? internalError(requestId), path);
       },
     })
     .handler((event: APIGatewayProxyEvent) => {
@@ -39,7 +39,11 @@ export function restFunction(log: Logger, routes: Readonly<Record<string, Answer
   return handler as unknown as RestHandler;
 }
 
-/** What a request is told that no route takes: 405 when its path has another method, or else 404. */
+function internalError(requestId: string | undefined): ProblemError {
+  return new ProblemError("internal-error", requestId ? `request ${requestId} failed` : "request failed");
+}
+
+/** The problem of a request that no route takes: 405 when its path has another method, else 404. */
 export function notRouted(method: string, path: string): ProblemError {
   const methods = restRoutes.filter((route) => matches(route.path, path)).map((route) => route.method);
   if (methods.length === 0 || methods.includes(method as "GET"))

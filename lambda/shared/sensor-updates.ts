@@ -1,14 +1,14 @@
 import type { SensorDocument } from "./documents.ts";
 import type { UpdateOne } from "./mongo.ts";
 
-/** Event times at which a sensor is known to have sent something. */
+/** First and last known event time of a sensor, epoch ms. */
 export interface Sighting {
   readonly sensorId: string;
   readonly first: number;
   readonly last: number;
 }
 
-/** One update per sensor; minimum and maximum make them indifferent to order and repetition. */
+/** One update per sensor. It sets a minimum and a maximum, so order and repetition do not matter. */
 export function sensorUpdates(sightings: Iterable<Sighting>): UpdateOne<SensorDocument>[] {
   const seen = new Map<string, { first: number; last: number }>();
   for (const { sensorId, first, last } of sightings) {

@@ -1,6 +1,10 @@
 import { ProblemError } from "./problems.ts";
 
-/** Reads from a component; when that fails the client is told 503, with the component's name. */
+/**
+ * Reads from a component.
+ *
+ * @throws ProblemError `unavailable`, which names the component, when `read` fails; its own `ProblemError` otherwise
+ */
 export async function readable<T>(component: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();

@@ -1,14 +1,14 @@
 import middy from "@middy/core";
 import type { APIGatewayProxyResultV2, APIGatewayProxyWebsocketEventV2 } from "aws-lambda";
+import { dynamoDbClient } from "../../adapters/dynamodb.ts";
 import { createLogger, type Logger } from "../../adapters/log.ts";
 import { readSettings, type Settings } from "../../config/settings.ts";
-import { dynamoDbClient } from "./connections-table.ts";
 import { dynamoDbConnections, type Connections } from "./connections.ts";
 
 export type WebSocketResult = { readonly statusCode: number; readonly body?: string } & APIGatewayProxyResultV2;
 export type WebSocketHandler = (event: APIGatewayProxyWebsocketEventV2) => Promise<WebSocketResult>;
 
-/** Logger, and the connections of the environment, of a WebSocket function. */
+/** The logger of a WebSocket function, and the connections of its environment. */
 export function webSocketClients(
   name: string,
   env: Readonly<Record<string, string | undefined>>,
@@ -22,7 +22,7 @@ export function webSocketClients(
   return { log: createLogger(name, settings.logLevel), connections };
 }
 
-/** A function behind API Gateway WebSocket routes; what fails unexpectedly is logged and answered 500. */
+/** A function behind API Gateway WebSocket routes. An error that `answer` throws is logged and answered 500. */
 export function webSocketFunction(
   log: Logger,
   answer: (event: APIGatewayProxyWebsocketEventV2) => Promise<WebSocketResult>,

@@ -12,7 +12,7 @@ const settings = readSettings("store", process.env);
 const log = createLogger("store-sessions", settings.logLevel);
 const database = mongoDatabase(settings, 5_000, createIndexes);
 
-/** Session records to MongoDB, idempotently: `new-session-topic` to the collections `sessions` and `sensors`. */
+/** `new-session-topic` to MongoDB, idempotently: to the collections `sessions` and `sensors`. */
 export const handler = batchFunction(log, async (records) => {
   const sessions = parseRecords(records, sessionRecord, log).map(({ value }) => value);
   const db = await database();

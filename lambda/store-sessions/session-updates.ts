@@ -4,13 +4,13 @@ import type { UpdateOne } from "../shared/mongo.ts";
 import type { Sighting } from "../shared/sensor-updates.ts";
 
 /**
- * The updates that bring session records into MongoDB, such that any order and any repetition of a session's records
- * ends in the same documents:
+ * The updates that write session records to MongoDB. Any order and any repetition of a session's records gives the same
+ * documents:
  *
- * - A record replaces a document only if its version is higher (`started` 1, `ended` 2 + revision), so `started` behind
- *   `ended` changes nothing, and neither does an older revision;
- * - What a record supersedes is marked apart from all versions; when the mark comes before the session's own records, it
- *   waits as a tombstone of version 0, which they fill in without showing it.
+ * - A record replaces a document only if its version is higher (`started` is 1, `ended` is 2 + revision). So `started`
+ *   after `ended` changes nothing, and neither does an older revision.
+ * - The sessions that a record supersedes are marked, whatever their version. If a mark arrives first, it creates a
+ *   tombstone of version 0. The session's own records fill it in, and it stays hidden.
  */
 export function sessionUpdates(records: readonly SessionRecord[]): UpdateOne<SessionDocument>[] {
   const newest = new Map<string, SessionRecord>();
@@ -51,6 +51,7 @@ function hide(sessionId: string): UpdateOne<SessionDocument> {
   return { filter: { _id: sessionId }, update: { $set: { superseded: true }, $setOnInsert: { version: 0 } } };
 }
 
+/** When a session's record says that its sensor has sent. */
 export function sightingOf(record: SessionRecord): Sighting {
   return { sensorId: record.sensorId, first: record.start, last: record.type === "ended" ? record.end : record.start };
 }

@@ -12,13 +12,13 @@ import { sightingOf, windowUpdates } from "./window-updates.ts";
 
 const settings = readSettings("store", process.env);
 const log = createLogger("store-windows", settings.logLevel);
-/** Time between two deletions of what has expired. */
+/** Time between two deletions of expired windows. */
 const EXPIRY_INTERVAL_MS = MINUTE;
 const database = mongoDatabase(settings, 5_000, createIndexes);
 
 let expiredAt = -Infinity;
 
-/** Window records to MongoDB, idempotently: `sensor-data-aggregated` to the collections `windows` and `sensors`. */
+/** `sensor-data-aggregated` to MongoDB, idempotently: to the collections `windows` and `sensors`. */
 export const handler = batchFunction(log, async (records) => {
   const windows = parseRecords(records, windowRecord, log).map(({ record, value }) => ({
     window: value,
@@ -34,7 +34,7 @@ export const handler = batchFunction(log, async (records) => {
   return [];
 });
 
-/** The index on `expireAt` does this, too, where the server knows expiry; the one on a laptop doesn't. */
+/** The local server has no indexes that expire documents. On other servers the index on `expireAt` does this, too. */
 async function deleteExpired(db: Db, nowMs: number): Promise<void> {
   if (nowMs - expiredAt < EXPIRY_INTERVAL_MS) return;
   expiredAt = nowMs;

@@ -3,19 +3,20 @@ import type { WindowDocument } from "../shared/documents.ts";
 import type { UpdateOne } from "../shared/mongo.ts";
 import type { Sighting } from "../shared/sensor-updates.ts";
 
-/** A window record and the Kafka timestamp (epoch ms) of its record. */
+/** A window and the timestamp (epoch ms) of its Kafka record. */
 export interface StampedWindow {
   readonly window: WindowRecord;
   readonly timestamp: number;
 }
 
+/** The `_id` of a window's document: `<sensor>/<operator>/<start>`. */
 export function windowDocumentId({ sensorId, operator, window }: WindowRecord): string {
   return `${sensorId}/${operator}/${window.start}`;
 }
 
 /**
- * The updates that bring windows into MongoDB: of each window the highest revision stays, whatever the order. It
- * expires `keepMs` after its record was written.
+ * The updates that write windows to MongoDB. The highest revision of each window stays, whatever the order. It expires
+ * `keepMs` after its record was written.
  */
 export function windowUpdates(windows: readonly StampedWindow[], keepMs: number): UpdateOne<WindowDocument>[] {
   const newest = new Map<string, StampedWindow>();
@@ -41,7 +42,7 @@ export function windowUpdates(windows: readonly StampedWindow[], keepMs: number)
   });
 }
 
-/** A window says that a reading was taken in it: at its start or later. */
+/** When a window says that its sensor has sent: at its start or later. The start counts. */
 export function sightingOf({ window }: StampedWindow): Sighting {
   return { sensorId: window.sensorId, first: window.window.start, last: window.window.start };
 }

@@ -3,7 +3,7 @@ import { answerTo, parseRequest } from "./request.ts";
 
 const { log, connections } = webSocketClients("subscribe", process.env);
 
-/** Routes `subscribe`, `unsubscribe` and `$default`: changes subscriptions; the body is sent back to the client. */
+/** Routes `subscribe`, `unsubscribe` and `$default`: changes subscriptions. The body goes to the client. */
 export const handler = webSocketFunction(log, async (event) => {
   const request = parseRequest(event.body);
   if (!request.ok) return { statusCode: 200, body: JSON.stringify(request.answer) };

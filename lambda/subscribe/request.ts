@@ -1,11 +1,12 @@
 import { MAX_SUBSCRIPTIONS, webSocketRequest, type WebSocketAnswer, type WebSocketRequest } from "../../domain/api.ts";
 import type { Subscription } from "../shared/connections.ts";
 
+/** A request to change a subscription, or the answer to a message that is none. */
 export type ParsedRequest =
   | { readonly ok: true; readonly action: WebSocketRequest["action"]; readonly subscription: Subscription }
   | { readonly ok: false; readonly answer: WebSocketAnswer };
 
-/** Reads what a client sent. */
+/** Reads a message of a client. */
 export function parseRequest(body: string | undefined): ParsedRequest {
   const refuse = (why: string): ParsedRequest => ({
     ok: false,
@@ -36,7 +37,7 @@ export function parseRequest(body: string | undefined): ParsedRequest {
   };
 }
 
-/** What the client is told when `done`, or (`false`) when it has too many subscriptions. */
+/** The answer to a change that was made, or that was refused (`done` is false) as there are too many subscriptions. */
 export function answerTo(
   action: WebSocketRequest["action"],
   { kind, id }: Subscription,
@@ -46,7 +47,9 @@ export function answerTo(
     return {
       type: "error",
       code: "too-many-subscriptions",
-      message: `a connection has at most ${MAX_SUBSCRIPTIONS} subscriptions of a kind; unsubscribe from some, or open another connection`,
+      message:
+        `a connection has at most ${MAX_SUBSCRIPTIONS} subscriptions of a kind; ` +
+        "unsubscribe from some, or open another connection",
     };
   const type = action === "subscribe" ? "subscribed" : "unsubscribed";
   return kind === "sensors" ? { type, sensorId: id } : { type, session: id };

@@ -4,17 +4,14 @@ import { windowChannels } from "../../domain/imu.ts";
 import type { WindowRecord } from "../../domain/records.ts";
 
 /**
- * Event time of a window's features, epoch ms: a correction comes right behind what it corrects, and before the next
- * window.
+ * Event time of a window's features, epoch ms. A correction is one millisecond later than what it corrects, and earlier
+ * than the next window.
  */
 export function featureTime({ window, revision }: WindowRecord): number {
   return window.end + revision;
 }
 
-/**
- * The newest window of each sensor: the store keeps one record per sensor, so that the others would be overwritten at
- * once.
- */
+/** The newest window of each sensor, as the feature store keeps one record per sensor. */
 export function newestPerSensor<T extends { readonly value: WindowRecord }>(windows: readonly T[]): T[] {
   const newest = new Map<string, T>();
   for (const item of windows) {

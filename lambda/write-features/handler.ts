@@ -6,7 +6,7 @@ import { featureStoreClient } from "../shared/feature-store.ts";
 import { batchFunction, parseRecords, type KafkaRecord } from "../shared/kafka-event.ts";
 import { newestPerSensor, toFeatureRecord } from "./feature-record.ts";
 
-/** Calls at a time. */
+/** Calls in flight, at most. */
 const CONCURRENCY = 16;
 
 const settings = readSettings("writeFeatures", process.env);

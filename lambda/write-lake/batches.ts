@@ -1,7 +1,7 @@
-/** Limits of one PutRecordBatch. */
+/** Limits of one PutRecordBatch, inclusive. */
 export const batchLimits = { records: 500, bytes: 4 * 1024 * 1024 } as const;
 
-/** Cuts items into batches that keep to the limits of a call, in order. */
+/** Splits items, in order, into batches within the limits of a call. */
 export function toBatches<T extends { readonly data: Uint8Array }>(
   items: readonly T[],
   limits: { readonly records: number; readonly bytes: number } = batchLimits,
@@ -21,12 +21,12 @@ export function toBatches<T extends { readonly data: Uint8Array }>(
   return batches;
 }
 
-/** Attempts for one record; then it is left to the event source. */
+/** Attempts for one record. After them, the event source delivers it again. */
 export const MAX_ATTEMPTS = 6;
 
 /**
- * Milliseconds before attempt `attempt` (the first retry is 1): 100 ms doubled each time, of which a random half to
- * whole (`random` in [0, 1)).
+ * Milliseconds to wait before a retry (`attempt` is 1 for the first): 100 ms, doubled for each further one, times a
+ * random factor from 0.5 to 1. `random` is in [0, 1).
  */
 export function backoffMs(attempt: number, random: number): number {
   return 100 * 2 ** (attempt - 1) * (0.5 + random / 2);

@@ -2,18 +2,19 @@ import { setTimeout as delay } from "node:timers/promises";
 import { PutRecordBatchCommand, type FirehoseClient } from "@aws-sdk/client-firehose";
 import { backoffMs, MAX_ATTEMPTS, toBatches } from "./batches.ts";
 
+/** A row to deliver. */
 export interface Delivery<R> {
-  /** What it came from. */
+  /** The record that the row came from. */
   readonly record: R;
   /** One line of JSON. */
   readonly data: Uint8Array;
 }
 
 /**
- * Puts rows into a delivery stream. A call that fails, or of which some records fail, is repeated for those alone, with
- * back-off.
+ * Puts rows into a delivery stream. Rows that fail are put again, those alone, after a wait that grows.
  *
- * @returns What could not be delivered, and the last reason.
+ * @param random Gives numbers in [0, 1)
+ * @returns The rows that failed in all attempts, and the last reason
  */
 export async function deliver<R>(
   firehose: FirehoseClient,

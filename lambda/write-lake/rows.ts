@@ -5,12 +5,12 @@ import { inferenceRecord, lateRecord, sessionRecord, windowRecord } from "../../
 import type { TableName } from "../../domain/tables.ts";
 import { DAY } from "../../domain/time.ts";
 import { contentTypes, controlTypes, headers, topics } from "../../domain/topics.ts";
-import type { KafkaRecord } from "../shared/kafka-event.ts";
+import { parseValue, type KafkaRecord } from "../shared/kafka-event.ts";
 
 /** A row of a lake table: its columns, and the partition (`dt`, `hour`) of its event time. */
 export type Row = Readonly<Record<string, unknown>> & { readonly dt: string; readonly hour: string };
 
-/** Bytes of a Firehose record, at most (1,000 KiB). */
+/** Bytes of a Firehose record, at most: 1,000 KiB, inclusive. */
 export const MAX_ROW_BYTES = 1_000 * 1_024;
 
 const marketRecord = z.object({
@@ -29,13 +29,19 @@ const marketRecord = z.object({
   vwap: z.number(),
 });
 
-/**
- * The table of a topic, and how its records become rows. @throws ZodError, SyntaxError when a record does not follow
- * its schema.
- */
-export const lakeTables: Readonly<
-  Record<string, { readonly table: TableName; readonly toRow: (record: KafkaRecord) => Row | null }>
-> = {
+/** The table of a topic, and how its records become rows. */
+export interface LakeTable {
+  readonly table: TableName;
+  /**
+   * The row of a record; null for a record that has none.
+   *
+   * @throws ZodError, SyntaxError when the record does not follow its schema
+   */
+  readonly toRow: (record: KafkaRecord) => Row | null;
+}
+
+/** The tables of the lake, by topic. */
+export const lakeTables: Readonly<Record<string, LakeTable>> = {
   [topics.imuData.name]: { table: "raw", toRow: rawRow },
   [topics.aggregated.name]: {
     table: "aggregated",
@@ -113,13 +119,23 @@ export const lakeTables: Readonly<
   },
 };
 
-function derived<T>(schema: z.ZodType<T>, toRow: (value: T) => Row): (record: KafkaRecord) => Row | null {
-  return ({ value }) => (value === null ? null : toRow(schema.parse(JSON.parse(value.toString("utf8")))));
+/** The table that takes the records of a topic. @throws Error when there is none */
+export function tableOf(topic: string): LakeTable {
+  const table = lakeTables[topic];
+  if (!table) throw new Error(`no table of the lake takes records of ${topic}`);
+  return table;
+}
+
+function derived<T>(schema: z.ZodType<T>, toRow: (value: T) => Row): LakeTable["toRow"] {
+  return (record) => {
+    const value = parseValue(record, schema);
+    return value === null ? null : toRow(value);
+  };
 }
 
 /**
- * The record as it stands in the log, so that it can be replayed; a value that no row can hold is told by size and
- * digest.
+ * The record as it is in the log, so that it can be replayed. A value that is too large for a row is null there; its
+ * size and digest are in the headers.
  */
 function rawRow(record: KafkaRecord): Row {
   const { topic, partition: number, offset, timestamp, key, value } = record;
@@ -147,8 +163,8 @@ function rawRow(record: KafkaRecord): Row {
 }
 
 /**
- * The first sample's time where the payload tells it, else the record's timestamp. Epoch ms. A time more than a day
- * ahead of its record is a wrong clock's, and would open partitions at will: it does not count.
+ * The time of the first sample if the payload has it, else the record's timestamp; epoch ms. A time more than a day
+ * ahead of the record comes from a wrong clock, and would create partitions without bound. It is ignored.
  */
 function eventTime({ value, headers: received, timestamp }: KafkaRecord): number {
   if (value === null || received[headers.type] === controlTypes.tick) return timestamp;
@@ -157,7 +173,7 @@ function eventTime({ value, headers: received, timestamp }: KafkaRecord): number
   return time !== null && time >= 0 && time <= timestamp + DAY ? time : timestamp;
 }
 
-/** Finds `"t": [1657533977813, …` or `"t": 1657533977813` without parsing what is perhaps 128 KB. */
+/** Finds `"t": [1657533977813, …` or `"t": 1657533977813` without parsing the payload, which may have 128 KB. */
 function jsonFirstTime(value: Buffer): number | null {
   const match = /"t"\s*:\s*\[?\s*(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/.exec(value.toString("latin1"));
   return match ? Number(match[1]) : null;
@@ -170,10 +186,8 @@ function packedFirstTime(value: Buffer): number | null {
 }
 
 const YEAR_10000 = Date.UTC(10_000, 0);
-/**
- * Partition of an event time (epoch ms), UTC; a time before 1970 or after 9999 counts as the first or last instant
- * between.
- */
+
+/** The partition of an event time (epoch ms), in UTC. A time outside 1970 to 9999 is moved to their bounds. */
 export function partition(ms: number): { dt: string; hour: string } {
   const iso = new Date(Math.min(Math.max(ms, 0), YEAR_10000 - 1)).toISOString();
   return { dt: iso.slice(0, 10), hour: iso.slice(11, 13) };

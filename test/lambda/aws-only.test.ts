@@ -68,19 +68,19 @@ describe("the pre-provisioning hook", () => {
 });
 
 describe("tickets and tokens", () => {
-  test("a ticket counts until it ends", () => {
+  test("a ticket is valid until it expires", () => {
     expect([ticketCounts(10, 9_999), ticketCounts(10, 10_000), ticketCounts(undefined, 0)]).toEqual([
       true,
       false,
       false,
     ]);
   });
-  test("what is stored of a ticket is its SHA-256", () => {
+  test("a ticket is stored as its SHA-256", () => {
     // echo -n abc | sha256sum
     expect(ticketKey("abc")).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     expect(TICKET.test(Buffer.alloc(32).toString("base64url"))).toBe(true);
   });
-  test("only a bearer token of three parts is one", () => {
+  test("only a bearer token of three parts is accepted", () => {
     expect(bearerToken("Bearer a.b.c")).toBe("a.b.c");
     expect(["", "Basic a.b.c", "Bearer a.b", undefined].map(bearerToken)).toEqual([
       undefined,
@@ -89,7 +89,7 @@ describe("tickets and tokens", () => {
       undefined,
     ]);
   });
-  test("an authorizer lets into the stage that was asked for, and no other API", () => {
+  test("an authorizer allows the requested stage, and no other API", () => {
     const { policyDocument, principalId } = allowStage(
       "user",
       "arn:aws:execute-api:us-east-1:123456789012:api1/v1/GET/sessions/x",

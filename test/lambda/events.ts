@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEvent, MSKEvent } from "aws-lambda";
 
-/** One record for an MSK event; a key or value that is absent is null in Kafka. */
+/** One record of an MSK event. An absent key or value is null in Kafka. */
 export interface RecordSpec {
   readonly topic: string;
   readonly partition?: number;

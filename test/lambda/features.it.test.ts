@@ -58,7 +58,7 @@ async function featuresOf(sensorId: string): Promise<{ status: number; body: Rec
   return { status: statusCode, body: JSON.parse(body) as Record<string, unknown> };
 }
 
-test("the API gives the features of a sensor's newest window, whatever comes behind it", async () => {
+test("the API gives the features of a sensor's newest window, whatever follows it", async () => {
   expect(
     await deliver(windowed("s1", T), windowed("s1", T + 1_000, { count: 101 }), windowed("s2", T, { count: 55 })),
   ).toEqual({ batchItemFailures: [] });
@@ -88,7 +88,7 @@ test("a sensor without features is 404", async () => {
   expect(await featuresOf("nobody")).toMatchObject({ status: 404, body: { type: "urn:millrace:problem:not-found" } });
 });
 
-test("while the feature store does not answer, windows are to be delivered again, and readers are told 503", async () => {
+test("while the feature store does not answer, windows are delivered again and readers get 503", async () => {
   store.kill("SIGKILL");
   await once(store, "exit");
   expect(await deliver(windowed("s3", T), windowed("s4", T))).toEqual({

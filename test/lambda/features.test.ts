@@ -33,7 +33,7 @@ test("features come back as numbers", () => {
   });
 });
 
-test("of each sensor the newest window counts, and of that the newest revision", () => {
+test("the newest revision of the newest window of each sensor counts", () => {
   const all = [
     window("a", 2_000),
     window("a", 1_000, 5),

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { join } from "node:path";
 
-/** A Lambda function in a process of its own, as on AWS: its settings are its environment, its clients end with it. */
+/** A Lambda function in its own process, as on AWS: it has its own environment, and its clients end with it. */
 export interface FunctionProcess {
   invoke<T = Record<string, unknown>>(event: unknown): Promise<T>;
   stop(): Promise<void>;

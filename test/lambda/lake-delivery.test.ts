@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { backoffMs, toBatches } from "../../lambda/write-lake/batches.ts";
 import { deliver } from "../../lambda/write-lake/deliver.ts";
 
-test("batches keep order and the limits of a call, and are as few as that allows in order", () => {
+test("batches keep the order and the limits of a call, and are as few as these allow", () => {
   fc.assert(
     fc.property(
       fc.array(fc.integer({ min: 1, max: 60 }), { maxLength: 60 }),
@@ -28,7 +28,7 @@ test("batches keep order and the limits of a call, and are as few as that allows
   ).toEqual([500, 500, 1]);
 });
 
-test("the wait doubles, and is never less than half or more than all of that", () => {
+test("the wait doubles, times a factor from a half to one", () => {
   expect([1, 2, 3, 5].map((attempt) => [backoffMs(attempt, 0), backoffMs(attempt, 1)])).toEqual([
     [50, 100],
     [100, 200],
@@ -37,7 +37,7 @@ test("the wait doubles, and is never less than half or more than all of that", (
   ]);
 });
 
-/** A client that answers each call by the next of `answers`: texts it refuses, or an error. */
+/** A client that answers each call with the next of `answers`: the texts that it refuses, or an error. */
 function client(answers: (readonly string[] | Error)[]): FirehoseClient & { readonly calls: string[][] } {
   const calls: string[][] = [];
   const send = async ({ input }: PutRecordBatchCommand): Promise<unknown> => {
@@ -57,13 +57,13 @@ function client(answers: (readonly string[] | Error)[]): FirehoseClient & { read
 const rows = (...texts: string[]): { record: string; data: Uint8Array }[] =>
   texts.map((text) => ({ record: text, data: Buffer.from(text) }));
 
-test("only what failed is put again, until it is taken", async () => {
+test("only rows that failed are put again, until they are taken", async () => {
   const firehose = client([["b", "c"], new Error("timeout"), ["c"], []]);
   expect(await deliver(firehose, "s", rows("a", "b", "c"), () => 0)).toMatchObject({ failed: [] });
   expect(firehose.calls).toEqual([["a", "b", "c"], ["b", "c"], ["b", "c"], ["c"]]);
 });
 
-test("what is never taken is given back, with the reason", async () => {
+test("a row that is never taken is returned, with the reason", async () => {
   const firehose = client(Array.from({ length: 10 }, () => ["b"]));
   expect(await deliver(firehose, "s", rows("a", "b"), () => 0)).toEqual({
     failed: rows("b"),

@@ -43,7 +43,7 @@ test("each operation has its path parameters, described responses, and reference
     expect(Object.keys(document.components.schemas)).toContain(name);
 });
 
-test("query parameters are described as what they stand for", () => {
+test("query parameters are described by what they stand for", () => {
   const parameters = Object.fromEntries(
     document.paths["/sessions"]!["get"]!.parameters!.map((parameter) => [parameter.name, parameter.schema]),
   );

@@ -61,7 +61,7 @@ test("a group's members and lag, from before its first member to after its last"
   await Promise.all(clients.map((client) => client.disconnect()));
 });
 
-test("health answers within two seconds, also when nothing else does", async () => {
+test("health answers within two seconds, even when no component does", async () => {
   const up = startFunction("read-health", {
     KAFKA_BROKERS: kafkaBrokers,
     MONGODB_URI: mongodbUri,
@@ -76,7 +76,7 @@ test("health answers within two seconds, also when nothing else does", async () 
     MONGODB_URI: "mongodb://192.0.2.1/?retryWrites=false",
   });
   try {
-    // A first call waits for the process to start; that is not the answer's time.
+    // The first call waits for the process to start, which does not count.
     await Promise.all([up, down, hanging].map((fn) => fn.invoke(restEvent("/health"))));
     const ask = async (
       fn: typeof up,

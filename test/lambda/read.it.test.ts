@@ -103,7 +103,8 @@ test.each([
   [{ sensorId: "nobody" }, []],
   [{ status: "open" }, ["a@10000"]],
   [{ status: "ended", sensorId: "b" }, ["b@4000"]],
-  // a@1000 lasts from 1,000 to 2,000: [2000, …) still has its last sample, [2001, …) nothing of it; […, 1000) is before it.
+  // a@1000 lasts from 1,000 to 2,000. [2000, …) has its last sample, [2001, …) has nothing of it, and […, 1000) is
+  // before it.
   [{ from: "2000", to: "3000" }, ["a@1000"]],
   [{ from: "2001", to: "3000" }, []],
   [{ to: "1000" }, []],
@@ -147,7 +148,7 @@ test("a cursor of another list, or a forged one, is refused", async () => {
   }
 });
 
-test("all that is wrong with a query is told at once", async () => {
+test("every wrong parameter is reported at once", async () => {
   const { status, headers, body } = await get(readSessions, "/sessions", {
     query: {
       sensorId: "no/sensor",

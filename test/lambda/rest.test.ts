@@ -42,7 +42,7 @@ test.each([
   }
 });
 
-test("a cursor comes back as the position it was made of, for the same query alone", () => {
+test("a cursor gives back its position, for the same query alone", () => {
   const cursor = encodeCursor({ value: 1657533977813.25, id: "a@1657533977813.25" }, ["q", 1]);
   expect(cursor).toMatch(/^[A-Za-z0-9_-]+$/);
   expect(decodeCursor(cursor, ["q", 1])).toEqual({ value: 1657533977813.25, id: "a@1657533977813.25" });

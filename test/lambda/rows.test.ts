@@ -65,7 +65,7 @@ test("each topic of the lake has rows with the columns of its table, and no othe
   ).toEqual(Object.keys(tables).toSorted());
 });
 
-test("a raw row is the record as it stands in the log, by the hour of its first sample", () => {
+test("a raw row is the record as it is in the log, in the hour of its first sample", () => {
   const value = `{"seq": 17, "t" : [ ${T}, ${T + 10}], "samples": []}`;
   expect(raw({ value, headers: { "content-type": "application/json", "ingest-ms": "5" } })).toEqual({
     dt: "2022-07-11",

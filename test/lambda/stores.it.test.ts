@@ -25,7 +25,7 @@ afterAll(async () => {
   await client.close();
 });
 
-/** Delivers values in the given order, cut into events of `size`. */
+/** Delivers values in the given order, split into events of `size`. */
 async function deliver(
   fn: FunctionProcess,
   topic: string,
@@ -61,8 +61,8 @@ async function sessionsOf(sensorId: string): Promise<unknown[]> {
 }
 
 /**
- * A life of a sensor's sessions, as DESIGN's rules give it: extended twice, then swallowed by an earlier start, and one
- * that stays open.
+ * The records of a sensor's sessions: one is extended twice and then merged into one that starts earlier, and another
+ * stays open.
  */
 const history = (sensor: string): Record<string, unknown>[] => [
   started(sensor, 1_000),
@@ -106,7 +106,7 @@ const outcome = (sensor: string): unknown[] => [
   },
 ];
 
-test("any order and repetition of a sensor's session records, cut into any events, ends in the same sessions", async () => {
+test("any order and repetition of session records, split into any events, gives the same sessions", async () => {
   let run = 0;
   const deliveries = fc.record({
     order: fc.array(fc.nat(history("x").length - 1), { maxLength: 15 }).chain((extra) =>
@@ -138,7 +138,7 @@ test("any order and repetition of a sensor's session records, cut into any event
   );
 });
 
-test("two deliveries of the same records at the same time end in the same sessions", async () => {
+test("two simultaneous deliveries of the same records give the same sessions", async () => {
   const records = history("twice");
   const other = startFunction("store-sessions", env);
   try {
@@ -153,7 +153,7 @@ test("two deliveries of the same records at the same time end in the same sessio
   expect(await sessionsOf("twice")).toEqual(outcome("twice"));
 });
 
-test("of a window the highest revision stays, in whatever order its revisions come", async () => {
+test("the highest revision of a window stays, in whatever order the revisions arrive", async () => {
   let run = 0;
   const now = Date.now();
   const orders = fc
@@ -187,7 +187,7 @@ test("of a window the highest revision stays, in whatever order its revisions co
   );
 });
 
-test("a record that follows no schema holds up nothing", async () => {
+test("a record that does not follow its schema is skipped", async () => {
   const records = [
     { topic: "new-session-topic", offset: 1, value: "{" },
     { topic: "new-session-topic", offset: 2, value: { type: "ended" } },
@@ -201,7 +201,7 @@ test("a record that follows no schema holds up nothing", async () => {
 test("windows expire and the lists have their indexes", async () => {
   const indexes = await db.collection("windows").indexes();
   expect(indexes).toContainEqual(expect.objectContaining({ key: { expireAt: 1 }, expireAfterSeconds: 0 }));
-  // A new process looks for what has expired with its first event.
+  // A new process deletes expired windows with its first event.
   const fresh = startFunction("store-windows", env);
   await deliver(fresh, "sensor-data-aggregated", [windowed("old", 0)], 1, Date.now() - 86_400_001);
   await fresh.stop();

@@ -43,7 +43,7 @@ async function send(id: string, body: string, routeKey = "subscribe"): Promise<u
   return JSON.parse(answer.body);
 }
 
-test("a connection is in the table, with what it came for, until it disconnects", async () => {
+test("a connection is in the table, with its first subscriptions, until it disconnects", async () => {
   const before = Math.floor(Date.now() / 1_000);
   expect(
     await connect("c1", {
@@ -69,7 +69,7 @@ test("a connection is in the table, with what it came for, until it disconnects"
   expect(await functions["disconnect"]!.invoke(webSocketEvent("$disconnect", "c1"))).toEqual({ statusCode: 200 });
 });
 
-test("a connection with wrong parameters is refused, and told why", async () => {
+test("a connection with wrong parameters is refused, and the answer says why", async () => {
   const refused = await connect("c2", { sensorId: ["a b"], session: ["s1"] });
   expect(refused.statusCode).toBe(400);
   expect(refused.body).toMatch(/sensorId is "a b".*session is "s1"/);

@@ -44,7 +44,7 @@ afterAll(async () => {
   rmSync(lakeDir, { recursive: true, force: true });
 });
 
-/** Delivers records as the event source does: what an answer names comes again, with what follows it. */
+/** Delivers records as the event source does: again from the offset that the answer names in each partition. */
 async function deliver(records: readonly RecordSpec[]): Promise<void> {
   for (let left = records; left.length > 0;) {
     const { batchItemFailures } = await writeLake.invoke<BatchResponse>(mskEvent(left));
