@@ -18,6 +18,6 @@ export async function prepareModels(
   const { reference } = await registry.take(modelFiles(SHIPPED, "local"));
   if (!isNewLog) return;
   const control = await registry.control(reference.name, reference.version, "live");
-  await appendModelControl(kafka, environment, control);
+  await appendModelControl(kafka, environment, "sensor", control);
   await registry.record(control);
 }

@@ -5,16 +5,15 @@ import { Metrics } from "../adapters/metrics.ts";
 import { onShutdown } from "../adapters/shutdown.ts";
 import { LOOPBACK } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
-import { consumerGroups } from "../domain/names.ts";
+import { pipelines } from "../domain/pipelines.ts";
 import { pickSemantics } from "../domain/semantics.ts";
 import { createDynamo } from "./adapters/dynamo-client.ts";
 import { createCheckpointTable } from "./adapters/dynamo-snapshots.ts";
-import { sensorMachineFactory } from "./adapters/machine-factory.ts";
-import { modelFiles, ModelStore } from "./adapters/model-store.ts";
+import { openModels } from "./adapters/model-store.ts";
 import { engineObserver } from "./adapters/observer.ts";
+import { openPipeline } from "./adapters/open-pipeline.ts";
 import { startService } from "./adapters/service.ts";
 import { defaultTaskOptions } from "./engine/task.ts";
-import { noModels, type ScoringPorts } from "./inference/scoring.ts";
 
 const settings = readSettings("processor", process.env);
 const logger = createLogger("processor", settings.logLevel);
@@ -24,23 +23,20 @@ const dynamodb = createDynamo(settings);
 if (settings.dynamodbEndpoint) await createCheckpointTable(dynamodb, settings.checkpointTable);
 
 const refusedModels = new Map<string, string>();
-const scoring: ScoringPorts = {
-  source: settings.modelSource ? new ModelStore(modelFiles(settings.modelSource, settings.region)) : noModels,
-  refused: ({ name, version }, reason) => {
-    refusedModels.set(`${name} ${version}`, reason);
-    metrics.add("processor.models-refused");
-    logger.error({ model: name, version, reason }, "model refused; what scored before goes on");
-  },
-};
+const models = openModels(settings, ({ name, version }, reason) => {
+  refusedModels.set(`${name} ${version}`, reason);
+  metrics.add("processor.models-refused");
+  logger.error({ model: name, version, reason }, "model refused; the models before it continue to score");
+});
 
 const service = await startService({
   kafka,
   dynamodb,
   checkpointTable: settings.checkpointTable,
   environment: settings.environment,
-  groupId: consumerGroups.sensorProcessor,
+  groupId: pipelines[settings.pipeline].consumerGroup,
   delivery: settings.delivery,
-  factory: sensorMachineFactory(pickSemantics(settings), scoring),
+  factory: openPipeline(settings.pipeline, pickSemantics(settings), models),
   options: {
     ...defaultTaskOptions,
     commitIntervalMs: settings.commitIntervalMs,
@@ -49,10 +45,7 @@ const service = await startService({
   observer: engineObserver(logger, metrics),
   logger,
   onLost: (error) => {
-    logger.error(
-      { err: error },
-      "the membership in the consumer group is lost; the process ends so that it starts anew",
-    );
+    logger.error({ err: error }, "membership in the consumer group is lost; the process exits, to be started again");
     process.exit(1);
   },
 });
@@ -63,12 +56,10 @@ if (settings.healthPort > 0)
 const SHUTDOWN_LIMIT_MS = 20_000;
 onShutdown(() => service.stop(), SHUTDOWN_LIMIT_MS);
 
-/** A refused model doesn't stop anything, but somebody has to know. */
+/** A refused model stops nothing. The health says so because somebody must look at it. */
 function withRefusedModels(health: Health, refused: ReadonlyMap<string, string>): Health {
   if (refused.size === 0) return health;
-  const models = {
-    status: "degraded",
-    detail: [...refused].map(([model, reason]) => `${model} refused: ${reason}`).join("; "),
-  } as const;
+  const detail = [...refused].map(([model, reason]) => `${model} refused: ${reason}`).join("; ");
+  const models = { status: "degraded", detail } as const;
   return { status: health.status === "ok" ? "degraded" : health.status, components: { ...health.components, models } };
 }

@@ -1,14 +1,21 @@
 import type { Kafka } from "kafkajs";
 import { MODEL_HEADER, type ModelControl } from "../../domain/models.ts";
+import { pipelines, type PipelineName } from "../../domain/pipelines.ts";
 import { controlTypes, headers, topics } from "../../domain/topics.ts";
 
 /**
- * Appends a `model` control record to every partition of the sensor input. One transaction: to all of them or to none.
+ * Appends a `model` control record to every partition of a pipeline's input. One transaction: to all of them or to
+ * none.
  *
  * @returns The number of partitions.
  */
-export async function appendModelControl(kafka: Kafka, environment: string, control: ModelControl): Promise<number> {
-  const topic = topics.imuData.name;
+export async function appendModelControl(
+  kafka: Kafka,
+  environment: string,
+  pipeline: PipelineName,
+  control: ModelControl,
+): Promise<number> {
+  const topic = topics[pipelines[pipeline].input].name;
   const admin = kafka.admin();
   await admin.connect();
   const partitions = (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0]!.partitions.map(

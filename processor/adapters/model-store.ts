@@ -6,6 +6,7 @@ import { z } from "zod";
 import { MillraceError } from "../../domain/errors.ts";
 import { modelKey, modelManifest, modelProbe, type ModelManifest, type ModelReference } from "../../domain/models.ts";
 import type { Model, ModelSource } from "../inference/model.ts";
+import { noModels, type ScoringPorts } from "../inference/scoring.ts";
 import { onnxVersions } from "./onnx-header.ts";
 import { createOnnxModel } from "./onnx-model.ts";
 
@@ -89,6 +90,22 @@ export class ModelStore implements ModelSource {
     loading.catch(() => this.#loaded.delete(key));
     return loading;
   }
+}
+
+/** Where a program finds its models, and who hears of a model that is refused. */
+export interface ModelSettings {
+  /** Folder, or prefix in S3. Without it every control record that names a model is refused. */
+  readonly modelSource?: string | undefined;
+  readonly region: string;
+}
+
+/** @param refused See `ScoringPorts`. @default nobody hears of it */
+export function openModels(
+  { modelSource, region }: ModelSettings,
+  refused: ScoringPorts["refused"] = () => undefined,
+): ScoringPorts {
+  const source = modelSource === undefined ? noModels : new ModelStore(modelFiles(modelSource, region));
+  return { source, refused };
 }
 
 /**

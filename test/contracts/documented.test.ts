@@ -4,6 +4,7 @@ import { expect, test } from "@jest/globals";
 import { programs } from "../../config/settings.ts";
 import { deadLetterCodes, errorCodes } from "../../domain/errors.ts";
 import { metrics } from "../../domain/metrics.ts";
+import { semanticsSettings, type SemanticsSetting } from "../../domain/semantics.ts";
 import { topics } from "../../domain/topics.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -52,6 +53,17 @@ test("docs/contracts.md lists the settings of the programs, with their defaults"
     setting.doc,
   ]);
   expect(rows("Settings of the programs")).toEqual(expected);
+});
+
+test("docs/replay.md lists the settings of the semantics", () => {
+  const replay = readFileSync(join(root, "docs", "replay.md"), "utf8");
+  const bounds = (setting: SemanticsSetting): string =>
+    "choices" in setting ? `\`${setting.choices.join("`, `")}\` | –` : `${setting.min} | ${setting.max}`;
+  const expected = semanticsSettings.map(([name, setting]) => {
+    const { option, env, doc } = setting;
+    return `| \`--${option}\` | \`${env}\` | \`${name}\` | ${bounds(setting)} | \`${setting.default}\` | ${doc} |`;
+  });
+  expect(replay.split("\n").filter((line) => line.startsWith("| `--"))).toEqual(expected);
 });
 
 test("docs/dependencies.md names the direct dependencies, and no other", () => {

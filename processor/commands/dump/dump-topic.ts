@@ -6,7 +6,7 @@ import type { InputRecord } from "../../runtime/machine.ts";
 import { keyFields, valueField } from "../replay/lines.ts";
 
 export interface DumpRange {
-  /** One partition only. */
+  /** One partition. @default all of them */
   readonly partition: number | undefined;
   /** First offset, inclusive. */
   readonly from: number;
@@ -15,52 +15,48 @@ export interface DumpRange {
 }
 
 /**
- * Reads a topic's committed records up to the end that it has now, partition after partition in offset order, and hands
- * over lines of NDJSON that `replay` reads.
+ * Reads a topic's committed records, partition after partition in offset order, up to the end that each has when it
+ * starts. Hands over lines of NDJSON that `replay` reads.
+ *
+ * @throws MillraceError `arguments-invalid` for a topic or a partition that is not there
  */
 export async function dumpTopic(
   cluster: Cluster,
   topic: string,
-  range: DumpRange,
+  { partition: only, from, to }: DumpRange,
   write: (lines: string) => Promise<void>,
 ): Promise<void> {
-  await cluster.connect();
-  await cluster.addTargetTopic(topic).catch((cause: unknown) => {
-    throw new MillraceError(
-      "arguments-invalid",
-      `topic ${JSON.stringify(topic)} can't be read: ${(cause as Error).message}`,
-      { cause },
-    );
-  });
-  const partitions = cluster
-    .findTopicPartitionMetadata(topic)
-    .map(({ partitionId }) => partitionId)
-    .sort((a, b) => a - b);
-  if (range.partition !== undefined && !partitions.includes(range.partition))
-    throw new MillraceError(
-      "arguments-invalid",
-      `${topic} has no partition ${range.partition}; it has ${partitions.length}`,
-    );
-  const bounds = await Promise.all(
-    partitions.map(async (partition) => ({ partition, ...(await partitionBounds(cluster, topic, partition)) })),
-  );
-  for (const { partition, earliest, latest } of bounds) {
-    if (range.partition !== undefined && partition !== range.partition) continue;
-    const end = Math.min(latest, range.to);
-    for (let offset = Math.max(earliest, range.from); offset < end;) {
-      const { records, nextOffset } = await fetchRecords(cluster, topic, partition, offset);
-      await write(
-        records
-          .filter((record) => record.offset < end)
-          .map(inputLine)
-          .join(""),
-      );
+  const partitions = await partitionsOf(cluster, topic);
+  if (only !== undefined && !partitions.includes(only))
+    throw new MillraceError("arguments-invalid", `${topic} has no partition ${only}; it has ${partitions.length}`);
+  const wanted = partitions.filter((partition) => only === undefined || partition === only);
+  const bounds = await Promise.all(wanted.map((partition) => partitionBounds(cluster, topic, partition)));
+  for (const [i, { earliest, latest }] of bounds.entries()) {
+    const end = Math.min(latest, to);
+    for (let offset = Math.max(earliest, from); offset < end;) {
+      const { records, nextOffset } = await fetchRecords(cluster, topic, wanted[i]!, offset);
+      const inRange = records.filter((record) => record.offset < end);
+      await write(inRange.map(inputLine).join(""));
       offset = nextOffset;
     }
   }
 }
 
+async function partitionsOf(cluster: Cluster, topic: string): Promise<number[]> {
+  await cluster.connect();
+  try {
+    await cluster.addTargetTopic(topic);
+  } catch (cause) {
+    const message = `topic ${JSON.stringify(topic)} can't be read: ${(cause as Error).message}`;
+    throw new MillraceError("arguments-invalid", message, { cause });
+  }
+  const metadata = cluster.findTopicPartitionMetadata(topic);
+  return metadata.map(({ partitionId }) => partitionId).sort((a, b) => a - b);
+}
+
 /** A record as a line: `{"key","timestamp","value"|"valueBase64","partition","offset","headers"}`. */
 export function inputLine({ key, timestamp, value, partition, offset, headers }: InputRecord): string {
-  return `{${JSON.stringify(keyFields(key)).slice(1, -1)},"timestamp":${timestamp},${valueField(value)},"partition":${partition},"offset":${offset},"headers":${JSON.stringify(headers)}}\n`;
+  const keyPart = JSON.stringify(keyFields(key)).slice(1, -1);
+  const position = `"partition":${partition},"offset":${offset}`;
+  return `{${keyPart},"timestamp":${timestamp},${valueField(value)},${position},"headers":${JSON.stringify(headers)}}\n`;
 }

@@ -16,6 +16,7 @@ import type { RecoveryChoice } from "../../engine/recovery-choices.ts";
 import { diagnose, recover, type Diagnosis } from "../../engine/recovery.ts";
 import type { MachineFactory } from "../../runtime/machine.ts";
 
+/** Whose tasks they are, and where their log and snapshots are. */
 export interface RecoveryTarget {
   readonly kafka: Kafka;
   readonly dynamodb: DynamoDBClient;
@@ -27,23 +28,23 @@ export interface RecoveryTarget {
   readonly logger: Logger;
 }
 
-/** Looks at tasks on real Kafka and DynamoDB, and carries choices out. */
+/** Diagnoses tasks on Kafka and DynamoDB, and carries out the operator's choices. Close it after use. */
 export class Recovery {
-  readonly #t: RecoveryTarget;
+  readonly #target: RecoveryTarget;
   readonly #cluster;
   readonly #input: KafkaInput;
   readonly #snapshots: DynamoSnapshots;
 
   constructor(target: RecoveryTarget) {
-    this.#t = target;
+    this.#target = target;
     this.#cluster = openCluster(target.kafka);
     this.#input = new KafkaInput(target.kafka, target.factory.sourceTopic, target.logger);
     this.#snapshots = new DynamoSnapshots(target.dynamodb, target.checkpointTable);
   }
 
-  /** Partitions of the source topic, by task. */
+  /** Tasks with their partition of the source topic, in the order of partitions. */
   async tasks(): Promise<Map<string, number>> {
-    const { pipeline, sourceTopic } = this.#t.factory;
+    const { pipeline, sourceTopic } = this.#target.factory;
     await this.#cluster.connect();
     await this.#cluster.addTargetTopic(sourceTopic);
     const partitions = this.#cluster
@@ -53,9 +54,10 @@ export class Recovery {
     return new Map(partitions.map((partition) => [taskKey(pipeline, sourceTopic, partition), partition]));
   }
 
+  /** Reads how far a task is, and what stops it. Changes nothing. */
   async diagnose(task: string, partition: number): Promise<Diagnosis> {
     const progress =
-      this.#t.delivery === "transactional"
+      this.#target.delivery === "transactional"
         ? await currentProgress(this.#cluster, task, partition)
         : await this.#with(this.#idempotent(task, partition), (output) => output.claim(""));
     return this.#with(this.#output(task, partition), (output) =>
@@ -63,12 +65,18 @@ export class Recovery {
     );
   }
 
+  /** Carries out a choice and gives the progress that is committed by it. */
   async recover(task: string, partition: number, choice: RecoveryChoice): Promise<Progress> {
-    if (this.#t.delivery === "transactional")
+    if (this.#target.delivery === "transactional")
       return this.#with(this.#output(task, partition), (output) =>
         this.#withInput(task, partition, output, (parts) => recover(parts, choice)),
       );
-    const membership = new KafkaMembership(this.#t.kafka, this.#t.groupId, this.#t.factory.sourceTopic, this.#t.logger);
+    const membership = new KafkaMembership(
+      this.#target.kafka,
+      this.#target.groupId,
+      this.#target.factory.sourceTopic,
+      this.#target.logger,
+    );
     await new Promise<void>(
       (resolve, reject) =>
         void membership
@@ -88,8 +96,8 @@ export class Recovery {
     await Promise.all([this.#input.close(), this.#cluster.disconnect()]);
   }
 
-  #target(task: string, partition: number): ConstructorParameters<typeof TransactionalOutput>[2] {
-    const { environment, factory, groupId } = this.#t;
+  #outputTarget(task: string, partition: number): ConstructorParameters<typeof TransactionalOutput>[2] {
+    const { environment, factory, groupId } = this.#target;
     return {
       task,
       transactionalId: transactionalId(environment, factory.pipeline, factory.sourceTopic, partition),
@@ -100,11 +108,11 @@ export class Recovery {
   }
 
   #output(task: string, partition: number): TaskOutput {
-    return new TransactionalOutput(this.#t.kafka, this.#cluster, this.#target(task, partition));
+    return new TransactionalOutput(this.#target.kafka, this.#cluster, this.#outputTarget(task, partition));
   }
 
   #idempotent(task: string, partition: number, membership?: KafkaMembership): TaskOutput {
-    return new IdempotentOutput(this.#t.kafka, this.#target(task, partition), async (...commit) =>
+    return new IdempotentOutput(this.#target.kafka, this.#outputTarget(task, partition), async (...commit) =>
       membership?.commitOffset(...commit),
     );
   }
@@ -128,10 +136,10 @@ export class Recovery {
       return await work({
         task,
         partition,
-        factory: this.#t.factory,
+        factory: this.#target.factory,
         ports: { input, output, snapshots: this.#snapshots },
         runtime: systemRuntime,
-        observer: quietObserver(this.#t.logger),
+        observer: quietObserver(this.#target.logger),
       });
     } finally {
       input.close();

@@ -7,11 +7,11 @@ import {
   type StateMachine,
 } from "../../runtime/machine.ts";
 
-/** Records that are stepped before their scores are computed and their outputs handed on. */
+/** Records that are stepped before scores are computed and outputs handed on, at most. */
 const BATCH = 256;
 
-/** One partition: its machine, and how far its outputs were handed on. */
-interface Lane {
+/** One partition: its machine, how many of its outputs were handed on, and the records that failed, by offset. */
+interface PartitionReplay {
   readonly partition: number;
   machine: StateMachine;
   outputs: number;
@@ -19,15 +19,16 @@ interface Lane {
 }
 
 /**
- * Runs a machine per partition over records, in the order in which they come, and hands the outputs on in the order of
- * production. The records can be read again from the start: that is how a partition is brought back to where it was
- * when our own code threw in a step.
+ * Runs a machine per partition over records in their order, and hands the outputs on in the order of production.
+ *
+ * The records must be readable again from the start: after an operator has thrown in a step, the partition is replayed
+ * up to that record.
  */
 export class Replay {
   readonly #factory: MachineFactory;
   readonly #records: () => AsyncIterable<InputRecord>;
   readonly #take: (outputs: readonly OutputRecord[]) => Promise<void>;
-  readonly #lanes = new Map<number, Lane>();
+  readonly #partitions = new Map<number, PartitionReplay>();
 
   constructor(
     factory: MachineFactory,
@@ -39,69 +40,69 @@ export class Replay {
     this.#take = take;
   }
 
-  /** `flush`: ends time behind the last record, partition by partition. */
+  /** @param flush Whether time ends behind the last record, partition by partition: what is open fires. */
   async run(flush: boolean): Promise<void> {
-    let current: Lane | null = null;
+    let current: PartitionReplay | null = null;
     let unsettled = 0;
     for await (const record of this.#records()) {
-      const lane = await this.#laneOf(record.partition);
-      if (current !== null && (lane !== current || unsettled >= BATCH || lane.machine.mustSettle)) {
+      const replayed = await this.#partitionOf(record.partition);
+      if (current !== null && (replayed !== current || unsettled >= BATCH || replayed.machine.mustSettle)) {
         await this.#settle(current);
         unsettled = 0;
       }
-      current = lane;
+      current = replayed;
       unsettled++;
       try {
-        lane.machine.step(record);
+        replayed.machine.step(record);
       } catch (error) {
         if (!(error instanceof StepFailed)) throw error;
-        await this.#rebuild(lane, error);
+        await this.#rebuild(replayed, error);
         unsettled = 0;
       }
     }
     if (current !== null) await this.#settle(current);
     if (!flush) return;
-    for (const lane of [...this.#lanes.values()].sort((a, b) => a.partition - b.partition)) {
-      lane.machine.flush();
-      await this.#settle(lane);
+    for (const replayed of [...this.#partitions.values()].sort((a, b) => a.partition - b.partition)) {
+      replayed.machine.flush();
+      await this.#settle(replayed);
     }
   }
 
-  async #laneOf(partition: number): Promise<Lane> {
-    const known = this.#lanes.get(partition);
+  async #partitionOf(partition: number): Promise<PartitionReplay> {
+    const known = this.#partitions.get(partition);
     if (known) return known;
-    const lane = {
+    const replayed = {
       partition,
       machine: await this.#factory.create({ partition, restored: null, failedOffsets: new Map() }),
       outputs: 0,
       failed: new Map<number, string>(),
     };
-    this.#lanes.set(partition, lane);
-    return lane;
+    this.#partitions.set(partition, replayed);
+    return replayed;
   }
 
-  async #settle(lane: Lane): Promise<void> {
-    const outputs = await lane.machine.settle();
-    lane.outputs += outputs.length;
+  async #settle(replayed: PartitionReplay): Promise<void> {
+    const outputs = await replayed.machine.settle();
+    replayed.outputs += outputs.length;
     await this.#take(outputs);
   }
 
-  /** Our own code threw in a step: a new machine is brought behind that record, which is dead-lettered. */
-  async #rebuild(lane: Lane, { offset, message }: StepFailed): Promise<void> {
-    lane.failed.set(offset, message);
-    lane.machine = await this.#factory.create({
-      partition: lane.partition,
+  /** An operator threw in a step: a new machine replays up to that record, and the record is dead-lettered. */
+  async #rebuild(replayed: PartitionReplay, { offset, message }: StepFailed): Promise<void> {
+    replayed.failed.set(offset, message);
+    replayed.machine = await this.#factory.create({
+      partition: replayed.partition,
       restored: null,
-      failedOffsets: lane.failed,
+      failedOffsets: replayed.failed,
     });
     const outputs: OutputRecord[] = [];
     for await (const record of this.#records()) {
-      if (record.partition !== lane.partition) continue;
-      outputs.push(...(await stepAll(lane.machine, [record])));
+      if (record.partition !== replayed.partition) continue;
+      outputs.push(...(await stepAll(replayed.machine, [record])));
       if (record.offset === offset) break;
     }
-    const fresh = outputs.slice(lane.outputs);
-    lane.outputs = outputs.length;
+    const fresh = outputs.slice(replayed.outputs);
+    replayed.outputs = outputs.length;
     await this.#take(fresh);
   }
 }

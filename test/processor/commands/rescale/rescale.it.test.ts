@@ -15,7 +15,7 @@ import { topics } from "../../../../domain/topics.ts";
 import { startServers, type Servers } from "../../../../local/servers/index.ts";
 import { DynamoSnapshots } from "../../../../processor/adapters/dynamo-snapshots.ts";
 import { sensorMachineFactory } from "../../../../processor/adapters/machine-factory.ts";
-import { rescale as rescaleTasks } from "../../../../processor/commands/rescale/rescale-tasks.ts";
+import { rescale as rescaleTasks } from "../../../../processor/commands/rescale/rescale.ts";
 import { readTopic, startProgram, testKafka, type Program } from "../../../bridge/harness.ts";
 import type { LogRecord } from "../../../reference/log.ts";
 import { referenceRun } from "../../../reference/reference.ts";
@@ -121,7 +121,7 @@ async function uncommitted(admin: Admin): Promise<number[]> {
 }
 
 /** Runs a processor until it has committed everything that is in the log. */
-async function process(): Promise<void> {
+async function runProcessor(): Promise<void> {
   const program: Program = startProgram("processor/main.ts", [], env, join(dataDir, "processor.log"));
   const admin = testKafka(servers.kafkaBrokers).admin();
   await admin.connect();
@@ -139,19 +139,19 @@ async function process(): Promise<void> {
 
 async function rescale(partitions: number): Promise<string> {
   const { stdout } = await promisify(execFile)(
-    globalThis.process.execPath,
+    process.execPath,
     [
       "--disable-warning=ExperimentalWarning",
       join(ROOT, "processor/commands/rescale/main.ts"),
       "--partitions",
       String(partitions),
     ],
-    { env: { ...globalThis.process.env, ...env } },
+    { env: { ...process.env, ...env } },
   );
   return stdout;
 }
 
-/** Step 6 of docs/rescale.md does not come about: the keys that have left are still in their old tasks, too. */
+/** Breaks off before step 6 of docs/rescale.md: the keys that have left are still in their old tasks, too. */
 async function dieAfterTheInputHasItsPartitions(count: number): Promise<void> {
   const client = new DynamoDBClient({
     region: "local",
@@ -171,23 +171,16 @@ async function dieAfterTheInputHasItsPartitions(count: number): Promise<void> {
       groupId: pipelines.sensor.consumerGroup,
       factory: sensorMachineFactory(semantics),
       limits: semantics,
-      outputTopics: [
-        topics.transformed,
-        topics.aggregated,
-        topics.late,
-        topics.sessions,
-        topics.inference,
-        topics.deadLetter,
-      ].map(({ name }) => name),
+      outputTopics: [...pipelines.sensor.outputs, "deadLetter" as const].map((key) => topics[key].name),
       logger: createLogger("rescale", "error"),
-      told: (sentence) => (widened ||= sentence === `${topics.imuData.name} has ${count} partitions`),
+      report: (sentence) => (widened ||= sentence === `${topics.imuData.name} has ${count} partitions`),
     },
     count,
   );
 }
 
-/** What says which output it is and what it counts, as sorted lines; numbers of windows are for other tests. */
-function told(outputs: readonly { topic: string; value: unknown }[]): string[] {
+/** The fields that identify an output and count its readings, as sorted lines. Other tests compare the statistics. */
+function comparable(outputs: readonly { topic: string; value: unknown }[]): string[] {
   return outputs
     .map(({ topic, value }) => {
       const {
@@ -233,7 +226,7 @@ async function committed(): Promise<string[]> {
       })),
     ),
   );
-  return told(all.flat());
+  return comparable(all.flat());
 }
 
 test("two partitions become five, with a death on the way: nothing is lost, nothing comes twice", async () => {
@@ -249,18 +242,18 @@ test("two partitions become five, with a death on the way: nothing is lost, noth
   const copies = first.filter((_, i) => i % 7 === 0);
 
   await append(first);
-  await process();
+  await runProcessor();
   await append(first.slice(0, 1));
   await expect(rescale(5)).rejects.toThrow(
     /rescale-refused: sensor\/imu-data-all\/\d: records from offset \d+ on \(the log ends at \d+\) are not processed/,
   );
-  await process();
+  await runProcessor();
   await expect(dieAfterTheInputHasItsPartitions(5)).rejects.toThrow("died");
   expect(await rescale(5)).toContain("5 partitions before, 5 now; state of 12 sensors is in place");
   // Again: nothing is left to do, and nothing changes.
   expect(await rescale(5)).toContain("5 partitions before, 5 now; state of 12 sensors is in place");
   await append([...copies, ...late, ...gone, ...second]);
-  await process();
+  await runProcessor();
 
   const log: LogRecord[] = [...first, first[0]!, ...copies, ...late, ...gone, ...second].map(
     ({ key, value }, offset) => ({
@@ -274,7 +267,7 @@ test("two partitions become five, with a death on the way: nothing is lost, noth
   );
   const reference = referenceRun(log, semantics, false);
   expect(reference.duplicates).toBe(copies.length + 1);
-  const expected = told(reference.outputs);
+  const expected = comparable(reference.outputs);
   expect(expected.filter((line) => line.includes('"cause":"late"')).length).toBeGreaterThan(10);
   expect(expected.filter((line) => line.includes(topics.late.name)).length).toBeGreaterThan(0);
   expect(await committed()).toEqual(expected);

@@ -1,0 +1,149 @@
+import type { Cluster } from "kafkajs";
+import { taskKey, transactionalId } from "../../../domain/names.ts";
+import { partitionBounds } from "../../adapters/kafka-cluster.ts";
+import { TransactionalOutput } from "../../adapters/kafka-output.ts";
+import { toProgressRecord } from "../../adapters/kafka-progress.ts";
+import { fetchRecords } from "../../adapters/kafka-records.ts";
+import { systemRuntime } from "../../adapters/runtime.ts";
+import type { Progress } from "../../engine/ports.ts";
+import { quietObserver } from "../../engine/quiet-observer.ts";
+import { Snapshots } from "../../engine/snapshots.ts";
+import type { MachineFactory, StateEntry, StateMachine } from "../../runtime/machine.ts";
+import type { RescaleTarget } from "./target.ts";
+
+/** Chain of a task that has committed nothing yet. */
+const EMPTY_CHAIN = "0-00000000";
+
+/** A task that is fenced and whose snapshot manifest is claimed: nobody else can commit for it. Release it after use. */
+export class HeldTask {
+  readonly task: string;
+  readonly partition: number;
+  readonly snapshots: Snapshots;
+  readonly #factory: MachineFactory;
+  readonly #output: TransactionalOutput;
+  /** Null for a task that has processed nothing yet. */
+  readonly #progress: Progress | null;
+  readonly #nextOffset: number;
+
+  private constructor(
+    { task, partition, factory }: { task: string; partition: number; factory: MachineFactory },
+    output: TransactionalOutput,
+    snapshots: Snapshots,
+    progress: Progress | null,
+    firstOffset: number,
+  ) {
+    this.task = task;
+    this.partition = partition;
+    this.snapshots = snapshots;
+    this.#factory = factory;
+    this.#output = output;
+    this.#progress = progress;
+    this.#nextOffset = progress?.nextOffset ?? firstOffset;
+  }
+
+  /**
+   * Fences the task of a partition and claims its progress and its snapshot.
+   *
+   * @param firstOffset Where a task begins that has processed nothing yet.
+   */
+  static async hold(
+    { kafka, environment, groupId, factory, snapshots, logger }: RescaleTarget,
+    cluster: Cluster,
+    partition: number,
+    firstOffset: number,
+  ): Promise<HeldTask> {
+    const { pipeline, sourceTopic } = factory;
+    const task = taskKey(pipeline, sourceTopic, partition);
+    const output = new TransactionalOutput(kafka, cluster, {
+      task,
+      transactionalId: transactionalId(environment, pipeline, sourceTopic, partition),
+      groupId,
+      sourceTopic,
+      partition,
+    });
+    try {
+      await output.fence();
+      const progress = await output.claim(systemRuntime.token());
+      const claimed = await Snapshots.claim(snapshots, task, systemRuntime, quietObserver(logger));
+      return new HeldTask({ task, partition, factory }, output, claimed, progress, firstOffset);
+    } catch (error) {
+      await output.discard();
+      throw error;
+    }
+  }
+
+  /** Why the snapshot is not the whole state of the log, as sentences. */
+  async unfinished(cluster: Cluster): Promise<string[]> {
+    const { task } = this;
+    const committed = this.#progress;
+    const covers = this.snapshots.manifest.covers;
+    const problems = await this.#unprocessed(cluster);
+    if (committed && covers?.nextOffset !== committed.nextOffset) {
+      const covered = covers ? `offsets below ${covers.nextOffset}` : "nothing";
+      problems.push(`${task}: the snapshot covers ${covered}, committed are those below ${committed.nextOffset}`);
+    }
+    if (covers && covers.chain !== committed?.chain)
+      problems.push(
+        `${task}: the snapshot's chain is ${covers.chain}, committed is ${committed?.chain ?? "nothing"}; ` +
+          `see \`npm run recover -- --task ${task}\``,
+      );
+    return problems;
+  }
+
+  /** Markers of transactions take offsets too, so what counts is whether a record follows. */
+  async #unprocessed(cluster: Cluster): Promise<string[]> {
+    const topic = this.#factory.sourceTopic;
+    const { earliest, latest } = await partitionBounds(cluster, topic, this.partition);
+    const from = this.#progress?.nextOffset ?? earliest;
+    for (let offset = from; offset < latest;) {
+      const { records, nextOffset } = await fetchRecords(cluster, topic, this.partition, offset);
+      if (records.length > 0)
+        return [`${this.task}: records from offset ${from} on (the log ends at ${latest}) are not processed`];
+      offset = nextOffset;
+    }
+    return [];
+  }
+
+  /** A machine with this state, as the processor will build it. */
+  async build(entries: readonly StateEntry[]): Promise<StateMachine> {
+    const restored = {
+      nextOffset: this.#nextOffset,
+      chain: this.#progress?.chain ?? EMPTY_CHAIN,
+      entries: entries.map((entry) => ({ generation: 0, ...entry })),
+    };
+    const machine = await this.#factory.create({ partition: this.partition, restored, failedOffsets: new Map() });
+    machine.rewriteUpTo(0);
+    return machine;
+  }
+
+  /** Writes a machine's state as the task's snapshot, and the progress of a task that has none. */
+  async write(machine: StateMachine): Promise<void> {
+    const progress: Progress = this.#progress ?? {
+      nextOffset: this.#nextOffset,
+      origin: this.#nextOffset,
+      fingerprint: this.#factory.fingerprint,
+      chain: EMPTY_CHAIN,
+      failed: [],
+    };
+    await this.snapshots.write(this.snapshots.capture(machine), progress);
+    if (this.#progress === null) await this.#commit(progress);
+  }
+
+  /**
+   * Commits progress without the group's offset, because the input's partition may not be there yet. The claim after it
+   * commits the record and shows that it is there.
+   */
+  async #commit(progress: Progress): Promise<void> {
+    await this.#output.send([toProgressRecord(this.task, progress)]);
+    const found = await this.#output.claim(systemRuntime.token());
+    if (found?.nextOffset !== progress.nextOffset)
+      throw new Error(
+        `${this.task}: progress at offset ${progress.nextOffset} was written, read was ${found?.nextOffset ?? "none"}`,
+      );
+  }
+
+  async release(): Promise<void> {
+    this.snapshots.close();
+    await this.#output.discard();
+  }
+}
