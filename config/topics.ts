@@ -7,7 +7,7 @@ type KafkaConfig = Pick<Environment["kafka"], "partitions" | "retentionMs">;
 /** Topics that every pipeline writes, each record to the partition number of its input. */
 const sharedOutputs: readonly TopicKey[] = ["deadLetter", "progress"];
 
-/** What the config says of a topic alone: partitions and retention, those of `domain/topics.ts` where it says nothing. */
+/** Partitions and retention of one topic by the config alone; the defaults are those of `domain/topics.ts`. */
 export function topicSettings(kafka: KafkaConfig, key: TopicKey): { partitions: number; retentionMs: number } {
   return {
     partitions: kafka.partitions[key] ?? topics[key].partitions,

@@ -9,9 +9,8 @@ export const root = join(import.meta.dirname, "..");
 let folder: string | undefined;
 
 /**
- * Folder with the bundle `index.mjs` of one function, `lambda/<name>/handler.ts`. esbuild bundles all functions at
- * once, in this process and without Docker, the first time that one is asked for; the same sources give the same
- * bytes.
+ * Folder with the bundle `index.mjs` of one function, `lambda/<name>/handler.ts`. The first call bundles all functions
+ * at once, in this process and without Docker. The same sources give the same bytes.
  */
 export function functionBundle(name: string): string {
   folder ??= bundleFunctions();
@@ -26,7 +25,7 @@ export function functionNames(): string[] {
     .sort();
 }
 
-/** Bundles every function into a new folder, which goes when the process ends. */
+/** Bundles every function into a new folder, which is removed when the process ends. */
 function bundleFunctions(): string {
   const outdir = mkdtempSync(join(tmpdir(), "millrace-bundles-"));
   process.once("exit", () => rmSync(outdir, { recursive: true, force: true }));
@@ -45,7 +44,9 @@ function bundleFunctions(): string {
     minifyWhitespace: true,
     // Packages that are still CommonJS call `require` for Node's own modules.
     banner: {
-      js: 'import { createRequire as millraceCreateRequire } from "node:module"; const require = millraceCreateRequire(import.meta.url);',
+      js:
+        'import { createRequire as millraceCreateRequire } from "node:module"; ' +
+        "const require = millraceCreateRequire(import.meta.url);",
     },
     logLevel: "error",
   });

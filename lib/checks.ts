@@ -4,11 +4,11 @@ import type { App, IPolicyValidationContext, PolicyValidationPluginReport } from
 import { AwsSolutionsChecks, NagRuleCompliance, type IApplyRule } from "cdk-nag";
 import { acceptanceOf } from "./constructs/acknowledge.ts";
 
-/** One finding of cdk-nag that was accepted, as `accepted-findings.json` beside the templates lists them. */
+/** An accepted finding of cdk-nag, as `accepted-findings.json` lists it. */
 export interface AcceptedFinding {
   readonly rule: string;
   readonly construct: string;
-  /** What was found, for rules that find several things. */
+  /** The finding's text, for rules that find several things at one construct. */
   readonly finding?: string;
   readonly reason: string;
 }
@@ -17,8 +17,9 @@ export interface AcceptedFinding {
 export const ACCEPTED_FINDINGS_FILE = "accepted-findings.json";
 
 /**
- * Cdk-nag's AwsSolutions rules, less what is accepted at its resource with a reason. Findings have logical ids and
- * references in their texts, so they are accepted by how they end (see `constructs/acknowledge.ts`).
+ * The AwsSolutions rules of cdk-nag, without the findings that are accepted at their resource with a reason. The texts
+ * of findings have logical ids and references in them, so an acceptance matches the end of a text (see
+ * `constructs/acknowledge.ts`).
  */
 export class SolutionsChecks extends AwsSolutionsChecks {
   readonly #app: App;
@@ -59,7 +60,7 @@ export class SolutionsChecks extends AwsSolutionsChecks {
           if (Array.isArray(result)) return result.filter((finding) => !isAccepted(finding));
           return result === NagRuleCompliance.NON_COMPLIANT && isAccepted() ? NagRuleCompliance.COMPLIANT : result;
         } catch (error) {
-          // A rule that can't read a reference throws; that too is accepted only by name.
+          // A rule throws when it can't read a reference. That needs an acceptance, too.
           if (isAccepted()) return NagRuleCompliance.COMPLIANT;
           throw error;
         }

@@ -1,22 +1,22 @@
 import { Aws } from "aws-cdk-lib";
 import type { Environment } from "../config/schema.ts";
 
-/** `millrace-<env>-<name>`: unique in an account and region, so that environments can share them. */
+/** `millrace-<env>-<name>`: unique in an account and region, which environments can therefore share. */
 export function resourceName(config: Pick<Environment, "name">, name: string): string {
   return `millrace-${config.name}-${name}`;
 }
 
-/** Bucket names are unique in the world: account and region stand in them. */
+/** Name of a bucket. Bucket names are unique in the world, so account and region are in it. */
 export function bucketName(config: Pick<Environment, "name">, name: string): string {
   return `${resourceName(config, name)}-${Aws.ACCOUNT_ID}-${Aws.REGION}`;
 }
 
-/** All log groups of an environment have this prefix: the logs key is usable for no others. */
+/** Name of a log group. The key of the logs encrypts only log groups with this prefix. */
 export function logGroupName(config: Pick<Environment, "name">, name: string): string {
   return `/millrace/${config.name}/${name}`;
 }
 
-/** Glue database of the lake (no hyphens: Athena would want quotes). */
+/** Glue database of the lake. It has no hyphens, because Athena would want quotes around them. */
 export function lakeDatabaseName(config: Pick<Environment, "name">): string {
   return `millrace_${config.name}`;
 }

@@ -16,8 +16,8 @@ import { StreamingStack } from "./stacks/streaming.ts";
 import { WebStack } from "./stacks/web.ts";
 
 /**
- * Instantiates the stacks of one environment, those with data first; each is given the stacks that it builds on. The
- * synth fails on a finding of cdk-nag that is not accepted at its resource.
+ * Instantiates the stacks of one environment, those with data first. Each gets the stacks that it builds on. The synth
+ * fails on a finding of cdk-nag that is not accepted at its resource.
  */
 export function buildPlatform(app: App, config: Environment): MillraceStack[] {
   const security = new SecurityStack(app, "security", config);

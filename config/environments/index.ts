@@ -25,7 +25,8 @@ export function environment(name: unknown): Environment {
   if (config.name !== name)
     throw new MillraceError(
       "config-invalid",
-      `config/environments/${name}.ts has the name ${JSON.stringify(config.name)}; a file is named after its environment`,
+      `config/environments/${name}.ts has the name ${JSON.stringify(config.name)}; ` +
+        "a file is named after its environment",
     );
   return config;
 }

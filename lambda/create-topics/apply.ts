@@ -2,7 +2,7 @@ import { ConfigResourceTypes, type Admin } from "kafkajs";
 import type { TopicSpec } from "../../domain/topics.ts";
 import { planTopics, topicConfig, type ExistingTopic, type TopicPlan } from "./plan.ts";
 
-/** Reads what the cluster has of these topics: their partitions and settings. */
+/** Reads partitions and settings of those of these topics that the cluster has. */
 export async function readTopics(admin: Admin, names: readonly string[]): Promise<Map<string, ExistingTopic>> {
   const present = new Set(await admin.listTopics());
   const known = names.filter((name) => present.has(name));
@@ -24,10 +24,10 @@ export async function readTopics(admin: Admin, names: readonly string[]): Promis
 }
 
 /**
- * Makes the cluster have these topics: creates what is missing, widens, and sets what differs. Run again, it does
- * nothing.
+ * Gives the cluster these topics: creates missing ones, adds partitions, and changes settings that differ. A second run
+ * changes nothing.
  *
- * @throws Error that names every topic that can't be had without deleting data, before anything was changed
+ * @throws Error before anything is changed, when a topic would have to be deleted; it names every such topic
  */
 export async function applyTopics(
   admin: Admin,
@@ -58,7 +58,7 @@ export async function applyTopics(
       topicPartitions: plan.widen.map(({ name, partitions }) => ({ topic: name, count: partitions })),
     });
   if (plan.alter.length > 0) {
-    // AlterConfigs replaces all of a topic's settings, so all are sent, not those that differ.
+    // AlterConfigs replaces all settings of a topic, so the request has those that stay as well.
     const altered = new Set(plan.alter.map(({ name }) => name));
     await admin.alterConfigs({
       validateOnly: false,

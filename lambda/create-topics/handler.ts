@@ -9,8 +9,8 @@ const settings = readSettings("kafkaTools", process.env);
 const logger = createLogger("create-topics", settings.logLevel);
 
 /**
- * Custom resource `Custom::KafkaTopics`: its property `Topics` is a JSON array of `TopicSpec`. Deleting it leaves the
- * topics.
+ * The custom resource `Custom::KafkaTopics`. Its property `Topics` is a JSON array of `TopicSpec`. The topics stay when
+ * the resource is deleted.
  */
 export async function handler(
   event: CloudFormationCustomResourceEvent,

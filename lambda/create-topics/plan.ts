@@ -1,24 +1,25 @@
 import type { TopicSpec } from "../../domain/topics.ts";
 
-/** What the cluster says of a topic. */
+/** A topic as the cluster has it. */
 export interface ExistingTopic {
   readonly partitions: number;
   readonly config: Readonly<Record<string, string>>;
 }
 
+/** Changes that give the cluster its topics. */
 export interface TopicPlan {
   readonly create: readonly TopicSpec[];
   /** Topics that get more partitions: their new count. */
   readonly widen: readonly { readonly name: string; readonly partitions: number }[];
   /** Settings that differ. */
   readonly alter: readonly { readonly name: string; readonly config: Readonly<Record<string, string>> }[];
-  /** What can't be done without deleting data; nothing is changed while there is one. */
+  /** Differences that only deleting data would remove. While there is one, nothing is changed. */
   readonly problems: readonly string[];
-  /** What is left as it is, on purpose. */
+  /** Differences that stay on purpose. */
   readonly notes: readonly string[];
 }
 
-/** The settings of a topic in Kafka's names. `cleanup.policy` can only be given at creation on MSK Serverless. */
+/** The settings of a topic by Kafka's names. MSK Serverless takes `cleanup.policy` at creation alone. */
 export function topicConfig(spec: TopicSpec): Record<string, string> {
   return {
     "cleanup.policy": spec.cleanup,
@@ -29,8 +30,8 @@ export function topicConfig(spec: TopicSpec): Record<string, string> {
 }
 
 /**
- * What to do so that the cluster has these topics. Topics and partitions are only ever added: a topic that is no longer
- * wanted stays, and so does a partition (a rollback asks for fewer, and must not fail or lose data).
+ * Plans what gives the cluster these topics. Topics and partitions are only ever added. A topic or a partition that is
+ * no longer wanted stays: a rollback asks for fewer, and must neither fail nor lose data.
  */
 export function planTopics(wanted: readonly TopicSpec[], existing: ReadonlyMap<string, ExistingTopic>): TopicPlan {
   const create: TopicSpec[] = [];
@@ -48,12 +49,14 @@ export function planTopics(wanted: readonly TopicSpec[], existing: ReadonlyMap<s
     const received = topic.config["cleanup.policy"];
     if (received !== undefined && received !== cleanup)
       problems.push(
-        `${spec.name} has cleanup.policy ${received}, wanted is ${cleanup}: it is fixed at creation; write to a topic of another name`,
+        `${spec.name} has cleanup.policy ${received}, wanted is ${cleanup}: it is fixed at creation; ` +
+          "write to a topic of another name",
       );
     if (topic.partitions < spec.partitions) widen.push({ name: spec.name, partitions: spec.partitions });
     if (topic.partitions > spec.partitions)
       notes.push(
-        `${spec.name} has ${topic.partitions} partitions, wanted are ${spec.partitions}: partitions cannot be taken away; all stay`,
+        `${spec.name} has ${topic.partitions} partitions, wanted are ${spec.partitions}: ` +
+          "partitions cannot be taken away; all stay",
       );
     const differing = Object.entries(config).filter(([name, value]) => topic.config[name] !== value);
     if (differing.length > 0) alter.push({ name: spec.name, config: Object.fromEntries(differing) });

@@ -1,13 +1,17 @@
 import { Validations, type CfnResource, type Stack } from "aws-cdk-lib";
 import type { IConstruct } from "constructs";
 
-/** A finding of cdk-nag that is right as it is. */
+/** A finding of cdk-nag that is accepted where it is. */
 export interface Acceptance {
   /** The rule, without the pack's name: `S1`. */
   readonly rule: string;
-  /** End of the finding's text, for rules that find several things at a construct; absent: whatever the rule finds. */
+  /**
+   * End of the finding's text, for rules that find several things at one construct.
+   *
+   * @default every finding of the rule
+   */
   readonly ending?: string;
-  /** Why it is right here, and what limits it. */
+  /** Why the finding does no harm here. */
   readonly reason: string;
 }
 
@@ -17,7 +21,7 @@ function accept(construct: IConstruct, acceptances: readonly Acceptance[]): void
   accepted.set(construct, [...(accepted.get(construct) ?? []), ...acceptances]);
 }
 
-/** The acceptance that covers a finding at a construct: its own, or one from above. */
+/** The acceptance that covers a finding at a construct: the construct's own, or that of a scope around it. */
 export function acceptanceOf(construct: IConstruct, rule: string, finding?: string): Acceptance | undefined {
   for (const scope of construct.node.scopes.toReversed()) {
     const found = accepted
@@ -32,7 +36,7 @@ export function acceptanceOf(construct: IConstruct, rule: string, finding?: stri
   return undefined;
 }
 
-/** Accepts whatever rules of cdk-nag find at a construct and below it: rule to reason. */
+/** Accepts every finding of some rules at a construct and below it. `reasons` has a reason for each rule. */
 export function acknowledge(construct: IConstruct, reasons: Readonly<Record<string, string>>): void {
   accept(
     construct,
@@ -41,10 +45,10 @@ export function acknowledge(construct: IConstruct, reasons: Readonly<Record<stri
 }
 
 /**
- * Accepts single wildcards of the policies below a construct, each by how it ends: any other one is still found.
+ * Accepts single wildcards of the policies below a construct. Other wildcards are still found.
  *
- * @param reasons End of the action or resource (`s3:GetObject*`, `/features/*`; `*` alone is the resource `*`) to the
- *   reason
+ * @param reasons A reason for each ending of an action or resource: `s3:GetObject*`, `/features/*`. The ending `*` is
+ *   the resource `*`
  */
 export function acknowledgeWildcards(construct: IConstruct, reasons: Readonly<Record<string, string>>): void {
   accept(
@@ -57,7 +61,7 @@ export function acknowledgeWildcards(construct: IConstruct, reasons: Readonly<Re
   );
 }
 
-/** Accepts AWS's own policies on the roles below a construct, each by the end of its name. */
+/** Accepts AWS's managed policies on the roles below a construct. `reasons` has a reason for each end of a name. */
 export function acknowledgeManagedPolicies(construct: IConstruct, reasons: Readonly<Record<string, string>>): void {
   accept(
     construct,
@@ -65,7 +69,10 @@ export function acknowledgeManagedPolicies(construct: IConstruct, reasons: Reado
   );
 }
 
-/** The functions behind the CDK's own custom resources stand once in a stack, beside what uses them. */
+/**
+ * Accepts what is found at the CDK's own functions behind custom resources. Each is a child of the stack, once,
+ * whatever number of constructs uses it.
+ */
 export function acknowledgeCdkFunctions(
   stack: Stack,
   idPrefix: string,
@@ -84,10 +91,7 @@ export function acknowledgeCdkFunctions(
   }
 }
 
-/**
- * Accepts a finding of cfn-lint at a resource, such as `W3010`; the CDK's own validation of templates has the same
- * rules.
- */
+/** Accepts a finding of cfn-lint at a resource, such as `W3010`. The CDK's own validation has the same rules. */
 export function acknowledgeLint(resource: CfnResource, rule: string, reason: string): void {
   Validations.of(resource).acknowledge({ id: `CloudFormation-Validate::${rule}`, reason });
   resource.addMetadata("cfn-lint", { config: { ignore_checks: [rule] }, reason });

@@ -6,46 +6,48 @@ import { acknowledgeWildcards } from "./acknowledge.ts";
 import { allow } from "./grants.ts";
 import type { MillraceFunction } from "./millrace-function.ts";
 
-/** Thing type and group, what a device's certificate may do, and how a device comes to have one. */
+/** The names and ARNs of one environment's fleet. */
+interface Names {
+  /** `millrace-<env>-<what>` */
+  name(what: string): string;
+  /** ARN in IoT Core. */
+  arn(resource: string): string;
+}
+
+/** Thing type and group, what a device's certificate may do, and how a device gets its certificate. */
 export class DeviceFleet extends Construct {
   readonly thingGroup: iot.CfnThingGroup;
 
   constructor(stack: MillraceStack, hook: MillraceFunction) {
     super(stack, "Fleet");
-    const name = (what: string): string => resourceName(stack.config, what);
-    const arn = (resource: string): string => stack.formatArn({ service: "iot", resource });
+    const names: Names = {
+      name: (what) => resourceName(stack.config, what),
+      arn: (resource) => stack.formatArn({ service: "iot", resource }),
+    };
     const thingType = new iot.CfnThingType(this, "ThingType", {
-      thingTypeName: name("sensor"),
+      thingTypeName: names.name("sensor"),
       thingTypeProperties: { thingTypeDescription: "publishes motion readings to imu/{sensorId}" },
     });
     this.thingGroup = new iot.CfnThingGroup(this, "ThingGroup", {
-      thingGroupName: name("sensors"),
+      thingGroupName: names.name("sensors"),
       thingGroupProperties: { thingGroupDescription: "all sensors of this environment" },
     });
     const devicePolicy = new iot.CfnPolicy(this, "DevicePolicy", {
-      policyName: name("sensor"),
-      policyDocument: devicePolicyDocument(arn),
+      policyName: names.name("sensor"),
+      policyDocument: devicePolicyDocument(names.arn),
     });
-    this.#provisioning(stack, { hook, thingType, devicePolicy, arn, name });
+    const role = this.#provisioningRole(stack, names);
+    const template = this.#provisioningTemplate(role, hook, names);
+    for (const needed of [devicePolicy, thingType, this.thingGroup]) template.addResourceDependency(needed);
+    hook.function.addPermission("IotCore", {
+      principal: new iam.ServicePrincipal("iot.amazonaws.com"),
+      sourceAccount: stack.account,
+      sourceArn: names.arn(`provisioningtemplate/${names.name("sensor")}`),
+    });
+    this.#claimPolicy(names);
   }
 
-  #provisioning(
-    stack: MillraceStack,
-    {
-      hook,
-      thingType,
-      devicePolicy,
-      arn,
-      name,
-    }: {
-      hook: MillraceFunction;
-      thingType: iot.CfnThingType;
-      devicePolicy: iot.CfnPolicy;
-      arn: (resource: string) => string;
-      name: (what: string) => string;
-    },
-  ): void {
-    const templateName = name("sensor");
+  #provisioningRole(stack: MillraceStack, { name, arn }: Names): iam.Role {
     const role = new iam.Role(this, "ProvisioningRole", {
       assumedBy: new iam.ServicePrincipal("iot.amazonaws.com", {
         conditions: { StringEquals: { "aws:SourceAccount": stack.account } },
@@ -82,8 +84,12 @@ export class DeviceFleet extends Construct {
       ":thing/*": "a device's thing has no name before it provisions itself; policy, group and type are named",
       ":cert/*": "a certificate's id is made up when the device gets it",
     });
+    return role;
+  }
+
+  #provisioningTemplate(role: iam.Role, hook: MillraceFunction, { name }: Names): iot.CfnProvisioningTemplate {
     const template = new iot.CfnProvisioningTemplate(this, "ProvisioningTemplate", {
-      templateName,
+      templateName: name("sensor"),
       description: "a registered device exchanges the claim certificate for its own",
       enabled: true,
       templateType: "FLEET_PROVISIONING",
@@ -92,17 +98,13 @@ export class DeviceFleet extends Construct {
       templateBody: JSON.stringify(provisioningTemplate(name)),
     });
     template.node.addDependency(role);
-    template.addResourceDependency(devicePolicy);
-    template.addResourceDependency(thingType);
-    template.addResourceDependency(this.thingGroup);
-    hook.function.addPermission("IotCore", {
-      principal: new iam.ServicePrincipal("iot.amazonaws.com"),
-      sourceAccount: stack.account,
-      sourceArn: arn(`provisioningtemplate/${templateName}`),
-    });
+    return template;
+  }
+
+  #claimPolicy({ name, arn }: Names): void {
     const claims = new iot.CfnPolicy(this, "ClaimPolicy", {
       policyName: name("claim"),
-      policyDocument: claimPolicyDocument(arn, templateName),
+      policyDocument: claimPolicyDocument(arn, name("sensor")),
     });
     new CfnOutput(this, "ClaimPolicyName", {
       value: claims.ref,
@@ -111,8 +113,8 @@ export class DeviceFleet extends Construct {
   }
 }
 
-/** A device may connect as itself, and publish to its own topic: nothing else, and nothing to listen to. */
-export function devicePolicyDocument(arn: (resource: string) => string): Record<string, unknown> {
+/** A device may connect as itself and publish to its own topic. It may subscribe to nothing. */
+function devicePolicyDocument(arn: (resource: string) => string): Record<string, unknown> {
   return {
     Version: "2012-10-17",
     Statement: [
@@ -132,7 +134,7 @@ export function devicePolicyDocument(arn: (resource: string) => string): Record<
   };
 }
 
-/** A claim certificate may ask for a certificate and register with this environment's template: nothing else. */
+/** A claim certificate may ask for a certificate and register with this environment's template, and nothing else. */
 function claimPolicyDocument(arn: (resource: string) => string, templateName: string): Record<string, unknown> {
   const topics = [
     "$aws/certificates/create/*",
@@ -153,7 +155,7 @@ function claimPolicyDocument(arn: (resource: string) => string, templateName: st
   };
 }
 
-/** Thing, certificate and policy of a device; its name is what the hook gave back. */
+/** Thing, certificate and policy of a device. The hook replaces the serial number by the sensor's name. */
 function provisioningTemplate(name: (what: string) => string): Record<string, unknown> {
   return {
     Parameters: { SerialNumber: { Type: "String" }, "AWS::IoT::Certificate::Id": { Type: "String" } },

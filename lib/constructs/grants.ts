@@ -23,7 +23,7 @@ export function allow(
   );
 }
 
-/** Use of a key, only as a service does it on behalf of the caller. */
+/** Lets the caller use a key through one service alone, which does so on the caller's behalf. */
 export function allowKey(
   grantee: iam.IGrantable,
   key: kms.IKey,
@@ -40,7 +40,7 @@ export function allowKey(
 
 export type TableAction = "GetItem" | "PutItem" | "UpdateItem" | "DeleteItem" | "Scan" | "Query" | "DescribeTable";
 
-/** These actions on one table, and its key. */
+/** Allows these actions on one table, and the use of its key. */
 export function allowTable(
   grantee: iam.IGrantable,
   table: dynamodb.ITable,
@@ -62,14 +62,14 @@ export function allowTable(
   ]);
 }
 
-/** Reading a bucket's objects, and listing them. */
+/** Allows reading and listing a bucket's objects. */
 export function allowReadBucket(grantee: iam.IGrantable, bucket: s3.IBucket, key: kms.IKey): void {
   allow(grantee, ["s3:GetObject"], [bucket.arnForObjects("*")]);
   allow(grantee, ["s3:ListBucket"], [bucket.bucketArn]);
   allowKey(grantee, key, "s3", ["Decrypt"]);
 }
 
-/** Reading one secret. */
+/** Allows reading one secret. */
 export function allowSecret(grantee: iam.IGrantable, secret: secretsmanager.ISecret, key: kms.IKey): void {
   allow(grantee, ["secretsmanager:GetSecretValue"], [secret.secretArn]);
   allowKey(grantee, key, "secretsmanager", ["Decrypt"]);

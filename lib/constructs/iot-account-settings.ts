@@ -4,7 +4,7 @@ import { acknowledgeWildcards } from "./acknowledge.ts";
 import { allow } from "./grants.ts";
 import { callIot } from "./iot-call.ts";
 
-/** Settings of IoT Core that exist once in an account and region: where it logs to, and that things can be searched for. */
+/** Settings of IoT Core that exist once in an account and region: its log, and the search for things. */
 export function ownAccountSettings(stack: MillraceStack, key: kms.IKey): void {
   const role = new iam.Role(stack, "LoggingRole", {
     assumedBy: new iam.ServicePrincipal("iot.amazonaws.com", {

@@ -1,7 +1,8 @@
-import { Arn, ArnFormat, Aws, aws_iam as iam, Fn } from "aws-cdk-lib";
+import { Arn, ArnFormat, Aws, type aws_iam as iam, Fn } from "aws-cdk-lib";
 import { transactionalId } from "../../domain/names.ts";
+import { allow } from "./grants.ts";
 
-/** What programs need of the MSK Serverless cluster: where it is, and exactly the rights that they use. */
+/** The MSK Serverless cluster as programs need it: where it is, and grants of exactly the rights that they use. */
 export class KafkaCluster {
   readonly arn: string;
   readonly name: string;
@@ -14,7 +15,7 @@ export class KafkaCluster {
     this.bootstrapBrokers = bootstrapBrokers;
   }
 
-  /** ARN of a topic, group or transactional id: the cluster's UUID, the last part of its ARN, stands in it. */
+  /** ARN of a topic, group or transactional id. It contains the cluster's UUID, which is the last part of its ARN. */
   #arnOf(kind: "topic" | "group" | "transactional-id", name: string): string {
     const uuid = Fn.select(2, Fn.split("/", this.arn));
     return Arn.format({
@@ -29,19 +30,19 @@ export class KafkaCluster {
   }
 
   #allow(grantee: iam.IGrantable, actions: readonly string[], resources: readonly string[]): void {
-    grantee.grantPrincipal.addToPrincipalPolicy(
-      new iam.PolicyStatement({
-        actions: actions.map((action) => `kafka-cluster:${action}`),
-        resources: [...resources],
-      }),
+    allow(
+      grantee,
+      actions.map((action) => `kafka-cluster:${action}`),
+      resources,
     );
   }
 
+  /** Allows connecting. Every other right needs it. */
   grantConnect(grantee: iam.IGrantable): void {
     this.#allow(grantee, ["Connect"], [this.arn]);
   }
 
-  /** Reading topics as a member of a consumer group. */
+  /** Allows reading topics as a member of a consumer group. */
   grantRead(grantee: iam.IGrantable, topics: readonly string[], groups: readonly string[]): void {
     this.grantConnect(grantee);
     this.#allow(
@@ -56,7 +57,7 @@ export class KafkaCluster {
     );
   }
 
-  /** Writing to topics; idempotent writes are a right on the cluster. */
+  /** Allows writing to topics. Idempotent writes are a right on the cluster. */
   grantWrite(grantee: iam.IGrantable, topics: readonly string[]): void {
     this.#allow(grantee, ["Connect", "WriteDataIdempotently"], [this.arn]);
     this.#allow(
@@ -66,7 +67,7 @@ export class KafkaCluster {
     );
   }
 
-  /** The transactional ids of one pipeline's tasks: one per partition of its input. */
+  /** Allows the transactional ids of one pipeline's tasks: one per partition of its input. */
   grantTransactions(grantee: iam.IGrantable, env: string, pipeline: string, topic: string): void {
     const prefix = transactionalId(env, pipeline, topic, 0).slice(0, -1);
     this.grantTransactionalId(grantee, `${prefix}*`);
@@ -76,7 +77,7 @@ export class KafkaCluster {
     this.#allow(grantee, ["DescribeTransactionalId", "AlterTransactionalId"], [this.#arnOf("transactional-id", id)]);
   }
 
-  /** Seeing how far groups are. */
+  /** Allows reading the committed offsets of groups. */
   grantReadLag(grantee: iam.IGrantable, topics: readonly string[], groups: readonly string[]): void {
     this.grantConnect(grantee);
     this.#allow(
@@ -91,7 +92,7 @@ export class KafkaCluster {
     );
   }
 
-  /** Creating topics, widening them and changing their settings; deleting is not among it. */
+  /** Allows creating topics, adding partitions and changing settings. Deleting topics is left out. */
   grantAdminister(grantee: iam.IGrantable, topics: readonly string[]): void {
     this.grantConnect(grantee);
     this.#allow(
@@ -107,15 +108,10 @@ export class KafkaCluster {
     );
   }
 
-  /** What the pollers of an event source mapping do, with the function's role. */
+  /** Allows what the pollers of an event source mapping do with the function's role. */
   grantPoll(grantee: iam.IGrantable, topic: string, group: string): void {
     this.grantRead(grantee, [topic], [group]);
     this.#allow(grantee, ["DescribeClusterDynamicConfiguration"], [this.arn]);
-    grantee.grantPrincipal.addToPrincipalPolicy(
-      new iam.PolicyStatement({
-        actions: ["kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers"],
-        resources: [this.arn],
-      }),
-    );
+    allow(grantee, ["kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers"], [this.arn]);
   }
 }

@@ -8,7 +8,7 @@ export function tablePrefix(table: Pick<TableSpec, "name">): string {
   return `tables/${table.name}/`;
 }
 
-/** A Glue table of Parquet files. Partitions are projected: no crawler, no `ADD PARTITION`. */
+/** A Glue table of Parquet files. Athena computes the partitions (projection): there is no crawler, no `ADD PARTITION`. */
 export function lakeTable(
   stack: MillraceStack,
   table: TableSpec,
@@ -61,24 +61,24 @@ export function trinoType(type: string): string {
   if (type === "int") return "integer";
   if (type.startsWith("array<")) return `array(${trinoType(inner("array"))})`;
   if (type.startsWith("map<")) return `map(${inner("map").split(",").map(trinoType).join(", ")})`;
-  if (type.startsWith("struct<"))
-    return `row(${inner("struct")
+  if (type.startsWith("struct<")) {
+    const fields = inner("struct")
       .split(",")
-      .map((field) => {
-        const [name = "", of = ""] = field.split(":");
-        return `${name} ${trinoType(of)}`;
-      })
-      .join(", ")})`;
+      .map((field) => field.split(":"))
+      .map(([name = "", of = ""]) => `${name} ${trinoType(of)}`);
+    return `row(${fields.join(", ")})`;
+  }
   return type;
 }
 
-/** SQL of a table's view with one row per id: copies of a record are equal, so any of them will do. */
+/** SQL of a table's view with one row per id. Copies of a record are equal, so the view takes any of them. */
 export function exactViewSql(table: TableSpec): string {
   const names = [...table.columns, ...partitionColumns].map(({ name }) => `"${name}"`).join(", ");
-  return `SELECT ${names} FROM (SELECT ${names}, row_number() OVER (PARTITION BY "dt", "hour", "id") AS copy FROM "${table.name}") WHERE copy = 1`;
+  const numbered = `SELECT ${names}, row_number() OVER (PARTITION BY "dt", "hour", "id") AS copy FROM "${table.name}"`;
+  return `SELECT ${names} FROM (${numbered}) WHERE copy = 1`;
 }
 
-/** The view `<table>_exact`, in the form in which Athena itself stores views in Glue. */
+/** The view `<table>_exact`, stored in Glue as Athena stores views. */
 export function exactView(stack: MillraceStack, table: TableSpec, glueTable: glue.CfnTable): glue.CfnTable {
   const columns = [...table.columns, ...partitionColumns];
   const definition = {

@@ -31,7 +31,7 @@ export interface MillraceFunctionProps {
   readonly reservedConcurrency?: number;
 }
 
-/** A function of `lambda/`: arm64, traced, with a log group of its own and a role that has only what is granted to it. */
+/** A function of `lambda/`: arm64, traced, with its own log group, and a role that has only what is granted to it. */
 export class MillraceFunction extends Construct implements iam.IGrantable {
   readonly function: lambda.Function;
   readonly role: iam.Role;

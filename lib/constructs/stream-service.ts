@@ -30,7 +30,7 @@ export interface StreamServiceProps {
   readonly key: kms.IKey;
   readonly subnets: ec2.SubnetSelection;
   readonly securityGroup: ec2.ISecurityGroup;
-  /** For services in public subnets, which reach the internet only with an address. The security group lets nobody in. */
+  /** For services in public subnets: they reach the internet only with an address. Security groups let nobody in. */
   readonly assignPublicIp: boolean;
   /**
    * `rolling`: new tasks start before old ones stop. `restart`: the old task stops first, for a program whose identity
@@ -39,7 +39,7 @@ export interface StreamServiceProps {
   readonly deployment: "rolling" | "restart";
 }
 
-/** A program on Fargate: arm64, read-only root, not the user root, health-checked, rolled back when a deployment fails. */
+/** A program on Fargate: arm64, not root, read-only file system, health-checked, rolled back if a deployment fails. */
 export class StreamService extends Construct implements iam.IGrantable {
   readonly service: ecs.FargateService;
   readonly taskRole: iam.Role;

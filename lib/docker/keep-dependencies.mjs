@@ -1,5 +1,5 @@
-// Keeps the named dependencies of package.json and drops all others, so that an image holds what its program
-// imports and nothing else. Versions stay those of package-lock.json. Plain JavaScript: it runs before anything is installed.
+// Keeps the named dependencies of package.json and drops all others, so that an image holds only what its program
+// imports. Versions stay those of package-lock.json. This is plain JavaScript, because it runs before any installation.
 import { readFileSync, writeFileSync } from "node:fs";
 
 const names = process.argv.slice(2);

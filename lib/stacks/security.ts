@@ -4,7 +4,7 @@ import type { Environment } from "../../config/schema.ts";
 import { logGroupName, resourceName } from "../names.ts";
 import { MillraceStack } from "./stack.ts";
 
-/** One key per class of data: who may read the one may not read the others. */
+/** The classes of data. Each has a key of its own, so that a right to read one class is no right to read another. */
 const dataClasses = {
   readings: "the lake, its delivery streams and the feature store",
   state: "checkpoints, connections, device registry, sessions and models",
@@ -32,13 +32,15 @@ export class SecurityStack extends MillraceStack {
         }),
       ]),
     ) as Record<DataClass, kms.Key>;
-    this.#letServicesEncrypt();
+    this.#letLogsEncrypt();
+    this.#letEventsEncrypt();
+    if (config.lake.auditTrail) this.#letTrailEncrypt();
   }
 
-  /** Services that use a key on their own behalf, each bound to this account's resources of this environment. */
-  #letServicesEncrypt(): void {
-    const { operations, readings } = this.keys;
-    operations.addToResourcePolicy(
+  /** CloudWatch Logs may encrypt with the operations key, for log groups of this environment. */
+  #letLogsEncrypt(): void {
+    const logGroups = this.#arnOf("logs", `log-group:${logGroupName(this.config, "*")}`);
+    this.keys.operations.addToResourcePolicy(
       new iam.PolicyStatement({
         sid: "LogGroupsOfThisEnvironment",
         principals: [new iam.ServicePrincipal(`logs.${this.region}.amazonaws.com`)],
@@ -51,14 +53,14 @@ export class SecurityStack extends MillraceStack {
           "kms:DescribeKey",
         ],
         resources: ["*"],
-        conditions: {
-          ArnLike: {
-            "kms:EncryptionContext:aws:logs:arn": `arn:${this.partition}:logs:${this.region}:${this.account}:log-group:${logGroupName(this.config, "*")}`,
-          },
-        },
+        conditions: { ArnLike: { "kms:EncryptionContext:aws:logs:arn": logGroups } },
       }),
     );
-    operations.addToResourcePolicy(
+  }
+
+  /** Services that write to encrypted queues and topics may use the operations key, for this account. */
+  #letEventsEncrypt(): void {
+    this.keys.operations.addToResourcePolicy(
       new iam.PolicyStatement({
         sid: "AlarmsAndEventsOfThisAccount",
         principals: [
@@ -71,20 +73,23 @@ export class SecurityStack extends MillraceStack {
         conditions: { StringEquals: { "aws:SourceAccount": this.account } },
       }),
     );
-    if (this.config.lake.auditTrail) {
-      readings.addToResourcePolicy(
-        new iam.PolicyStatement({
-          sid: "TrailOfThisAccount",
-          principals: [new iam.ServicePrincipal("cloudtrail.amazonaws.com")],
-          actions: ["kms:GenerateDataKey", "kms:DescribeKey"],
-          resources: ["*"],
-          conditions: {
-            StringEquals: {
-              "aws:SourceArn": `arn:${this.partition}:cloudtrail:${this.region}:${this.account}:trail/${resourceName(this.config, "lake")}`,
-            },
-          },
-        }),
-      );
-    }
+  }
+
+  /** CloudTrail may encrypt with the readings key, for the trail of this environment. */
+  #letTrailEncrypt(): void {
+    const trail = this.#arnOf("cloudtrail", `trail/${resourceName(this.config, "lake")}`);
+    this.keys.readings.addToResourcePolicy(
+      new iam.PolicyStatement({
+        sid: "TrailOfThisAccount",
+        principals: [new iam.ServicePrincipal("cloudtrail.amazonaws.com")],
+        actions: ["kms:GenerateDataKey", "kms:DescribeKey"],
+        resources: ["*"],
+        conditions: { StringEquals: { "aws:SourceArn": trail } },
+      }),
+    );
+  }
+
+  #arnOf(service: string, resource: string): string {
+    return `arn:${this.partition}:${service}:${this.region}:${this.account}:${resource}`;
   }
 }

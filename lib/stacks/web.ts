@@ -1,10 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import {
-  aws_certificatemanager as acm,
-  aws_cloudfront as cloudfront,
-  aws_cloudfront_origins as origins,
-  aws_route53_targets as targets,
+  type aws_cloudfront as cloudfront,
   aws_s3 as s3,
   aws_s3_deployment as deployment,
   CfnOutput,
@@ -15,9 +12,9 @@ import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { root } from "../bundles.ts";
 import { acknowledge, acknowledgeCdkFunctions } from "../constructs/acknowledge.ts";
-import { domainAlias } from "../constructs/domain-alias.ts";
+import { dashboardDistribution } from "../constructs/dashboard-distribution.ts";
 import { logGroup } from "../constructs/log-group.ts";
-import { bucketName, resourceName } from "../names.ts";
+import { bucketName } from "../names.ts";
 import type { SecurityStack } from "./security.ts";
 import type { ServingStack } from "./serving.ts";
 import { MillraceStack } from "./stack.ts";
@@ -55,68 +52,16 @@ export class WebStack extends MillraceStack {
       serverAccessLogsBucket: accessLogs as s3.IBucket,
       serverAccessLogsPrefix: "bucket/",
     });
-    this.distribution = this.#distribution(bucket as s3.IBucket, accessLogs as s3.IBucket, serving);
+    this.distribution = dashboardDistribution(this, {
+      bucket: bucket as s3.IBucket,
+      accessLogs: accessLogs as s3.IBucket,
+      serving,
+    });
     this.#files(bucket as s3.IBucket, serving, security);
     new CfnOutput(this, "DashboardUrl", {
       value: `https://${config.web.domain?.name ?? this.distribution.distributionDomainName}`,
       description: "dashboard",
     });
-  }
-
-  #distribution(bucket: s3.IBucket, accessLogs: s3.IBucket, serving: ServingStack): cloudfront.Distribution {
-    const { domain, webAclArn } = this.config.web;
-    const headers = new cloudfront.ResponseHeadersPolicy(this, "Headers", {
-      responseHeadersPolicyName: resourceName(this.config, "dashboard"),
-      securityHeadersBehavior: {
-        contentSecurityPolicy: {
-          override: true,
-          contentSecurityPolicy: `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self' ${originOf(serving.rest.url)} ${serving.webSocket.url}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
-        },
-        contentTypeOptions: { override: true },
-        frameOptions: { override: true, frameOption: cloudfront.HeadersFrameOption.DENY },
-        referrerPolicy: { override: true, referrerPolicy: cloudfront.HeadersReferrerPolicy.NO_REFERRER },
-        strictTransportSecurity: { override: true, accessControlMaxAge: Duration.days(730), includeSubdomains: true },
-      },
-    });
-    const distribution = new cloudfront.Distribution(this, "Distribution", {
-      comment: resourceName(this.config, "dashboard"),
-      defaultRootObject: "index.html",
-      defaultBehavior: {
-        origin: origins.S3BucketOrigin.withOriginAccessControl(bucket),
-        viewerProtocolPolicy: cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
-        responseHeadersPolicy: headers,
-        allowedMethods: cloudfront.AllowedMethods.ALLOW_GET_HEAD,
-        compress: true,
-      },
-      httpVersion: cloudfront.HttpVersion.HTTP2_AND_3,
-      priceClass: cloudfront.PriceClass.PRICE_CLASS_100,
-      enableLogging: true,
-      logBucket: accessLogs,
-      logFilePrefix: "distribution/",
-      ...(domain === null
-        ? {}
-        : {
-            domainNames: [domain.name],
-            minimumProtocolVersion: cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
-            certificate: acm.Certificate.fromCertificateArn(this, "Certificate", domain.certificateArn),
-          }),
-      ...(webAclArn === null ? {} : { webAclId: webAclArn }),
-    });
-    if (domain !== null) domainAlias(this, domain, new targets.CloudFrontTarget(distribution));
-    acknowledge(distribution, {
-      CFR1: "sensors and the people who watch them are anywhere; restrict it in the web ACL where yours are not",
-      ...(webAclArn === null
-        ? {
-            CFR2: "static files without a back end; the config takes the ARN of a web ACL, which CloudFront wants in us-east-1",
-          }
-        : {}),
-      ...(domain === null
-        ? {
-            CFR4: "without a domain of its own, CloudFront's default certificate is used, whose protocol can't be chosen",
-          }
-        : {}),
-    });
-    return distribution;
   }
 
   /** The page's files, and where its APIs are. */
@@ -151,9 +96,4 @@ export class WebStack extends MillraceStack {
       "s3:DeleteObject*",
     ]);
   }
-}
-
-/** `https://host` of a URL; the CDK's tokens have to stay whole. */
-function originOf(url: string): string {
-  return url.replace(/^(https:\/\/[^/]+)\/.*$/, "$1");
 }

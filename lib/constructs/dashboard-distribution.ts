@@ -1,0 +1,103 @@
+import {
+  aws_certificatemanager as acm,
+  aws_cloudfront as cloudfront,
+  aws_cloudfront_origins as origins,
+  aws_route53_targets as targets,
+  type aws_s3 as s3,
+  Duration,
+} from "aws-cdk-lib";
+import { resourceName } from "../names.ts";
+import type { ServingStack } from "../stacks/serving.ts";
+import type { MillraceStack } from "../stacks/stack.ts";
+import { acknowledge } from "./acknowledge.ts";
+import { domainAlias } from "./domain-alias.ts";
+
+export interface DashboardDistributionProps {
+  readonly bucket: s3.IBucket;
+  readonly accessLogs: s3.IBucket;
+  /** The page may connect to these APIs alone. */
+  readonly serving: ServingStack;
+}
+
+/** CloudFront before the bucket with the dashboard's files. */
+export function dashboardDistribution(
+  stack: MillraceStack,
+  { bucket, accessLogs, serving }: DashboardDistributionProps,
+): cloudfront.Distribution {
+  const { domain, webAclArn } = stack.config.web;
+  const responseHeadersPolicy = securityHeaders(stack, serving);
+  const distribution = new cloudfront.Distribution(stack, "Distribution", {
+    comment: resourceName(stack.config, "dashboard"),
+    defaultRootObject: "index.html",
+    defaultBehavior: {
+      origin: origins.S3BucketOrigin.withOriginAccessControl(bucket),
+      viewerProtocolPolicy: cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
+      responseHeadersPolicy,
+      allowedMethods: cloudfront.AllowedMethods.ALLOW_GET_HEAD,
+      compress: true,
+    },
+    httpVersion: cloudfront.HttpVersion.HTTP2_AND_3,
+    priceClass: cloudfront.PriceClass.PRICE_CLASS_100,
+    enableLogging: true,
+    logBucket: accessLogs,
+    logFilePrefix: "distribution/",
+    ...(domain === null
+      ? {}
+      : {
+          domainNames: [domain.name],
+          minimumProtocolVersion: cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
+          certificate: acm.Certificate.fromCertificateArn(stack, "Certificate", domain.certificateArn),
+        }),
+    ...(webAclArn === null ? {} : { webAclId: webAclArn }),
+  });
+  if (domain !== null) domainAlias(stack, domain, new targets.CloudFrontTarget(distribution));
+  acknowledge(distribution, acceptedFindings(stack.config.web));
+  return distribution;
+}
+
+function acceptedFindings({ domain, webAclArn }: MillraceStack["config"]["web"]): Record<string, string> {
+  return {
+    CFR1: "sensors and the people who watch them are anywhere; restrict it in the web ACL where yours are not",
+    ...(webAclArn === null && {
+      CFR2:
+        "static files without a back end; the config takes the ARN of a web ACL, " +
+        "which CloudFront wants in us-east-1",
+    }),
+    ...(domain === null && {
+      CFR4: "without a domain of its own, CloudFront's default certificate is used, whose protocol can't be chosen",
+    }),
+  };
+}
+
+function securityHeaders(stack: MillraceStack, serving: ServingStack): cloudfront.ResponseHeadersPolicy {
+  return new cloudfront.ResponseHeadersPolicy(stack, "Headers", {
+    responseHeadersPolicyName: resourceName(stack.config, "dashboard"),
+    securityHeadersBehavior: {
+      contentSecurityPolicy: { override: true, contentSecurityPolicy: contentSecurityPolicy(serving) },
+      contentTypeOptions: { override: true },
+      frameOptions: { override: true, frameOption: cloudfront.HeadersFrameOption.DENY },
+      referrerPolicy: { override: true, referrerPolicy: cloudfront.HeadersReferrerPolicy.NO_REFERRER },
+      strictTransportSecurity: { override: true, accessControlMaxAge: Duration.days(730), includeSubdomains: true },
+    },
+  });
+}
+
+/** The page loads its own files, and connects to its own APIs. */
+function contentSecurityPolicy({ rest, webSocket }: ServingStack): string {
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "font-src 'self'",
+    `connect-src 'self' ${originOf(rest.url)} ${webSocket.url}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
+}
+
+/** `https://host` of a URL. The URL may hold a token of the CDK, which has to stay whole. */
+function originOf(url: string): string {
+  return url.replace(/^(https:\/\/[^/]+)\/.*$/, "$1");
+}
