@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
+import { pipelineNames } from "../../domain/pipelines.ts";
 import { folders } from "./table.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -30,6 +31,12 @@ const ruled = folders.map(({ folder }) => folder);
 test("docs/project-structure.md lists the folders of the repository, of processor/ and of the table of imports", () => {
   const expected = new Set([...foldersIn("."), ...foldersIn("processor"), ...ruled]);
   expect([...documented.keys()].sort()).toEqual([...expected].sort());
+});
+
+test("each pipeline of the table has its folder, and no other folder is there", () => {
+  expect(foldersIn("processor/pipelines").sort()).toEqual(
+    pipelineNames.map((name) => `processor/pipelines/${name}`).sort(),
+  );
 });
 
 test("docs/project-structure.md says of each folder what the table of imports says", () => {

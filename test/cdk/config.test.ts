@@ -1,4 +1,6 @@
 import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { cidrsOverlap } from "../../config/cidr.ts";
 import { environment, environmentNames } from "../../config/environments/index.ts";
@@ -7,7 +9,7 @@ import { runningPipelines } from "../../config/pipelines.ts";
 import { readEnvironment } from "../../config/read-environment.ts";
 import { environmentTopics } from "../../config/topics.ts";
 import { DAY } from "../../domain/time.ts";
-import { withoutAws, root } from "./synthesised.ts";
+import { environments, withoutAws, root } from "./synthesised.ts";
 
 function problemsOf(config: unknown): string {
   try {
@@ -19,6 +21,12 @@ function problemsOf(config: unknown): string {
 }
 
 describe("an environment's config", () => {
+  test("each file is an environment that can be deployed, and is synthesised by the tests", () => {
+    const files = readdirSync(join(root, "config", "environments")).filter((name) => name !== "index.ts");
+    expect(files.map((name) => name.replace(/\.ts$/, "")).sort()).toEqual(environmentNames.toSorted());
+    expect([...environments].sort()).toEqual(environmentNames.toSorted());
+  });
+
   test.each(environmentNames)("%s is valid", (name) => {
     expect(environment(name).name).toBe(name);
   });
