@@ -61,10 +61,7 @@ export async function chaos(
   const platform = new StartedPlatform(home, ports, ["--no-simulator"]);
   let publication: Publication | undefined;
   try {
-    await eventually(() => platform.output.includes("Ctrl-C stops all of it."), {
-      until: Boolean,
-      limitMs: UP_LIMIT_MS,
-    });
+    await platform.untilUp(UP_LIMIT_MS);
     publication = publish(options, `mqtt://127.0.0.1:${ports.mqtt}`);
     const faults = await killProcesses(platform, options, publication);
     const published = await publication.result;
