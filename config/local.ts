@@ -1,4 +1,4 @@
-/** Ports of the platform on one machine. Every server binds to loopback. `npm start -- --port-<name> N` overrides one. */
+/** Ports of the platform on one machine, on loopback only. `npm start -- --port-<name> N` overrides one. */
 export const localPorts = {
   mqtt: 1883,
   kafka: 9092,

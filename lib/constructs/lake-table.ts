@@ -8,7 +8,7 @@ export function tablePrefix(table: Pick<TableSpec, "name">): string {
   return `tables/${table.name}/`;
 }
 
-/** A Glue table of Parquet files. Athena computes the partitions (projection): there is no crawler, no `ADD PARTITION`. */
+/** A Glue table of Parquet files. Athena computes its partitions (projection): no crawler, no `ADD PARTITION`. */
 export function lakeTable(
   stack: MillraceStack,
   table: TableSpec,
