@@ -2,7 +2,8 @@ import { parseCommandLine, text, whole } from "../../../adapters/command-line.ts
 import type { DumpRange } from "./dump-topic.ts";
 
 const USAGE = `npm run dump -- --topic TOPIC [--partition N] [--from OFFSET] [--to OFFSET] [--brokers HOST:PORT,…]
-Writes a topic's records as NDJSON, one Kafka record a line in offset order per partition: what \`npm run replay\` reads.
+Writes a topic's records as NDJSON, one Kafka record a line in offset order per partition,
+as \`npm run replay\` reads it.
 It writes committed records only, up to the end that each partition has at the start.
 --from is inclusive, --to is exclusive.`;
 

@@ -58,5 +58,6 @@ async function partitionsOf(cluster: Cluster, topic: string): Promise<number[]> 
 export function inputLine({ key, timestamp, value, partition, offset, headers }: InputRecord): string {
   const keyPart = JSON.stringify(keyFields(key)).slice(1, -1);
   const position = `"partition":${partition},"offset":${offset}`;
-  return `{${keyPart},"timestamp":${timestamp},${valueField(value)},${position},"headers":${JSON.stringify(headers)}}\n`;
+  const headersPart = `"headers":${JSON.stringify(headers)}`;
+  return `{${keyPart},"timestamp":${timestamp},${valueField(value)},${position},${headersPart}}\n`;
 }

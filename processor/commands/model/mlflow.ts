@@ -20,7 +20,10 @@ const signatureTensors = z.array(
   z.looseObject({ name: z.string(), "tensor-spec": z.looseObject({ dtype: z.string(), shape: z.array(z.int()) }) }),
 );
 
-/** What the metadata or the run's tags must say under `millrace.<name>`: an ONNX file alone does not tell how it is fed. */
+/**
+ * What the metadata or the run's tags must say under `millrace.<name>`, because an ONNX file does not say how it is
+ * fed.
+ */
 const settings = z.object({
   name: z.string(),
   version: z.string(),
@@ -65,10 +68,10 @@ export async function readMlflow(files: ModelFiles): Promise<ImportedModel> {
     return bytes;
   };
   const described = mlModel.safeParse(parse(Buffer.from(await required("MLmodel")).toString("utf8")));
-  if (!described.success)
-    throw refused(
-      `MLmodel is not as it should be: ${described.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ")}`,
-    );
+  if (!described.success) {
+    const problems = described.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+    throw refused(`MLmodel is invalid: ${problems.join("; ")}`);
+  }
   const { flavors, signature, metadata } = described.data;
   const onnxFile = flavors.onnx.data;
   const onnx = await required(onnxFile);
@@ -78,11 +81,11 @@ export async function readMlflow(files: ModelFiles): Promise<ImportedModel> {
     const value = metadata?.[`millrace.${name}`] ?? (tag ? Buffer.from(tag).toString("utf8") : undefined);
     if (value !== undefined) tags[name] = value;
   }
-  const told = settings.safeParse(tags);
-  if (!told.success)
-    throw refused(
-      `metadata or tags must say ${told.error.issues.map((issue) => `millrace.${issue.path.join(".")} (${issue.message})`).join(", ")}`,
-    );
+  const tagged = settings.safeParse(tags);
+  if (!tagged.success) {
+    const missing = tagged.error.issues.map(({ path, message }) => `millrace.${path.join(".")} (${message})`);
+    throw refused(`metadata or tags must say ${missing.join(", ")}`);
+  }
   if (!signature?.outputs) throw refused("MLmodel has no signature with inputs and outputs: log the model with one");
   const tensors = (text: string): ModelManifest["inputs"] =>
     signatureTensors.parse(JSON.parse(text)).map(({ name, "tensor-spec": { dtype, shape } }) => {
@@ -91,7 +94,7 @@ export async function readMlflow(files: ModelFiles): Promise<ImportedModel> {
     });
   const inputs = tensors(signature.inputs);
   const outputs = tensors(signature.outputs);
-  const { stateInput, stateOutput, batchSizes, ...rest } = told.data;
+  const { stateInput, stateOutput, batchSizes, ...rest } = tagged.data;
   const stateShape = inputs
     .find(({ name }) => name === stateInput)
     ?.shape.slice(1)

@@ -39,8 +39,9 @@ export class ModelRegistry {
   }
 
   /**
-   * Takes the files of a model in as a candidate, when they pass every check; gives the model. @throws MillraceError
-   * `model-refused`.
+   * Takes in the files of a model as a candidate, when they pass every check.
+   *
+   * @throws MillraceError `model-refused`
    */
   async take(from: ModelFiles): Promise<Model> {
     const model = await loadModel(from, ".");
@@ -59,8 +60,9 @@ export class ModelRegistry {
   }
 
   /**
-   * Checks a version and gives the control record that puts it into a stage; `record` it once it is appended. @throws
-   * MillraceError `model-refused`.
+   * Checks a version and gives the control record that puts it into a stage. Call `record` once it is appended.
+   *
+   * @throws MillraceError `model-refused`
    */
   async control(name: string, version: string, stage: ModelControl["stage"], share?: number): Promise<ModelControl> {
     const model = (await this.verify(name, version)).reference;
@@ -88,7 +90,8 @@ export class ModelRegistry {
     if (!previous)
       throw new MillraceError(
         "model-refused",
-        `model ${name} has had ${history.length} live version${history.length === 1 ? "" : "s"}: there is none to go back to`,
+        `model ${name} has had ${history.length} live version${history.length === 1 ? "" : "s"}: ` +
+          "there is none to go back to",
       );
     return previous;
   }
@@ -104,7 +107,8 @@ export class ModelRegistry {
     if (!parsed?.success)
       throw new MillraceError(
         "model-refused",
-        `${this.#files.place}/${name}/${version} has no ${file === null ? "" : "valid "}manifest.json: import the model again, or remove the folder`,
+        `${this.#files.place}/${name}/${version} has no ${file === null ? "" : "valid "}manifest.json: ` +
+          "import the model again, or remove the folder",
       );
     return parsed.data;
   }

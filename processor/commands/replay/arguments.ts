@@ -4,13 +4,13 @@ import { semanticsProblems, semanticsSettings, type Semantics } from "../../../d
 import { readSemantics, semanticsOptions } from "./semantics-options.ts";
 import { readSource, sourceOptions, sourceProblems, type ReplaySource } from "./source-options.ts";
 
-const USAGE = `npm run replay -- --input FILE | --from-lake DIR [--flush] [--pipeline NAME] [--models FOLDER] [SETTING …]
+const USAGE = `npm run replay -- --input FILE | --from-lake DIR [OPTION …]
 Runs a pipeline over a file of Kafka records (NDJSON, as \`npm run dump\` writes it), or over the raw table of a lake,
 and writes its outputs as NDJSON.
   --flush          ends time behind the last record: what is open fires
   --pipeline NAME  default: PIPELINE
   --models FOLDER  folder or s3:// prefix of the models that the log's control records name
-Each SETTING overrides a default:
+These override a setting's default:
 ${semanticsSettings.map(([, { option, doc }]) => `  --${option.padEnd(16)} ${doc}`).join("\n")}
 
 npm run replay -- --from-dead-letter [--code CODE] [--brokers HOST:PORT,…] [--dry-run]

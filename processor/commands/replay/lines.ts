@@ -42,7 +42,8 @@ export class InputLines {
     const offset = given.offset ?? this.#next.get(partition) ?? 0;
     if (offset < (this.#next.get(partition) ?? 0))
       throw this.#invalid(
-        `has offset ${offset} behind ${this.#next.get(partition)! - 1} in partition ${partition}: records must come in offset order`,
+        `has offset ${offset} behind ${this.#next.get(partition)! - 1} in partition ${partition}: ` +
+          "records must come in offset order",
         text,
       );
     this.#next.set(partition, offset + 1);
@@ -59,7 +60,8 @@ export class InputLines {
   #invalid(what: string, text: string): MillraceError {
     return new MillraceError(
       "arguments-invalid",
-      `input line ${this.#line} ${what} (${text.slice(0, 200)}). Expected is one Kafka record a line: {"key":…,"timestamp":…,"value":…}`,
+      `input line ${this.#line} ${what} (${text.slice(0, 200)}). ` +
+        'Expected is one Kafka record a line: {"key":…,"timestamp":…,"value":…}',
     );
   }
 }
@@ -69,13 +71,13 @@ function keyOf(line: z.infer<typeof inputLine>): Uint8Array | null {
   return line.key == null ? null : Buffer.from(line.key);
 }
 
-/** The payload is what stands in the line, to the byte: read and written again, a number could be another one. */
+/** The payload is the text of the line, byte for byte: parsing and printing it could change a number. */
 function valueOf({ value, valueBase64 }: z.infer<typeof inputLine>, text: string): Uint8Array | null {
   if (valueBase64 != null) return Buffer.from(valueBase64, "base64");
   return value == null ? null : Buffer.from(memberText(text, "value"));
 }
 
-/** The text of a member of a JSON object that is known to have it; of several of the name the last, as in JSON.parse. */
+/** The text of a member that a JSON object is known to have. Of several it is the last, as in JSON.parse. */
 function memberText(json: string, name: string): string {
   let text = "";
   let at = skipSpace(json, 0);
@@ -120,7 +122,7 @@ export function keyFields(key: Uint8Array | string | null): { key: string | null
   return Buffer.from(text).equals(key) ? { key: text } : { keyBase64: Buffer.from(key).toString("base64") };
 }
 
-/** What some readers of lines take for an end of line, and JSON allows between tokens or in strings. */
+/** Characters that JSON allows and that some readers take for an end of line. */
 const LINE_ENDS = /[\n\r\u0085\u2028\u2029]/g;
 
 /**
@@ -136,7 +138,7 @@ export function valueField(value: Uint8Array | null): string {
     : `"valueBase64":"${bytes.toString("base64")}"`;
 }
 
-/** The word null would be read as no value; space around the value would be read as the line's. */
+/** The text `null` would be read as no value, and space around a value as the line's. */
 function isJsonInLine(text: string): boolean {
   if (text === "null" || text.trim() !== text || text.search(LINE_ENDS) >= 0) return false;
   try {
@@ -151,6 +153,7 @@ function isJsonInLine(text: string): boolean {
 export function outputLine({ topic, key, value, headers }: OutputRecord): string {
   const ours = headers[headerNames.contentType] === contentTypes.json && headers[headerNames.errorCode] === undefined;
   const field = ours ? `"value":${Buffer.from(value!).toString("utf8")}` : valueField(value);
-  const line = `{"topic":${JSON.stringify(topic)},${JSON.stringify(keyFields(key)).slice(1, -1)},${field},"headers":${JSON.stringify(headers)}}`;
+  const keyPart = JSON.stringify(keyFields(key)).slice(1, -1);
+  const line = `{"topic":${JSON.stringify(topic)},${keyPart},${field},"headers":${JSON.stringify(headers)}}`;
   return line.replace(LINE_ENDS, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`); // in strings alone
 }

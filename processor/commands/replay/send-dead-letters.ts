@@ -116,8 +116,8 @@ async function sendBatch(producer: Producer, sends: readonly Send[], delivery: S
   const transaction = delivery === "transactional" ? await producer.transaction() : null;
   const sender = transaction ?? producer;
   try {
-    // One request per record. A batch to a partition may not exceed 1 MB. And a retry of kafkajs may report as written
-    // what it never sent, when a request goes to several leaders (see the bridge's KafkaSender). Speed is no concern here.
+    // One request per record. A batch to a partition may not exceed 1 MB, and kafkajs, retrying a request to several
+    // leaders, may report as written what it never sent (see the bridge's KafkaSender). Speed is no concern here.
     for (const { record } of sends) {
       const { topic, key, value, headers, partition } = record;
       const message = { key: buffer(key), value: buffer(value), headers };

@@ -14,7 +14,7 @@ import type { RescaleTarget } from "./target.ts";
 /** Chain of a task that has committed nothing yet. */
 const EMPTY_CHAIN = "0-00000000";
 
-/** A task that is fenced and whose snapshot manifest is claimed: nobody else can commit for it. Release it after use. */
+/** A task that is fenced and whose snapshot is claimed: nobody else can commit for it. Release it after use. */
 export class HeldTask {
   readonly task: string;
   readonly partition: number;

@@ -25,8 +25,7 @@ interface Rescaling {
  * Kafka's partitioner now gives it. Before step 5 the platform can continue as it was. A rescale that breaks off at any
  * point is run again.
  *
- * 1. Nobody works: the group is empty, every task is fenced and its snapshot claimed. A processor that wakes up can commit
- *    nothing.
+ * 1. Nobody works: the group is empty, every task is fenced and its snapshot claimed. Nobody else can commit.
  * 2. Everything is processed: each snapshot covers what was committed, and no record follows.
  * 3. The state of all tasks is distributed, and a machine is built of each part, as the processor will build it.
  * 4. The outputs and `millrace-progress` get their partitions, then the new tasks their snapshot and progress.
