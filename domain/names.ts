@@ -1,8 +1,7 @@
 /** Names that several programs share: consumer groups, stores, identifiers. */
 
-/** Consumer groups of the programs. */
+/** Consumer groups of the programs; those of processors are in `pipelines`. */
 export const consumerGroups = {
-  sensorProcessor: "millrace-processor-sensor",
   live: "millrace-live",
   writeLake: "millrace-write-lake",
   writeFeatures: "millrace-write-features",
