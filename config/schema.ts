@@ -24,7 +24,7 @@ const ownDomain = z.strictObject({
 
 export type OwnDomain = z.output<typeof ownDomain>;
 
-/** How one pipeline runs: as many ECS tasks as the lag asks for, each one vCPU; a partition is owned by one of them. */
+/** How one pipeline runs: the number of its ECS tasks follows the lag. Each task has one vCPU and owns some partitions. */
 const pipelineSize = z.strictObject({
   minTasks: whole(1, 1_000),
   maxTasks: whole(1, 1_000),
@@ -52,7 +52,7 @@ const semantics = z.strictObject(
 
 /** One environment: what `config/environments/<env>.ts` gives. An unknown key is a mistake, not an extension. */
 export const environmentSchema = z.strictObject({
-  /** Stands in every name, so that environments can share an account. */
+  /** Part of every name, so that environments can share an account. */
   name: z.string().regex(/^[a-z][a-z0-9]{1,11}$/, "expected 2 to 12 lower-case letters and digits"),
   /** @default the account of the CLI's credentials, at deployment */
   account: z
@@ -60,11 +60,11 @@ export const environmentSchema = z.strictObject({
     .regex(/^\d{12}$/, "expected 12 digits")
     .optional(),
   region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "expected a region such as eu-central-1"),
-  /** Named here, not looked up: a synth needs no credentials. */
+  /** Not looked up, so that a synth needs no credentials. */
   zones: z.array(z.string()).min(2).max(6),
-  /** On everything that can be tagged, beside `project` and `environment`. */
+  /** Tags of every resource, beside `project` and `environment`. */
   tags: z.record(z.string().min(1).max(128), z.string().max(256)).default({}),
-  /** What happens to data when a stack goes: `true` keeps it, and protects stacks and stores from deletion. */
+  /** `true` keeps data when a stack is deleted, and protects stacks and stores from deletion. */
   retainData: z.boolean(),
   /**
    * Some settings exist once in an account and region: IoT logging and fleet indexing, API Gateway's log role. One
@@ -74,14 +74,15 @@ export const environmentSchema = z.strictObject({
   logRetentionDays: z.literal([7, 14, 30, 60, 90, 180, 365, 400, 731]),
   network: z.strictObject({
     cidr,
-    /** Networks that will be peered or routed to: ours must not overlap them. */
+    /** Networks that will be peered or routed to. `cidr` must not overlap them. */
     peerCidrs: z.array(cidr).default([]),
-    /** 0 puts the two services that need the internet (bridge, live) into public subnets without any way in. */
+    /** With 0, the services that need the internet (bridge, live) run in public subnets. Nothing can connect to them. */
     natGateways: whole(0, 6),
   }),
   kafka: z.strictObject({
-    /** Per topic key of `domain/topics.ts`: partitions of the inputs (outputs follow theirs) and retention. */
+    /** Partitions of input topics, by their key in `domain/topics.ts`. Outputs have those of their input. */
     partitions: z.partialRecord(topicKey, whole(1, 1_000)).default({}),
+    /** Retention by topic key. */
     retentionMs: z.partialRecord(topicKey, whole(60 * SECOND, 365 * DAY)).default({}),
   }),
   bridge: z.strictObject({ tasks: whole(1, 100), connectionsPerTask: whole(1, 1_000) }),
@@ -102,7 +103,7 @@ export const environmentSchema = z.strictObject({
     replica: z.strictObject({ bucketArn: arn, keyArn: arn }).nullable(),
     /** Bytes that one Athena query may scan. */
     queryScanLimitGiB: whole(1, 10_000),
-    /** CloudTrail data events: who read or wrote which object. */
+    /** Whether CloudTrail records who read or wrote which object. */
     auditTrail: z.boolean(),
   }),
   features: z.strictObject({ onlineTtlDays: whole(1, 365) }),
@@ -116,8 +117,8 @@ export const environmentSchema = z.strictObject({
     domain: ownDomain.nullable(),
     websocketDomain: ownDomain.nullable(),
     /**
-     * OpenID Connect issuer of the tokens; `null` leaves the API open, which only an environment without real data may
-     * do.
+     * OpenID Connect issuer of the tokens. `null` leaves the API open; an environment that keeps its data must not do
+     * that.
      */
     auth: z
       .strictObject({

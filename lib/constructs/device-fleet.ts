@@ -9,9 +9,9 @@ import type { MillraceFunction } from "./millrace-function.ts";
 /** The names and ARNs of one environment's fleet. */
 interface Names {
   /** `millrace-<env>-<what>` */
-  name(what: string): string;
+  readonly name: (what: string) => string;
   /** ARN in IoT Core. */
-  arn(resource: string): string;
+  readonly arn: (resource: string) => string;
 }
 
 /** Thing type and group, what a device's certificate may do, and how a device gets its certificate. */

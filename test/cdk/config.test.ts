@@ -62,7 +62,8 @@ describe("an environment's config", () => {
     "is refused when it asks for a pipeline that is not there: %j",
     (market) => {
       expect(problemsOf({ ...prod, processor: { ...prod.processor, market } })).toBe(
-        "the environment's config has 1 problem(s):\n  - processor.market: there is no pipeline market; there is: sensor",
+        "the environment's config has 1 problem(s):\n" +
+          "  - processor.market: there is no pipeline market; there is: sensor",
       );
     },
   );
@@ -147,7 +148,7 @@ describe("an environment's config", () => {
     expect(cidrsOverlap("172.16.0.0/17", "172.16.128.0/17")).toBe(false);
   });
 
-  test("a wrong one ends the synth with exit code 1 and the reasons on standard error", () => {
+  test("that is not there ends the synth with exit code 1 and the reason on standard error", () => {
     const result = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", "bin/app.ts"], {
       cwd: root,
       encoding: "utf8",

@@ -23,7 +23,8 @@ describe("the cost of dev", () => {
       .reduce((sum, line) => sum + line.dollars, 0);
 
   test("is counted from its templates", () => {
-    // Bridge, processor and live: three tasks of one vCPU and 2 GB, two of them with a public address; seven endpoints in two zones.
+    // Bridge, processor and live: three tasks of one vCPU and 2 GB, two of them with a public address.
+    // Seven endpoints in two zones.
     expect(inventory).toMatchObject({
       vcpus: 3,
       memoryGb: 6,
@@ -49,7 +50,8 @@ describe("the cost of dev", () => {
   });
 
   test("of IoT Core is that of three metered messages in units of 5 KB, by tiers", () => {
-    // 1,000 sensors, a packed second of 200 readings: 60 + 4,800 bytes, one unit; 2,628 million seconds-messages × 3 = 7,884 million.
+    // 1,000 sensors, each a packed second of 200 readings: 60 + 4,800 bytes, one unit.
+    // 2,628 million messages a month, three times: 7,884 million.
     const load = { ...idle, sensors: 1_000 };
     const connections = ((1_002 * HOURS * 60) / 1_000_000) * 0.08;
     expect(dollars(load, "IoT Core")).toBeCloseTo(1_000 + 4_000 * 0.8 + 2_884 * 0.7 + connections, 4);

@@ -9,7 +9,7 @@ import { environments, root, synthesised } from "./synthesised.ts";
 const LIMIT_MS = 300_000;
 const page = (name: string): string => readFileSync(join(root, "docs", name), "utf8");
 
-/** Cells of the rows of a table whose first cell is a word of this form. */
+/** The cells of those table rows whose first cell matches. */
 function rows(text: string, first: RegExp): string[][] {
   return text
     .split("\n")

@@ -15,7 +15,7 @@ import { localAddresses, localEndpoints } from "./local-addresses.ts";
 import { resourcesOf, root, synthesised, type Resource, type Synthesised } from "./synthesised.ts";
 
 const LIMIT_MS = 300_000;
-/** An address where nobody listens: entry points must start without it, and say so when they are asked. */
+/** An address where nobody listens. Entry points must start without it, and answer with an error when they need it. */
 const NOBODY = "http://127.0.0.1:9";
 
 /** Bytes of a bundle's `index.mjs`, by the key of its asset. */
@@ -98,7 +98,7 @@ const socket = (routeKey: string): Record<string, unknown> => ({
 });
 const kafkaEvent = { eventSource: "aws:kafka", eventSourceArn: "arn", bootstrapServers: "b", records: {} };
 
-/** What each function is asked, and what shows that it ran. */
+/** An event for each function, and what shows that the function ran. */
 const asked: Readonly<
   Record<string, { readonly event: unknown; readonly shows: (result: { answer?: unknown; error?: string }) => void }>
 > = {
@@ -164,7 +164,7 @@ const asked: Readonly<
     event: { nonce: "entry-point" },
     shows: ({ answer }) => expect(answer).toMatchObject({ commits: true, aborts: true, fences: true }),
   },
-  // Nobody listens where its feature store is: it has to say that.
+  // Nobody listens at the address of its feature store.
   "check-features": { event: {}, shows: ({ error }) => expect(error).toMatch(/ECONNREFUSED|connect/i) },
 };
 

@@ -1,4 +1,5 @@
-// Runs one function's bundle as Lambda would: imports it and calls its handler with the event; the answer goes to file descriptor 3.
+// Runs one function's bundle as Lambda would: imports it and calls its handler with the event. The answer goes to file
+// descriptor 3.
 import { writeSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 

@@ -1,8 +1,8 @@
 import type { Connections } from "../../local/servers/index.ts";
 
 /**
- * What the variables of the templates are on this machine, where they hold an address, or a right that only AWS gives.
- * Every other variable is used as the template has it. `undefined` takes one away.
+ * Values on this machine of the templates' variables that hold an address or need a right of AWS. Every other variable
+ * keeps the template's value. `undefined` removes a variable.
  */
 export function localAddresses(
   servers: Connections,
@@ -24,7 +24,7 @@ export function localAddresses(
   };
 }
 
-/** Variables that stand in no template: on AWS the SDKs find the region's own endpoints, and credentials. */
+/** Variables that no template has: on AWS the SDKs find the region's endpoints and credentials themselves. */
 export function localEndpoints(
   servers: Connections,
   endpoints: { readonly firehose: string; readonly features: string },

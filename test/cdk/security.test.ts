@@ -7,7 +7,7 @@ const LIMIT_MS = 300_000;
 /** Stacks whose loss would lose data. */
 const stateful = ["security", "network", "streaming", "state", "lake"];
 
-/** A property by its path, whatever is in between. */
+/** The value at a path; undefined where the path ends early. */
 function at(value: unknown, ...path: (string | number)[]): unknown {
   return path.reduce<unknown>((inner, key) => (inner as Record<string | number, unknown> | undefined)?.[key], value);
 }
@@ -16,7 +16,7 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
   let platform: Synthesised;
   const config = environment(env);
   const all = (...types: string[]): ReturnType<typeof resourcesOf> => resourcesOf(platform, ...types);
-  /** Names of the resources for which something does not hold. */
+  /** Names of the resources that fail a condition. */
   const failing = (types: string[], holds: (properties: Readonly<Record<string, unknown>>) => boolean): string[] => {
     const found = all(...types);
     expect(found.length).toBeGreaterThan(0);

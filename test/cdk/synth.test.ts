@@ -9,7 +9,7 @@ import { environments, root, synthesised, withoutAws } from "./synthesised.ts";
 /** Two synths on a busy machine. */
 const LIMIT_MS = 300_000;
 
-/** Every file of a cloud assembly that is deployed, by its hash; what the CDK writes about the run itself is left out. */
+/** Hashes of the deployed files of a cloud assembly. What the CDK writes about the run itself is left out. */
 function deployedFiles(folder: string, prefix = ""): Record<string, string> {
   return Object.assign(
     {},

@@ -37,7 +37,7 @@ export interface Synthesised {
   >;
 }
 
-/** What a synth reads: a change of any of it makes a new one. */
+/** What a synth reads. A change of any of it makes a new synth. */
 const inputs = [
   "adapters",
   "bin",
@@ -56,7 +56,7 @@ const inputs = [
   "package.json",
 ];
 
-/** A synth is made once for one state of the sources, whichever tests ask for it, and kept beside the local data. */
+/** How long a test waits for another one that makes the same synth. */
 const LIMIT_MS = 240_000;
 
 function filesOf(path: string): string[] {
@@ -106,7 +106,7 @@ function acquire(lock: string): true {
   }
 }
 
-/** The templates of an environment. */
+/** The synth of an environment, made once for one state of the sources, and kept in `.millrace/cdk`. */
 export async function synthesised(env: EnvironmentName): Promise<Synthesised> {
   const parent = join(root, ".millrace/cdk");
   const folder = join(parent, `${env}-${digest()}`);

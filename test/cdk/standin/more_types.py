@@ -1,10 +1,14 @@
-"""CloudFormation types whose services moto has, but whose resources its CloudFormation doesn't make, or not whole: each is made by its service's own API."""
+"""CloudFormation types that moto's CloudFormation makes not at all, or in part, although moto has their services.
+
+Each resource is made by its service's own API.
+"""
+
 import boto3
 from moto.core.common_models import CloudFormationModel
 
 
 class Made:
-    """What a resource is to the rest of its stack: what `Ref` and `Fn::GetAtt` give."""
+    """A resource as the rest of its stack sees it: the values of `Ref` and `Fn::GetAtt`."""
 
     def __init__(self, ref, attributes):
         self.physical_resource_id = ref
@@ -18,12 +22,29 @@ class Made:
         return True
 
 
+# Properties of a destination that moto's Firehose takes.
+DESTINATION_PROPERTIES = (
+    "BucketARN",
+    "RoleARN",
+    "Prefix",
+    "ErrorOutputPrefix",
+    "BufferingHints",
+    "CompressionFormat",
+    "DataFormatConversionConfiguration",
+)
+
+
 def delivery_stream(at, properties):
-    arn = at("firehose").create_delivery_stream(**{
-        "DeliveryStreamName": properties["DeliveryStreamName"],
-        "DeliveryStreamType": properties["DeliveryStreamType"],
-        "ExtendedS3DestinationConfiguration": {name: value for name, value in properties["ExtendedS3DestinationConfiguration"].items() if name in ("BucketARN", "RoleARN", "Prefix", "ErrorOutputPrefix", "BufferingHints", "CompressionFormat", "DataFormatConversionConfiguration")},
-    })["DeliveryStreamARN"]
+    destination = properties["ExtendedS3DestinationConfiguration"]
+    arn = at("firehose").create_delivery_stream(
+        **{
+            "DeliveryStreamName": properties["DeliveryStreamName"],
+            "DeliveryStreamType": properties["DeliveryStreamType"],
+            "ExtendedS3DestinationConfiguration": {
+                name: value for name, value in destination.items() if name in DESTINATION_PROPERTIES
+            },
+        }
+    )["DeliveryStreamARN"]
     return Made(properties["DeliveryStreamName"], {"Arn": arn})
 
 
@@ -39,42 +60,76 @@ def glue_table(at, properties):
 
 def secret(at, properties):
     manager = at("secretsmanager")
-    password = manager.get_random_password(PasswordLength=properties["GenerateSecretString"].get("PasswordLength", 32))["RandomPassword"]
-    arn = manager.create_secret(Name=f"stand-in-{len(manager.list_secrets()['SecretList'])}", Description=properties.get("Description", ""), SecretString=password)["ARN"]
+    length = properties["GenerateSecretString"].get("PasswordLength", 32)
+    password = manager.get_random_password(PasswordLength=length)["RandomPassword"]
+    arn = manager.create_secret(
+        Name=f"stand-in-{len(manager.list_secrets()['SecretList'])}",
+        Description=properties.get("Description", ""),
+        SecretString=password,
+    )["ARN"]
     return Made(arn, {"Id": arn})
 
 
 def alarm(at, properties):
-    at("cloudwatch").put_metric_alarm(**{name: value for name, value in properties.items() if name != "Tags"} | {"AlarmName": properties.get("AlarmName", "alarm-of-a-scaling-policy")})
+    at("cloudwatch").put_metric_alarm(
+        **{name: value for name, value in properties.items() if name != "Tags"}
+        | {"AlarmName": properties.get("AlarmName", "alarm-of-a-scaling-policy")}
+    )
     return Made(properties.get("AlarmName", "alarm-of-a-scaling-policy"), {})
 
 
 def lifecycle_rule(rule):
-    """A rule in the API's names."""
-    expiration = {**({"Days": rule["ExpirationInDays"]} if "ExpirationInDays" in rule else {}), **({"ExpiredObjectDeleteMarker": True} if rule.get("ExpiredObjectDeleteMarker") else {})}
-    return {
+    """A rule by the API's names, which differ from those of CloudFormation."""
+    made = {
         "ID": rule.get("Id", f"rule-{rule.get('Prefix', '')}{rule.get('ExpirationInDays', '')}"),
         "Status": rule["Status"],
         "Filter": {"Prefix": rule.get("Prefix", "")},
-        **({"Expiration": expiration} if expiration else {}),
-        **({"Transitions": [{"Days": step["TransitionInDays"], "StorageClass": step["StorageClass"]} for step in rule["Transitions"]]} if "Transitions" in rule else {}),
-        **({"NoncurrentVersionExpiration": {"NoncurrentDays": rule["NoncurrentVersionExpiration"]["NoncurrentDays"]}} if "NoncurrentVersionExpiration" in rule else {}),
-        **({"AbortIncompleteMultipartUpload": rule["AbortIncompleteMultipartUpload"]} if "AbortIncompleteMultipartUpload" in rule else {}),
     }
+    expiration = {}
+    if "ExpirationInDays" in rule:
+        expiration["Days"] = rule["ExpirationInDays"]
+    if rule.get("ExpiredObjectDeleteMarker"):
+        expiration["ExpiredObjectDeleteMarker"] = True
+    if expiration:
+        made["Expiration"] = expiration
+    if "Transitions" in rule:
+        made["Transitions"] = [
+            {"Days": step["TransitionInDays"], "StorageClass": step["StorageClass"]} for step in rule["Transitions"]
+        ]
+    if "NoncurrentVersionExpiration" in rule:
+        made["NoncurrentVersionExpiration"] = {"NoncurrentDays": rule["NoncurrentVersionExpiration"]["NoncurrentDays"]}
+    if "AbortIncompleteMultipartUpload" in rule:
+        made["AbortIncompleteMultipartUpload"] = rule["AbortIncompleteMultipartUpload"]
+    return made
 
 
 def bucket(at, properties):
-    """moto's own leaves out lifecycle and versioning."""
+    """A bucket with the lifecycle and versioning that moto's own type leaves out."""
     s3, name = at("s3"), properties["BucketName"]
     s3.create_bucket(Bucket=name)
-    rules = [{"ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"]} for rule in properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]]
+    rules = [
+        {"ApplyServerSideEncryptionByDefault": rule["ServerSideEncryptionByDefault"]}
+        for rule in properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    ]
     s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": rules})
     s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=properties["PublicAccessBlockConfiguration"])
     if "VersioningConfiguration" in properties:
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=properties["VersioningConfiguration"])
     if "LifecycleConfiguration" in properties:
-        s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [lifecycle_rule(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]})
-    return Made(name, {"Arn": f"arn:aws:s3:::{name}", "DomainName": f"{name}.s3.amazonaws.com", "RegionalDomainName": f"{name}.s3.us-east-1.amazonaws.com"})
+        s3.put_bucket_lifecycle_configuration(
+            Bucket=name,
+            LifecycleConfiguration={
+                "Rules": [lifecycle_rule(rule) for rule in properties["LifecycleConfiguration"]["Rules"]]
+            },
+        )
+    return Made(
+        name,
+        {
+            "Arn": f"arn:aws:s3:::{name}",
+            "DomainName": f"{name}.s3.amazonaws.com",
+            "RegionalDomainName": f"{name}.s3.us-east-1.amazonaws.com",
+        },
+    )
 
 
 TYPES = {
@@ -88,15 +143,23 @@ TYPES = {
 
 
 def register(port):
-    """Makes moto's CloudFormation know the types; call it before the first stack is made."""
+    """Adds the types to moto's CloudFormation. Call it before the first stack is made."""
     at = lambda service: boto3.client(service, endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1")
     for type_name, make in TYPES.items():
-        type("By" + type_name.replace("::", ""), (CloudFormationModel,), {
-            "cloudformation_type": staticmethod(lambda type_name=type_name: type_name),
-            "cloudformation_name_type": staticmethod(lambda: ""),
-            "has_cfn_attr": classmethod(lambda cls, attribute: True),
-            "create_from_cloudformation_json": classmethod(lambda cls, resource_name, cloudformation_json, account_id, region_name, make=make, **kwargs: make(at, cloudformation_json["Properties"])),
-        })
+        type(
+            "By" + type_name.replace("::", ""),
+            (CloudFormationModel,),
+            {
+                "cloudformation_type": staticmethod(lambda type_name=type_name: type_name),
+                "cloudformation_name_type": staticmethod(lambda: ""),
+                "has_cfn_attr": classmethod(lambda cls, attribute: True),
+                "create_from_cloudformation_json": classmethod(
+                    lambda cls, resource_name, cloudformation_json, account_id, region_name, make=make, **kwargs: make(
+                        at, cloudformation_json["Properties"]
+                    )
+                ),
+            },
+        )
         keep.append(CloudFormationModel.__subclasses__()[-1])
 
 

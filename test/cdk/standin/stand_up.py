@@ -1,17 +1,23 @@
-"""Creates the stacks of a cloud assembly on moto's AWS stand-in, by CloudFormation, and reads back what came of them.
+"""Creates the stacks of a cloud assembly on moto's AWS stand-in by CloudFormation, and reads back what exists then.
 
 usage: stand_up.py ASSEMBLY_FOLDER PORT
 
-Types that moto doesn't know are cut from the copy that is deployed; what refers to them gets a placeholder.
-Prints one JSON object: `stacks` (name to status), `cut` (types), `found` (what the services say is there).
+The deployed copy lacks the types that moto doesn't know. References to them become placeholders.
+Prints one JSON object: `stacks` (name to status), `cut` (types), `found` (what the services list).
 """
+
 import io
 import json
 import os
 import sys
 import zipfile
 
-os.environ.update(AWS_ACCESS_KEY_ID="stand-in", AWS_SECRET_ACCESS_KEY="stand-in", AWS_DEFAULT_REGION="us-east-1", AWS_EC2_METADATA_DISABLED="true")
+os.environ.update(
+    AWS_ACCESS_KEY_ID="stand-in",
+    AWS_SECRET_ACCESS_KEY="stand-in",
+    AWS_DEFAULT_REGION="us-east-1",
+    AWS_EC2_METADATA_DISABLED="true",
+)
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 
 import importlib
@@ -26,11 +32,11 @@ from moto.server import ThreadedMotoServer
 import more_types
 
 ACCOUNT = "123456789012"
-# Properties that moto's CloudFormation fails on: it reads a key's tags by names that they don't have there.
-# Types that it knows but not of this kind: it maps queues and streams to functions, not Kafka.
+# Types that moto knows, but not of our kind: it maps queues and streams to functions, not Kafka.
 UNUSABLE = {"AWS::Lambda::EventSourceMapping"}
 # Types whose reference is an ARN.
 REFERENCE_IS_ARN = {"AWS::SecretsManager::SecretTargetAttachment"}
+# Properties that moto's CloudFormation fails on: it reads a key's tags by names that they don't have.
 UNREADABLE = {"AWS::KMS::Key": ["Tags"]}
 
 
@@ -43,7 +49,12 @@ for module in list_of_moto_modules():
 
 
 def client(service, port):
-    return boto3.client(service, endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1", config=Config(retries={"max_attempts": 0}))
+    return boto3.client(
+        service,
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="us-east-1",
+        config=Config(retries={"max_attempts": 0}),
+    )
 
 
 def load(folder):
@@ -69,8 +80,11 @@ def load(folder):
 
 
 def without(template, cut):
-    """The template without resources of the cut types; references to them become a text that names them."""
+    """The template without resources of the cut types. References to them become texts that name them."""
     gone = {name for name, resource in template["Resources"].items() if resource["Type"] in cut}
+
+    def arn(path):
+        return f"arn:aws:cut:us-east-1:{ACCOUNT}:cut/{path}"
 
     def clean(value):
         if isinstance(value, list):
@@ -79,10 +93,10 @@ def without(template, cut):
             return value
         if set(value) == {"Ref"} and value["Ref"] in gone:
             name = value["Ref"]
-            return f"arn:aws:cut:us-east-1:{ACCOUNT}:cut/{name}" if template["Resources"][name]["Type"] in REFERENCE_IS_ARN else f"cut-{name}"
+            return arn(name) if template["Resources"][name]["Type"] in REFERENCE_IS_ARN else f"cut-{name}"
         if set(value) == {"Fn::GetAtt"} and value["Fn::GetAtt"][0] in gone:
             name, attribute = value["Fn::GetAtt"]
-            return f"arn:aws:cut:us-east-1:{ACCOUNT}:cut/{name}/{attribute}" if "Arn" in attribute else f"cut-{name}-{attribute}"
+            return arn(f"{name}/{attribute}") if "Arn" in attribute else f"cut-{name}-{attribute}"
         return {key: clean(item) for key, item in value.items()}
 
     resources = {}
@@ -93,7 +107,7 @@ def without(template, cut):
         for property_name in UNREADABLE.get(resource["Type"], []):
             resource.get("Properties", {}).pop(property_name, None)
         if resource["Type"] == "AWS::ApiGateway::Method":
-            # moto wants these of every integration; one that answers by itself (a preflight) has none.
+            # moto wants these of every integration. One that answers by itself (a preflight) has none.
             resource["Properties"]["Integration"].setdefault("IntegrationHttpMethod", "POST")
             resource["Properties"]["Integration"].setdefault("Uri", "none")
         needed = resource.pop("DependsOn", [])
@@ -105,7 +119,7 @@ def without(template, cut):
 
 
 def publish_assets(s3, templates):
-    """Something to run for every function: the stand-in only wants a zip file to be there."""
+    """Uploads a zip file for every function. The stand-in checks that it exists, and never runs it."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("index.mjs", "export const handler = () => {};")
@@ -114,7 +128,8 @@ def publish_assets(s3, templates):
     for template in templates:
         for resource in template["Resources"].values():
             for part in ("Code", "Content"):
-                key = (resource.get("Properties", {}).get(part) or {}).get("S3Key") if isinstance(resource.get("Properties", {}).get(part), dict) else None
+                source = resource.get("Properties", {}).get(part)
+                key = source.get("S3Key") if isinstance(source, dict) else None
                 if isinstance(key, str):
                     s3.put_object(Bucket=bucket, Key=key, Body=archive.getvalue())
 
@@ -122,17 +137,23 @@ def publish_assets(s3, templates):
 def read_back(port):
     at = lambda service: client(service, port)
     ec2, s3, logs, iam = at("ec2"), at("s3"), at("logs"), at("iam")
-    pages = lambda service, operation, key: [item for page in service.get_paginator(operation).paginate() for item in page[key]]
+    pages = lambda service, operation, key: [
+        item for page in service.get_paginator(operation).paginate() for item in page[key]
+    ]
     buckets = {}
     for bucket in s3.list_buckets()["Buckets"]:
         name = bucket["Name"]
         if name.startswith("cdk-"):
             continue
-        buckets[name] = {"encryption": s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"][0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]}
+        encryption = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"][0]
         try:
-            buckets[name]["lifecycle"] = len(s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"])
+            rules = s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
         except s3.exceptions.ClientError:
-            buckets[name]["lifecycle"] = 0
+            rules = []
+        buckets[name] = {
+            "encryption": encryption["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"],
+            "lifecycle": len(rules),
+        }
     vpcs = [vpc for vpc in ec2.describe_vpcs()["Vpcs"] if not vpc["IsDefault"]]
     mine = [{"Name": "vpc-id", "Values": [vpc["VpcId"] for vpc in vpcs]}]
     ecs = at("ecs")
@@ -143,24 +164,55 @@ def read_back(port):
     return {
         "vpcs": [vpc["CidrBlock"] for vpc in vpcs],
         "subnets": sorted(subnet["CidrBlock"] for subnet in ec2.describe_subnets(Filters=mine)["Subnets"]),
-        "securityGroups": sorted(group["GroupName"] for group in ec2.describe_security_groups(Filters=mine)["SecurityGroups"] if group["GroupName"] != "default"),
+        "securityGroups": sorted(
+            group["GroupName"]
+            for group in ec2.describe_security_groups(Filters=mine)["SecurityGroups"]
+            if group["GroupName"] != "default"
+        ),
         "endpoints": sorted(endpoint["ServiceName"] for endpoint in ec2.describe_vpc_endpoints()["VpcEndpoints"]),
-        "keys": sorted(alias["AliasName"] for alias in at("kms").list_aliases()["Aliases"] if alias["AliasName"].startswith("alias/millrace")),
+        "keys": sorted(
+            alias["AliasName"]
+            for alias in at("kms").list_aliases()["Aliases"]
+            if alias["AliasName"].startswith("alias/millrace")
+        ),
         "buckets": buckets,
         "tables": sorted(at("dynamodb").list_tables()["TableNames"]),
         "deliveryStreams": sorted(at("firehose").list_delivery_streams(Limit=100)["DeliveryStreamNames"]),
-        "glue": {database: sorted(table["Name"] for table in glue.get_tables(DatabaseName=database)["TableList"]) for database in databases},
+        "glue": {
+            database: sorted(table["Name"] for table in glue.get_tables(DatabaseName=database)["TableList"])
+            for database in databases
+        },
         "roles": len(pages(iam, "list_roles", "Roles")),
-        "rolesWithPolicies": sum(1 for role in pages(iam, "list_roles", "Roles") if iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]),
-        "functions": sorted(function["FunctionName"] for function in pages(at("lambda"), "list_functions", "Functions")),
+        "rolesWithPolicies": sum(
+            1
+            for role in pages(iam, "list_roles", "Roles")
+            if iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
+        ),
+        "functions": sorted(
+            function["FunctionName"] for function in pages(at("lambda"), "list_functions", "Functions")
+        ),
         "clusters": clusters,
-        "services": sorted(arn.split("/")[-1] for cluster in clusters for arn in ecs.list_services(cluster=cluster, maxResults=100)["serviceArns"]),
-        "taskDefinitions": sorted(arn.split("/")[-1].split(":")[0] for arn in ecs.list_task_definitions()["taskDefinitionArns"]),
-        "logGroups": sorted((group["logGroupName"], group.get("retentionInDays")) for group in pages(logs, "describe_log_groups", "logGroups")),
+        "services": sorted(
+            arn.split("/")[-1]
+            for cluster in clusters
+            for arn in ecs.list_services(cluster=cluster, maxResults=100)["serviceArns"]
+        ),
+        "taskDefinitions": sorted(
+            arn.split("/")[-1].split(":")[0] for arn in ecs.list_task_definitions()["taskDefinitionArns"]
+        ),
+        "logGroups": sorted(
+            (group["logGroupName"], group.get("retentionInDays"))
+            for group in pages(logs, "describe_log_groups", "logGroups")
+        ),
         "secrets": len(at("secretsmanager").list_secrets()["SecretList"]),
         "topics": sorted(topic["TopicArn"].split(":")[-1] for topic in at("sns").list_topics()["Topics"]),
         "alarms": sorted(alarm["AlarmName"] for alarm in pages(at("cloudwatch"), "describe_alarms", "MetricAlarms")),
-        "restApis": {api["name"]: sorted(resource["path"] for resource in at("apigateway").get_resources(restApiId=api["id"], limit=500)["items"]) for api in apis},
+        "restApis": {
+            api["name"]: sorted(
+                resource["path"] for resource in at("apigateway").get_resources(restApiId=api["id"], limit=500)["items"]
+            )
+            for api in apis
+        },
     }
 
 
@@ -172,15 +224,17 @@ def main(folder, port):
     try:
         stacks = list(load(folder))
         known = set(get_model_map()) | set(NULL_MODELS)
-        cut = sorted({resource["Type"] for _, template in stacks for resource in template["Resources"].values()} - (known - UNUSABLE))
+        used = {resource["Type"] for _, template in stacks for resource in template["Resources"].values()}
+        cut = sorted(used - (known - UNUSABLE))
         publish_assets(client("s3", port), [template for _, template in stacks])
         cloudformation = client("cloudformation", port)
         statuses = {}
         for name, template in stacks:
             try:
-                cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(without(template, set(cut))), Capabilities=["CAPABILITY_NAMED_IAM"])
+                body = json.dumps(without(template, set(cut)))
+                cloudformation.create_stack(StackName=name, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"])
                 statuses[name] = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
-            except Exception as error:  # every stack's own outcome is wanted, not the first failure
+            except Exception as error:  # the result has every stack's own status, not the first failure alone
                 statuses[name] = f"{type(error).__name__}: {error}"
         print(json.dumps({"stacks": statuses, "cut": cut, "found": read_back(port)}))
     finally:
