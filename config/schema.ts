@@ -24,7 +24,7 @@ const ownDomain = z.strictObject({
 
 export type OwnDomain = z.output<typeof ownDomain>;
 
-/** How one pipeline runs: the number of its ECS tasks follows the lag. Each task has one vCPU and owns some partitions. */
+/** How one pipeline runs: the number of its ECS tasks follows the lag. A task has one vCPU and owns some partitions. */
 const pipelineSize = z.strictObject({
   minTasks: whole(1, 1_000),
   maxTasks: whole(1, 1_000),
@@ -76,7 +76,7 @@ export const environmentSchema = z.strictObject({
     cidr,
     /** Networks that will be peered or routed to. `cidr` must not overlap them. */
     peerCidrs: z.array(cidr).default([]),
-    /** With 0, the services that need the internet (bridge, live) run in public subnets. Nothing can connect to them. */
+    /** With 0, bridge and live, which need the internet, run in public subnets. Nothing can connect to them. */
     natGateways: whole(0, 6),
   }),
   kafka: z.strictObject({
