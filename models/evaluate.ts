@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { MillraceError } from "../domain/errors.ts";
+import { flag, parseCommandLine, text } from "../adapters/command-line.ts";
+import { runCommand } from "../adapters/run-command.ts";
 import { MODEL_HEADER } from "../domain/models.ts";
 import type { InferenceRecord } from "../domain/records.ts";
 import { defaultSemantics } from "../domain/semantics.ts";
@@ -87,15 +87,16 @@ async function scoreStream(stream: LabelledStream, partition: number, model: Mod
   return scored;
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: { data: { type: "string" }, model: { type: "string" }, json: { type: "boolean", default: false } },
+async function main(args: readonly string[]): Promise<void> {
+  const { values } = parseCommandLine(args, {
+    usage: USAGE,
+    options: { data: text, model: text, json: flag },
+    check: ({ data }) => (data === undefined ? ["--data DIR is missing"] : []),
   });
-  if (values.data === undefined) throw new MillraceError("arguments-invalid", `--data DIR is missing\n${USAGE}`);
   const folder = values.model ?? join(import.meta.dirname, "activity");
   const model = await loadModel(modelFiles(folder, "none"), ".");
   const { labels } = model.manifest;
-  const streams = readLabelledStreams(values.data);
+  const streams = readLabelledStreams(values.data!);
   const results: StreamResult[] = [];
   for (const [partition, stream] of streams.entries()) {
     const [subject, device] = stream.sensor.split("-") as [string, string];
@@ -143,9 +144,4 @@ function printMetrics(device: string, metrics: ClassificationMetrics, labels: re
   );
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(
-    `${error instanceof MillraceError ? `${error.code}: ${error.message}` : (error as Error).message}\n`,
-  );
-  process.exitCode = 1;
-});
+await runCommand(main);

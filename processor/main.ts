@@ -13,7 +13,7 @@ import { openModels } from "./adapters/model-store.ts";
 import { engineObserver } from "./adapters/observer.ts";
 import { openPipeline } from "./adapters/open-pipeline.ts";
 import { startService } from "./adapters/service.ts";
-import { defaultTaskOptions } from "./engine/task.ts";
+import { defaultTaskOptions } from "./engine/task-options.ts";
 
 const settings = readSettings("processor", process.env);
 const logger = createLogger("processor", settings.logLevel);

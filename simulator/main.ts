@@ -2,9 +2,9 @@ import { writeFileSync } from "node:fs";
 import { startHealthServer } from "../adapters/health.ts";
 import { createLogger } from "../adapters/log.ts";
 import { Metrics } from "../adapters/metrics.ts";
+import { runCommand } from "../adapters/run-command.ts";
 import { LOOPBACK } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
-import { MillraceError } from "../domain/errors.ts";
 import { recordedFleet, syntheticFleet, type Fleet } from "./devices.ts";
 import { help, parseOptions, type SimulatorOptions } from "./options.ts";
 import { findRecordings, readRecordings } from "./read-recordings.ts";
@@ -93,12 +93,10 @@ async function run(options: SimulatorOptions): Promise<void> {
   console.log(JSON.stringify({ ...summary, publishLatencyMs: metrics.snapshot()["simulator.publish-latency"] }));
 }
 
-try {
-  const options = parseOptions(process.argv.slice(2));
+await runCommand(async (args) => {
+  const options = parseOptions(args);
   if (options === "help") console.log(help);
   else await run(options);
-  process.exit(0);
-} catch (error) {
-  console.error(error instanceof MillraceError ? `simulator: ${error.message}` : error);
-  process.exit(1);
-}
+});
+// Connections to the broker would keep the process alive.
+process.exit();

@@ -21,7 +21,7 @@ import { lakeDatabaseName } from "../names.ts";
 import type { SecurityStack } from "./security.ts";
 import { MillraceStack } from "./stack.ts";
 
-/** The lake: bucket, Glue tables, delivery streams, Athena, and a feature store with its offline data here. */
+/** The lake: bucket, Glue tables, delivery streams, Athena, and the feature store, whose offline data is here too. */
 export class LakeStack extends MillraceStack {
   readonly bucket: s3.IBucket;
   readonly deliveries: Readonly<Record<TableName, LakeDelivery>>;

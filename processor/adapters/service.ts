@@ -4,7 +4,7 @@ import type { Health } from "../../adapters/health.ts";
 import type { Logger } from "../../adapters/log.ts";
 import type { EngineObserver, TaskPorts } from "../engine/ports.ts";
 import { Processor, type TaskStatus } from "../engine/processor.ts";
-import type { TaskOptions } from "../engine/task.ts";
+import type { TaskOptions } from "../engine/task-options.ts";
 import type { MachineFactory } from "../runtime/machine.ts";
 import { DynamoSnapshots } from "./dynamo-snapshots.ts";
 import { openCluster } from "./kafka-cluster.ts";

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { systemRuntime } from "../adapters/runtime.ts";
 import { interceptPorts } from "../engine/intercept.ts";
 import type { EngineObserver, Runtime, TaskPorts } from "../engine/ports.ts";
-import { Task, type TaskOptions } from "../engine/task.ts";
+import type { TaskOptions } from "../engine/task-options.ts";
+import { Task } from "../engine/task.ts";
 import type { MachineFactory } from "../runtime/machine.ts";
 import type { DriverTopics } from "./topics.ts";
 

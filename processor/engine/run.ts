@@ -2,7 +2,7 @@ import { stepAll, StepFailed, type InputRecord, type OutputRecord } from "../run
 import type { EngineObserver, Progress, Runtime, TaskPorts } from "./ports.ts";
 import type { Replica } from "./replica.ts";
 import type { Captured, Snapshots } from "./snapshots.ts";
-import type { TaskOptions } from "./task.ts";
+import type { TaskOptions } from "./task-options.ts";
 
 /** Outputs that may wait for the transaction in commit to end. Above this, no more records are stepped. */
 const MAX_WAITING_OUTPUTS = 20_000;

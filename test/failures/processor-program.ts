@@ -3,7 +3,7 @@ import { createLogger } from "../../adapters/log.ts";
 import { onShutdown } from "../../adapters/shutdown.ts";
 import { createDynamo } from "../../processor/adapters/dynamo-client.ts";
 import { startService } from "../../processor/adapters/service.ts";
-import { defaultTaskOptions } from "../../processor/engine/task.ts";
+import { defaultTaskOptions } from "../../processor/engine/task-options.ts";
 import { countingMachineFactory } from "../processor/engine/counting-machine.ts";
 import type { ProgramArguments } from "./harness.ts";
 import { faultyPorts } from "./inject-fault.ts";

@@ -1,6 +1,6 @@
 import type { Runtime, TaskPorts } from "../../../../processor/engine/ports.ts";
 import { Processor } from "../../../../processor/engine/processor.ts";
-import { defaultTaskOptions, type TaskOptions } from "../../../../processor/engine/task.ts";
+import { defaultTaskOptions, type TaskOptions } from "../../../../processor/engine/task-options.ts";
 import type { MachineFactory } from "../../../../processor/runtime/machine.ts";
 import { countingMachineFactory, expectedOutputs } from "../counting-machine.ts";
 import { SimulatedGroup, SimulatedMembership } from "./group.ts";

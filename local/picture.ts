@@ -1,0 +1,32 @@
+// `npm run picture -- [--url URL] [--file FILE]`: takes a picture of the dashboard of a running `npm start`.
+import chromium from "@sparticuz/chromium";
+import { chromium as browsers } from "playwright-core";
+import { parseCommandLine, text } from "../adapters/command-line.ts";
+import { runCommand } from "../adapters/run-command.ts";
+import { LOOPBACK, localPorts } from "../config/local.ts";
+
+const DEFAULT_URL = `http://${LOOPBACK}:${localPorts.dashboard}`;
+const DEFAULT_FILE = "docs/images/dashboard.png";
+const USAGE = `npm run picture -- [--url URL] [--file FILE]
+Takes a picture of the dashboard, with the platform running and a model that scores.
+  --url URL    the page (default: ${DEFAULT_URL})
+  --file FILE  where the picture goes (default: ${DEFAULT_FILE})`;
+const SIZE = { width: 1280, height: 720 };
+/** An element of the timeline of activities: it is there once a model has scored. */
+const ACTIVITY = ".share";
+/** The traces show ten seconds: by then they are full. */
+const TRACE_MS = 11_500;
+
+await runCommand(async (args) => {
+  const { values } = parseCommandLine(args, { usage: USAGE, options: { url: text, file: text } });
+  const browser = await browsers.launch({ executablePath: await chromium.executablePath(), args: chromium.args });
+  try {
+    const page = await browser.newPage({ viewport: SIZE, colorScheme: "light" });
+    await page.goto(values.url ?? DEFAULT_URL);
+    await page.waitForSelector(ACTIVITY);
+    await page.waitForTimeout(TRACE_MS);
+    await page.screenshot({ path: values.file ?? DEFAULT_FILE });
+  } finally {
+    await browser.close();
+  }
+});
