@@ -14,7 +14,7 @@ import type { LakeStack } from "./lake.ts";
 import { MillraceStack } from "./stack.ts";
 
 export interface ServingNeeds extends RestNeeds, LiveNeeds {
-  /** Deployed before: the REST functions read its feature group by name. */
+  /** Deployed before: the REST functions read the feature group of this stack. */
   readonly lake: LakeStack;
 }
 

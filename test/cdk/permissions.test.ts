@@ -179,7 +179,7 @@ describe.each(environments)("policies of %s", (env) => {
 });
 
 test(
-  "every wildcard that is listed stands in a policy",
+  "a policy uses every wildcard that is listed",
   async () => {
     const platforms = await Promise.all(environments.map((env) => synthesised(env)));
     const found = platforms.flatMap(wildcardsOf);
