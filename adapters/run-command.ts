@@ -29,7 +29,7 @@ function errorText(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** Writes to stdout and waits while its buffer is full, so that a large output never stands in memory. */
+/** Writes to stdout and waits while its buffer is full, so that a large output is never kept in memory. */
 export async function print(text: string): Promise<void> {
   if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once("drain", resolve));
 }

@@ -96,7 +96,7 @@ export const inferenceRecord = z.object({
 });
 export type InferenceRecord = z.infer<typeof inferenceRecord>;
 
-/** A transformed message as JSON. In its packed form, `t` and the columns stand behind a `transformedHeader`. */
+/** A transformed message as JSON. In its packed form, `t` and the columns follow a `transformedHeader`. */
 export const transformedRecord = z.object({
   ...base,
   ...messageIdentity,

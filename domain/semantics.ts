@@ -167,7 +167,7 @@ export const semanticsTable = {
     default: 0,
     doc: "share of the previous hop's probabilities in a hop's, percent",
   },
-  /** `windows`: deduplication and windows alone, for who needs neither sessions nor samples downstream. */
+  /** `windows`: deduplication and windows alone, without sessions, samples and scores. */
   outputs: {
     env: "OUTPUTS",
     option: "outputs",

@@ -174,7 +174,7 @@ export class Platform {
     return this.#supervisor.status();
   }
 
-  /** False when npm is gone: nobody is left who would stop this platform. */
+  /** False when npm is gone, so that nothing would ever stop this platform. */
   isOwned(): boolean {
     return this.#runFile?.isOwned() ?? true;
   }

@@ -37,7 +37,7 @@ export class RunFile {
     this.#write();
   }
 
-  /** False when npm or its shell is gone: nobody is left who would stop this start. */
+  /** False when npm or its shell is gone, so that nothing would ever stop this start. */
   isOwned(): boolean {
     return this.#record.owners.every(isAlive);
   }

@@ -4,7 +4,7 @@ import { choice, optionalText, text, whole, type Setting } from "./setting.ts";
 
 /** Every program has these. */
 export const common = {
-  environment: text("MILLRACE_ENV", "name of the environment; stands in the names of everything it owns", "local"),
+  environment: text("MILLRACE_ENV", "name of the environment; part of the names of all that it owns", "local"),
   region: text("AWS_REGION", "AWS region", "us-east-1"),
   logLevel: choice(
     "LOG_LEVEL",

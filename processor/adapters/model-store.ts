@@ -92,7 +92,7 @@ export class ModelStore implements ModelSource {
   }
 }
 
-/** Where a program finds its models, and who hears of a model that is refused. */
+/** Where a program finds its models, and what it does about a model that is refused. */
 export interface ModelSettings {
   /** Folder, or prefix in S3. Without it every control record that names a model is refused. */
   readonly modelSource?: string | undefined;

@@ -1,7 +1,7 @@
 import { contentTypes, headers as headerNames, topics } from "../../domain/topics.ts";
 import type { WrittenRecord } from "./backend.ts";
 
-/** An output as it stands in its topic. */
+/** An output as its topic has it. */
 export interface RawOutput {
   readonly topic: string;
   readonly key: Buffer | null;

@@ -70,7 +70,7 @@ export class Emitter {
     if (this.#counts.size > 0) this.#counts.clear();
   }
 
-  /** The id of the next output to a topic. Whoever takes it must emit that output next. */
+  /** The id of the next output to a topic. The caller must emit that output next. */
   nextId(topic: string): string {
     const n = this.#counts.get(topic) ?? 0;
     this.#counts.set(topic, n + 1);

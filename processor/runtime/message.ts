@@ -12,7 +12,8 @@ export const MAX_ROWS = 1_000;
 
 /**
  * One decoded message: rows of readings in columns. A partition's machine has one instance, which each record fills
- * anew: who keeps readings copies them. A pipeline whose messages have more to say (an identity, say) extends it.
+ * anew: code that keeps readings must copy them. A pipeline whose messages have more fields, such as an identity,
+ * extends it.
  */
 export class Message {
   /** The key of the record: the sensor, or the symbol. */
@@ -21,7 +22,7 @@ export class Message {
   rows = 0;
   /** Event times, epoch milliseconds, not decreasing. */
   readonly t = new Float64Array(MAX_ROWS);
-  /** Column c of row i stands at `c * MAX_ROWS + i`. */
+  /** Column c of row i is at `c * MAX_ROWS + i`. */
   readonly columns: Float64Array;
 
   /** `width`: the number of columns. */

@@ -25,7 +25,7 @@ export interface StepContext {
  * watermark, then calls `release` of all operators, then `fire` of all operators.
  */
 export interface Operator<S = unknown, M extends Message = Message> {
-  /** Unique in the pipeline; it stands in snapshots. */
+  /** Unique in the pipeline; snapshots contain it. */
   readonly name: string;
   /** Version of what `encode` writes; a change of its bytes raises it. */
   readonly layout: number;
@@ -117,7 +117,7 @@ export interface OrderedOperator<S = unknown, M extends Message = Message> {
   /** State of a new key. */
   create(): S;
 
-  /** Takes the next message of the key. The message is lent: who keeps readings copies them. */
+  /** Takes the next message of the key. The message is lent: an operator that keeps readings must copy them. */
   apply(state: S, keyed: KeyedState, message: M, isNewBoot: boolean, context: StepContext): void;
 
   /** The key has gone idle: the next message begins anew. */

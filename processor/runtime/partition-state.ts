@@ -13,7 +13,7 @@ const TASK_LAYOUT = 1;
 const KEYED_LAYOUT = 1;
 /** Key of the entry that holds a task's clocks and what its asynchronous work keeps. */
 export const TASK_ENTRY = "task";
-/** What stands before a key in the key of its entry. */
+/** Prefix of a key in the key of its entry. */
 export const KEYED_PREFIX = "key/";
 
 /** An entry without its key. */

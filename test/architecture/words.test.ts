@@ -20,6 +20,7 @@ const retired: readonly RetiredWord[] = [
   { pattern: /\bacts\b/i, say: "stream events", except: /acts (?:as|on|like)\b/ },
   { pattern: /\b(?:stop|fail|refus|reject)\w*\b[^.;,]{0,25}\bby name\b/i, say: "stops with a named error" },
   { pattern: /\berrors? by name\b/i, say: "named error" },
+  { pattern: /\bgo(?:es|ing)? on\b/i, say: "continue" },
   { pattern: /(?<![\w"'&])#[pct]\b/, say: "a private field's whole name" },
   { pattern: /\b(?:none too (?:early|late)|of sense|as (?:it|they) should be)\b/i, say: "the plain sentence" },
 ];

@@ -4,7 +4,7 @@
  */
 export interface AllowedWildcard {
   /**
-   * Stacks that the statement may stand in.
+   * Stacks that may have the statement.
    *
    * @default any stack
    */
