@@ -1,12 +1,8 @@
 import { open, rename, rm, writeFile } from "node:fs/promises";
 import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import type { TableSpec } from "../../domain/tables.ts";
+import { sqlName, sqlText } from "../lake/sql.ts";
 import { duckdbType, parseHiveType } from "../lake/types.ts";
-
-/** Text as an SQL literal. */
-export const sqlText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
-/** A name as an SQL identifier. */
-export const sqlName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /** Writes rows as Parquet files with exactly the columns and types of their table. Calls must not overlap. */
 export class ParquetWriter {

@@ -2,7 +2,7 @@ import { globSync } from "node:fs";
 import { join } from "node:path";
 import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import { partitionColumns, tables, type TableSpec } from "../../domain/tables.ts";
-import { sqlName, sqlText } from "../firehose/parquet.ts";
+import { sqlName, sqlText } from "./sql.ts";
 import { duckdbType, parseHiveType } from "./types.ts";
 
 /**
