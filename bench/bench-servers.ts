@@ -4,7 +4,7 @@ import { createTopics, topicConfig } from "../adapters/kafka-topics.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import type { Settings } from "../config/settings.ts";
 import { topics } from "../domain/topics.ts";
-import { pickFreePorts } from "../local/ports.ts";
+import { pickFreePorts } from "../local/processes/ports.ts";
 import { startServers } from "../local/servers/index.ts";
 
 /** A scenario's own servers, empty at its start. */

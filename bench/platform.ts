@@ -7,7 +7,7 @@ import { LOOPBACK } from "../config/local.ts";
 import { headers, topics } from "../domain/topics.ts";
 import { readRecord } from "../live/messages.ts";
 import { Platform } from "../local/platform.ts";
-import { pickPlatformPorts } from "../local/ports.ts";
+import { pickPlatformPorts } from "../local/processes/ports.ts";
 import { follow, percentile } from "./outputs.ts";
 import { until } from "./processor-process.ts";
 

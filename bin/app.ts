@@ -2,7 +2,7 @@
 import { App } from "aws-cdk-lib";
 import { runCommand } from "../adapters/run-command.ts";
 import { environment } from "../config/environments/index.ts";
-import { buildPlatform } from "../lib/platform.ts";
+import { buildPlatform } from "../lib/platform/platform.ts";
 
 await runCommand(() => {
   const app = new App();

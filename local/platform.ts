@@ -11,7 +11,7 @@ import { createCheckpointTable } from "../processor/adapters/dynamo-snapshots.ts
 import { freeBytes, megabytes, openHome, type Home } from "./home.ts";
 import { prepareModels } from "./models.ts";
 import { portOption, type StartOptions } from "./options.ts";
-import { pickFreePorts, requireFreePorts, type WantedPort } from "./ports.ts";
+import { pickFreePorts, requireFreePorts, type WantedPort } from "./processes/ports.ts";
 import { LOCAL_ENVIRONMENT, localPrograms, modelStore, PROGRAM_COUNT, type Program } from "./programs.ts";
 import { endOrphanedProcesses, RunFile } from "./run-file.ts";
 import {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Milliseconds } from "../domain/time.ts";
-import { describeExit, startProcess, type Exit, type ProcessSpec, type RunningProcess } from "./process.ts";
+import { describeExit, startProcess, type Exit, type ProcessSpec, type RunningProcess } from "./processes/process.ts";
 
 /** A process that the supervisor keeps running (a unit in systemd's sense): a server or a program. */
 export interface Unit {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { LOOPBACK } from "../config/local.ts";
 import { nodeArguments } from "../config/node.ts";
 import { SECOND } from "../domain/time.ts";
-import { describeExit, type RunningProcess } from "./process.ts";
+import { describeExit, type RunningProcess } from "./processes/process.ts";
 import type { Program } from "./programs.ts";
 import { prepareServer, serverDefinitions, untilReady, type ServerName, type ServerPorts } from "./servers/index.ts";
 import type { Installation } from "./servers/install.ts";

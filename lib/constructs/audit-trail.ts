@@ -1,7 +1,7 @@
 import { aws_cloudtrail as cloudtrail, type aws_kms as kms, aws_s3 as s3, Duration } from "aws-cdk-lib";
 import { resourceName } from "../names.ts";
-import type { MillraceStack } from "../stacks/stack.ts";
 import { dataBucket } from "./data-bucket.ts";
+import type { MillraceStack } from "./millrace-stack.ts";
 
 /** Seven years: 7 × 365 days and two leap days. */
 const AUDIT_RETENTION = Duration.days(2_557);

@@ -1,6 +1,6 @@
 import { aws_s3 as s3 } from "aws-cdk-lib";
 import { bucketName } from "../names.ts";
-import type { MillraceStack } from "../stacks/stack.ts";
+import type { MillraceStack } from "./millrace-stack.ts";
 
 /**
  * A bucket that is closed to the public and to plain HTTP. It is emptied and deleted with its stack where the

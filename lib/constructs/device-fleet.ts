@@ -1,10 +1,10 @@
 import { aws_iam as iam, aws_iot as iot, CfnOutput } from "aws-cdk-lib";
 import { Construct } from "constructs";
 import { resourceName } from "../names.ts";
-import type { MillraceStack } from "../stacks/stack.ts";
 import { acknowledgeWildcards } from "./acknowledge.ts";
 import { allow } from "./grants.ts";
 import type { MillraceFunction } from "./millrace-function.ts";
+import type { MillraceStack } from "./millrace-stack.ts";
 
 /** The names and ARNs of one environment's fleet. */
 interface Names {

@@ -1,9 +1,9 @@
 import { aws_iam as iam, type aws_kms as kms, type aws_s3 as s3, aws_sagemaker as sagemaker } from "aws-cdk-lib";
 import { EVENT_TIME_FEATURE, features, RECORD_IDENTIFIER_FEATURE } from "../../domain/features.ts";
 import { featureGroupName } from "../../domain/names.ts";
-import type { MillraceStack } from "../stacks/stack.ts";
 import { acknowledgeWildcards } from "./acknowledge.ts";
 import { allow, allowKey } from "./grants.ts";
+import type { MillraceStack } from "./millrace-stack.ts";
 
 /** The feature group of `domain/features.ts`: its online store, and its offline store in the lake's bucket. */
 export function featureGroup(stack: MillraceStack, bucket: s3.IBucket, key: kms.IKey): sagemaker.CfnFeatureGroup {

@@ -1,8 +1,8 @@
 import { ArnFormat, aws_iam as iam, aws_iot as iot, type aws_kms as kms, custom_resources as cr } from "aws-cdk-lib";
-import type { MillraceStack } from "../stacks/stack.ts";
 import { acknowledgeWildcards } from "./acknowledge.ts";
 import { allow } from "./grants.ts";
 import { callIot } from "./iot-call.ts";
+import type { MillraceStack } from "./millrace-stack.ts";
 
 /** Settings of IoT Core that exist once in an account and region: its log, and the search for things. */
 export function ownAccountSettings(stack: MillraceStack, key: kms.IKey): void {

@@ -5,9 +5,9 @@ import {
   custom_resources as cr,
   Duration,
 } from "aws-cdk-lib";
-import type { MillraceStack } from "../stacks/stack.ts";
 import { acknowledgeWildcards } from "./acknowledge.ts";
 import { logGroup } from "./log-group.ts";
+import type { MillraceStack } from "./millrace-stack.ts";
 
 export interface IotCall {
   readonly id: string;

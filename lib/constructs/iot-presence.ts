@@ -1,8 +1,8 @@
 import { aws_iam as iam, aws_iot as iot, type aws_kms as kms, type aws_sqs as sqs } from "aws-cdk-lib";
-import type { MillraceStack } from "../stacks/stack.ts";
 import { acknowledgeWildcards } from "./acknowledge.ts";
 import { allow } from "./grants.ts";
 import { logGroup } from "./log-group.ts";
+import type { MillraceStack } from "./millrace-stack.ts";
 
 /** Writes a log line for each connect and disconnect of a device; what can't be written goes to the queue. */
 export function logPresence(stack: MillraceStack, failures: sqs.Queue, key: kms.IKey): void {

@@ -10,11 +10,11 @@ import { eventSourceMappings, type EventSourceMapping } from "../../domain/event
 import { functions, type FunctionName } from "../../domain/routes.ts";
 import { SECOND } from "../../domain/time.ts";
 import { resourceName } from "../names.ts";
-import type { MillraceStack } from "../stacks/stack.ts";
 import { failureQueue } from "./failure-queue.ts";
 import { allow, allowKey } from "./grants.ts";
 import type { KafkaCluster } from "./kafka-cluster.ts";
 import { MillraceFunction, type MillraceFunctionProps } from "./millrace-function.ts";
+import type { MillraceStack } from "./millrace-stack.ts";
 
 export interface KafkaConsumerProps {
   readonly name: FunctionName;

@@ -11,12 +11,12 @@ import { Construct } from "constructs";
 import { deliveryStreamName } from "../../domain/names.ts";
 import type { TableSpec } from "../../domain/tables.ts";
 import { lakeDatabaseName } from "../names.ts";
-import type { DataClass } from "../stacks/security.ts";
-import type { MillraceStack } from "../stacks/stack.ts";
 import { acknowledgeWildcards } from "./acknowledge.ts";
+import type { DataClass } from "./data-class.ts";
 import { allow, allowKey } from "./grants.ts";
 import { tablePrefix } from "./lake-table.ts";
 import { logGroup } from "./log-group.ts";
+import type { MillraceStack } from "./millrace-stack.ts";
 
 export interface LakeDeliveryProps {
   readonly bucket: s3.IBucket;

@@ -1,6 +1,6 @@
 import { aws_athena as athena, type aws_kms as kms, type aws_s3 as s3 } from "aws-cdk-lib";
 import { lakeDatabaseName, resourceName } from "../names.ts";
-import type { MillraceStack } from "../stacks/stack.ts";
+import type { MillraceStack } from "./millrace-stack.ts";
 
 const GIB = 1_024 ** 3;
 

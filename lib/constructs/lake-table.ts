@@ -1,7 +1,7 @@
 import { aws_glue as glue, type aws_s3 as s3 } from "aws-cdk-lib";
 import { partitionColumns, type TableSpec } from "../../domain/tables.ts";
 import { lakeDatabaseName } from "../names.ts";
-import type { MillraceStack } from "../stacks/stack.ts";
+import type { MillraceStack } from "./millrace-stack.ts";
 
 /** Prefix of a table's objects in the lake. */
 export function tablePrefix(table: Pick<TableSpec, "name">): string {

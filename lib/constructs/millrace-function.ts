@@ -2,10 +2,10 @@ import { type aws_ec2 as ec2, aws_iam as iam, type aws_kms as kms, aws_lambda as
 import { Construct } from "constructs";
 import { functionBundle } from "../bundles.ts";
 import { resourceName } from "../names.ts";
-import type { MillraceStack } from "../stacks/stack.ts";
 import { acknowledgeWildcards } from "./acknowledge.ts";
 import { allow } from "./grants.ts";
 import { logGroup } from "./log-group.ts";
+import type { MillraceStack } from "./millrace-stack.ts";
 
 export interface MillraceFunctionProps {
   /** Folder under `lambda/`; also its name, after the environment's. */

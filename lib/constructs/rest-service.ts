@@ -14,14 +14,14 @@ import type { OwnDomain } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { restFallback, restRoutes } from "../../domain/routes.ts";
 import { resourceName } from "../names.ts";
-import type { DataClass } from "../stacks/security.ts";
-import type { MillraceStack } from "../stacks/stack.ts";
 import { acknowledge, acknowledgeManagedPolicies } from "./acknowledge.ts";
+import type { DataClass } from "./data-class.ts";
 import { domainAlias } from "./domain-alias.ts";
 import { firewall } from "./firewall.ts";
 import { allowTable } from "./grants.ts";
 import { logGroup } from "./log-group.ts";
 import { MillraceFunction } from "./millrace-function.ts";
+import type { MillraceStack } from "./millrace-stack.ts";
 
 export interface RestServiceProps {
   readonly functions: Readonly<Record<string, MillraceFunction>>;

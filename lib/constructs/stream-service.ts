@@ -9,9 +9,9 @@ import {
 import { Construct } from "constructs";
 import { programImage, type ImageProgram } from "../images.ts";
 import { resourceName } from "../names.ts";
-import type { MillraceStack } from "../stacks/stack.ts";
 import { acknowledge, acknowledgeWildcards } from "./acknowledge.ts";
 import { logGroup } from "./log-group.ts";
+import type { MillraceStack } from "./millrace-stack.ts";
 
 /** Port of `GET /health` in every container. Nothing outside of the task reaches it. */
 export const HEALTH_PORT = 8_090;

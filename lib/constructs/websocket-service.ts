@@ -12,13 +12,13 @@ import type { OwnDomain } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { functions, ROUTE_SELECTION, webSocketRoutes, type FunctionName } from "../../domain/routes.ts";
 import { resourceName } from "../names.ts";
-import type { DataClass } from "../stacks/security.ts";
-import type { MillraceStack } from "../stacks/stack.ts";
 import { acknowledge } from "./acknowledge.ts";
+import type { DataClass } from "./data-class.ts";
 import { domainAlias } from "./domain-alias.ts";
 import { allowTable, type TableAction } from "./grants.ts";
 import { logGroup } from "./log-group.ts";
 import { MillraceFunction } from "./millrace-function.ts";
+import type { MillraceStack } from "./millrace-stack.ts";
 
 export interface WebSocketServiceProps {
   readonly keys: Readonly<Record<DataClass, kms.IKey>>;

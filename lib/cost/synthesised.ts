@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { App } from "aws-cdk-lib";
 import type { Environment } from "../../config/schema.ts";
 import { root } from "../bundles.ts";
-import { buildPlatform } from "../platform.ts";
+import { buildPlatform } from "../platform/platform.ts";
 import type { BilledResource } from "./inventory.ts";
 
 /** The resources of an environment's templates, synthesised as for a deployment. */

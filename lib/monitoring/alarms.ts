@@ -2,6 +2,7 @@ import { aws_cloudwatch as cloudwatch, Duration } from "aws-cdk-lib";
 import { runningPipelines } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
 import { topics } from "../../domain/topics.ts";
+import { deliveryFreshness, messagesIn, runningTasks, timeLag } from "../constructs/metrics.ts";
 import type { DeliveryStack } from "../stacks/delivery.ts";
 import type { FeaturesStack } from "../stacks/features.ts";
 import type { IngestionStack } from "../stacks/ingestion.ts";
@@ -9,7 +10,6 @@ import type { LakeStack } from "../stacks/lake.ts";
 import type { ProcessingStack } from "../stacks/processing.ts";
 import type { ServingStack } from "../stacks/serving.ts";
 import type { StreamingStack } from "../stacks/streaming.ts";
-import { deliveryFreshness, messagesIn, runningTasks, timeLag } from "./metrics.ts";
 
 export interface MonitoredStacks {
   readonly streaming: StreamingStack;

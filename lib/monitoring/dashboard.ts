@@ -2,8 +2,8 @@ import { aws_cloudwatch as cloudwatch, Duration } from "aws-cdk-lib";
 import { runningPipelines } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
 import { topics } from "../../domain/topics.ts";
+import { deliveryFreshness, messagesIn, offsetLag, timeLag } from "../constructs/metrics.ts";
 import type { MonitoredStacks } from "./alarms.ts";
-import { deliveryFreshness, messagesIn, offsetLag, timeLag } from "./metrics.ts";
 
 /** A third of CloudWatch's 24 columns. */
 const WIDTH = 8;

@@ -3,9 +3,9 @@ import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { allow } from "../constructs/grants.ts";
 import { KafkaConsumer } from "../constructs/kafka-consumer.ts";
+import { MillraceStack } from "../constructs/millrace-stack.ts";
 import type { LakeStack } from "./lake.ts";
 import type { SecurityStack } from "./security.ts";
-import { MillraceStack } from "./stack.ts";
 import type { StreamingStack } from "./streaming.ts";
 
 /** What carries Kafka's records into the lake. */

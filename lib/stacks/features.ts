@@ -8,10 +8,10 @@ import { failureQueue } from "../constructs/failure-queue.ts";
 import { allow, allowKey } from "../constructs/grants.ts";
 import { KafkaConsumer } from "../constructs/kafka-consumer.ts";
 import { MillraceFunction } from "../constructs/millrace-function.ts";
+import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { resourceName } from "../names.ts";
 import type { LakeStack } from "./lake.ts";
 import type { SecurityStack } from "./security.ts";
-import { MillraceStack } from "./stack.ts";
 import type { StreamingStack } from "./streaming.ts";
 
 /** What writes the feature store, and what checks that it can be read. */

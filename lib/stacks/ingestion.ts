@@ -3,16 +3,16 @@ import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { acknowledgeCdkFunctions } from "../constructs/acknowledge.ts";
-import { bridges, type BridgeNeeds } from "../constructs/bridges.ts";
 import { DeviceFleet } from "../constructs/device-fleet.ts";
 import { failureQueue } from "../constructs/failure-queue.ts";
 import { allowTable } from "../constructs/grants.ts";
 import { ownAccountSettings } from "../constructs/iot-account-settings.ts";
 import { logPresence } from "../constructs/iot-presence.ts";
 import { MillraceFunction } from "../constructs/millrace-function.ts";
+import { MillraceStack } from "../constructs/millrace-stack.ts";
 import type { StreamService } from "../constructs/stream-service.ts";
 import { resourceName } from "../names.ts";
-import { MillraceStack } from "./stack.ts";
+import { bridges, type BridgeNeeds } from "./bridges.ts";
 import type { StateStack } from "./state.ts";
 
 export interface IngestionNeeds extends BridgeNeeds {

@@ -17,9 +17,9 @@ import { lakeBucket } from "../constructs/lake-bucket.ts";
 import { LakeDelivery } from "../constructs/lake-delivery.ts";
 import { lakeQueries } from "../constructs/lake-queries.ts";
 import { exactView, lakeTable } from "../constructs/lake-table.ts";
+import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { lakeDatabaseName } from "../names.ts";
 import type { SecurityStack } from "./security.ts";
-import { MillraceStack } from "./stack.ts";
 
 /** The lake: bucket, Glue tables, delivery streams, Athena, and the feature store, whose offline data is here too. */
 export class LakeStack extends MillraceStack {

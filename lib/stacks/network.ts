@@ -3,9 +3,9 @@ import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { acknowledgeLint } from "../constructs/acknowledge.ts";
 import { logGroup } from "../constructs/log-group.ts";
+import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { resourceName } from "../names.ts";
 import type { SecurityStack } from "./security.ts";
-import { MillraceStack } from "./stack.ts";
 
 /** Who talks inside the VPC. Each member has a security group. */
 const members = {

@@ -7,12 +7,12 @@ import type { PipelineName } from "../../domain/pipelines.ts";
 import { topics } from "../../domain/topics.ts";
 import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
 import { allowReadBucket, allowTable } from "../constructs/grants.ts";
+import { lagPerTask } from "../constructs/metrics.ts";
+import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { HEALTH_PORT, StreamService } from "../constructs/stream-service.ts";
-import { lagPerTask } from "../monitoring/metrics.ts";
 import { resourceName } from "../names.ts";
 import type { NetworkStack } from "./network.ts";
 import type { SecurityStack } from "./security.ts";
-import { MillraceStack } from "./stack.ts";
 import type { StateStack } from "./state.ts";
 import type { StreamingStack } from "./streaming.ts";
 

@@ -1,17 +1,9 @@
 import { aws_iam as iam, aws_kms as kms, Duration } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
+import { type DataClass, dataClasses } from "../constructs/data-class.ts";
+import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { logGroupName, resourceName } from "../names.ts";
-import { MillraceStack } from "./stack.ts";
-
-/** The classes of data. Each has a key of its own, so that a right to read one class is no right to read another. */
-const dataClasses = {
-  readings: "the lake, its delivery streams and the feature store",
-  state: "checkpoints, connections, device registry, sessions and models",
-  secrets: "passwords",
-  operations: "logs, alarms and queues of what failed",
-} as const;
-export type DataClass = keyof typeof dataClasses;
 
 /** KMS keys per data class, rotated every year. */
 export class SecurityStack extends MillraceStack {

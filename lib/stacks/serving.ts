@@ -2,16 +2,16 @@ import { CfnOutput } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
-import { documentSettings } from "../constructs/document-settings.ts";
 import { allowSecret } from "../constructs/grants.ts";
 import { KafkaConsumer } from "../constructs/kafka-consumer.ts";
-import { liveService, type LiveNeeds } from "../constructs/live-service.ts";
-import { restFunctions, type RestNeeds } from "../constructs/rest-functions.ts";
+import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { RestService } from "../constructs/rest-service.ts";
 import type { StreamService } from "../constructs/stream-service.ts";
 import { WebSocketService } from "../constructs/websocket-service.ts";
+import { documentSettings } from "./document-settings.ts";
 import type { LakeStack } from "./lake.ts";
-import { MillraceStack } from "./stack.ts";
+import { liveService, type LiveNeeds } from "./live-service.ts";
+import { restFunctions, type RestNeeds } from "./rest-functions.ts";
 
 export interface ServingNeeds extends RestNeeds, LiveNeeds {
   /** Deployed before: the REST functions read the feature group of this stack. */

@@ -11,11 +11,11 @@ import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { dynamoAttributes, dynamoTableName, type dynamoTables } from "../../domain/names.ts";
 import { acknowledge } from "../constructs/acknowledge.ts";
-import { documentDatabase } from "../constructs/document-database.ts";
+import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { bucketName } from "../names.ts";
+import { documentDatabase } from "./document-database.ts";
 import type { NetworkStack } from "./network.ts";
 import type { SecurityStack } from "./security.ts";
-import { MillraceStack } from "./stack.ts";
 
 /** What programs read and write besides Kafka: DynamoDB tables, the bucket of models, the document database. */
 export class StateStack extends MillraceStack {

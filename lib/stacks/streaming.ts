@@ -14,10 +14,10 @@ import {
 import { KafkaCluster } from "../constructs/kafka-cluster.ts";
 import { logGroup } from "../constructs/log-group.ts";
 import { MillraceFunction } from "../constructs/millrace-function.ts";
+import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { resourceName } from "../names.ts";
 import type { NetworkStack } from "./network.ts";
 import type { SecurityStack } from "./security.ts";
-import { MillraceStack } from "./stack.ts";
 
 export interface StreamingNeeds {
   readonly network: NetworkStack;

@@ -12,12 +12,12 @@ import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { root } from "../bundles.ts";
 import { acknowledge, acknowledgeCdkFunctions } from "../constructs/acknowledge.ts";
-import { dashboardDistribution } from "../constructs/dashboard-distribution.ts";
 import { logGroup } from "../constructs/log-group.ts";
+import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { bucketName } from "../names.ts";
+import { dashboardDistribution } from "./dashboard-distribution.ts";
 import type { SecurityStack } from "./security.ts";
 import type { ServingStack } from "./serving.ts";
-import { MillraceStack } from "./stack.ts";
 
 /** The dashboard: files in a private bucket, behind CloudFront. */
 export class WebStack extends MillraceStack {

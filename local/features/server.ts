@@ -2,8 +2,8 @@ import type { Server } from "node:http";
 import { createAdaptorServer } from "@hono/node-server";
 import { Hono, type Context } from "hono";
 import type { Logger } from "../../adapters/log.ts";
+import { listen } from "../aws/listen.ts";
 import { ServiceError } from "../aws/service-error.ts";
-import { listen } from "../listen.ts";
 import { checkRecord, expiryOf, invalid, parseEventTime, type FeatureGroup, type FeatureValue } from "./records.ts";
 import { OnlineStore, type StoredRecord } from "./store.ts";
 

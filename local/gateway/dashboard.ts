@@ -2,7 +2,7 @@ import type { Server } from "node:http";
 import { createAdaptorServer } from "@hono/node-server";
 import { serveStatic } from "@hono/node-server/serve-static";
 import { Hono } from "hono";
-import { listen } from "../listen.ts";
+import { listen } from "../aws/listen.ts";
 
 export interface DashboardOptions {
   readonly port: number;

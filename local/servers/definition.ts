@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { ProcessSpec } from "../process.ts";
+import type { ProcessSpec } from "../processes/process.ts";
 import type { Installation } from "./install.ts";
 
 /** The ports that servers listen on, named as in `config/local.ts`. */

@@ -2,8 +2,8 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { MillraceError } from "../../domain/errors.ts";
-import { pickFreePorts } from "../ports.ts";
-import { describeExit, logTail, startProcess, type ProcessSpec, type RunningProcess } from "../process.ts";
+import { pickFreePorts } from "../processes/ports.ts";
+import { describeExit, logTail, startProcess, type ProcessSpec, type RunningProcess } from "../processes/process.ts";
 import {
   serverNames,
   serverProcess,

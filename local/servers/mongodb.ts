@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { LOOPBACK } from "../../config/local.ts";
-import { probePort } from "../ports.ts";
+import { probePort } from "../processes/ports.ts";
 import type { ServerDefinition, ServerPorts } from "./definition.ts";
 
 /** A server that speaks version 8 of MongoDB's wire protocol. */

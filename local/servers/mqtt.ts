@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LOOPBACK } from "../../config/local.ts";
-import { probePort } from "../ports.ts";
+import { probePort } from "../processes/ports.ts";
 import type { ServerDefinition, ServerPorts } from "./definition.ts";
 
 /** ActiveMQ Artemis as an MQTT 5 broker. It has shared subscriptions; sessions and messages survive `kill -9`. */

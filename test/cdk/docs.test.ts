@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { environment } from "../../config/environments/index.ts";
-import { ACCEPTED_FINDINGS_FILE, type AcceptedFinding } from "../../lib/checks.ts";
 import { prices, PRICES_AS_OF, sources } from "../../lib/cost/prices.ts";
+import { ACCEPTED_FINDINGS_FILE, type AcceptedFinding } from "../../lib/platform/checks.ts";
 import { environments, root, synthesised } from "./synthesised.ts";
 
 const LIMIT_MS = 300_000;

@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { createKafka } from "../../adapters/kafka.ts";
 import { writeSettings } from "../../config/settings.ts";
-import { pickPlatformPorts } from "../../local/ports.ts";
+import { pickPlatformPorts } from "../../local/processes/ports.ts";
 import { type Accounts, isSettled, type Published, settleAccounts } from "../support/accounting.ts";
 import { eventually } from "../support/eventually.ts";
 import { isRunning, StartedPlatform } from "../support/platform.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { MongoClient } from "mongodb";
-import { isPortFree } from "../../local/ports.ts";
+import { isPortFree } from "../../local/processes/ports.ts";
 import { startServers } from "../../local/servers/index.ts";
 
 test("a server killed with SIGKILL comes back with what it had acknowledged, and stop frees its port", async () => {

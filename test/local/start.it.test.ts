@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { createKafka } from "../../adapters/kafka.ts";
 import { topics } from "../../domain/topics.ts";
-import { isPortFree, pickPlatformPorts, type PlatformPorts } from "../../local/ports.ts";
+import { isPortFree, pickPlatformPorts, type PlatformPorts } from "../../local/processes/ports.ts";
 import { eventually } from "../support/eventually.ts";
 import { isRunning, StartedPlatform } from "../support/platform.ts";
 

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { isPortFree, requireFreePorts } from "../../local/ports.ts";
+import { isPortFree, requireFreePorts } from "../../local/processes/ports.ts";
 import { restartDelayMs, Supervisor, type Unit } from "../../local/supervisor.ts";
 import { eventually } from "../support/eventually.ts";
 

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Admin } from "kafkajs";
 import { createKafka } from "../../adapters/kafka.ts";
-import { pickFreePorts } from "../../local/ports.ts";
+import { pickFreePorts } from "../../local/processes/ports.ts";
 import { prepareServer, runServer, SERVERS_FOLDER, type Server, type ServerPorts } from "../../local/servers/index.ts";
 import { installServers } from "../../local/servers/install.ts";
 import { kafkaBrokers, kafkaServer } from "../../local/servers/kafka.ts";

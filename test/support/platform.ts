@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LocalPort } from "../../config/local.ts";
 import { portOption } from "../../local/options.ts";
-import type { PlatformPorts } from "../../local/ports.ts";
+import type { PlatformPorts } from "../../local/processes/ports.ts";
 import { eventually } from "./eventually.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");

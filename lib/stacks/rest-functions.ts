@@ -3,14 +3,14 @@ import { featureGroupName } from "../../domain/names.ts";
 import { pipelines } from "../../domain/pipelines.ts";
 import { functions, type FunctionName, restFallback, restRoutes } from "../../domain/routes.ts";
 import { topics } from "../../domain/topics.ts";
-import type { NetworkStack } from "../stacks/network.ts";
-import type { SecurityStack } from "../stacks/security.ts";
-import type { MillraceStack } from "../stacks/stack.ts";
-import type { StateStack } from "../stacks/state.ts";
-import type { StreamingStack } from "../stacks/streaming.ts";
+import { allow, allowKey, allowSecret } from "../constructs/grants.ts";
+import { MillraceFunction } from "../constructs/millrace-function.ts";
+import type { MillraceStack } from "../constructs/millrace-stack.ts";
 import { documentSettings } from "./document-settings.ts";
-import { allow, allowKey, allowSecret } from "./grants.ts";
-import { MillraceFunction } from "./millrace-function.ts";
+import type { NetworkStack } from "./network.ts";
+import type { SecurityStack } from "./security.ts";
+import type { StateStack } from "./state.ts";
+import type { StreamingStack } from "./streaming.ts";
 
 export interface RestNeeds {
   readonly network: NetworkStack;

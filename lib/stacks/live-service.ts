@@ -2,15 +2,15 @@ import { Aws, type aws_apigatewayv2 as websocket } from "aws-cdk-lib";
 import { writeSettings } from "../../config/settings.ts";
 import { consumerGroups } from "../../domain/names.ts";
 import { topics } from "../../domain/topics.ts";
-import type { NetworkStack } from "../stacks/network.ts";
-import type { ProcessingStack } from "../stacks/processing.ts";
-import type { SecurityStack } from "../stacks/security.ts";
-import type { MillraceStack } from "../stacks/stack.ts";
-import type { StateStack } from "../stacks/state.ts";
-import type { StreamingStack } from "../stacks/streaming.ts";
-import { acknowledgeWildcards } from "./acknowledge.ts";
-import { allow, allowTable } from "./grants.ts";
-import { HEALTH_PORT, StreamService } from "./stream-service.ts";
+import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
+import { allow, allowTable } from "../constructs/grants.ts";
+import type { MillraceStack } from "../constructs/millrace-stack.ts";
+import { HEALTH_PORT, StreamService } from "../constructs/stream-service.ts";
+import type { NetworkStack } from "./network.ts";
+import type { ProcessingStack } from "./processing.ts";
+import type { SecurityStack } from "./security.ts";
+import type { StateStack } from "./state.ts";
+import type { StreamingStack } from "./streaming.ts";
 
 export interface LiveNeeds {
   readonly network: NetworkStack;

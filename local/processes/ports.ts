@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer, connect } from "node:net";
-import { LOOPBACK, localPorts, type LocalPort } from "../config/local.ts";
-import { MillraceError } from "../domain/errors.ts";
+import { LOOPBACK, localPorts, type LocalPort } from "../../config/local.ts";
+import { MillraceError } from "../../domain/errors.ts";
 
 /**
  * Bounds of the picked ports. They lie below the ephemeral ports, which systems give to outgoing connections: a client

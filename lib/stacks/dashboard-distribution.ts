@@ -6,11 +6,11 @@ import {
   type aws_s3 as s3,
   Duration,
 } from "aws-cdk-lib";
+import { acknowledge } from "../constructs/acknowledge.ts";
+import { domainAlias } from "../constructs/domain-alias.ts";
+import type { MillraceStack } from "../constructs/millrace-stack.ts";
 import { resourceName } from "../names.ts";
-import type { ServingStack } from "../stacks/serving.ts";
-import type { MillraceStack } from "../stacks/stack.ts";
-import { acknowledge } from "./acknowledge.ts";
-import { domainAlias } from "./domain-alias.ts";
+import type { ServingStack } from "./serving.ts";
 
 export interface DashboardDistributionProps {
   readonly bucket: s3.IBucket;

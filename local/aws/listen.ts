@@ -1,7 +1,7 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { LOOPBACK } from "../config/local.ts";
-import { MillraceError } from "../domain/errors.ts";
+import { LOOPBACK } from "../../config/local.ts";
+import { MillraceError } from "../../domain/errors.ts";
 
 /**
  * Makes a server listen on loopback. Port 0 means any free port. Resolves with the port.

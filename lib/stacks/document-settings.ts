@@ -1,4 +1,4 @@
-import type { StateStack } from "../stacks/state.ts";
+import type { StateStack } from "./state.ts";
 
 /**
  * Lambda's own bundle of Amazon's certificate authorities, DocumentDB's among them. Since Node 20 the runtime does not

@@ -3,16 +3,16 @@ import { writeSettings } from "../../config/settings.ts";
 import { MQTT_SUBSCRIPTION } from "../../domain/imu.ts";
 import { MQTT_SHARE_GROUP } from "../../domain/names.ts";
 import { topics } from "../../domain/topics.ts";
+import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
+import { allow } from "../constructs/grants.ts";
+import { callIot } from "../constructs/iot-call.ts";
+import type { MillraceStack } from "../constructs/millrace-stack.ts";
+import { HEALTH_PORT, StreamService } from "../constructs/stream-service.ts";
 import { resourceName } from "../names.ts";
-import type { NetworkStack } from "../stacks/network.ts";
-import type { ProcessingStack } from "../stacks/processing.ts";
-import type { SecurityStack } from "../stacks/security.ts";
-import type { MillraceStack } from "../stacks/stack.ts";
-import type { StreamingStack } from "../stacks/streaming.ts";
-import { acknowledgeWildcards } from "./acknowledge.ts";
-import { allow } from "./grants.ts";
-import { callIot } from "./iot-call.ts";
-import { HEALTH_PORT, StreamService } from "./stream-service.ts";
+import type { NetworkStack } from "./network.ts";
+import type { ProcessingStack } from "./processing.ts";
+import type { SecurityStack } from "./security.ts";
+import type { StreamingStack } from "./streaming.ts";
 
 export interface BridgeNeeds {
   readonly network: NetworkStack;

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { App, IPolicyValidationContext, PolicyValidationPluginReport } from "aws-cdk-lib";
 import { AwsSolutionsChecks, NagRuleCompliance, type IApplyRule } from "cdk-nag";
-import { acceptanceOf } from "./constructs/acknowledge.ts";
+import { acceptanceOf } from "../constructs/acknowledge.ts";
 
 /** An accepted finding of cdk-nag, as `accepted-findings.json` lists it. */
 export interface AcceptedFinding {

@@ -6,11 +6,11 @@ import {
   Duration,
   RemovalPolicy,
 } from "aws-cdk-lib";
+import { acknowledge, acknowledgeLint } from "../constructs/acknowledge.ts";
+import type { MillraceStack } from "../constructs/millrace-stack.ts";
 import { resourceName } from "../names.ts";
-import type { NetworkStack } from "../stacks/network.ts";
-import type { SecurityStack } from "../stacks/security.ts";
-import type { MillraceStack } from "../stacks/stack.ts";
-import { acknowledge, acknowledgeLint } from "./acknowledge.ts";
+import type { NetworkStack } from "./network.ts";
+import type { SecurityStack } from "./security.ts";
 
 /** Characters that have a meaning in a MongoDB connection string. */
 const PASSWORD_EXCLUDES = '"@/:%?#[]';

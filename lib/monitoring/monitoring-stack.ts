@@ -8,11 +8,11 @@ import {
 } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
-import { alarms, type MonitoredStacks } from "../monitoring/alarms.ts";
-import { dashboardRows } from "../monitoring/dashboard.ts";
+import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { resourceName } from "../names.ts";
-import type { SecurityStack } from "./security.ts";
-import { MillraceStack } from "./stack.ts";
+import type { SecurityStack } from "../stacks/security.ts";
+import { alarms, type MonitoredStacks } from "./alarms.ts";
+import { dashboardRows } from "./dashboard.ts";
 
 /** The alarm topic, the alarms, and a dashboard of the whole path. */
 export class MonitoringStack extends MillraceStack {

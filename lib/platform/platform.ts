@@ -1,19 +1,19 @@
 import { Validations, type App } from "aws-cdk-lib";
-import type { Environment } from "../config/schema.ts";
+import type { Environment } from "../../config/schema.ts";
+import type { MillraceStack } from "../constructs/millrace-stack.ts";
+import { MonitoringStack } from "../monitoring/monitoring-stack.ts";
+import { DeliveryStack } from "../stacks/delivery.ts";
+import { FeaturesStack } from "../stacks/features.ts";
+import { IngestionStack } from "../stacks/ingestion.ts";
+import { LakeStack } from "../stacks/lake.ts";
+import { NetworkStack } from "../stacks/network.ts";
+import { ProcessingStack } from "../stacks/processing.ts";
+import { SecurityStack } from "../stacks/security.ts";
+import { ServingStack } from "../stacks/serving.ts";
+import { StateStack } from "../stacks/state.ts";
+import { StreamingStack } from "../stacks/streaming.ts";
+import { WebStack } from "../stacks/web.ts";
 import { SolutionsChecks } from "./checks.ts";
-import { DeliveryStack } from "./stacks/delivery.ts";
-import { FeaturesStack } from "./stacks/features.ts";
-import { IngestionStack } from "./stacks/ingestion.ts";
-import { LakeStack } from "./stacks/lake.ts";
-import { MonitoringStack } from "./stacks/monitoring.ts";
-import { NetworkStack } from "./stacks/network.ts";
-import { ProcessingStack } from "./stacks/processing.ts";
-import { SecurityStack } from "./stacks/security.ts";
-import { ServingStack } from "./stacks/serving.ts";
-import type { MillraceStack } from "./stacks/stack.ts";
-import { StateStack } from "./stacks/state.ts";
-import { StreamingStack } from "./stacks/streaming.ts";
-import { WebStack } from "./stacks/web.ts";
 
 /**
  * Instantiates the stacks of one environment, those with data first. Each gets the stacks that it builds on. The synth
