@@ -1,10 +1,11 @@
+import { inspect } from "node:util";
 import { MillraceError } from "../domain/errors.ts";
 import { HelpRequested } from "./command-line.ts";
 
 /**
  * Runs a command: hands it the arguments behind the file's name and says on stderr why it fails.
  *
- * - A `MillraceError` is printed as `code: message`, any other error with its stack; the exit code is 1.
+ * - A `MillraceError` is printed as `code: message`, any other error with its stack and its causes; the exit code is 1.
  * - `--help` prints the usage on stdout; the exit code is 0.
  * - A reader that closes stdout early (`| head`) ends the command with exit code 0.
  *
@@ -26,7 +27,7 @@ export async function runCommand(main: (args: readonly string[]) => void | Promi
 
 function errorText(error: unknown): string {
   if (error instanceof MillraceError) return `${error.code}: ${error.message}`;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return inspect(error);
 }
 
 /** Writes to stdout and waits while its buffer is full, so that a large output is never kept in memory. */

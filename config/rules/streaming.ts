@@ -17,6 +17,12 @@ export const streamingRules: readonly Rule[] = [
   rule(["processor"], ({ processor }) =>
     semanticsProblems(semanticsOf(processor.semantics)).map((problem) => [true, `processor.semantics: ${problem}`]),
   ),
+  rule(["processor"], ({ processor }) => [
+    [
+      pipelineNames.every((name) => processor[name] === null),
+      `processor: no pipeline runs; give an entry to one of: ${pipelineNames.join(", ")}`,
+    ],
+  ]),
   rule(["processor", "kafka"], (config) => pipelineNames.flatMap((name) => pipelineConditions(name, config))),
 ];
 

@@ -172,7 +172,8 @@ export class PartitionState {
     this.silenceClock = reader.f64();
     this.maxEventTime = reader.f64();
     const asyncState = reader.text();
-    await this.#topology.asyncWork?.restore(asyncState);
+    // Empty where the version that wrote the snapshot had no asynchronous work.
+    if (asyncState !== "") await this.#topology.asyncWork?.restore(asyncState);
     this.generations.stamp(this.#task, generation);
   }
 

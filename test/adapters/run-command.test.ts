@@ -29,10 +29,12 @@ test("an error with a code is printed as code and message", () => {
   expect(run(body)).toEqual({ status: 1, stdout: "", stderr: "arguments-invalid: no topic\n" });
 });
 
-test("any other error is printed with its stack", () => {
-  const { status, stderr } = run(`await runCommand(() => { throw new TypeError("broken"); });`);
+test("any other error is printed with its stack and its cause", () => {
+  const body = `await runCommand(() => { throw new TypeError("broken", { cause: new Error("the disk") }); });`;
+  const { status, stderr } = run(body);
   expect(status).toBe(1);
   expect(stderr).toMatch(/^TypeError: broken\n +at /);
+  expect(stderr).toMatch(/\[cause\]: Error: the disk/);
 });
 
 test("--help prints the usage and ends well", () => {

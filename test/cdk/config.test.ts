@@ -68,13 +68,14 @@ describe("an environment's config", () => {
     },
   );
 
-  test("runs a pipeline that has an entry, and no other", () => {
+  test("runs a pipeline that has an entry, and is refused when none has", () => {
     const { sensor: size, ...others } = prod.processor;
     const running = (entry: object): string[] =>
       runningPipelines(readEnvironment({ ...prod, processor: { ...others, ...entry } })).map(({ name }) => name);
     expect(running({ sensor: size })).toEqual(["sensor"]);
-    expect(running({ sensor: null })).toEqual([]);
-    expect(running({})).toEqual([]);
+    for (const none of [{ sensor: null }, {}]) {
+      expect(() => running(none)).toThrow("processor: no pipeline runs; give an entry to one of: sensor");
+    }
   });
 
   test("gives outputs the partitions of their input, and shared topics those of the widest input", () => {

@@ -1,7 +1,7 @@
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { Kafka } from "kafkajs";
 import type { Logger } from "../../../adapters/log.ts";
-import { taskKey, transactionalId } from "../../../domain/names.ts";
+import { taskKey } from "../../../domain/names.ts";
 import { DynamoSnapshots } from "../../adapters/dynamo-snapshots.ts";
 import { openCluster } from "../../adapters/kafka-cluster.ts";
 import { IdempotentOutput } from "../../adapters/kafka-idempotent-output.ts";
@@ -9,6 +9,7 @@ import { KafkaInput } from "../../adapters/kafka-input.ts";
 import { KafkaMembership } from "../../adapters/kafka-membership.ts";
 import { TransactionalOutput } from "../../adapters/kafka-output.ts";
 import { currentProgress } from "../../adapters/kafka-progress.ts";
+import { outputTarget } from "../../adapters/output-target.ts";
 import { systemRuntime } from "../../adapters/runtime.ts";
 import type { Progress, TaskOutput } from "../../engine/ports.ts";
 import { quietObserver } from "../../engine/quiet-observer.ts";
@@ -59,8 +60,8 @@ export class Recovery {
     const progress =
       this.#target.delivery === "transactional"
         ? await currentProgress(this.#cluster, task, partition)
-        : await this.#with(this.#idempotent(task, partition), (output) => output.claim(""));
-    return this.#with(this.#output(task, partition), (output) =>
+        : await this.#with(this.#idempotent(partition), (output) => output.claim(""));
+    return this.#with(this.#output(partition), (output) =>
       this.#withInput(task, partition, output, (parts) => diagnose(parts, progress)),
     );
   }
@@ -68,7 +69,7 @@ export class Recovery {
   /** Carries out a choice and gives the progress that is committed by it. */
   async recover(task: string, partition: number, choice: RecoveryChoice): Promise<Progress> {
     if (this.#target.delivery === "transactional")
-      return this.#with(this.#output(task, partition), (output) =>
+      return this.#with(this.#output(partition), (output) =>
         this.#withInput(task, partition, output, (parts) => recover(parts, choice)),
       );
     const membership = new KafkaMembership(
@@ -84,7 +85,7 @@ export class Recovery {
           .catch(reject),
     );
     try {
-      return await this.#with(this.#idempotent(task, partition, membership), (output) =>
+      return await this.#with(this.#idempotent(partition, membership), (output) =>
         this.#withInput(task, partition, output, (parts) => recover(parts, choice)),
       );
     } finally {
@@ -96,23 +97,12 @@ export class Recovery {
     await Promise.all([this.#input.close(), this.#cluster.disconnect()]);
   }
 
-  #outputTarget(task: string, partition: number): ConstructorParameters<typeof TransactionalOutput>[2] {
-    const { environment, factory, groupId } = this.#target;
-    return {
-      task,
-      transactionalId: transactionalId(environment, factory.pipeline, factory.sourceTopic, partition),
-      groupId,
-      sourceTopic: factory.sourceTopic,
-      partition,
-    };
+  #output(partition: number): TaskOutput {
+    return new TransactionalOutput(this.#target.kafka, this.#cluster, outputTarget(this.#target, partition));
   }
 
-  #output(task: string, partition: number): TaskOutput {
-    return new TransactionalOutput(this.#target.kafka, this.#cluster, this.#outputTarget(task, partition));
-  }
-
-  #idempotent(task: string, partition: number, membership?: KafkaMembership): TaskOutput {
-    return new IdempotentOutput(this.#target.kafka, this.#outputTarget(task, partition), async (...commit) =>
+  #idempotent(partition: number, membership?: KafkaMembership): TaskOutput {
+    return new IdempotentOutput(this.#target.kafka, outputTarget(this.#target, partition), async (...commit) =>
       membership?.commitOffset(...commit),
     );
   }

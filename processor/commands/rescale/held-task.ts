@@ -1,9 +1,9 @@
 import type { Cluster } from "kafkajs";
-import { taskKey, transactionalId } from "../../../domain/names.ts";
 import { partitionBounds } from "../../adapters/kafka-cluster.ts";
 import { TransactionalOutput } from "../../adapters/kafka-output.ts";
 import { toProgressRecord } from "../../adapters/kafka-progress.ts";
 import { fetchRecords } from "../../adapters/kafka-records.ts";
+import { outputTarget } from "../../adapters/output-target.ts";
 import { systemRuntime } from "../../adapters/runtime.ts";
 import type { Progress } from "../../engine/ports.ts";
 import { quietObserver } from "../../engine/quiet-observer.ts";
@@ -52,15 +52,9 @@ export class HeldTask {
     partition: number,
     firstOffset: number,
   ): Promise<HeldTask> {
-    const { pipeline, sourceTopic } = factory;
-    const task = taskKey(pipeline, sourceTopic, partition);
-    const output = new TransactionalOutput(kafka, cluster, {
-      task,
-      transactionalId: transactionalId(environment, pipeline, sourceTopic, partition),
-      groupId,
-      sourceTopic,
-      partition,
-    });
+    const target = outputTarget({ environment, groupId, factory }, partition);
+    const { task } = target;
+    const output = new TransactionalOutput(kafka, cluster, target);
     try {
       await output.fence();
       const progress = await output.claim(systemRuntime.token());

@@ -14,6 +14,9 @@ export const GRAVITY_TIME_CONSTANT: Milliseconds = 1_000;
 /** A longer silence starts the filter anew. */
 export const GRAVITY_RESET_GAP: Milliseconds = 5_000;
 
+/** JSON of the columns' names, which every message's header has. */
+const COLUMN_NAMES = JSON.stringify(transformedColumns);
+
 /** The filter's estimate of gravity (m/s², each axis) at the time of the last sample. */
 interface Gravity {
   last: EpochMs;
@@ -70,9 +73,9 @@ export class TransformOperator implements OrderedOperator<Gravity, SequencedMess
   #emitPacked(message: SequencedMessage, context: StepContext): void {
     const { key, rows, t } = message;
     const id = context.out.nextId(this.#to);
-    const header: ColumnsHeader = { id, schema: 1, ...identify(message), count: rows, columns: transformedColumns };
-    const width = transformedColumns.length;
-    const bytes = encodeColumns(JSON.stringify(header), rows, t, this.#columns, width, MAX_ROWS);
+    const header: Omit<ColumnsHeader, "columns"> = { id, schema: 1, ...identify(message), count: rows };
+    const headerJson = `${JSON.stringify(header).slice(0, -1)},"columns":${COLUMN_NAMES}}`;
+    const bytes = encodeColumns(headerJson, rows, t, this.#columns, transformedColumns.length, MAX_ROWS);
     context.out.bytes(this.#to, key, bytes, contentTypes.columnsPacked);
   }
 
