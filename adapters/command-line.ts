@@ -66,11 +66,13 @@ type Options = Readonly<Record<string, Option<unknown>>>;
 export type OptionValues<O extends Options> = { readonly [K in keyof O]?: O[K] extends Option<infer T> ? T : never };
 
 /** What a command accepts. */
-export interface CommandLine<O extends Options> {
+export interface CommandLine<O extends Options, R extends keyof O> {
   /** Printed by `--help`, and behind every problem. */
   readonly usage: string;
   /** By name, without the dashes. */
   readonly options: O;
+  /** Options that must be given. @default none */
+  readonly required?: readonly R[];
   /** Whether there may be arguments besides options. @default false */
   readonly takesPositionals?: boolean;
   /**
@@ -90,13 +92,17 @@ export class HelpRequested extends Error {}
  * @throws MillraceError `arguments-invalid` that lists every problem and the usage
  * @throws HelpRequested when `--help` is among the arguments
  */
-export function parseCommandLine<const O extends Options>(
+export function parseCommandLine<const O extends Options, const R extends keyof O = never>(
   args: readonly string[],
-  { usage, options, takesPositionals = false, check }: CommandLine<O>,
-): { readonly values: OptionValues<O>; readonly positionals: readonly string[] } {
+  { usage, options, required = [], takesPositionals = false, check }: CommandLine<O, R>,
+): {
+  readonly values: OptionValues<O> & Required<Pick<OptionValues<O>, R>>;
+  readonly positionals: readonly string[];
+} {
   const values: Record<string, unknown> = {};
   const positionals: string[] = [];
   const problems: string[] = [];
+  const missing = new Set<PropertyKey>(required);
   for (const token of tokensOf(args, options)) {
     if (token.kind === "option-terminator") continue;
     if (token.kind === "positional") {
@@ -106,12 +112,14 @@ export function parseCommandLine<const O extends Options>(
     }
     const { name, rawName, value: received } = token;
     if (name === "help") throw new HelpRequested(usage);
+    missing.delete(name);
     const option = Object.hasOwn(options, name) ? options[name]! : null;
     const problem = option === null ? `${rawName} is no option` : valueProblem(option, token);
     if (problem === null) values[name] = option!.read(received ?? "");
     else problems.push(problem);
   }
-  const read = values as OptionValues<O>;
+  for (const name of missing) problems.push(`--${String(name)} is missing`);
+  const read = values as OptionValues<O> & Required<Pick<OptionValues<O>, R>>;
   problems.push(...(check?.(read, positionals) ?? []));
   if (problems.length > 0) throw invalidArguments(problems, usage);
   return { values: read, positionals };

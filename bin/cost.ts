@@ -60,18 +60,15 @@ function readArguments(args: readonly string[]): { env: string; load: Workload; 
       requests: amount,
       json: flag,
     },
-    check: (given) =>
-      (["env", "sensors", "rate"] as const)
-        .filter((name) => given[name] === undefined)
-        .map((name) => `--${name} is missing`),
+    required: ["env", "sensors", "rate"],
   });
   const load: Workload = {
-    sensors: values.sensors ?? 0,
-    rateHz: values.rate ?? 0,
+    sensors: values.sensors,
+    rateHz: values.rate,
     batchMs: values.batch ?? 1_000,
     format: values.format ?? "packed",
     viewers: values.viewers ?? 10,
     requestsPerSecond: values.requests ?? 1,
   };
-  return { env: values.env ?? "", load, json: values.json ?? false };
+  return { env: values.env, load, json: values.json ?? false };
 }

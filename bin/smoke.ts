@@ -27,15 +27,16 @@ function readArguments(args: readonly string[]): { env: string; token: string | 
   const { values } = parseCommandLine(args, {
     usage: USAGE,
     options: { env: choice(environmentNames), token: text },
+    required: ["env"],
     check: ({ env, token }) => {
-      if (env === undefined) return ["--env is missing"];
+      if (env === undefined) return [];
       const { auth } = environment(env).api;
       return auth !== null && token === undefined
         ? [`--token is missing: the API of ${env} takes tokens of ${auth.issuer}`]
         : [];
     },
   });
-  return { env: values.env ?? "", token: values.token };
+  return { env: values.env, token: values.token };
 }
 
 /** Runs one check, prints a line about it, and says whether it passed. */

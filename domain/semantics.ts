@@ -71,7 +71,7 @@ export const semanticsTable = {
     default: 500,
     doc: "how far readings may be out of order, ms",
   },
-  /** Silence that ends a session. */
+  /** Longest pause between two samples of one session. */
   sessionGapMs: {
     env: "SESSION_GAP_MS",
     option: "session-gap",
@@ -79,7 +79,7 @@ export const semanticsTable = {
     min: 1,
     max: DAY,
     default: 5 * SECOND,
-    doc: "silence that ends a session, ms",
+    doc: "longest pause between two samples of one session, ms",
   },
   /** Silence after which a sensor is idle: what it has open fires. */
   idleTimeoutMs: {

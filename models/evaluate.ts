@@ -91,12 +91,12 @@ async function main(args: readonly string[]): Promise<void> {
   const { values } = parseCommandLine(args, {
     usage: USAGE,
     options: { data: text, model: text, json: flag },
-    check: ({ data }) => (data === undefined ? ["--data DIR is missing"] : []),
+    required: ["data"],
   });
   const folder = values.model ?? join(import.meta.dirname, "activity");
   const model = await loadModel(modelFiles(folder, "none"), ".");
   const { labels } = model.manifest;
-  const streams = readLabelledStreams(values.data!);
+  const streams = readLabelledStreams(values.data);
   const results: StreamResult[] = [];
   for (const [partition, stream] of streams.entries()) {
     const [subject, device] = stream.sensor.split("-") as [string, string];

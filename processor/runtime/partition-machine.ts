@@ -108,7 +108,7 @@ export class PartitionMachine implements StateMachine {
   step(record: InputRecord): void {
     const { offset } = record;
     if (offset < this.#nextOffset) throw new Error(`offset ${offset} was stepped already: next is ${this.#nextOffset}`);
-    if (this.mustSettle) throw new Error(`settle before offset ${offset}: the record before it changed what scores`);
+    if (this.mustSettle) throw new Error(`settle before offset ${offset}: the step before it waits for that`);
     try {
       this.#out.begin(offset, record.headers[headerNames.traceparent]);
       this.#state.moveClock(record.timestamp); // 1
@@ -243,8 +243,12 @@ export class PartitionMachine implements StateMachine {
   }
 
   #dueAtOf(keyed: KeyedState): EpochMs {
-    const due = this.#topology.operators.map((operator, i) => operator.dueAt?.(keyed.operatorStates[i]) ?? Infinity);
-    return Math.min(Infinity, ...due);
+    const { operators } = this.#topology;
+    let first = Infinity;
+    for (let i = 0; i < operators.length; i++) {
+      first = Math.min(first, operators[i]!.dueAt?.(keyed.operatorStates[i]) ?? Infinity);
+    }
+    return first;
   }
 
   #deadLetter(record: InputRecord, { code, message }: Rejection): void {

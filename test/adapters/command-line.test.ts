@@ -41,6 +41,14 @@ test.each([["--topic"], ["--topic="], ["--topic", ""]])("an option without a val
   expect(() => parseCommandLine(args, line)).toThrow("--topic lacks its value");
 });
 
+test("a required option that is absent is missing, and one whose value is wrong is not", () => {
+  const required = { ...line, required: ["topic", "count"] as const };
+  expect(parseCommandLine(["--topic", "a", "--count", "2"], required).values.topic).toBe("a");
+  expect(() => parseCommandLine(["--count", "x"], required)).toThrow(
+    '--count is "x"; a whole number from 1 to 9 is expected\n--topic is missing\nUSAGE',
+  );
+});
+
 test("names of every object are no options", () => {
   expect(() => parseCommandLine(["--constructor", "--toString"], line)).toThrow(
     "--constructor is no option\n--toString is no option",

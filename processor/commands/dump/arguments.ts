@@ -18,8 +18,8 @@ export function parseDumpArguments(args: readonly string[]): DumpArguments {
   const { values } = parseCommandLine(args, {
     usage: USAGE,
     options: { topic: text, partition: whole(), from: whole(), to: whole(), brokers: text },
-    check: ({ topic }) => (topic === undefined ? ["--topic TOPIC is missing"] : []),
+    required: ["topic"],
   });
   const { topic, brokers, partition, from = 0, to = Infinity } = values;
-  return { topic: topic!, brokers, range: { partition, from, to } };
+  return { topic, brokers, range: { partition, from, to } };
 }

@@ -23,8 +23,7 @@ export function parseRescaleArguments(args: readonly string[]): RescaleArguments
   const { values } = parseCommandLine(args, {
     usage: USAGE,
     options: { partitions: whole(1, MAX_PARTITIONS), ...connectionOptions },
-    check: ({ partitions }) =>
-      partitions === undefined ? [`--partitions N is needed: a whole number from 1 to ${MAX_PARTITIONS}`] : [],
+    required: ["partitions"],
   });
-  return { count: values.partitions!, brokers: values.brokers, dynamodb: values.dynamodb };
+  return { count: values.partitions, brokers: values.brokers, dynamodb: values.dynamodb };
 }
