@@ -1,7 +1,7 @@
 /** Arithmetic of IPv4 CIDR blocks, such as `10.20.0.0/16`. Blocks are taken as well-formed. */
 
 /** First and last address of a block, both inclusive, each as the number that its 32 bits are. */
-export function cidrRange(block: string): { first: number; last: number } {
+function cidrRange(block: string): { first: number; last: number } {
   const [address = "", prefixLength = "32"] = block.split("/");
   const size = 2 ** (32 - Number(prefixLength));
   const value = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);

@@ -61,7 +61,7 @@ export const sensorFeatures = z.object({
 export type SensorFeatures = z.infer<typeof sensorFeatures>;
 
 export const status = z.enum(["ok", "degraded", "down"]);
-export const componentHealth = z.object({
+const componentHealth = z.object({
   status,
   detail: z.string().optional(),
   latencyMs: z.number().optional().describe("how long the check took"),

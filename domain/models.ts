@@ -46,7 +46,7 @@ export const modelProbe = z.looseObject({
 export type ModelProbe = z.infer<typeof modelProbe>;
 
 /** Names one version of a model; the hash makes it the same everywhere. */
-export const modelReference = z.object({ name: z.string(), version: z.string(), sha256: z.string() });
+const modelReference = z.object({ name: z.string(), version: z.string(), sha256: z.string() });
 export type ModelReference = z.infer<typeof modelReference>;
 
 /** One text per reference. The same bytes under another version, or with another manifest, are another model. */

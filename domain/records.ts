@@ -43,7 +43,7 @@ export const windowRecord = z.object({
 });
 export type WindowRecord = z.infer<typeof windowRecord>;
 
-export const sessionStartedRecord = z.object({
+const sessionStartedRecord = z.object({
   ...base,
   type: z.literal("started"),
   sessionId: z.string(),
@@ -51,7 +51,7 @@ export const sessionStartedRecord = z.object({
   start: z.number(),
   supersedes: z.array(z.string()),
 });
-export const sessionEndedRecord = z.object({
+const sessionEndedRecord = z.object({
   ...base,
   type: z.literal("ended"),
   sessionId: z.string(),
@@ -97,7 +97,7 @@ export const inferenceRecord = z.object({
 export type InferenceRecord = z.infer<typeof inferenceRecord>;
 
 /** A transformed message as JSON. In its packed form, `t` and the columns follow a `transformedHeader`. */
-export const transformedRecord = z.object({
+const transformedRecord = z.object({
   ...base,
   ...messageIdentity,
   t: z.array(z.number()),

@@ -18,7 +18,7 @@ export function functionBundle(name: string): string {
 }
 
 /** Names of the functions: the folders of `lambda/` that have a handler. */
-export function functionNames(): string[] {
+function functionNames(): string[] {
   return readdirSync(join(root, "lambda"), { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && readdirSync(join(root, "lambda", entry.name)).includes("handler.ts"))
     .map(({ name }) => name)

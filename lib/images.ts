@@ -4,7 +4,7 @@ import { nodeArguments } from "../config/node.ts";
 import { root } from "./bundles.ts";
 
 /** The programs that have an image, each with the packages that it imports: an image has no others. */
-export const imagePackages = {
+const imagePackages = {
   bridge: ["aws-iot-device-sdk-v2", "aws-msk-iam-sasl-signer-js", "kafkajs", "pino", "zod"],
   processor: [
     "@aws-sdk/client-dynamodb",

@@ -36,7 +36,7 @@ export interface FanOutOptions {
   readonly backoffMs: { readonly first: Milliseconds; readonly max: Milliseconds };
 }
 
-export const fanOutDefaults: FanOutOptions = {
+const fanOutDefaults: FanOutOptions = {
   framesPerSecond: 500,
   frameIntervalMs: { min: 2, max: 100 },
   backoffMs: { first: 50, max: 2_000 },

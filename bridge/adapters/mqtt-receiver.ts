@@ -21,7 +21,7 @@ export interface MqttReceiverOptions {
 }
 
 /** IoT Core's limit of unacknowledged messages per connection. It bounds the bridge's memory. */
-export const RECEIVE_MAXIMUM = 100;
+const RECEIVE_MAXIMUM = 100;
 const SESSION_EXPIRY_SECONDS = 15 * 60;
 const KEEP_ALIVE_SECONDS = 30;
 const SUBSCRIBE_RETRY_MS = 1_000;

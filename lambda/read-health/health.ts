@@ -21,7 +21,7 @@ export interface StoreState {
 }
 
 /** The processor is degraded above this lag, in records: a few seconds of a busy environment. */
-export const DEGRADED_LAG = 10_000;
+const DEGRADED_LAG = 10_000;
 
 /** Runs a check; it fails when it takes longer than `limitMs`. */
 export async function check<T>(limitMs: number, run: () => Promise<T>): Promise<Check<T>> {

@@ -29,7 +29,7 @@ export const connectionAttributes = {
 export const CONNECTION_LIFE_MS = 2.5 * HOUR;
 
 /** The table in the form that `CreateTable` takes. */
-export function connectionsTableSpec(tableName: string): CreateTableCommandInput {
+function connectionsTableSpec(tableName: string): CreateTableCommandInput {
   return {
     TableName: tableName,
     BillingMode: "PAY_PER_REQUEST",

@@ -44,7 +44,7 @@ function internalError(requestId: string | undefined): ProblemError {
 }
 
 /** The problem of a request that no route takes: 405 when its path has another method, else 404. */
-export function notRouted(method: string, path: string): ProblemError {
+function notRouted(method: string, path: string): ProblemError {
   const methods = restRoutes.filter((route) => matches(route.path, path)).map((route) => route.method);
   if (methods.length === 0 || methods.includes(method as "GET"))
     return new ProblemError("not-found", `there is no ${path}: GET / lists what there is`);

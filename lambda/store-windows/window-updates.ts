@@ -10,7 +10,7 @@ export interface StampedWindow {
 }
 
 /** The `_id` of a window's document: `<sensor>/<operator>/<start>`. */
-export function windowDocumentId({ sensorId, operator, window }: WindowRecord): string {
+function windowDocumentId({ sensorId, operator, window }: WindowRecord): string {
   return `${sensorId}/${operator}/${window.start}`;
 }
 

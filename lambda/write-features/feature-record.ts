@@ -7,7 +7,7 @@ import type { WindowRecord } from "../../domain/records.ts";
  * Event time of a window's features, epoch ms. A correction is one millisecond later than what it corrects, and earlier
  * than the next window.
  */
-export function featureTime({ window, revision }: WindowRecord): number {
+function featureTime({ window, revision }: WindowRecord): number {
   return window.end + revision;
 }
 

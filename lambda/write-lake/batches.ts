@@ -1,5 +1,5 @@
 /** Limits of one PutRecordBatch, inclusive. */
-export const batchLimits = { records: 500, bytes: 4 * 1024 * 1024 } as const;
+const batchLimits = { records: 500, bytes: 4 * 1024 * 1024 } as const;
 
 /** Splits items, in order, into batches within the limits of a call. */
 export function toBatches<T extends { readonly data: Uint8Array }>(

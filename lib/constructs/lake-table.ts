@@ -55,7 +55,7 @@ export function lakeTable(
 }
 
 /** Athena's (Trino's) name of a Glue column type. */
-export function trinoType(type: string): string {
+function trinoType(type: string): string {
   const inner = (name: string): string => type.slice(name.length + 1, -1);
   if (type === "string") return "varchar";
   if (type === "int") return "integer";
@@ -72,7 +72,7 @@ export function trinoType(type: string): string {
 }
 
 /** SQL of a table's view with one row per id. Copies of a record are equal, so the view takes any of them. */
-export function exactViewSql(table: TableSpec): string {
+function exactViewSql(table: TableSpec): string {
   const names = [...table.columns, ...partitionColumns].map(({ name }) => `"${name}"`).join(", ");
   const numbered = `SELECT ${names}, row_number() OVER (PARTITION BY "dt", "hour", "id") AS copy FROM "${table.name}"`;
   return `SELECT ${names} FROM (${numbered}) WHERE copy = 1`;

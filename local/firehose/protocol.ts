@@ -5,8 +5,7 @@ export const limits = { records: 500, callBytes: 4 * 1024 * 1024, recordBytes: 1
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-export const invalidArgument = (message: string): ServiceError =>
-  new ServiceError("InvalidArgumentException", 400, message);
+const invalidArgument = (message: string): ServiceError => new ServiceError("InvalidArgumentException", 400, message);
 export const unavailable = (message: string, cause?: unknown): ServiceError =>
   new ServiceError("ServiceUnavailableException", 500, message, { cause });
 export const unknownStream = (name: unknown): ServiceError =>

@@ -18,9 +18,9 @@ export interface StreamOptions {
 }
 
 /** Folder of the lake for records that are not in a Parquet file yet. */
-export const BUFFER_FOLDER = "_firehose";
+const BUFFER_FOLDER = "_firehose";
 /** Folder of the lake for records that could not be converted. */
-export const ERROR_FOLDER = "errors";
+const ERROR_FOLDER = "errors";
 
 /**
  * One delivery stream, from acknowledged records to files of the lake:

@@ -19,7 +19,7 @@ export async function openLake(lakeDir: string): Promise<DuckDBConnection> {
 }
 
 /** SQL statements that create the views of a lake folder. */
-export function lakeViews(lakeDir: string, exists: (pattern: string) => boolean): string[] {
+function lakeViews(lakeDir: string, exists: (pattern: string) => boolean): string[] {
   return Object.values<TableSpec>(tables).flatMap((table) => {
     const columns = [...table.columns, ...partitionColumns].map(({ name, type }) => ({
       name: sqlName(name),

@@ -13,7 +13,7 @@ export type Invoke = (event: unknown) => Promise<unknown>;
 const root = join(import.meta.dirname, "../..");
 
 /** Path of a function's handler; `hasHandler` tells whether the file exists. */
-export const handlerFile = (name: FunctionName): string => join(root, "lambda", name, "handler.ts");
+const handlerFile = (name: FunctionName): string => join(root, "lambda", name, "handler.ts");
 export const hasHandler = (name: FunctionName): boolean => existsSync(handlerFile(name));
 
 /**

@@ -79,7 +79,7 @@ export function probePort(port: number): Promise<void> {
 }
 
 /** "process 123 (java …)"; undefined when the process belongs to another user or a container. */
-export function describeHolder(port: number): string | undefined {
+function describeHolder(port: number): string | undefined {
   const pid = process.platform === "linux" ? holderOnLinux(port) : holderByLsof(port);
   if (pid === undefined) return undefined;
   const command = spawnSync("ps", ["-o", "command=", "-p", pid], { encoding: "utf8" }).stdout?.trim().slice(0, 80);
