@@ -28,8 +28,8 @@ interface Session {
   ended: number;
   /** Whether it has changed since its last `ended` record, or has none. */
   due: boolean;
-  /** Ids of the sessions that it has swallowed, sorted. */
-  supersedes: readonly string[];
+  /** Ids of the sessions that it has swallowed, itself or through others, and that no record has named yet. */
+  unnamed: readonly string[];
   /** Seconds per label: its own first, then those of the sessions that it has swallowed. Scores fill them in later. */
   activity: readonly Activity[];
 }
@@ -46,9 +46,9 @@ interface Touched {
  * Merging sessions by event time: samples of a key at most the gap apart belong together.
  *
  * A session's id is its key and its first sample's time. Data that gives a session an earlier start makes a session
- * with a new id, which supersedes the old one; a session that joins two keeps the id of the earlier. A session ends
- * when the watermark reaches its last sample + gap, or when its key goes idle. It is kept for the allowed lateness
- * after that.
+ * with a new id, which supersedes the old one; a session that joins two keeps the id of the earlier. Each superseded id
+ * is named by one record. A session ends when the watermark reaches its last sample + gap, or when its key goes idle.
+ * It is kept for the allowed lateness after that.
  */
 export class SessionOperator<M extends Message> implements Operator<Session[], M> {
   readonly name = "session";
@@ -63,10 +63,10 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
     return [];
   }
 
-  apply(sessions: Session[], _keyed: KeyedState, message: M, watermark: EpochMs, context: StepContext): void {
+  apply(sessions: Session[], keyed: KeyedState, message: M, watermark: EpochMs, context: StepContext): void {
     const { sessionGapMs, late } = this.#options;
     this.#forgetFinal(sessions, watermark);
-    const firstInTime = this.#firstInTime(message, watermark);
+    const firstInTime = this.#firstInTime(message, keyed.finalUpTo, watermark);
     for (const missed of clusterRows(message, 0, firstInTime, sessionGapMs)) {
       const interval = { start: missed.start, end: missed.end + sessionGapMs };
       emitLate(late, message, "session", interval, missed.from, missed.to, context);
@@ -110,8 +110,8 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
       writer.f64(session.samples);
       writer.u32(session.ended);
       writer.u8(session.due ? 1 : 0);
-      writer.u32(session.supersedes.length);
-      for (const id of session.supersedes) writer.text(id);
+      writer.u32(session.unnamed.length);
+      for (const id of session.unnamed) writer.text(id);
       const activity = total(session.activity);
       writer.u32(activity.size);
       for (const [label, seconds] of activity) {
@@ -128,7 +128,7 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
       samples: reader.f64(),
       ended: reader.u32(),
       due: reader.u8() === 1,
-      supersedes: Array.from({ length: reader.u32() }, () => reader.text()),
+      unnamed: Array.from({ length: reader.u32() }, () => reader.text()),
       activity: [new Map(Array.from({ length: reader.u32() }, (): [string, number] => [reader.text(), reader.f64()]))],
     }));
   }
@@ -153,11 +153,12 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
     if (final > 0) sessions.splice(0, final);
   }
 
-  /** The first row that is not too late: the watermark has not reached its time + gap + lateness. */
-  #firstInTime(message: Message, watermark: EpochMs): number {
+  /** The first row that is not final, and not too late: the watermark has not reached its time + gap + lateness. */
+  #firstInTime(message: Message, finalUpTo: EpochMs, watermark: EpochMs): number {
     const { sessionGapMs, allowedLatenessMs } = this.#options;
+    const isOver = (t: EpochMs): boolean => t <= finalUpTo || watermark >= t + sessionGapMs + allowedLatenessMs;
     let row = 0;
-    while (row < message.rows && watermark >= message.t[row]! + sessionGapMs + allowedLatenessMs) row++;
+    while (row < message.rows && isOver(message.t[row]!)) row++;
     return row;
   }
 
@@ -184,8 +185,8 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
       session.activity = [...session.activity, ...other.activity];
     }
     if (swallowed.length > 0) {
-      const ids = swallowed.flatMap((other) => [sessionId(key, other.start), ...other.supersedes]);
-      session.supersedes = [...new Set([...session.supersedes, ...ids])].sort();
+      const ids = swallowed.flatMap((other) => [sessionId(key, other.start), ...other.unnamed]);
+      session.unnamed = [...session.unnamed, ...ids];
     }
     if (joined.length !== 1 || kept === null) sessions.splice(first, joined.length, session);
     if (touched.at(-1)?.session !== session) touched.push({ session, isNew: kept === null });
@@ -199,7 +200,7 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
       sessionId: sessionId(key, session.start),
       [keyField]: key,
       start: session.start,
-      supersedes: session.supersedes,
+      supersedes: takeUnnamed(session),
     });
   }
 
@@ -218,7 +219,7 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
       samples: session.samples,
       revision,
       cause,
-      supersedes: session.supersedes,
+      supersedes: takeUnnamed(session),
     });
     const { activity } = session;
     context.whenSettled(() => output.complete(activityFields(activity)));
@@ -227,7 +228,14 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
 
 /** A session of a cluster whose samples are not counted yet. */
 function newSession({ start, end }: Cluster): Session {
-  return { start, end, samples: 0, ended: 0, due: true, supersedes: [], activity: [] };
+  return { start, end, samples: 0, ended: 0, due: true, unnamed: [], activity: [] };
+}
+
+/** The ids that a session's next record names, sorted: each is named once. */
+function takeUnnamed(session: Session): string[] {
+  const ids = [...session.unnamed].sort();
+  session.unnamed = [];
+  return ids;
 }
 
 /** The field of the activity, labels in byte order; no field when there is none. */

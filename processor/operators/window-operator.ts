@@ -38,8 +38,8 @@ interface KeyWindows {
 
 /**
  * Tumbling and sliding windows by event time. A window fires when the watermark reaches its end. A later reading makes
- * it fire again with the next revision. When the watermark has reached end + allowed lateness, the window is gone: its
- * readings go to the late topic.
+ * it fire again with the next revision. When the watermark has reached end + allowed lateness, or when the key was made
+ * final behind the window's start, the window is gone: its readings go to the late topic.
  */
 export class WindowOperator<M extends Message> implements Operator<KeyWindows, M> {
   readonly name = "window";
@@ -75,7 +75,7 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
     again.length = 0;
     assignWindows(message, windowMs, slideMs, (start, from, to) => {
       const end = start + windowMs;
-      if (watermark >= end + allowedLatenessMs) {
+      if (start <= keyed.finalUpTo || watermark >= end + allowedLatenessMs) {
         emitLate(late, message, "window", { start, end }, from, to, context);
         return;
       }

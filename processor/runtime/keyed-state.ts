@@ -1,7 +1,10 @@
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import type { Stamped } from "./generations.ts";
 
-/** How present a key is. An expired key has only its tombstone left: its watermark and what deduplication remembers. */
+/**
+ * How present a key is. An expired key has only its tombstone left: its watermark, what is final, and what
+ * deduplication remembers.
+ */
 export const PRESENCE = { active: 0, idle: 1, expired: 2 } as const;
 export type Presence = (typeof PRESENCE)[keyof typeof PRESENCE];
 
@@ -10,6 +13,8 @@ export class KeyedState implements Stamped {
   readonly key: string;
   /** Highest event time of an accepted message; the watermark is this less the out-of-orderness bound. */
   maxEventTime: EpochMs = -Infinity;
+  /** What begins at or before this is final: operators take nothing more into it, whatever the watermark. */
+  finalUpTo: EpochMs = -Infinity;
   /** The silence clock at the step of its last accepted or duplicate message. */
   lastSeen: Milliseconds = 0;
   presence: Presence = PRESENCE.active;

@@ -154,15 +154,17 @@ export class PartitionMachine implements StateMachine {
     }
     for (const keyed of silent) this.#state.become(keyed, PRESENCE.idle);
     for (const keyed of idle.takeSeenBefore(this.#state.silenceClock - expiryMs)) {
-      this.#dropOperatorStates(keyed, offset);
+      this.#makeFinal(keyed, offset);
       this.#state.become(keyed, PRESENCE.expired);
     }
     const forgotten = expired.takeSeenBefore(this.#state.silenceClock - expiryMs - tombstoneMs);
     for (const keyed of forgotten) this.#state.forget(keyed);
   }
 
-  #dropOperatorStates(keyed: KeyedState, offset: number): void {
+  /** Drops what the operators know of a key. What was told of it is final: what begins later begins anew. */
+  #makeFinal(keyed: KeyedState, offset: number): void {
     keyed.life = offset;
+    keyed.finalUpTo = keyed.maxEventTime;
     this.#topology.operators.forEach((operator, i) => {
       operator.drop?.(keyed.operatorStates[i], this.#context);
       keyed.operatorStates[i] = operator.create();

@@ -10,7 +10,8 @@ import type { PipelineLimits, Topology } from "./pipeline.ts";
 
 /** Layout of the entries that this file writes itself. */
 const TASK_LAYOUT = 1;
-const KEYED_LAYOUT = 1;
+/** Since 2: what is final. */
+const KEYED_LAYOUT = 2;
 /** Key of the entry that holds a task's clocks and what its asynchronous work keeps. */
 export const TASK_ENTRY = "task";
 /** Prefix of a key in the key of its entry. */
@@ -129,6 +130,7 @@ export class PartitionState {
     writer.u8(KEYED_LAYOUT);
     writer.f64(keyed.life);
     writer.f64(keyed.maxEventTime);
+    writer.f64(keyed.finalUpTo);
     writer.f64(keyed.lastSeen);
     writer.u8(keyed.presence);
     writer.section(() => deduplication.encode(keyed.seen, writer));
@@ -180,15 +182,19 @@ export class PartitionState {
   #restoreKeyed(key: string, { generation, value }: EntryValue): void {
     const { deduplication } = this.#topology;
     const reader = new Reader(value);
-    checkLayout("key", reader.u8(), KEYED_LAYOUT);
+    const layout = reader.u8();
+    checkLayout("key", layout, KEYED_LAYOUT);
     const life = reader.f64();
     const maxEventTime = reader.f64();
+    const finalUpTo = layout >= 2 ? reader.f64() : -Infinity;
     const lastSeen = reader.f64();
     const presence = reader.u8() as Presence;
     if (this.silenceClock - lastSeen > this.#limits.expiryMs + this.#limits.tombstoneMs) return;
     const seen = deduplication.decode(reader.section());
     const keyed = new KeyedState(key, life, seen, this.#restoreOperatorStates(reader));
     keyed.maxEventTime = maxEventTime;
+    // Layout 1 kept no such time: what an expired key told before is final all the same.
+    keyed.finalUpTo = layout === 1 && presence === PRESENCE.expired ? maxEventTime : finalUpTo;
     keyed.lastSeen = lastSeen;
     keyed.presence = presence;
     this.keys.set(key, keyed);

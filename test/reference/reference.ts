@@ -17,6 +17,8 @@ interface Sensor {
   lastSign: number;
   idle: boolean;
   highest: number;
+  /** Windows and sessions that begin at or before this take nothing more. */
+  finalUpTo: number;
   readonly numbers: SeenNumbers;
   windows: Windows;
   sessions: Sessions;
@@ -66,7 +68,7 @@ class Partition {
         sensor.idle = true;
         this.fire(sensor, Infinity, "idle");
       }
-      if (silence > expiryMs) Object.assign(sensor, this.emptyState(sensor.id));
+      if (silence > expiryMs) Object.assign(sensor, { finalUpTo: sensor.highest, ...this.emptyState(sensor.id) });
     }
     this.sensors = this.sensors.filter((sensor) => this.silence - sensor.lastSign <= expiryMs + tombstoneMs);
   }
@@ -94,8 +96,8 @@ class Partition {
     const before = this.watermark(sensor);
     const late = (fields: object): void =>
       this.write(topics.late.name, sensor.id, { seq: message.seq, ...boot(message), ...fields });
-    sensor.windows.apply(message, before, late, this.writer(topics.aggregated.name, sensor.id));
-    sensor.sessions.apply(message, before, late, this.writer(topics.sessions.name, sensor.id));
+    sensor.windows.apply(message, before, sensor.finalUpTo, late, this.writer(topics.aggregated.name, sensor.id));
+    sensor.sessions.apply(message, before, sensor.finalUpTo, late, this.writer(topics.sessions.name, sensor.id));
     const behind = ({ t, samples }: Message): void =>
       late({ operator: "inference", window: { start: t[0], end: t.at(-1) }, t, samples });
     sensor.order.take(message, isNewBoot, this.transformed, behind);
@@ -127,6 +129,7 @@ class Partition {
       lastSign: this.silence,
       idle: false,
       highest: -Infinity,
+      finalUpTo: -Infinity,
       numbers: new SeenNumbers(),
       ...this.emptyState(id),
     };

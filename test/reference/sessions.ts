@@ -28,6 +28,8 @@ export function groupByGap(times: readonly number[], gap: number): number[][] {
 /** The sessions of one sensor: lists of sample times, merged anew for each message. */
 export class Sessions {
   private all: Session[] = [];
+  /** Ids that a record has named as superseded. */
+  private readonly named = new Set<string>();
   private readonly sensorId: string;
   private readonly settings: Semantics;
   constructor(sensorId: string, settings: Semantics) {
@@ -39,9 +41,9 @@ export class Sessions {
     return `${this.sensorId}@${start}`;
   }
 
-  apply(message: Message, watermark: number, late: Write, write: Write): void {
+  apply(message: Message, watermark: number, finalUpTo: number, late: Write, write: Write): void {
     const { sessionGapMs: gap, allowedLatenessMs: lateness } = this.settings;
-    const isLate = (t: number): boolean => watermark >= t + gap + lateness;
+    const isLate = (t: number): boolean => t <= finalUpTo || watermark >= t + gap + lateness;
     for (const group of groupByGap(message.t.filter(isLate), gap)) {
       const [start, last] = [group[0]!, group.at(-1)!];
       const inside = message.t
@@ -89,7 +91,7 @@ export class Sessions {
     };
     if (watermark >= end + this.settings.sessionGapMs) this.writeEnded(session, "late", write);
     else if (same === undefined)
-      write({ type: "started", sessionId: this.id(start), start, supersedes: [...session.supersedes].sort() });
+      write({ type: "started", sessionId: this.id(start), start, supersedes: this.nameNew(session) });
     return session;
   }
 
@@ -100,8 +102,15 @@ export class Sessions {
       this.writeEnded(session, cause, write);
   }
 
+  /** The swallowed ids that no record has named yet, sorted. */
+  private nameNew(session: Session): string[] {
+    const ids = [...session.supersedes].filter((id) => !this.named.has(id)).sort();
+    for (const id of ids) this.named.add(id);
+    return ids;
+  }
+
   private writeEnded(session: Session, cause: Cause, write: Write): void {
-    const { start, end, times, supersedes } = session;
+    const { start, end, times } = session;
     write({
       type: "ended",
       sessionId: this.id(start),
@@ -110,7 +119,7 @@ export class Sessions {
       samples: times.length,
       revision: session.ended,
       cause,
-      supersedes: [...supersedes].sort(),
+      supersedes: this.nameNew(session),
     });
     session.ended += 1;
     session.open = false;

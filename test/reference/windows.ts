@@ -35,7 +35,13 @@ export class Windows {
   }
 
   /** Applies a whole message: writes what is late, then the windows that fire again, each by end and start. */
-  apply(message: Message, watermark: number, late: (fields: object) => void, write: WriteWindow): void {
+  apply(
+    message: Message,
+    watermark: number,
+    finalUpTo: number,
+    late: (fields: object) => void,
+    write: WriteWindow,
+  ): void {
     const { windowMs, allowedLatenessMs } = this.settings;
     const touched = [...new Set(message.t.flatMap((t) => this.starts(t)))].sort((a, b) => a - b);
     const again: Window[] = [];
@@ -43,7 +49,7 @@ export class Windows {
       const end = start + windowMs;
       const inside = message.t.map((_, i) => i).filter((i) => start <= message.t[i]! && message.t[i]! < end);
       const rows = inside.map((i) => message.samples[i]!);
-      if (watermark >= end + allowedLatenessMs) {
+      if (start <= finalUpTo || watermark >= end + allowedLatenessMs) {
         late({ operator: "window", window: { start, end }, t: inside.map((i) => message.t[i]), samples: rows });
         continue;
       }
