@@ -106,6 +106,12 @@ async function refreshSessions() {
   const chosen = [...panels.keys()];
   const queries = chosen.length > 0 ? chosen.map((id) => `&sensorId=${encodeURIComponent(id)}`) : [""];
   const lists = await Promise.all(queries.map((query) => request(config.restUrl, `/sessions?limit=12${query}`)));
+  chosen.forEach((id, i) => {
+    /** @type {import("./sessions.js").Session[]} */
+    const sessions = lists[i].items;
+    const newest = sessions.find(({ status }) => status === "ended");
+    panels.get(id)?.warnings(newest?.warnings ?? []);
+  });
   byId("sessions-of").textContent = chosen.length > 0 ? `of ${chosen.join(", ")}` : "of all sensors";
   showSessions(
     byId("sessions"),

@@ -7,6 +7,7 @@ export class Panel {
   #window = document.createElement("dl");
   #activity = document.createElement("span");
   #dropped = document.createElement("span");
+  #warning = document.createElement("p");
 
   /** @param {string} sensorId */
   constructor(sensorId) {
@@ -26,6 +27,8 @@ export class Panel {
     legend.append("m/s²");
     this.#activity.className = "activity";
     this.#dropped.className = "muted";
+    this.#warning.className = "warning";
+    this.#warning.hidden = true;
     const head = document.createElement("div");
     head.className = "panel-head";
     head.append(title, legend, this.#dropped, this.#activity);
@@ -34,7 +37,7 @@ export class Panel {
     canvas.setAttribute("aria-label", `Acceleration of ${sensorId} over the last ten seconds`);
     this.#trace = new Trace(canvas);
     this.#window.className = "window";
-    this.element.append(head, canvas, this.#window);
+    this.element.append(head, this.#warning, canvas, this.#window);
   }
 
   /** @param {Record<string, number[]>} columns */
@@ -91,6 +94,12 @@ export class Panel {
   /** @param {number} samples */
   dropped(samples) {
     this.#dropped.textContent = `${samples} samples skipped: this page was too slow`;
+  }
+
+  /** @param {{ message: string }[]} warnings About the sensor's newest session that has ended. */
+  warnings(warnings) {
+    this.#warning.textContent = warnings.map(({ message }) => message).join(" ");
+    this.#warning.hidden = warnings.length === 0;
   }
 
   draw() {

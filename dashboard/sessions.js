@@ -25,6 +25,7 @@ function duration(ms) {
  *   samples: number | null;
  *   revision: number | null;
  *   activity?: Record<string, number>;
+ *   warnings: { code: string; message: string }[];
  * }} Session
  */
 
@@ -40,16 +41,27 @@ function sessionRow(session) {
   const status = document.createElement("span");
   status.className = `status ${session.status}`;
   status.textContent = session.status;
+  const state = document.createElement("span");
+  state.append(status, ...session.warnings.map(warningMark));
   row.append(
     tableCell(session.sensorId),
     tableCell(new Date(session.start).toLocaleTimeString()),
     tableCell(session.end === null ? "…" : duration(session.end - session.start), "number"),
     tableCell(session.samples === null ? "…" : session.samples.toLocaleString(), "number"),
-    tableCell(status),
+    tableCell(state),
     tableCell(session.revision === null ? "" : String(session.revision), "number"),
     tableCell(activityBar(session.activity)),
   );
   return row;
+}
+
+/** @param {{ code: string; message: string }} warning */
+function warningMark({ code, message }) {
+  const mark = document.createElement("span");
+  mark.className = "warning";
+  mark.textContent = code.replaceAll("-", " ");
+  mark.title = message;
+  return mark;
 }
 
 /** @param {string | Node} content @param {string} [className] */

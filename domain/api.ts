@@ -26,6 +26,9 @@ export const session = z.object({
     .record(z.string(), z.number())
     .optional()
     .describe("seconds per recognised activity, where a model scores"),
+  warnings: z
+    .array(z.object({ code: z.string(), message: z.string().describe("what is odd, and what is expected") }))
+    .describe("what is odd about its readings; empty while open"),
   supersedes: z
     .array(z.string())
     .describe("ids of earlier sessions that this one has swallowed, sorted; they are no longer listed"),

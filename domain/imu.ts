@@ -20,6 +20,17 @@ export const imuLimits = {
   angularRate: 70,
 } as const;
 
+/** What the processor notices about a session that it accepts all the same: field `warnings` of its `ended` records. */
+export const sessionWarnings = {
+  "acceleration-in-g":
+    "The mean acceleration over the session is from 0.9 to 1.1: the device seems to send g. " +
+    "m/s² are expected; 1 g is 9.80665 m/s².",
+} as const;
+export type SessionWarning = keyof typeof sessionWarnings;
+
+/** Means of |a| over a session, both inclusive, that a device gives which sends g instead of m/s². */
+export const meanAccelerationInG = { from: 0.9, to: 1.1 } as const;
+
 /** The six channels of a sample, in the order of the contract. */
 export const imuChannels = ["ax", "ay", "az", "gx", "gy", "gz"] as const;
 /** What windows report: the six channels and the magnitudes of acceleration and angular rate. */

@@ -64,6 +64,8 @@ const sessionEndedRecord = z.object({
   supersedes: z.array(z.string()),
   /** Seconds per label that the model recognised, where a model scores. */
   activity: z.record(z.string(), z.number()).optional(),
+  /** Codes of `sessionWarnings`, where there is one. Readers take those that they don't know, too. */
+  warnings: z.array(z.string()).optional(),
 });
 export const sessionRecord = z.discriminatedUnion("type", [sessionStartedRecord, sessionEndedRecord]);
 export type SessionRecord = z.infer<typeof sessionRecord>;

@@ -95,6 +95,7 @@ export const tables = {
       { name: "cause", type: "string", comment: "watermark, late, idle or end-of-input" },
       { name: "supersedes", type: "array<string>", comment: "ids that this session has swallowed" },
       { name: "activity", type: "map<string,double>", comment: "seconds per recognised label" },
+      { name: "warnings", type: "array<string>", comment: "codes of what is odd about its readings; null for none" },
     ],
   },
   inference: {

@@ -1,6 +1,7 @@
 import type { Filter } from "mongodb";
 import type { z } from "zod";
 import type { queries, Session } from "../../domain/api.ts";
+import { sessionWarnings } from "../../domain/imu.ts";
 import { afterPosition, decodeCursor } from "../shared/cursor.ts";
 import type { SessionDocument } from "../shared/documents.ts";
 
@@ -26,9 +27,11 @@ export function sessionFilter(query: SessionQuery): Filter<SessionDocument> {
   return { $and: all };
 }
 
+const messages: Readonly<Record<string, string>> = sessionWarnings;
+
 /** A session in the form of the API. */
 export function toSession(document: SessionDocument): Session {
-  const { _id, sensorId, status, start, end, samples, revision, activity, supersedes } = document;
+  const { _id, sensorId, status, start, end, samples, revision, activity, warnings = [], supersedes } = document;
   return {
     sessionId: _id,
     sensorId,
@@ -38,6 +41,7 @@ export function toSession(document: SessionDocument): Session {
     samples,
     revision,
     ...(activity ? { activity: { ...activity } } : {}),
+    warnings: warnings.map((code) => ({ code, message: messages[code] ?? "See docs/contracts.md." })),
     supersedes: [...supersedes],
   };
 }

@@ -19,6 +19,8 @@ export interface SessionDocument {
   readonly revision: number | null;
   readonly supersedes: readonly string[];
   readonly activity: Readonly<Record<string, number>> | null;
+  /** Codes of `sessionWarnings`; absent in documents of versions that had none. */
+  readonly warnings?: readonly string[];
   /** Whether the session was merged into another one. The document then stays as a hidden tombstone. */
   readonly superseded: boolean;
 }

@@ -40,6 +40,7 @@ function replaceOlder(record: SessionRecord): UpdateOne<SessionDocument> {
     revision: ended?.revision ?? null,
     supersedes: record.supersedes,
     activity: ended?.activity ?? null,
+    warnings: ended?.warnings ?? [],
   };
   return {
     filter: { _id: record.sessionId, version: { $lt: version } },

@@ -76,6 +76,7 @@ export const lakeTables: Readonly<Record<string, LakeTable>> = {
         cause: ended?.cause ?? null,
         supersedes,
         activity: ended?.activity ?? null,
+        warnings: ended?.warnings ?? null,
       };
     }),
   },

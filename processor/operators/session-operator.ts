@@ -3,7 +3,7 @@ import type { EpochMs, Milliseconds, TimeInterval } from "../../domain/time.ts";
 import type { Reader, Writer } from "../runtime/codec.ts";
 import type { KeyedState } from "../runtime/keyed-state.ts";
 import { emitLate, type LateOutput } from "../runtime/late.ts";
-import type { Message } from "../runtime/message.ts";
+import { MAX_ROWS, type Message } from "../runtime/message.ts";
 import type { Operator, StepContext } from "../runtime/operator.ts";
 import { clusterRows, type Cluster } from "./cluster-rows.ts";
 
@@ -16,6 +16,17 @@ export interface SessionOptions<M extends Message> {
   /** The field of a record that holds the key. */
   readonly keyField: string;
   readonly late: LateOutput<M>;
+  /** Warns of a column's mean over a session. @default no warning */
+  readonly meanWarning?: MeanWarning;
+}
+
+/** A warning in the `ended` records of sessions in which a column's mean is from `from` to `to`, both inclusive. */
+export interface MeanWarning {
+  readonly code: string;
+  /** Index of the column. */
+  readonly column: number;
+  readonly from: number;
+  readonly to: number;
 }
 
 /** One session of one key; two sessions of a key are always more than the gap apart. */
@@ -24,6 +35,8 @@ interface Session {
   /** Time of the last sample. */
   end: EpochMs;
   samples: number;
+  /** Sum of the column that `meanWarning` looks at; NaN where a version began the session that kept none. */
+  sum: number;
   /** How many `ended` records its id has. */
   ended: number;
   /** Whether it has changed since its last `ended` record, or has none. */
@@ -52,7 +65,7 @@ interface Touched {
  */
 export class SessionOperator<M extends Message> implements Operator<Session[], M> {
   readonly name = "session";
-  readonly layout = 1;
+  readonly layout = 2;
   readonly #options: SessionOptions<M>;
 
   constructor(options: SessionOptions<M>) {
@@ -73,7 +86,7 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
     }
     const touched: Touched[] = [];
     for (const cluster of clusterRows(message, firstInTime, message.rows, sessionGapMs)) {
-      this.#merge(sessions, message.key, cluster, touched);
+      this.#merge(sessions, message, cluster, touched);
     }
     for (const { session, isNew } of touched) {
       if (watermark >= session.end + sessionGapMs) this.#emitEnded(session, message.key, "late", context);
@@ -108,6 +121,7 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
       writer.f64(session.start);
       writer.f64(session.end);
       writer.f64(session.samples);
+      writer.f64(session.sum);
       writer.u32(session.ended);
       writer.u8(session.due ? 1 : 0);
       writer.u32(session.unnamed.length);
@@ -121,11 +135,12 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
     }
   }
 
-  decode(reader: Reader): Session[] {
+  decode(reader: Reader, layout: number): Session[] {
     return Array.from({ length: reader.u32() }, () => ({
       start: reader.f64(),
       end: reader.f64(),
       samples: reader.f64(),
+      sum: layout >= 2 ? reader.f64() : NaN,
       ended: reader.u32(),
       due: reader.u8() === 1,
       unnamed: Array.from({ length: reader.u32() }, () => reader.text()),
@@ -166,7 +181,7 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
    * Joins a cluster with the sessions that it touches. Clusters are sorted by start, so a cluster touches at most the
    * last session that an earlier cluster has changed.
    */
-  #merge(sessions: Session[], key: string, cluster: Cluster, touched: Touched[]): void {
+  #merge(sessions: Session[], message: M, cluster: Cluster, touched: Touched[]): void {
     const gap = this.#options.sessionGapMs;
     let first = 0;
     while (first < sessions.length && cluster.start - sessions[first]!.end > gap) first++;
@@ -176,20 +191,39 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
     const kept = joined[0] && joined[0].start <= cluster.start ? joined[0] : null;
     const session = kept ?? newSession(cluster);
     session.samples += cluster.to - cluster.from;
+    session.sum += this.#sumOf(message, cluster);
     session.end = Math.max(session.end, cluster.end);
     session.due = true;
     const swallowed = kept ? joined.slice(1) : joined;
     for (const other of swallowed) {
       session.samples += other.samples;
+      session.sum += other.sum;
       session.end = Math.max(session.end, other.end);
       session.activity = [...session.activity, ...other.activity];
     }
     if (swallowed.length > 0) {
-      const ids = swallowed.flatMap((other) => [sessionId(key, other.start), ...other.unnamed]);
+      const ids = swallowed.flatMap((other) => [sessionId(message.key, other.start), ...other.unnamed]);
       session.unnamed = [...session.unnamed, ...ids];
     }
     if (joined.length !== 1 || kept === null) sessions.splice(first, joined.length, session);
     if (touched.at(-1)?.session !== session) touched.push({ session, isNew: kept === null });
+  }
+
+  #sumOf({ columns }: M, { from, to }: Cluster): number {
+    const { meanWarning } = this.#options;
+    if (!meanWarning) return 0;
+    const column = meanWarning.column * MAX_ROWS;
+    let sum = 0;
+    for (let i = column + from; i < column + to; i++) sum += columns[i]!;
+    return sum;
+  }
+
+  /** The field of the warnings; no field when there is none. */
+  #warnings({ sum, samples }: Session): { warnings?: string[] } {
+    const { meanWarning } = this.#options;
+    if (!meanWarning) return {};
+    const mean = sum / samples;
+    return mean >= meanWarning.from && mean <= meanWarning.to ? { warnings: [meanWarning.code] } : {};
   }
 
   #emitStarted(session: Session, key: string, context: StepContext): void {
@@ -220,6 +254,7 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
       revision,
       cause,
       supersedes: takeUnnamed(session),
+      ...this.#warnings(session),
     });
     const { activity } = session;
     context.whenSettled(() => output.complete(activityFields(activity)));
@@ -228,7 +263,7 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
 
 /** A session of a cluster whose samples are not counted yet. */
 function newSession({ start, end }: Cluster): Session {
-  return { start, end, samples: 0, ended: 0, due: true, unnamed: [], activity: [] };
+  return { start, end, samples: 0, sum: 0, ended: 0, due: true, unnamed: [], activity: [] };
 }
 
 /** The ids that a session's next record names, sorted: each is named once. */

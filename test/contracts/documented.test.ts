@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { programs } from "../../config/settings.ts";
 import { deadLetterCodes, errorCodes } from "../../domain/errors.ts";
+import { sessionWarnings } from "../../domain/imu.ts";
 import { metrics } from "../../domain/metrics.ts";
 import { semanticsSettings, type SemanticsSetting } from "../../domain/semantics.ts";
 import { topics } from "../../domain/topics.ts";
@@ -33,6 +34,7 @@ test("docs/contracts.md lists the topics as they are created", () => {
 test.each([
   ["Dead-letter codes", deadLetterCodes],
   ["Errors that stop something", errorCodes],
+  ["Warnings of sessions", sessionWarnings],
 ])("docs/contracts.md lists the codes and texts of the code: %s", (heading, codes) => {
   expect(rows(heading)).toEqual(Object.entries(codes));
 });

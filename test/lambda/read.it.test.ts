@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { MongoClient } from "mongodb";
 import { problem, page, sensor, sensorWindow, session } from "../../domain/api.ts";
+import { sessionWarnings } from "../../domain/imu.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";
 import { mskEvent, restEvent } from "./events.ts";
 import { startFunction, type FunctionProcess } from "./function-process.ts";
@@ -28,7 +29,7 @@ beforeAll(async () => {
   readSensors = startFunction("read-sensors", env);
   const sessions = [
     started("a", 1_000),
-    ended("a", 1_000, 2_000, 11, { activity: { walking: 1 } }),
+    ended("a", 1_000, 2_000, 11, { activity: { walking: 1 }, warnings: ["acceleration-in-g"] }),
     started("a", 10_000),
     started("b", 5_000),
     ended("b", 5_000, 6_000, 21),
@@ -84,6 +85,7 @@ test("sessions are listed newest first, without those that were superseded", asy
     samples: 11,
     revision: 0,
     activity: { walking: 1 },
+    warnings: [{ code: "acceleration-in-g", message: sessionWarnings["acceleration-in-g"] }],
     supersedes: [],
   });
   expect(body.items[0]).toEqual({
@@ -94,6 +96,7 @@ test("sessions are listed newest first, without those that were superseded", asy
     end: null,
     samples: null,
     revision: null,
+    warnings: [],
     supersedes: [],
   });
 });

@@ -23,9 +23,15 @@ export function ended(
   start: number,
   end: number,
   samples: number,
-  options: { offset?: number; revision?: number; supersedes?: string[]; activity?: Record<string, number> } = {},
+  options: {
+    offset?: number;
+    revision?: number;
+    supersedes?: string[];
+    activity?: Record<string, number>;
+    warnings?: string[];
+  } = {},
 ): Record<string, unknown> {
-  const { offset = 0, revision = 0, supersedes = [], activity } = options;
+  const { offset = 0, revision = 0, supersedes = [], activity, warnings } = options;
   return {
     id: `imu-data-all/0/${offset}/0`,
     schema: 1,
@@ -39,6 +45,7 @@ export function ended(
     cause: "watermark",
     supersedes,
     ...(activity ? { activity } : {}),
+    ...(warnings ? { warnings } : {}),
   };
 }
 

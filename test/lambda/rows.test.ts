@@ -144,12 +144,13 @@ test("windows and sessions have the values of their records", () => {
     cause: null,
     supersedes: [],
     activity: null,
+    warnings: null,
   });
   expect(
     row({
       topic: "new-session-topic",
       offset: 1,
-      value: ended("s1", T, T + 5, 2, { supersedes: ["s1@1"], activity: { walking: 2 } }),
+      value: ended("s1", T, T + 5, 2, { supersedes: ["s1@1"], activity: { walking: 2 }, warnings: ["odd"] }),
     }),
   ).toMatchObject({
     end: T + 5,
@@ -158,6 +159,7 @@ test("windows and sessions have the values of their records", () => {
     cause: "watermark",
     supersedes: ["s1@1"],
     activity: { walking: 2 },
+    warnings: ["odd"],
   });
   expect(() => row({ topic: "sensor-data-aggregated", offset: 1, value: "{}" })).toThrow();
 });

@@ -49,7 +49,7 @@ async function sessionsOf(sensorId: string): Promise<unknown[]> {
     .toArray();
   return documents
     .filter(({ superseded }) => superseded !== true)
-    .map(({ _id, status, end, samples, revision, supersedes, activity }) => ({
+    .map(({ _id, status, end, samples, revision, supersedes, activity, warnings }) => ({
       sessionId: _id,
       status,
       end,
@@ -57,6 +57,7 @@ async function sessionsOf(sensorId: string): Promise<unknown[]> {
       revision,
       supersedes,
       activity,
+      warnings,
     }));
 }
 
@@ -74,7 +75,7 @@ const history = (sensor: string): Record<string, unknown>[] => [
   ended(sensor, 500, 9_900, 40, { revision: 1, supersedes: [`${sensor}@1000`, `${sensor}@9000`] }),
   started(sensor, 20_000),
   started(sensor, 30_000),
-  ended(sensor, 30_000, 31_000, 5),
+  ended(sensor, 30_000, 31_000, 5, { warnings: ["acceleration-in-g"] }),
 ];
 const outcome = (sensor: string): unknown[] => [
   {
@@ -85,6 +86,7 @@ const outcome = (sensor: string): unknown[] => [
     revision: null,
     supersedes: [],
     activity: null,
+    warnings: [],
   },
   {
     sessionId: `${sensor}@30000`,
@@ -94,6 +96,7 @@ const outcome = (sensor: string): unknown[] => [
     revision: 0,
     supersedes: [],
     activity: null,
+    warnings: ["acceleration-in-g"],
   },
   {
     sessionId: `${sensor}@500`,
@@ -103,6 +106,7 @@ const outcome = (sensor: string): unknown[] => [
     revision: 1,
     supersedes: [`${sensor}@1000`, `${sensor}@9000`],
     activity: null,
+    warnings: [],
   },
 ];
 

@@ -38,6 +38,7 @@ function what({ topic, key, value }: Output): string {
 function session(record: SessionRecord): string {
   const supersedes = record.supersedes.length === 0 ? "" : ` supersedes ${record.supersedes.join(",")}`;
   if (record.type === "started") return `started ${record.sessionId}${supersedes}`;
-  const { sessionId, end, samples, revision, cause } = record;
-  return `ended ${sessionId}..${end} n=${samples} r${revision} ${cause}${supersedes}`;
+  const { sessionId, end, samples, revision, cause, warnings = [] } = record;
+  const warned = warnings.map((code) => ` warns ${code}`).join("");
+  return `ended ${sessionId}..${end} n=${samples} r${revision} ${cause}${supersedes}${warned}`;
 }

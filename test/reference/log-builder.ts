@@ -222,6 +222,7 @@ export class LogBuilder {
       const unit = this.random / 2_147_483_647;
       const limit = i < 3 ? 320 : 70;
       if (values === "zero") return 0;
+      if (values === "in g") return i === 2 ? -1 : 0;
       if (values === "constant") return 9.81;
       if (values === "nearly constant") return limit - unit * 1e-3;
       if (values === "extreme") return unit < 0.5 ? -limit : limit;

@@ -1,6 +1,7 @@
 import type { Cause } from "../../domain/records.ts";
 import type { Semantics } from "../../domain/semantics.ts";
 import type { Message } from "./log.ts";
+import { magnitude } from "./statistics.ts";
 
 interface Session {
   readonly times: readonly number[];
@@ -30,6 +31,8 @@ export class Sessions {
   private all: Session[] = [];
   /** Ids that a record has named as superseded. */
   private readonly named = new Set<string>();
+  /** Every accepted sample: its time and the magnitude of its acceleration. */
+  private readonly accelerations: { readonly t: number; readonly magnitude: number }[] = [];
   private readonly sensorId: string;
   private readonly settings: Semantics;
   constructor(sensorId: string, settings: Semantics) {
@@ -58,6 +61,10 @@ export class Sessions {
     }
     this.all = this.all.filter((session) => watermark < session.end + gap + lateness);
     const accepted = message.t.filter((t) => !isLate(t));
+    message.t.forEach((t, i) => {
+      const [x, y, z] = message.samples[i]!;
+      if (!isLate(t)) this.accelerations.push({ t, magnitude: magnitude(x!, y!, z!) });
+    });
     const before = this.all;
     const together = groupByGap(
       [...before.flatMap((session) => session.times), ...accepted].sort((a, b) => a - b),
@@ -109,6 +116,13 @@ export class Sessions {
     return ids;
   }
 
+  /** Devices that send g instead of m/s² give a mean of about 1. */
+  private warnings({ start, end }: Session): { warnings?: string[] } {
+    const inside = this.accelerations.filter(({ t }) => t >= start && t <= end);
+    const mean = inside.reduce((sum, one) => sum + one.magnitude, 0) / inside.length;
+    return mean >= 0.9 && mean <= 1.1 ? { warnings: ["acceleration-in-g"] } : {};
+  }
+
   private writeEnded(session: Session, cause: Cause, write: Write): void {
     const { start, end, times } = session;
     write({
@@ -120,6 +134,7 @@ export class Sessions {
       revision: session.ended,
       cause,
       supersedes: this.nameNew(session),
+      ...this.warnings(session),
     });
     session.ended += 1;
     session.open = false;

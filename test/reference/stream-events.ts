@@ -48,7 +48,7 @@ export type From =
   | "a bit back"
   | "at the beginning of time";
 export type Spacing = "10" | "0" | "0.25" | "gap" | "beyond the gap" | "window" | "slide" | "ragged";
-export type Values = "noise" | "constant" | "nearly constant" | "extreme" | "zero";
+export type Values = "noise" | "constant" | "nearly constant" | "extreme" | "zero" | "in g";
 
 const advanceMs = fc.constantFrom(0, 0, 1, 10, 100, 1000, 4999, 5000, 5001, 3_600_000, -2000);
 /** 2^-12 ms is the distance between two doubles at today's epoch milliseconds. */
@@ -85,7 +85,7 @@ const message: fc.Arbitrary<StreamEvent> = fc.record({
   ),
   number: fc.constantFrom("next", "next", "next", "next", "skip", "jump", "fill", "fill", "old"),
   boot: fc.constantFrom("same", "same", "same", "same", "same", "same", "same", "new", "old"),
-  values: fc.constantFrom<Values[]>("noise", "noise", "constant", "nearly constant", "extreme", "zero"),
+  values: fc.constantFrom<Values[]>("noise", "noise", "constant", "nearly constant", "extreme", "zero", "in g", "in g"),
   advanceMs,
   hz: fc.constantFrom(false, false, false, true),
   packed: fc.constantFrom(false, false, true),

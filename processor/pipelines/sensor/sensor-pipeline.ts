@@ -1,4 +1,4 @@
-import { imuChannels, windowChannels } from "../../../domain/imu.ts";
+import { imuChannels, meanAccelerationInG, type SessionWarning, windowChannels } from "../../../domain/imu.ts";
 import type { Semantics } from "../../../domain/semantics.ts";
 import { controlTypes, topics } from "../../../domain/topics.ts";
 import { InferenceOperator } from "../../inference/inference-operator.ts";
@@ -18,6 +18,12 @@ import { TransformOperator } from "./transform-operator.ts";
 
 /** Where the sessions stand among the operators. */
 const SESSIONS = 1;
+
+const meanWarning = {
+  code: "acceleration-in-g" satisfies SessionWarning,
+  column: windowChannels.indexOf("accMag"),
+  ...meanAccelerationInG,
+};
 
 const late: LateOutput<SequencedMessage> = { topic: topics.late.name, width: imuChannels.length, identify };
 
@@ -51,7 +57,13 @@ function windows(semantics: Semantics): WindowOperator<SequencedMessage> {
 }
 
 function allOperators(semantics: Semantics, scoring: Scoring): Operator<unknown, SequencedMessage>[] {
-  const sessions = new SessionOperator({ ...semantics, to: topics.sessions.name, keyField: KEY_FIELD, late });
+  const sessions = new SessionOperator({
+    ...semantics,
+    to: topics.sessions.name,
+    keyField: KEY_FIELD,
+    late,
+    meanWarning,
+  });
   const transform = new TransformOperator(topics.transformed.name, semantics.transformedFormat);
   const inference = new InferenceOperator({
     ...semantics,

@@ -7,6 +7,9 @@ const silence = (from: number): ReturnType<typeof tick>[] => [
 ];
 const about = /session|started|ended/;
 
+/** Rows whose accelerations have these magnitudes. */
+const accelerations = (...magnitudes: number[]): number[][] => magnitudes.map((a) => [0, a, 0, 1, 1, 1]);
+
 export const sessionRules: Rule[] = [
   {
     name: "a session starts with its first sample and ends when the watermark reaches its last sample plus the gap",
@@ -143,6 +146,26 @@ export const sessionRules: Rule[] = [
       "@3 ended s@0..0 n=1 r0 idle",
       "@4 started s@5000",
       "@4 ended s@5000..5000 n=1 r0 end-of-input",
+    ],
+  },
+  {
+    name: "a session whose mean acceleration is from 0.9 to 1.1 warns that g was sent instead of m/s²",
+    // Means: 1.8 / 2 = 0.9, which a late 0.6 makes 2.4 / 3 = 0.8; then 1.125; then 2.2 / 2 = 1.1; then 0.875.
+    log: [
+      data("s", 0, [0, 100], { samples: accelerations(0.25, 1.55) }),
+      data("s", 1, [3000], { samples: accelerations(1.125) }),
+      data("s", 2, [50], { samples: accelerations(0.6) }),
+      data("s", 3, [6000, 6100], { samples: accelerations(1, 1.2) }),
+      data("s", 4, [9000], { samples: accelerations(0.875) }),
+    ],
+    flush: true,
+    about: /ended/,
+    expected: [
+      "@1 ended s@0..100 n=2 r0 watermark warns acceleration-in-g",
+      "@2 ended s@0..100 n=3 r1 late",
+      "@3 ended s@3000..3000 n=1 r0 watermark",
+      "@4 ended s@6000..6100 n=2 r0 watermark warns acceleration-in-g",
+      "@4 ended s@9000..9000 n=1 r0 end-of-input",
     ],
   },
 ];
