@@ -21,12 +21,12 @@ export const text: Option<string> = {
   expected: "a value is expected",
 };
 
-/** A whole number from `min` to `max`, both inclusive, in decimal digits. */
+/** A whole number from `min` to `max`, both inclusive, in decimal digits; a minus where `min` is below 0. */
 export function whole(min = 0, max = Number.MAX_SAFE_INTEGER): Option<number> {
   return {
     isFlag: false,
     read: (received) => {
-      const value = /^\d+$/.test(received) ? Number(received) : NaN;
+      const value = /^-?\d+$/.test(received) ? Number(received) : NaN;
       return value >= min && value <= max ? value : undefined;
     },
     expected:

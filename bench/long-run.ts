@@ -41,7 +41,7 @@ export async function longRun(
   const machine = await sensorMachineFactory(defaultSemantics).create({
     partition: 0,
     restored: null,
-    failedOffsets: new Map(),
+    failures: new Map(),
   });
   /** Bytes of each snapshot generation that is kept. */
   const kept = new Map<number, number>();

@@ -9,11 +9,15 @@ export const deadLetterCodes = {
   "out-of-range": "A number is outside the range that the contract allows.",
   "too-many-samples": "A message has 1 to 1,000 samples; this one has more.",
   "event-from-the-future": "A sample's time is further ahead of the record's timestamp than the future guard allows.",
+  "event-too-old": "A sample's time is before the earliest time that the settings allow.",
   "sequence-unknown":
     "The sequence number is below the floor, or its boot was let go: it can't be told whether it was counted.",
   "sequence-reused":
     "The sequence number was seen, but its samples are newer than all others: the device restarted without a new boot.",
   "processing-failed": "Millrace's own code failed on this record.",
+  "state-failed":
+    "Millrace's own code failed when what a sensor had open fired: its state was dropped, as at an expiry.",
+  "output-too-large": "An output is larger than its topic may take: it was left out, and the message has its id.",
 } as const;
 
 export type DeadLetterCode = keyof typeof deadLetterCodes;

@@ -46,6 +46,18 @@ export const metrics = {
     kind: "counter",
     doc: "readings that missed a window, session or inference",
   },
+  "processor.order-buffer-overflows": {
+    unit: "Count",
+    kind: "counter",
+    doc: "messages released before their turn because too much waited",
+  },
+  "processor.hop-limits": { unit: "Count", kind: "counter", doc: "messages that would have caused too many hops" },
+  "processor.expired-early": {
+    unit: "Count",
+    kind: "counter",
+    doc: "sensors that expired, or were forgotten, because there were too many",
+  },
+  "processor.outputs-too-large": { unit: "Count", kind: "counter", doc: "outputs left out because of their size" },
   "processor.windows": { unit: "Count", kind: "counter", doc: "window records written, revisions included" },
   "processor.sessions-started": { unit: "Count", kind: "counter", doc: "session started records written" },
   "processor.sessions-ended": { unit: "Count", kind: "counter", doc: "session ended records written" },

@@ -137,7 +137,9 @@ export const progressRecord = z.object({
   fingerprint: z.string(),
   chain: z.string(),
   failed: z
-    .array(z.tuple([z.int().min(0), z.string()]).readonly())
+    .array(
+      z.union([z.tuple([z.int().min(0), z.string()]), z.tuple([z.int().min(0), z.string(), z.string()])]).readonly(),
+    )
     .readonly()
     .default([]),
 });

@@ -1,4 +1,7 @@
-import { DAY, HOUR, MINUTE, SECOND } from "./time.ts";
+import { DAY, HOUR, MAX_EPOCH_MS, MINUTE, SECOND } from "./time.ts";
+
+const KIBIBYTE = 1_024;
+const MEBIBYTE = 1_024 * KIBIBYTE;
 
 /** What every setting of the semantics has. */
 interface Described {
@@ -12,7 +15,7 @@ interface Described {
 
 /** A whole number from `min` to `max`, both inclusive. */
 export interface NumberSetting extends Described {
-  readonly unit: "ms" | "percent" | "count";
+  readonly unit: "ms" | "percent" | "count" | "bytes";
   readonly min: number;
   readonly max: number;
   readonly default: number;
@@ -101,6 +104,16 @@ export const semanticsTable = {
     default: MINUTE,
     doc: "how far ahead of its record a sample may be, ms",
   },
+  /** The earliest time of a sample. Partitions of the lake begin there. */
+  earliestTimeMs: {
+    env: "EARLIEST_TIME_MS",
+    option: "earliest-time",
+    unit: "ms",
+    min: -MAX_EPOCH_MS,
+    max: MAX_EPOCH_MS,
+    default: Date.UTC(2016, 0, 1),
+    doc: "earliest time of a sample, epoch ms",
+  },
   /** Silence after which a sensor's windows and sessions are forgotten and a tombstone stays. */
   expiryMs: {
     env: "EXPIRY_MS",
@@ -148,6 +161,76 @@ export const semanticsTable = {
     max: 10_000,
     default: 100,
     doc: "boots kept per sensor",
+  },
+  /** Let-go boots that are remembered per sensor. */
+  maxLetGoBootsPerSensor: {
+    env: "MAX_LET_GO_BOOTS_PER_SENSOR",
+    option: "max-let-go-boots",
+    unit: "count",
+    min: 0,
+    max: 100_000,
+    default: 1_000,
+    doc: "let-go boots remembered per sensor",
+  },
+  /** Messages of a sensor that wait for those before them. */
+  maxWaitingMessages: {
+    env: "MAX_WAITING_MESSAGES",
+    option: "max-waiting",
+    unit: "count",
+    min: 1,
+    max: 100_000,
+    default: 256,
+    doc: "messages of a sensor that wait for their order",
+  },
+  /** Size of the numbers of these messages: eight bytes for each time and each value. */
+  maxWaitingBytes: {
+    env: "MAX_WAITING_BYTES",
+    option: "max-waiting-bytes",
+    unit: "bytes",
+    min: 1,
+    max: 256 * MEBIBYTE,
+    default: MEBIBYTE,
+    doc: "bytes of these messages, 8 for each time and value",
+  },
+  /** Hops that one message may cause. */
+  maxHopsPerMessage: {
+    env: "MAX_HOPS_PER_MESSAGE",
+    option: "max-hops",
+    unit: "count",
+    min: 1,
+    max: 100_000,
+    default: 1_000,
+    doc: "hops that a message may cause",
+  },
+  /** Sensors in a partition's state, and tombstones beside them. */
+  maxSensorsPerPartition: {
+    env: "MAX_SENSORS_PER_PARTITION",
+    option: "max-sensors",
+    unit: "count",
+    min: 1,
+    max: 10_000_000,
+    default: 100_000,
+    doc: "sensors in a partition's state; as many tombstones",
+  },
+  /** Sensors that go idle in one step. */
+  maxSensorsPerStep: {
+    env: "MAX_SENSORS_PER_STEP",
+    option: "max-sensors-per-step",
+    unit: "count",
+    min: 1,
+    max: 1_000_000,
+    default: 1_000,
+    doc: "sensors that go idle in a step; the rest in the next",
+  },
+  /** Key, value and headers of an output record. */
+  maxOutputBytes: {
+    env: "MAX_OUTPUT_BYTES",
+    option: "max-output-bytes",
+    unit: "bytes",
+    min: 128 * KIBIBYTE,
+    max: 900 * KIBIBYTE,
+    default: 900 * KIBIBYTE,
+    doc: "key, value and headers of an output record",
   },
   /** Form of `sensor-data-transformed` values. */
   transformedFormat: {
@@ -201,13 +284,30 @@ export function pickSemantics(settings: Semantics): Semantics {
   return Object.fromEntries(semanticsSettings.map(([name]) => [name, settings[name]])) as unknown as Semantics;
 }
 
+/** Windows that a reading may be in. */
+const MAX_OVERLAP = 100;
+/** Windows that a sensor may keep for late readings. */
+const MAX_KEPT_WINDOWS = 100_000;
+
 /** Settings that contradict one another, each as a sentence. */
 export function semanticsProblems(semantics: Semantics): string[] {
   const { windowMs, slideMs, allowedLatenessMs, futureGuardMs, expiryMs, idleTimeoutMs } = semantics;
+  const overlap = Math.ceil(windowMs / slideMs);
+  const kept = Math.ceil((allowedLatenessMs + windowMs) / slideMs);
   const rules: [boolean, string][] = [
     [
       slideMs > windowMs,
       `slideMs is ${slideMs}, more than windowMs (${windowMs}): readings between windows would be dropped`,
+    ],
+    [
+      overlap > MAX_OVERLAP,
+      `windowMs is ${windowMs} and slideMs ${slideMs}: a reading would be in ${overlap} windows; ` +
+        `${MAX_OVERLAP} are allowed`,
+    ],
+    [
+      kept > MAX_KEPT_WINDOWS,
+      `allowedLatenessMs is ${allowedLatenessMs} and slideMs ${slideMs}: a sensor would keep ${kept} windows; ` +
+        `${MAX_KEPT_WINDOWS} are allowed`,
     ],
     [
       futureGuardMs >= allowedLatenessMs,

@@ -76,6 +76,8 @@ export const headers = {
   fullSize: "full-size",
   fullSha256: "full-sha256",
   mqttTopic: "mqtt-topic",
+  /** On a dead letter of the processor that was cut: which of value, headers and key. */
+  cut: "cut",
 } as const;
 
 /** Kinds of control record: null key, null value (a `model` record's arguments are in its headers). */

@@ -20,13 +20,23 @@ export function claimKey(task: string): string {
 
 /** The value of a progress record, as JSON. */
 export function encodeProgress({ nextOffset, origin, fingerprint, chain, failed }: Progress): string {
-  const record: ProgressRecord = { nextOffset, origin, fingerprint, chain, ...(failed.length > 0 ? { failed } : {}) };
+  const named = failed.map(({ offset, message, key }): NonNullable<ProgressRecord["failed"]>[number] =>
+    key === null ? [offset, message] : [offset, message, key],
+  );
+  const record: ProgressRecord = {
+    nextOffset,
+    origin,
+    fingerprint,
+    chain,
+    ...(named.length > 0 ? { failed: named } : {}),
+  };
   return JSON.stringify(record);
 }
 
 /** @throws SyntaxError when it is no JSON, ZodError when it is no progress record */
 export function decodeProgress(json: string): Progress {
-  return progressRecord.parse(JSON.parse(json));
+  const { failed, ...progress } = progressRecord.parse(JSON.parse(json));
+  return { ...progress, failed: failed.map(([offset, message, key = null]) => ({ offset, message, key })) };
 }
 
 /** The record by which a task commits its progress. */

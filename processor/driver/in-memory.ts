@@ -6,6 +6,8 @@ import {
   type OutputRecord,
   type StateEntry,
   type StateMachine,
+  type Failure,
+  failureId,
   StepFailed,
 } from "../runtime/machine.ts";
 import type { DriverBackend, WrittenRecord } from "./backend.ts";
@@ -27,7 +29,7 @@ export class InMemoryBackend implements DriverBackend {
   readonly #factory: MachineFactory;
   readonly #log: InputRecord[] = [];
   /** Messages of the records on which the pipeline's code threw, by offset. */
-  readonly #failed = new Map<number, string>();
+  readonly #failures = new Map<string, Failure>();
   /** What readers see, in the order of production. */
   readonly #outputs: OutputRecord[] = [];
   /** Number of outputs that `settle` or `flush` has returned. */
@@ -70,13 +72,14 @@ export class InMemoryBackend implements DriverBackend {
     } catch (error) {
       this.#owner = null;
       if (!(error instanceof StepFailed)) throw error;
-      if (this.#failed.has(error.offset))
+      const { offset, key, message } = error;
+      if (this.#failures.has(failureId(error)))
         throw new MillraceError(
           "step-failed-again",
-          `the record at offset ${error.offset} fails even as a dead letter: ${error.message}`,
+          `the record at offset ${offset} fails even as a dead letter: ${message}`,
           { cause: error },
         );
-      this.#failed.set(error.offset, error.message);
+      this.#failures.set(failureId(error), { offset, key, message });
       return false;
     }
   }
@@ -88,7 +91,7 @@ export class InMemoryBackend implements DriverBackend {
       entries: entriesOf(this.#snapshot),
     };
     return {
-      machine: await this.#factory.create({ partition: 0, restored, failedOffsets: this.#failed }),
+      machine: await this.#factory.create({ partition: 0, restored, failures: this.#failures }),
       given: this.#snapshot?.given ?? 0,
     };
   }

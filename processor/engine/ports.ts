@@ -1,4 +1,4 @@
-import type { InputRecord, OutputRecord, StateMachine } from "../runtime/machine.ts";
+import type { Failure, InputRecord, OutputRecord, StateMachine } from "../runtime/machine.ts";
 
 /**
  * What the engine needs from the world. Each port has a real adapter (`processor/adapters`) and a simulated one
@@ -22,11 +22,8 @@ export interface Progress {
   readonly fingerprint: string;
   /** Checksum over ids and contents of all outputs so far. Contents that depend on a model's scores are left out. */
   readonly chain: string;
-  /**
-   * Records below `nextOffset` on which the pipeline's code threw, with the error's message. A restart makes dead
-   * letters of them at once.
-   */
-  readonly failed: readonly (readonly [offset: number, message: string])[];
+  /** Where the pipeline's code threw in steps below `nextOffset`. A restart makes dead letters of them at once. */
+  readonly failed: readonly Failure[];
 }
 
 /** What a partition's log holds. */

@@ -1,5 +1,11 @@
 import { MillraceError } from "../../domain/errors.ts";
-import { StepFailed, type MachineFactory, type MachineOrigin, type StateMachine } from "../runtime/machine.ts";
+import {
+  failureId,
+  StepFailed,
+  type MachineFactory,
+  type MachineOrigin,
+  type StateMachine,
+} from "../runtime/machine.ts";
 import { catchUp } from "./catch-up.ts";
 import type { EngineObserver, LogBounds, Manifest, Progress, Runtime, TaskPorts } from "./ports.ts";
 import { choicesFor, recoveryPlan, type RecoveryChoice } from "./recovery-choices.ts";
@@ -111,19 +117,20 @@ async function build(
   snapshots: Snapshots,
   { covers, from, until, failed }: BuildPlan,
 ): Promise<{ machine: StateMachine; nextOffset: number }> {
-  const failedOffsets = new Map(failed);
+  const failures = new Map(failed.map((failure) => [failureId(failure), failure]));
   const restored: MachineOrigin["restored"] = covers && {
     nextOffset: from,
     chain: covers.chain,
     entries: await snapshots.load(),
   };
   for (;;) {
-    const machine = await factory.create({ partition, restored, failedOffsets });
+    const machine = await factory.create({ partition, restored, failures });
     try {
       return { machine, nextOffset: await catchUp(machine, input, { from, until }) };
     } catch (error) {
-      if (!(error instanceof StepFailed) || failedOffsets.has(error.offset)) throw error;
-      failedOffsets.set(error.offset, error.message);
+      if (!(error instanceof StepFailed) || failures.has(failureId(error))) throw error;
+      const { offset, key, message } = error;
+      failures.set(failureId(error), { offset, key, message });
     }
   }
 }

@@ -1,5 +1,5 @@
 import { MillraceError } from "../../domain/errors.ts";
-import { StepFailed, type MachineFactory, type StateMachine } from "../runtime/machine.ts";
+import { type Failure, failureId, StepFailed, type MachineFactory, type StateMachine } from "../runtime/machine.ts";
 import { catchUp } from "./catch-up.ts";
 import type { EngineObserver, Progress, TaskInput } from "./ports.ts";
 import type { Snapshots } from "./snapshots.ts";
@@ -17,8 +17,8 @@ interface ReplicaParts {
   readonly observer: EngineObserver;
   /** Offset at which an empty state begins. */
   readonly origin: number;
-  /** Messages of the records on which the pipeline's code threw, by offset. `recordFailure` adds to it. */
-  readonly failed: Map<number, string>;
+  /** Where the pipeline's code threw, by `failureId`. `recordFailure` adds to it. */
+  readonly failures: Map<string, Failure>;
   /** Whether the task is to end: building then ends early. */
   readonly stopping: () => boolean;
 }
@@ -38,12 +38,12 @@ export class Replica {
     return this.#machine;
   }
 
-  /** The failed records that belong into a progress record: those that a restart would step again. */
-  failed(): [number, string][] {
+  /** The failures that belong into a progress record: those of steps that a restart would do again. */
+  failed(): Failure[] {
     const from = this.#parts.snapshots.manifest.covers?.nextOffset ?? this.#parts.origin;
-    return [...this.#parts.failed]
-      .filter(([offset]) => offset >= from && offset < this.machine.nextOffset)
-      .sort(([a], [b]) => a - b)
+    return [...this.#parts.failures.values()]
+      .filter(({ offset }) => offset >= from && offset < this.machine.nextOffset)
+      .sort((a, b) => a.offset - b.offset)
       .slice(-MAX_FAILED);
   }
 
@@ -73,28 +73,31 @@ export class Replica {
    * @throws MillraceError `step-failed-again` when it was to be a dead letter already
    */
   recordFailure(error: StepFailed): void {
-    const { task, failed, observer } = this.#parts;
+    const { task, failures, observer } = this.#parts;
+    const { offset, key, message } = error;
     observer.log(
       "error",
-      { task, offset: error.offset, err: error },
-      "the pipeline's code failed on a record, which goes to the dead letters",
+      { task, offset, ...(key === null ? {} : { key }), err: error },
+      key === null
+        ? "the pipeline's code failed on a record, which goes to the dead letters"
+        : "the pipeline's code failed on what a key had open, which is dropped",
     );
-    if (failed.has(error.offset))
+    if (failures.has(failureId(error)))
       throw new MillraceError(
         "step-failed-again",
         `${task}: the record at offset ${error.offset} fails even as a dead letter: ${error.message}`,
         { cause: error },
       );
-    failed.set(error.offset, error.message);
+    failures.set(failureId(error), { offset, key, message });
   }
 
   async #buildOnce(reached: Pick<Progress, "nextOffset" | "chain" | "fingerprint"> | null): Promise<void> {
-    const { task, partition, factory, input, snapshots, failed, origin, stopping } = this.#parts;
+    const { task, partition, factory, input, snapshots, failures, origin, stopping } = this.#parts;
     const covers = snapshots.manifest.covers;
     const machine = await factory.create({
       partition,
       restored: covers ? { nextOffset: covers.nextOffset, chain: covers.chain, entries: await snapshots.load() } : null,
-      failedOffsets: failed,
+      failures,
     });
     const from = covers?.nextOffset ?? origin;
     const nextOffset = await catchUp(machine, input, { from, until: reached?.nextOffset ?? from }, stopping);

@@ -1,6 +1,6 @@
 import { MillraceError } from "../../domain/errors.ts";
 import { taskKey } from "../../domain/names.ts";
-import type { MachineFactory } from "../runtime/machine.ts";
+import { type Failure, failureId, type MachineFactory } from "../runtime/machine.ts";
 import type { EngineObserver, Runtime, TaskInput, TaskPorts } from "./ports.ts";
 import { Replica } from "./replica.ts";
 import { Run } from "./run.ts";
@@ -72,8 +72,8 @@ export class Task {
   readonly name: string;
   readonly partition: number;
   readonly #context: TaskContext;
-  /** Messages of the records on which the pipeline's code threw, by offset. Outlives a life. */
-  readonly #failed = new Map<number, string>();
+  /** Where the pipeline's code threw, by `failureId`. Outlives a life. */
+  readonly #failures = new Map<string, Failure>();
   #phase: TaskPhase = "starting";
   #stopping = false;
   readonly #stopRequested = Promise.withResolvers<void>();
@@ -187,10 +187,10 @@ export class Task {
       snapshots,
       observer,
       origin: start.origin,
-      failed: this.#failed,
+      failures: this.#failures,
       stopping: () => this.#stopping,
     });
-    for (const [offset, message] of start.committed?.failed ?? []) this.#failed.set(offset, message);
+    for (const failure of start.committed?.failed ?? []) this.#failures.set(failureId(failure), failure);
     // 4. Catch up.
     this.#phase = "catching-up";
     await replica.build(start.committed);

@@ -2,6 +2,7 @@ import { modelKey, type ModelReference } from "../../domain/models.ts";
 import type { Milliseconds, TimeInterval } from "../../domain/time.ts";
 import type { Reader, Writer } from "../runtime/codec.ts";
 import type { KeyedState } from "../runtime/keyed-state.ts";
+import { emitLate, type LateOutput } from "../runtime/late.ts";
 import type { Message } from "../runtime/message.ts";
 import type { OrderedOperator, StepContext } from "../runtime/operator.ts";
 import { type Hop, ModelStream } from "./model-stream.ts";
@@ -15,7 +16,7 @@ export type CreditActivity = (
 ) => ((label: string, seconds: number) => void) | null;
 
 /** Settings of an inference operator. */
-export interface InferenceOptions {
+export interface InferenceOptions<M extends Message> {
   /** Which models score, and the scores that are due. */
   readonly scoring: Scoring;
   /** Topic of the inference records. */
@@ -25,6 +26,10 @@ export interface InferenceOptions {
   readonly sessionGapMs: Milliseconds;
   /** The share of the previous hop's probabilities in a hop's, in percent. */
   readonly smoothingPercent: number;
+  /** Hops that one message may cause. */
+  readonly maxHopsPerMessage: number;
+  /** Where the readings go that would cause more. */
+  readonly late: LateOutput<M>;
   /** Where the seconds of each label are counted. */
   readonly credit: CreditActivity;
 }
@@ -41,12 +46,12 @@ interface KeyStreams {
  * Scores each key's readings, hop by hop, by the model that the log has assigned. Outputs are numbered in their step;
  * `settle` completes them, once the scores are there.
  */
-export class InferenceOperator implements OrderedOperator<KeyStreams> {
+export class InferenceOperator<M extends Message> implements OrderedOperator<KeyStreams, M> {
   readonly name = "inference";
   readonly layout = 1;
-  readonly #options: InferenceOptions;
+  readonly #options: InferenceOptions<M>;
 
-  constructor(options: InferenceOptions) {
+  constructor(options: InferenceOptions<M>) {
     this.#options = options;
   }
 
@@ -54,24 +59,29 @@ export class InferenceOperator implements OrderedOperator<KeyStreams> {
     return { main: null, shadow: null, smoothed: null };
   }
 
-  apply(streams: KeyStreams, keyed: KeyedState, message: Message, isNewBoot: boolean, context: StepContext): void {
-    const { assignment, hops } = this.#options.scoring;
+  apply(streams: KeyStreams, keyed: KeyedState, message: M, isNewBoot: boolean, context: StepContext): void {
+    const { scoring, maxHopsPerMessage, late } = this.#options;
+    const { assignment, hops } = scoring;
     streams.main = this.#streamFor(streams.main, modelOf(assignment, keyed.key));
     if (!streams.main) return;
     streams.shadow = this.#streamFor(streams.shadow, assignment.shadow);
     if (isNewBoot) this.idle(streams);
     const shadowed: Hop[] = [];
-    streams.shadow?.push(message, (hop) => {
+    streams.shadow?.push(message, maxHopsPerMessage, (hop) => {
       hops.push(hop);
       if (hop.describes) shadowed.push(hop);
     });
-    streams.main.push(message, (hop) => {
+    const taken = streams.main.push(message, maxHopsPerMessage, (hop) => {
       hops.push(hop);
       const { describes } = hop;
       if (!describes) return;
       const shadow = shadowed.find((other) => other.describes!.end === describes.end) ?? null;
       this.#emit(keyed, streams, hop, describes, shadow, context);
     });
+    if (taken === message.rows) return;
+    context.counters.add("processor.hop-limits");
+    const missed = { start: message.t[taken]!, end: message.lastTime };
+    emitLate(late, message, "inference", missed, taken, message.rows, context);
   }
 
   /** The key is silent, so its session has ended: the next reading begins anew. */

@@ -60,14 +60,30 @@ export class ModelStream {
     this.#lastTime = -Infinity;
   }
 
-  /** Takes a message's readings and hands over the hops that are due. */
-  push(message: Message, due: (hop: Hop) => void): void {
-    for (let row = 0; row < message.rows; row++) this.#reading(message, row, due);
+  /**
+   * Takes a message's readings and hands over the hops that are due, at most `maxHops`. With a reading that would cause
+   * one more, the model begins anew: that reading and those behind it are not taken.
+   *
+   * @returns The number of readings taken.
+   */
+  push(message: Message, maxHops: number, due: (hop: Hop) => void): number {
+    let left = maxHops;
+    const take = (hop: Hop): void => {
+      left--;
+      due(hop);
+    };
+    for (let row = 0; row < message.rows; row++) {
+      if (this.#reading(message, row, () => left, take)) continue;
+      this.forgetLast();
+      return row;
+    }
+    return message.rows;
   }
 
-  #reading({ t, columns }: Message, row: number, due: (hop: Hop) => void): void {
+  /** Gives false, without an end, when the reading would cause more hops than are left. */
+  #reading({ t, columns }: Message, row: number, left: () => number, due: (hop: Hop) => void): boolean {
     const time = t[row]!;
-    if (time < this.#lastTime) return; // 2
+    if (time < this.#lastTime) return true; // 2
     if (time - this.#lastTime > this.#resetGap) this.#reset(time); // 3; also when there is no last reading
     // 4
     for (let grid = this.#nextGrid(); grid < time; grid = this.#nextGrid()) {
@@ -77,11 +93,14 @@ export class ModelStream {
         const last = this.#lastValue[channel]!;
         this.#readings[this.#rows * CHANNELS + channel] = this.#constant ? value : last + (value - last) * weight;
       }
-      if (++this.#rows === this.model.rows) due(this.#hop()); // 5
+      if (++this.#rows < this.model.rows) continue;
+      if (left() === 0) return false;
+      due(this.#hop()); // 5
     }
     this.#constant = false; // 7
     this.#lastTime = time;
     for (let channel = 0; channel < CHANNELS; channel++) this.#lastValue[channel] = columns[channel * MAX_ROWS + row]!;
+    return true;
   }
 
   #reset(time: EpochMs): void {

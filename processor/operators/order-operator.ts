@@ -36,6 +36,10 @@ export interface OrderOptions {
   /** Columns of a message. */
   readonly width: number;
   readonly late: LateOutput<SequencedMessage>;
+  /** Messages of a key that may wait. */
+  readonly maxWaitingMessages: number;
+  /** Bytes of the numbers that they came with: eight for each time and each value. */
+  readonly maxWaitingBytes: number;
   readonly operators: readonly OrderedOperator<unknown, SequencedMessage>[];
 }
 
@@ -44,7 +48,8 @@ export interface OrderOptions {
  *
  * It releases a message at once while sequence numbers are contiguous; the first message seen starts them. Otherwise a
  * message waits until the watermark has reached its first sample, the key goes idle, a new boot begins or the input
- * ends. A message behind the released position goes to the late topic as `inference`.
+ * ends. When too much waits, the oldest is released as if the gap before it were given up. A message behind the
+ * released position goes to the late topic as `inference`.
  *
  * The pipeline's deduplication must be by sequence numbers: it knows which boots are new.
  */
@@ -94,7 +99,20 @@ export class OrderOperator implements Operator<OrderState, SequencedMessage> {
       this.#releaseWaiting(state, keyed, contiguous(state), context);
     } else {
       hold(state, message, this.#options.width);
+      while (this.#isFull(state)) {
+        context.counters.add("processor.order-buffer-overflows");
+        this.#releaseWaiting(state, keyed, 1, context);
+        this.#releaseWaiting(state, keyed, contiguous(state), context);
+      }
     }
+  }
+
+  #isFull({ waiting }: OrderState): boolean {
+    const { maxWaitingMessages, maxWaitingBytes, late } = this.#options;
+    if (waiting.length > maxWaitingMessages) return true;
+    let rows = 0;
+    for (const { t } of waiting) rows += t.length;
+    return rows * (1 + late.width) * Float64Array.BYTES_PER_ELEMENT > maxWaitingBytes;
   }
 
   release(state: OrderState, keyed: KeyedState, upTo: EpochMs, context: StepContext): void {

@@ -45,7 +45,7 @@ export class SequenceDeduplication implements Deduplication<Sequences, Sequenced
     seen.encode(writer);
   }
 
-  decode(reader: Reader): Sequences {
-    return Sequences.decode(reader);
+  decode(reader: Reader, keyedLayout: number): Sequences {
+    return Sequences.decode(reader, keyedLayout === 1);
   }
 }

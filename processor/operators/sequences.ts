@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Reader, Writer } from "../runtime/codec.ts";
 
 /** What is known of a sequence number. */
@@ -19,23 +20,21 @@ interface SeenNumbers {
 export interface SequenceLimits {
   readonly maxIntervalsPerSensor: number;
   readonly maxBootsPerSensor: number;
+  readonly maxLetGoBootsPerSensor: number;
 }
-
-/** How many names of let-go boots are remembered, as a multiple of `maxBootsPerSensor`. */
-const LET_GO_REMEMBERED = 100;
 
 /**
  * The (boot, seq) of one key's accepted messages. Memory grows with gaps and boots, not with time. Where a limit takes
  * away knowledge, the answer is `unknown`, never a guess.
  *
- * The names of boots that were let go are remembered, up to a limit. Beyond it only the newest event time of the
- * forgotten boots is kept: a boot never heard of is new only with readings after that time.
+ * Boots that were let go are remembered by hashes of eight bytes, up to a limit. Beyond it only the newest event time
+ * of the forgotten boots is kept: a boot never heard of is new only with readings after that time.
  */
 export class Sequences {
   /** Boots in the order in which they were first seen; null stands for messages without one. */
   readonly #boots = new Map<string | null, SeenNumbers>();
-  /** Boots that were let go, with the newest event time of each. */
-  readonly #letGo = new Map<string | null, number>();
+  /** Hashes of the boots that were let go, with the newest event time of each. */
+  readonly #letGo = new Map<bigint, number>();
   /** Newest event time of the boots whose names are forgotten. */
   #forgottenUpTo = -Infinity;
   /** Intervals of all boots. */
@@ -44,11 +43,15 @@ export class Sequences {
   /** `lastTime`: event time of the message's last sample. */
   verdict(boot: string | null, seq: number, lastTime: number): SequenceVerdict {
     const seen = this.#boots.get(boot);
-    if (!seen) return this.#letGo.has(boot) || lastTime <= this.#forgottenUpTo ? "unknown" : "new";
+    if (!seen) return this.#isLetGo(boot) || lastTime <= this.#forgottenUpTo ? "unknown" : "new";
     if (seq < seen.floor) return "unknown";
     const at = lastAtOrBelow(seen.intervals, seq);
     if (at >= 0 && seq <= seen.intervals[at + 1]!) return "seen";
     return lastTime <= seen.doubtfulUpTo ? "unknown" : "new";
+  }
+
+  #isLetGo(boot: string | null): boolean {
+    return this.#letGo.size > 0 && this.#letGo.has(hashOf(boot));
   }
 
   /** Whether no message of this boot was accepted yet. */
@@ -85,8 +88,8 @@ export class Sequences {
     const [boot, seen] = this.#boots.entries().next().value!;
     this.#boots.delete(boot);
     this.#intervals -= seen.intervals.length / 2;
-    this.#letGo.set(boot, seen.newest);
-    if (this.#letGo.size > LET_GO_REMEMBERED * limits.maxBootsPerSensor) {
+    this.#letGo.set(hashOf(boot), seen.newest);
+    while (this.#letGo.size > limits.maxLetGoBootsPerSensor) {
       const [forgotten, newest] = this.#letGo.entries().next().value!;
       this.#letGo.delete(forgotten);
       this.#forgottenUpTo = Math.max(this.#forgottenUpTo, newest);
@@ -103,14 +106,16 @@ export class Sequences {
       writer.f64s(Float64Array.from(seen.intervals));
     }
     writer.u32(this.#letGo.size);
-    for (const [boot, newest] of this.#letGo) {
-      writer.optionalText(boot);
+    for (const [hash, newest] of this.#letGo) {
+      writer.u32(Number(hash >> 32n));
+      writer.u32(Number(hash & 0xffff_ffffn));
       writer.f64(newest);
     }
     writer.f64(this.#forgottenUpTo);
   }
 
-  static decode(reader: Reader): Sequences {
+  /** `withNames`: whether let-go boots were written by their names, as they were at first. */
+  static decode(reader: Reader, withNames: boolean): Sequences {
     const sequences = new Sequences();
     for (let boots = reader.u32(); boots > 0; boots--) {
       const boot = reader.optionalText();
@@ -124,12 +129,20 @@ export class Sequences {
       sequences.#intervals += seen.intervals.length / 2;
     }
     for (let boots = reader.u32(); boots > 0; boots--) {
-      const boot = reader.optionalText();
-      sequences.#letGo.set(boot, reader.f64());
+      const hash = withNames ? hashOf(reader.optionalText()) : (BigInt(reader.u32()) << 32n) | BigInt(reader.u32());
+      sequences.#letGo.set(hash, reader.f64());
     }
     sequences.#forgottenUpTo = reader.f64();
     return sequences;
   }
+}
+
+/** The first eight bytes of the SHA-256 of a boot; one byte in front tells a boot from none. */
+function hashOf(boot: string | null): bigint {
+  const digest = createHash("sha256")
+    .update(boot === null ? "0" : `1${boot}`, "utf16le")
+    .digest();
+  return digest.readBigUInt64BE();
 }
 
 /** Index (even) of the last interval whose first number is at most `seq`; -2 when there is none. */

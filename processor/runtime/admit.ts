@@ -1,11 +1,11 @@
-import type { EpochMs } from "../../domain/time.ts";
+import { type EpochMs, unitOf } from "../../domain/time.ts";
 import type { Admission, Deduplication } from "./deduplication.ts";
 import type { KeyedState } from "./keyed-state.ts";
 import type { Message } from "./message.ts";
 import type { PipelineLimits } from "./pipeline.ts";
 
 /**
- * Judges a decoded message: future guard, then deduplication. Leaves no trace: remembering is the caller's.
+ * Judges a decoded message: the guards of its times, then deduplication. Leaves no trace: remembering is the caller's.
  *
  * @param keyed The key's state; null for a key that has none yet.
  */
@@ -16,14 +16,28 @@ export function admit(
   limits: PipelineLimits,
   deduplication: Deduplication,
 ): Admission {
-  const { lastTime } = message;
-  if (lastTime > recordTimestamp + limits.futureGuardMs) {
+  const { firstTime, lastTime } = message;
+  const { futureGuardMs, earliestTimeMs } = limits;
+  if (lastTime > recordTimestamp + futureGuardMs) {
     return {
       code: "event-from-the-future",
       message:
         `the last sample's time ${lastTime} is ${lastTime - recordTimestamp} ms ahead of the record's timestamp ` +
-        `${recordTimestamp}; at most ${limits.futureGuardMs} ms are allowed: check the device's clock`,
+        `${recordTimestamp}; at most ${futureGuardMs} ms are allowed: ${adviceFor(lastTime, recordTimestamp, limits)}`,
+    };
+  }
+  if (firstTime < earliestTimeMs) {
+    return {
+      code: "event-too-old",
+      message:
+        `the first sample's time ${firstTime} is before the earliest time that is taken, ${earliestTimeMs} ` +
+        `(${new Date(earliestTimeMs).toISOString()}): ${adviceFor(firstTime, recordTimestamp, limits)}`,
     };
   }
   return keyed === null ? "new" : deduplication.judge(keyed.seen, message, keyed.maxEventTime);
+}
+
+function adviceFor(time: EpochMs, recordTimestamp: EpochMs, limits: PipelineLimits): string {
+  const unit = unitOf(time, limits.earliestTimeMs, recordTimestamp + limits.futureGuardMs);
+  return unit === null ? "check the device's clock" : `it would fit in ${unit}; epoch milliseconds are expected`;
 }

@@ -26,6 +26,10 @@ export interface Deduplication<S = unknown, M extends Message = Message> {
   /** Writes a key's memory. Called at a snapshot, for keys that have changed. */
   encode(seen: S, writer: Writer): void;
 
-  /** Reads a key's memory. Called at a restore. */
-  decode(reader: Reader): S;
+  /**
+   * Reads a key's memory. Called at a restore.
+   *
+   * @param keyedLayout Layout of the key's entry, `KEYED_LAYOUT`.
+   */
+  decode(reader: Reader, keyedLayout: number): S;
 }

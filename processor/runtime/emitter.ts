@@ -1,9 +1,17 @@
 import { crc32 } from "node:zlib";
+import type { DeadLetterCode } from "../../domain/errors.ts";
 import { recordId } from "../../domain/records.ts";
 import { contentTypes, headers as headerNames } from "../../domain/topics.ts";
+import type { Counters } from "./counters.ts";
+import { letterOf, type LetterSource, shortened, sizeOf } from "./dead-letters.ts";
 import type { OutputRecord } from "./machine.ts";
 
 const JSON_HEADERS = Object.freeze({ [headerNames.contentType]: contentTypes.json });
+
+/** Room that an output leaves for the fields that come from scores: labels are bounded in number and length. */
+const SCORED_FIELDS_BYTES = 64 * 1_024;
+/** No bound is so low that a value of this size could exceed it. */
+const SMALL_BYTES = 64 * 1_024;
 
 /** An output whose last fields come from scores. They are filled in before the step's outputs are taken. */
 export class PendingOutput implements OutputRecord {
@@ -29,16 +37,28 @@ export class PendingOutput implements OutputRecord {
   }
 }
 
+/** Where an emitter's outputs come from, and what they may be. */
+export interface EmitterOptions {
+  /** Topic that the partition belongs to, as ids name it. */
+  readonly source: string;
+  readonly partition: number;
+  /** Topic of the dead letters. */
+  readonly deadLetter: string;
+  /** Bytes of an output's key, value and headers. */
+  readonly maxOutputBytes: number;
+  readonly counters: Counters;
+}
+
 /**
- * Numbers a step's outputs per topic and collects them.
+ * Numbers a step's outputs per topic and collects them. An output that is too large is left out: a dead letter says so,
+ * with its id.
  *
  * The chain covers all outputs in order: how many there were, and a running CRC-32 over their values, into which each
  * record's topic is mixed. A record of ours has its key in its value; the key of a verbatim record goes into the chain
  * before its value.
  */
 export class Emitter {
-  readonly #sourceTopic: string;
-  readonly #partition: number;
+  readonly #options: EmitterOptions;
   #offset = 0;
   #headers: Readonly<Record<string, string>> = JSON_HEADERS;
   readonly #counts = new Map<string, number>();
@@ -47,9 +67,8 @@ export class Emitter {
   #crc = 0;
   #chained = 0;
 
-  constructor(sourceTopic: string, partition: number, chain: string | null) {
-    this.#sourceTopic = sourceTopic;
-    this.#partition = partition;
+  constructor(options: EmitterOptions, chain: string | null) {
+    this.#options = options;
     if (chain !== null) {
       const [chained, crc] = chain.split("-");
       this.#chained = Number(chained);
@@ -74,19 +93,20 @@ export class Emitter {
   nextId(topic: string): string {
     const n = this.#counts.get(topic) ?? 0;
     this.#counts.set(topic, n + 1);
-    return recordId(this.#sourceTopic, this.#partition, this.#offset, n);
+    return recordId(this.#options.source, this.#options.partition, this.#offset, n);
   }
 
   /** Emits a record of ours as JSON: `id`, `schema`, then `fields` in their order. */
   json(topic: string, key: string, fields: object): void {
-    const value = Buffer.from(this.#text(topic, fields));
-    this.#chainAndPush({ topic, key, value, headers: this.#headers, scored: false });
+    const id = this.nextId(topic);
+    const value = Buffer.from(textOf(id, fields));
+    this.#emit({ topic, key, value, headers: this.#headers, scored: false }, id);
   }
 
-  /** Emits bytes of another content type, in which the caller has put `nextId(topic)`. */
-  bytes(topic: string, key: string, value: Uint8Array, contentType: string): void {
+  /** Emits bytes of another content type that contain `id`, which `nextId(topic)` gave. */
+  bytes(topic: string, key: string, value: Uint8Array, contentType: string, id: string): void {
     const headers = { ...this.#headers, [headerNames.contentType]: contentType };
-    this.#chainAndPush({ topic, key, value, headers, scored: false });
+    this.#emit({ topic, key, value, headers, scored: false }, id);
   }
 
   /**
@@ -94,31 +114,53 @@ export class Emitter {
    * output before the step's outputs are taken.
    */
   pending(topic: string, key: string, fields: object): PendingOutput {
-    const text = this.#text(topic, fields).slice(0, -1);
+    const id = this.nextId(topic);
+    const text = textOf(id, fields).slice(0, -1);
     const output = new PendingOutput(topic, key, this.#headers, text);
-    this.#chain(topic, text);
-    this.#outputs.push(output);
+    const size = sizeOf(key, text, this.#headers) + SCORED_FIELDS_BYTES;
+    if (size > this.#options.maxOutputBytes) this.#tooLarge(output, id, size);
+    else {
+      this.#chain(topic, text);
+      this.#outputs.push(output);
+    }
     return output;
   }
 
-  /** Emits a record as it is, with headers of its own. */
-  verbatim(
-    topic: string,
-    key: Uint8Array | null,
-    value: Uint8Array | null,
-    headers: Readonly<Record<string, string>>,
-  ): void {
+  /** Emits a dead letter: what its source was, cut to fit, and why. */
+  deadLetter(source: LetterSource, code: DeadLetterCode, message: string): void {
+    const { source: topic, partition, deadLetter, maxOutputBytes, counters } = this.#options;
+    counters.add("processor.dead-letters");
+    const own = {
+      [headerNames.errorCode]: code,
+      [headerNames.errorMessage]: shortened(message),
+      [headerNames.stage]: "processor",
+      [headerNames.sourceTopic]: topic,
+      [headerNames.sourcePartition]: String(partition),
+      [headerNames.sourceOffset]: String(this.#offset),
+    };
+    const { key, value, headers } = letterOf(source, own, maxOutputBytes);
     if (key !== null) this.#crc = crc32(key, this.#crc);
-    this.#chainAndPush({ topic, key, value, headers, scored: false });
+    this.#chain(deadLetter, value ?? "");
+    this.#outputs.push({ topic: deadLetter, key, value, headers, scored: false });
   }
 
-  #text(topic: string, fields: object): string {
-    return `{"id":"${this.nextId(topic)}","schema":1,${JSON.stringify(fields).slice(1)}`;
-  }
-
-  #chainAndPush(output: OutputRecord): void {
-    this.#chain(output.topic, output.value ?? "");
+  #emit(output: OutputRecord & { readonly key: string; readonly value: Uint8Array }, id: string): void {
+    const { key, value, headers } = output;
+    // The headers are ours and small: they are measured only where they could matter.
+    const size = value.length <= SMALL_BYTES ? 0 : sizeOf(key, value, headers);
+    if (size > this.#options.maxOutputBytes) return this.#tooLarge(output, id, size);
+    this.#chain(output.topic, value);
     this.#outputs.push(output);
+  }
+
+  #tooLarge({ topic, key, headers }: Omit<OutputRecord, "value">, id: string, size: number): void {
+    this.#options.counters.add("processor.outputs-too-large");
+    const message =
+      `${topic} ${id} has ${size} bytes; at most ${this.#options.maxOutputBytes} are written. ` +
+      "The record that it was made from stands; the output is left out";
+    const { [headerNames.traceparent]: traceparent } = headers;
+    const source = { key: Buffer.from(key as string), value: null, headers: traceparent ? { traceparent } : {} };
+    this.deadLetter(source, "output-too-large", message);
   }
 
   /** Makes one native call per output: a call costs more than the bytes. */
@@ -135,4 +177,8 @@ export class Emitter {
     this.#outputs = [];
     return outputs;
   }
+}
+
+function textOf(id: string, fields: object): string {
+  return `{"id":"${id}","schema":1,${JSON.stringify(fields).slice(1)}`;
 }

@@ -2,10 +2,10 @@ import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import type { Stamped } from "./generations.ts";
 
 /**
- * How present a key is. An expired key has only its tombstone left: its watermark, what is final, and what
- * deduplication remembers.
+ * How present a key is. A silent one waits for its turn to go idle. An expired one has only its tombstone left: its
+ * watermark, what is final, and what deduplication remembers.
  */
-export const PRESENCE = { active: 0, idle: 1, expired: 2 } as const;
+export const PRESENCE = { active: 0, idle: 1, expired: 2, silent: 3 } as const;
 export type Presence = (typeof PRESENCE)[keyof typeof PRESENCE];
 
 /** The state of one key (a sensor, a symbol). */
@@ -17,6 +17,10 @@ export class KeyedState implements Stamped {
   finalUpTo: EpochMs = -Infinity;
   /** The silence clock at the step of its last accepted or duplicate message. */
   lastSeen: Milliseconds = 0;
+  /** Offset of that step. */
+  lastSeenAt = 0;
+  /** Offset of the step in which it was found silent; only while it waits for its turn to go idle. */
+  foundSilentAt = 0;
   presence: Presence = PRESENCE.active;
   /** What the pipeline's deduplication remembers. */
   readonly seen: unknown;
@@ -38,10 +42,7 @@ export class KeyedState implements Stamped {
   }
 }
 
-/**
- * Keys of one presence, the longest silent first. `lastSeen` never goes back, so keys are appended in its order, and
- * the keys whose silence exceeds a bound are the first ones of the list.
- */
+/** Keys of one presence, the longest silent first. */
 export class SilenceList {
   #head: KeyedState | null = null;
   #tail: KeyedState | null = null;
@@ -51,13 +52,23 @@ export class SilenceList {
     return this.#size;
   }
 
-  append(keyed: KeyedState): void {
+  /** The longest silent key. */
+  get first(): KeyedState | null {
+    return this.#head;
+  }
+
+  /** Puts a key into its place. That is most often the end. */
+  insert(keyed: KeyedState): void {
     this.#size++;
-    keyed.previous = this.#tail;
-    keyed.next = null;
-    if (this.#tail) this.#tail.next = keyed;
+    let before = this.#tail;
+    while (before && bySilence(before, keyed) > 0) before = before.previous;
+    const after = before ? before.next : this.#head;
+    keyed.previous = before;
+    keyed.next = after;
+    if (before) before.next = keyed;
     else this.#head = keyed;
-    this.#tail = keyed;
+    if (after) after.previous = keyed;
+    else this.#tail = keyed;
   }
 
   remove(keyed: KeyedState): void {
@@ -79,6 +90,11 @@ export class SilenceList {
     }
     return taken;
   }
+}
+
+/** The longest silent first. Of two keys that were seen at the same time, the one of the earlier step. */
+export function bySilence(a: KeyedState, b: KeyedState): number {
+  return a.lastSeen - b.lastSeen || a.lastSeenAt - b.lastSeenAt || byKey(a, b);
 }
 
 /** Byte order of ASCII keys. */

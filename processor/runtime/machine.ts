@@ -48,7 +48,8 @@ export interface StateMachine {
    * Applies one record. Must not block.
    *
    * @throws StepFailed when our own code threw: the machine is then unusable. The caller builds a new one with this
-   *   offset among the failed ones, and brings it to this offset: then the record is dead-lettered.
+   *   failure among `failures`, and brings it to this offset: then the record is dead-lettered, or the key's state is
+   *   dropped.
    */
   step(record: InputRecord): void;
 
@@ -79,8 +80,25 @@ export interface MachineOrigin {
   readonly partition: number;
   /** Restored state; null for an empty one. */
   readonly restored: { readonly nextOffset: number; readonly chain: string; readonly entries: RestoredEntries } | null;
-  /** Offsets of records that our own code failed on, with the message. They become dead letters. */
-  readonly failedOffsets: ReadonlyMap<number, string>;
+  /** What our own code threw on when it stepped the log before, by `failureId`. */
+  readonly failures: Failures;
+}
+
+/** Our own code threw: on a record, or when what a key had open fired in a record's step. */
+export interface Failure {
+  /** Offset of the record. It becomes a dead letter, unless `key` is given. */
+  readonly offset: number;
+  /** The key whose state is dropped in that step; null where the record itself failed. */
+  readonly key: string | null;
+  readonly message: string;
+}
+
+/** Failures by their id. */
+export type Failures = ReadonlyMap<string, Failure>;
+
+/** A step fails at most once on its record and once on each key. */
+export function failureId({ offset, key }: Pick<Failure, "offset" | "key">): string {
+  return key === null ? `${offset}` : `${offset}/${key}`;
 }
 
 /** A pipeline as the engine sees it: where it reads, and a machine for each partition. */
@@ -105,12 +123,15 @@ export async function stepAll(machine: StateMachine, records: Iterable<InputReco
 }
 
 /** Our own code threw in a step. */
-export class StepFailed extends Error {
+export class StepFailed extends Error implements Failure {
   readonly offset: number;
-  constructor(offset: number, cause: unknown) {
+  readonly key: string | null;
+  constructor(offset: number, cause: unknown, key: string | null = null) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    super(`processing failed at offset ${offset}: ${reason}`, { cause });
+    const what = key === null ? "processing" : `the state of ${JSON.stringify(key)}`;
+    super(`${what} failed at offset ${offset}: ${reason}`, { cause });
     this.name = "StepFailed";
     this.offset = offset;
+    this.key = key;
   }
 }

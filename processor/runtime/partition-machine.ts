@@ -6,6 +6,9 @@ import { Counters } from "./counters.ts";
 import { Emitter } from "./emitter.ts";
 import { byKey, type KeyedState, PRESENCE } from "./keyed-state.ts";
 import {
+  type Failure,
+  failureId,
+  type Failures,
   type InputRecord,
   type MachineOrigin,
   type OutputRecord,
@@ -41,8 +44,7 @@ const NO_BYTES = new Uint8Array(0);
 export class PartitionMachine implements StateMachine {
   readonly #pipeline: Pipeline;
   readonly #topology: Topology;
-  readonly #failedOffsets: ReadonlyMap<number, string>;
-  readonly #partition: number;
+  readonly #failures: Failures;
   readonly #state: PartitionState;
   readonly #context: StepContext;
   readonly #out: Emitter;
@@ -64,9 +66,18 @@ export class PartitionMachine implements StateMachine {
   private constructor(pipeline: Pipeline, origin: MachineOrigin) {
     this.#pipeline = pipeline;
     this.#topology = pipeline.build();
-    this.#partition = origin.partition;
-    this.#failedOffsets = origin.failedOffsets;
-    this.#out = new Emitter(pipeline.source, origin.partition, origin.restored?.chain ?? null);
+    this.#failures = origin.failures;
+    const { source, deadLetter, limits } = pipeline;
+    this.#out = new Emitter(
+      {
+        source,
+        partition: origin.partition,
+        deadLetter,
+        maxOutputBytes: limits.maxOutputBytes,
+        counters: this.counters,
+      },
+      origin.restored?.chain ?? null,
+    );
     this.#state = new PartitionState(pipeline.limits, this.#topology);
     this.#context = {
       out: this.#out,
@@ -102,7 +113,7 @@ export class PartitionMachine implements StateMachine {
 
   /** Keys in state, tombstones excluded. */
   get keyCount(): number {
-    return this.#state.silence[PRESENCE.active].size + this.#state.silence[PRESENCE.idle].size;
+    return this.#state.present;
   }
 
   step(record: InputRecord): void {
@@ -112,17 +123,18 @@ export class PartitionMachine implements StateMachine {
     try {
       this.#out.begin(offset, record.headers[headerNames.traceparent]);
       this.#state.moveClock(record.timestamp); // 1
-      const failure = this.#failedOffsets.get(offset);
-      if (failure === undefined) {
-        this.#sweepSilent(offset);
-        this.#take(record);
-      } else {
-        this.#deadLetter(record, { code: "processing-failed", message: failure });
-      }
+      this.#sweepSilent(record); // 2
+      const failure = this.#failureOf(offset, null);
+      if (failure) this.#out.deadLetter(record, "processing-failed", failure.message);
+      else this.#take(record);
     } catch (error) {
-      throw new StepFailed(offset, error);
+      throw error instanceof StepFailed ? error : new StepFailed(offset, error);
     }
     this.#nextOffset = offset + 1;
+  }
+
+  #failureOf(offset: number, key: string | null): Failure | undefined {
+    return this.#failures.size === 0 ? undefined : this.#failures.get(failureId({ offset, key }));
   }
 
   async settle(): Promise<readonly OutputRecord[]> {
@@ -144,21 +156,72 @@ export class PartitionMachine implements StateMachine {
   }
 
   /** 2. Keys that have been silent for too long go idle, expire, or are forgotten. */
-  #sweepSilent(offset: number): void {
-    const { idleTimeoutMs, expiryMs, tombstoneMs } = this.#pipeline.limits;
-    const [active, idle, expired] = this.#state.silence;
-    const silent = active.takeSeenBefore(this.#state.silenceClock - idleTimeoutMs);
-    for (const keyed of silent.toSorted(byKey)) {
-      this.#fireAll(keyed, Infinity, "idle");
-      this.#topology.operators.forEach((operator, i) => operator.idle?.(keyed.operatorStates[i]));
+  #sweepSilent({ offset, key }: InputRecord): void {
+    const { idleTimeoutMs, expiryMs, tombstoneMs, maxSensorsPerStep } = this.#pipeline.limits;
+    const { silence, silenceClock, silent, keys } = this.#state;
+    const [active, idle, expired] = silence;
+    const found = active.takeSeenBefore(silenceClock - idleTimeoutMs);
+    for (const keyed of found.sort(byKey)) this.#state.becomeSilent(keyed, offset);
+    for (const keyed of silent.splice(0, maxSensorsPerStep)) this.#goIdle(keyed, offset);
+    if (silent.length > 0 && key !== null) {
+      const own = keys.get(keyText(key));
+      if (own?.presence === PRESENCE.silent) {
+        this.#state.takeOut(own);
+        this.#goIdle(own, offset);
+      }
     }
-    for (const keyed of silent) this.#state.become(keyed, PRESENCE.idle);
-    for (const keyed of idle.takeSeenBefore(this.#state.silenceClock - expiryMs)) {
+    for (const keyed of idle.takeSeenBefore(silenceClock - expiryMs)) this.#expire(keyed, offset);
+    for (const keyed of expired.takeSeenBefore(silenceClock - expiryMs - tombstoneMs)) this.#state.forget(keyed);
+  }
+
+  /** What a silent key, which is in no list, has open fires. */
+  #goIdle(keyed: KeyedState, offset: number): void {
+    this.#fireAside(keyed, offset, Infinity, "idle");
+    this.#topology.operators.forEach((operator, i) => operator.idle?.(keyed.operatorStates[i]));
+    this.#state.become(keyed, PRESENCE.idle);
+  }
+
+  /** A key that is in no list leaves its tombstone. */
+  #expire(keyed: KeyedState, offset: number): void {
+    this.#makeFinal(keyed, offset);
+    this.#state.become(keyed, PRESENCE.expired);
+  }
+
+  /** Fires a key that the record at hand is not of. If our own code throws, that key's state alone is lost. */
+  #fireAside(keyed: KeyedState, offset: number, upTo: EpochMs, cause: Cause): void {
+    const failure = this.#failureOf(offset, keyed.key);
+    if (failure) {
       this.#makeFinal(keyed, offset);
-      this.#state.become(keyed, PRESENCE.expired);
+      const source = { key: Buffer.from(keyed.key), value: null, headers: {} };
+      return this.#out.deadLetter(source, "state-failed", failure.message);
     }
-    const forgotten = expired.takeSeenBefore(this.#state.silenceClock - expiryMs - tombstoneMs);
-    for (const keyed of forgotten) this.#state.forget(keyed);
+    try {
+      this.#fireAll(keyed, upTo, cause);
+    } catch (error) {
+      throw new StepFailed(offset, error, keyed.key);
+    }
+  }
+
+  /** Makes room for a key just seen: the longest silent expires early, and the oldest tombstone is forgotten. */
+  #makeRoom(offset: number): void {
+    const { maxSensorsPerPartition } = this.#pipeline.limits;
+    while (this.#state.present > maxSensorsPerPartition) {
+      const longest = this.#state.longestSilent()!;
+      this.#state.takeOut(longest);
+      if (longest.presence !== PRESENCE.idle) {
+        this.#goIdle(longest, offset);
+        this.#state.takeOut(longest);
+      }
+      this.#expire(longest, offset);
+      this.counters.add("processor.expired-early");
+    }
+    const tombstones = this.#state.silence[PRESENCE.expired];
+    while (tombstones.size > maxSensorsPerPartition) {
+      const oldest = tombstones.first!;
+      tombstones.remove(oldest);
+      this.#state.forget(oldest);
+      this.counters.add("processor.expired-early");
+    }
   }
 
   /** Drops what the operators know of a key. What was told of it is final: what begins later begins anew. */
@@ -169,6 +232,7 @@ export class PartitionMachine implements StateMachine {
       operator.drop?.(keyed.operatorStates[i], this.#context);
       keyed.operatorStates[i] = operator.create();
     });
+    this.#state.markChanged(keyed);
   }
 
   /** 3. The record. */
@@ -177,13 +241,15 @@ export class PartitionMachine implements StateMachine {
     const { message, deduplication } = this.#topology;
     const key = record.key === null ? "" : keyText(record.key);
     const rejection = this.#topology.decode(key, record.value ?? NO_BYTES, record.headers, message);
-    if (rejection) return this.#deadLetter(record, rejection);
+    if (rejection) return this.#reject(record, rejection);
     const known = this.#state.keys.get(key) ?? null;
     const admission = admit(message, known, record.timestamp, this.#pipeline.limits, deduplication);
-    if (admission === "new") return this.#apply(known ?? this.#state.create(key, record.offset), message);
-    if (admission !== "duplicate") return this.#deadLetter(record, admission);
-    this.counters.add("processor.duplicates");
-    this.#state.sawLife(known!);
+    if (admission !== "new" && admission !== "duplicate") return this.#reject(record, admission);
+    const keyed = known ?? this.#state.create(key, record.offset);
+    this.#state.sawLife(keyed, record.offset);
+    this.#makeRoom(record.offset);
+    if (admission === "new") this.#apply(keyed, message, record.offset);
+    else this.counters.add("processor.duplicates");
   }
 
   #control(record: InputRecord): void {
@@ -191,7 +257,7 @@ export class PartitionMachine implements StateMachine {
     if (type === undefined || type === controlTypes.tick) return;
     const { controls } = this.#topology;
     const rejection = Object.hasOwn(controls, type) ? controls[type]!(record.headers) : this.#unknownControl(type);
-    if (rejection) this.#deadLetter(record, rejection);
+    if (rejection) this.#reject(record, rejection);
   }
 
   #unknownControl(type: string): Rejection {
@@ -202,11 +268,10 @@ export class PartitionMachine implements StateMachine {
     };
   }
 
-  #apply(keyed: KeyedState, message: Message): void {
+  #apply(keyed: KeyedState, message: Message, offset: number): void {
     const { operators, deduplication } = this.#topology;
     const watermark = this.#state.watermark(keyed);
     this.counters.add("processor.readings", message.rows);
-    this.#state.sawLife(keyed);
     for (let i = 0; i < operators.length; i++) {
       operators[i]!.apply(keyed.operatorStates[i], keyed, message, watermark, this.#context);
     }
@@ -214,11 +279,11 @@ export class PartitionMachine implements StateMachine {
     const { lastTime } = message;
     if (lastTime > keyed.maxEventTime) keyed.maxEventTime = lastTime;
     if (lastTime > this.#state.maxEventTime) this.#state.maxEventTime = lastTime;
-    this.#fireDue(keyed);
+    this.#fireDue(keyed, offset);
   }
 
   /** 4. The watermark has moved: what is due fires. */
-  #fireDue(keyed: KeyedState): void {
+  #fireDue(keyed: KeyedState, offset: number): void {
     const watermark = this.#state.watermark(keyed);
     if (this.#pipeline.limits.watermark === "sensor") return this.#fireAll(keyed, watermark, "watermark");
     this.#dueAt = Math.min(this.#dueAt, this.#dueAtOf(keyed));
@@ -226,7 +291,8 @@ export class PartitionMachine implements StateMachine {
     this.#dueAt = Infinity;
     for (const one of [...this.#state.keys.values()].sort(byKey)) {
       if (this.#dueAtOf(one) <= watermark) {
-        this.#fireAll(one, watermark, "watermark");
+        if (one === keyed) this.#fireAll(one, watermark, "watermark");
+        else this.#fireAside(one, offset, watermark, "watermark");
         this.#state.markChanged(one);
       }
       this.#dueAt = Math.min(this.#dueAt, this.#dueAtOf(one));
@@ -253,17 +319,8 @@ export class PartitionMachine implements StateMachine {
     return first;
   }
 
-  #deadLetter(record: InputRecord, { code, message }: Rejection): void {
-    this.counters.add("processor.dead-letters");
-    this.#out.verbatim(this.#pipeline.deadLetter, record.key, record.value, {
-      ...record.headers,
-      [headerNames.errorCode]: code,
-      [headerNames.errorMessage]: message,
-      [headerNames.stage]: "processor",
-      [headerNames.sourceTopic]: this.#pipeline.source,
-      [headerNames.sourcePartition]: String(this.#partition),
-      [headerNames.sourceOffset]: String(record.offset),
-    });
+  #reject(record: InputRecord, { code, message }: Rejection): void {
+    this.#out.deadLetter(record, code, message);
   }
 
   encodeChanges(generation: number, take: (entry: StateEntry) => void): void {

@@ -3,17 +3,21 @@ import { MAX_SILENCE_PER_STEP } from "../../domain/imu.ts";
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import { Reader, Writer } from "./codec.ts";
 import { Generations, type Stamped } from "./generations.ts";
-import { KeyedState, PRESENCE, type Presence, SilenceList } from "./keyed-state.ts";
+import { byKey, bySilence, KeyedState, PRESENCE, type Presence, SilenceList } from "./keyed-state.ts";
 import type { MachineOrigin, StateEntry } from "./machine.ts";
 import type { Operator } from "./operator.ts";
 import type { PipelineLimits, Topology } from "./pipeline.ts";
 
 /** Layout of the entries that this file writes itself. */
-const TASK_LAYOUT = 1;
-/** Since 2: what is final. */
-const KEYED_LAYOUT = 2;
+export const TASK_LAYOUT = 1;
+/** Since 2: what is final, when it was found silent, and hashes of let-go boots. */
+export const KEYED_LAYOUT = 2;
 /** Key of the entry that holds a task's clocks and what its asynchronous work keeps. */
 export const TASK_ENTRY = "task";
+/** Value of the entry of a key that was forgotten. */
+const FORGOTTEN = Uint8Array.of(0);
+/** Whether the value of a key's entry says that the key was forgotten. */
+export const isForgotten = (value: Uint8Array): boolean => value[0] === 0;
 /** Prefix of a key in the key of its entry. */
 export const KEYED_PREFIX = "key/";
 
@@ -37,10 +41,14 @@ export class PartitionState {
   /** Highest event time of the partition. */
   maxEventTime: EpochMs = -Infinity;
   readonly keys = new Map<string, KeyedState>();
-  /** Keys by presence. */
+  /** Active, idle and expired keys, by presence. */
   readonly silence = [new SilenceList(), new SilenceList(), new SilenceList()] as const;
+  /** Keys that wait for their turn to go idle, in that order. */
+  readonly silent: KeyedState[] = [];
   readonly generations = new Generations();
   #changed: KeyedState[] = [];
+  /** Forgotten keys of which older generations may still hold an entry. */
+  readonly #forgotten = new Map<string, Stamped>();
   readonly #task: Stamped = { generation: -1, changed: true };
 
   constructor(limits: PipelineLimits, topology: Topology) {
@@ -59,20 +67,47 @@ export class PartitionState {
     this.clock = timestamp;
   }
 
-  /** Puts a key that is in no list of `silence` into the one of its new presence. */
-  become(keyed: KeyedState, presence: Presence): void {
+  /** Puts a key that is in no list into the one of its new presence. */
+  become(keyed: KeyedState, presence: Exclude<Presence, 3>): void {
     keyed.presence = presence;
-    this.silence[presence].append(keyed);
+    this.silence[presence].insert(keyed);
     this.markChanged(keyed);
   }
 
-  /** Notes a sign of life. */
-  sawLife(keyed: KeyedState): void {
+  /** Lets a key that was active wait for its turn to go idle. */
+  becomeSilent(keyed: KeyedState, offset: number): void {
+    keyed.presence = PRESENCE.silent;
+    keyed.foundSilentAt = offset;
+    this.silent.push(keyed);
     this.markChanged(keyed);
-    if (keyed.presence === PRESENCE.active && keyed.lastSeen === this.silenceClock) return;
-    this.silence[keyed.presence].remove(keyed);
+  }
+
+  /** Takes a key out of the list of its presence. */
+  takeOut(keyed: KeyedState): void {
+    if (keyed.presence === PRESENCE.silent) this.silent.splice(this.silent.indexOf(keyed), 1);
+    else this.silence[keyed.presence].remove(keyed);
+  }
+
+  /** Notes a sign of life in the step of `offset`. */
+  sawLife(keyed: KeyedState, offset: number): void {
+    this.takeOut(keyed);
     keyed.lastSeen = this.silenceClock;
+    keyed.lastSeenAt = offset;
     this.become(keyed, PRESENCE.active);
+  }
+
+  /** Keys in state, tombstones excluded. */
+  get present(): number {
+    return this.silence[PRESENCE.active].size + this.silent.length + this.silence[PRESENCE.idle].size;
+  }
+
+  /** The key that is silent for longest, tombstones excluded; null when there is none. */
+  longestSilent(): KeyedState | null {
+    const [active, idle] = this.silence;
+    let longest = idle.first;
+    for (const keyed of [active.first, ...this.silent])
+      if (keyed && (longest === null || bySilence(keyed, longest) < 0)) longest = keyed;
+    return longest;
   }
 
   /** `life`: the offset of the step that creates the key. */
@@ -81,14 +116,17 @@ export class PartitionState {
     const states = operators.map((operator) => operator.create());
     const keyed = new KeyedState(key, life, deduplication.create(), states);
     keyed.lastSeen = this.silenceClock;
+    keyed.lastSeenAt = life;
+    keyed.generation = this.#forgotten.get(key)?.generation ?? -1;
+    this.#forgotten.delete(key);
     this.keys.set(key, keyed);
-    this.silence[PRESENCE.active].append(keyed);
+    this.silence[PRESENCE.active].insert(keyed);
     return keyed;
   }
 
   forget(keyed: KeyedState): void {
     this.keys.delete(keyed.key);
-    this.generations.forget(keyed);
+    if (keyed.generation >= 0) this.#forgotten.set(keyed.key, { generation: keyed.generation, changed: true });
   }
 
   markChanged(keyed: KeyedState): void {
@@ -110,6 +148,11 @@ export class PartitionState {
       take({ key: KEYED_PREFIX + keyed.key, value: writer.take() });
     }
     this.#changed = [];
+    for (const [key, forgotten] of this.#forgotten) {
+      if (!forgotten.changed) continue;
+      this.generations.stamp(forgotten, generation);
+      take({ key: KEYED_PREFIX + key, value: FORGOTTEN });
+    }
     for (const operator of this.#topology.operators) {
       operator.items?.encodeChanges(generation, this.generations, ({ key, value }) => {
         take({ key: `${operator.name}/${key}`, value: Buffer.concat([Uint8Array.of(operator.layout), value]) });
@@ -130,9 +173,11 @@ export class PartitionState {
     writer.u8(KEYED_LAYOUT);
     writer.f64(keyed.life);
     writer.f64(keyed.maxEventTime);
-    writer.f64(keyed.finalUpTo);
     writer.f64(keyed.lastSeen);
     writer.u8(keyed.presence);
+    writer.f64(keyed.finalUpTo);
+    writer.f64(keyed.lastSeenAt);
+    writer.f64(keyed.foundSilentAt);
     writer.section(() => deduplication.encode(keyed.seen, writer));
     writer.u8(operators.length);
     operators.forEach((operator, i) => {
@@ -155,9 +200,19 @@ export class PartitionState {
       throw new MillraceError("snapshot-corrupt", problem);
     }
     await this.#restoreTask(task);
-    for (const [key, entry] of keyed) this.#restoreKeyed(key, entry);
-    const bySilence = [...this.keys.values()].sort((a, b) => a.lastSeen - b.lastSeen);
-    for (const one of bySilence) this.silence[one.presence].append(one);
+    for (const [key, entry] of keyed) {
+      if (!isForgotten(entry.value)) this.#restoreKeyed(key, entry);
+      else {
+        const forgotten = { generation: -1, changed: false };
+        this.generations.stamp(forgotten, entry.generation);
+        this.#forgotten.set(key, forgotten);
+      }
+    }
+    for (const one of [...this.keys.values()].sort(bySilence)) {
+      if (one.presence === PRESENCE.silent) this.silent.push(one);
+      else this.silence[one.presence].insert(one);
+    }
+    this.silent.sort((a, b) => a.foundSilentAt - b.foundSilentAt || byKey(a, b));
     this.#topology.operators.forEach((operator, i) => {
       if (!operator.items) return;
       const prefix = `${operator.name}/`;
@@ -186,16 +241,21 @@ export class PartitionState {
     checkLayout("key", layout, KEYED_LAYOUT);
     const life = reader.f64();
     const maxEventTime = reader.f64();
-    const finalUpTo = layout >= 2 ? reader.f64() : -Infinity;
     const lastSeen = reader.f64();
     const presence = reader.u8() as Presence;
-    if (this.silenceClock - lastSeen > this.#limits.expiryMs + this.#limits.tombstoneMs) return;
-    const seen = deduplication.decode(reader.section());
+    const finalUpTo = layout >= 2 ? reader.f64() : -Infinity;
+    const lastSeenAt = layout >= 2 ? reader.f64() : 0;
+    const foundSilentAt = layout >= 2 ? reader.f64() : 0;
+    // Layout 1 had no entries for keys that were forgotten.
+    if (layout === 1 && this.silenceClock - lastSeen > this.#limits.expiryMs + this.#limits.tombstoneMs) return;
+    const seen = deduplication.decode(reader.section(), layout);
     const keyed = new KeyedState(key, life, seen, this.#restoreOperatorStates(reader));
     keyed.maxEventTime = maxEventTime;
     // Layout 1 kept no such time: what an expired key told before is final all the same.
     keyed.finalUpTo = layout === 1 && presence === PRESENCE.expired ? maxEventTime : finalUpTo;
     keyed.lastSeen = lastSeen;
+    keyed.lastSeenAt = lastSeenAt;
+    keyed.foundSilentAt = foundSilentAt;
     keyed.presence = presence;
     this.keys.set(key, keyed);
     this.generations.stamp(keyed, generation);
@@ -234,6 +294,11 @@ export class PartitionState {
 
   /** See `StateMachine.rewriteUpTo`. */
   rewriteUpTo(generation: number): void {
+    for (const [key, forgotten] of this.#forgotten) {
+      if (forgotten.changed || forgotten.generation > generation) continue;
+      this.generations.forget(forgotten); // no older generation is left
+      this.#forgotten.delete(key);
+    }
     for (const keyed of this.keys.values()) {
       if (keyed.generation <= generation) this.markChanged(keyed);
       this.#topology.operators.forEach((operator, i) => {

@@ -1,4 +1,4 @@
-import type { Milliseconds } from "../../domain/time.ts";
+import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import type { Deduplication } from "./deduplication.ts";
 import type { Message, Rejection } from "./message.ts";
 import type { Operator } from "./operator.ts";
@@ -8,8 +8,12 @@ export interface PipelineLimits {
   readonly outOfOrdernessMs: Milliseconds;
   readonly idleTimeoutMs: Milliseconds;
   readonly futureGuardMs: Milliseconds;
+  readonly earliestTimeMs: EpochMs;
   readonly expiryMs: Milliseconds;
   readonly tombstoneMs: Milliseconds;
+  readonly maxSensorsPerPartition: number;
+  readonly maxSensorsPerStep: number;
+  readonly maxOutputBytes: number;
   /** `sensor`: one watermark per key; `partition`: one for all keys of a partition. */
   readonly watermark: "sensor" | "partition";
 }

@@ -2,10 +2,8 @@ import { MillraceError } from "../../domain/errors.ts";
 import type { Semantics } from "../../domain/semantics.ts";
 import { Reader, Writer } from "./codec.ts";
 import type { StateEntry } from "./machine.ts";
-import { KEYED_PREFIX, TASK_ENTRY } from "./partition-state.ts";
+import { isForgotten, KEYED_LAYOUT, KEYED_PREFIX, TASK_ENTRY, TASK_LAYOUT } from "./partition-state.ts";
 
-/** The layout of task and key entries that this file reads and writes. */
-const LAYOUT = 1;
 /** Where a key's entry has the time of its last sign of life: behind layout, life and highest event time. */
 const LAST_SEEN_AT = 1 + 8 + 8;
 
@@ -79,7 +77,7 @@ function ownersOf(
   const owners = new Map<string, Owner>();
   for (const source of sources) {
     for (const [entryKey, written] of source.entries) {
-      if (!entryKey.startsWith(KEYED_PREFIX)) continue;
+      if (!entryKey.startsWith(KEYED_PREFIX) || isForgotten(written)) continue;
       const key = entryKey.slice(KEYED_PREFIX.length);
       const value = seenBySilenceClock(source, key, written, clocks.silenceClock);
       const other = owners.get(key);
@@ -106,13 +104,13 @@ function readSource({ task, partition, entries }: TaskState): Source {
 }
 
 function readClocks(task: string, reader: Reader): Clocks {
-  checkLayout(task, "task", reader.u8());
+  checkLayout(task, "task", reader.u8(), TASK_LAYOUT);
   return { clock: reader.f64(), silenceClock: reader.f64(), maxEventTime: reader.f64(), asyncState: reader.text() };
 }
 
 function writeClocks({ clock, silenceClock, maxEventTime, asyncState }: Clocks): Uint8Array {
   const writer = new Writer();
-  writer.u8(LAYOUT);
+  writer.u8(TASK_LAYOUT);
   for (const value of [clock, silenceClock, maxEventTime]) writer.f64(value);
   writer.text(asyncState);
   return writer.take();
@@ -161,7 +159,7 @@ function seenBySilenceClock(
   written: Uint8Array,
   silenceClock: number,
 ): Uint8Array {
-  checkLayout(task, `key ${key}`, written[0]!);
+  checkLayout(task, `key ${key}`, written[0]!, KEYED_LAYOUT);
   if (clocks === null) {
     const problem = `${task}: the snapshot has state of ${JSON.stringify(key)}, but no task entry. `;
     throw new MillraceError("snapshot-corrupt", `${problem}Run \`npm run recover\`.`);
@@ -177,8 +175,8 @@ function keyOfItem(entryKey: string): string {
   return entryKey.slice(entryKey.indexOf("/") + 1, entryKey.lastIndexOf("/"));
 }
 
-function checkLayout(task: string, what: string, layout: number): void {
-  if (layout === LAYOUT) return;
-  const problem = `${task}: the state of ${what} has layout ${layout}; this version can redistribute ${LAYOUT}`;
+function checkLayout(task: string, what: string, layout: number, known: number): void {
+  if (layout >= 1 && layout <= known) return;
+  const problem = `${task}: the state of ${what} has layout ${layout}; this version can redistribute 1 to ${known}`;
   throw new MillraceError("state-layout-unknown", problem);
 }

@@ -32,7 +32,7 @@ function wrongImports({ path, files: imported, packages }: SourceFile): string[]
 const NOT_DETERMINISTIC = new RegExp(
   [
     /\b(?:Date\.now|performance|hrtime)\b|\bnew Date\(\)/,
-    /\b(?:Math\.random|crypto|random(?:UUID|Bytes|Int))\b/,
+    /\b(?:Math\.random|(?<!node:)(?:web)?crypto|getRandomValues|random(?:UUID|Bytes|Int|Fill))\b/,
     /\bset(?:Timeout|Interval|Immediate)\b/,
   ]
     .map(({ source }) => source)

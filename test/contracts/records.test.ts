@@ -40,7 +40,7 @@ async function outputsOf(log: readonly InputRecord[], settings: Semantics, flush
   const machine = await sensorMachineFactory(settings, scoring).create({
     partition: 0,
     restored: null,
-    failedOffsets: new Map(),
+    failures: new Map(),
   });
   const outputs: OutputRecord[] = [];
   const assignments = Object.entries(models).map(([stage, { reference }]) => ({

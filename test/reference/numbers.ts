@@ -1,30 +1,40 @@
+import type { Message } from "./log.ts";
+
 type Boot = string | undefined;
 
 /** The message numbers that a sensor has used: a set per boot. Beyond the limits, the oldest are forgotten. */
 export class SeenNumbers {
   /** In the order in which the boots were first seen. */
-  private readonly boots: { boot: Boot; numbers: Set<number>; floor: number }[] = [];
-  private readonly forgotten = new Set<Boot>();
+  private readonly boots: { boot: Boot; numbers: Set<number>; floor: number; newest: number; doubtfulUpTo: number }[] =
+    [];
+  /** Boots that were let go, in that order. */
+  private letGo: { boot: Boot; newest: number }[] = [];
+  /** Newest time of the boots that not even their names are known of. */
+  private forgottenUpTo = -Infinity;
 
   knows(boot: Boot): boolean {
-    return this.boots.some((entry) => entry.boot === boot) || this.forgotten.has(boot);
+    return [...this.boots, ...this.letGo].some((entry) => entry.boot === boot);
   }
 
-  judge(boot: Boot, seq: number): "new" | "seen" | "unknown" {
-    if (this.forgotten.has(boot)) return "unknown";
+  judge({ boot, seq, t }: Message): "new" | "seen" | "unknown" {
+    if (this.letGo.some((entry) => entry.boot === boot)) return "unknown";
     const entry = this.boots.find((known) => known.boot === boot);
-    if (entry === undefined) return "new";
+    if (entry === undefined) return t.at(-1)! <= this.forgottenUpTo ? "unknown" : "new";
     if (seq < entry.floor) return "unknown";
-    return entry.numbers.has(seq) ? "seen" : "new";
+    if (entry.numbers.has(seq)) return "seen";
+    return t.at(-1)! <= entry.doubtfulUpTo ? "unknown" : "new";
   }
 
-  add(boot: Boot, seq: number, maxIntervals: number, maxBoots: number): void {
+  add({ boot, seq, t }: Message, maxIntervals: number, maxBoots: number, maxLetGo: number): void {
     let entry = this.boots.find((known) => known.boot === boot);
     if (entry === undefined) {
-      entry = { boot, numbers: new Set(), floor: 0 };
+      entry = { boot, numbers: new Set(), floor: 0, newest: -Infinity, doubtfulUpTo: this.forgottenUpTo };
       this.boots.push(entry);
-      if (this.boots.length > maxBoots) this.forgotten.add(this.boots.shift()!.boot);
+      if (this.boots.length > maxBoots) this.letGo.push(this.boots.shift()!);
+      while (this.letGo.length > maxLetGo)
+        this.forgottenUpTo = Math.max(this.forgottenUpTo, this.letGo.shift()!.newest);
     }
+    entry.newest = Math.max(entry.newest, t.at(-1)!);
     entry.numbers.add(seq);
     if (this.boots.reduce((sum, each) => sum + starts(each.numbers).length, 0) <= maxIntervals) return;
     const gapped = this.boots.find((each) => starts(each.numbers).length > 1);

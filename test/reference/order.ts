@@ -1,3 +1,4 @@
+import type { Semantics } from "../../domain/semantics.ts";
 import type { Message } from "./log.ts";
 
 /** Puts one sensor's messages back into the order of their numbers. */
@@ -6,6 +7,10 @@ export class Order {
   /** The number that comes next; undefined until the first message. */
   private next: number | undefined;
   private waiting: Message[] = [];
+  private readonly settings: Pick<Semantics, "maxWaitingMessages" | "maxWaitingBytes">;
+  constructor(settings: Pick<Semantics, "maxWaitingMessages" | "maxWaitingBytes">) {
+    this.settings = settings;
+  }
 
   /**
    * Takes a message, which is `late` when it comes before what was released.
@@ -29,6 +34,14 @@ export class Order {
     }
     this.waiting.push(message);
     this.releaseUpTo(this.next, release);
+    const { maxWaitingMessages, maxWaitingBytes } = this.settings;
+    while (this.waiting.length > maxWaitingMessages || this.bytes() > maxWaitingBytes)
+      this.releaseUpTo(this.waiting[0]!.seq, release);
+  }
+
+  /** Eight for each time and each of the six values of a sample. */
+  private bytes(): number {
+    return this.waiting.reduce((sum, message) => sum + 8 * 7 * message.t.length, 0);
   }
 
   /** Releases the waiting messages whose first sample the watermark has passed, and all before them. */

@@ -80,7 +80,7 @@ class PartitionRun {
 
   static async start(partition: number, factory: MachineFactory, outputs: Output[]): Promise<PartitionRun> {
     const create = async (restored: MachineOrigin["restored"]): Promise<StateMachine> =>
-      factory.create({ partition, restored, failedOffsets: new Map() });
+      factory.create({ partition, restored, failures: new Map() });
     return new PartitionRun(await create(null), create, outputs);
   }
 

@@ -13,9 +13,10 @@ import { Windows } from "./windows.ts";
 
 interface Sensor {
   readonly id: string;
-  /** The silence clock at its last message. */
+  /** The silence clock at its last message, and that message's offset. */
   lastSign: number;
-  idle: boolean;
+  lastOffset: number;
+  presence: "active" | "waits to go idle" | "idle" | "expired";
   highest: number;
   /** Windows and sessions that begin at or before this take nothing more. */
   finalUpTo: number;
@@ -36,7 +37,14 @@ class Partition {
   private silence = 0;
   private highest = -Infinity;
   private sensors: Sensor[] = [];
-  private source: Pick<LogRecord, "partition" | "offset" | "headers"> = { partition: 0, offset: 0, headers: {} };
+  /** Sensors that were found silent and wait for their turn to go idle. */
+  private waiting: Sensor[] = [];
+  private source: Pick<LogRecord, "partition" | "offset" | "headers" | "key"> = {
+    partition: 0,
+    offset: 0,
+    headers: {},
+    key: null,
+  };
   private written: Record<string, number> = {};
   private readonly settings: Semantics;
   private readonly outputs: Output[];
@@ -61,16 +69,49 @@ class Partition {
   }
 
   private goIdle(): void {
-    const { idleTimeoutMs, expiryMs, tombstoneMs } = this.settings;
-    for (const sensor of this.sensors) {
-      const silence = this.silence - sensor.lastSign;
-      if (silence > idleTimeoutMs && !sensor.idle) {
-        sensor.idle = true;
-        this.fire(sensor, Infinity, "idle");
+    const { idleTimeoutMs, expiryMs, tombstoneMs, maxSensorsPerStep } = this.settings;
+    const silence = (sensor: Sensor): number => this.silence - sensor.lastSign;
+    // Sensors are sorted by their ids.
+    for (const sensor of this.sensors)
+      if (sensor.presence === "active" && silence(sensor) > idleTimeoutMs) {
+        sensor.presence = "waits to go idle";
+        this.waiting.push(sensor);
       }
-      if (silence > expiryMs) Object.assign(sensor, { finalUpTo: sensor.highest, ...this.emptyState(sensor.id) });
+    for (const sensor of this.waiting.splice(0, maxSensorsPerStep)) this.becomeIdle(sensor);
+    const own = this.waiting.find((sensor) => sensor.id === this.source.key);
+    if (own !== undefined) {
+      this.waiting.splice(this.waiting.indexOf(own), 1);
+      this.becomeIdle(own);
     }
-    this.sensors = this.sensors.filter((sensor) => this.silence - sensor.lastSign <= expiryMs + tombstoneMs);
+    for (const sensor of this.sensors)
+      if (sensor.presence === "idle" && silence(sensor) > expiryMs) this.expire(sensor);
+    this.sensors = this.sensors.filter(
+      (sensor) => !(sensor.presence === "expired" && silence(sensor) > expiryMs + tombstoneMs),
+    );
+  }
+
+  private becomeIdle(sensor: Sensor): void {
+    this.fire(sensor, Infinity, "idle");
+    sensor.presence = "idle";
+  }
+
+  private expire(sensor: Sensor): void {
+    Object.assign(sensor, { presence: "expired", finalUpTo: sensor.highest, ...this.emptyState(sensor.id) });
+  }
+
+  /** Expires the longest silent sensors, and forgets the oldest tombstones, when there are too many. */
+  private makeRoom(): void {
+    const longestFirst = (a: Sensor, b: Sensor): number => a.lastSign - b.lastSign || a.lastOffset - b.lastOffset;
+    const { maxSensorsPerPartition: most } = this.settings;
+    const present = this.sensors.filter(({ presence }) => presence !== "expired").sort(longestFirst);
+    for (const sensor of present.slice(0, Math.max(0, present.length - most))) {
+      this.waiting = this.waiting.filter((other) => other !== sensor);
+      if (sensor.presence !== "idle") this.becomeIdle(sensor);
+      this.expire(sensor);
+    }
+    const expired = this.sensors.filter(({ presence }) => presence === "expired").sort(longestFirst);
+    const forgotten = expired.slice(0, Math.max(0, expired.length - most));
+    this.sensors = this.sensors.filter((sensor) => !forgotten.includes(sensor));
   }
 
   private data(record: LogRecord): void {
@@ -78,21 +119,22 @@ class Partition {
     if (typeof message === "string") return this.deadLetter(record, message);
     if (message.t.some((t) => t > record.timestamp + this.settings.futureGuardMs))
       return this.deadLetter(record, "event-from-the-future");
+    if (message.t.some((t) => t < this.settings.earliestTimeMs)) return this.deadLetter(record, "event-too-old");
     const known = this.sensors.find((candidate) => candidate.id === message.sensorId);
-    const verdict = known?.numbers.judge(message.boot, message.seq) ?? "new";
+    const verdict = known?.numbers.judge(message) ?? "new";
     if (verdict === "unknown") return this.deadLetter(record, "sequence-unknown");
     if (verdict === "seen" && message.t.at(-1)! > known!.highest) return this.deadLetter(record, "sequence-reused");
     const sensor = known ?? this.addSensor(message.sensorId);
-    sensor.lastSign = this.silence;
-    sensor.idle = false;
+    Object.assign(sensor, { lastSign: this.silence, lastOffset: record.offset, presence: "active" });
+    this.makeRoom();
     if (verdict === "seen") this.duplicates += 1;
     else this.accept(sensor, message);
   }
 
   private accept(sensor: Sensor, message: Message): void {
-    const { maxIntervalsPerSensor, maxBootsPerSensor } = this.settings;
+    const { maxIntervalsPerSensor, maxBootsPerSensor, maxLetGoBootsPerSensor } = this.settings;
     const isNewBoot = !sensor.numbers.knows(message.boot);
-    sensor.numbers.add(message.boot, message.seq, maxIntervalsPerSensor, maxBootsPerSensor);
+    sensor.numbers.add(message, maxIntervalsPerSensor, maxBootsPerSensor, maxLetGoBootsPerSensor);
     const before = this.watermark(sensor);
     const late = (fields: object): void =>
       this.write(topics.late.name, sensor.id, { seq: message.seq, ...boot(message), ...fields });
@@ -120,14 +162,19 @@ class Partition {
   }
 
   private emptyState(id: string): { windows: Windows; sessions: Sessions; order: Order } {
-    return { windows: new Windows(this.settings), sessions: new Sessions(id, this.settings), order: new Order() };
+    return {
+      windows: new Windows(this.settings),
+      sessions: new Sessions(id, this.settings),
+      order: new Order(this.settings),
+    };
   }
 
   private addSensor(id: string): Sensor {
     const sensor: Sensor = {
       id,
       lastSign: this.silence,
-      idle: false,
+      lastOffset: this.source.offset,
+      presence: "active",
       highest: -Infinity,
       finalUpTo: -Infinity,
       numbers: new SeenNumbers(),

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import type { Semantics } from "../../domain/semantics.ts";
+import { type Semantics, semanticsSettings } from "../../domain/semantics.ts";
 import { difference } from "./compare.ts";
 import { readReplayLine, replayLine, type Run } from "./log.ts";
 import { readable } from "./property.ts";
@@ -14,27 +14,10 @@ import { hostileSettings, hostileStreams, type Stream } from "./streams.ts";
 
 const program = join(import.meta.dirname, "../../processor/commands/replay/main.ts");
 
-/** The command has no options for the limits of identities. */
-const streams = hostileStreams(
-  hostileSettings.map((settings) => ({ ...settings, maxIntervalsPerSensor: 1_000, maxBootsPerSensor: 100 })),
-  80,
-);
+const streams = hostileStreams(hostileSettings, 80);
 
 function options(settings: Semantics): string[] {
-  const named = {
-    window: settings.windowMs,
-    slide: settings.slideMs,
-    lateness: settings.allowedLatenessMs,
-    "out-of-orderness": settings.outOfOrdernessMs,
-    "session-gap": settings.sessionGapMs,
-    "idle-timeout": settings.idleTimeoutMs,
-    "future-guard": settings.futureGuardMs,
-    expiry: settings.expiryMs,
-    tombstone: settings.tombstoneMs,
-    watermark: settings.watermark,
-    transformed: settings.transformedFormat,
-  };
-  return Object.entries(named).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  return semanticsSettings.map(([name, { option }]) => `--${option}=${settings[name]}`);
 }
 
 /** Bytes that the command prints for a stream. */

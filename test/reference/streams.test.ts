@@ -1,4 +1,5 @@
 import { expect, test } from "@jest/globals";
+import { MAX_EPOCH_MS } from "../../domain/time.ts";
 import {
   batchMessages,
   batchSessions,
@@ -19,7 +20,16 @@ const RUNS = 400;
 const unforgetting = hostileStreams().map((stream): Stream => ({
   ...stream,
   flush: true,
-  settings: { ...stream.settings, expiryMs: 2e12, maxIntervalsPerSensor: 1e6, maxBootsPerSensor: 1e6 },
+  settings: {
+    ...stream.settings,
+    earliestTimeMs: -MAX_EPOCH_MS,
+    expiryMs: 2e12,
+    maxIntervalsPerSensor: 1e6,
+    maxBootsPerSensor: 1e6,
+    maxSensorsPerPartition: 1e6,
+    maxWaitingMessages: 1e6,
+    maxWaitingBytes: 1e9,
+  },
 }));
 /** The same, and nothing is late. */
 const patient = unforgetting.map((stream): Stream => ({

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { defaultSemantics, type Semantics } from "../../domain/semantics.ts";
+import { MAX_EPOCH_MS } from "../../domain/time.ts";
 import { LogBuilder } from "./log-builder.ts";
 import type { LogRecord } from "./log.ts";
 import { type StreamEvent, streamEvents } from "./stream-events.ts";
@@ -36,6 +37,12 @@ export const hostileSettings: fc.Arbitrary<Semantics> = fc
     watermark: fc.constantFrom("sensor", "sensor", "partition"),
     maxIntervalsPerSensor: fc.constantFrom(1, 2, 3, 1000),
     maxBootsPerSensor: fc.constantFrom(1, 2, 100),
+    maxLetGoBootsPerSensor: fc.constantFrom(0, 1, 1000),
+    maxWaitingMessages: fc.constantFrom(1, 2, 256),
+    maxWaitingBytes: fc.constantFrom(100, 56 * 5, 1e6),
+    maxSensorsPerPartition: fc.constantFrom(1, 2, 100),
+    maxSensorsPerStep: fc.constantFrom(1, 2, 100),
+    earliestTimeMs: fc.constantFrom(-MAX_EPOCH_MS, -MAX_EPOCH_MS, -MAX_EPOCH_MS, 0, 1_657_533_900_000),
   })
   .map(({ window: [windowMs, slideMs], expiryBeyondMs, ...rest }) => ({
     ...defaultSemantics,
@@ -49,7 +56,7 @@ export const hostileSettings: fc.Arbitrary<Semantics> = fc
 /** The default settings, with tumbling and with sliding windows. */
 export const usualSettings: fc.Arbitrary<Semantics> = fc
   .constantFrom(defaultSemantics.slideMs, 250)
-  .map((slideMs) => ({ ...defaultSemantics, slideMs, transformedFormat: "json" }));
+  .map((slideMs) => ({ ...defaultSemantics, slideMs, transformedFormat: "json", earliestTimeMs: -MAX_EPOCH_MS }));
 
 /** Start of event time: at the epoch, before it, and today. */
 const origins = fc.constantFrom(0, -86_400_000, 1_657_533_977_000);

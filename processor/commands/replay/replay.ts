@@ -3,6 +3,8 @@ import {
   type InputRecord,
   type MachineFactory,
   type OutputRecord,
+  type Failure,
+  failureId,
   StepFailed,
   type StateMachine,
 } from "../../runtime/machine.ts";
@@ -10,12 +12,12 @@ import {
 /** Records that are stepped before scores are computed and outputs handed on, at most. */
 const BATCH = 256;
 
-/** One partition: its machine, how many of its outputs were handed on, and the records that failed, by offset. */
+/** One partition: its machine, how many of its outputs were handed on, and where it failed, by `failureId`. */
 interface PartitionReplay {
   readonly partition: number;
   machine: StateMachine;
   outputs: number;
-  readonly failed: Map<number, string>;
+  readonly failures: Map<string, Failure>;
 }
 
 /**
@@ -73,9 +75,9 @@ export class Replay {
     if (known) return known;
     const replayed = {
       partition,
-      machine: await this.#factory.create({ partition, restored: null, failedOffsets: new Map() }),
+      machine: await this.#factory.create({ partition, restored: null, failures: new Map() }),
       outputs: 0,
-      failed: new Map<number, string>(),
+      failures: new Map<string, Failure>(),
     };
     this.#partitions.set(partition, replayed);
     return replayed;
@@ -88,12 +90,13 @@ export class Replay {
   }
 
   /** An operator threw in a step: a new machine replays up to that record, and the record is dead-lettered. */
-  async #rebuild(replayed: PartitionReplay, { offset, message }: StepFailed): Promise<void> {
-    replayed.failed.set(offset, message);
+  async #rebuild(replayed: PartitionReplay, error: StepFailed): Promise<void> {
+    const { offset, key, message } = error;
+    replayed.failures.set(failureId(error), { offset, key, message });
     replayed.machine = await this.#factory.create({
       partition: replayed.partition,
       restored: null,
-      failedOffsets: replayed.failed,
+      failures: replayed.failures,
     });
     const outputs: OutputRecord[] = [];
     for await (const record of this.#records()) {

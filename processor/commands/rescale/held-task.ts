@@ -105,7 +105,7 @@ export class HeldTask {
       chain: this.#progress?.chain ?? EMPTY_CHAIN,
       entries: entries.map((entry) => ({ generation: 0, ...entry })),
     };
-    const machine = await this.#factory.create({ partition: this.partition, restored, failedOffsets: new Map() });
+    const machine = await this.#factory.create({ partition: this.partition, restored, failures: new Map() });
     machine.rewriteUpTo(0);
     return machine;
   }

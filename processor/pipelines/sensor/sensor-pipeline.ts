@@ -70,9 +70,10 @@ function allOperators(semantics: Semantics, scoring: Scoring): Operator<unknown,
     scoring,
     to: topics.inference.name,
     keyField: KEY_FIELD,
+    late,
     credit: ({ operatorStates }, interval) =>
       sessions.credit(operatorStates[SESSIONS] as ReturnType<typeof sessions.create>, interval),
   });
-  const order = new OrderOperator({ width: IMU_WIDTH, late, operators: [transform, inference] });
+  const order = new OrderOperator({ ...semantics, width: IMU_WIDTH, late, operators: [transform, inference] });
   return [windows(semantics), sessions, order];
 }

@@ -76,7 +76,7 @@ export class TransformOperator implements OrderedOperator<Gravity, SequencedMess
     const header: Omit<ColumnsHeader, "columns"> = { id, schema: 1, ...identify(message), count: rows };
     const headerJson = `${JSON.stringify(header).slice(0, -1)},"columns":${COLUMN_NAMES}}`;
     const bytes = encodeColumns(headerJson, rows, t, this.#columns, transformedColumns.length, MAX_ROWS);
-    context.out.bytes(this.#to, key, bytes, contentTypes.columnsPacked);
+    context.out.bytes(this.#to, key, bytes, contentTypes.columnsPacked, id);
   }
 
   #filter(gravity: Gravity, message: SequencedMessage): void {

@@ -17,9 +17,7 @@ const message = (key: string, t: number, timestamp: number): InputRecord => ({
   headers: {},
 });
 const machine = (partition: number): Promise<StateMachine> =>
-  Promise.resolve(
-    sensorMachineFactory(defaultSemantics).create({ partition, restored: null, failedOffsets: new Map() }),
-  );
+  Promise.resolve(sensorMachineFactory(defaultSemantics).create({ partition, restored: null, failures: new Map() }));
 
 test("gauges cover the running tasks: the sum of lags and of sensors, and the largest watermark lag", async () => {
   const metrics = new Metrics();

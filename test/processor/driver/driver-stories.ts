@@ -10,7 +10,9 @@ import { sensorPipeline } from "../../../processor/pipelines/sensor/sensor-pipel
 import type { MachineFactory } from "../../../processor/runtime/machine.ts";
 
 /** Windows of 1 s, 5 min of lateness, 0.5 s out of order, a session gap of 5 s, idle after 10 s: the defaults. */
-const sensors = sensorMachineFactory(defaultSemantics);
+/** Times of the stories are small numbers. */
+const semantics = { ...defaultSemantics, earliestTimeMs: 0 };
+const sensors = sensorMachineFactory(semantics);
 
 /** A message with one sample per time. */
 const message = (seq: number, t: readonly number[], ax: readonly number[] = t.map(() => 0)): object => ({
@@ -52,8 +54,8 @@ function unsteady(): MachineFactory {
 
 /** The sensor pipeline with another decoder. */
 function sensorsDecodedBy(decode: typeof decodeImu): MachineFactory {
-  const pipeline = sensorPipeline(defaultSemantics);
-  return machineFactory({ ...pipeline, build: () => ({ ...pipeline.build(), decode }) }, defaultSemantics);
+  const pipeline = sensorPipeline(semantics);
+  return machineFactory({ ...pipeline, build: () => ({ ...pipeline.build(), decode }) }, semantics);
 }
 
 export type Step = (driver: PipelineDriver) => Promise<void>;

@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import {
+  type Failures,
+  failureId,
   StepFailed,
   type InputRecord,
   type MachineFactory,
@@ -25,15 +27,15 @@ class CountingMachine implements StateMachine {
   chain = "";
   readonly mustSettle = false;
   readonly #topic: string;
-  readonly #failed: ReadonlyMap<number, string>;
+  readonly #failures: Failures;
   readonly #factor: number;
   readonly #counts = new Map<string, { count: number; generation: number; changed: boolean }>();
   #outputs: OutputRecord[] = [];
 
-  constructor(topic: string, factor: number, { restored, failedOffsets }: MachineOrigin) {
+  constructor(topic: string, factor: number, { restored, failures }: MachineOrigin) {
     this.#topic = topic;
     this.#factor = factor;
-    this.#failed = failedOffsets;
+    this.#failures = failures;
     if (!restored) return;
     this.nextOffset = restored.nextOffset;
     this.chain = restored.chain;
@@ -45,7 +47,8 @@ class CountingMachine implements StateMachine {
     if (offset < this.nextOffset) throw new Error(`offset ${offset} was stepped before`);
     const [name, text] = [Buffer.from(key ?? []).toString(), Buffer.from(value ?? []).toString()];
     const id = `${this.#topic}/${partition}/${offset}/0`;
-    if (this.#failed.has(offset)) this.#emit(outputTopics(this.#topic).dead, name, id, text);
+    if (this.#failures.has(failureId({ offset, key: null })))
+      this.#emit(outputTopics(this.#topic).dead, name, id, text);
     else if (text === POISON) throw new StepFailed(offset, new Error("poisoned"));
     else this.#count(name, id);
     this.nextOffset = offset + 1;

@@ -71,7 +71,10 @@ test("the progress of a task is found behind many newer records of other tasks",
   const first = world.open().output;
   await first.fence();
   await first.claim("t1");
-  await first.commit({ nextOffset: 7, origin: 0, fingerprint: "f", chain: "c", failed: [[3, "why"]] }, []);
+  await first.commit(
+    { nextOffset: 7, origin: 0, fingerprint: "f", chain: "c", failed: [{ offset: 3, key: null, message: "why" }] },
+    [],
+  );
   await world.stream.appendTo(
     "millrace-progress",
     Array.from({ length: 1_000 }, (_, i) => ({ key: `other/${i}`, value: "x", partition: 0 })),
@@ -83,7 +86,7 @@ test("the progress of a task is found behind many newer records of other tasks",
     origin: 0,
     fingerprint: "f",
     chain: "c",
-    failed: [[3, "why"]],
+    failed: [{ offset: 3, key: null, message: "why" }],
   });
 });
 

@@ -125,7 +125,7 @@ describe("the scores of a stream", () => {
       const machine = await sensorMachineFactory(defaultSemantics, scoring).create({
         partition: 0,
         restored: null,
-        failedOffsets: new Map(),
+        failures: new Map(),
       });
       const found: string[] = [];
       const records = log(keys);

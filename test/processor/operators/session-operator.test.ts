@@ -34,9 +34,11 @@ test("a session that an earlier version began has no warning: the sum of its fir
   const sessions = operator.decode(layoutOne(), 1);
   const keyed = new KeyedState("k", 0, null, [sessions]);
   const settled: (() => void)[] = [];
+  const counters = new Counters();
+  const options = { source: "rows", partition: 0, deadLetter: "dead", maxOutputBytes: 900_000, counters };
   const context = {
-    out: new Emitter("rows", 0, null),
-    counters: new Counters(),
+    out: new Emitter(options, null),
+    counters,
     generations: new Generations(),
     whenSettled: (work: () => void) => void settled.push(work),
   };

@@ -15,7 +15,7 @@ function rowsPipeline(channels: readonly string[]): Pipeline {
   return {
     name: "rows",
     ...topics,
-    limits: defaultSemantics,
+    limits: { ...defaultSemantics, earliestTimeMs: 0 },
     build: () => ({
       message: new Message(channels.length),
       decode: (key, value, _headers, message) => {
@@ -45,7 +45,7 @@ async function machineOf(channels: readonly string[], entries: readonly StateEnt
     chain: "0-00000000",
     entries: entries.map((entry) => ({ generation: 1, ...entry })),
   };
-  const origin = { partition: 0, restored: entries.length > 0 ? restored : null, failedOffsets: new Map() };
+  const origin = { partition: 0, restored: entries.length > 0 ? restored : null, failures: new Map() };
   return PartitionMachine.create(rowsPipeline(channels), origin);
 }
 

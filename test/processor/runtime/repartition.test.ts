@@ -45,7 +45,7 @@ class Task {
       chain: "0-00000000",
       entries: entries.map((entry) => ({ generation: 0, ...entry })),
     };
-    return new Task(partition, await factory.create({ partition, restored, failedOffsets: new Map() }), nextOffset);
+    return new Task(partition, await factory.create({ partition, restored, failures: new Map() }), nextOffset);
   }
 
   get nextOffset(): number {

@@ -216,4 +216,38 @@ export const identityRules: Rule[] = [
       "new-session-topic imu-data-all/0/4/0",
     ],
   },
+  {
+    name: "when more messages wait than may, the oldest is released as if its gap were given up",
+    settings: { maxWaitingMessages: 2 },
+    log: [data("s", 0, [0]), data("s", 2, [100]), data("s", 4, [200]), data("s", 5, [300])],
+    about: /transformed/,
+    expected: ["@0 transformed s seq=0", "@3 transformed s seq=2"],
+  },
+  {
+    name: "when more bytes wait than may, eight for each time and value, the oldest is released",
+    // A sample has a time and six values.
+    settings: { maxWaitingBytes: 2 * 7 * 8 },
+    log: [data("s", 0, [0]), data("s", 2, [100, 110]), data("s", 4, [200]), data("s", 5, [210])],
+    about: /transformed/,
+    expected: ["@0 transformed s seq=0", "@2 transformed s seq=2"],
+  },
+  {
+    name: "over the limit of let-go boots, a boot never heard of is new only with readings after theirs",
+    settings: { maxBootsPerSensor: 1, maxLetGoBootsPerSensor: 1 },
+    log: [
+      data("s", 0, [100], { boot: "a" }),
+      data("s", 0, [200], { boot: "b" }),
+      data("s", 0, [300], { boot: "c" }),
+      data("s", 1, [150], { boot: "a" }),
+      data("s", 0, [100], { boot: "d" }),
+    ],
+    about: /transformed|dead/,
+    expected: [
+      "@0 transformed s seq=0 boot=a",
+      "@1 transformed s seq=0 boot=b",
+      "@2 transformed s seq=0 boot=c",
+      "@3 transformed s seq=1 boot=a",
+      "@4 dead-letter s sequence-unknown",
+    ],
+  },
 ];

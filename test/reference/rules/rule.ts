@@ -1,4 +1,5 @@
 import { defaultSemantics, type Semantics } from "../../../domain/semantics.ts";
+import { MAX_EPOCH_MS } from "../../../domain/time.ts";
 import type { LogRecord, Output } from "../log.ts";
 
 /** One rule of the semantics as an example small enough to be calculated by hand. */
@@ -27,6 +28,7 @@ export const exampleSettings: Semantics = {
   sessionGapMs: 2_000,
   idleTimeoutMs: 10_000,
   futureGuardMs: 1_000,
+  earliestTimeMs: -MAX_EPOCH_MS,
   transformedFormat: "json",
 };
 

@@ -1,0 +1,36 @@
+import { createHash } from "node:crypto";
+import { describe, expect, test } from "@jest/globals";
+import { letterOf, sizeOf } from "../../../processor/runtime/dead-letters.ts";
+
+const own = { "error-code": "invalid-json" };
+/** Longer than the value's own headers: full-size, full-sha256 and cut with their values. */
+const OWN_BYTES = "error-codeinvalid-json".length;
+const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+describe("a dead letter", () => {
+  test("that fits has its source's key, value and headers as they were", () => {
+    const source = { key: Buffer.from("k"), value: Buffer.from("value"), headers: { a: "b" } };
+    expect(letterOf(source, own, 1 + 5 + 2 + OWN_BYTES)).toEqual({ ...source, headers: { a: "b", ...own } });
+  });
+
+  test("of a value that does not fit has the beginning of it, its full size and its hash", () => {
+    const value = Buffer.alloc(1_000, 7);
+    const letter = letterOf({ key: Buffer.from("k"), value, headers: { a: "b" } }, own, 500);
+    expect(letter.headers).toEqual({ a: "b", ...own, "full-size": "1000", "full-sha256": sha256(value), cut: "value" });
+    expect(letter.key).toEqual(Buffer.from("k"));
+    expect(Buffer.alloc(1_000, 7).subarray(0, letter.value!.length).equals(letter.value!)).toBe(true);
+    expect(sizeOf(letter.key, letter.value, letter.headers)).toBe(500);
+  });
+
+  test("of headers that do not fit has none of them, and of a key that does not fit the beginning", () => {
+    const headers = { long: "x".repeat(400) };
+    expect(letterOf({ key: null, value: Buffer.alloc(9), headers }, own, 400)).toMatchObject({
+      key: null,
+      headers: { ...own, "full-size": "9", cut: "value, headers" },
+    });
+    const letter = letterOf({ key: Buffer.alloc(900, 1), value: null, headers }, own, 400);
+    expect(letter.key).toEqual(Buffer.alloc(100, 1));
+    expect(letter.headers).toMatchObject({ "full-size": "0", cut: "value, headers, key" });
+    expect(sizeOf(letter.key, letter.value, letter.headers)).toBeLessThanOrEqual(400);
+  });
+});
