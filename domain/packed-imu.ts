@@ -1,6 +1,7 @@
 import type { DeadLetterCode } from "./errors.ts";
 import type { ImuMessage, ImuSample } from "./imu-message.ts";
 import { imuLimits } from "./imu.ts";
+import { firstBytes, formatInsteadOfPacked } from "./signatures.ts";
 
 /**
  * Layout of `application/x-millrace-imu`, version 1, as docs/packed-format.md specifies it. Little-endian; offsets in
@@ -56,7 +57,7 @@ export function readPackedImuHeader(view: DataView, header: PackedImuHeader): Pa
   if (size < fixedBytes)
     return invalid(`${size} bytes are fewer than the ${fixedBytes} that every message begins with`);
   if (view.getUint16(offsets.magic, true) !== packedImu.magic)
-    return invalid(`it begins with ${hex(view.getUint8(0))} ${hex(view.getUint8(1))}, not with 4d 49 ("MI")`);
+    return invalid(begins(new Uint8Array(view.buffer, view.byteOffset, size)));
   if (view.getUint8(offsets.version) !== packedImu.version)
     return invalid(`its version is ${view.getUint8(offsets.version)}; ${packedImu.version} is known`);
   const flagBits = view.getUint8(offsets.flags);
@@ -170,6 +171,11 @@ function aligned(bytes: number): number {
 
 function invalid(what: string): PackedImuProblem {
   return { code: "invalid-packed", message: `not a packed IMU message: ${what}` };
+}
+
+function begins(bytes: Uint8Array): string {
+  const instead = formatInsteadOfPacked(bytes);
+  return `it begins with ${firstBytes(bytes)}, ${instead ?? 'not with 4d 49 ("MI")'}`;
 }
 
 function hex(byte: number): string {

@@ -5,11 +5,15 @@ import type { SequencedMessage } from "../../operators/sequenced-message.ts";
 import { MAX_ROWS, type Rejection } from "../../runtime/message.ts";
 import { decodePackedImu } from "./decode-packed-imu.ts";
 import { readImuJson } from "./read-imu-json.ts";
+import { described, written } from "./received.ts";
 import type { SampleTimes } from "./sample-times.ts";
 import { scanImuJson } from "./scan-imu-json.ts";
 
 /** Columns of a decoded IMU message: ax ay az gx gy gz accMag gyroMag. */
 export const IMU_WIDTH = 8;
+
+const acceleration = { limit: imuLimits.acceleration, unit: "m/s² (1 g is 9.80665 m/s²)" };
+const angularRate = { limit: imuLimits.angularRate, unit: "rad/s (1 rad/s is 57.3 deg/s)" };
 
 /** Decodes and validates an IMU message in either form. It takes all of a message or nothing. */
 export function decodeImu(
@@ -27,81 +31,109 @@ export function decodeImu(
     const problem = `the payload has ${value.length} bytes; at most ${imuLimits.payloadBytes} are allowed`;
     return { code: "payload-too-large", message: problem };
   }
-  const times = readForm(value, headers[headerNames.contentType], message);
+  const form = formOf(headers[headerNames.contentType]);
+  const times = readForm(form, value, message);
   if ("code" in times) return times;
-  const problem = identityProblem(message) ?? spreadTimes(times, message) ?? rangeProblem(message);
+  const json = form === contentTypes.json ? value : null;
+  const problem = identityProblem(message, json) ?? spreadTimes(times, message, json) ?? rangeProblem(message, json);
   if (problem) return problem;
   message.key = key;
   addMagnitudes(message);
   return null;
 }
 
-function readForm(
-  value: Uint8Array,
-  contentType: string | undefined,
-  message: SequencedMessage,
-): Rejection | SampleTimes {
-  const form =
-    contentType === undefined || contentType === contentTypes.json
-      ? contentTypes.json
-      : contentType.split(";")[0]!.trim().toLowerCase();
+function formOf(contentType: string | undefined): string {
+  if (contentType === undefined || contentType === contentTypes.json) return contentTypes.json;
+  return contentType.split(";")[0]!.trim().toLowerCase();
+}
+
+function readForm(form: string, value: Uint8Array, message: SequencedMessage): Rejection | SampleTimes {
   if (form === contentTypes.json) return scanImuJson(value, message) ?? readImuJson(value, message);
   if (form === contentTypes.imuPacked) return decodePackedImu(value, message);
   return {
     code: "unknown-content-type",
-    message: `content-type is ${JSON.stringify(contentType)}; use ${contentTypes.json} or ${contentTypes.imuPacked}`,
+    message: `content-type is ${described(form)}; use ${contentTypes.json} or ${contentTypes.imuPacked}`,
   };
 }
 
-/** The times of the samples: tᵢ = t + (i × 1000) / hz, in doubles; given times must not decrease. */
-function spreadTimes(times: SampleTimes, message: SequencedMessage): Rejection | null {
-  const t = message.t;
+/**
+ * The times of the samples: tᵢ = t + (i × 1000) / hz, in doubles; given times must not decrease.
+ *
+ * @param json The payload if it is JSON: messages quote its numbers. Likewise below.
+ */
+function spreadTimes(times: SampleTimes, message: SequencedMessage, json: Uint8Array | null): Rejection | null {
+  const { t, rows } = message;
   if (times.times === 0) {
     const { t: first, hz } = times;
     if (!(hz > 0 && hz <= imuLimits.hz))
-      return { code: "out-of-range", message: `hz is ${hz}; it must be above 0 and at most ${imuLimits.hz}` };
-    for (let i = 0; i < message.rows; i++) t[i] = first + (i * 1000) / hz;
-  } else {
-    for (let i = 1; i < message.rows; i++) {
-      if (t[i]! < t[i - 1]!)
-        return { code: "invalid-message", message: `t decreases at sample ${i}: ${t[i]} after ${t[i - 1]}` };
-      if (!(t[i]! >= t[i - 1]!)) return timeProblem(NaN);
-    }
+      return outOfRange(`hz is ${written(json, hz, "hz")}; it must be above 0 and at most ${imuLimits.hz}`);
+    for (let i = 0; i < rows; i++) t[i] = first + (i * 1000) / hz;
+    if (!isTime(first)) return timeProblem(`t is ${written(json, first, "t")}`);
+    return isTime(message.lastTime) ? null : timeProblem(`the last sample's time by t and hz is ${message.lastTime}`);
   }
-  return timeProblem(message.firstTime) ?? timeProblem(message.lastTime);
+  for (let i = 1; i < rows; i++) {
+    if (t[i]! >= t[i - 1]!) continue;
+    const [before, after] = [written(json, t[i - 1]!, "t", i - 1), written(json, t[i]!, "t", i)];
+    if (t[i]! < t[i - 1]!)
+      return { code: "invalid-message", message: `t decreases at sample ${i}: ${after} after ${before}` };
+    return timeProblem(`t is ${after} at sample ${i}, after ${before}`);
+  }
+  if (isTime(t[0]!) && isTime(t[rows - 1]!)) return null;
+  const i = isTime(t[0]!) ? rows - 1 : 0;
+  return timeProblem(`t is ${written(json, t[i]!, "t", i)} at sample ${i}`);
 }
 
-function timeProblem(time: number): Rejection | null {
-  return Math.abs(time) <= MAX_EPOCH_MS
-    ? null
-    : { code: "out-of-range", message: `t is ${time}; epoch milliseconds up to ${MAX_EPOCH_MS} are allowed` };
+function isTime(time: number): boolean {
+  return Math.abs(time) <= MAX_EPOCH_MS;
 }
 
-function identityProblem({ seq, boot }: SequencedMessage): Rejection | null {
-  if (!Number.isInteger(seq)) return { code: "invalid-message", message: `seq is ${seq}; it must be an integer` };
-  if (boot !== null && boot.length > imuLimits.bootLength && codePoints(boot) > imuLimits.bootLength)
-    return { code: "invalid-message", message: `boot has more than ${imuLimits.bootLength} characters` };
+function timeProblem(received: string): Rejection {
+  return outOfRange(`${received}; epoch milliseconds up to ${MAX_EPOCH_MS} are allowed`);
+}
+
+function outOfRange(message: string): Rejection {
+  return { code: "out-of-range", message };
+}
+
+function identityProblem({ seq, boot }: SequencedMessage, json: Uint8Array | null): Rejection | null {
+  if (!Number.isInteger(seq))
+    return { code: "invalid-message", message: `seq is ${written(json, seq, "seq")}; an integer is expected` };
+  if (boot !== null && boot.length > imuLimits.bootLength) {
+    const length = codePoints(boot);
+    const problem = `boot has ${length} characters; at most ${imuLimits.bootLength} are allowed`;
+    if (length > imuLimits.bootLength) return { code: "invalid-message", message: problem };
+  }
   return null;
 }
 
-function rangeProblem(message: SequencedMessage): Rejection | null {
-  if (message.seq < 0 || message.seq > Number.MAX_SAFE_INTEGER)
-    return { code: "out-of-range", message: `seq is ${message.seq}; it must be from 0 to ${Number.MAX_SAFE_INTEGER}` };
+function rangeProblem(message: SequencedMessage, json: Uint8Array | null): Rejection | null {
+  const { seq, rows, columns } = message;
+  if (seq < 0 || seq > Number.MAX_SAFE_INTEGER)
+    return outOfRange(`seq is ${written(json, seq, "seq")}; it must be from 0 to ${Number.MAX_SAFE_INTEGER}`);
   for (let channel = 0; channel < imuChannels.length; channel++) {
     const limit = channel < 3 ? imuLimits.acceleration : imuLimits.angularRate;
     const from = channel * MAX_ROWS;
-    for (let i = from; i < from + message.rows; i++) {
-      const x = message.columns[i]!;
-      if (!(Math.abs(x) <= limit))
-        return {
-          code: "out-of-range",
-          message:
-            `sample ${i - from}, ${imuChannels[channel]} is ${x}; ` +
-            `finite numbers from -${limit} to ${limit} are allowed`,
-        };
+    for (let i = from; i < from + rows; i++) {
+      if (!(Math.abs(columns[i]!) <= limit)) return outOfRange(rangeMessage(message, json));
     }
   }
   return null;
+}
+
+/** Names the first reading that is out of range, in the order of the payload, its unit, and how many there are. */
+function rangeMessage({ rows, columns }: SequencedMessage, json: Uint8Array | null): string {
+  let first = "";
+  let count = 0;
+  for (let row = 0; row < rows; row++) {
+    for (let channel = 0; channel < imuChannels.length; channel++) {
+      const x = columns[channel * MAX_ROWS + row]!;
+      const { limit, unit } = channel < 3 ? acceleration : angularRate;
+      if (Math.abs(x) <= limit || count++ > 0) continue;
+      const received = written(json, x, "samples", row, channel);
+      first = `sample ${row}, ${imuChannels[channel]} is ${received}; ${unit} are expected, from -${limit} to ${limit}`;
+    }
+  }
+  return count === 1 ? first : `${first} (${count} of ${rows * imuChannels.length} values are out of range)`;
 }
 
 function addMagnitudes(message: SequencedMessage): void {

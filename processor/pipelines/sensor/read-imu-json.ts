@@ -1,33 +1,20 @@
-import { z } from "zod";
-import { codePoints, imuLimits } from "../../../domain/imu.ts";
+import { codePoints, imuChannels, imuLimits } from "../../../domain/imu.ts";
+import { firstBytes, formatInsteadOfJson } from "../../../domain/signatures.ts";
 import type { SequencedMessage } from "../../operators/sequenced-message.ts";
 import { MAX_ROWS, type Rejection } from "../../runtime/message.ts";
+import { described, written } from "./received.ts";
 import type { SampleTimes } from "./sample-times.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The shape of an IMU message. Ranges are checked on the columns, for both forms alike. */
-const shape = z.object({
-  seq: z.number("seq must be a number").refine(Number.isInteger, "seq must be an integer"),
-  boot: z
-    .string("boot must be a string")
-    .refine(
-      (boot) => codePoints(boot) <= imuLimits.bootLength,
-      `boot must have at most ${imuLimits.bootLength} characters`,
-    )
-    .optional(),
-  t: z.union(
-    [z.number(), z.array(z.number()).min(1)],
-    "t must be a number (with hz) or an array of numbers, epoch milliseconds",
-  ),
-  hz: z.number("hz must be a number").optional(),
-  samples: z
-    .array(
-      z.array(z.number(), "a sample must be an array of six numbers").length(6, "a sample must have six numbers"),
-      "samples must be an array",
-    )
-    .min(1, "samples must not be empty"),
-});
+/** A message whose shape is right. Its numbers may be of any size, infinite ones included. */
+interface Shape {
+  readonly seq: number;
+  readonly boot?: string;
+  readonly t: number | readonly number[];
+  readonly hz?: number;
+  readonly samples: readonly (readonly number[])[];
+}
 
 /**
  * Reads an IMU message by JSON.parse and says what is wrong with it. This is the slow way, for what `scanImuJson` did
@@ -38,48 +25,106 @@ export function readImuJson(bytes: Uint8Array, message: SequencedMessage): Rejec
   try {
     value = JSON.parse(utf8.decode(bytes));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return { code: "invalid-json", message: `the payload of ${bytes.length} bytes is not JSON in UTF-8: ${reason}` };
+    return { code: "invalid-json", message: notJson(bytes, error) };
   }
-  // Numbers too large for a double come out of JSON.parse as infinite; the range check names them.
-  const samples = (value as { samples?: unknown } | null)?.samples;
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return { code: "invalid-message", message: `the message is ${described(value)}; an object is expected` };
+  const { samples } = value as Partial<Shape>;
   if (Array.isArray(samples) && samples.length > MAX_ROWS)
     return { code: "too-many-samples", message: `samples has ${samples.length} rows; at most ${MAX_ROWS} are allowed` };
-  const parsed = shape.safeParse(finite(value, 3));
-  if (!parsed.success) {
-    const problems = parsed.error.issues
-      .slice(0, 5)
-      .map((issue) => `${issue.path.join(".") || "message"}: ${issue.message}`);
-    return { code: "invalid-message", message: problems.join("; ") };
-  }
-  const { seq, boot, t, hz, samples: rows } = parsed.data;
-  if (Array.isArray(t) && hz !== undefined)
-    return {
-      code: "invalid-message",
-      message: "t is an array and hz is given: use either one time per sample, or the first time with hz",
-    };
-  if (!Array.isArray(t) && hz === undefined)
-    return { code: "invalid-message", message: "t is one number and hz is missing: give hz, or one time per sample" };
-  if (Array.isArray(t) && t.length !== rows.length)
-    return { code: "invalid-message", message: `t has ${t.length} times for ${rows.length} samples` };
-  message.seq = seq;
-  message.boot = boot ?? null;
-  message.rows = rows.length;
-  for (let row = 0; row < rows.length; row++) {
-    for (let channel = 0; channel < 6; channel++) message.columns[channel * MAX_ROWS + row] = rows[row]![channel]!;
-  }
-  if (Array.isArray(t)) message.t.set(t);
-  return { times: Array.isArray(t) ? t.length : 0, t: Array.isArray(t) ? NaN : t, hz: hz ?? NaN };
+  const problems = shapeProblems(value, bytes);
+  if (problems.length > 0) return { code: "invalid-message", message: problems.join("; ") };
+  return take(value as Shape, message);
 }
 
-/** Stands for an infinite number until the range check: zod's number takes only finite ones. */
-const BEYOND = Number.MAX_VALUE;
+function notJson(bytes: Uint8Array, error: unknown): string {
+  if (bytes.length === 0) return "the payload is empty";
+  const problem = `the payload of ${bytes.length} bytes is not JSON in UTF-8`;
+  const instead = formatInsteadOfJson(bytes);
+  if (instead === null && error instanceof SyntaxError) return `${problem}: ${error.message}`;
+  return `${problem}: it begins with ${firstBytes(bytes)}, ${instead ?? "and some of its bytes are no UTF-8"}`;
+}
 
-/** Replaces infinite numbers, `depth` levels deep: no number of the contract is deeper. */
-function finite(value: unknown, depth: number): unknown {
-  if (value === Infinity) return BEYOND;
-  if (value === -Infinity) return -BEYOND;
-  if (depth === 0 || typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return value.map((inner) => finite(inner, depth - 1));
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, finite(inner, depth - 1)]));
+function take({ seq, boot, t, hz, samples }: Shape, message: SequencedMessage): SampleTimes {
+  message.seq = seq;
+  message.boot = boot ?? null;
+  message.rows = samples.length;
+  for (let row = 0; row < samples.length; row++) {
+    for (let channel = 0; channel < imuChannels.length; channel++)
+      message.columns[channel * MAX_ROWS + row] = samples[row]![channel]!;
+  }
+  if (typeof t === "number") return { times: 0, t, hz: hz! };
+  message.t.set(t);
+  return { times: t.length, t: NaN, hz: NaN };
+}
+
+/** Everything that is wrong with the shape of a message, a sentence for each field. */
+function shapeProblems(value: object, bytes: Uint8Array): string[] {
+  const { seq, boot, t, hz, samples } = value as { [K in keyof Shape]?: unknown };
+  const problems = [
+    seqProblem(seq, bytes),
+    bootProblem(boot),
+    timesProblem(t, hz, samples),
+    samplesProblem(samples),
+  ].filter((problem) => problem !== null);
+  const isIncomplete = [seq, t, samples].includes(undefined);
+  return isIncomplete ? [...problems, `the message is ${described(value)}`] : problems;
+}
+
+function seqProblem(seq: unknown, bytes: Uint8Array): string | null {
+  if (Number.isInteger(seq)) return null;
+  const received = typeof seq === "number" ? written(bytes, seq, "seq") : described(seq);
+  return `seq is ${received}; an integer is expected`;
+}
+
+function bootProblem(boot: unknown): string | null {
+  if (boot === undefined) return null;
+  if (typeof boot !== "string") return `boot is ${described(boot)}; a text is expected`;
+  const length = codePoints(boot);
+  return length <= imuLimits.bootLength
+    ? null
+    : `boot has ${length} characters; at most ${imuLimits.bootLength} are allowed`;
+}
+
+function timesProblem(t: unknown, hz: unknown, samples: unknown): string | null {
+  if (hz !== undefined && typeof hz !== "number") return `hz is ${described(hz)}; a number is expected`;
+  if (typeof t === "number")
+    return hz === undefined ? "t is one number and hz is missing: give hz, or one time per sample" : null;
+  if (!Array.isArray(t))
+    return `t is ${described(t)}; a number (with hz) or one time per sample is expected, in epoch milliseconds`;
+  if (hz !== undefined)
+    return "t is an array and hz is given: use either one time per sample, or the first time with hz";
+  const wrong = wrongNumbers(t);
+  if (wrong !== null) return `t: ${wrong}`;
+  return Array.isArray(samples) && samples.length !== t.length
+    ? `t has ${t.length} times for ${samples.length} samples`
+    : null;
+}
+
+function samplesProblem(samples: unknown): string | null {
+  if (!Array.isArray(samples)) return `samples is ${described(samples)}; an array of rows is expected`;
+  if (samples.length === 0) return "samples is empty; 1 to 1,000 rows are expected";
+  const expected = `${imuChannels.length} numbers are expected, ${imuChannels.join(" ")}`;
+  const isRow = (row: unknown): row is unknown[] => Array.isArray(row) && row.length === imuChannels.length;
+  const others = samples.filter((row) => !isRow(row));
+  if (others.length > 0) {
+    const [first] = others as [unknown];
+    const columns = Array.isArray(first) ? `has ${first.length} columns` : `is ${described(first)}`;
+    return `samples: row ${samples.indexOf(first)} ${columns}; ${expected}${ofHowMany(others.length, samples.length)}`;
+  }
+  const rows = samples as unknown[][];
+  const wrongRows = rows.filter((row) => wrongNumbers(row) !== null);
+  if (wrongRows.length === 0) return null;
+  const [first] = wrongRows as [unknown[]];
+  return `samples: row ${rows.indexOf(first)}: ${wrongNumbers(first)}${ofHowMany(wrongRows.length, rows.length)}`;
+}
+
+/** The first entry of an array that is no number. */
+function wrongNumbers(values: readonly unknown[]): string | null {
+  const at = values.findIndex((value) => typeof value !== "number");
+  return at === -1 ? null : `entry ${at} is ${described(values[at])}; a number is expected`;
+}
+
+function ofHowMany(wrong: number, all: number): string {
+  return wrong === 1 ? "" : ` (${wrong} of ${all} rows are wrong)`;
 }
