@@ -1,5 +1,5 @@
 import { codePoints, imuChannels, imuLimits, SENSOR_ID } from "../../../domain/imu.ts";
-import { MAX_EPOCH_MS } from "../../../domain/time.ts";
+import { MAX_EPOCH_MS, unitOf } from "../../../domain/time.ts";
 import { contentTypes, headers as headerNames } from "../../../domain/topics.ts";
 import type { SequencedMessage } from "../../operators/sequenced-message.ts";
 import { MAX_ROWS, type Rejection } from "../../runtime/message.ts";
@@ -12,6 +12,8 @@ import { scanImuJson } from "./scan-imu-json.ts";
 /** Columns of a decoded IMU message: ax ay az gx gy gz accMag gyroMag. */
 export const IMU_WIDTH = 8;
 
+/** Epoch milliseconds of the years 2001 to 2286, by which a time in another unit is recognised. */
+const likely = { from: 1e12, to: 1e13 };
 const acceleration = { limit: imuLimits.acceleration, unit: "m/s² (1 g is 9.80665 m/s²)" };
 const angularRate = { limit: imuLimits.angularRate, unit: "rad/s (1 rad/s is 57.3 deg/s)" };
 
@@ -68,27 +70,30 @@ function spreadTimes(times: SampleTimes, message: SequencedMessage, json: Uint8A
     if (!(hz > 0 && hz <= imuLimits.hz))
       return outOfRange(`hz is ${written(json, hz, "hz")}; it must be above 0 and at most ${imuLimits.hz}`);
     for (let i = 0; i < rows; i++) t[i] = first + (i * 1000) / hz;
-    if (!isTime(first)) return timeProblem(`t is ${written(json, first, "t")}`);
-    return isTime(message.lastTime) ? null : timeProblem(`the last sample's time by t and hz is ${message.lastTime}`);
+    if (!isTime(first)) return timeProblem(first, `t is ${written(json, first, "t")}`);
+    const last = message.lastTime;
+    return isTime(last) ? null : timeProblem(last, `the last sample's time by t and hz is ${last}`);
   }
   for (let i = 1; i < rows; i++) {
     if (t[i]! >= t[i - 1]!) continue;
     const [before, after] = [written(json, t[i - 1]!, "t", i - 1), written(json, t[i]!, "t", i)];
     if (t[i]! < t[i - 1]!)
       return { code: "invalid-message", message: `t decreases at sample ${i}: ${after} after ${before}` };
-    return timeProblem(`t is ${after} at sample ${i}, after ${before}`);
+    return timeProblem(NaN, `t is ${after} at sample ${i}, after ${before}`);
   }
   if (isTime(t[0]!) && isTime(t[rows - 1]!)) return null;
   const i = isTime(t[0]!) ? rows - 1 : 0;
-  return timeProblem(`t is ${written(json, t[i]!, "t", i)} at sample ${i}`);
+  return timeProblem(t[i]!, `t is ${written(json, t[i]!, "t", i)} at sample ${i}`);
 }
 
 function isTime(time: number): boolean {
   return Math.abs(time) <= MAX_EPOCH_MS;
 }
 
-function timeProblem(received: string): Rejection {
-  return outOfRange(`${received}; epoch milliseconds up to ${MAX_EPOCH_MS} are allowed`);
+function timeProblem(time: number, received: string): Rejection {
+  const unit = unitOf(time, likely.from, likely.to);
+  const advice = unit === null ? "" : `: it would fit in ${unit}`;
+  return outOfRange(`${received}; epoch milliseconds up to ${MAX_EPOCH_MS} are allowed${advice}`);
 }
 
 function outOfRange(message: string): Rejection {

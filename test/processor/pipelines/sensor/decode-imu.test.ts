@@ -38,6 +38,7 @@ test.each([
   ],
   ["hz", `{"seq":0,"t":0,"hz":1e5,"samples":[${ROW}]}`, "hz is 1e5; it must be above 0 and at most 10000"],
   ["a time", one(ROW, "[1e16]"), "t is 1e16 at sample 0; epoch milliseconds up to 8640000000000000 are allowed"],
+  ["nanoseconds", one(ROW, "[1657533977813000000]"), "t is 1657533977813000000 at sample 0; epoch milliseconds up to"],
   ["a later time", one(`${ROW},${ROW}`, "[0,10E15]"), "t is 10E15 at sample 1; epoch milliseconds"],
   ["the first time", `{"seq":0,"t":-1.0e16,"hz":1,"samples":[${ROW}]}`, "t is -1.0e16; epoch milliseconds"],
   [
@@ -47,6 +48,11 @@ test.each([
   ],
 ])("what is out of range is quoted, with its unit: %s", (_, payload, message) => {
   expect(problemOf(payload)).toContain(`out-of-range: ${message}`);
+});
+
+test("nanoseconds are named", () => {
+  expect(problemOf(one(ROW, "[1657533977813000000]"))).toMatch(/are allowed: it would fit in nanoseconds$/);
+  expect(problemOf(one(ROW, "[1e300]"))).toMatch(/are allowed$/);
 });
 
 test("a packed reading is shown as the number that it is", () => {
