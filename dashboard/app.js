@@ -41,7 +41,7 @@ function onMessage({ type, data }) {
     panel.window(data);
     received.push({ at, readings: 0, windows: 1, latency: null });
   } else if (type === "inference") panel.inference(data);
-  else if (type === "session") void refreshSessions();
+  else if (type === "session" || type === "omitted") void refreshSessions();
   else if (type === "dropped") panel.dropped(data.samples);
 }
 

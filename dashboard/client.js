@@ -3,7 +3,16 @@
 /** @typedef {{ environment: string; restUrl: string; webSocketUrl: string }} Config */
 /**
  * @typedef {{
- *   type: "samples" | "window" | "session" | "inference" | "dropped" | "subscribed" | "unsubscribed" | "error";
+ *   type:
+ *     | "samples"
+ *     | "window"
+ *     | "session"
+ *     | "inference"
+ *     | "dropped"
+ *     | "omitted"
+ *     | "subscribed"
+ *     | "unsubscribed"
+ *     | "error";
  *   data?: any;
  *   sensorId?: string;
  *   message?: string;

@@ -223,11 +223,13 @@ export type WebSocketAnswer =
 
 /** What `live` sends; a frame is one of them or a JSON array of several. */
 export interface LiveMessage {
-  readonly type: "samples" | "window" | "session" | "inference" | "dropped";
+  readonly type: "samples" | "window" | "session" | "inference" | "dropped" | "omitted";
   readonly data: { readonly sensorId: string } & Readonly<Record<string, unknown>>;
 }
-/** Bytes of a WebSocket frame, at most: a little under API Gateway's 32 KB. */
+/** Bytes of messages that share a frame, at most: a little under API Gateway's 32 KB. */
 export const MAX_FRAME_BYTES = 32_000;
+/** Bytes of a message, at most. API Gateway sends one above 32 KB in several frames. */
+export const MAX_MESSAGE_BYTES = 128 * 1_024;
 
 // ---- Kafka event source mapping ----
 

@@ -2,7 +2,7 @@ import { setImmediate, setTimeout as delay } from "node:timers/promises";
 import type { Metrics } from "../adapters/metrics.ts";
 import type { Milliseconds } from "../domain/time.ts";
 import type { Message } from "./messages.ts";
-import { SendQueue } from "./send-queue.ts";
+import { SendQueue, type Frame } from "./send-queue.ts";
 
 /**
  * What became of a posted frame. `sent`: accepted. `gone`: the connection has ended. `refused`: this frame will never
@@ -20,7 +20,16 @@ export interface ConnectionsPort {
   close(connectionId: string): Promise<void>;
 }
 
-/** Rate and retry of the posts. */
+/** The clock of the pauses between frames. */
+export interface Pacer {
+  /** Milliseconds from some moment on; fractions. */
+  now(): Milliseconds;
+  pause(ms: Milliseconds): Promise<unknown>;
+}
+
+const wallPacer: Pacer = { now: () => performance.now(), pause: (ms) => delay(ms) };
+
+/** Rate and retry of the posts, and bounds. */
 export interface FanOutOptions {
   /**
    * Frames a second of all connections together, at most. A post costs a fraction of a millisecond of CPU, whatever its
@@ -34,17 +43,23 @@ export interface FanOutOptions {
   readonly frameIntervalMs: { readonly min: Milliseconds; readonly max: Milliseconds };
   /** Wait before a frame is sent again; it doubles from `first` up to `max`. */
   readonly backoffMs: { readonly first: Milliseconds; readonly max: Milliseconds };
+  /** Connections of a process. One more is closed. */
+  readonly maxConnections: number;
+  /** Bytes that wait for all connections together. Above it, the connection that most wait for is closed. */
+  readonly maxWaitingBytes: number;
 }
 
-const fanOutDefaults: FanOutOptions = {
+export const fanOutDefaults: FanOutOptions = {
   framesPerSecond: 500,
   frameIntervalMs: { min: 2, max: 100 },
   backoffMs: { first: 50, max: 2_000 },
+  maxConnections: 10_000,
+  maxWaitingBytes: 128 * 1_024 * 1_024,
 };
 
 interface Connection {
   readonly id: string;
-  readonly queue: SendQueue;
+  queue: SendQueue;
   pumping: boolean;
   alive: boolean;
 }
@@ -57,25 +72,32 @@ export class FanOut {
   readonly #port: ConnectionsPort;
   readonly #metrics: Metrics;
   readonly #options: FanOutOptions;
+  readonly #pacer: Pacer;
   readonly #connections = new Map<string, Connection>();
   /** Connections found gone that the list of connections still has. */
   readonly #gone = new Set<string>();
   /** Number of connections that have messages to send. */
   #pumping = 0;
+  /** Bytes that wait for all connections. */
+  #waitingBytes = 0;
 
-  constructor(port: ConnectionsPort, metrics: Metrics, options: FanOutOptions = fanOutDefaults) {
+  constructor(port: ConnectionsPort, metrics: Metrics, options: FanOutOptions = fanOutDefaults, pacer = wallPacer) {
     this.#port = port;
     this.#metrics = metrics;
     this.#options = options;
+    this.#pacer = pacer;
   }
 
   /** Replaces the list of connections. */
   update(connectionIds: ReadonlySet<string>): void {
     for (const id of this.#gone) if (!connectionIds.has(id)) this.#gone.delete(id);
     for (const [id, connection] of this.#connections) if (!connectionIds.has(id)) this.#drop(connection);
-    for (const id of connectionIds)
-      if (!this.#connections.has(id) && !this.#gone.has(id))
+    for (const id of connectionIds) {
+      if (this.#connections.has(id) || this.#gone.has(id)) continue;
+      if (this.#connections.size < this.#options.maxConnections)
         this.#connections.set(id, { id, queue: new SendQueue(), pumping: false, alive: true });
+      else this.#close(id);
+    }
     this.#metrics.set("live.connections", this.#connections.size);
   }
 
@@ -83,19 +105,45 @@ export class FanOut {
   send(connectionId: string, messages: readonly Message[]): void {
     const connection = this.#connections.get(connectionId);
     if (!connection) return;
-    const dropped = connection.queue.push(messages);
+    const omitted = messages.filter(({ type }) => type === "omitted").length;
+    if (omitted > 0) this.#metrics.add("live.omitted", omitted);
+    const dropped = this.#counted(connection, (queue) => queue.push(messages));
     if (dropped === null) {
       this.#drop(connection);
-      this.#gone.add(connectionId);
-      void this.#port.close(connectionId);
+      this.#close(connectionId);
       return;
     }
     if (dropped > 0) this.#metrics.add("live.dropped-samples", dropped);
-    if (!connection.pumping) void this.#pump(connection);
+    if (this.#waitingBytes > this.#options.maxWaitingBytes) this.#closeSlowest();
+    if (connection.alive && !connection.pumping) void this.#pump(connection);
+  }
+
+  /** Keeps count of the bytes that wait. */
+  #counted<T>({ queue }: Connection, change: (queue: SendQueue) => T): T {
+    const before = queue.bytes;
+    const result = change(queue);
+    this.#waitingBytes += queue.bytes - before;
+    return result;
+  }
+
+  #closeSlowest(): void {
+    let slowest: Connection | undefined;
+    for (const connection of this.#connections.values())
+      if (!slowest || connection.queue.bytes > slowest.queue.bytes) slowest = connection;
+    this.#drop(slowest!);
+    this.#close(slowest!.id);
+  }
+
+  #close(connectionId: string): void {
+    this.#gone.add(connectionId);
+    this.#metrics.add("live.closed-connections");
+    void this.#port.close(connectionId);
   }
 
   #drop(connection: Connection): void {
     connection.alive = false;
+    this.#waitingBytes -= connection.queue.bytes;
+    connection.queue = new SendQueue();
     this.#connections.delete(connection.id);
   }
 
@@ -105,10 +153,13 @@ export class FanOut {
     // Messages of the same read from Kafka share the first frame.
     await setImmediate();
     while (connection.alive && !connection.queue.isEmpty) {
-      const started = performance.now();
-      await this.#postUntilDone(connection, connection.queue.takeFrame());
-      const rest = this.#frameIntervalMs() - (performance.now() - started);
-      if (rest > 0) await delay(rest);
+      const started = this.#pacer.now();
+      await this.#postUntilDone(
+        connection,
+        this.#counted(connection, (queue) => queue.takeFrame()),
+      );
+      const rest = this.#frameIntervalMs() - (this.#pacer.now() - started);
+      if (rest > 0) await this.#pacer.pause(rest);
     }
     connection.pumping = false;
     this.#pumping--;
@@ -120,12 +171,13 @@ export class FanOut {
     return Math.min(frameIntervalMs.max, Math.max(frameIntervalMs.min, (this.#pumping * 1_000) / framesPerSecond));
   }
 
-  async #postUntilDone(connection: Connection, frame: string): Promise<void> {
+  async #postUntilDone(connection: Connection, { text, messages }: Frame): Promise<void> {
     let pauseMs = this.#options.backoffMs.first;
     while (connection.alive) {
-      const outcome = await this.#port.post(connection.id, frame);
+      const outcome = await this.#port.post(connection.id, text);
       if (outcome === "sent") this.#metrics.add("live.frames");
-      if (outcome === "gone") {
+      if (outcome === "refused" && connection.alive) this.#omit(connection, messages);
+      if (outcome === "gone" && connection.alive) {
         this.#drop(connection);
         this.#gone.add(connection.id);
         await this.#port.forget(connection.id);
@@ -134,5 +186,12 @@ export class FanOut {
       await delay(pauseMs);
       pauseMs = Math.min(2 * pauseMs, this.#options.backoffMs.max);
     }
+  }
+
+  #omit(connection: Connection, messages: readonly Message[]): void {
+    const samples = messages.reduce((sum, message) => sum + message.samples, 0);
+    this.#metrics.add("live.omitted", messages.filter(({ record }) => record !== null).length);
+    if (samples > 0) this.#metrics.add("live.dropped-samples", samples);
+    this.#counted(connection, (queue) => queue.omit(messages));
   }
 }

@@ -1,6 +1,7 @@
-import { MAX_FRAME_BYTES } from "../domain/api.ts";
+import { MAX_FRAME_BYTES, MAX_MESSAGE_BYTES } from "../domain/api.ts";
 import { decodeColumns } from "../domain/columns.ts";
 import type { InferenceRecord, SessionRecord, WindowRecord } from "../domain/records.ts";
+import type { TableName } from "../domain/tables.ts";
 import type { EpochMs } from "../domain/time.ts";
 import { contentTypes, topics } from "../domain/topics.ts";
 import { shortDecimal } from "./numbers.ts";
@@ -23,15 +24,20 @@ export type LiveRecord =
   | { readonly type: "session"; readonly data: SessionRecord }
   | { readonly type: "inference"; readonly data: InferenceRecord };
 
+/** A record that is sent as one message. */
+export type WholeRecord = Exclude<LiveRecord, { type: "samples" }>;
+
 /** A message for clients: its JSON text, and what the send queue needs to know about it. */
 export interface Message {
-  readonly type: LiveRecord["type"];
+  readonly type: LiveRecord["type"] | "omitted";
   readonly sensorId: string;
   readonly text: string;
   /** Length of `text` in UTF-8. */
   readonly bytes: number;
   /** Readings in it; 0 unless it is `samples`. */
   readonly samples: number;
+  /** The record that it carries; null for `samples`, and for `omitted`. */
+  readonly record: WholeRecord | null;
 }
 
 const types: Readonly<Record<string, Exclude<LiveRecord["type"], "samples">>> = {
@@ -81,10 +87,31 @@ function fromJson(value: Buffer): Samples {
   return { id, sensorId, seq, ...(boot === undefined ? {} : { boot }), t, columns } as unknown as Samples;
 }
 
-/** A window, session or inference as a message: the record unchanged. */
-export function toMessage(record: Exclude<LiveRecord, { type: "samples" }>): Message {
+/** A window, session or inference as a message: the record unchanged, or where it is if it exceeds a message. */
+export function toMessage(record: WholeRecord): Message {
   const text = `{"type":"${record.type}","data":${JSON.stringify(record.data)}}`;
-  return { type: record.type, sensorId: record.data.sensorId, text, bytes: Buffer.byteLength(text), samples: 0 };
+  const bytes = Buffer.byteLength(text);
+  if (bytes > MAX_MESSAGE_BYTES) return omittedMessage(record, bytes);
+  return { type: record.type, sensorId: record.data.sensorId, text, bytes, samples: 0, record };
+}
+
+/** Instead of a message of `bytes` bytes: which record the client misses, and where it can read it. */
+export function omittedMessage({ type, data }: WholeRecord, bytes: number): Message {
+  const { sensorId, id } = data;
+  const text = JSON.stringify({ type: "omitted", data: { sensorId, type, id, bytes, ...whereToRead(type, data) } });
+  return { type: "omitted", sensorId, text, bytes: Buffer.byteLength(text), samples: 0, record: null };
+}
+
+/** `path`: of the REST API, null where it has none; `table`: of the lake, which has the record under its id. */
+function whereToRead(
+  type: WholeRecord["type"],
+  data: WholeRecord["data"],
+): { readonly path: string | null; readonly table: TableName } {
+  if (type === "session")
+    return { path: `/sessions/${encodeURIComponent((data as SessionRecord).sessionId)}`, table: "sessions" };
+  if (type === "inference") return { path: null, table: "inference" };
+  const { start, end } = (data as WindowRecord).window;
+  return { path: `/sensors/${encodeURIComponent(data.sensorId)}/windows?from=${start}&to=${end}`, table: "aggregated" };
 }
 
 /**
@@ -113,7 +140,7 @@ function samplesMessage(
   const data: Record<string, unknown> = { sensorId, id, seq, boot, ...part, t: cut(t, from, to, Number) };
   for (const name in columns) data[name] = cut(columns[name]!, from, to, shortDecimal);
   const text = `{"type":"samples","data":${JSON.stringify(data)}}`;
-  return { type: "samples", sensorId, text, bytes: Buffer.byteLength(text), samples: to - from };
+  return { type: "samples", sensorId, text, bytes: Buffer.byteLength(text), samples: to - from, record: null };
 }
 
 function cut<T>(values: ArrayLike<number>, from: number, to: number, convert: (value: number) => T): T[] {

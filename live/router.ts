@@ -1,4 +1,11 @@
-import { samplesMessages, toMessage, type LiveRecord, type Message, type Samples } from "./messages.ts";
+import {
+  samplesMessages,
+  toMessage,
+  type LiveRecord,
+  type Message,
+  type Samples,
+  type WholeRecord,
+} from "./messages.ts";
 import type { SessionExtents } from "./session-extents.ts";
 import type { Audience } from "./subscriptions.ts";
 
@@ -28,12 +35,7 @@ function routeSamples(samples: Samples, audience: Audience, extents: SessionExte
 }
 
 /** A session's connections get the records of the session, and the windows and inferences that overlap it. */
-function routeWhole(
-  record: Exclude<LiveRecord, { type: "samples" }>,
-  audience: Audience,
-  extents: SessionExtents,
-  send: Send,
-): void {
+function routeWhole(record: WholeRecord, audience: Audience, extents: SessionExtents, send: Send): void {
   const messages = [toMessage(record)];
   for (const connectionId of audience.all) send(connectionId, messages);
   for (const { sessionId, start, connectionIds } of audience.sessions) {

@@ -4,12 +4,16 @@ interface Position {
   readonly n: number;
 }
 
+/** Number of topics and source partitions whose highest id is remembered, at most. */
+export const REMEMBERED_SOURCES = 10_000;
+
 /**
  * Recognises records that live has read before: an aborted transaction is repeated, and a rebalance may repeat records,
  * too.
  *
  * A task writes each output topic in the order of its input, so the ids `<source topic>/<partition>/<offset>/<n>` of
- * one topic and source partition only grow. It is enough to remember the highest.
+ * one topic and source partition only grow. It is enough to remember the highest. A record whose source was let go is
+ * sent again: clients drop by id.
  */
 export class SeenIds {
   readonly #highest = new Map<string, Position>();
@@ -21,7 +25,10 @@ export class SeenIds {
     const source = `${topic} ${parsed.source}`;
     const highest = this.#highest.get(source);
     if (highest && !isBeyond(parsed, highest)) return false;
+    // The source that was longest without a record goes first.
+    this.#highest.delete(source);
     this.#highest.set(source, parsed);
+    if (this.#highest.size > REMEMBERED_SOURCES) this.#highest.delete(this.#highest.keys().next().value!);
     return true;
   }
 }

@@ -1,5 +1,5 @@
 import { MAX_FRAME_BYTES } from "../domain/api.ts";
-import { droppedText, type Message } from "./messages.ts";
+import { droppedText, omittedMessage, type Message } from "./messages.ts";
 
 /** Bounds of the messages that wait for one connection. */
 export interface SendQueueLimits {
@@ -7,6 +7,13 @@ export interface SendQueueLimits {
   readonly samplesBytes: number;
   /** Bytes of all other messages, which are never dropped. Above it, the connection is closed. */
   readonly otherBytes: number;
+}
+
+/** One message, or a JSON array of several, and what is in it. */
+export interface Frame {
+  /** Empty when nothing waited. */
+  readonly text: string;
+  readonly messages: readonly Message[];
 }
 
 export const sendQueueLimits: SendQueueLimits = { samplesBytes: 256 * 1024, otherBytes: 4 * 1024 * 1024 };
@@ -22,6 +29,11 @@ export class SendQueue {
 
   constructor(limits: SendQueueLimits = sendQueueLimits) {
     this.#limits = limits;
+  }
+
+  /** Bytes of all messages that wait. */
+  get bytes(): number {
+    return this.#samplesBytes + this.#otherBytes;
   }
 
   get isEmpty(): boolean {
@@ -45,15 +57,30 @@ export class SendQueue {
     this.#queue = this.#queue.filter((message) => {
       if (message.type !== "samples" || this.#samplesBytes <= this.#limits.samplesBytes / 2) return true;
       this.#samplesBytes -= message.bytes;
-      this.#dropped.set(message.sensorId, (this.#dropped.get(message.sensorId) ?? 0) + message.samples);
+      this.#countDropped(message);
       total += message.samples;
       return false;
     });
     return total;
   }
 
-  /** Removes and returns the next frame: one message, or a JSON array of as many as fit. Empty when none waits. */
-  takeFrame(): string {
+  #countDropped({ sensorId, samples }: Message): void {
+    this.#dropped.set(sensorId, (this.#dropped.get(sensorId) ?? 0) + samples);
+  }
+
+  /**
+   * Tells of messages whose frame will never be accepted: samples by their number, each other one by where it can be
+   * read. What told of others is not told again.
+   */
+  omit(messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (message.type === "samples") this.#countDropped(message);
+      else if (message.record !== null) this.push([omittedMessage(message.record, message.bytes)]);
+    }
+  }
+
+  /** Removes and returns the next frame: one message, or a JSON array of as many as fit. */
+  takeFrame(): Frame {
     const texts: string[] = [];
     // The brackets; `take` adds a comma for each message.
     let bytes = 2;
@@ -76,7 +103,7 @@ export class SendQueue {
       else this.#otherBytes -= message.bytes;
       taken++;
     }
-    this.#queue.splice(0, taken);
-    return texts.length > 1 ? `[${texts.join(",")}]` : (texts[0] ?? "");
+    const messages = this.#queue.splice(0, taken);
+    return { text: texts.length > 1 ? `[${texts.join(",")}]` : (texts[0] ?? ""), messages };
   }
 }

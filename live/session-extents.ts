@@ -2,7 +2,7 @@ import type { SessionRecord } from "../domain/records.ts";
 import type { EpochMs, Milliseconds, TimeInterval } from "../domain/time.ts";
 
 /** Number of sessions whose last known sample is remembered, at most. */
-const REMEMBERED = 10_000;
+export const REMEMBERED_SESSIONS = 10_000;
 
 /** The sensor and the start (epoch ms) that a session's id names: `<sensorId>@<start>`. */
 export function parseSessionId(sessionId: string): { readonly sensorId: string; readonly start: EpochMs } {
@@ -52,6 +52,6 @@ export class SessionExtents {
     const known = this.#last.get(sessionId) ?? last;
     this.#last.delete(sessionId);
     this.#last.set(sessionId, Math.max(known, last));
-    if (this.#last.size > REMEMBERED) this.#last.delete(this.#last.keys().next().value!);
+    if (this.#last.size > REMEMBERED_SESSIONS) this.#last.delete(this.#last.keys().next().value!);
   }
 }

@@ -1,17 +1,25 @@
 import { expect, test } from "@jest/globals";
 import { Metrics } from "../../adapters/metrics.ts";
-import { FanOut, type ConnectionsPort, type PostOutcome } from "../../live/fan-out.ts";
-import type { Message } from "../../live/messages.ts";
+import { windowRecord } from "../../domain/records.ts";
+import { FanOut, fanOutDefaults, type ConnectionsPort, type Pacer, type PostOutcome } from "../../live/fan-out.ts";
+import { toMessage, type Message } from "../../live/messages.ts";
 import { audiences } from "../../live/subscriptions.ts";
+import { windowed } from "../lambda/records.ts";
 import { eventually } from "../support/eventually.ts";
 
-const options = { framesPerSecond: 1e9, frameIntervalMs: { min: 0, max: 0 }, backoffMs: { first: 1, max: 4 } };
+const options = {
+  ...fanOutDefaults,
+  framesPerSecond: 1e9,
+  frameIntervalMs: { min: 0, max: 0 },
+  backoffMs: { first: 1, max: 4 },
+};
 const message = (name: string): Message => ({
   type: "window",
   sensorId: "s1",
   text: JSON.stringify(name),
   bytes: name.length + 2,
   samples: 0,
+  record: null,
 });
 
 /** A port whose posts end when the test says so. */
@@ -93,6 +101,100 @@ test("a client too slow for its windows is disconnected", async () => {
   const fanOut = new FanOut(port, new Metrics(), options);
   fanOut.update(new Set(["a"]));
   for (let i = 0; i < 100 && port.closed.length === 0; i++) fanOut.send("a", [{ ...message("w"), bytes: 1024 * 1024 }]);
+  expect(port.closed).toEqual(["a"]);
+});
+
+/** A clock that a test turns, and the pauses that were asked of it. */
+function manualPacer(): Pacer & { readonly pauses: { ms: number; end: () => void }[]; nowMs: number } {
+  const pauses: { ms: number; end: () => void }[] = [];
+  const pacer = {
+    pauses,
+    nowMs: 0,
+    now: () => pacer.nowMs,
+    pause: (ms: number) => new Promise<void>((end) => pauses.push({ ms, end })),
+  };
+  return pacer;
+}
+
+test("the next frame of a connection waits until its share of the frames a second has passed", async () => {
+  const port = manualPort();
+  const pacer = manualPacer();
+  const paced = { ...options, framesPerSecond: 500, frameIntervalMs: { min: 2, max: 100 } };
+  const fanOut = new FanOut(port, new Metrics(), paced, pacer);
+  const ids = Array.from({ length: 10 }, (_, i) => `c${i}`);
+  fanOut.update(new Set(ids));
+  for (const id of ids) fanOut.send(id, [message("1")]);
+  await eventually(() => expect(port.posts).toHaveLength(10));
+  fanOut.send("c0", [message("2")]);
+  fanOut.send("c0", [message("3")]);
+  pacer.nowMs = 5;
+  port.posts[0]!.end("sent");
+  // Ten connections have 20 ms each; the post has taken 5 of them.
+  await eventually(() => expect(pacer.pauses.map(({ ms }) => ms)).toEqual([15]));
+  expect(port.posts).toHaveLength(10);
+  pacer.pauses[0]!.end();
+  await eventually(() => expect(port.posts).toHaveLength(11));
+  expect(port.posts[10]).toMatchObject({ id: "c0", frame: '["2","3"]' });
+});
+
+test.each([
+  ["one connection", 1, 2],
+  ["a hundred connections", 100, 100],
+])("the pause of %s is within its bounds", async (_, count, expected) => {
+  const port = manualPort();
+  const pacer = manualPacer();
+  const paced = { ...options, framesPerSecond: 500, frameIntervalMs: { min: 2, max: 100 } };
+  const fanOut = new FanOut(port, new Metrics(), paced, pacer);
+  const ids = Array.from({ length: count }, (__, i) => `c${i}`);
+  fanOut.update(new Set(ids));
+  for (const id of ids) fanOut.send(id, [message("1")]);
+  await eventually(() => expect(port.posts).toHaveLength(count));
+  port.posts[0]!.end("sent");
+  await eventually(() => expect(pacer.pauses.map(({ ms }) => ms)).toEqual([expected]));
+});
+
+test("of a frame that will never be accepted the client is told", async () => {
+  const port = manualPort();
+  const metrics = new Metrics();
+  const fanOut = new FanOut(port, metrics, options);
+  fanOut.update(new Set(["a"]));
+  fanOut.send("a", [toMessage({ type: "window", data: windowRecord.parse(windowed("s1", 1_000)) })]);
+  await eventually(() => expect(port.posts).toHaveLength(1));
+  port.posts[0]!.end("refused");
+  await eventually(() => expect(port.posts).toHaveLength(2));
+  expect(JSON.parse(port.posts[1]!.frame)).toMatchObject({
+    type: "omitted",
+    data: { sensorId: "s1", type: "window", path: "/sensors/s1/windows?from=1000&to=2000" },
+  });
+  expect(metrics.snapshot()["live.omitted"]).toBe(1);
+});
+
+test("when too much waits in all, the connection that most waits for is closed", () => {
+  const port = manualPort();
+  const metrics = new Metrics();
+  const fanOut = new FanOut(port, metrics, { ...options, maxWaitingBytes: 1_000 });
+  fanOut.update(new Set(["a", "b", "c"]));
+  fanOut.send("a", [{ ...message("w"), bytes: 300 }]);
+  fanOut.send("b", [{ ...message("w"), bytes: 600 }]);
+  fanOut.send("c", [{ ...message("w"), bytes: 100 }]);
+  expect(port.closed).toEqual([]);
+  fanOut.send("c", [{ ...message("w"), bytes: 100 }]);
+  expect(port.closed).toEqual(["b"]);
+  fanOut.send("c", [{ ...message("w"), bytes: 500 }]);
+  expect(port.closed).toEqual(["b"]);
+  expect(metrics.snapshot()["live.closed-connections"]).toBe(1);
+});
+
+test("a connection too many is closed, and those before it stay", () => {
+  const port = manualPort();
+  const metrics = new Metrics();
+  const fanOut = new FanOut(port, metrics, { ...options, maxConnections: 2 });
+  fanOut.update(new Set(["b", "c"]));
+  fanOut.update(new Set(["a", "b", "c"]));
+  fanOut.update(new Set(["a", "b", "c"]));
+  expect(port.closed).toEqual(["a"]);
+  expect(metrics.snapshot()["live.connections"]).toBe(2);
+  fanOut.update(new Set(["c", "d"]));
   expect(port.closed).toEqual(["a"]);
 });
 

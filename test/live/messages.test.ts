@@ -1,7 +1,9 @@
 import { expect, test } from "@jest/globals";
+import { MAX_MESSAGE_BYTES } from "../../domain/api.ts";
 import { encodeColumns } from "../../domain/columns.ts";
+import { inferenceRecord, sessionRecord } from "../../domain/records.ts";
 import { readRecord, samplesMessages, toMessage } from "../../live/messages.ts";
-import { inferred, windowed } from "../lambda/records.ts";
+import { ended, inferred, windowed } from "../lambda/records.ts";
 
 const rows = (count: number): { t: number[]; ax: number[]; lax: number[] } => ({
   t: Array.from({ length: count }, (_, i) => 1_657_533_977_813.5 + i * 5),
@@ -70,4 +72,29 @@ test("other records are sent unchanged", () => {
   );
   expect(JSON.parse(message.text)).toEqual({ type: "window", data: record });
   expect(message).toMatchObject({ type: "window", sensorId: "s1", samples: 0, bytes: message.text.length });
+});
+
+test("instead of a record that exceeds a message, a client gets where it can read it", () => {
+  const swallowed = Array.from({ length: 9_000 }, (_, i) => `s1@${1_657_533_977_813 + i}`);
+  const data = sessionRecord.parse(ended("s1", 1_657_533_977_813.5, 1_657_533_989_120, 2, { supersedes: swallowed }));
+  const text = JSON.stringify({ type: "session", data });
+  expect(text.length).toBeGreaterThan(MAX_MESSAGE_BYTES);
+  const message = toMessage({ type: "session", data });
+  expect(JSON.parse(message.text)).toEqual({
+    type: "omitted",
+    data: {
+      sensorId: "s1",
+      type: "session",
+      id: data.id,
+      bytes: text.length,
+      path: "/sessions/s1%401657533977813.5",
+      table: "sessions",
+    },
+  });
+  expect(message.bytes).toBe(message.text.length);
+  const probabilities = Object.fromEntries(swallowed.map((name) => [name, 0.5]));
+  const scored = inferenceRecord.parse({ ...inferred("s1", 0), probabilities });
+  expect(JSON.parse(toMessage({ type: "inference", data: scored }).text)).toMatchObject({
+    data: { type: "inference", path: null, table: "inference" },
+  });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { SeenIds } from "../../live/seen-ids.ts";
+import { REMEMBERED_SOURCES, SeenIds } from "../../live/seen-ids.ts";
 
 test("an id is new if it is beyond all earlier ids of its topic and source partition", () => {
   const seenIds = new SeenIds();
@@ -32,4 +32,13 @@ test("an id of another form is always new", () => {
     true,
     true,
   ]);
+});
+
+test("the source that was longest without a record is let go when there are too many", () => {
+  const seen = new SeenIds();
+  for (let i = 0; i < REMEMBERED_SOURCES; i++) expect(seen.isNew("t", `foreign-${i}/0/0/0`)).toBe(true);
+  expect(seen.isNew("t", "foreign-0/0/1/0")).toBe(true);
+  expect(seen.isNew("t", "one-more/0/0/0")).toBe(true);
+  expect(seen.isNew("t", "foreign-0/0/1/0")).toBe(false);
+  expect(seen.isNew("t", "foreign-1/0/0/0")).toBe(true);
 });

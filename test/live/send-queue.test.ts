@@ -1,6 +1,9 @@
 import { expect, test } from "@jest/globals";
-import type { Message } from "../../live/messages.ts";
-import { SendQueue } from "../../live/send-queue.ts";
+import { MAX_MESSAGE_BYTES } from "../../domain/api.ts";
+import { sessionRecord } from "../../domain/records.ts";
+import { toMessage, type Message } from "../../live/messages.ts";
+import { SendQueue, type Frame } from "../../live/send-queue.ts";
+import { ended } from "../lambda/records.ts";
 
 function message(type: Message["type"], name: string, bytes = 100, samples = type === "samples" ? 10 : 0): Message {
   const text = JSON.stringify({ type, name, fill: "" });
@@ -10,16 +13,17 @@ function message(type: Message["type"], name: string, bytes = 100, samples = typ
     text: text.replace('"fill":""', `"fill":"${"x".repeat(bytes - text.length)}"`),
     bytes,
     samples,
+    record: null,
   };
 }
-const names = (frame: string): unknown[] =>
-  [JSON.parse(frame) as { name?: string; type: string; data?: unknown }].flat().map(({ name, data }) => name ?? data);
+const names = ({ text }: Frame): unknown[] =>
+  [JSON.parse(text) as { name?: string; type: string; data?: unknown }].flat().map(({ name, data }) => name ?? data);
 
 test("one message is a frame, several are an array, in order", () => {
   const queue = new SendQueue();
-  expect(queue.takeFrame()).toBe("");
+  expect(queue.takeFrame()).toEqual({ text: "", messages: [] });
   queue.push([message("window", "a")]);
-  expect(JSON.parse(queue.takeFrame())).toMatchObject({ name: "a" });
+  expect(JSON.parse(queue.takeFrame().text)).toMatchObject({ name: "a" });
   queue.push([message("samples", "b"), message("window", "c")]);
   queue.push([message("session", "d")]);
   expect(names(queue.takeFrame())).toEqual(["b", "c", "d"]);
@@ -31,7 +35,7 @@ test("frames stay under 32 KB", () => {
   queue.push(Array.from({ length: 10 }, (_, i) => message("window", String(i), 10_000)));
   const frames = Array.from({ length: 4 }, () => queue.takeFrame());
   expect(frames.map((frame) => names(frame).length)).toEqual([3, 3, 3, 1]);
-  expect(Math.max(...frames.map((frame) => Buffer.byteLength(frame)))).toBeLessThan(32 * 1024);
+  expect(Math.max(...frames.map(({ text }) => Buffer.byteLength(text)))).toBeLessThan(32 * 1024);
 });
 
 test("above its bound the oldest samples are dropped and reported, and nothing else is", () => {
@@ -47,4 +51,38 @@ test("when the windows alone exceed their bound, the connection must be closed",
   const queue = new SendQueue({ samplesBytes: 1_000, otherBytes: 1_000 });
   expect(queue.push([message("window", "a", 600)])).toBe(0);
   expect(queue.push([message("window", "b", 600)])).toBeNull();
+});
+
+test("a message up to API Gateway's 128 KB is a frame of its own", () => {
+  const queue = new SendQueue();
+  queue.push([message("window", "a"), message("session", "big", MAX_MESSAGE_BYTES), message("window", "c")]);
+  expect(Array.from({ length: 3 }, () => names(queue.takeFrame()))).toEqual([["a"], ["big"], ["c"]]);
+});
+
+test("of a frame that was refused the client is told what it misses, once", () => {
+  const queue = new SendQueue();
+  queue.push([
+    toMessage({ type: "session", data: sessionRecord.parse(ended("s1", 5, 9, 2)) }),
+    message("samples", "x", 100, 7),
+  ]);
+  const refused = queue.takeFrame();
+  queue.omit(refused.messages);
+  const told = queue.takeFrame();
+  expect([JSON.parse(told.text)].flat()).toEqual([
+    { type: "dropped", data: { sensorId: "s1", samples: 7 } },
+    {
+      type: "omitted",
+      data: {
+        sensorId: "s1",
+        type: "session",
+        id: ended("s1", 5, 9, 2)["id"],
+        bytes: refused.messages[0]!.bytes,
+        path: "/sessions/s1%405",
+        table: "sessions",
+      },
+    },
+  ]);
+  queue.omit(told.messages);
+  expect(queue.isEmpty).toBe(true);
+  expect(queue.bytes).toBe(0);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import type { SessionRecord } from "../../domain/records.ts";
-import { parseSessionId, SessionExtents } from "../../live/session-extents.ts";
+import { parseSessionId, REMEMBERED_SESSIONS, SessionExtents } from "../../live/session-extents.ts";
 import { ended } from "../lambda/records.ts";
 
 test("a session's id names its sensor, which may have colons, and its start, which may have fractions", () => {
@@ -25,4 +25,11 @@ test("an ended session takes what reopens or extends it, and no other session's 
   expect(extents.overlaps("s@1000", 1_000, { start: 0, end: 1_000 })).toBe(false);
   expect(extents.overlaps("s@1000", 1_000, { start: 500, end: 1_500 })).toBe(true);
   expect(extents.rows("s@1000", 1_000, [9_000])).toEqual({ from: 0, to: 1 });
+});
+
+test("the session that was longest without a sample is let go when there are too many", () => {
+  const extents = new SessionExtents(10);
+  for (let i = 0; i <= REMEMBERED_SESSIONS; i++) extents.rows(`s${i}@0`, 0, [0]);
+  expect(extents.overlaps("s1@0", 0, { start: 1_000, end: 1_001 })).toBe(false);
+  expect(extents.overlaps("s0@0", 0, { start: 1_000, end: 1_001 })).toBe(true); // its end isn't known any more
 });
