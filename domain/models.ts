@@ -10,7 +10,7 @@ const tensor = z.object({
 export const modelManifest = z.looseObject({
   name: z.string().regex(/^[a-z0-9-]{1,64}$/),
   version: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/),
-  /** Of model.onnx, hex. */
+  /** Of all the model's files, hex: see `modelHash` in processor/adapters/model-bytes.ts. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   /** File of the model, beside the manifest. */
   file: z.string().default("model.onnx"),

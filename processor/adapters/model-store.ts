@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { GetObjectCommand, ListObjectsV2Command, NoSuchKey, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
@@ -7,6 +6,7 @@ import { MillraceError } from "../../domain/errors.ts";
 import { modelKey, modelManifest, modelProbe, type ModelManifest, type ModelReference } from "../../domain/models.ts";
 import type { Model, ModelSource } from "../inference/model.ts";
 import { noModels, type ScoringPorts } from "../inference/scoring.ts";
+import { type ModelBytes, modelHash, readModelBytes } from "./model-bytes.ts";
 import { onnxVersions } from "./onnx-header.ts";
 import { createOnnxModel } from "./onnx-model.ts";
 
@@ -133,9 +133,9 @@ export async function loadModel(files: ModelFiles, folder: string, expected?: Mo
   const manifest = await json("manifest.json", modelManifest);
   const wrong = manifestProblem(manifest, expected);
   if (wrong) throw refused(wrong);
-  const bytes = await required(manifest.file);
-  const mismatch = fileProblem(bytes, manifest);
-  if (mismatch) throw refused(`${manifest.file} ${mismatch}`);
+  const bytes = await readModelBytes(manifest.file, required, refused);
+  const mismatch = bytesProblem(bytes, manifest);
+  if (mismatch) throw refused(mismatch);
   return createOnnxModel(bytes, manifest, await json(manifest.probe, modelProbe));
 }
 
@@ -158,11 +158,19 @@ function manifestProblem(manifest: ModelManifest, expected?: ModelReference): st
 }
 
 /** How the bytes of a model differ from what its manifest says of them. */
-function fileProblem(bytes: Uint8Array, { sha256: expected, opset, irVersion }: ModelManifest): string | null {
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
-  if (sha256 !== expected) return `(${bytes.length} bytes) has SHA-256 ${sha256}; the manifest says ${expected}`;
-  const found = onnxVersions(bytes);
+function bytesProblem(bytes: ModelBytes, { sha256: expected, opset, irVersion }: ModelManifest): string | null {
+  const { file, onnx, external } = bytes;
+  const sha256 = modelHash(bytes);
+  if (sha256 !== expected) {
+    const all = [
+      `${file} (${onnx.length} bytes)`,
+      ...external.map(({ path, data }) => `${path} (${data.length} bytes)`),
+    ];
+    const has = external.length === 0 ? "has SHA-256" : "have together the SHA-256";
+    return `${all.join(" and ")} ${has} ${sha256}; the manifest says ${expected}`;
+  }
+  const found = onnxVersions(onnx);
   if (found?.opset === opset && found.irVersion === irVersion) return null;
   const versions = found ? `opset ${found.opset} and IR version ${found.irVersion}` : "no readable header";
-  return `has ${versions}; the manifest says opset ${opset} and IR version ${irVersion}`;
+  return `${file} has ${versions}; the manifest says opset ${opset} and IR version ${irVersion}`;
 }

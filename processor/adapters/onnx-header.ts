@@ -4,6 +4,24 @@ const OPSET_IMPORT = 8;
 const OPSET_DOMAIN = 1;
 const OPSET_VERSION = 2;
 
+/** Where tensors are: by message, the fields that hold messages (onnx.proto3). */
+const nested = {
+  model: { 7: "graph", 20: "training", 25: "function" },
+  graph: { 1: "node", 5: "tensor", 15: "sparse" },
+  training: { 1: "graph", 2: "graph" },
+  function: { 7: "node", 11: "attribute" },
+  node: { 5: "attribute" },
+  attribute: { 5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse" },
+  sparse: { 1: "tensor", 2: "tensor" },
+  tensor: { 13: "entry" },
+  entry: {},
+} as const satisfies Record<string, Readonly<Record<number, string>>>;
+type MessageName = keyof typeof nested;
+/** Field numbers of StringStringEntryProto, and the key under which `external_data` names its file. */
+const ENTRY_KEY = 1;
+const ENTRY_VALUE = 2;
+const LOCATION = "location";
+
 interface Field {
   readonly number: number;
   /** The value of a varint, the content of bytes, null for fixed-size fields, which are skipped. */
@@ -27,6 +45,38 @@ export function onnxVersions(bytes: Uint8Array): { irVersion: number; opset: num
   } catch (error) {
     if (error instanceof RangeError) return null;
     throw error;
+  }
+}
+
+/**
+ * The files in which an ONNX model keeps data of its tensors, wherever these are, sorted and each once. None when the
+ * bytes are no model.
+ */
+export function externalFiles(bytes: Uint8Array): string[] {
+  const found = new Set<string>();
+  try {
+    collectLocations("model", bytes, found);
+  } catch (error) {
+    if (error instanceof RangeError) return [];
+    throw error;
+  }
+  return [...found].sort();
+}
+
+function collectLocations(message: MessageName, bytes: Uint8Array, found: Set<string>): void {
+  if (message === "entry") {
+    const entry = [...fields(bytes)];
+    const textOf = (wanted: number): string => {
+      const value = entry.find(({ number }) => number === wanted)?.value;
+      return value instanceof Uint8Array ? Buffer.from(value).toString("utf8") : "";
+    };
+    if (textOf(ENTRY_KEY) === LOCATION) found.add(textOf(ENTRY_VALUE));
+    return;
+  }
+  const inside: Readonly<Record<number, MessageName>> = nested[message];
+  for (const { number, value } of fields(bytes)) {
+    const name = inside[number];
+    if (name !== undefined && value instanceof Uint8Array) collectLocations(name, value, found);
   }
 }
 

@@ -2,6 +2,7 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { MillraceError } from "../../domain/errors.ts";
 import type { ModelManifest, ModelProbe } from "../../domain/models.ts";
 import type { Model } from "../inference/model.ts";
+import type { ModelBytes } from "./model-bytes.ts";
 
 /** Largest batch that is chosen from the manifest's: small enough for a few sensors, large enough for a thousand. */
 const PREFERRED_BATCH = 16;
@@ -19,7 +20,7 @@ const SESSION_OPTIONS: InferenceSession.SessionOptions = {
  *
  * @throws MillraceError `model-refused`, whose message says what was found and what was expected
  */
-export async function createOnnxModel(bytes: Uint8Array, manifest: ModelManifest, probe: ModelProbe): Promise<Model> {
+export async function createOnnxModel(bytes: ModelBytes, manifest: ModelManifest, probe: ModelProbe): Promise<Model> {
   const session = await open(bytes, manifest);
   checkTensors(session, manifest);
   const model = new OnnxModel(session, manifest);
@@ -74,11 +75,11 @@ function refused({ name, version }: ModelManifest, what: string, cause?: unknown
   return new MillraceError("model-refused", `model ${name} ${version}: ${what}`, { cause });
 }
 
-async function open(bytes: Uint8Array, manifest: ModelManifest): Promise<InferenceSession> {
+async function open({ onnx, external }: ModelBytes, manifest: ModelManifest): Promise<InferenceSession> {
   try {
-    return await InferenceSession.create(bytes, SESSION_OPTIONS);
+    return await InferenceSession.create(onnx, { ...SESSION_OPTIONS, externalData: external });
   } catch (error) {
-    throw refused(manifest, `ONNX Runtime can't load its ${bytes.length} bytes: ${(error as Error).message}`, error);
+    throw refused(manifest, `ONNX Runtime can't load its ${onnx.length} bytes: ${(error as Error).message}`, error);
   }
 }
 

@@ -1,8 +1,8 @@
-import { createHash } from "node:crypto";
 import { parse } from "yaml";
 import { z } from "zod";
 import { MillraceError } from "../../../domain/errors.ts";
 import { type ModelManifest, modelProbe } from "../../../domain/models.ts";
+import { modelHash, readModelBytes } from "../../adapters/model-bytes.ts";
 import type { ModelFiles } from "../../adapters/model-store.ts";
 import { onnxVersions } from "../../adapters/onnx-header.ts";
 
@@ -74,7 +74,7 @@ export async function readMlflow(files: ModelFiles): Promise<ImportedModel> {
   }
   const { flavors, signature, metadata } = described.data;
   const onnxFile = flavors.onnx.data;
-  const onnx = await required(onnxFile);
+  const bytes = { ...(await readModelBytes(onnxFile, required, refused)), file: "model.onnx" };
   const tags: Record<string, unknown> = {};
   for (const name of Object.keys(settings.shape)) {
     const tag = (await files.read(`tags/millrace.${name}`)) ?? (await files.read(`../../tags/millrace.${name}`));
@@ -103,16 +103,16 @@ export async function readMlflow(files: ModelFiles): Promise<ImportedModel> {
     throw refused(
       `millrace.stateInput is ${stateInput}; the signature's inputs are ${inputs.map(({ name }) => name).join(", ")}`,
     );
-  const versions = onnxVersions(onnx);
+  const versions = onnxVersions(bytes.onnx);
   if (!versions) throw refused(`${onnxFile} is no ONNX model`);
   const probe = await required("probe.json");
   modelProbe.parse(JSON.parse(Buffer.from(probe).toString("utf8")));
   const manifest: ModelManifest = {
     ...rest,
     ...versions,
-    file: "model.onnx",
+    file: bytes.file,
     stage: "candidate",
-    sha256: createHash("sha256").update(onnx).digest("hex"),
+    sha256: modelHash(bytes),
     inputs,
     outputs,
     state: [{ input: stateInput, output: stateOutput, shape: stateShape }],
@@ -123,7 +123,8 @@ export async function readMlflow(files: ModelFiles): Promise<ImportedModel> {
   return {
     manifest,
     files: new Map([
-      ["model.onnx", onnx],
+      [bytes.file, bytes.onnx],
+      ...bytes.external.map(({ path, data }) => [path, data] as const),
       ["probe.json", probe],
       ["manifest.json", Buffer.from(JSON.stringify(manifest))],
     ]),

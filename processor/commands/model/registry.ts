@@ -1,6 +1,7 @@
 import { MillraceError } from "../../../domain/errors.ts";
 import { type ModelControl, modelManifest, type ModelManifest, type ModelReference } from "../../../domain/models.ts";
 import { loadModel, type ModelFiles } from "../../adapters/model-store.ts";
+import { externalFiles } from "../../adapters/onnx-header.ts";
 import type { Model } from "../../inference/model.ts";
 
 /** A model version in the store. */
@@ -53,8 +54,9 @@ export class ModelRegistry {
         `model ${name} ${version} is there already with another hash: give the new one a version of its own`,
       );
     if (existing) return model;
-    for (const file of [model.manifest.file, model.manifest.probe])
-      await this.#files.write(`${name}/${version}/${file}`, (await from.read(`./${file}`))!);
+    const { file, probe } = model.manifest;
+    for (const each of [file, ...externalFiles((await from.read(`./${file}`))!), probe])
+      await this.#files.write(`${name}/${version}/${each}`, (await from.read(`./${each}`))!);
     await this.#writeManifest({ ...model.manifest, stage: "candidate" });
     return model;
   }
