@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LOOPBACK } from "../../config/local.ts";
+import { MQTT_SHARE_GROUP } from "../../domain/names.ts";
 import { probePort } from "../processes/ports.ts";
 import type { ServerDefinition, ServerPorts } from "./definition.ts";
 
@@ -14,7 +15,7 @@ export const mqtt: ServerDefinition = {
   prepare(folder, ports) {
     const file = join(folder, "broker.xml");
     writeFileSync(file, brokerXml(folder, ports.mqtt));
-    return [file];
+    return [file, MQTT_SHARE_GROUP];
   },
   probe: (ports) => probePort(ports.mqtt),
 };

@@ -1,15 +1,17 @@
 import java.io.File;
-import org.apache.activemq.artemis.core.server.ActiveMQServer;
-import org.apache.activemq.artemis.core.server.embedded.EmbeddedActiveMQ;
+import org.apache.activemq.artemis.core.config.FileDeploymentManager;
+import org.apache.activemq.artemis.core.config.impl.FileConfiguration;
+import org.apache.activemq.artemis.spi.core.security.ActiveMQJAASSecurityManager;
 
-/** ActiveMQ Artemis as an MQTT 5 broker. Argument: broker.xml. */
+/** ActiveMQ Artemis as an MQTT 5 broker. Arguments: broker.xml, name of the share group whose queue is kept. */
 public final class ArtemisServer {
   public static void main(String[] args) throws Exception {
     StopWithParent.watch();
-    EmbeddedActiveMQ broker = new EmbeddedActiveMQ();
-    broker.setConfigResourcePath(new File(args[0]).toURI().toString());
-    broker.start();
-    ActiveMQServer server = broker.getActiveMQServer();
+    FileConfiguration configuration = new FileConfiguration();
+    FileDeploymentManager files = new FileDeploymentManager(new File(args[0]).toURI().toString());
+    files.addDeployable(configuration).readConfiguration();
+    GroupKeepingServer server = new GroupKeepingServer(configuration, new ActiveMQJAASSecurityManager(), args[1]);
+    server.start();
     boolean listens =
         server.getRemotingService().getAcceptors().values().stream().anyMatch(acceptor -> acceptor.isStarted());
     if (!server.isStarted() || !listens) {
@@ -18,7 +20,7 @@ public final class ArtemisServer {
     }
     Runtime.getRuntime().addShutdownHook(new Thread(() -> {
       try {
-        broker.stop();
+        server.stop();
       } catch (Exception error) {
         error.printStackTrace();
       }
