@@ -14,7 +14,7 @@ export interface Stage {
   readonly mqttUrl: string;
   readonly bridge: BridgeProcess;
   /** Milliseconds from 0 to below `limit`. */
-  pauseMs(limit: number): number;
+  readonly pauseMs: (limit: number) => number;
 }
 
 /** The ways to lose a member of the group. Each leaves one bridge running. */
@@ -77,7 +77,9 @@ function join(url: string, clientId: string, sessionExpiryInterval: number): Mqt
     protocolVersion: 5,
     clientId,
     clean: false,
-    reconnectPeriod: 0,
+    // A member that acknowledges nothing is stuck when a message overtakes CONNACK: it connects anew.
+    connectTimeout: 2_000,
+    reconnectPeriod: 100,
     properties: { sessionExpiryInterval, receiveMaximum: 100 },
     customHandleAcks: () => undefined,
   });

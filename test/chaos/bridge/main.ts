@@ -39,13 +39,13 @@ const result = await bridgeLoop({
   onProgress: (message) => console.log(`  ${message}`),
 });
 const lost = result.lost.reduce((sum, { messages }) => sum + messages, 0);
+const counts = Object.entries(result.faults).map(([name, times]) => `${times} ${name}`);
+const causes = result.lost.map(({ fault, messages }) => `${messages} after ${fault}`);
 console.log(`
-faults        ${Object.entries(result.faults)
-  .map(([name, times]) => `${times} ${name}`)
-  .join(", ")}
+faults        ${counts.join(", ")}
 acknowledged  ${result.acknowledged}
 copies        ${result.copies}
-lost          ${lost}${lost > 0 ? `, after ${result.lost.map(({ fault, messages }) => `${fault}: ${messages}`).join(", ")}` : ""}`);
+lost          ${[lost, ...causes].join(", ")}`);
 if (lost === 0) rmSync(home, { recursive: true, force: true });
 else console.log(`the data are kept in ${home}`);
 process.exit(lost === 0 ? 0 : 1);
