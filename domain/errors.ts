@@ -33,6 +33,8 @@ export const errorCodes = {
   "snapshot-corrupt": "A segment of the snapshot is missing or does not match its checksum.",
   "state-layout-unknown": "The snapshot was written with a state layout that this version cannot read.",
   "step-failed-again": "Our own code failed on a record, and again when it was to be dead-lettered.",
+  "step-kills-process": "The process died in the step of the same record again and again.",
+  "output-refused": "Kafka refuses what the task writes, and would refuse it again.",
   fenced: "Another owner has taken over this partition.",
   "outcome-unknown": "A commit may or may not have happened; the task starts again.",
   "prerequisite-missing": "A program that Millrace needs is not installed.",

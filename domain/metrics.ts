@@ -78,6 +78,28 @@ export const metrics = {
     doc: "partition clock less the newest watermark, largest of the owned partitions",
   },
   "processor.commit-latency": { unit: "Milliseconds", kind: "timing", doc: "time a transaction's commit takes" },
+  "processor.commit-interval": { unit: "Milliseconds", kind: "timing", doc: "time between two commits of a task" },
+  "processor.waiting-outputs": {
+    unit: "Count",
+    kind: "gauge",
+    doc: "outputs that are stepped and not sent, all owned partitions",
+  },
+  "processor.waiting-bytes": { unit: "Bytes", kind: "gauge", doc: "their bytes" },
+  "processor.reading-paused": {
+    unit: "Count",
+    kind: "counter",
+    doc: "times that a task stopped reading because too many outputs waited",
+  },
+  "processor.stopped-partitions": {
+    unit: "Count",
+    kind: "gauge",
+    doc: "owned partitions whose task stopped with a named error",
+  },
+  "processor.failing-partitions": {
+    unit: "Count",
+    kind: "gauge",
+    doc: "owned partitions whose task has begun anew since its last commit",
+  },
   "processor.snapshot-bytes": { unit: "Bytes", kind: "gauge", doc: "size of all live snapshot segments" },
   "processor.restarts": { unit: "Count", kind: "counter", doc: "task restarts" },
   "processor.recovery-time": {

@@ -22,6 +22,9 @@ export function taskKey(pipeline: string, topic: string, partition: number): str
   return `${pipeline}/${topic}/${partition}`;
 }
 
+/** Field `alarm` of the log lines, one a minute, of a partition that has stopped or can't run. An alarm counts them. */
+export const PARTITION_STOPPED = "partition-stopped";
+
 /** MongoDB / DocumentDB collections. */
 export const collections = { sessions: "sessions", windows: "windows", sensors: "sensors" } as const;
 

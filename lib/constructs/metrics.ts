@@ -1,4 +1,5 @@
-import { aws_cloudwatch as cloudwatch, Duration } from "aws-cdk-lib";
+import { aws_cloudwatch as cloudwatch, aws_logs as logs, Duration } from "aws-cdk-lib";
+import type { Construct } from "constructs";
 
 /** Metrics as values, apart from what alarms on them and draws them. */
 
@@ -54,6 +55,24 @@ export function deliveryFreshness(
     dimensionsMap: { DeliveryStreamName: stream },
     statistic: cloudwatch.Stats.MAXIMUM,
     ...options,
+  });
+}
+
+/** Lines a minute of a program's JSON log that have this text in their field `alarm`. */
+export function alarmLines(scope: Construct, log: logs.ILogGroup, alarm: string, service: string): cloudwatch.Metric {
+  const metricName = `${alarm}-${service}`;
+  new logs.MetricFilter(scope, `Lines-${metricName}`, {
+    logGroup: log,
+    filterPattern: logs.FilterPattern.stringValue("$.alarm", "=", alarm),
+    metricNamespace: "Millrace/Logs",
+    metricName,
+  });
+  return new cloudwatch.Metric({
+    namespace: "Millrace/Logs",
+    metricName,
+    statistic: cloudwatch.Stats.SUM,
+    period: Duration.minutes(2),
+    label: service,
   });
 }
 

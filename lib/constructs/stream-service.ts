@@ -43,11 +43,13 @@ export interface StreamServiceProps {
 export class StreamService extends Construct implements iam.IGrantable {
   readonly service: ecs.FargateService;
   readonly taskRole: iam.Role;
+  readonly log: logs.ILogGroup;
 
   constructor(stack: MillraceStack, props: StreamServiceProps) {
     super(stack, `Service-${props.name}`);
     const { config } = stack;
     const log = logGroup(this, "Logs", { config, name: `service/${props.name}`, key: props.key });
+    this.log = log;
     this.taskRole = new iam.Role(this, "TaskRole", {
       assumedBy: new iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
       description: `Millrace ${config.name}: what ${props.name} may do`,

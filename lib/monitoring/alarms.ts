@@ -1,8 +1,9 @@
 import { aws_cloudwatch as cloudwatch, Duration } from "aws-cdk-lib";
 import { runningPipelines } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
+import { PARTITION_STOPPED } from "../../domain/names.ts";
 import { topics } from "../../domain/topics.ts";
-import { deliveryFreshness, messagesIn, runningTasks, timeLag } from "../constructs/metrics.ts";
+import { alarmLines, deliveryFreshness, messagesIn, runningTasks, timeLag } from "../constructs/metrics.ts";
 import type { DeliveryStack } from "../stacks/delivery.ts";
 import type { FeaturesStack } from "../stacks/features.ts";
 import type { IngestionStack } from "../stacks/ingestion.ts";
@@ -42,6 +43,7 @@ export function alarms(config: Environment, stacks: MonitoredStacks): AlarmSpec[
   return [
     ...streamAlarms(config, stacks),
     ...serviceAlarms(stacks),
+    ...partitionAlarms(config, stacks),
     ...functionAlarms(stacks),
     ...lakeAlarms(config, stacks),
     ...apiAlarms(stacks),
@@ -104,6 +106,21 @@ function serviceAlarms({ processing, ingestion, serving }: MonitoredStacks): Ala
       evaluationPeriods: 5,
       missing: "breaching" as const,
       comparison: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+    }));
+}
+
+function partitionAlarms(config: Environment, { processing }: MonitoredStacks): AlarmSpec[] {
+  return Object.entries(processing.services)
+    .filter(([, made]) => made !== undefined)
+    .map(([name, made]) => ({
+      name: `partition-stopped-${name}`,
+      description:
+        `CRITICAL: a partition of the ${name} pipeline has stopped, or begins again and again without a commit; ` +
+        "its log and `npm run recover` say why",
+      metric: alarmLines(made, made.log, PARTITION_STOPPED, `${config.name}-${name}`),
+      threshold: 0,
+      evaluationPeriods: 1,
+      missing: "fine" as const,
     }));
 }
 

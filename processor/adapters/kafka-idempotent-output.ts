@@ -1,7 +1,9 @@
 import { Partitioners, type Admin, type Kafka, type Producer } from "kafkajs";
 import { MillraceError } from "../../domain/errors.ts";
-import type { Progress, TaskOutput } from "../engine/ports.ts";
+import { kafkaFailureOf } from "../engine/failure-classes.ts";
+import type { Progress, Standing, TaskOutput } from "../engine/ports.ts";
 import type { OutputRecord } from "../runtime/machine.ts";
+import { refusal } from "./kafka-output.ts";
 import { decodeProgress, encodeProgress } from "./kafka-progress.ts";
 import { inBatches } from "./output-sends.ts";
 import type { OutputTarget } from "./output-target.ts";
@@ -9,8 +11,6 @@ import type { OutputTarget } from "./output-target.ts";
 /** Commits the group's offset, with metadata, as this member in its current generation. */
 export type OffsetCommit = (partition: number, offset: number, metadata: string) => Promise<void>;
 
-/** Errors of the coordinator that mean: the group has given the partition to another member. */
-const FENCED = new Set(["ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID", "FENCED_INSTANCE_ID"]);
 /** Most bytes of metadata sent. The broker takes 4,096 (`offset.metadata.max.bytes`). */
 const MAX_METADATA_BYTES = 4_000;
 
@@ -38,6 +38,19 @@ export class IdempotentOutput implements TaskOutput {
     });
   }
 
+  /** Nobody can be fenced, so nobody is held either: the group alone decides who owns the partition. */
+  standing(): Promise<Standing> {
+    return Promise.resolve({ hold: null, owner: null, byCommand: false, uncommitted: null });
+  }
+
+  hold(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  attempt(): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** Only connects. */
   async fence(): Promise<void> {
     await this.#producer.connect();
@@ -55,7 +68,9 @@ export class IdempotentOutput implements TaskOutput {
   async send(outputs: readonly OutputRecord[]): Promise<void> {
     // One request per topic: kafkajs, retrying a request to several leaders, may report records as written that it
     // never sent (see the bridge's KafkaSender).
-    for (const messages of inBatches(outputs, this.#target.partition).flat()) await this.#producer.send(messages);
+    await this.#classified(async () => {
+      for (const messages of inBatches(outputs, this.#target.partition).flat()) await this.#producer.send(messages);
+    });
   }
 
   async commit(progress: Progress, last: readonly OutputRecord[]): Promise<void> {
@@ -63,16 +78,24 @@ export class IdempotentOutput implements TaskOutput {
     const whole = encodeProgress(progress);
     const metadata =
       Buffer.byteLength(whole) <= MAX_METADATA_BYTES ? whole : encodeProgress({ ...progress, failed: [] });
+    await this.#classified(() => this.#commitOffset(this.#target.partition, progress.nextOffset, metadata));
+  }
+
+  /** Gives an error of Kafka the name that its class has for the task. Passes on what is uncertain. */
+  async #classified(work: () => Promise<void>): Promise<void> {
     try {
-      await this.#commitOffset(this.#target.partition, progress.nextOffset, metadata);
+      await work();
     } catch (error) {
-      const { type, cause } = error as { type?: string; cause?: { type?: string } };
-      if (FENCED.has(type ?? cause?.type ?? ""))
+      const failure = kafkaFailureOf(error);
+      const { task } = this.#target;
+      if (failure?.class === "fenced")
         throw new MillraceError(
           "fenced",
-          `${this.#target.task}: the group refuses this member's offsets: another member owns the partition`,
+          `${task}: the group refuses this member's offsets: another member owns the partition`,
           { cause: error },
         );
+      if (failure?.class === "partition" && failure.afterMs === undefined)
+        throw new MillraceError("output-refused", refusal(task, failure.name, error), { cause: error });
       throw error;
     }
   }

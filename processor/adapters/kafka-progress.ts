@@ -3,6 +3,7 @@ import { progressRecord, type ProgressRecord } from "../../domain/records.ts";
 import { topics } from "../../domain/topics.ts";
 import type { Progress } from "../engine/ports.ts";
 import type { OutputRecord } from "../runtime/machine.ts";
+import { claimKey, inProgressTopic, OWNER_HEADER, readClaim, text } from "./kafka-claim.ts";
 import { partitionBounds } from "./kafka-cluster.ts";
 import { fetchRecords, type FetchedPartition } from "./kafka-records.ts";
 
@@ -12,11 +13,6 @@ const FIRST_LOOK_BACK = 256;
 const LOOK_BACK_FACTOR = 16;
 /** How long a claim may take to become readable: another task's open transaction in the partition holds it up. */
 const CLAIM_LIMIT_MS = 60_000;
-
-/** Key of a claim record. Under the task's own key, compaction would remove the progress before it. */
-export function claimKey(task: string): string {
-  return `${task}#claim`;
-}
 
 /** The value of a progress record, as JSON. */
 export function encodeProgress({ nextOffset, origin, fingerprint, chain, failed }: Progress): string {
@@ -39,18 +35,9 @@ export function decodeProgress(json: string): Progress {
   return { ...progress, failed: failed.map(([offset, message, key = null]) => ({ offset, message, key })) };
 }
 
-/** The record by which a task commits its progress. */
-export function toProgressRecord(task: string, progress: Progress): OutputRecord {
-  return inProgressTopic(task, encodeProgress(progress));
-}
-
-/** The record by which a task claims its partition of `millrace-progress`. */
-export function claimRecord(task: string, token: string): OutputRecord {
-  return inProgressTopic(claimKey(task), token);
-}
-
-function inProgressTopic(key: string, value: string): OutputRecord {
-  return { topic: topics.progress.name, key, value: Buffer.from(value), headers: {}, scored: false };
+/** The record by which a life commits its task's progress. */
+export function toProgressRecord(task: string, progress: Progress, owner: string): OutputRecord {
+  return inProgressTopic(task, encodeProgress(progress), { [OWNER_HEADER]: owner });
 }
 
 /**
@@ -99,7 +86,7 @@ async function progressBetween(
     const { records, nextOffset } = await fetchProgress(cluster, partition, offset);
     for (const record of records) {
       const key = text(record.key);
-      if (key === claimKey(task) && text(record.value) === token) return last;
+      if (key === claimKey(task) && record.value && readClaim(text(record.value)!).token === token) return last;
       if (key === task && record.value) last = decodeProgress(text(record.value)!);
     }
     offset = nextOffset;
@@ -111,8 +98,4 @@ async function progressBetween(
 
 function fetchProgress(cluster: Cluster, partition: number, offset: number): Promise<FetchedPartition> {
   return fetchRecords(cluster, topics.progress.name, partition, offset);
-}
-
-function text(bytes: Uint8Array | null): string | null {
-  return bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
 }

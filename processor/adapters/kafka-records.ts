@@ -41,8 +41,9 @@ export class FetchFailed extends Error {
   }
 }
 
-/** Isolation level of a fetch. */
-const READ_COMMITTED = 1;
+/** Isolation levels of a fetch. */
+export const ISOLATION = { uncommitted: 0, committed: 1 } as const;
+export type Isolation = (typeof ISOLATION)[keyof typeof ISOLATION];
 /** How long an answer may take, besides the time that the broker may hold the fetch. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
@@ -58,6 +59,7 @@ export async function fetchFrom(
   topic: string,
   positions: readonly FetchPosition[],
   limits: FetchLimits,
+  isolation: Isolation = ISOLATION.committed,
 ): Promise<FetchedPartition[]> {
   const from = new Map(positions.map(({ partition, fetchOffset }) => [partition, fetchOffset]));
   const partitions = positions.map(({ partition, fetchOffset }) => ({
@@ -70,7 +72,7 @@ export async function fetchFrom(
     maxWaitTime: limits.maxWaitMs,
     minBytes: 1,
     maxBytes: limits.maxBytes,
-    isolationLevel: READ_COMMITTED,
+    isolationLevel: isolation,
     topics: [{ topic, partitions }],
   });
   const exchange: Exchange<FetchedPartition[]> = {
@@ -133,13 +135,14 @@ export async function fetchRecords(
   topic: string,
   partition: number,
   fetchOffset: number,
+  isolation: Isolation = ISOLATION.committed,
 ): Promise<FetchedPartition> {
   return askLeader(cluster, async () => {
     await cluster.refreshMetadataIfNecessary();
     const node = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
     if (node === undefined) throw new Error(`${topic} has no partition ${partition}`);
     const broker = await cluster.findBroker({ nodeId: node });
-    const [fetched] = await fetchFrom(broker, topic, [{ partition, fetchOffset }], ONE_PARTITION);
+    const [fetched] = await fetchFrom(broker, topic, [{ partition, fetchOffset }], ONE_PARTITION, isolation);
     // A broker that throttles answers without any partition.
     return fetched ?? { partition, highWatermark: Infinity, records: [], nextOffset: fetchOffset };
   });

@@ -12,14 +12,29 @@ interface TaskFacts {
   reported: ReadonlyMap<MetricOf<"counter">, number>;
   lag: number;
   snapshotBytes: number;
+  waitingOutputs: number;
+  waitingBytes: number;
+  /** Whether its last life failed and none has committed since. */
+  failing: boolean;
 }
+
+const NEW_TASK: TaskFacts = {
+  machine: null,
+  reported: new Map(),
+  lag: 0,
+  snapshotBytes: 0,
+  waitingOutputs: 0,
+  waitingBytes: 0,
+  failing: false,
+};
 
 /** Turns what the engine reports into logs and metrics. */
 export function engineObserver(logger: Logger, metrics: Metrics): EngineObserver {
   const tasks = new Map<string, TaskFacts>();
+  const stopped = new Map<string, number>();
   const factsOf = (task: string): TaskFacts => {
     let facts = tasks.get(task);
-    if (!facts) tasks.set(task, (facts = { machine: null, reported: new Map(), lag: 0, snapshotBytes: 0 }));
+    if (!facts) tasks.set(task, (facts = { ...NEW_TASK }));
     return facts;
   };
   const reportCounts = (facts: TaskFacts): void => {
@@ -36,7 +51,18 @@ export function engineObserver(logger: Logger, metrics: Metrics): EngineObserver
     const lag = sum((facts) => facts.lag);
     const snapshotBytes = sum((facts) => facts.snapshotBytes);
     const sensors = sum(({ machine }) => machine?.keyCount ?? 0);
-    metrics.set("processor.lag", lag);
+    const lagOfStopped = [...stopped.values()].reduce((total, each) => total + each, 0);
+    metrics.set("processor.lag", lag + lagOfStopped);
+    metrics.set("processor.stopped-partitions", stopped.size);
+    metrics.set("processor.failing-partitions", owned.filter(({ failing }) => failing).length);
+    metrics.set(
+      "processor.waiting-outputs",
+      sum((facts) => facts.waitingOutputs),
+    );
+    metrics.set(
+      "processor.waiting-bytes",
+      sum((facts) => facts.waitingBytes),
+    );
     metrics.set("processor.snapshot-bytes", snapshotBytes);
     metrics.set("processor.sensors", sensors);
     metrics.set("processor.watermark-lag", Math.max(0, ...owned.map(({ machine }) => machine?.watermarkLagMs ?? 0)));
@@ -53,9 +79,24 @@ export function engineObserver(logger: Logger, metrics: Metrics): EngineObserver
       metrics.add("processor.records", records);
       reportCounts(factsOf(task));
     },
-    committed: (task, { latencyMs, lag }) => {
+    committed: (task, { latencyMs, lag, intervalMs }) => {
       metrics.time("processor.commit-latency", latencyMs);
-      factsOf(task).lag = lag;
+      if (intervalMs !== undefined) metrics.time("processor.commit-interval", intervalMs);
+      Object.assign(factsOf(task), { lag, failing: false });
+      setGauges();
+    },
+    lag: (task, offsets) => {
+      if (stopped.has(task)) stopped.set(task, offsets);
+      else factsOf(task).lag = offsets;
+      setGauges();
+    },
+    waiting: (task, { outputs, bytes, paused }) => {
+      if (paused) metrics.add("processor.reading-paused");
+      Object.assign(factsOf(task), { waitingOutputs: outputs, waitingBytes: bytes });
+    },
+    stopped: (task, isStopped) => {
+      if (isStopped) stopped.set(task, 0);
+      else stopped.delete(task);
       setGauges();
     },
     snapshotWritten: (task, { bytes }) => {
@@ -64,6 +105,8 @@ export function engineObserver(logger: Logger, metrics: Metrics): EngineObserver
     },
     restarted: (task, error) => {
       metrics.add("processor.restarts");
+      factsOf(task).failing = true;
+      setGauges();
       logger.warn({ task, err: error }, "task starts again");
     },
     recovered: (_task, milliseconds) => metrics.time("processor.recovery-time", milliseconds),

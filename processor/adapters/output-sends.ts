@@ -29,16 +29,13 @@ export function inSends(outputs: readonly OutputRecord[]): Map<string, OutputRec
 /** `inSends` as the producer of kafkajs takes it, for the partition with this number. */
 export function inBatches(outputs: readonly OutputRecord[], partition: number): TopicMessages[][] {
   return inSends(outputs).map((byTopic) =>
-    Array.from(byTopic, ([topic, records]) => ({
-      topic,
-      messages: records.map(({ key, value, headers }): Message => ({
-        key: buffer(key),
-        value: buffer(value),
-        partition,
-        headers,
-      })),
-    })),
+    Array.from(byTopic, ([topic, records]) => ({ topic, messages: messagesOf(records, partition) })),
   );
+}
+
+/** Records as the producer of kafkajs takes them, for the partition with this number. */
+export function messagesOf(records: readonly OutputRecord[], partition: number): Message[] {
+  return records.map(({ key, value, headers }) => ({ key: buffer(key), value: buffer(value), partition, headers }));
 }
 
 function buffer(bytes: Uint8Array | string | null): Buffer | string | null {

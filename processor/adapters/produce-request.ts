@@ -8,14 +8,16 @@ const ALL_REPLICAS = -1;
 const PRODUCE_TIMEOUT_MS = 30_000;
 
 /** One topic's records, encoded. */
-interface TopicBatch {
+export interface TopicBatch {
   readonly topic: string;
   readonly bytes: Buffer;
 }
 
-/** The part of the answer that kafkajs reads by itself: for how long the client has to wait. */
 interface ProduceAnswer {
+  /** Read by kafkajs: for how long the client has to wait. */
   readonly clientSideThrottleTime: number;
+  /** The errors of kafkajs for topics that were refused. */
+  readonly refused: ReadonlyMap<string, Error>;
 }
 
 /** A Produce request that appends one record batch to a partition of each topic, inside a transaction. */
@@ -55,17 +57,18 @@ function writeText(bytes: Buffer, from: number, text: string): number {
   return from + 2 + length;
 }
 
-/** Reads the answer. @throws the error of kafkajs for the first partition that was refused */
 function decodeProduced(payload: Buffer): ProduceAnswer {
+  const refused = new Map<string, Error>();
   let at = 4;
   for (let topics = payload.readInt32BE(0); topics > 0; topics--) {
+    const topic = payload.toString("utf8", at + 2, at + 2 + payload.readInt16BE(at));
     at += 2 + payload.readInt16BE(at);
     let partitions = payload.readInt32BE(at);
     for (at += 4; partitions > 0; partitions--) {
       const code = payload.readInt16BE(at + 4);
-      if (code !== 0) throw createErrorFromCode(code);
+      if (code !== 0) refused.set(topic, createErrorFromCode(code));
       at += 30; // partition, error, base offset, log append time, log start offset
     }
   }
-  return { clientSideThrottleTime: payload.readInt32BE(at) };
+  return { clientSideThrottleTime: payload.readInt32BE(at), refused };
 }

@@ -3,7 +3,7 @@ import type { Kafka } from "kafkajs";
 import type { Health } from "../../adapters/health.ts";
 import type { Logger } from "../../adapters/log.ts";
 import type { EngineObserver, TaskPorts } from "../engine/ports.ts";
-import { Processor, type TaskStatus } from "../engine/processor.ts";
+import { Processor } from "../engine/processor.ts";
 import type { TaskOptions } from "../engine/task-options.ts";
 import type { MachineFactory } from "../runtime/machine.ts";
 import { DynamoSnapshots } from "./dynamo-snapshots.ts";
@@ -13,6 +13,7 @@ import { KafkaInput } from "./kafka-input.ts";
 import { KafkaMembership } from "./kafka-membership.ts";
 import { TransactionalOutput } from "./kafka-output.ts";
 import { outputTarget } from "./output-target.ts";
+import { processorHealth } from "./processor-health.ts";
 import { systemRuntime } from "./runtime.ts";
 
 /** What a processor is made of. */
@@ -35,7 +36,7 @@ export interface ServiceParts {
 
 /** A running processor: the engine on its real ports. */
 export interface Service {
-  /** `ok` when all tasks run, `degraded` when one does not, `down` before the group has made an assignment. */
+  /** See `processorHealth`. */
   health(): Health;
   /** Hands all tasks over, leaves the group and disconnects. */
   stop(): Promise<void>;
@@ -59,7 +60,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
         const target = outputTarget(parts, partition);
         const output =
           parts.delivery === "transactional"
-            ? new TransactionalOutput(kafka, progressCluster, target)
+            ? new TransactionalOutput(kafka, progressCluster, target, parts.options.transactionTimeoutMs)
             : new IdempotentOutput(kafka, target, (...commit) => membership.commitOffset(...commit));
         const ports: TaskPorts = { input: input.open(partition), output, snapshots };
         return parts.wrap?.(ports) ?? ports;
@@ -69,22 +70,10 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   );
   await processor.start();
   return {
-    health: () => processorHealth(processor),
+    health: () => processorHealth(processor.joined, processor.tasks(), systemRuntime.now()),
     stop: async () => {
       await processor.stop();
       await Promise.all([input.close(), progressCluster.disconnect()]);
     },
   };
-}
-
-function processorHealth(processor: Processor): Health {
-  const tasks = processor.tasks();
-  const components = Object.fromEntries(tasks.map((status) => [status.task, taskHealth(status)]));
-  const allRun = tasks.every(({ phase }) => phase === "running");
-  return { status: !processor.joined ? "down" : allRun ? "ok" : "degraded", components };
-}
-
-function taskHealth({ phase, stopped }: TaskStatus): Health["components"][string] {
-  if (stopped) return { status: "down", detail: `${stopped.code}: ${stopped.message}` };
-  return phase === "running" ? { status: "ok" } : { status: "degraded", detail: phase };
 }

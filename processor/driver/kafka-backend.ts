@@ -7,12 +7,13 @@ import { createLogger } from "../../adapters/log.ts";
 import { topics } from "../../domain/topics.ts";
 import { createDynamo } from "../adapters/dynamo-client.ts";
 import { createCheckpointTable, DynamoSnapshots } from "../adapters/dynamo-snapshots.ts";
+import { claimKey } from "../adapters/kafka-claim.ts";
 import { openCluster } from "../adapters/kafka-cluster.ts";
 import { KafkaInput } from "../adapters/kafka-input.ts";
 import { TransactionalOutput } from "../adapters/kafka-output.ts";
-import { claimKey } from "../adapters/kafka-progress.ts";
 import { outputTarget, type OutputTarget } from "../adapters/output-target.ts";
 import type { TaskPorts } from "../engine/ports.ts";
+import { defaultTaskOptions } from "../engine/task-options.ts";
 import type { InputRecord, MachineFactory } from "../runtime/machine.ts";
 import type { DriverBackend, WrittenRecord } from "./backend.ts";
 import { Connections } from "./connections.ts";
@@ -185,7 +186,7 @@ export class KafkaBackend implements DriverBackend {
   }
 
   #openOutput(kafka: Kafka): TransactionalOutput {
-    return new TransactionalOutput(kafka, this.#cluster, this.#target);
+    return new TransactionalOutput(kafka, this.#cluster, this.#target, defaultTaskOptions.transactionTimeoutMs);
   }
 
   #client(connections?: Connections): Kafka {

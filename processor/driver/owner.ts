@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { systemRuntime } from "../adapters/runtime.ts";
 import { interceptPorts } from "../engine/intercept.ts";
 import type { EngineObserver, Runtime, TaskPorts } from "../engine/ports.ts";
-import type { TaskOptions } from "../engine/task-options.ts";
+import { Turns } from "../engine/suspects.ts";
+import { defaultTaskOptions, type TaskOptions } from "../engine/task-options.ts";
 import { Task } from "../engine/task.ts";
 import type { MachineFactory } from "../runtime/machine.ts";
 import type { DriverTopics } from "./topics.ts";
@@ -11,6 +12,7 @@ import type { DriverTopics } from "./topics.ts";
 const LIMIT_MS = 45_000;
 /** Commits every batch at once. Takes a snapshot only at a hand-over, and after the pipeline's code threw. */
 const options: TaskOptions = {
+  ...defaultTaskOptions,
   commitIntervalMs: 0,
   snapshotIntervalMs: Infinity,
   handOverMs: LIMIT_MS,
@@ -64,6 +66,8 @@ export class Owner {
       options,
       runtime,
       observer: this.#observer(),
+      waiting: { bytes: 0 },
+      turns: new Turns(),
       openPorts: () => this.#open(),
       confirm: () => this.#alive(() => Promise.resolve(true)),
     });
@@ -130,9 +134,12 @@ export class Owner {
       input,
       snapshots,
       output: {
+        standing: () => output.standing(),
+        hold: (hold) => output.hold(hold),
         fence: () => output.fence(),
-        claim: async (token) => {
-          const progress = await output.claim(token);
+        attempt: (attempt) => output.attempt(attempt),
+        claim: async (token, attempt) => {
+          const progress = await output.claim(token, attempt);
           this.#setCommitted(progress?.nextOffset ?? 0);
           return progress;
         },

@@ -1,5 +1,6 @@
-import { stepAll, type StateMachine } from "../runtime/machine.ts";
+import type { StateMachine } from "../runtime/machine.ts";
 import type { TaskInput } from "./ports.ts";
+import { stepSome } from "./step-some.ts";
 
 /** How long one read waits. Only a stopping task notices how long it is. */
 const READ_WAIT_MS = 500;
@@ -9,7 +10,7 @@ const READ_WAIT_MS = 500;
  * says so, and when it reads a record at or behind `until`: offsets have gaps, so there may be none right before it.
  *
  * @returns The offset that was reached: of the next record to process.
- * @throws StepFailed, see `StateMachine.step`; what reading throws
+ * @throws StepFailed, MillraceError, see `stepSome`; what reading throws
  */
 export async function catchUp(
   machine: StateMachine,
@@ -22,7 +23,7 @@ export async function catchUp(
   while (reached() < until && !stopping()) {
     const records = await input.read(READ_WAIT_MS);
     const wanted = records.filter(({ offset }) => offset < until);
-    await stepAll(machine, wanted);
+    await stepSome(machine, wanted, () => false);
     if (wanted.length < records.length) break;
   }
   return reached();

@@ -2,12 +2,14 @@ import type { SnapshotStore, TaskInput, TaskOutput, TaskPorts } from "./ports.ts
 
 /** The calls to ports that have an answer to wait for, and so can be late, fail or stay unanswered. */
 export const portCalls = [
+  "standing",
   "fence",
   "claim",
   "bounds",
   "manifest:read",
   "manifest:write",
   "segment:get",
+  "attempt",
   "read",
   "send",
   "commit",
@@ -41,8 +43,11 @@ function interceptInput(input: TaskInput, around: Around): TaskInput {
 
 function interceptOutput(output: TaskOutput, around: Around): TaskOutput {
   return {
+    standing: () => around("standing", () => output.standing()),
+    hold: (hold) => output.hold(hold),
     fence: () => around("fence", () => output.fence()),
-    claim: (token) => around("claim", () => output.claim(token)),
+    claim: (token, attempt) => around("claim", () => output.claim(token, attempt)),
+    attempt: (attempt) => around("attempt", () => output.attempt(attempt)),
     send: (outputs) => around("send", () => output.send(outputs)),
     commit: (progress, last) => around("commit", () => output.commit(progress, last)),
     discard: () => output.discard(),

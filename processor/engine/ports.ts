@@ -8,8 +8,10 @@ import type { Failure, InputRecord, OutputRecord, StateMachine } from "../runtim
  *
  * - `MillraceError` `fenced`: another owner has certainly taken over. The task ends.
  * - `MillraceError` of any other code but `outcome-unknown`: the task first confirms that it still owns the partition,
- *   then stops with that error.
+ *   then stops with that error. Trying again would fail again.
  * - Everything else: nobody knows whether the call took effect. The task begins again at step 1 (docs/exactly-once.md).
+ *
+ * `failure-classes.ts` has the table.
  */
 
 /** How far a task is: the value of its newest record in `millrace-progress`. */
@@ -54,16 +56,68 @@ export interface TaskInput {
   close(): void;
 }
 
+/**
+ * A command holds a task: it writes so to `millrace-progress` before it fences, and takes the hold away at its end. The
+ * task waits meanwhile. The hold of a command that died stays until the command is given again.
+ */
+export interface Hold {
+  /** Name of the command, such as `recover`. */
+  readonly command: string;
+  /** When it was written, as ISO 8601. For people: nothing is decided by it. */
+  readonly since: string;
+}
+
+/**
+ * Records that a task is about to step one after another, after a life that ended without a commit: [`from`, `to`).
+ * Written before the step, so that a record on which the process dies is known by its offset.
+ */
+export interface Attempt {
+  readonly from: number;
+  readonly to: number;
+  /** How often the process has died, or is dying, in the step of these records. */
+  readonly deaths: number;
+}
+
+/** What `millrace-progress` says of a task besides its progress. */
+export interface Standing {
+  readonly hold: Hold | null;
+  /** Token of the life that wrote the newest claim or progress; commands are left out. Null when none was found. */
+  readonly owner: string | null;
+  /** Whether the newest claim is a command's, such as `recover`. */
+  readonly byCommand: boolean;
+  /** What the owner's claim says if it has committed nothing since; null when it has. */
+  readonly uncommitted: { readonly attempt: Attempt | null } | null;
+}
+
+/** First characters of a command's token. */
+const COMMAND = "command/";
+
+/** A claim token of a command. */
+export function commandToken(token: string): string {
+  return COMMAND + token;
+}
+
+export function isCommandToken(token: string): boolean {
+  return token.startsWith(COMMAND);
+}
+
 /** What one life of a task writes. The task makes one call at a time; after a rejection only `discard` may follow. */
 export interface TaskOutput {
+  /** Before step 1: who holds or owns the task. Writes nothing and fences nobody. */
+  standing(): Promise<Standing>;
+  /** Writes a command's hold, or takes it away. Independent of transactions; fences nobody. */
+  hold(hold: Hold | null): Promise<void>;
   /** Step 1. When it resolves, no older owner of this partition can commit, and its open transaction has ended. */
   fence(): Promise<void>;
   /**
    * Step 2. Commits a claim record that carries `token`. Called again before a task stops with a named error.
    *
+   * @param attempt What an owner attempted that has committed nothing since.
    * @returns The last progress that the task committed before the claim, or null.
    */
-  claim(token: string): Promise<Progress | null>;
+  claim(token: string, attempt?: Attempt | null): Promise<Progress | null>;
+  /** Step 5, after a life without a commit: commits what is about to be stepped. No transaction may be open. */
+  attempt(attempt: Attempt): Promise<void>;
   /** Step 5. Writes records inside the open transaction, or opens one. Uncommitted readers see them at once. */
   send(outputs: readonly OutputRecord[]): Promise<void>;
   /** Step 5. Writes `last`, the progress record and the group's offset; commits everything since the last commit. */
@@ -170,10 +224,22 @@ export interface EngineObserver {
   /** A transaction is committed. `latencyMs` is the time that the commit took; `lag` is in offsets. */
   committed(
     task: string,
-    facts: { readonly nextOffset: number; readonly latencyMs: number; readonly lag: number },
+    facts: {
+      readonly nextOffset: number;
+      readonly latencyMs: number;
+      readonly lag: number;
+      /** Time since the cut before, or since the life began to run. */
+      readonly intervalMs?: number;
+    },
   ): void;
   /** The task has caught up with its progress. What `machine` counts from here on is new. */
   running?(task: string, machine: StateMachine): void;
+  /** The lag of a task that may commit nothing, in offsets. */
+  lag?(task: string, offsets: number): void;
+  /** Outputs that wait for a transaction, and their bytes. `paused`: reading stops until they are fewer. */
+  waiting?(task: string, facts: { readonly outputs: number; readonly bytes: number; readonly paused: boolean }): void;
+  /** The task stopped with a named error (true), or begins again (false). */
+  stopped?(task: string, isStopped: boolean): void;
   /** A batch is processed; its outputs are not committed yet. */
   stepped(task: string, records: number, outputs: readonly OutputRecord[]): void;
   /** A manifest is written. `bytes` is the size of all segments that it names. */

@@ -1,10 +1,14 @@
 import type { MillraceError } from "../../domain/errors.ts";
-import type { Membership } from "./ports.ts";
-import { Task, type TaskContext, type TaskEnd, type TaskPhase } from "./task.ts";
+import { PARTITION_STOPPED } from "../../domain/names.ts";
+import type { Hold, Membership } from "./ports.ts";
+import { Turns } from "./suspects.ts";
+import { Task, type Failing, type TaskContext, type TaskEnd, type TaskPhase } from "./task.ts";
 
 /** First and longest wait before the group is joined again after an unexplained fence. It doubles. */
 const REJOIN_MS = { first: 500, most: 30_000 } as const;
 
+/** How often a stopped partition is logged: the alarm counts these lines. */
+const STOPPED_LOG_MS = 60_000;
 /** How often a stopped task looks whether somebody has recovered it. */
 const RECOVERED_POLL_MS = 2_000;
 
@@ -15,6 +19,10 @@ export interface TaskStatus {
   readonly phase: TaskPhase;
   /** The named error with which the task stopped, or null. */
   readonly stopped: MillraceError | null;
+  /** The lives since the last commit, when they failed; null otherwise. */
+  readonly failing: Failing | null;
+  /** The command that the task waits for, or null. */
+  readonly hold: Hold | null;
 }
 
 /** A partition that the group has assigned to this process, and its task. */
@@ -49,12 +57,18 @@ export class Processor {
   #stopping = false;
 
   /** @param onLost Called when the process can do nothing more and should end. */
-  constructor(membership: Membership, context: Omit<TaskContext, "confirm">, onLost: (error: unknown) => void) {
+  constructor(
+    membership: Membership,
+    context: Omit<TaskContext, "confirm" | "waiting" | "turns">,
+    onLost: (error: unknown) => void,
+  ) {
     this.#membership = membership;
     this.#context = {
       ...context,
       openPorts: (partition) => context.openPorts(partition),
       confirm: () => membership.confirm(),
+      waiting: { bytes: 0 },
+      turns: new Turns(),
     };
     this.#onLost = onLost;
   }
@@ -67,7 +81,14 @@ export class Processor {
   /** The owned partitions, ascending. */
   tasks(): TaskStatus[] {
     return [...this.#owned]
-      .map(([partition, { task, stopped }]) => ({ task: task.name, partition, phase: task.phase, stopped }))
+      .map(([partition, { task, stopped }]) => ({
+        task: task.name,
+        partition,
+        phase: task.phase,
+        stopped,
+        failing: task.failing,
+        hold: task.hold,
+      }))
       .sort((a, b) => a.partition - b.partition);
   }
 
@@ -98,12 +119,14 @@ export class Processor {
 
   #take(partition: number): void {
     const task = new Task(partition, this.#context);
-    const predecessor = this.#ending.get(partition) ?? Promise.resolve();
+    const predecessor = this.#ending.get(partition);
     const owned: Owned = {
       task,
       since: this.#assignments,
       stopped: null,
-      ended: predecessor.then(async () => this.#afterEnd(partition, owned, await task.run())),
+      ended: Promise.resolve(predecessor).then(async () =>
+        this.#afterEnd(partition, owned, await task.run(predecessor !== undefined)),
+      ),
     };
     this.#owned.set(partition, owned);
   }
@@ -114,6 +137,7 @@ export class Processor {
     if (!owned) return Promise.resolve();
     this.#owned.delete(partition);
     owned.task.stop();
+    if (owned.stopped) this.#context.observer.stopped?.(owned.task.name, false);
     const ending = owned.ended.finally(() => {
       if (this.#ending.get(partition) === ending) this.#ending.delete(partition);
     });
@@ -131,30 +155,42 @@ export class Processor {
     const { observer } = this.#context;
     if (end.kind === "stopped") {
       owned.stopped = end.error;
+      observer.stopped?.(owned.task.name, true);
       void this.#resumeWhenRecovered(partition, owned);
-      observer.log(
-        "error",
-        { task: owned.task.name, code: end.error.code, err: end.error },
-        "task stopped with a named error",
-      );
     } else if (end.kind === "fenced") {
       observer.log("warn", { task: owned.task.name, reason: end.error.message }, "task was fenced");
       if (this.#owned.get(partition) === owned) await this.#afterFence(partition, owned);
     }
   }
 
-  /** `npm run recover` claims the manifest. A stopped task begins again when it sees another owner there. */
+  /**
+   * `npm run recover` claims the manifest. A stopped task begins again when it sees another owner there. Its lag is
+   * measured meanwhile.
+   */
   async #resumeWhenRecovered(partition: number, owned: Owned): Promise<void> {
-    const { runtime } = this.#context;
+    const { runtime, observer } = this.#context;
+    const { task } = owned;
     const { snapshots, input } = this.#context.openPorts(partition);
-    input.close();
     const read = async (): Promise<string | undefined> =>
-      (await snapshots.readManifest(owned.task.name).catch(() => null))?.owner;
+      (await snapshots.readManifest(task.name).catch(() => null))?.owner;
+    let loggedAt = -Infinity;
     const before = await read();
     for (let owner = before; this.#owned.get(partition) === owned && !this.#stopping; owner = await read()) {
-      if (owner !== before && owner !== undefined) return this.#take(partition);
+      if (owner !== before && owner !== undefined) {
+        observer.stopped?.(task.name, false);
+        this.#take(partition);
+        break;
+      }
+      if (runtime.now() - loggedAt >= STOPPED_LOG_MS) {
+        loggedAt = runtime.now();
+        const facts = { task: task.name, code: owned.stopped?.code, alarm: PARTITION_STOPPED, err: owned.stopped };
+        observer.log("error", facts, "task stopped with a named error");
+      }
+      const log = await input.bounds().catch(() => null);
+      if (log) observer.lag?.(task.name, log.latest - Math.max(log.earliest, task.nextOffset ?? 0));
       await runtime.sleep(RECOVERED_POLL_MS);
     }
+    input.close();
   }
 
   /**
@@ -166,7 +202,8 @@ export class Processor {
     this.#owned.delete(partition);
     const confirmed = await this.#membership.confirm();
     if (this.#stopping || this.#rejoining) return;
-    if (!confirmed || this.#assignments > owned.since) {
+    if (!confirmed) return; // the assignment that follows takes it, if it is ours
+    if (this.#assignments > owned.since) {
       if (this.#assigned.has(partition) && !this.#owned.has(partition)) this.#take(partition);
       return;
     }

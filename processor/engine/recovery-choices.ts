@@ -3,6 +3,9 @@ import type { LogBounds, Manifest, Progress } from "./ports.ts";
 
 /** What somebody on call can do about a task that stopped with a named error, in the words of the command's help. */
 export const recoveryChoices = {
+  "try-again":
+    "What stopped the task is repaired: a permission, a topic, a bound of the broker, or this program. " +
+    "Starts the task again as it is. Changes nothing.",
   "accept-new-code":
     "Load the snapshot, run the log again with today's code and settings up to what was committed, and continue " +
     "from there. Nothing is written twice. The state is the new code's; outputs already written stay the old code's.",
@@ -23,6 +26,8 @@ export type RecoveryChoice = keyof typeof recoveryChoices;
 
 /** The choices that help with an error, the one that loses least first. */
 export const choicesFor: Partial<Record<ErrorCode, readonly RecoveryChoice[]>> = {
+  "output-refused": ["try-again"],
+  "step-kills-process": ["try-again"],
   "replay-diverged": ["accept-new-code", "rebuild"],
   "input-lost": ["skip-lost", "start-over"],
   "progress-missing": ["trust-snapshot", "start-over"],
@@ -47,7 +52,7 @@ export interface RecoveryPlan {
  * @throws MillraceError `arguments-invalid` when the choice needs something that is not there
  */
 export function recoveryPlan(
-  choice: RecoveryChoice,
+  choice: Exclude<RecoveryChoice, "try-again">,
   task: string,
   committed: Progress | null,
   { covers }: Manifest,

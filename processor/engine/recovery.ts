@@ -7,7 +7,18 @@ import {
   type StateMachine,
 } from "../runtime/machine.ts";
 import { catchUp } from "./catch-up.ts";
-import type { EngineObserver, LogBounds, Manifest, Progress, Runtime, TaskPorts } from "./ports.ts";
+import { failureClass } from "./failure-classes.ts";
+import {
+  commandToken,
+  type EngineObserver,
+  type Hold,
+  type LogBounds,
+  type Manifest,
+  type Progress,
+  type Runtime,
+  type TaskOutput,
+  type TaskPorts,
+} from "./ports.ts";
 import { choicesFor, recoveryPlan, type RecoveryChoice } from "./recovery-choices.ts";
 import { Snapshots } from "./snapshots.ts";
 import { checkCaughtUp, startingPoint } from "./starting-point.ts";
@@ -29,7 +40,7 @@ export interface RecoveryParts {
   readonly task: string;
   readonly partition: number;
   readonly factory: MachineFactory;
-  readonly ports: TaskPorts;
+  readonly ports: Omit<TaskPorts, "output">;
   readonly runtime: Runtime;
   readonly observer: EngineObserver;
 }
@@ -69,19 +80,69 @@ async function tryCatchUp(parts: RecoveryParts, progress: Progress, manifest: Ma
   checkCaughtUp(task, progress, { nextOffset, chain: machine.chain, fingerprint: factory.fingerprint });
 }
 
+/** Attempts at taking a task from an owner that fences back because it has not seen the hold yet. */
+const HOLD_ATTEMPTS = 5;
+
 /**
- * Carries out a choice. Fences first: whoever runs the task can commit nothing more. Builds the state, commits a
- * progress record that says so, then writes a snapshot of the whole state. A task whose recovery dies in between stops
- * with a named error as before.
+ * Holds a task, so that its owner waits, then fences it and claims its progress for a command.
  *
- * @returns The progress from which the task continues.
+ * @param open Gives the output of a new owner. All but the one that is returned are discarded.
+ * @returns The output that owns the task, and the task's last progress. The caller discards it and takes the hold away.
+ * @throws MillraceError `fenced` when another owner fences back again and again; what the ports throw
+ */
+export async function holdTask(
+  hold: Hold,
+  open: () => TaskOutput,
+  runtime: Pick<Runtime, "token">,
+): Promise<{ readonly output: TaskOutput; readonly committed: Progress | null }> {
+  for (let attempt = 1; ; attempt++) {
+    const output = open();
+    try {
+      await output.hold(hold);
+      await output.fence();
+      await output.hold(hold); // after the owner's last progress, so that it finds it at once
+      return { output, committed: await output.claim(commandToken(runtime.token())) };
+    } catch (error) {
+      await output.discard();
+      if (failureClass(error) !== "fenced" || attempt === HOLD_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/**
+ * Carries out a choice. Holds the task and fences whoever runs it: nobody else can commit. Builds the state, commits a
+ * progress record that says so, then writes a snapshot of the whole state. A task whose recovery dies in between stops
+ * with a named error as before, or waits for its hold: the command is then given again.
+ *
+ * @param open Gives the output of a new owner of the task.
+ * @param since Now, as ISO 8601, for who looks at the hold.
+ * @returns The progress from which the task continues; null for a task that has none.
  * @throws MillraceError `arguments-invalid` when the choice does not fit the task; what the ports throw
  */
-export async function recover(parts: RecoveryParts, choice: RecoveryChoice): Promise<Progress> {
+export async function recover(
+  parts: RecoveryParts,
+  choice: RecoveryChoice,
+  open: () => TaskOutput,
+  since: string,
+): Promise<Progress | null> {
+  const { output, committed } = await holdTask({ command: "recover", since }, open, parts.runtime);
+  try {
+    return await carryOut(parts, choice, output, committed);
+  } finally {
+    await output.hold(null);
+    await output.discard();
+  }
+}
+
+async function carryOut(
+  parts: RecoveryParts,
+  choice: RecoveryChoice,
+  output: TaskOutput,
+  committed: Progress | null,
+): Promise<Progress | null> {
   const { task, ports, factory, runtime, observer } = parts;
-  await ports.output.fence();
-  const committed = await ports.output.claim(runtime.token());
   const snapshots = await Snapshots.claim(ports.snapshots, task, runtime, observer);
+  if (choice === "try-again") return committed;
   const log = await ports.input.bounds();
   const { keep, from, until } = recoveryPlan(choice, task, committed, snapshots.manifest, log);
   const covers = keep ? snapshots.manifest.covers : null;
@@ -93,7 +154,7 @@ export async function recover(parts: RecoveryParts, choice: RecoveryChoice): Pro
     chain: machine.chain,
     failed: [],
   };
-  await ports.output.commit(progress, []);
+  await output.commit(progress, []);
   if (!keep && until === from) await snapshots.forget();
   else await snapshots.replace(machine, progress);
   return progress;

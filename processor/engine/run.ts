@@ -1,11 +1,13 @@
-import { stepAll, StepFailed, type InputRecord, type OutputRecord } from "../runtime/machine.ts";
+import { StepFailed, type InputRecord, type OutputRecord } from "../runtime/machine.ts";
+import { failureClass } from "./failure-classes.ts";
 import type { EngineObserver, Progress, Runtime, TaskPorts } from "./ports.ts";
 import type { Replica } from "./replica.ts";
 import type { Captured, Snapshots } from "./snapshots.ts";
-import type { TaskOptions } from "./task-options.ts";
+import { stepSome } from "./step-some.ts";
+import type { Suspects, Turns } from "./suspects.ts";
+import { mostBetweenCommitsMs, type TaskOptions } from "./task-options.ts";
+import type { WaitingOutputs } from "./waiting-outputs.ts";
 
-/** Outputs that may wait for the transaction in commit to end. Above this, no more records are stepped. */
-const MAX_WAITING_OUTPUTS = 20_000;
 /** Longest wait for records when no commit is due. */
 const IDLE_WAIT_MS = 1_000;
 
@@ -19,6 +21,13 @@ interface RunParts {
   readonly fingerprint: string;
   readonly observer: EngineObserver;
   readonly options: TaskOptions;
+  readonly waiting: WaitingOutputs;
+  /** Records on which the process may have died; null when there are none. */
+  readonly suspects: Suspects | null;
+  /** Turns of the process's tasks at stepping suspects. */
+  readonly turns: Turns;
+  /** Called when a commit has moved the task's progress. */
+  onProgress(nextOffset: number): void;
   /** When this life began, by the runtime's clock. */
   readonly started: number;
 }
@@ -34,8 +43,6 @@ interface RunParts {
  */
 export class Run {
   readonly #parts: RunParts;
-  /** Outputs that are not sent yet. */
-  #waiting: OutputRecord[] = [];
   /** The send or commit that is under way. Never rejects. */
   #busy: Promise<void> | null = null;
   #committing = false;
@@ -50,6 +57,10 @@ export class Run {
   #stopping = false;
   #failure: { readonly error: unknown } | null = null;
   #hasReportedOutput = false;
+  /** Offset of the newest progress that this life knows to be committed. */
+  #committedOffset: number;
+  /** Progress at the last settle, while a step is under way. */
+  #settled: Progress | null = null;
 
   constructor(parts: RunParts) {
     this.#parts = parts;
@@ -57,6 +68,7 @@ export class Run {
     this.#cutAt = now;
     this.#snapshotAt = now + parts.options.snapshotIntervalMs;
     this.#snapshotOffset = parts.snapshots.manifest.covers?.nextOffset ?? parts.origin;
+    this.#committedOffset = parts.replica.machine.nextOffset;
   }
 
   /** Makes `loop` return. */
@@ -65,59 +77,130 @@ export class Run {
     this.#parts.ports.input.wake();
   }
 
+  /** The life has ended: what is not sent yet is not sent any more, also by a hand-over that was cut off. */
+  abandon(): void {
+    this.#fail(new Error(`${this.#parts.task}: the life has ended`));
+    this.#parts.waiting.close();
+  }
+
   /** Makes the next commit take a snapshot. */
   snapshotSoon(): void {
     this.#snapshotAt = this.#parts.runtime.now();
   }
 
-  /** Step 5, until `stop` is called. Rejects with the error of a send, a commit or a step. */
+  /**
+   * Step 5, until `stop` is called. Rejects with the error of a send, a commit or a step. Before it rejects with a
+   * named error of a step or a read, it commits what was settled before.
+   */
   async loop(): Promise<void> {
-    const { task, ports, runtime, replica, observer, options } = this.#parts;
+    const { task, ports, replica, observer } = this.#parts;
     observer.running?.(task, replica.machine);
     while (!this.#stopping) {
-      const records = await ports.input.read(this.#waitMs());
+      let records = await this.#commitBeforeNamed(() => ports.input.read(this.#waitMs()));
+      observer.lag?.(task, ports.input.lag());
       this.#throwFailure();
-      if (records.length > 0) {
-        await this.#step(records);
+      while (records.length > 0 && !this.#stopping) {
+        const rest = records;
+        records = await this.#commitBeforeNamed(() =>
+          this.#parts.suspects?.isDone === false ? this.#stepSuspects(rest) : this.#step(rest),
+        );
         this.#throwFailure();
+        this.#sendOrCut();
+        await this.#waitForRoom();
       }
-      const isDue = runtime.now() - this.#cutAt >= options.commitIntervalMs;
-      if (this.#uncommitted && !this.#committing && isDue) this.#cut();
-      else this.#sendWaiting();
-      while (this.#waiting.length > MAX_WAITING_OUTPUTS && this.#busy) {
-        await this.#busy;
-        this.#throwFailure();
-      }
+      this.#sendOrCut();
     }
   }
 
-  async #step(records: readonly InputRecord[]): Promise<void> {
-    const { task, replica, observer, fingerprint } = this.#parts;
+  /** Steps records until the next commit is due. @returns Those that are left. */
+  async #step(records: readonly InputRecord[]): Promise<readonly InputRecord[]> {
+    const { task, replica, runtime, observer, options, waiting } = this.#parts;
     const { machine } = replica;
-    const settled = { nextOffset: machine.nextOffset, chain: machine.chain, fingerprint };
-    let outputs: readonly OutputRecord[];
+    const settled = this.#progress();
+    this.#settled = settled;
+    const cutAt = this.#uncommitted && !this.#committing ? this.#cutAt : runtime.now();
+    const isCutDue = (): boolean => runtime.now() - cutAt >= mostBetweenCommitsMs(options);
     try {
-      outputs = await stepAll(machine, records);
+      const { outputs, stepped } = await stepSome(machine, records, isCutDue);
+      this.#settled = null;
+      this.#uncommitted = true;
+      waiting.add(outputs);
+      observer.stepped(task, stepped, outputs);
+      return records.slice(stepped);
     } catch (error) {
       if (!(error instanceof StepFailed)) throw error;
-      return this.#rebuild(error, settled);
+      await this.#rebuild(error, settled);
+      return []; // they come again
     }
-    this.#uncommitted = true;
-    for (const output of outputs) this.#waiting.push(output);
-    observer.stepped(task, records.length, outputs);
+  }
+
+  /** Steps what the process may die of: says so in the log before, and commits at once. */
+  async #stepSuspects(records: readonly InputRecord[]): Promise<readonly InputRecord[]> {
+    const { ports, turns, replica } = this.#parts;
+    const suspects = this.#parts.suspects!;
+    const endTurn = await turns.take();
+    try {
+      if (this.#stopping) return [];
+      await this.#idle();
+      const { attempt, count } = suspects.next(records.map(({ offset }) => offset));
+      await ports.output.attempt(attempt);
+      let rest: readonly InputRecord[] = records.slice(0, count);
+      while (rest.length > 0) rest = await this.#step(rest);
+      this.#cut();
+      await this.#idle();
+      suspects.passed(replica.machine.nextOffset);
+      return replica.machine.nextOffset >= attempt.to ? records.slice(count) : [];
+    } finally {
+      endTurn();
+    }
+  }
+
+  /** Waits while the outputs that wait are too many: no record is stepped meanwhile. */
+  async #waitForRoom(): Promise<void> {
+    const { task, waiting, observer } = this.#parts;
+    observer.waiting?.(task, { outputs: waiting.count, bytes: waiting.bytes, paused: waiting.isFull });
+    while (waiting.isFull) {
+      this.#sendWaiting();
+      await this.#busy;
+      this.#throwFailure();
+    }
+  }
+
+  #sendOrCut(): void {
+    const { runtime, options } = this.#parts;
+    const intervalMs = Math.min(options.commitIntervalMs, mostBetweenCommitsMs(options));
+    const isDue = runtime.now() - this.#cutAt >= intervalMs;
+    if (this.#uncommitted && !this.#committing && isDue) this.#cut();
+    else this.#sendWaiting();
+  }
+
+  /** Before a task stops with a named error, commits what was settled. That also shows that it is still the owner. */
+  async #commitBeforeNamed<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (failureClass(error) !== "partition" || this.#failure) throw error;
+      const settled = this.#settled ?? this.#progress();
+      await this.#idle();
+      this.#snapshotAt = Infinity; // the machine may be in the middle of a step
+      this.#cut(true, settled);
+      await this.#idle();
+      throw error;
+    }
   }
 
   /**
    * The machine can't be used after a failed step: builds it again as it was after the last settle. The records come
-   * again from there.
+   * again from there. A snapshot that is not written yet is given up: the new machine knows only generations that it
+   * loads, and no commit waits for the table.
    */
-  async #rebuild(error: StepFailed, settled: Pick<Progress, "nextOffset" | "chain" | "fingerprint">): Promise<void> {
+  async #rebuild(error: StepFailed, settled: Progress): Promise<void> {
     const { task, replica, snapshots, observer, origin } = this.#parts;
     replica.recordFailure(error);
     await this.#idle();
-    // What the old machine encoded must be in the manifest first: the new machine knows only generations that it loads.
-    await snapshots.flushed();
+    snapshots.giveUp();
     await replica.build(settled.nextOffset > origin ? settled : null);
+    this.#settled = null;
     if (!this.#stopping) observer.running?.(task, replica.machine);
     this.snapshotSoon(); // the next failure then has less to build again
   }
@@ -157,35 +240,39 @@ export class Run {
   /** How long the next read may wait: until a commit is due, if there is something to commit. */
   #waitMs(): number {
     if (!this.#uncommitted || this.#committing) return IDLE_WAIT_MS; // the end of a commit wakes the read
-    return Math.max(0, this.#cutAt + this.#parts.options.commitIntervalMs - this.#parts.runtime.now());
+    const intervalMs = Math.min(this.#parts.options.commitIntervalMs, mostBetweenCommitsMs(this.#parts.options));
+    return Math.max(0, this.#cutAt + intervalMs - this.#parts.runtime.now());
   }
 
   /** Sends the waiting outputs inside the open transaction, unless a send or commit is under way. */
   #sendWaiting(): void {
-    if (this.#busy || this.#failure || this.#waiting.length === 0) return;
-    const outputs = this.#takeWaiting();
+    const { waiting, ports } = this.#parts;
+    if (this.#busy || this.#failure || waiting.isEmpty) return;
+    const { outputs, sent } = waiting.take();
     this.#runBeside(async () => {
-      await this.#parts.ports.output.send(outputs);
+      await ports.output.send(outputs);
+      sent();
       this.#reportFirst(outputs);
     });
   }
 
   /** Ends the transaction at the last settled record. `force`: even if none was stepped since the last cut. */
-  #cut(force = false): void {
-    const { runtime } = this.#parts;
-    if (!this.#uncommitted && !force) return;
-    const progress = this.#progress();
+  #cut(force = false, progress = this.#progress()): void {
+    const { runtime, waiting } = this.#parts;
+    if (this.#failure || (!this.#uncommitted && !force)) return;
     const now = runtime.now();
     // 6. The state at the transaction's last record, encoded before any later step.
     const captured = this.#captureIfDue(now, progress.nextOffset, force);
-    const last = this.#takeWaiting();
+    const { outputs: last, sent } = waiting.take();
     this.#uncommitted = false;
     this.#committing = true;
+    const intervalMs = now - this.#cutAt;
     this.#cutAt = now;
     const sending = this.#busy;
     this.#runBeside(async () => {
       await sending;
-      if (!this.#failure) await this.#commit(progress, last, captured);
+      if (!this.#failure) await this.#commit(progress, last, captured, intervalMs);
+      sent();
     });
   }
 
@@ -204,25 +291,27 @@ export class Run {
     return captured;
   }
 
-  async #commit(progress: Progress, last: readonly OutputRecord[], captured: Captured | null): Promise<void> {
+  async #commit(
+    progress: Progress,
+    last: readonly OutputRecord[],
+    captured: Captured | null,
+    intervalMs: number,
+  ): Promise<void> {
     const { task, ports, runtime, snapshots, observer } = this.#parts;
     const begun = runtime.now();
     await ports.output.commit(progress, last);
     this.#committing = false;
+    if (progress.nextOffset > this.#committedOffset) this.#parts.onProgress(progress.nextOffset);
+    this.#committedOffset = progress.nextOffset;
     this.#reportFirst(last);
     observer.committed(task, {
       nextOffset: progress.nextOffset,
       latencyMs: runtime.now() - begun,
       lag: ports.input.lag(),
+      intervalMs,
     });
     // 6. The transaction is known to be committed: the snapshot may be written.
     if (captured) snapshots.write(captured, progress).catch((error: unknown) => this.#fail(error));
-  }
-
-  #takeWaiting(): OutputRecord[] {
-    const outputs = this.#waiting;
-    this.#waiting = [];
-    return outputs;
   }
 
   /** Runs a send or commit beside the loop, then wakes the loop. */

@@ -35,7 +35,8 @@ export class Snapshots {
   #writing: Promise<void> = Promise.resolve();
   /** Snapshots that are captured but not written. */
   #pending = 0;
-  #closed = false;
+  /** Grows when pending snapshots are given up: what was captured before it is not written any more. */
+  #epoch = 0;
 
   private constructor(
     store: SnapshotStore,
@@ -147,12 +148,13 @@ export class Snapshots {
    *   manifest.
    */
   write(captured: Captured, covers: Progress): Promise<void> {
+    const epoch = this.#epoch;
     this.#pending++;
     this.#writing = this.#writing.then(async () => {
       try {
-        await this.#writeUntilDone(captured, covers);
+        await this.#writeUntilDone(captured, covers, () => epoch !== this.#epoch);
       } finally {
-        this.#pending--;
+        if (epoch === this.#epoch) this.#pending--;
       }
     });
     return this.#writing;
@@ -185,24 +187,30 @@ export class Snapshots {
     return this.#writing;
   }
 
-  /** Gives up what is not written yet. Does not block. */
-  close(): void {
-    this.#closed = true;
+  /**
+   * Gives up what is not written yet. Does not block. A manifest whose write is under way may still be stored: the next
+   * one then fails on its condition, with `outcome-unknown`.
+   */
+  giveUp(): void {
+    this.#epoch++;
+    this.#pending = 0;
+    this.#writing = Promise.resolve();
   }
 
-  async #writeUntilDone(captured: Captured, covers: Progress): Promise<void> {
+  async #writeUntilDone(captured: Captured, covers: Progress, isGivenUp: () => boolean): Promise<void> {
     const started = this.#runtime.now();
     let segments: Uint8Array[] | null = null;
-    for (let wait: number = RETRY_MS.first; !this.#closed; wait = Math.min(wait * 2, RETRY_MS.most)) {
+    for (let wait: number = RETRY_MS.first; !isGivenUp(); wait = Math.min(wait * 2, RETRY_MS.most)) {
       try {
         segments ??= await captured.collector.segments(this.#runtime);
-        await this.#writeOnce(captured, covers, segments);
+        if (!(await this.#writeOnce(captured, covers, segments, isGivenUp))) return;
         this.#observer.snapshotWritten(this.#task, {
           bytes: this.#manifest.segments.reduce((sum, group) => sum + group.bytes, 0),
           milliseconds: this.#runtime.now() - started,
         });
         return;
       } catch (error) {
+        if (isGivenUp()) return;
         if (error instanceof MillraceError) throw error;
         this.#observer.log(
           "warn",
@@ -214,7 +222,13 @@ export class Snapshots {
     }
   }
 
-  async #writeOnce(captured: Captured, covers: Progress, segments: readonly Uint8Array[]): Promise<void> {
+  /** @returns Whether it was written: not when it was given up meanwhile. */
+  async #writeOnce(
+    captured: Captured,
+    covers: Progress,
+    segments: readonly Uint8Array[],
+    isGivenUp: () => boolean,
+  ): Promise<boolean> {
     const before = this.#manifest;
     await concurrently(segments.length, (part) =>
       this.#store.putSegment(
@@ -238,19 +252,33 @@ export class Snapshots {
       covers: { nextOffset, origin, fingerprint, chain },
       segments: group.parts > 0 ? [...kept, group] : kept,
     };
-    if (!(await this.#store.writeManifest(this.#task, next, before)) && !(await this.#isStored(next)))
-      throw new MillraceError(
-        "outcome-unknown",
-        `${this.#task}: another owner has claimed the snapshot manifest, so this one may have been fenced`,
-      );
-    this.#manifest = next;
+    const written = isGivenUp() ? null : await this.#writeManifest(next, before);
+    if (!written || isGivenUp()) return false;
+    this.#manifest = written;
     this.#deleteDropped(before.segments.filter((segment) => !captured.live.has(segment.generation)));
+    return true;
   }
 
-  /** Whether `next` was written although the store said that its condition failed: an earlier answer was lost. */
-  async #isStored(next: Manifest): Promise<boolean> {
+  /**
+   * Writes the manifest, also over one of this owner that was given up while its write was under way.
+   *
+   * @returns It as it is stored.
+   * @throws MillraceError `outcome-unknown` when another owner has claimed it
+   */
+  async #writeManifest(next: Manifest, before: Manifest): Promise<Manifest> {
+    if (await this.#store.writeManifest(this.#task, next, before)) return next;
     const stored = await this.#store.readManifest(this.#task);
-    return stored !== null && stored.owner === next.owner && stored.version === next.version;
+    if (stored?.owner === next.owner) {
+      // An earlier answer was lost: this one is stored although the store said that its condition failed.
+      if (stored.segments.at(-1)?.generation === next.segments.at(-1)?.generation && stored.version === next.version)
+        return next;
+      const over = { ...next, version: stored.version + 1 };
+      if (await this.#store.writeManifest(this.#task, over, stored)) return over;
+    }
+    throw new MillraceError(
+      "outcome-unknown",
+      `${this.#task}: another owner has claimed the snapshot manifest, so this one may have been fenced`,
+    );
   }
 
   /** Only the writer whose manifest dropped a segment deletes it. What fails here is left to the table's TTL. */

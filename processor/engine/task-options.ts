@@ -1,19 +1,42 @@
-/** Timing of a task. */
+/** Timing and bounds of a task. */
 export interface TaskOptions {
-  /** Time between two commits. */
+  /** Time between two commits. At most a quarter of `transactionTimeoutMs` counts. */
   readonly commitIntervalMs: number;
+  /** The coordinator aborts a transaction that is open for longer. A dead owner's holds up readers as long. */
+  readonly transactionTimeoutMs: number;
   /** Time between two snapshots. */
   readonly snapshotIntervalMs: number;
   /** Longest time that a hand-over may take. */
   readonly handOverMs: number;
-  /** First and longest wait after an uncertain outcome, before the next life. It doubles. */
+  /** First and longest wait between two lives. It doubles until a life has committed something. */
   readonly backoffMs: { readonly first: number; readonly most: number };
+  /** Outputs of a task that may wait for a transaction. Above it, the task reads no more. */
+  readonly maxWaitingOutputs: number;
+  /** Their bytes, likewise. */
+  readonly maxWaitingBytes: number;
+  /** The bytes of all tasks of the process together, likewise. A task without waiting outputs may always read. */
+  readonly maxProcessWaitingBytes: number;
+  /** How often the process may die in the step of a record before its partition stops. */
+  readonly maxDeathsInStep: number;
 }
+
+/** The part of the transaction timeout that may pass between two commits. */
+const COMMIT_PART = 1 / 4;
 
 /** What a processor uses that sets no options. */
 export const defaultTaskOptions: TaskOptions = {
   commitIntervalMs: 100,
+  transactionTimeoutMs: 15_000,
   snapshotIntervalMs: 10_000,
   handOverMs: 10_000,
   backoffMs: { first: 100, most: 10_000 },
+  maxWaitingOutputs: 20_000,
+  maxWaitingBytes: 8_000_000,
+  maxProcessWaitingBytes: 64_000_000,
+  maxDeathsInStep: 3,
 };
+
+/** Longest time between two commits of a task that has something to commit: a batch is cut there. */
+export function mostBetweenCommitsMs({ transactionTimeoutMs }: TaskOptions): number {
+  return transactionTimeoutMs * COMMIT_PART;
+}

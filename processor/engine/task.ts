@@ -1,12 +1,22 @@
 import { MillraceError } from "../../domain/errors.ts";
-import { taskKey } from "../../domain/names.ts";
+import { PARTITION_STOPPED, taskKey } from "../../domain/names.ts";
+import { MINUTE, type Milliseconds } from "../../domain/time.ts";
 import { type Failure, failureId, type MachineFactory } from "../runtime/machine.ts";
-import type { EngineObserver, Runtime, TaskInput, TaskPorts } from "./ports.ts";
+import { failureClass } from "./failure-classes.ts";
+import { needsRecovery } from "./needs-recovery.ts";
+import type { Attempt, EngineObserver, Hold, Runtime, Standing, TaskInput, TaskOutput, TaskPorts } from "./ports.ts";
 import { Replica } from "./replica.ts";
 import { Run } from "./run.ts";
 import { Snapshots } from "./snapshots.ts";
 import { startingPoint, type StartingPoint } from "./starting-point.ts";
+import { Suspects, type Turns } from "./suspects.ts";
 import type { TaskOptions } from "./task-options.ts";
+import { WaitingOutputs, type ProcessOutputs } from "./waiting-outputs.ts";
+
+/** A task that has begun again and again for so long without a commit counts as one that can't run. */
+export const FAILING_MS: Milliseconds = MINUTE;
+/** How often a task looks whether a command still holds it. */
+const HOLD_POLL_MS = 1_000;
 
 /** What all tasks of a process share. */
 export interface TaskContext {
@@ -16,6 +26,10 @@ export interface TaskContext {
   readonly runtime: Runtime;
   /** Gives fresh ports. Called at the beginning of each life of a task. */
   openPorts(partition: number): TaskPorts;
+  /** Outputs that wait in all tasks of the process. */
+  readonly waiting: ProcessOutputs;
+  /** Turns of the tasks at stepping records on which the process may have died. */
+  readonly turns: Turns;
   /** Whether the group still gives this process its partitions. Blocks until the coordinator has answered. */
   confirm(): Promise<boolean>;
 }
@@ -36,6 +50,15 @@ interface Life {
   confirmed: boolean;
 }
 
+/** Lives of a task that end without a commit, one after another. */
+export interface Failing {
+  /** When the first of them ended, by the runtime's clock. */
+  readonly sinceMs: number;
+  /** When the last one ended. */
+  readonly lastMs: number;
+  readonly error: unknown;
+}
+
 /** What steps 1 to 4 give: a partition that is owned, with the state at its last progress. */
 interface TakenOver {
   readonly start: StartingPoint;
@@ -46,6 +69,7 @@ interface TakenOver {
 /** What a task is doing, for health. */
 export type TaskPhase =
   | "starting"
+  | "held"
   | "fencing"
   | "reading-progress"
   | "restoring"
@@ -56,7 +80,8 @@ export type TaskPhase =
   | "ended";
 
 /**
- * One input partition, processed exactly once. The numbered steps are those of docs/exactly-once.md:
+ * One input partition, processed exactly once. Before step 1 the task waits for a command that holds it. The numbered
+ * steps are those of docs/exactly-once.md:
  *
  * 1. Fence: no older owner can commit any more.
  * 2. Read progress: commit a claim, and find C, the last progress that was committed before it.
@@ -67,6 +92,7 @@ export type TaskPhase =
  * 7. Hand over: finish the transaction, snapshot, leave.
  *
  * An uncertain outcome throws producer and state away; a new life begins at step 1. A fence is certain: the task ends.
+ * On what would fail again the task stops with a named error (`failure-classes.ts`).
  */
 export class Task {
   readonly name: string;
@@ -74,7 +100,16 @@ export class Task {
   readonly #context: TaskContext;
   /** Where the pipeline's code threw, by `failureId`. Outlives a life. */
   readonly #failures = new Map<string, Failure>();
+  /** Tokens of this task's lives. */
+  readonly #tokens = new Set<string>();
+  /** They, and the owner before the first life: a claim by any other means a newer owner. */
+  readonly #known = new Set<string>();
   #phase: TaskPhase = "starting";
+  #hold: Hold | null = null;
+  #failing: Failing | null = null;
+  /** What the owner before had attempted, if it has committed nothing; null when it, or this task, has. */
+  #uncommitted: { readonly attempt: Attempt | null } | null = null;
+  #nextOffset: number | null = null;
   #stopping = false;
   readonly #stopRequested = Promise.withResolvers<void>();
   #run: Run | null = null;
@@ -90,6 +125,21 @@ export class Task {
     return this.#phase;
   }
 
+  /** The hold that the task waits for, or null. */
+  get hold(): Hold | null {
+    return this.#hold;
+  }
+
+  /** The lives since the last commit, when they failed; null otherwise. */
+  get failing(): Failing | null {
+    return this.#failing;
+  }
+
+  /** Offset of the next record, by the newest progress that is known to be committed; null before the first. */
+  get nextOffset(): number | null {
+    return this.#nextOffset;
+  }
+
   /** Step 7: asks the task to hand over. `run` then resolves. Does not block. */
   stop(): void {
     this.#stopping = true;
@@ -103,36 +153,50 @@ export class Task {
     this.#run?.snapshotSoon();
   }
 
-  /** Lives until it is handed over, fenced, or stopped with a named error. Called once. Never rejects. */
-  async run(): Promise<TaskEnd> {
+  /**
+   * Lives until it is handed over, fenced, or stopped with a named error. Called once. Never rejects.
+   *
+   * @param waited Whether it was taken some time ago: the group may have given the partition to another since.
+   */
+  async run(waited = false): Promise<TaskEnd> {
     const { runtime, observer, options } = this.#context;
     let wait = options.backoffMs.first;
     try {
-      for (;;) {
+      for (let mustConfirm = waited; !this.#stopping; mustConfirm = true) {
+        // A zombie that woke up must not fence the rightful owner: the newest assignment decides.
+        if (mustConfirm && !(await this.#context.confirm())) return this.#givenToAnother();
         const life: Life = { snapshots: null, ran: false, confirmed: false };
         try {
           await this.#live(life);
           return { kind: "handed-over" };
         } catch (error) {
-          const end = judge(error, life.confirmed);
+          const end = await this.#judge(error, life);
           if (end) return end;
-          if (life.ran) wait = options.backoffMs.first;
+          const now = runtime.now();
+          if (this.#failing === null) wait = options.backoffMs.first;
+          this.#failing = { sinceMs: this.#failing?.sinceMs ?? now, lastMs: now, error };
           observer.restarted(this.name, error);
+          if (now - this.#failing.sinceMs >= FAILING_MS)
+            observer.log(
+              "error",
+              { task: this.name, alarm: PARTITION_STOPPED, sinceMs: now - this.#failing.sinceMs, err: error },
+              "task begins again and again without a commit",
+            );
         }
         this.#phase = "waiting";
         await Promise.race([runtime.sleep(wait), this.#stopRequested.promise]);
         wait = Math.min(wait * 2, options.backoffMs.most);
-        if (this.#stopping) return { kind: "handed-over" };
-        // A zombie that woke up must not fence the rightful owner: ask the group first.
-        if (!(await this.#context.confirm())) {
-          const message = `${this.name}: the group has given this partition to another`;
-          return { kind: "fenced", error: new MillraceError("fenced", message) };
-        }
       }
+      return { kind: "handed-over" };
     } finally {
       this.#phase = "ended";
       observer.ended?.(this.name);
     }
+  }
+
+  #givenToAnother(): TaskEnd {
+    const message = `${this.name}: the group has given this partition to another`;
+    return { kind: "fenced", error: new MillraceError("fenced", message) };
   }
 
   /** Resolves when the task is handed over or asked to stop. Rejects with what ended the life. */
@@ -143,22 +207,92 @@ export class Task {
     const started = runtime.now();
     this.#input = input;
     try {
+      if (!(await this.#mayFence(output))) return;
       const taken = await this.#takeOver(life, ports);
       if (this.#stopping) return;
       life.ran = true;
       await this.#process(taken, ports, started);
     } catch (error) {
       // A task that was fenced while it slept compares with what is no longer so. Before it stops, a second claim shows
-      // that it still owns the partition. While it runs, a transaction may be open: then the next life decides.
-      if (isNamed(error) && !life.ran) {
-        await output.claim(runtime.token());
-        life.confirmed = true;
+      // that it still owns the partition. While it runs, a transaction may be open: then the group is asked.
+      if (failureClass(error) === "partition") {
+        if (life.ran) life.confirmed = await this.#context.confirm();
+        else {
+          await output.claim(this.#newToken(), this.#uncommitted?.attempt);
+          life.confirmed = true;
+        }
       }
       throw error;
     } finally {
+      this.#run?.abandon();
       this.#run = null;
       this.#input = null;
-      life.snapshots?.close();
+      life.snapshots?.giveUp();
+      input.close();
+      await output.discard();
+    }
+  }
+
+  #newToken(): string {
+    const token = this.#context.runtime.token();
+    this.#tokens.add(token);
+    this.#known.add(token);
+    return token;
+  }
+
+  /**
+   * Before step 1: waits while a command holds the task.
+   *
+   * @returns Whether the task may fence: not when it is asked to stop.
+   * @throws MillraceError `fenced` when another has claimed the partition since this task's last life, or has got it
+   *   from the group during the wait
+   */
+  async #mayFence(output: TaskOutput): Promise<boolean> {
+    const { runtime, observer } = this.#context;
+    let standing = await output.standing();
+    if (standing.hold) {
+      observer.log("warn", { task: this.name, ...standing.hold }, "a command holds the task, which waits");
+      while (standing.hold && !this.#stopping) {
+        this.#phase = "held";
+        this.#hold = standing.hold;
+        await Promise.race([runtime.sleep(HOLD_POLL_MS), this.#stopRequested.promise]);
+        standing = await output.standing();
+      }
+      this.#hold = null;
+      if (!this.#stopping && !(await this.#context.confirm()))
+        throw new MillraceError("fenced", `${this.name}: the group gave this partition to another during a hold`);
+    }
+    if (this.#stopping) return false;
+    const { owner, uncommitted } = standing;
+    if (this.#tokens.size > 0 && owner !== null && !this.#known.has(owner))
+      throw new MillraceError("fenced", `${this.name}: another owner has claimed this partition`);
+    if (owner !== null) this.#known.add(owner);
+    if (owner === null || !this.#tokens.has(owner)) this.#uncommitted = uncommitted;
+    return true;
+  }
+
+  /** What an error that ended a life means for the task. @returns Null for a new life. */
+  async #judge(error: unknown, { confirmed, ran }: Life): Promise<TaskEnd | null> {
+    switch (failureClass(error)) {
+      case "fenced":
+        return (await this.#fencedByCommand()) ? null : { kind: "fenced", error: error as MillraceError };
+      case "partition":
+        if (confirmed) return { kind: "stopped", error: error as MillraceError };
+        return ran ? this.#givenToAnother() : null;
+      default:
+        return null;
+    }
+  }
+
+  /** Whether it was a command that fenced this task: then it is still the task's, and waits for the command. */
+  async #fencedByCommand(): Promise<boolean> {
+    const { input, output } = this.#context.openPorts(this.partition);
+    try {
+      const { hold, owner, byCommand }: Standing = await output.standing();
+      return (hold !== null || byCommand) && (owner === null || this.#known.has(owner));
+    } catch {
+      return false;
+    } finally {
       input.close();
       await output.discard();
     }
@@ -173,7 +307,9 @@ export class Task {
     await output.fence();
     // 2. Read progress.
     this.#phase = "reading-progress";
-    const progress = await output.claim(runtime.token());
+    const progress = await output.claim(this.#newToken(), this.#uncommitted?.attempt);
+    this.#nextOffset = progress?.nextOffset ?? null;
+    this.#stopIfDeadly(progress?.nextOffset ?? null);
     // 3. Claim and restore.
     this.#phase = "restoring";
     const snapshots = await Snapshots.claim(ports.snapshots, this.name, runtime, observer);
@@ -197,9 +333,25 @@ export class Task {
     return { start, snapshots, replica };
   }
 
+  /**
+   * A record in whose step the process has died too often is not stepped again.
+   *
+   * @throws MillraceError `step-kills-process`
+   */
+  #stopIfDeadly(nextOffset: number | null): void {
+    const attempt = this.#uncommitted?.attempt;
+    if (!attempt || attempt.to - attempt.from !== 1 || attempt.from < (nextOffset ?? 0)) return;
+    if (attempt.deaths < this.#context.options.maxDeathsInStep) return;
+    throw needsRecovery(
+      "step-kills-process",
+      this.name,
+      `the process died ${attempt.deaths} times in the step of the record at offset ${attempt.from}`,
+    );
+  }
+
   /** Steps 5 to 7. */
   async #process({ start, snapshots, replica }: TakenOver, ports: TaskPorts, started: number): Promise<void> {
-    const { runtime, factory, observer, options } = this.#context;
+    const { runtime, factory, observer, options, turns } = this.#context;
     // 5 and 6. Run and snapshot.
     this.#phase = "running";
     const facts = {
@@ -220,6 +372,14 @@ export class Task {
       observer,
       options,
       started,
+      waiting: new WaitingOutputs(options, this.#context.waiting),
+      suspects: this.#uncommitted && new Suspects(this.#uncommitted.attempt),
+      turns,
+      onProgress: (nextOffset) => {
+        this.#nextOffset = nextOffset;
+        this.#failing = null;
+        this.#uncommitted = null;
+      },
     });
     if (this.#stopping) this.#run.stop();
     await this.#run.loop();
@@ -227,21 +387,4 @@ export class Task {
     this.#phase = "handing-over";
     await this.#run.handOver();
   }
-}
-
-/**
- * What an error that ended a life means for the task.
- *
- * @param confirmed Whether the task still owned the partition after the error: no stale view can have caused it.
- * @returns Null for a new life.
- */
-function judge(error: unknown, confirmed: boolean): TaskEnd | null {
-  if (error instanceof MillraceError && error.code === "fenced") return { kind: "fenced", error };
-  if (!isNamed(error)) return null;
-  return confirmed || error.code === "step-failed-again" ? { kind: "stopped", error } : null;
-}
-
-/** Whether this is an error that stops a task until somebody recovers it. */
-function isNamed(error: unknown): error is MillraceError {
-  return error instanceof MillraceError && error.code !== "fenced" && error.code !== "outcome-unknown";
 }

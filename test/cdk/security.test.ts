@@ -393,6 +393,7 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
       Dimensions: expect.arrayContaining([{ Name: "Topic", Value: "dead-letter" }]),
     });
     expect(alarms[`millrace-${env}-lag-sensor`]).toMatchObject({ TreatMissingData: "breaching" });
+    expect(alarms[`millrace-${env}-partition-stopped-sensor`]).toMatchObject({ Threshold: 0 });
     expect(alarms[`millrace-${env}-no-input`]).toMatchObject({ TreatMissingData: "breaching" });
     expect(
       Object.entries(alarms)

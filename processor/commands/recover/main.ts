@@ -32,9 +32,10 @@ async function main(args: readonly string[]): Promise<void> {
         console.log(describe(await recovery.diagnose(task, partition)));
         continue;
       }
-      const { nextOffset } = await recovery.recover(task, partition, given.choice);
+      const progress = await recovery.recover(task, partition, given.choice);
+      const where = progress ? `at offset ${progress.nextOffset}` : "at its beginning";
       console.log(
-        `${task}: ${given.choice} is done; the task continues at offset ${nextOffset}, ` +
+        `${task}: ${given.choice} is done; the task continues ${where}, ` +
           "a running processor by itself within seconds",
       );
     }

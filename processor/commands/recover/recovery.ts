@@ -11,10 +11,11 @@ import { TransactionalOutput } from "../../adapters/kafka-output.ts";
 import { currentProgress } from "../../adapters/kafka-progress.ts";
 import { outputTarget } from "../../adapters/output-target.ts";
 import { systemRuntime } from "../../adapters/runtime.ts";
-import type { Progress, TaskOutput } from "../../engine/ports.ts";
+import type { Progress } from "../../engine/ports.ts";
 import { quietObserver } from "../../engine/quiet-observer.ts";
 import type { RecoveryChoice } from "../../engine/recovery-choices.ts";
-import { diagnose, recover, type Diagnosis } from "../../engine/recovery.ts";
+import { diagnose, recover, type Diagnosis, type RecoveryParts } from "../../engine/recovery.ts";
+import { defaultTaskOptions } from "../../engine/task-options.ts";
 import type { MachineFactory } from "../../runtime/machine.ts";
 
 /** Whose tasks they are, and where their log and snapshots are. */
@@ -57,20 +58,24 @@ export class Recovery {
 
   /** Reads how far a task is, and what stops it. Changes nothing. */
   async diagnose(task: string, partition: number): Promise<Diagnosis> {
-    const progress =
-      this.#target.delivery === "transactional"
-        ? await currentProgress(this.#cluster, task, partition)
-        : await this.#with(this.#idempotent(partition), (output) => output.claim(""));
-    return this.#with(this.#output(partition), (output) =>
-      this.#withInput(task, partition, output, (parts) => diagnose(parts, progress)),
-    );
+    return this.#with(task, partition, async (parts) => diagnose(parts, await this.#progress(task, partition)));
   }
 
-  /** Carries out a choice and gives the progress that is committed by it. */
-  async recover(task: string, partition: number, choice: RecoveryChoice): Promise<Progress> {
+  async #progress(task: string, partition: number): Promise<Progress | null> {
+    if (this.#target.delivery === "transactional") return currentProgress(this.#cluster, task, partition);
+    const output = this.#idempotent(partition);
+    try {
+      return await output.claim();
+    } finally {
+      await output.discard();
+    }
+  }
+
+  /** Carries out a choice and gives the progress that is committed by it; null when the task has none. */
+  async recover(task: string, partition: number, choice: RecoveryChoice): Promise<Progress | null> {
     if (this.#target.delivery === "transactional")
-      return this.#with(this.#output(partition), (output) =>
-        this.#withInput(task, partition, output, (parts) => recover(parts, choice)),
+      return this.#with(task, partition, (parts) =>
+        recover(parts, choice, () => this.#transactional(partition), now()),
       );
     const membership = new KafkaMembership(
       this.#target.kafka,
@@ -85,8 +90,8 @@ export class Recovery {
           .catch(reject),
     );
     try {
-      return await this.#with(this.#idempotent(partition, membership), (output) =>
-        this.#withInput(task, partition, output, (parts) => recover(parts, choice)),
+      return await this.#with(task, partition, (parts) =>
+        recover(parts, choice, () => this.#idempotent(partition, membership), now()),
       );
     } finally {
       await membership.leave();
@@ -97,37 +102,26 @@ export class Recovery {
     await Promise.all([this.#input.close(), this.#cluster.disconnect()]);
   }
 
-  #output(partition: number): TaskOutput {
-    return new TransactionalOutput(this.#target.kafka, this.#cluster, outputTarget(this.#target, partition));
+  #transactional(partition: number): TransactionalOutput {
+    const { kafka } = this.#target;
+    const target = outputTarget(this.#target, partition);
+    return new TransactionalOutput(kafka, this.#cluster, target, defaultTaskOptions.transactionTimeoutMs);
   }
 
-  #idempotent(partition: number, membership?: KafkaMembership): TaskOutput {
+  #idempotent(partition: number, membership?: KafkaMembership): IdempotentOutput {
     return new IdempotentOutput(this.#target.kafka, outputTarget(this.#target, partition), async (...commit) =>
       membership?.commitOffset(...commit),
     );
   }
 
-  async #with<T>(output: TaskOutput, work: (output: TaskOutput) => Promise<T>): Promise<T> {
-    try {
-      return await work(output);
-    } finally {
-      await output.discard();
-    }
-  }
-
-  async #withInput<T>(
-    task: string,
-    partition: number,
-    output: TaskOutput,
-    work: (parts: Parameters<typeof diagnose>[0]) => Promise<T>,
-  ): Promise<T> {
+  async #with<T>(task: string, partition: number, work: (parts: RecoveryParts) => Promise<T>): Promise<T> {
     const input = this.#input.open(partition);
     try {
       return await work({
         task,
         partition,
         factory: this.#target.factory,
-        ports: { input, output, snapshots: this.#snapshots },
+        ports: { input, snapshots: this.#snapshots },
         runtime: systemRuntime,
         observer: quietObserver(this.#target.logger),
       });
@@ -135,4 +129,8 @@ export class Recovery {
       input.close();
     }
   }
+}
+
+function now(): string {
+  return new Date().toISOString();
 }

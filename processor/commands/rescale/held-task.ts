@@ -5,29 +5,31 @@ import { toProgressRecord } from "../../adapters/kafka-progress.ts";
 import { fetchRecords } from "../../adapters/kafka-records.ts";
 import { outputTarget } from "../../adapters/output-target.ts";
 import { systemRuntime } from "../../adapters/runtime.ts";
-import type { Progress } from "../../engine/ports.ts";
+import { commandToken, type Progress, type TaskOutput } from "../../engine/ports.ts";
 import { quietObserver } from "../../engine/quiet-observer.ts";
+import { holdTask } from "../../engine/recovery.ts";
 import { Snapshots } from "../../engine/snapshots.ts";
+import { defaultTaskOptions } from "../../engine/task-options.ts";
 import type { MachineFactory, StateEntry, StateMachine } from "../../runtime/machine.ts";
 import type { RescaleTarget } from "./target.ts";
 
 /** Chain of a task that has committed nothing yet. */
 const EMPTY_CHAIN = "0-00000000";
 
-/** A task that is fenced and whose snapshot is claimed: nobody else can commit for it. Release it after use. */
+/** A task that is held and fenced, its snapshot claimed: nobody else can commit for it. Release it after use. */
 export class HeldTask {
   readonly task: string;
   readonly partition: number;
   readonly snapshots: Snapshots;
   readonly #factory: MachineFactory;
-  readonly #output: TransactionalOutput;
+  readonly #output: TaskOutput;
   /** Null for a task that has processed nothing yet. */
   readonly #progress: Progress | null;
   readonly #nextOffset: number;
 
   private constructor(
     { task, partition, factory }: { task: string; partition: number; factory: MachineFactory },
-    output: TransactionalOutput,
+    output: TaskOutput,
     snapshots: Snapshots,
     progress: Progress | null,
     firstOffset: number,
@@ -42,7 +44,7 @@ export class HeldTask {
   }
 
   /**
-   * Fences the task of a partition and claims its progress and its snapshot.
+   * Holds and fences the task of a partition, and claims its progress and its snapshot.
    *
    * @param firstOffset Where a task begins that has processed nothing yet.
    */
@@ -54,10 +56,14 @@ export class HeldTask {
   ): Promise<HeldTask> {
     const target = outputTarget({ environment, groupId, factory }, partition);
     const { task } = target;
-    const output = new TransactionalOutput(kafka, cluster, target);
+    const open = (): TaskOutput =>
+      new TransactionalOutput(kafka, cluster, target, defaultTaskOptions.transactionTimeoutMs);
+    const { output, committed: progress } = await holdTask(
+      { command: "rescale", since: new Date().toISOString() },
+      open,
+      systemRuntime,
+    );
     try {
-      await output.fence();
-      const progress = await output.claim(systemRuntime.token());
       const claimed = await Snapshots.claim(snapshots, task, systemRuntime, quietObserver(logger));
       return new HeldTask({ task, partition, factory }, output, claimed, progress, firstOffset);
     } catch (error) {
@@ -128,16 +134,18 @@ export class HeldTask {
    * commits the record and shows that it is there.
    */
   async #commit(progress: Progress): Promise<void> {
-    await this.#output.send([toProgressRecord(this.task, progress)]);
-    const found = await this.#output.claim(systemRuntime.token());
+    await this.#output.send([toProgressRecord(this.task, progress, commandToken("rescale"))]);
+    const found = await this.#output.claim(commandToken(systemRuntime.token()));
     if (found?.nextOffset !== progress.nextOffset)
       throw new Error(
         `${this.task}: progress at offset ${progress.nextOffset} was written, read was ${found?.nextOffset ?? "none"}`,
       );
   }
 
-  async release(): Promise<void> {
-    this.snapshots.close();
+  /** @param keepHold Whether processors must wait until the command is given again. */
+  async release(keepHold: boolean): Promise<void> {
+    this.snapshots.giveUp();
+    if (!keepHold) await this.#output.hold(null);
     await this.#output.discard();
   }
 }

@@ -18,14 +18,16 @@ interface Rescaling {
   readonly held: HeldTask[];
   /** Disconnected at the end. */
   readonly clusters: Cluster[];
+  /** Whether state is being moved: processors that start now must wait until a rescale has ended. */
+  moving: boolean;
 }
 
 /**
  * Raises the number of partitions of a pipeline's input to `count`, and moves each key's state to the partition that
- * Kafka's partitioner now gives it. Before step 5 the platform can continue as it was. A rescale that breaks off at any
- * point is run again.
+ * Kafka's partitioner now gives it. Before step 4 the platform can continue as it was. A rescale that breaks off at any
+ * point is run again. From step 4 on its holds stay until then: processors that start meanwhile wait.
  *
- * 1. Nobody works: the group is empty, every task is fenced and its snapshot claimed. Nobody else can commit.
+ * 1. Nobody works: the group is empty, every task is held and fenced, and its snapshot claimed. Nobody else can commit.
  * 2. Everything is processed: each snapshot covers what was committed, and no record follows.
  * 3. The state of all tasks is distributed, and a machine is built of each part, as the processor will build it.
  * 4. The outputs and `millrace-progress` get their partitions, then the new tasks their snapshot and progress.
@@ -36,7 +38,7 @@ interface Rescaling {
  * @throws MillraceError `rescale-refused`; whatever the ports throw
  */
 export async function rescale(target: RescaleTarget, count: number): Promise<{ before: number; keys: number }> {
-  const rescaling: Rescaling = { target, admin: target.kafka.admin(), count, held: [], clusters: [] };
+  const rescaling: Rescaling = { target, admin: target.kafka.admin(), count, held: [], clusters: [], moving: false };
   try {
     await rescaling.admin.connect();
     const before = await partitionsBefore(rescaling);
@@ -44,9 +46,11 @@ export async function rescale(target: RescaleTarget, count: number): Promise<{ b
     await checkProcessed(rescaling); // 2
     const states = await distributeState(rescaling); // 3
     const machines = await buildMachines(rescaling.held, states);
+    rescaling.moving = true;
     await writeNewTasks(rescaling, before, states); // 4
     await raiseInput(rescaling); // 5
     await writeOldTasks(rescaling, machines); // 6
+    rescaling.moving = false;
     return { before, keys: states.flat().filter(({ key }) => key.startsWith("key/")).length };
   } finally {
     await close(rescaling);
@@ -149,10 +153,9 @@ function connect({ target, clusters }: Rescaling): Cluster {
   return cluster;
 }
 
-async function close({ held, clusters, admin }: Rescaling): Promise<void> {
-  await Promise.allSettled([
-    ...held.map((task) => task.release()),
-    ...clusters.map((cluster) => cluster.disconnect()),
-    admin.disconnect(),
-  ]);
+async function close({ held, clusters, admin, moving }: Rescaling): Promise<void> {
+  const released = await Promise.allSettled(held.map((task) => task.release(moving)));
+  await Promise.allSettled([...clusters.map((cluster) => cluster.disconnect()), admin.disconnect()]);
+  for (const { status, ...end } of released)
+    if (status === "rejected") throw (end as PromiseRejectedResult).reason as Error;
 }

@@ -81,8 +81,11 @@ function withCommit({ input, output, snapshots }: TaskPorts, commit: TaskOutput[
     input,
     snapshots,
     output: {
+      standing: () => output.standing(),
+      hold: (hold) => output.hold(hold),
       fence: () => output.fence(),
-      claim: (token) => output.claim(token),
+      claim: (token, attempt) => output.claim(token, attempt),
+      attempt: (attempt) => output.attempt(attempt),
       send: (outputs) => output.send(outputs),
       commit,
       discard: () => output.discard(),

@@ -31,13 +31,14 @@ async function realPorts(): Promise<PortsWorld & { readonly stream: Stream }> {
   return {
     stream,
     open: (): TaskPorts => {
-      const output = new TransactionalOutput(kafka, cluster, {
+      const target = {
         task,
         transactionalId: given.topic,
         groupId: given.groupId,
         sourceTopic: given.topic,
         partition: 0,
-      });
+      };
+      const output = new TransactionalOutput(kafka, cluster, target, 15_000);
       cleanups.push(() => output.discard());
       return { input: input.open(0), output, snapshots: new DynamoSnapshots(dynamodb, given.table) };
     },

@@ -41,6 +41,7 @@ function parts(world: World) {
     partition: 0,
     factory: world.factory,
     ports: world.ports(process, 0),
+    open: () => world.ports(process, 0).output,
     runtime: world.runtime(process),
     observer: quietObserver(createLogger("test", "silent")),
   };
@@ -56,7 +57,8 @@ async function recovered(
   choice: RecoveryChoice,
 ): Promise<{ committed: string[]; expected: string[]; outputsBefore: number }> {
   const outputsBefore = world.partitions[0]!.committed.length;
-  await world.until(recover(parts(world), choice));
+  const { open, ...given } = parts(world);
+  await world.until(recover(given, choice, open, "2026-01-01T00:00:00Z"));
   expect(await world.kernel.run(world.kernel.now + 60_000, () => world.caughtUp && world.stopped.length === 0)).toBe(
     true,
   );
@@ -153,7 +155,10 @@ describe("a task that stopped with a named error", () => {
 
   test("does not change by a choice whose conditions are not met", async () => {
     const world = await stoppedWorld(({ partitions }) => partitions[0]!.progress.splice(0));
-    await expect(world.until(recover(parts(world), "rebuild"))).rejects.toThrow("needs a progress record");
+    const { open, ...given } = parts(world);
+    await expect(world.until(recover(given, "rebuild", open, "2026-01-01T00:00:00Z"))).rejects.toThrow(
+      "needs a progress record",
+    );
     expect((await diagnosis(world)).problem?.code).toBe("progress-missing");
   });
 });

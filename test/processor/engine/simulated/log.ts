@@ -1,5 +1,13 @@
 import { MillraceError } from "../../../../domain/errors.ts";
-import type { Progress, TaskInput, TaskOutput } from "../../../../processor/engine/ports.ts";
+import {
+  isCommandToken,
+  type Attempt,
+  type Hold,
+  type Progress,
+  type Standing,
+  type TaskInput,
+  type TaskOutput,
+} from "../../../../processor/engine/ports.ts";
 import type { InputRecord, OutputRecord } from "../../../../processor/runtime/machine.ts";
 import type { Kernel, SimulatedProcess } from "./kernel.ts";
 
@@ -7,7 +15,7 @@ interface OpenTransaction {
   readonly outputs: OutputRecord[];
   readonly progress: ProgressEntry[];
 }
-type ProgressEntry = { readonly claim: string } | Progress;
+type ProgressEntry = { readonly claim: string; readonly attempt: Attempt | null } | (Progress & { owner: string });
 
 /** One partition of input, and what Kafka has of its task: producer epoch, open transaction, outputs, progress. */
 export class SimulatedPartition {
@@ -18,6 +26,7 @@ export class SimulatedPartition {
   readonly committed: OutputRecord[] = [];
   readonly progress: ProgressEntry[] = [];
   epoch = 0;
+  hold: Hold | null = null;
   open: OpenTransaction | null = null;
   readonly #listeners = new Set<() => void>();
 
@@ -47,8 +56,24 @@ export class SimulatedPartition {
     this.open = null;
   }
 
-  lastProgress(): Progress | null {
-    return (this.progress.findLast((entry) => !("claim" in entry)) as Progress | undefined) ?? null;
+  lastProgress(before = this.progress.length): Progress | null {
+    const last = this.progress.slice(0, before).findLast((entry) => !("claim" in entry));
+    if (!last || "claim" in last) return null;
+    const { owner: _owner, ...progress } = last;
+    return progress;
+  }
+
+  standing(): Standing {
+    const isTasks = (token: string): boolean => !isCommandToken(token);
+    const newest = this.progress.findLast((entry) => isTasks("claim" in entry ? entry.claim : entry.owner));
+    const newestClaim = this.progress.findLast((entry) => "claim" in entry);
+    const uncommitted = this.progress.findLast((entry) => !("claim" in entry) || isTasks(entry.claim));
+    return {
+      hold: this.hold,
+      owner: newest ? ("claim" in newest ? newest.claim : newest.owner) : null,
+      byCommand: newestClaim !== undefined && isCommandToken(newestClaim.claim),
+      uncommitted: uncommitted && "claim" in uncommitted ? { attempt: uncommitted.attempt } : null,
+    };
   }
 }
 
@@ -58,11 +83,20 @@ export class SimulatedOutput implements TaskOutput {
   readonly #process: SimulatedProcess;
   readonly #partition: SimulatedPartition;
   #epoch = -1;
+  #token = "";
 
   constructor(kernel: Kernel, process: SimulatedProcess, partition: SimulatedPartition) {
     this.#kernel = kernel;
     this.#process = process;
     this.#partition = partition;
+  }
+
+  standing(): Promise<Standing> {
+    return this.#call("standing", () => this.#partition.standing());
+  }
+
+  async hold(hold: Hold | null): Promise<void> {
+    await this.#call("hold", () => (this.#partition.hold = hold));
   }
 
   async fence(): Promise<void> {
@@ -72,15 +106,21 @@ export class SimulatedOutput implements TaskOutput {
     });
   }
 
-  async claim(token: string): Promise<Progress | null> {
-    await this.#call("claim:send", () => this.#partition.transaction(this.#epoch).progress.push({ claim: token }));
+  async claim(token: string, attempt: Attempt | null = null): Promise<Progress | null> {
+    this.#token = token;
+    const claim = { claim: token, attempt };
+    await this.#call("claim:send", () => this.#partition.transaction(this.#epoch).progress.push(claim));
     await this.#call("claim:commit", () => this.#partition.commit(this.#epoch));
     return this.#call("claim:read", () => {
       const at = this.#partition.progress.findIndex((entry) => "claim" in entry && entry.claim === token);
-      return (
-        (this.#partition.progress.slice(0, at).findLast((entry) => !("claim" in entry)) as Progress | undefined) ?? null
-      );
+      return this.#partition.lastProgress(at);
     });
+  }
+
+  async attempt(attempt: Attempt): Promise<void> {
+    const claim = { claim: this.#token, attempt };
+    await this.#call("attempt:send", () => this.#partition.transaction(this.#epoch).progress.push(claim));
+    await this.#call("attempt:commit", () => this.#partition.commit(this.#epoch));
   }
 
   async send(outputs: readonly OutputRecord[]): Promise<void> {
@@ -94,7 +134,7 @@ export class SimulatedOutput implements TaskOutput {
     await this.#call("commit:send", () => {
       const transaction = this.#partition.transaction(this.#epoch);
       transaction.outputs.push(...last);
-      transaction.progress.push(progress);
+      transaction.progress.push({ ...progress, owner: this.#token });
     });
     await this.#call("commit:end", () => this.#partition.commit(this.#epoch));
   }
