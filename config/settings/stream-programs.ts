@@ -40,15 +40,15 @@ export const streamPrograms = {
       1_000,
       900_000,
     ),
-    maxWaitingOutputs: whole(
-      "MAX_WAITING_OUTPUTS",
+    maxUnsentOutputs: whole(
+      "MAX_UNSENT_OUTPUTS",
       "outputs of a task that may wait for a transaction; above it, the task reads no more",
       20_000,
       1,
     ),
-    maxWaitingBytes: whole("MAX_WAITING_BYTES", "their bytes, likewise", 8_000_000, 1),
-    maxProcessWaitingBytes: whole(
-      "MAX_PROCESS_WAITING_BYTES",
+    maxUnsentBytes: whole("MAX_UNSENT_BYTES", "their bytes, likewise", 8_000_000, 1),
+    maxProcessUnsentBytes: whole(
+      "MAX_PROCESS_UNSENT_BYTES",
       "bytes of waiting outputs of all tasks of the process, likewise",
       64_000_000,
       1,

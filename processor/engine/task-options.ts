@@ -11,11 +11,11 @@ export interface TaskOptions {
   /** First and longest wait between two lives. It doubles until a life has committed something. */
   readonly backoffMs: { readonly first: number; readonly most: number };
   /** Outputs of a task that may wait for a transaction. Above it, the task reads no more. */
-  readonly maxWaitingOutputs: number;
+  readonly maxUnsentOutputs: number;
   /** Their bytes, likewise. */
-  readonly maxWaitingBytes: number;
+  readonly maxUnsentBytes: number;
   /** The bytes of all tasks of the process together, likewise. A task without waiting outputs may always read. */
-  readonly maxProcessWaitingBytes: number;
+  readonly maxProcessUnsentBytes: number;
   /** How often the process may die in the step of a record before its partition stops. */
   readonly maxDeathsInStep: number;
 }
@@ -30,9 +30,9 @@ export const defaultTaskOptions: TaskOptions = {
   snapshotIntervalMs: 10_000,
   handOverMs: 10_000,
   backoffMs: { first: 100, most: 10_000 },
-  maxWaitingOutputs: 20_000,
-  maxWaitingBytes: 8_000_000,
-  maxProcessWaitingBytes: 64_000_000,
+  maxUnsentOutputs: 20_000,
+  maxUnsentBytes: 8_000_000,
+  maxProcessUnsentBytes: 64_000_000,
   maxDeathsInStep: 3,
 };
 

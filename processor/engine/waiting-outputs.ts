@@ -10,9 +10,9 @@ export interface ProcessOutputs {
 
 /** Bounds of `WaitingOutputs`. */
 interface WaitingLimits {
-  readonly maxWaitingOutputs: number;
-  readonly maxWaitingBytes: number;
-  readonly maxProcessWaitingBytes: number;
+  readonly maxUnsentOutputs: number;
+  readonly maxUnsentBytes: number;
+  readonly maxProcessUnsentBytes: number;
 }
 
 /**
@@ -49,10 +49,10 @@ export class WaitingOutputs {
 
   /** Whether the task may read no more until some of its outputs are sent. */
   get isFull(): boolean {
-    const { maxWaitingOutputs, maxWaitingBytes, maxProcessWaitingBytes } = this.#limits;
+    const { maxUnsentOutputs, maxUnsentBytes, maxProcessUnsentBytes } = this.#limits;
     if (this.#count === 0) return false;
     return (
-      this.#count > maxWaitingOutputs || this.#bytes > maxWaitingBytes || this.#process.bytes > maxProcessWaitingBytes
+      this.#count > maxUnsentOutputs || this.#bytes > maxUnsentBytes || this.#process.bytes > maxProcessUnsentBytes
     );
   }
 
