@@ -6,8 +6,7 @@ import { FAILING_MS } from "../engine/task.ts";
  * Health by the classes of the tasks' failures:
  *
  * - `ok`: all tasks run.
- * - `degraded`: a task has stopped with a named error, fails for a minute without a commit, or waits. Its component says
- *   why. The others continue, so the process must not be ended.
+ * - `degraded`: a task waits, has stopped, or fails for a minute without a commit. Its component says why.
  * - `down`: the group has made no assignment yet, or every task has stopped or fails.
  */
 export function processorHealth(joined: boolean, tasks: readonly TaskStatus[], nowMs: number): Health {
