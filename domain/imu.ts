@@ -54,3 +54,6 @@ export function windowOperatorName(windowMs: Milliseconds, slideMs: Milliseconds
 export function codePoints(text: string): number {
   return Array.from(text).length;
 }
+
+/** Sensors that switch to other settings in one step; the rest come first in the next ones. */
+export const SENSORS_PER_STEP = 1_000;

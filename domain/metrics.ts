@@ -62,6 +62,11 @@ export const metrics = {
   "processor.sessions-started": { unit: "Count", kind: "counter", doc: "session started records written" },
   "processor.sessions-ended": { unit: "Count", kind: "counter", doc: "session ended records written" },
   "processor.inferences": { unit: "Count", kind: "counter", doc: "hops scored" },
+  "processor.settings-changes": {
+    unit: "Count",
+    kind: "counter",
+    doc: "settings records that put other settings in force",
+  },
   "processor.models-refused": {
     unit: "Count",
     kind: "counter",

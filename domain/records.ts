@@ -19,7 +19,7 @@ const messageIdentity = { sensorId: z.string(), seq: z.int().min(0), boot: z.str
 const interval = z.object({ start: z.number(), end: z.number() });
 
 /** What made a window or session fire. */
-export const cause = z.enum(["watermark", "late", "idle", "end-of-input"]);
+export const cause = z.enum(["watermark", "late", "idle", "settings", "end-of-input"]);
 export type Cause = z.infer<typeof cause>;
 
 export const channelStatistics = z.object({

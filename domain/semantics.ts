@@ -11,6 +11,8 @@ interface Described {
   readonly option: string;
   /** What it is, with its unit. */
   readonly doc: string;
+  /** Release that brought it, for one that is younger than `settings` records: those before lack it. */
+  readonly since?: string;
 }
 
 /** A whole number from `min` to `max`, both inclusive. */

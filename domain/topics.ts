@@ -48,6 +48,11 @@ export const topics = {
   marketAggregated: topic("market-aggregated", "statistics per symbol and window"),
   marketLate: topic("market-late", "trades that missed a window, verbatim", { retentionMs: 30 * DAY }),
   progress: topic("millrace-progress", "how far each task is", { cleanup: "compact", retentionMs: -1 }),
+  changes: topic("millrace-changes", "the last change of each input by control records", {
+    partitions: 1,
+    cleanup: "compact",
+    retentionMs: -1,
+  }),
 } as const satisfies Record<string, TopicSpec>;
 
 export type TopicKey = keyof typeof topics;
@@ -80,8 +85,10 @@ export const headers = {
   cut: "cut",
 } as const;
 
-/** Kinds of control record: null key, null value (a `model` record's arguments are in its headers). */
-export const controlTypes = { tick: "tick", model: "model" } as const;
+/** Kinds of control record: null key, null value. What else one says is in its headers. */
+export const controlTypes = { tick: "tick", model: "model", settings: "settings" } as const;
+
+export type ControlType = (typeof controlTypes)[keyof typeof controlTypes];
 
 /** Milliseconds between two ticks that the bridge appends to a partition. */
 export const TICK_INTERVAL: Milliseconds = 1_000;

@@ -223,12 +223,7 @@ export class Platform {
     } finally {
       await admin.disconnect();
     }
-    await prepareModels(
-      kafka,
-      LOCAL_ENVIRONMENT,
-      modelStore(this.#options.home),
-      created.includes(topics.imuData.name),
-    );
+    await prepareModels(kafka, modelStore(this.#options.home), created.includes(topics.imuData.name));
     const dynamodb = dynamoDbClient(region, this.connections.dynamodbEndpoint);
     await createCheckpointTable(dynamodb, dynamoTableName(LOCAL_ENVIRONMENT, "checkpoints"));
     await ensureConnectionsTable(dynamodb, dynamoTableName(LOCAL_ENVIRONMENT, "connections"));

@@ -36,7 +36,7 @@ const service = await startService({
   environment: settings.environment,
   groupId: pipelines[settings.pipeline].consumerGroup,
   delivery: settings.delivery,
-  factory: openPipeline(settings.pipeline, pickSemantics(settings), models),
+  factory: openPipeline(settings.pipeline, models, { formerly: pickSemantics(settings) }),
   options: {
     ...defaultTaskOptions,
     commitIntervalMs: settings.commitIntervalMs,

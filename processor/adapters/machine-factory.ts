@@ -1,34 +1,53 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Semantics } from "../../domain/semantics.ts";
+import { defaultSemantics, type Semantics } from "../../domain/semantics.ts";
 import type { ScoringPorts } from "../inference/scoring.ts";
 import { sensorPipeline } from "../pipelines/sensor/sensor-pipeline.ts";
 import type { MachineFactory } from "../runtime/machine.ts";
 import type { Message } from "../runtime/message.ts";
-import { PartitionMachine } from "../runtime/partition-machine.ts";
+import { type MachineSettings, PartitionMachine } from "../runtime/partition-machine.ts";
 import type { Pipeline } from "../runtime/pipeline.ts";
+import { settingsBefore } from "./settings-before.ts";
 
-/** A pipeline as the engine runs it. `settings` are those that decide what its outputs are. */
-export function machineFactory<M extends Message>(pipeline: Pipeline<M>, settings: object): MachineFactory {
+/** Settings that a machine has from elsewhere than the log. */
+export interface FactorySettings {
+  /** What a log without a `settings` record runs on. Every program leaves it at the default. */
+  readonly initial?: Semantics;
+  /** Overrides every `settings` record. Only a replay does that. */
+  readonly override?: Partial<Semantics>;
+  /** Under which the state may have been made that is from before settings stood in the log. */
+  readonly formerly?: Semantics;
+}
+
+/** A pipeline as the engine runs it. */
+export function machineFactory<M extends Message>(
+  pipeline: Pipeline<M>,
+  { initial = defaultSemantics, override = {}, formerly = defaultSemantics }: FactorySettings = {},
+): MachineFactory {
+  const settings: MachineSettings = {
+    initial: { ...initial, ...override },
+    override,
+    before: (former) => settingsBefore(former, [formerly, defaultSemantics]),
+  };
   return {
     pipeline: pipeline.name,
     sourceTopic: pipeline.source,
-    fingerprint: fingerprint(settings),
-    create: (origin) => PartitionMachine.create(pipeline, origin),
+    fingerprint: fingerprint(),
+    create: (origin) => PartitionMachine.create(pipeline, origin, settings),
   };
 }
 
-/** The sensor pipeline as the engine runs it. */
-export function sensorMachineFactory(semantics: Semantics, models?: ScoringPorts): MachineFactory {
-  return machineFactory(sensorPipeline(semantics, models), semantics);
+/** The sensor pipeline as the engine runs it; `initial`: what a log without a `settings` record runs on. */
+export function sensorMachineFactory(initial?: Semantics, models?: ScoringPorts): MachineFactory {
+  return machineFactory(sensorPipeline(models), initial === undefined ? {} : { initial });
 }
 
 /** Folders whose code decides what the outputs are, from `processor/`. */
 const CODE = ["runtime", "operators", "inference", "pipelines", "../domain"];
 
-/** SHA-256 over the code and the settings that decide what the outputs are; 16 hex digits. */
-function fingerprint(settings: object): string {
+/** SHA-256 over the code that decides what the outputs are; 16 hex digits. */
+function fingerprint(): string {
   const hash = createHash("sha256");
   for (const folder of CODE) {
     const path = join(import.meta.dirname, "..", folder);
@@ -37,8 +56,5 @@ function fingerprint(settings: object): string {
       .sort())
       hash.update(file).update(readFileSync(join(path, file)));
   }
-  return hash
-    .update(JSON.stringify(settings, Object.keys(settings).sort()))
-    .digest("hex")
-    .slice(0, 16);
+  return hash.digest("hex").slice(0, 16);
 }

@@ -1,15 +1,17 @@
 import type { PipelineName } from "../../domain/pipelines.ts";
-import type { Semantics } from "../../domain/semantics.ts";
 import type { ScoringPorts } from "../inference/scoring.ts";
+import { sensorPipeline } from "../pipelines/sensor/sensor-pipeline.ts";
 import type { MachineFactory } from "../runtime/machine.ts";
-import { sensorMachineFactory } from "./machine-factory.ts";
+import { type FactorySettings, machineFactory } from "./machine-factory.ts";
 
-type Open = (semantics: Semantics, models: ScoringPorts) => MachineFactory;
+type Open = (models: ScoringPorts, settings: FactorySettings) => MachineFactory;
 
 /** How each pipeline of the table is built. */
-const factories: Readonly<Record<PipelineName, Open>> = { sensor: sensorMachineFactory };
+const factories: Readonly<Record<PipelineName, Open>> = {
+  sensor: (models, settings) => machineFactory(sensorPipeline(models), settings),
+};
 
 /** Opens a pipeline by its name, as the engine runs it. */
-export function openPipeline(name: PipelineName, semantics: Semantics, models: ScoringPorts): MachineFactory {
-  return factories[name](semantics, models);
+export function openPipeline(name: PipelineName, models: ScoringPorts, settings: FactorySettings): MachineFactory {
+  return factories[name](models, settings);
 }

@@ -90,6 +90,12 @@ export class InferenceOperator<M extends Message> implements OrderedOperator<Key
     streams.shadow?.forgetLast();
   }
 
+  adopt({ main, shadow, smoothed }: KeyStreams): KeyStreams {
+    const { sessionGapMs } = this.#options;
+    for (const stream of [main, shadow]) stream?.beginAnewAfter(sessionGapMs);
+    return { main, shadow, smoothed };
+  }
+
   #streamFor(stream: ModelStream | null, model: Model | null): ModelStream | null {
     if (model === null) return null;
     return stream?.model === model ? stream : new ModelStream(model, this.#options.sessionGapMs);

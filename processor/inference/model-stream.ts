@@ -28,7 +28,7 @@ export interface Hop {
 export class ModelStream {
   readonly model: Model;
   readonly #period: Milliseconds;
-  readonly #resetGap: Milliseconds;
+  #resetGap: Milliseconds;
   /** Time of the last reading; −∞ when there is none, so that the next one resets. */
   #lastTime: EpochMs = -Infinity;
   readonly #lastValue = new Float64Array(CHANNELS);
@@ -53,6 +53,11 @@ export class ModelStream {
     this.#resetGap = Math.min(model.manifest.resetGapMs, maxGapMs);
     this.#readings = new Float32Array(model.rows * CHANNELS);
     this.state = new Float32Array(model.stateSize);
+  }
+
+  /** Sets the session gap, see the constructor. */
+  beginAnewAfter(maxGapMs: Milliseconds): void {
+    this.#resetGap = Math.min(this.model.manifest.resetGapMs, maxGapMs);
   }
 
   /** Makes the next reading begin anew: a boot has begun, or a session has ended. */

@@ -127,6 +127,13 @@ export class OrderOperator implements Operator<OrderState, SequencedMessage> {
     this.#options.operators.forEach((operator, i) => operator.idle?.(state.operatorStates[i]));
   }
 
+  /** Nothing waits any more; the released position stays. */
+  adopt(state: OrderState): OrderState {
+    const { operators } = this.#options;
+    const states = operators.map((operator, i) => operator.adopt?.(state.operatorStates[i]) ?? operator.create());
+    return { ...state, operatorStates: states };
+  }
+
   dueAt(state: OrderState): EpochMs {
     return state.waiting.reduce((first, held) => Math.min(first, held.t[0]!), Infinity);
   }

@@ -64,31 +64,36 @@ export class Sequences {
     let seen = this.#boots.get(boot);
     if (!seen) {
       this.#boots.set(boot, (seen = { floor: 0, doubtfulUpTo: this.#forgottenUpTo, newest: lastTime, intervals: [] }));
-      if (this.#boots.size > limits.maxBootsPerSensor) this.#letGoOldest(limits);
+      while (this.#boots.size > limits.maxBootsPerSensor) this.#letGoOldest();
+      this.#forgetLetGo(limits);
     }
     if (lastTime > seen.newest) seen.newest = lastTime;
     const before = seen.intervals.length;
     insert(seen.intervals, seq);
     this.#intervals += (seen.intervals.length - before) / 2;
-    if (this.#intervals > limits.maxIntervalsPerSensor) this.#raiseFloor();
+    while (this.#intervals > limits.maxIntervalsPerSensor && this.#raiseFloor());
   }
 
-  /** Raises the floor past the oldest gap: the lowest gap of the boot that was first seen earliest. */
-  #raiseFloor(): void {
+  /** Raises the floor past the oldest gap: the lowest gap of the boot that was first seen earliest. False: none has. */
+  #raiseFloor(): boolean {
     for (const seen of this.#boots.values()) {
       if (seen.intervals.length <= 2) continue;
       seen.intervals.splice(0, 2);
       seen.floor = seen.intervals[0]!;
       this.#intervals--;
-      return;
+      return true;
     }
+    return false;
   }
 
-  #letGoOldest(limits: SequenceLimits): void {
+  #letGoOldest(): void {
     const [boot, seen] = this.#boots.entries().next().value!;
     this.#boots.delete(boot);
     this.#intervals -= seen.intervals.length / 2;
     this.#letGo.set(hashOf(boot), seen.newest);
+  }
+
+  #forgetLetGo(limits: SequenceLimits): void {
     while (this.#letGo.size > limits.maxLetGoBootsPerSensor) {
       const [forgotten, newest] = this.#letGo.entries().next().value!;
       this.#letGo.delete(forgotten);

@@ -1,8 +1,10 @@
+import type { Semantics } from "../../domain/semantics.ts";
 import { type EpochMs, unitOf } from "../../domain/time.ts";
 import type { Admission, Deduplication } from "./deduplication.ts";
 import type { KeyedState } from "./keyed-state.ts";
 import type { Message } from "./message.ts";
-import type { PipelineLimits } from "./pipeline.ts";
+
+type Guards = Pick<Semantics, "futureGuardMs" | "earliestTimeMs">;
 
 /**
  * Judges a decoded message: the guards of its times, then deduplication. Leaves no trace: remembering is the caller's.
@@ -13,7 +15,7 @@ export function admit(
   message: Message,
   keyed: KeyedState | null,
   recordTimestamp: EpochMs,
-  limits: PipelineLimits,
+  limits: Guards,
   deduplication: Deduplication,
 ): Admission {
   const { firstTime, lastTime } = message;
@@ -37,7 +39,7 @@ export function admit(
   return keyed === null ? "new" : deduplication.judge(keyed.seen, message, keyed.maxEventTime);
 }
 
-function adviceFor(time: EpochMs, recordTimestamp: EpochMs, limits: PipelineLimits): string {
+function adviceFor(time: EpochMs, recordTimestamp: EpochMs, limits: Guards): string {
   const unit = unitOf(time, limits.earliestTimeMs, recordTimestamp + limits.futureGuardMs);
   return unit === null ? "check the device's clock" : `it would fit in ${unit}; epoch milliseconds are expected`;
 }

@@ -59,6 +59,8 @@ export interface EmitterOptions {
  */
 export class Emitter {
   readonly #options: EmitterOptions;
+  /** See `EmitterOptions`; other settings may change it. */
+  maxOutputBytes: number;
   #offset = 0;
   #headers: Readonly<Record<string, string>> = JSON_HEADERS;
   readonly #counts = new Map<string, number>();
@@ -69,6 +71,7 @@ export class Emitter {
 
   constructor(options: EmitterOptions, chain: string | null) {
     this.#options = options;
+    this.maxOutputBytes = options.maxOutputBytes;
     if (chain !== null) {
       const [chained, crc] = chain.split("-");
       this.#chained = Number(chained);
@@ -118,7 +121,7 @@ export class Emitter {
     const text = textOf(id, fields).slice(0, -1);
     const output = new PendingOutput(topic, key, this.#headers, text);
     const size = sizeOf(key, text, this.#headers) + SCORED_FIELDS_BYTES;
-    if (size > this.#options.maxOutputBytes) this.#tooLarge(output, id, size);
+    if (size > this.maxOutputBytes) this.#tooLarge(output, id, size);
     else {
       this.#chain(topic, text);
       this.#outputs.push(output);
@@ -128,7 +131,7 @@ export class Emitter {
 
   /** Emits a dead letter: what its source was, cut to fit, and why. */
   deadLetter(source: LetterSource, code: DeadLetterCode, message: string): void {
-    const { source: topic, partition, deadLetter, maxOutputBytes, counters } = this.#options;
+    const { source: topic, partition, deadLetter, counters } = this.#options;
     counters.add("processor.dead-letters");
     const own = {
       [headerNames.errorCode]: code,
@@ -138,7 +141,7 @@ export class Emitter {
       [headerNames.sourcePartition]: String(partition),
       [headerNames.sourceOffset]: String(this.#offset),
     };
-    const { key, value, headers } = letterOf(source, own, maxOutputBytes);
+    const { key, value, headers } = letterOf(source, own, this.maxOutputBytes);
     if (key !== null) this.#crc = crc32(key, this.#crc);
     this.#chain(deadLetter, value ?? "");
     this.#outputs.push({ topic: deadLetter, key, value, headers, scored: false });
@@ -148,7 +151,7 @@ export class Emitter {
     const { key, value, headers } = output;
     // The headers are ours and small: they are measured only where they could matter.
     const size = value.length <= SMALL_BYTES ? 0 : sizeOf(key, value, headers);
-    if (size > this.#options.maxOutputBytes) return this.#tooLarge(output, id, size);
+    if (size > this.maxOutputBytes) return this.#tooLarge(output, id, size);
     this.#chain(output.topic, value);
     this.#outputs.push(output);
   }
@@ -156,7 +159,7 @@ export class Emitter {
   #tooLarge({ topic, key, headers }: Omit<OutputRecord, "value">, id: string, size: number): void {
     this.#options.counters.add("processor.outputs-too-large");
     const message =
-      `${topic} ${id} has ${size} bytes; at most ${this.#options.maxOutputBytes} are written. ` +
+      `${topic} ${id} has ${size} bytes; at most ${this.maxOutputBytes} are written. ` +
       "The record that it was made from stands; the output is left out";
     const { [headerNames.traceparent]: traceparent } = headers;
     const source = { key: Buffer.from(key as string), value: null, headers: traceparent ? { traceparent } : {} };

@@ -1,5 +1,6 @@
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import type { Stamped } from "./generations.ts";
+import type { Regime } from "./regime.ts";
 
 /**
  * How present a key is. A silent one waits for its turn to go idle. An expired one has only its tombstone left: its
@@ -11,8 +12,10 @@ export type Presence = (typeof PRESENCE)[keyof typeof PRESENCE];
 /** The state of one key (a sensor, a symbol). */
 export class KeyedState implements Stamped {
   readonly key: string;
-  /** Highest event time of an accepted message; the watermark is this less the out-of-orderness bound. */
+  /** Highest event time of an accepted message. */
   maxEventTime: EpochMs = -Infinity;
+  /** The highest that `maxEventTime` less the out-of-orderness bound has been: no other bound moves it back. */
+  watermark: EpochMs = -Infinity;
   /** What begins at or before this is final: operators take nothing more into it, whatever the watermark. */
   finalUpTo: EpochMs = -Infinity;
   /** The silence clock at the step of its last accepted or duplicate message. */
@@ -26,7 +29,9 @@ export class KeyedState implements Stamped {
   readonly seen: unknown;
   /** Offset of the step in which the operators' state began. Items of an earlier life do not belong to it. */
   life: number;
-  /** State of each operator, in the order of the pipeline. */
+  /** The settings under which the operators' state was made; null for an expired key, which has none. */
+  regime: Regime | null = null;
+  /** State of each operator, in the order of the regime's pipeline. */
   operatorStates: unknown[];
   generation = -1;
   changed = false;

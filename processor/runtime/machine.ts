@@ -50,6 +50,7 @@ export interface StateMachine {
    * @throws StepFailed when our own code threw: the machine is then unusable. The caller builds a new one with this
    *   failure among `failures`, and brings it to this offset: then the record is dead-lettered, or the key's state is
    *   dropped.
+   * @throws MillraceError `control-unknown` for a control record that another version reads: this one can't go past it
    */
   step(record: InputRecord): void;
 
@@ -82,6 +83,11 @@ export interface MachineOrigin {
   readonly restored: { readonly nextOffset: number; readonly chain: string; readonly entries: RestoredEntries } | null;
   /** What our own code threw on when it stepped the log before, by `failureId`. */
   readonly failures: Failures;
+  /**
+   * Fingerprint of the code and settings that the task ran under before settings stood in the log. State that knows no
+   * settings takes them from it, once. @default the task is younger
+   */
+  readonly before?: string | undefined;
 }
 
 /** Our own code threw: on a record, or when what a key had open fired in a record's step. */
@@ -105,9 +111,12 @@ export function failureId({ offset, key }: Pick<Failure, "offset" | "key">): str
 export interface MachineFactory {
   readonly pipeline: string;
   readonly sourceTopic: string;
-  /** Fingerprint of code, settings and model. */
+  /** Fingerprint of the code. */
   readonly fingerprint: string;
-  /** @throws MillraceError when what was restored can't be read, or needs a model that can't be loaded. */
+  /**
+   * @throws MillraceError when what was restored can't be read, or needs a model that can't be loaded;
+   *   `settings-unknown` for state from before settings stood in the log
+   */
   create(origin: MachineOrigin): StateMachine | Promise<StateMachine>;
 }
 

@@ -60,11 +60,17 @@ export interface Operator<S = unknown, M extends Message = Message> {
    */
   dueAt?(state: S): EpochMs;
 
-  /** The key has gone idle. Called in step 2, behind `fire`. */
+  /** The key has gone idle, or switches to other settings: what was open has ended. Called behind `fire`. */
   idle?(state: S): void;
 
-  /** The key's state is about to be dropped. Called at expiry. */
+  /** The key's state is about to be dropped. Called when what was told becomes final. */
   drop?(state: S, context: StepContext): void;
+
+  /**
+   * Takes a key over from the operator of this name that ran under other settings, behind its `fire` and `idle`. An
+   * operator without it begins anew.
+   */
+  adopt?(state: S): S;
 
   /** Writes the key's state. Called at a snapshot, for keys that have changed. */
   encode(state: S, writer: Writer): void;
@@ -122,6 +128,9 @@ export interface OrderedOperator<S = unknown, M extends Message = Message> {
 
   /** The key has gone idle: the next message begins anew. */
   idle?(state: S): void;
+
+  /** Takes a key over, see `Operator.adopt`. */
+  adopt?(state: S): S;
 
   /** Writes the key's state, see `Operator.encode`. */
   encode(state: S, writer: Writer): void;

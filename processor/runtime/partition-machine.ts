@@ -1,4 +1,7 @@
+import { CHANGE, CHANGE_HEADER, readSettingsHeader, SETTINGS_HEADER, settingsHeader } from "../../domain/controls.ts";
+import { MillraceError } from "../../domain/errors.ts";
 import type { Cause } from "../../domain/records.ts";
+import type { Semantics } from "../../domain/semantics.ts";
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import { controlTypes, headers as headerNames } from "../../domain/topics.ts";
 import { admit } from "./admit.ts";
@@ -19,11 +22,25 @@ import {
 import type { Message, Rejection } from "./message.ts";
 import type { StepContext } from "./operator.ts";
 import { PartitionState } from "./partition-state.ts";
-import type { Pipeline, Topology } from "./pipeline.ts";
+import type { PartitionPipeline, Pipeline } from "./pipeline.ts";
 
 const utf8 = new TextDecoder();
 /** Stands for a record without a value: no form of message. */
 const NO_BYTES = new Uint8Array(0);
+
+/** Where a machine's settings come from besides the log. */
+export interface MachineSettings {
+  /** What a log without a `settings` record runs on. */
+  readonly initial: Semantics;
+  /** Overrides every `settings` record: the options of a replay. */
+  readonly override: Partial<Semantics>;
+  /**
+   * The settings that a fingerprint from before settings stood in the log names.
+   *
+   * @throws MillraceError `settings-unknown`
+   */
+  before(fingerprint: string): Semantics;
+}
 
 /**
  * The state machine of one input partition. Everything that decides comes from the records; nothing here reads a clock,
@@ -31,7 +48,8 @@ const NO_BYTES = new Uint8Array(0);
  *
  * A step takes one record, in this order, and numbers its outputs in this order (docs/semantics.md):
  *
- * 1. The partition clock moves: it is the highest record timestamp seen.
+ * 1. The partition clock moves: it is the highest record timestamp seen. Keys that still wait for their switch to the
+ *    settings in force switch: those of the oldest settings first, in byte order, and the record's own key.
  * 2. Keys that have been silent for longer than the idle timeout go idle, the record's own key included: keys in byte
  *    order; of each key what is open fires. Keys that are silent for longer expire, then are forgotten.
  * 3. The record: decode, validate all of it, future guard, deduplicate, then the operators one after another. The
@@ -42,8 +60,8 @@ const NO_BYTES = new Uint8Array(0);
  * outputs. They keep the numbers that they got in their step.
  */
 export class PartitionMachine implements StateMachine {
-  readonly #pipeline: Pipeline;
-  readonly #topology: Topology;
+  readonly #pipeline: PartitionPipeline;
+  readonly #override: Partial<Semantics>;
   readonly #failures: Failures;
   readonly #state: PartitionState;
   readonly #context: StepContext;
@@ -53,32 +71,28 @@ export class PartitionMachine implements StateMachine {
   readonly counters = new Counters();
 
   #nextOffset = 0;
+  /** Keys that may still switch or go idle in this step. */
+  #stepBudget = 0;
   /** With one watermark per partition: the lowest watermark at which some key has something due. */
   #dueAt: EpochMs = Infinity;
 
   /** @throws MillraceError when what was restored can't be read, or needs a model that can't be loaded. */
-  static async create(pipeline: Pipeline, origin: MachineOrigin): Promise<PartitionMachine> {
-    const machine = new PartitionMachine(pipeline, origin);
+  static async create(pipeline: Pipeline, origin: MachineOrigin, settings: MachineSettings): Promise<PartitionMachine> {
+    const machine = new PartitionMachine(pipeline, origin, settings);
     if (origin.restored) await machine.#restore(origin.restored);
     return machine;
   }
 
-  private constructor(pipeline: Pipeline, origin: MachineOrigin) {
-    this.#pipeline = pipeline;
-    this.#topology = pipeline.build();
+  private constructor(pipeline: Pipeline, origin: MachineOrigin, settings: MachineSettings) {
+    this.#pipeline = pipeline.open();
+    this.#override = settings.override;
     this.#failures = origin.failures;
-    const { source, deadLetter, limits } = pipeline;
-    this.#out = new Emitter(
-      {
-        source,
-        partition: origin.partition,
-        deadLetter,
-        maxOutputBytes: limits.maxOutputBytes,
-        counters: this.counters,
-      },
-      origin.restored?.chain ?? null,
-    );
-    this.#state = new PartitionState(pipeline.limits, this.#topology);
+    const { source, deadLetter } = pipeline;
+    const initial = origin.before === undefined ? settings.initial : settings.before(origin.before);
+    this.#state = new PartitionState(this.#pipeline, initial);
+    const { maxOutputBytes } = initial;
+    const out = { source, partition: origin.partition, deadLetter, maxOutputBytes, counters: this.counters };
+    this.#out = new Emitter(out, origin.restored?.chain ?? null);
     this.#context = {
       out: this.#out,
       counters: this.counters,
@@ -89,6 +103,7 @@ export class PartitionMachine implements StateMachine {
 
   async #restore(restored: NonNullable<MachineOrigin["restored"]>): Promise<void> {
     await this.#state.restore(restored);
+    this.#out.maxOutputBytes = this.settings.maxOutputBytes;
     this.#nextOffset = restored.nextOffset;
     for (const keyed of this.#state.keys.values()) this.#dueAt = Math.min(this.#dueAt, this.#dueAtOf(keyed));
   }
@@ -97,8 +112,13 @@ export class PartitionMachine implements StateMachine {
     return this.#nextOffset;
   }
 
+  /** The settings in force. */
+  get settings(): Semantics {
+    return this.#state.regime.settings;
+  }
+
   get mustSettle(): boolean {
-    return this.#topology.asyncWork?.mustSettle ?? false;
+    return this.#pipeline.asyncWork?.mustSettle ?? false;
   }
 
   get chain(): string {
@@ -108,7 +128,7 @@ export class PartitionMachine implements StateMachine {
   /** The partition clock less the newest watermark; 0 before the first reading. */
   get watermarkLagMs(): Milliseconds {
     const { clock, maxEventTime } = this.#state;
-    return maxEventTime === -Infinity ? 0 : clock - (maxEventTime - this.#pipeline.limits.outOfOrdernessMs);
+    return maxEventTime === -Infinity ? 0 : clock - (maxEventTime - this.settings.outOfOrdernessMs);
   }
 
   /** Keys in state, tombstones excluded. */
@@ -123,11 +143,14 @@ export class PartitionMachine implements StateMachine {
     try {
       this.#out.begin(offset, record.headers[headerNames.traceparent]);
       this.#state.moveClock(record.timestamp); // 1
+      this.#stepBudget = this.settings.maxSensorsPerStep;
+      this.#switchWaiting(record);
       this.#sweepSilent(record); // 2
       const failure = this.#failureOf(offset, null);
       if (failure) this.#out.deadLetter(record, "processing-failed", failure.message);
       else this.#take(record);
     } catch (error) {
+      if (error instanceof MillraceError && error.code === "control-unknown") throw error;
       throw error instanceof StepFailed ? error : new StepFailed(offset, error);
     }
     this.#nextOffset = offset + 1;
@@ -138,7 +161,7 @@ export class PartitionMachine implements StateMachine {
   }
 
   async settle(): Promise<readonly OutputRecord[]> {
-    await this.#topology.asyncWork?.settle();
+    await this.#pipeline.asyncWork?.settle();
     const work = this.#whenSettled;
     if (work.length > 0) {
       this.#whenSettled = [];
@@ -155,14 +178,52 @@ export class PartitionMachine implements StateMachine {
     }
   }
 
+  /**
+   * Keys that wait for it switch to the settings in force: as many as a step may, and the record's own key, so that no
+   * record meets older settings.
+   */
+  #switchWaiting({ offset, key }: InputRecord): void {
+    const taken = this.#state.takeWaiting(this.#stepBudget);
+    this.#stepBudget -= taken.length;
+    for (const keyed of taken) this.#switch(keyed, offset);
+    const own = key === null ? undefined : this.#state.keys.get(keyText(key));
+    if (own && this.#state.waits(own)) this.#switch(own, offset);
+    this.#state.endRegimes();
+  }
+
+  /**
+   * Puts a key under the settings in force. What was not told as it is fires, and is final. Operators that keep neither
+   * windows nor sessions continue.
+   */
+  #switch(keyed: KeyedState, offset: number): void {
+    const before = keyed.regime!.topology.operators;
+    this.#endOpen(keyed, offset, "settings");
+    // Unless our own code threw: the key has begun anew then.
+    if (!this.#state.waits(keyed)) return;
+    const states = keyed.operatorStates;
+    this.#makeFinal(keyed, offset);
+    this.#state.regime.topology.operators.forEach((operator, i) => {
+      const at = before.findIndex(({ name }) => name === operator.name);
+      if (at >= 0 && operator.adopt) keyed.operatorStates[i] = operator.adopt(states[at]);
+    });
+  }
+
+  /** Releases what waits and fires what is open: the next reading begins anew. */
+  #endOpen(keyed: KeyedState, offset: number, cause: Cause): void {
+    this.#fireAside(keyed, offset, Infinity, cause);
+    keyed.regime?.topology.operators.forEach((operator, i) => operator.idle?.(keyed.operatorStates[i]));
+  }
+
   /** 2. Keys that have been silent for too long go idle, expire, or are forgotten. */
   #sweepSilent({ offset, key }: InputRecord): void {
-    const { idleTimeoutMs, expiryMs, tombstoneMs, maxSensorsPerStep } = this.#pipeline.limits;
+    const { idleTimeoutMs, expiryMs, tombstoneMs } = this.settings;
     const { silence, silenceClock, silent, keys } = this.#state;
     const [active, idle, expired] = silence;
     const found = active.takeSeenBefore(silenceClock - idleTimeoutMs);
     for (const keyed of found.sort(byKey)) this.#state.becomeSilent(keyed, offset);
-    for (const keyed of silent.splice(0, maxSensorsPerStep)) this.#goIdle(keyed, offset);
+    const first = silent.splice(0, this.#stepBudget);
+    this.#stepBudget -= first.length;
+    for (const keyed of first) this.#goIdle(keyed, offset);
     if (silent.length > 0 && key !== null) {
       const own = keys.get(keyText(key));
       if (own?.presence === PRESENCE.silent) {
@@ -176,14 +237,15 @@ export class PartitionMachine implements StateMachine {
 
   /** What a silent key, which is in no list, has open fires. */
   #goIdle(keyed: KeyedState, offset: number): void {
-    this.#fireAside(keyed, offset, Infinity, "idle");
-    this.#topology.operators.forEach((operator, i) => operator.idle?.(keyed.operatorStates[i]));
+    this.#endOpen(keyed, offset, "idle");
     this.#state.become(keyed, PRESENCE.idle);
   }
 
   /** A key that is in no list leaves its tombstone. */
   #expire(keyed: KeyedState, offset: number): void {
     this.#makeFinal(keyed, offset);
+    keyed.regime = null;
+    keyed.operatorStates = [];
     this.#state.become(keyed, PRESENCE.expired);
   }
 
@@ -204,7 +266,7 @@ export class PartitionMachine implements StateMachine {
 
   /** Makes room for a key just seen: the longest silent expires early, and the oldest tombstone is forgotten. */
   #makeRoom(offset: number): void {
-    const { maxSensorsPerPartition } = this.#pipeline.limits;
+    const { maxSensorsPerPartition } = this.settings;
     while (this.#state.present > maxSensorsPerPartition) {
       const longest = this.#state.longestSilent()!;
       this.#state.takeOut(longest);
@@ -228,24 +290,24 @@ export class PartitionMachine implements StateMachine {
   #makeFinal(keyed: KeyedState, offset: number): void {
     keyed.life = offset;
     keyed.finalUpTo = keyed.maxEventTime;
-    this.#topology.operators.forEach((operator, i) => {
-      operator.drop?.(keyed.operatorStates[i], this.#context);
-      keyed.operatorStates[i] = operator.create();
-    });
+    keyed.regime?.topology.operators.forEach((operator, i) => operator.drop?.(keyed.operatorStates[i], this.#context));
+    this.#state.beginAnew(keyed);
     this.#state.markChanged(keyed);
   }
 
   /** 3. The record. */
   #take(record: InputRecord): void {
     if (record.key === null && record.value === null) return this.#control(record);
-    const { message, deduplication } = this.#topology;
+    const { topology } = this.#state.regime;
+    const { message, deduplication } = topology;
     const key = record.key === null ? "" : keyText(record.key);
-    const rejection = this.#topology.decode(key, record.value ?? NO_BYTES, record.headers, message);
+    const rejection = topology.decode(key, record.value ?? NO_BYTES, record.headers, message);
     if (rejection) return this.#reject(record, rejection);
     const known = this.#state.keys.get(key) ?? null;
-    const admission = admit(message, known, record.timestamp, this.#pipeline.limits, deduplication);
+    const admission = admit(message, known, record.timestamp, this.settings, deduplication);
     if (admission !== "new" && admission !== "duplicate") return this.#reject(record, admission);
     const keyed = known ?? this.#state.create(key, record.offset);
+    if (keyed.regime === null) this.#state.beginAnew(keyed);
     this.#state.sawLife(keyed, record.offset);
     this.#makeRoom(record.offset);
     if (admission === "new") this.#apply(keyed, message, record.offset);
@@ -255,21 +317,37 @@ export class PartitionMachine implements StateMachine {
   #control(record: InputRecord): void {
     const type = record.headers[headerNames.type];
     if (type === undefined || type === controlTypes.tick) return;
-    const { controls } = this.#topology;
-    const rejection = Object.hasOwn(controls, type) ? controls[type]!(record.headers) : this.#unknownControl(type);
+    const { controls } = this.#pipeline;
+    const isSettings = type === controlTypes.settings;
+    if (!isSettings && !Object.hasOwn(controls, type)) throw unknownControl(type, record.offset);
+    const change = record.headers[CHANGE_HEADER];
+    if (change !== undefined && !CHANGE.test(change)) return this.#reject(record, invalidChange(change));
+    if (change !== undefined && this.#state.changes.has(change)) return;
+    const rejection = isSettings ? this.#takeSettings(record) : controls[type]!(record.headers);
     if (rejection) this.#reject(record, rejection);
+    else if (change !== undefined) this.#state.changes.add(change);
   }
 
-  #unknownControl(type: string): Rejection {
-    const known = [controlTypes.tick, ...Object.keys(this.#topology.controls)].join(", ");
-    return {
-      code: "invalid-message",
-      message: `a control record of type ${JSON.stringify(type)} is not known; known are ${known}`,
-    };
+  /** Takes a `settings` record: keys switch, the first ones in this step. Gives null when it was taken. */
+  #takeSettings(record: InputRecord): Rejection | null {
+    const read = readSettingsHeader(record.headers[SETTINGS_HEADER]);
+    if (!read.settings) return invalidSettings(read.problems);
+    const next = { ...read.settings, ...this.#override };
+    const { watermark } = this.settings;
+    if (next.watermark !== watermark && this.#state.maxEventTime !== -Infinity) {
+      const scopes = `it is ${watermark}, and ${next.watermark} was received`;
+      return invalidSettings([`watermark can't be changed once there are readings: ${scopes}`]);
+    }
+    if (settingsHeader(next) === settingsHeader(this.settings)) return null;
+    this.counters.add("processor.settings-changes");
+    this.#state.begin(next);
+    this.#out.maxOutputBytes = next.maxOutputBytes;
+    this.#switchWaiting(record);
+    return null;
   }
 
   #apply(keyed: KeyedState, message: Message, offset: number): void {
-    const { operators, deduplication } = this.#topology;
+    const { operators, deduplication } = this.#state.regime.topology;
     const watermark = this.#state.watermark(keyed);
     this.counters.add("processor.readings", message.rows);
     for (let i = 0; i < operators.length; i++) {
@@ -279,13 +357,14 @@ export class PartitionMachine implements StateMachine {
     const { lastTime } = message;
     if (lastTime > keyed.maxEventTime) keyed.maxEventTime = lastTime;
     if (lastTime > this.#state.maxEventTime) this.#state.maxEventTime = lastTime;
+    this.#state.raiseWatermarks(keyed);
     this.#fireDue(keyed, offset);
   }
 
   /** 4. The watermark has moved: what is due fires. */
   #fireDue(keyed: KeyedState, offset: number): void {
     const watermark = this.#state.watermark(keyed);
-    if (this.#pipeline.limits.watermark === "sensor") return this.#fireAll(keyed, watermark, "watermark");
+    if (this.settings.watermark === "sensor") return this.#fireAll(keyed, watermark, "watermark");
     this.#dueAt = Math.min(this.#dueAt, this.#dueAtOf(keyed));
     if (watermark < this.#dueAt) return;
     this.#dueAt = Infinity;
@@ -300,7 +379,7 @@ export class PartitionMachine implements StateMachine {
   }
 
   #fireAll(keyed: KeyedState, upTo: EpochMs, cause: Cause): void {
-    const { operators } = this.#topology;
+    const operators = keyed.regime?.topology.operators ?? [];
     for (let i = 0; i < operators.length; i++) {
       operators[i]!.release?.(keyed.operatorStates[i], keyed, upTo, this.#context);
     }
@@ -311,7 +390,7 @@ export class PartitionMachine implements StateMachine {
   }
 
   #dueAtOf(keyed: KeyedState): EpochMs {
-    const { operators } = this.#topology;
+    const operators = keyed.regime?.topology.operators ?? [];
     let first = Infinity;
     for (let i = 0; i < operators.length; i++) {
       first = Math.min(first, operators[i]!.dueAt?.(keyed.operatorStates[i]) ?? Infinity);
@@ -334,6 +413,23 @@ export class PartitionMachine implements StateMachine {
   rewriteUpTo(generation: number): void {
     this.#state.rewriteUpTo(generation);
   }
+}
+
+function invalidSettings(problems: readonly string[]): Rejection {
+  return { code: "invalid-message", message: `the settings are not taken: ${problems.join("; ")}` };
+}
+
+function invalidChange(change: string): Rejection {
+  const expected = "1 to 128 printable ASCII characters are expected";
+  return { code: "invalid-message", message: `the header ${CHANGE_HEADER} is ${JSON.stringify(change)}; ${expected}` };
+}
+
+function unknownControl(type: string, offset: number): MillraceError {
+  return new MillraceError(
+    "control-unknown",
+    `the record at offset ${offset} is a control record of type ${JSON.stringify(type)}, which this version does not ` +
+      "know. Run the version that appended it.",
+  );
 }
 
 /** Keys are ASCII when they are valid; text decoding is for the message that says that one is not. */

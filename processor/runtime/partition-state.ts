@@ -1,17 +1,24 @@
+import { readSettingsHeader, settingsHeader } from "../../domain/controls.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import { MAX_SILENCE_PER_STEP } from "../../domain/imu.ts";
+import type { Semantics } from "../../domain/semantics.ts";
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
+import { Changes } from "./changes.ts";
 import { Reader, Writer } from "./codec.ts";
 import { Generations, type Stamped } from "./generations.ts";
 import { byKey, bySilence, KeyedState, PRESENCE, type Presence, SilenceList } from "./keyed-state.ts";
 import type { MachineOrigin, StateEntry } from "./machine.ts";
 import type { Operator } from "./operator.ts";
-import type { PipelineLimits, Topology } from "./pipeline.ts";
+import type { PartitionPipeline } from "./pipeline.ts";
+import type { Regime } from "./regime.ts";
 
-/** Layout of the entries that this file writes itself. */
-export const TASK_LAYOUT = 1;
-/** Since 2: what is final, when it was found silent, and hashes of let-go boots. */
-export const KEYED_LAYOUT = 2;
+/** Layout of the entries that this file writes itself. Since 2: settings, watermark and changes. */
+export const TASK_LAYOUT = 2;
+/**
+ * Since 2: what is final, when it was found silent, and hashes of let-go boots. Since 3: the watermark, and under which
+ * settings the key is.
+ */
+export const KEYED_LAYOUT = 3;
 /** Key of the entry that holds a task's clocks and what its asynchronous work keeps. */
 export const TASK_ENTRY = "task";
 /** Value of the entry of a key that was forgotten. */
@@ -28,18 +35,26 @@ interface EntryValue {
 }
 
 /**
- * The state of one partition: its clocks, its keys, and how long each key has been silent. A snapshot has an entry for
- * the task, one for each key, and one for each item that an operator keeps apart; each is written when it has changed.
+ * The state of one partition: its clocks, the settings in force, its keys, and how long each key has been silent. A
+ * snapshot has an entry for the task, one for each key, and one for each item that an operator keeps apart; each is
+ * written when it has changed.
  */
 export class PartitionState {
-  readonly #limits: PipelineLimits;
-  readonly #topology: Topology;
+  readonly #pipeline: PartitionPipeline;
+  /** The settings in force are the last one's. The others are those of keys that wait for their switch. */
+  #regimes: Regime[];
+  /** Keys that wait for their switch, in its order. Some may have switched, expired or been forgotten since. */
+  #waiting: KeyedState[] = [];
   /** The partition clock: the highest record timestamp seen. */
   clock: EpochMs = -Infinity;
   /** How far the partition clock has moved so far, where one step counts for at most MAX_SILENCE_PER_STEP. */
   silenceClock: Milliseconds = 0;
   /** Highest event time of the partition. */
   maxEventTime: EpochMs = -Infinity;
+  /** The partition's watermark. No setting moves it back. */
+  #watermark: EpochMs = -Infinity;
+  /** The changes that were taken. */
+  readonly changes = new Changes();
   readonly keys = new Map<string, KeyedState>();
   /** Active, idle and expired keys, by presence. */
   readonly silence = [new SilenceList(), new SilenceList(), new SilenceList()] as const;
@@ -51,14 +66,69 @@ export class PartitionState {
   readonly #forgotten = new Map<string, Stamped>();
   readonly #task: Stamped = { generation: -1, changed: true };
 
-  constructor(limits: PipelineLimits, topology: Topology) {
-    this.#limits = limits;
-    this.#topology = topology;
+  /** `initial`: the settings until the first `settings` record. */
+  constructor(pipeline: PartitionPipeline, initial: Semantics) {
+    this.#pipeline = pipeline;
+    this.#regimes = [this.#regimeOf(0, initial)];
+  }
+
+  #regimeOf(id: number, settings: Semantics): Regime {
+    return { id, settings, topology: this.#pipeline.build(settings) };
+  }
+
+  /** The settings in force, and what runs under them. */
+  get regime(): Regime {
+    return this.#regimes.at(-1)!;
+  }
+
+  /** Puts other settings in force. Every key that is not expired waits for its switch. */
+  begin(settings: Semantics): void {
+    const before = this.regime;
+    const present = [...this.keys.values()].filter(({ regime }) => regime === before);
+    this.#waiting = this.#waiting.concat(present.sort(byKey));
+    this.#regimes.push(this.#regimeOf(before.id + 1, settings));
+    this.#raisePartitionWatermark();
+  }
+
+  /** Whether a key's operators still run under older settings. */
+  waits({ regime }: KeyedState): boolean {
+    return regime !== null && regime !== this.regime;
+  }
+
+  /** Takes out the first `count` keys that wait for their switch: those of the oldest settings, in byte order. */
+  takeWaiting(count: number): KeyedState[] {
+    const taken: KeyedState[] = [];
+    let at = 0;
+    for (; at < this.#waiting.length && taken.length < count; at++) {
+      const keyed = this.#waiting[at]!;
+      if (this.waits(keyed) && this.keys.get(keyed.key) === keyed) taken.push(keyed);
+    }
+    if (at > 0) this.#waiting = this.#waiting.slice(at);
+    return taken;
+  }
+
+  /** Forgets the settings that no key is under. Called behind a switch. */
+  endRegimes(): void {
+    if (this.#regimes.length === 1) return;
+    const waits = (keyed: KeyedState): boolean => this.waits(keyed) && this.keys.get(keyed.key) === keyed;
+    const oldest = this.#waiting.find(waits)?.regime ?? this.regime;
+    while (this.#regimes[0] !== oldest) this.#regimes.shift();
   }
 
   watermark(keyed: KeyedState): EpochMs {
-    const maxEventTime = this.#limits.watermark === "sensor" ? keyed.maxEventTime : this.maxEventTime;
-    return maxEventTime - this.#limits.outOfOrdernessMs;
+    return this.regime.settings.watermark === "sensor" ? keyed.watermark : this.#watermark;
+  }
+
+  /** Moves the watermarks to the highest event times, less the bound in force; never back. */
+  raiseWatermarks(keyed: KeyedState): void {
+    const watermark = keyed.maxEventTime - this.regime.settings.outOfOrdernessMs;
+    if (watermark > keyed.watermark) keyed.watermark = watermark;
+    this.#raisePartitionWatermark();
+  }
+
+  #raisePartitionWatermark(): void {
+    const watermark = this.maxEventTime - this.regime.settings.outOfOrdernessMs;
+    if (watermark > this.#watermark) this.#watermark = watermark;
   }
 
   moveClock(timestamp: EpochMs): void {
@@ -112,9 +182,8 @@ export class PartitionState {
 
   /** `life`: the offset of the step that creates the key. */
   create(key: string, life: number): KeyedState {
-    const { deduplication, operators } = this.#topology;
-    const states = operators.map((operator) => operator.create());
-    const keyed = new KeyedState(key, life, deduplication.create(), states);
+    const keyed = new KeyedState(key, life, this.regime.topology.deduplication.create(), []);
+    this.beginAnew(keyed);
     keyed.lastSeen = this.silenceClock;
     keyed.lastSeenAt = life;
     keyed.generation = this.#forgotten.get(key)?.generation ?? -1;
@@ -122,6 +191,13 @@ export class PartitionState {
     this.keys.set(key, keyed);
     this.silence[PRESENCE.active].insert(keyed);
     return keyed;
+  }
+
+  /** Gives a key fresh operators' state, under the settings in force. */
+  beginAnew(keyed: KeyedState): void {
+    keyed.regime = this.regime;
+    keyed.operatorStates = keyed.regime.topology.operators.map((operator) => operator.create());
+    this.raiseWatermarks(keyed);
   }
 
   forget(keyed: KeyedState): void {
@@ -153,10 +229,12 @@ export class PartitionState {
       this.generations.stamp(forgotten, generation);
       take({ key: KEYED_PREFIX + key, value: FORGOTTEN });
     }
-    for (const operator of this.#topology.operators) {
-      operator.items?.encodeChanges(generation, this.generations, ({ key, value }) => {
-        take({ key: `${operator.name}/${key}`, value: Buffer.concat([Uint8Array.of(operator.layout), value]) });
-      });
+    for (const { topology } of this.#regimes) {
+      for (const operator of topology.operators) {
+        operator.items?.encodeChanges(generation, this.generations, ({ key, value }) => {
+          take({ key: `${operator.name}/${key}`, value: Buffer.concat([Uint8Array.of(operator.layout), value]) });
+        });
+      }
     }
   }
 
@@ -165,11 +243,18 @@ export class PartitionState {
     writer.f64(this.clock);
     writer.f64(this.silenceClock);
     writer.f64(this.maxEventTime);
-    writer.text(this.#topology.asyncWork?.encode() ?? "");
+    writer.text(this.#pipeline.asyncWork?.encode() ?? "");
+    writer.f64(this.#watermark);
+    writer.u32(this.#regimes.length);
+    for (const { id, settings } of this.#regimes) {
+      writer.u32(id);
+      writer.text(settingsHeader(settings));
+    }
+    this.changes.encode(writer);
   }
 
   #encodeKeyed(keyed: KeyedState, writer: Writer): void {
-    const { deduplication, operators } = this.#topology;
+    const operators = keyed.regime?.topology.operators ?? [];
     writer.u8(KEYED_LAYOUT);
     writer.f64(keyed.life);
     writer.f64(keyed.maxEventTime);
@@ -178,7 +263,9 @@ export class PartitionState {
     writer.f64(keyed.finalUpTo);
     writer.f64(keyed.lastSeenAt);
     writer.f64(keyed.foundSilentAt);
-    writer.section(() => deduplication.encode(keyed.seen, writer));
+    writer.f64(keyed.watermark);
+    writer.u32((keyed.regime ?? this.regime).id);
+    writer.section(() => this.regime.topology.deduplication.encode(keyed.seen, writer));
     writer.u8(operators.length);
     operators.forEach((operator, i) => {
       writer.text(operator.name);
@@ -213,29 +300,38 @@ export class PartitionState {
       else this.silence[one.presence].insert(one);
     }
     this.silent.sort((a, b) => a.foundSilentAt - b.foundSilentAt || byKey(a, b));
-    this.#topology.operators.forEach((operator, i) => {
-      if (!operator.items) return;
-      const prefix = `${operator.name}/`;
-      for (const entry of restored.entries) {
-        if (entry.key.startsWith(prefix)) this.#restoreItem(operator, i, entry);
-      }
-    });
+    this.#waiting = [...this.keys.values()]
+      .filter((one) => this.waits(one))
+      .sort((a, b) => a.regime!.id - b.regime!.id || byKey(a, b));
+    for (const entry of restored.entries) {
+      if (entry.key !== TASK_ENTRY && !entry.key.startsWith(KEYED_PREFIX)) this.#restoreItem(entry);
+    }
   }
 
   async #restoreTask({ generation, value }: EntryValue): Promise<void> {
     const reader = new Reader(value);
-    checkLayout("task", reader.u8(), TASK_LAYOUT);
+    const layout = reader.u8();
+    checkLayout("task", layout, TASK_LAYOUT);
     this.clock = reader.f64();
     this.silenceClock = reader.f64();
     this.maxEventTime = reader.f64();
     const asyncState = reader.text();
+    // Layout 1 knew no settings: those that it was made under are in force already.
+    if (layout >= 2) this.#restoreSettings(reader);
+    this.#raisePartitionWatermark();
     // Empty where the version that wrote the snapshot had no asynchronous work.
-    if (asyncState !== "") await this.#topology.asyncWork?.restore(asyncState);
+    if (asyncState !== "") await this.#pipeline.asyncWork?.restore(asyncState);
     this.generations.stamp(this.#task, generation);
   }
 
+  #restoreSettings(reader: Reader): void {
+    this.#watermark = reader.f64();
+    this.#regimes = Array.from({ length: reader.u32() }, () => this.#regimeOf(reader.u32(), readStored(reader.text())));
+    this.changes.decode(reader);
+  }
+
   #restoreKeyed(key: string, { generation, value }: EntryValue): void {
-    const { deduplication } = this.#topology;
+    const { settings, topology } = this.regime;
     const reader = new Reader(value);
     const layout = reader.u8();
     checkLayout("key", layout, KEYED_LAYOUT);
@@ -247,10 +343,15 @@ export class PartitionState {
     const lastSeenAt = layout >= 2 ? reader.f64() : 0;
     const foundSilentAt = layout >= 2 ? reader.f64() : 0;
     // Layout 1 had no entries for keys that were forgotten.
-    if (layout === 1 && this.silenceClock - lastSeen > this.#limits.expiryMs + this.#limits.tombstoneMs) return;
-    const seen = deduplication.decode(reader.section(), layout);
-    const keyed = new KeyedState(key, life, seen, this.#restoreOperatorStates(reader));
+    if (layout === 1 && this.silenceClock - lastSeen > settings.expiryMs + settings.tombstoneMs) return;
+    const watermark = layout >= 3 ? reader.f64() : maxEventTime - settings.outOfOrdernessMs;
+    const id = layout >= 3 ? reader.u32() : this.regime.id;
+    const seen = topology.deduplication.decode(reader.section(), layout);
+    const regime = presence === PRESENCE.expired ? null : this.#regimeBy(id, key);
+    const keyed = new KeyedState(key, life, seen, regime ? restoreOperatorStates(regime, reader) : []);
+    keyed.regime = regime;
     keyed.maxEventTime = maxEventTime;
+    keyed.watermark = watermark;
     // Layout 1 kept no such time: what an expired key told before is final all the same.
     keyed.finalUpTo = layout === 1 && presence === PRESENCE.expired ? maxEventTime : finalUpTo;
     keyed.lastSeen = lastSeen;
@@ -261,35 +362,26 @@ export class PartitionState {
     this.generations.stamp(keyed, generation);
   }
 
-  #restoreOperatorStates(reader: Reader): unknown[] {
-    const written = new Map<string, { layout: number; section: Reader }>();
-    for (let count = reader.u8(); count > 0; count--) {
-      written.set(reader.text(), { layout: reader.u8(), section: reader.section() });
-    }
-    const states = this.#topology.operators.map((operator) => {
-      const state = written.get(operator.name);
-      written.delete(operator.name);
-      if (!state) return operator.create();
-      checkLayout(operator.name, state.layout, operator.layout);
-      return operator.decode(state.section, state.layout);
-    });
-    if (written.size > 0) {
-      throw new MillraceError(
-        "state-layout-unknown",
-        `the snapshot holds state of operators that this pipeline does not have: ${[...written.keys()].join(", ")}. ` +
-          "Run `npm run recover`.",
-      );
-    }
-    return states;
+  #regimeBy(id: number, key: string): Regime {
+    const regime = this.#regimes.find((one) => one.id === id);
+    if (regime) return regime;
+    const problem = `the snapshot's state of ${JSON.stringify(key)} is under settings that it does not have (${id})`;
+    throw new MillraceError("snapshot-corrupt", `${problem}. Run \`npm run recover\`.`);
   }
 
-  #restoreItem(operator: Operator, index: number, entry: EntryValue & Pick<StateEntry, "key">): void {
-    const keyed = this.keys.get(entry.key.slice(operator.name.length + 1, entry.key.lastIndexOf("/")));
-    if (!keyed || keyed.presence === PRESENCE.expired) return;
+  /** Takes an item back. Its operator may be one that other settings have taken out: then nothing needs it. */
+  #restoreItem(entry: EntryValue & Pick<StateEntry, "key">): void {
+    const name = entry.key.slice(0, entry.key.indexOf("/"));
+    const keyed = this.keys.get(entry.key.slice(name.length + 1, entry.key.lastIndexOf("/")));
+    if (!keyed?.regime) return;
+    const { operators } = keyed.regime.topology;
+    const index = operators.findIndex((one) => one.name === name);
+    const operator: Operator | undefined = operators[index];
+    if (!operator?.items) return;
     checkLayout(operator.name, entry.value[0]!, operator.layout);
     const reader = new Reader(entry.value.subarray(1));
     const watermark = this.watermark(keyed);
-    operator.items!.restore(keyed.operatorStates[index], keyed, reader, watermark, entry.generation, this.generations);
+    operator.items.restore(keyed.operatorStates[index], keyed, reader, watermark, entry.generation, this.generations);
   }
 
   /** See `StateMachine.rewriteUpTo`. */
@@ -301,11 +393,44 @@ export class PartitionState {
     }
     for (const keyed of this.keys.values()) {
       if (keyed.generation <= generation) this.markChanged(keyed);
-      this.#topology.operators.forEach((operator, i) => {
+      keyed.regime?.topology.operators.forEach((operator, i) => {
         operator.items?.rewriteUpTo(keyed.operatorStates[i], keyed, generation);
       });
     }
   }
+}
+
+function restoreOperatorStates({ topology }: Regime, reader: Reader): unknown[] {
+  const written = new Map<string, { layout: number; section: Reader }>();
+  for (let count = reader.u8(); count > 0; count--) {
+    written.set(reader.text(), { layout: reader.u8(), section: reader.section() });
+  }
+  const states = topology.operators.map((operator) => {
+    const state = written.get(operator.name);
+    written.delete(operator.name);
+    if (!state) return operator.create();
+    checkLayout(operator.name, state.layout, operator.layout);
+    return operator.decode(state.section, state.layout);
+  });
+  if (written.size > 0) {
+    throw new MillraceError(
+      "state-layout-unknown",
+      `the snapshot holds state of operators that this pipeline does not have: ${[...written.keys()].join(", ")}. ` +
+        "Run `npm run recover`.",
+    );
+  }
+  return states;
+}
+
+/** Settings of a snapshot. A younger version's may have a setting that this one does not know. */
+function readStored(text: string): Semantics {
+  const { settings, problems } = readSettingsHeader(text);
+  if (settings) return settings;
+  throw new MillraceError(
+    "state-layout-unknown",
+    `the snapshot's settings can't be read: ${problems.join("; ")}. ` +
+      "Run the version that wrote it, or `npm run recover`.",
+  );
 }
 
 function checkLayout(what: string, written: number, known: number): void {

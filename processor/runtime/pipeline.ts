@@ -1,24 +1,9 @@
-import type { EpochMs, Milliseconds } from "../../domain/time.ts";
+import type { Semantics } from "../../domain/semantics.ts";
 import type { Deduplication } from "./deduplication.ts";
 import type { Message, Rejection } from "./message.ts";
 import type { Operator } from "./operator.ts";
 
-/** Settings of time that hold for a whole pipeline; all in milliseconds. */
-export interface PipelineLimits {
-  readonly outOfOrdernessMs: Milliseconds;
-  readonly idleTimeoutMs: Milliseconds;
-  readonly futureGuardMs: Milliseconds;
-  readonly earliestTimeMs: EpochMs;
-  readonly expiryMs: Milliseconds;
-  readonly tombstoneMs: Milliseconds;
-  readonly maxSensorsPerPartition: number;
-  readonly maxSensorsPerStep: number;
-  readonly maxOutputBytes: number;
-  /** `sensor`: one watermark per key; `partition`: one for all keys of a partition. */
-  readonly watermark: "sensor" | "partition";
-}
-
-/** A pipeline: where it reads, its limits, and how to build what runs over one partition. */
+/** A pipeline: where it reads, and how to build what runs over one partition. */
 export interface Pipeline<M extends Message = Message> {
   /** Its name in `domain/pipelines.ts`. */
   readonly name: string;
@@ -26,12 +11,24 @@ export interface Pipeline<M extends Message = Message> {
   readonly source: string;
   /** Topic of its dead letters. */
   readonly deadLetter: string;
-  readonly limits: PipelineLimits;
-  /** Builds the topology of one partition. Operators hold buffers of their own, so each partition has its own. */
-  build(): Topology<M>;
+  /** Opens what runs over one partition. Operators hold buffers of their own, so each partition has its own. */
+  open(): PartitionPipeline<M>;
 }
 
-/** What runs over one partition, in the order of the path: decode, deduplicate, operators. */
+/** What runs over one partition, whatever the settings. */
+export interface PartitionPipeline<M extends Message = Message> {
+  /**
+   * Handlers of control records, by their type. Ticks need none, because each record moves the clock; `settings`
+   * records are the machine's own.
+   */
+  readonly controls: Readonly<Record<string, ControlHandler>>;
+  /** Null for a pipeline that never waits for anything. */
+  readonly asyncWork: AsyncWork | null;
+  /** Builds what runs under these settings. */
+  build(settings: Semantics): Topology<M>;
+}
+
+/** What runs over one partition under one set of settings, in the order of the path: decode, deduplicate, operators. */
 export interface Topology<M extends Message = Message> {
   /** The one message that `decode` fills anew for each record. */
   readonly message: M;
@@ -39,10 +36,6 @@ export interface Topology<M extends Message = Message> {
   decode(key: string, value: Uint8Array, headers: Readonly<Record<string, string>>, message: M): Rejection | null;
   readonly deduplication: Deduplication<unknown, M>;
   readonly operators: readonly Operator<unknown, M>[];
-  /** Handlers of control records, by their type. Ticks need none: each record moves the clock. */
-  readonly controls: Readonly<Record<string, ControlHandler>>;
-  /** Null for a pipeline that never waits for anything. */
-  readonly asyncWork: AsyncWork | null;
 }
 
 /**

@@ -1,11 +1,15 @@
+import { readSettingsHeader } from "../../domain/controls.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import type { Semantics } from "../../domain/semantics.ts";
+import { Changes } from "./changes.ts";
 import { Reader, Writer } from "./codec.ts";
 import type { StateEntry } from "./machine.ts";
 import { isForgotten, KEYED_LAYOUT, KEYED_PREFIX, TASK_ENTRY, TASK_LAYOUT } from "./partition-state.ts";
 
 /** Where a key's entry has the time of its last sign of life: behind layout, life and highest event time. */
 const LAST_SEEN_AT = 1 + 8 + 8;
+/** Where it has the number of its settings: behind that, presence, what is final, two offsets, and the watermark. */
+const REGIME_AT = LAST_SEEN_AT + 8 + 1 + 8 + 8 + 8 + 8;
 
 /** The state of one task, all of whose input has been processed. */
 export interface TaskState {
@@ -21,6 +25,12 @@ interface Clocks {
   readonly maxEventTime: number;
   /** What the pipeline's asynchronous work keeps, see `AsyncWork.encode`. */
   readonly asyncState: string;
+  readonly watermark: number;
+  /** The header of the settings in force. */
+  readonly settings: string;
+  /** Sets of settings that keys are under. */
+  readonly regimes: number;
+  readonly changes: readonly string[];
 }
 
 /** The newest entries of a task by their keys, and its clocks: null for a task that has seen nothing. */
@@ -45,10 +55,9 @@ export function repartition(
   old: readonly TaskState[],
   count: number,
   partitionOf: (key: string) => number,
-  limits: Pick<Semantics, "watermark" | "allowedLatenessMs">,
-): StateEntry[][] | null {
+): { readonly states: StateEntry[][]; readonly settings: Semantics } | null {
   const sources = old.map(readSource);
-  const clocks = commonClocks(sources, limits);
+  const clocks = commonClocks(sources);
   if (clocks === null) return null;
   const owners = ownersOf(sources, clocks, partitionOf);
   const result = Array.from({ length: count }, (): StateEntry[] => [{ key: TASK_ENTRY, value: writeClocks(clocks) }]);
@@ -60,7 +69,7 @@ export function repartition(
       if (owners.get(key)?.source === source) result[partitionOf(key)]!.push({ key: entryKey, value });
     }
   }
-  return result;
+  return { states: result, settings: settingsOf(clocks) };
 }
 
 /** The task whose state of a key is taken, and the key's entry on the common clocks. */
@@ -79,7 +88,7 @@ function ownersOf(
     for (const [entryKey, written] of source.entries) {
       if (!entryKey.startsWith(KEYED_PREFIX) || isForgotten(written)) continue;
       const key = entryKey.slice(KEYED_PREFIX.length);
-      const value = seenBySilenceClock(source, key, written, clocks.silenceClock);
+      const value = onCommonClocks(source, key, written, clocks.silenceClock);
       const other = owners.get(key);
       if (other && Buffer.compare(other.value, value) !== 0) throw differentStates(key, other.source, source);
       if (!other || source.partition === partitionOf(key)) owners.set(key, { source, value });
@@ -105,22 +114,45 @@ function readSource({ task, partition, entries }: TaskState): Source {
 
 function readClocks(task: string, reader: Reader): Clocks {
   checkLayout(task, "task", reader.u8(), TASK_LAYOUT);
-  return { clock: reader.f64(), silenceClock: reader.f64(), maxEventTime: reader.f64(), asyncState: reader.text() };
+  const clocks = {
+    clock: reader.f64(),
+    silenceClock: reader.f64(),
+    maxEventTime: reader.f64(),
+    asyncState: reader.text(),
+    watermark: reader.f64(),
+  };
+  const regimes = reader.u32();
+  let settings = "";
+  for (let i = 0; i < regimes; i++) {
+    reader.u32();
+    settings = reader.text();
+  }
+  return { ...clocks, settings, regimes, changes: Changes.read(reader) };
 }
 
-function writeClocks({ clock, silenceClock, maxEventTime, asyncState }: Clocks): Uint8Array {
+function writeClocks({ clock, silenceClock, maxEventTime, asyncState, ...clocks }: Clocks): Uint8Array {
   const writer = new Writer();
   writer.u8(TASK_LAYOUT);
   for (const value of [clock, silenceClock, maxEventTime]) writer.f64(value);
   writer.text(asyncState);
+  writer.f64(clocks.watermark);
+  writer.u32(1);
+  writer.u32(0);
+  writer.text(clocks.settings);
+  const changes = new Changes();
+  for (const change of clocks.changes) changes.add(change);
+  changes.encode(writer);
   return writer.take();
 }
 
+function settingsOf({ settings }: Clocks): Semantics {
+  const read = readSettingsHeader(settings);
+  if (read.settings) return read.settings;
+  throw new MillraceError("state-layout-unknown", `the state's settings can't be read: ${read.problems.join("; ")}`);
+}
+
 /** Clocks that go back for no key. */
-function commonClocks(
-  sources: readonly Source[],
-  limits: Pick<Semantics, "watermark" | "allowedLatenessMs">,
-): Clocks | null {
+function commonClocks(sources: readonly Source[]): Clocks | null {
   const all = sources.flatMap(({ task, clocks }) => (clocks ? [{ task, ...clocks }] : []));
   const first = all[0];
   if (!first) return null;
@@ -133,6 +165,15 @@ function commonClocks(
         "(`npm run model -- promote …`), and wait until the processor has read it.",
     );
   }
+  const unlike = all.find(({ settings, regimes }) => settings !== first.settings || regimes > 1);
+  if (unlike) {
+    throw new MillraceError(
+      "rescale-refused",
+      `${unlike.task} has other settings in force than ${first.task}, or sensors that have not switched yet. ` +
+        "See `npm run settings -- show`; start the processor until it has read its input, and try again.",
+    );
+  }
+  const limits = settingsOf(first);
   const times = all.map(({ maxEventTime }) => maxEventTime).filter((time) => time !== -Infinity);
   const spread = Math.max(...times) - Math.min(...times);
   // A task whose event time is far behind would lose windows that are still to fire.
@@ -149,16 +190,15 @@ function commonClocks(
     silenceClock: most(({ silenceClock }) => silenceClock),
     maxEventTime: most(({ maxEventTime }) => maxEventTime),
     asyncState: first.asyncState,
+    watermark: most(({ watermark }) => watermark),
+    settings: first.settings,
+    regimes: 1,
+    changes: [...new Set(all.flatMap(({ changes }) => changes))],
   };
 }
 
 /** A key's entry, its last sign of life as far back on the new silence clock as on its task's. */
-function seenBySilenceClock(
-  { task, clocks }: Source,
-  key: string,
-  written: Uint8Array,
-  silenceClock: number,
-): Uint8Array {
+function onCommonClocks({ task, clocks }: Source, key: string, written: Uint8Array, silenceClock: number): Uint8Array {
   checkLayout(task, `key ${key}`, written[0]!, KEYED_LAYOUT);
   if (clocks === null) {
     const problem = `${task}: the snapshot has state of ${JSON.stringify(key)}, but no task entry. `;
@@ -166,7 +206,9 @@ function seenBySilenceClock(
   }
   const value = Uint8Array.from(written);
   const view = new DataView(value.buffer);
-  view.setFloat64(LAST_SEEN_AT, view.getFloat64(LAST_SEEN_AT, true) + silenceClock - clocks.silenceClock, true);
+  const lastSeen = view.getFloat64(LAST_SEEN_AT, true);
+  view.setFloat64(LAST_SEEN_AT, lastSeen + silenceClock - clocks.silenceClock, true);
+  view.setUint32(REGIME_AT, 0, true);
   return value;
 }
 
@@ -176,7 +218,7 @@ function keyOfItem(entryKey: string): string {
 }
 
 function checkLayout(task: string, what: string, layout: number, known: number): void {
-  if (layout >= 1 && layout <= known) return;
-  const problem = `${task}: the state of ${what} has layout ${layout}; this version can redistribute 1 to ${known}`;
-  throw new MillraceError("state-layout-unknown", problem);
+  if (layout === known) return;
+  const problem = `${task}: the state of ${what} has layout ${layout}; this version can redistribute ${known}. `;
+  throw new MillraceError("state-layout-unknown", `${problem}Let this version's processor write a snapshot first.`);
 }

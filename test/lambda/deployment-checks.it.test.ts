@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Admin, Kafka } from "kafkajs";
 import { createKafka } from "../../adapters/kafka.ts";
+import { readTopic } from "../../adapters/read-topic.ts";
 import type { TopicSpec } from "../../domain/topics.ts";
-import { readCommitted } from "../../lambda/consume-test/read.ts";
 import { applyTopics, readTopics } from "../../lambda/create-topics/apply.ts";
 import { checkTransactions } from "../../lambda/produce-test/transactions.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";
@@ -66,8 +66,8 @@ describe("on a real broker", () => {
         aborts: true,
         fences: true,
       });
-      expect(await readCommitted(kafka, topic, uniqueName("group"), nonce, 30_000)).toEqual({
-        values: [`${nonce}/committed`],
+      expect(await readTopic(kafka, topic, { groupId: uniqueName("group"), limitMs: 30_000 })).toEqual({
+        records: [{ partition: 0, key: nonce, value: `${nonce}/committed` }],
         complete: true,
       });
     },

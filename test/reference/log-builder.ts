@@ -3,7 +3,7 @@ import { MAX_EPOCH_MS } from "../../domain/time.ts";
 import type { LogRecord } from "./log.ts";
 import { pack, packedHeaders, type Payload } from "./packed.ts";
 import { broken } from "./rules/contract.ts";
-import type { From, Spacing, StreamEvent, Values } from "./stream-events.ts";
+import type { From, SettingsForm, Spacing, StreamEvent, Values } from "./stream-events.ts";
 
 /** Outputs are ordered by the bytes of the ids: these differ from every locale's order. */
 const SENSORS = ["s1", "S2", "_", "a:b"];
@@ -34,11 +34,16 @@ export class LogBuilder {
   private readonly devices: Device[];
   private readonly sent: Sent[] = [];
   private readonly clocks: number[];
-  private readonly settings: Semantics;
+  /** The settings of the last settings record: what comes next lies on their bounds. */
+  private settings: Semantics;
+  private readonly choices: readonly Semantics[];
+  private changes = 0;
   private readonly partitions: number;
   private random = 1;
-  constructor(settings: Semantics, origin: number, partitions: number) {
-    this.settings = settings;
+  /** `choices`: what settings records put in force, the first ones being in force at the beginning. */
+  constructor(choices: readonly Semantics[], origin: number, partitions: number) {
+    this.settings = choices[0]!;
+    this.choices = choices;
     this.partitions = partitions;
     this.clocks = Array.from({ length: partitions }, () => origin);
     this.devices = SENSORS.map(() => ({
@@ -70,12 +75,32 @@ export class LogBuilder {
           headers,
         );
       }
+      case "settings":
+        return this.changeSettings(event);
       case "ticks":
         for (let i = 0; i < event.count; i += 1)
           this.append(event.partition % this.partitions, this.tickAdvance(event.advanceMs), null, null, {
             type: "tick",
           });
     }
+  }
+
+  private changeSettings({ which, form, advanceMs, partition }: StreamEvent & { kind: "settings" }): void {
+    const { watermark } = this.choices[0]!;
+    const chosen: Semantics = { ...this.choices[which % this.choices.length]!, watermark };
+    const header: Record<SettingsForm, object | string> = {
+      new: chosen,
+      "change again": chosen,
+      "no JSON": "{",
+      "one missing": { ...chosen, windowMs: undefined },
+      contradiction: { ...chosen, slideMs: chosen.windowMs + 1 },
+      "other scope": { ...chosen, watermark: watermark === "sensor" ? "partition" : "sensor" },
+    };
+    if (form === "new") this.settings = chosen;
+    this.changes += form === "change again" ? 0 : 1;
+    const text = typeof header[form] === "string" ? header[form] : JSON.stringify(header[form]);
+    const headers = { type: "settings", change: `change-${this.changes}`, settings: text };
+    this.append(partition % this.partitions, advanceMs, null, null, headers);
   }
 
   private tickAdvance(advanceMs: number | "idle" | "past idle"): number {

@@ -30,17 +30,18 @@ export class SeenNumbers {
     if (entry === undefined) {
       entry = { boot, numbers: new Set(), floor: 0, newest: -Infinity, doubtfulUpTo: this.forgottenUpTo };
       this.boots.push(entry);
-      if (this.boots.length > maxBoots) this.letGo.push(this.boots.shift()!);
+      while (this.boots.length > maxBoots) this.letGo.push(this.boots.shift()!);
       while (this.letGo.length > maxLetGo)
         this.forgottenUpTo = Math.max(this.forgottenUpTo, this.letGo.shift()!.newest);
     }
     entry.newest = Math.max(entry.newest, t.at(-1)!);
     entry.numbers.add(seq);
-    if (this.boots.reduce((sum, each) => sum + starts(each.numbers).length, 0) <= maxIntervals) return;
-    const gapped = this.boots.find((each) => starts(each.numbers).length > 1);
-    if (gapped === undefined) return;
-    gapped.floor = starts(gapped.numbers)[1]!;
-    for (const n of gapped.numbers) if (n < gapped.floor) gapped.numbers.delete(n);
+    while (this.boots.reduce((sum, each) => sum + starts(each.numbers).length, 0) > maxIntervals) {
+      const gapped = this.boots.find((each) => starts(each.numbers).length > 1);
+      if (gapped === undefined) return;
+      gapped.floor = starts(gapped.numbers)[1]!;
+      for (const n of gapped.numbers) if (n < gapped.floor) gapped.numbers.delete(n);
+    }
   }
 }
 

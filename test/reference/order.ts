@@ -7,9 +7,15 @@ export class Order {
   /** The number that comes next; undefined until the first message. */
   private next: number | undefined;
   private waiting: Message[] = [];
-  private readonly settings: Pick<Semantics, "maxWaitingMessages" | "maxWaitingBytes">;
+  private settings: Pick<Semantics, "maxWaitingMessages" | "maxWaitingBytes">;
   constructor(settings: Pick<Semantics, "maxWaitingMessages" | "maxWaitingBytes">) {
     this.settings = settings;
+  }
+
+  /** The same order under other settings. */
+  under(settings: Pick<Semantics, "maxWaitingMessages" | "maxWaitingBytes">): this {
+    this.settings = settings;
+    return this;
   }
 
   /**

@@ -8,6 +8,7 @@ import { readMessage } from "./message.ts";
 import { SeenNumbers } from "./numbers.ts";
 import { Order } from "./order.ts";
 import { Sessions } from "./sessions.ts";
+import { readSettings } from "./settings.ts";
 import { magnitude } from "./statistics.ts";
 import { Windows } from "./windows.ts";
 
@@ -18,6 +19,9 @@ interface Sensor {
   lastOffset: number;
   presence: "active" | "waits to go idle" | "idle" | "expired";
   highest: number;
+  watermark: number;
+  /** Settings that hold for its windows, sessions and order; the partition's for all else. */
+  settings: Semantics;
   /** Windows and sessions that begin at or before this take nothing more. */
   finalUpTo: number;
   readonly numbers: SeenNumbers;
@@ -36,6 +40,12 @@ class Partition {
   /** The silence clock: the sum of the clock's advances, each at most `MAX_SILENCE_PER_STEP`. */
   private silence = 0;
   private highest = -Infinity;
+  private partitionWatermark = -Infinity;
+  /** Sensors that wait for their switch, in its order. */
+  private toSwitch: Sensor[] = [];
+  /** Sensors that may still switch or go idle in this step. */
+  private budget = 0;
+  private readonly changes = new Set<string>();
   private sensors: Sensor[] = [];
   /** Sensors that were found silent and wait for their turn to go idle. */
   private waiting: Sensor[] = [];
@@ -46,10 +56,12 @@ class Partition {
     key: null,
   };
   private written: Record<string, number> = {};
-  private readonly settings: Semantics;
+  private settings: Semantics;
+  private readonly override: Partial<Semantics>;
   private readonly outputs: Output[];
-  constructor(settings: Semantics, outputs: Output[]) {
+  constructor(settings: Semantics, override: Partial<Semantics>, outputs: Output[]) {
     this.settings = settings;
+    this.override = override;
     this.outputs = outputs;
   }
 
@@ -59,9 +71,62 @@ class Partition {
     const clock = Math.max(this.clock ?? record.timestamp, record.timestamp);
     this.silence += Math.min(clock - (this.clock ?? clock), MAX_SILENCE_PER_STEP);
     this.clock = clock;
+    this.budget = this.settings.maxSensorsPerStep;
+    this.switchSome();
     this.goIdle();
     const isControl = record.key === null && record.value === null;
     if (!isControl) this.data(record);
+    else if (record.headers["type"] === "settings") this.takeSettings(record);
+  }
+
+  private takeSettings(record: LogRecord): void {
+    const { change } = record.headers;
+    if (change !== undefined && this.changes.has(change)) return;
+    const received = readSettings(record.headers["settings"]);
+    const next = received && { ...received, ...this.override };
+    const isOtherScope = next !== null && next.watermark !== this.settings.watermark && this.highest !== -Infinity;
+    if (next === null || isOtherScope) return this.deadLetter(record, "invalid-message");
+    if (change !== undefined) this.changes.add(change);
+    const names = Object.keys(next) as (keyof Semantics)[];
+    if (names.every((name) => next[name] === this.settings[name])) return;
+    const before = this.settings;
+    this.settings = next;
+    this.partitionWatermark = Math.max(this.partitionWatermark, this.highest - next.outOfOrdernessMs);
+    const switching = this.sensors.filter(({ presence, settings }) => presence !== "expired" && settings === before);
+    this.toSwitch.push(...switching);
+    this.switchSome();
+  }
+
+  /** The sensors that wait for their switch: as many as a step may, and the record's own. */
+  private switchSome(): void {
+    const waits = (sensor: Sensor): boolean =>
+      this.sensors.includes(sensor) && sensor.presence !== "expired" && sensor.settings !== this.settings;
+    this.toSwitch = this.toSwitch.filter(waits);
+    const first = this.toSwitch.splice(0, this.budget);
+    this.budget -= first.length;
+    for (const sensor of first) this.switch(sensor);
+    for (const own of this.toSwitch.filter((sensor) => sensor.id === this.source.key)) this.switch(own);
+    this.toSwitch = this.toSwitch.filter(waits);
+  }
+
+  /** What was not told as it is fires and is final. The order continues where it is. */
+  private switch(sensor: Sensor): void {
+    this.fire(sensor, Infinity, "settings");
+    const { order } = sensor;
+    this.beginAnew(sensor);
+    sensor.order = order.under(this.settings);
+  }
+
+  /** Windows and sessions that begin at or before the highest event time take nothing more. */
+  private beginAnew(sensor: Sensor): void {
+    Object.assign(sensor, { finalUpTo: sensor.highest, settings: this.settings, ...this.emptyState(sensor.id) });
+    this.raise(sensor);
+  }
+
+  private raise(sensor: Sensor): void {
+    const { outOfOrdernessMs } = this.settings;
+    sensor.watermark = Math.max(sensor.watermark, sensor.highest - outOfOrdernessMs);
+    this.partitionWatermark = Math.max(this.partitionWatermark, this.highest - outOfOrdernessMs);
   }
 
   flush(): void {
@@ -69,7 +134,7 @@ class Partition {
   }
 
   private goIdle(): void {
-    const { idleTimeoutMs, expiryMs, tombstoneMs, maxSensorsPerStep } = this.settings;
+    const { idleTimeoutMs, expiryMs, tombstoneMs } = this.settings;
     const silence = (sensor: Sensor): number => this.silence - sensor.lastSign;
     // Sensors are sorted by their ids.
     for (const sensor of this.sensors)
@@ -77,7 +142,9 @@ class Partition {
         sensor.presence = "waits to go idle";
         this.waiting.push(sensor);
       }
-    for (const sensor of this.waiting.splice(0, maxSensorsPerStep)) this.becomeIdle(sensor);
+    const first = this.waiting.splice(0, this.budget);
+    this.budget -= first.length;
+    for (const sensor of first) this.becomeIdle(sensor);
     const own = this.waiting.find((sensor) => sensor.id === this.source.key);
     if (own !== undefined) {
       this.waiting.splice(this.waiting.indexOf(own), 1);
@@ -96,7 +163,8 @@ class Partition {
   }
 
   private expire(sensor: Sensor): void {
-    Object.assign(sensor, { presence: "expired", finalUpTo: sensor.highest, ...this.emptyState(sensor.id) });
+    this.beginAnew(sensor);
+    sensor.presence = "expired";
   }
 
   /** Expires the longest silent sensors, and forgets the oldest tombstones, when there are too many. */
@@ -125,6 +193,9 @@ class Partition {
     if (verdict === "unknown") return this.deadLetter(record, "sequence-unknown");
     if (verdict === "seen" && message.t.at(-1)! > known!.highest) return this.deadLetter(record, "sequence-reused");
     const sensor = known ?? this.addSensor(message.sensorId);
+    if (sensor.presence === "expired")
+      Object.assign(sensor, { settings: this.settings, ...this.emptyState(sensor.id) });
+    this.raise(sensor);
     Object.assign(sensor, { lastSign: this.silence, lastOffset: record.offset, presence: "active" });
     this.makeRoom();
     if (verdict === "seen") this.duplicates += 1;
@@ -147,6 +218,7 @@ class Partition {
       sensor.highest = Math.max(sensor.highest, t);
       this.highest = Math.max(this.highest, t);
     }
+    this.raise(sensor);
     const moved = this.settings.watermark === "partition" ? this.sensors : [sensor];
     for (const each of moved) this.fire(each, this.watermark(each), "watermark");
   }
@@ -158,7 +230,7 @@ class Partition {
   }
 
   private watermark(sensor: Sensor): number {
-    return (this.settings.watermark === "partition" ? this.highest : sensor.highest) - this.settings.outOfOrdernessMs;
+    return this.settings.watermark === "partition" ? this.partitionWatermark : sensor.watermark;
   }
 
   private emptyState(id: string): { windows: Windows; sessions: Sessions; order: Order } {
@@ -176,6 +248,8 @@ class Partition {
       lastOffset: this.source.offset,
       presence: "active",
       highest: -Infinity,
+      watermark: -Infinity,
+      settings: this.settings,
       finalUpTo: -Infinity,
       numbers: new SeenNumbers(),
       ...this.emptyState(id),
@@ -225,13 +299,20 @@ function boot(message: Message): { boot?: string } {
 /**
  * The outputs that a log must have, in the order of production.
  *
+ * @param settings Those of a log until its first settings record
+ * @param override Settings that no record changes
  * @param flush End the time of all sensors after the last record (`replay --flush`)
  */
-export function referenceRun(log: readonly LogRecord[], settings: Semantics, flush: boolean): Run {
+export function referenceRun(
+  log: readonly LogRecord[],
+  settings: Semantics,
+  flush: boolean,
+  override: Partial<Semantics> = {},
+): Run {
   const outputs: Output[] = [];
   const partitions = new Map<number, Partition>();
   for (const record of log) {
-    if (!partitions.has(record.partition)) partitions.set(record.partition, new Partition(settings, outputs));
+    if (!partitions.has(record.partition)) partitions.set(record.partition, new Partition(settings, override, outputs));
     partitions.get(record.partition)!.step(record);
   }
   const ascending = [...partitions.entries()].sort(([a], [b]) => a - b);

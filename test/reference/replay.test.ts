@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { type Semantics, semanticsSettings } from "../../domain/semantics.ts";
+import { defaultSemantics, type Semantics, semanticsSettings } from "../../domain/semantics.ts";
 import { difference } from "./compare.ts";
 import { readReplayLine, replayLine, type Run } from "./log.ts";
 import { readable } from "./property.ts";
@@ -20,8 +20,8 @@ function options(settings: Semantics): string[] {
   return semanticsSettings.map(([name, { option }]) => `--${option}=${settings[name]}`);
 }
 
-/** Bytes that the command prints for a stream. */
-async function replay({ log, settings, flush }: Stream): Promise<string> {
+/** Bytes that the command prints for a stream; its options override what the log says, or there are none. */
+async function replay({ log, settings, flush }: Stream, override = true): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "millrace-reference-"));
   try {
     const input = join(folder, "input.ndjson");
@@ -34,7 +34,7 @@ async function replay({ log, settings, flush }: Stream): Promise<string> {
         "--input",
         input,
         ...(flush ? ["--flush"] : []),
-        ...options(settings),
+        ...(override ? options(settings) : []),
       ],
       { maxBuffer: 1e9 },
     );
@@ -55,9 +55,30 @@ test("the replay command prints the reference's outputs, the same bytes every ti
         .map(readReplayLine),
       duplicates: undefined,
     };
-    const problem = difference(referenceRun(stream.log, stream.settings, stream.flush), run);
+    const problem = difference(referenceRun(stream.log, stream.settings, stream.flush, stream.settings), run);
     if (problem !== undefined)
       throw new Error(`seed ${seed} (SEED=${seed} runs it again):\n${problem}\n${readable(stream)}`);
     if (i === 0) expect(await replay(stream)).toBe(printed);
+  }
+}, 120_000);
+
+test("without options the replay command runs on the log's own settings records, or on the defaults", async () => {
+  const seed = process.env["SEED"] === undefined ? Date.now() % 2 ** 31 : Number(process.env["SEED"]);
+  for (const stream of fc.sample(streams, { numRuns: 2, seed })) {
+    const first = [...new Set(stream.log.map(({ partition }) => partition))].map((partition) => ({
+      partition,
+      offset: 0,
+      timestamp: -1e12,
+      key: null,
+      value: null,
+      headers: { type: "settings", settings: JSON.stringify(stream.settings) },
+    }));
+    const log = [...first, ...stream.log.map((record) => ({ ...record, offset: record.offset + 1 }))];
+    const printed = await replay({ ...stream, log }, false);
+    const lines = printed.split("\n").filter((text) => text !== "");
+    const run: Run = { outputs: lines.map(readReplayLine), duplicates: undefined };
+    const problem = difference(referenceRun(log, defaultSemantics, stream.flush), run);
+    if (problem !== undefined)
+      throw new Error(`seed ${seed} (SEED=${seed} runs it again):\n${problem}\n${readable({ ...stream, log })}`);
   }
 }, 120_000);

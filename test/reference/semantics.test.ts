@@ -1,12 +1,15 @@
 import { describe, expect, test } from "@jest/globals";
+import type { Semantics } from "../../domain/semantics.ts";
 import { line } from "./describe.ts";
-import type { Run } from "./log.ts";
+import type { LogRecord, Run } from "./log.ts";
 import { productRun } from "./product.ts";
 import { referenceRun } from "./reference.ts";
 import { rules } from "./rules/index.ts";
 import { exampleSettings, numbered } from "./rules/rule.ts";
 
-const runs: { who: string; run: (...of: Parameters<typeof referenceRun>) => Run | Promise<Run> }[] = [
+type RunOf = (log: readonly LogRecord[], settings: Semantics, flush: boolean) => Run | Promise<Run>;
+
+const runs: { who: string; run: RunOf }[] = [
   { who: "the naive reference", run: referenceRun },
   { who: "the processor", run: productRun },
   {

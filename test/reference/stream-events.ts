@@ -8,6 +8,7 @@ import fc from "fast-check";
  * - `reuse`: the number of a message that was sent comes with other readings.
  * - `broken`: a record that breaks the contract.
  * - `ticks`: control records move the clock of a partition.
+ * - `settings`: a settings record puts other settings in force, or none that are valid.
  *
  * `which` chooses among the messages sent, or the ways to break the contract, modulo their count. `advanceMs` moves the
  * record's timestamp.
@@ -30,7 +31,11 @@ export type StreamEvent =
   | { kind: "resend"; which: number; advanceMs: number }
   | { kind: "reuse"; which: number; nudgeMs: number; advanceMs: number }
   | { kind: "broken"; which: number; sensor: number; advanceMs: number }
+  | { kind: "settings"; which: number; form: SettingsForm; advanceMs: number; partition: number }
   | { kind: "ticks"; count: number; advanceMs: number | "idle" | "past idle"; partition: number };
+
+/** Whether a settings record is of a change that was there before, or breaks the contract. */
+export type SettingsForm = "new" | "change again" | "no JSON" | "one missing" | "contradiction" | "other scope";
 
 /** Where a message's first sample lies. */
 export type From =
@@ -96,6 +101,28 @@ export const streamEvents: fc.Arbitrary<StreamEvent> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("resend" as const), which, advanceMs }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("reuse" as const), which, nudgeMs, advanceMs }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("broken" as const), which, sensor, advanceMs }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("settings" as const),
+      which,
+      form: fc.constantFrom<SettingsForm[]>(
+        "new",
+        "new",
+        "new",
+        "new",
+        "new",
+        "new",
+        "change again",
+        "no JSON",
+        "one missing",
+        "contradiction",
+        "other scope",
+      ),
+      advanceMs,
+      partition: fc.nat(1),
+    }),
+  },
   {
     weight: 3,
     arbitrary: fc.record({

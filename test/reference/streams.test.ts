@@ -12,12 +12,12 @@ import { byteDifference, difference } from "./compare.ts";
 import { productRun } from "./product.ts";
 import { holdsForStreams, PROPERTY_TIMEOUT_MS } from "./property.ts";
 import { referenceRun } from "./reference.ts";
-import { hostileStreams, type Stream, usualSettings } from "./streams.ts";
+import { hostileSettings, hostileStreams, type Stream, usualSettings } from "./streams.ts";
 
 const RUNS = 400;
 
 /** The same streams under settings with which no identity and no state is forgotten. */
-const unforgetting = hostileStreams().map((stream): Stream => ({
+const unforgetting = hostileStreams(hostileSettings, 40, false).map((stream): Stream => ({
   ...stream,
   flush: true,
   settings: {

@@ -61,28 +61,43 @@ export const usualSettings: fc.Arbitrary<Semantics> = fc
 /** Start of event time: at the epoch, before it, and today. */
 const origins = fc.constantFrom(0, -86_400_000, 1_657_533_977_000);
 
-/** Hostile streams: every kind of disorder, with samples exactly on the bounds that the settings define. */
+/**
+ * Hostile streams: every kind of disorder, with samples exactly on the bounds that the settings define. With changes,
+ * settings records put other settings in force.
+ */
 export function hostileStreams(
   settings: fc.Arbitrary<Semantics> = hostileSettings,
   maxEvents = 40,
+  withChanges = true,
 ): fc.Arbitrary<Stream> {
   return fc
     .record({
       settings,
+      others: fc.array(settings, { minLength: 0, maxLength: 3 }),
       origin: origins,
       partitions: fc.constantFrom(1, 1, 2),
       events: fc.array(streamEvents, { minLength: 1, maxLength: maxEvents, size: "max" }),
       flush: fc.boolean(),
     })
-    .map(({ settings: chosen, origin, partitions, events, flush }) => ({
+    .map(({ settings: chosen, others, origin, partitions, events, flush }) => ({
       settings: chosen,
       flush,
-      log: build(events, chosen, origin, partitions),
+      log: build(
+        events.filter(({ kind }) => withChanges || kind !== "settings"),
+        [chosen, ...others],
+        origin,
+        partitions,
+      ),
     }));
 }
 
-function build(events: readonly StreamEvent[], settings: Semantics, origin: number, partitions: number): LogRecord[] {
-  const builder = new LogBuilder(settings, origin, partitions);
+function build(
+  events: readonly StreamEvent[],
+  choices: readonly Semantics[],
+  origin: number,
+  partitions: number,
+): LogRecord[] {
+  const builder = new LogBuilder(choices, origin, partitions);
   for (const event of events) builder.apply(event);
   return builder.log;
 }

@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { withConnectionOptions } from "../../../adapters/command-line.ts";
+import { makeChange } from "../../../adapters/control-records.ts";
 import { createKafka } from "../../../adapters/kafka.ts";
 import { runCommand } from "../../../adapters/run-command.ts";
 import { readSettings, type Settings } from "../../../config/settings.ts";
 import type { ModelControl } from "../../../domain/models.ts";
-import { appendModelControl } from "../../adapters/append-control.ts";
+import { pipelines } from "../../../domain/pipelines.ts";
+import { controlTypes, topics } from "../../../domain/topics.ts";
 import { type ModelFiles, modelFiles } from "../../adapters/model-store.ts";
 import { parseModelArguments, type ModelCommand } from "./arguments.ts";
 import { readMlflow, type ImportedModel } from "./mlflow.ts";
@@ -66,10 +68,11 @@ async function importModel(registry: ModelRegistry, files: ModelFiles, store: st
 async function applyControl(
   control: ModelControl,
   registry: ModelRegistry,
-  { environment, pipeline, ...connection }: Settings<"processor">,
+  { pipeline, ...connection }: Settings<"processor">,
 ): Promise<string[]> {
   const kafka = createKafka(connection, "millrace-model");
-  const partitions = await appendModelControl(kafka, environment, pipeline, control);
+  const topic = topics[pipelines[pipeline].input].name;
+  const { partitions } = await makeChange(kafka, { topic, type: controlTypes.model, value: JSON.stringify(control) });
   await registry.record(control);
   const { name, version } = control.model;
   return [

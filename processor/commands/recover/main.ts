@@ -23,7 +23,7 @@ async function main(args: readonly string[]): Promise<void> {
     environment: settings.environment,
     groupId: pipelines[settings.pipeline].consumerGroup,
     delivery: settings.delivery,
-    factory: openPipeline(settings.pipeline, pickSemantics(settings), openModels(settings)),
+    factory: openPipeline(settings.pipeline, openModels(settings), { formerly: pickSemantics(settings) }),
     logger: createLogger("recover", settings.logLevel),
   });
   try {

@@ -1,6 +1,6 @@
 import { flag, invalidArguments, parseCommandLine, text, type Option } from "../../../adapters/command-line.ts";
 import { isPipelineName, pipelineNames, type PipelineName } from "../../../domain/pipelines.ts";
-import { semanticsProblems, semanticsSettings, type Semantics } from "../../../domain/semantics.ts";
+import { semanticsOf, semanticsProblems, semanticsSettings, type Semantics } from "../../../domain/semantics.ts";
 import { readSemantics, semanticsOptions } from "./semantics-options.ts";
 import { readSource, sourceOptions, sourceProblems, type ReplaySource } from "./source-options.ts";
 
@@ -10,7 +10,7 @@ and writes its outputs as NDJSON.
   --flush          ends time behind the last record: what is open fires
   --pipeline NAME  default: PIPELINE
   --models FOLDER  folder or s3:// prefix of the models that the log's control records name
-These override a setting's default:
+These hold whatever the log's settings records say:
 ${semanticsSettings.map(([, { option, doc }]) => `  --${option.padEnd(16)} ${doc}`).join("\n")}
 
 npm run replay -- --from-dead-letter [--code CODE] [--brokers HOST:PORT,…] [--dry-run]
@@ -27,7 +27,8 @@ export interface ReplayOptions {
   readonly flush: boolean;
   /** @default the setting `PIPELINE` */
   readonly pipeline: PipelineName | undefined;
-  readonly semantics: Semantics;
+  /** The settings that are given: they hold whatever the log says. */
+  readonly override: Partial<Semantics>;
   /** Folder or S3 prefix of the models that the log's control records name; without it they are refused. */
   readonly models: string | undefined;
 }
@@ -39,14 +40,14 @@ export function parseReplayArguments(args: readonly string[]): ReplayOptions {
     options: { ...sourceOptions, ...semanticsOptions, flush: flag, pipeline: pipelineOption, models: text },
     check: sourceProblems,
   });
-  const semantics = readSemantics(values);
-  const problems = semanticsProblems(judgedSemantics(semantics, values["future-guard"] !== undefined));
+  const override = readSemantics(values);
+  const problems = semanticsProblems(judgedSemantics(semanticsOf(override), values["future-guard"] !== undefined));
   if (problems.length > 0) throw invalidArguments(problems, USAGE);
   return {
     source: readSource(values),
     flush: values.flush === true,
     pipeline: values.pipeline,
-    semantics,
+    override,
     models: values.models,
   };
 }

@@ -17,13 +17,13 @@ import { sendDeadLetters } from "./send-dead-letters.ts";
 import type { DeadLetterSource } from "./source-options.ts";
 
 async function main(args: readonly string[]): Promise<void> {
-  const { source, flush, pipeline, semantics, models } = parseReplayArguments(args);
+  const { source, flush, pipeline, override, models } = parseReplayArguments(args);
   if (source.kind === "dead-letter") return replayDeadLetters(source);
   const settings = readSettings("replay", process.env);
   const scoring = openModels({ modelSource: models, region: settings.region }, (_model, reason) =>
     warn(`model-refused: ${reason}`),
   );
-  const factory = openPipeline(pipeline ?? settings.pipeline, semantics, scoring);
+  const factory = openPipeline(pipeline ?? settings.pipeline, scoring, { override });
   const records =
     source.kind === "file"
       ? () => fileRecords(source.file)

@@ -1,5 +1,5 @@
 import { choice, whole, type Option } from "../../../adapters/command-line.ts";
-import { semanticsOf, semanticsSettings, type Semantics, type semanticsTable } from "../../../domain/semantics.ts";
+import { semanticsSettings, type Semantics, type semanticsTable } from "../../../domain/semantics.ts";
 
 type OptionName = (typeof semanticsTable)[keyof Semantics]["option"];
 
@@ -11,11 +11,9 @@ export const semanticsOptions = Object.fromEntries(
   ]),
 ) as unknown as Readonly<Record<OptionName, Option<number | string>>>;
 
-/** The defaults with what the options say. */
-export function readSemantics(values: { readonly [K in OptionName]?: number | string }): Semantics {
+/** What the options say; a window that is set alone is a tumbling one. */
+export function readSemantics(values: { readonly [K in OptionName]?: number | string }): Partial<Semantics> {
   const given = semanticsSettings.map(([name, { option }]) => [name, values[option as OptionName]] as const);
-  const semantics = Object.fromEntries(given) as Partial<Semantics>;
-  // A window that is set alone is a tumbling one.
-  const slideMs = semantics.slideMs ?? semantics.windowMs;
-  return semanticsOf({ ...semantics, slideMs });
+  const semantics = Object.fromEntries(given.filter(([, value]) => value !== undefined)) as Partial<Semantics>;
+  return semantics.windowMs === undefined ? semantics : { slideMs: semantics.windowMs, ...semantics };
 }

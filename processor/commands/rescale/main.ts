@@ -23,8 +23,7 @@ async function main(args: readonly string[]): Promise<void> {
       "DELIVERY is idempotent: without transactions nobody can be fenced, so the state can't be moved safely",
     );
   const { consumerGroup, outputs } = pipelines[settings.pipeline];
-  const semantics = pickSemantics(settings);
-  const factory = openPipeline(settings.pipeline, semantics, openModels(settings));
+  const factory = openPipeline(settings.pipeline, openModels(settings), { formerly: pickSemantics(settings) });
   const { before, keys } = await rescale(
     {
       kafka: createKafka(settings, "millrace-rescale"),
@@ -32,7 +31,6 @@ async function main(args: readonly string[]): Promise<void> {
       environment: settings.environment,
       groupId: consumerGroup,
       factory,
-      limits: semantics,
       outputTopics: [...outputs, "deadLetter" as const].map((key) => topics[key].name),
       logger: createLogger("rescale", settings.logLevel),
       report: (sentence) => console.error(sentence),

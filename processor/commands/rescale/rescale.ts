@@ -1,5 +1,8 @@
 import type { Admin, Cluster } from "kafkajs";
-import { topics } from "../../../domain/topics.ts";
+import { appendChange, withIdempotentProducer } from "../../../adapters/control-records.ts";
+import { settingsHeader } from "../../../domain/controls.ts";
+import type { Semantics } from "../../../domain/semantics.ts";
+import { controlTypes, topics } from "../../../domain/topics.ts";
 import { openCluster, partitionBounds } from "../../adapters/kafka-cluster.ts";
 import type { StateEntry, StateMachine } from "../../runtime/machine.ts";
 import { repartition } from "../../runtime/repartition.ts";
@@ -31,7 +34,7 @@ interface Rescaling {
  * 2. Everything is processed: each snapshot covers what was committed, and no record follows.
  * 3. The state of all tasks is distributed, and a machine is built of each part, as the processor will build it.
  * 4. The outputs and `millrace-progress` get their partitions, then the new tasks their snapshot and progress.
- * 5. The input gets its partitions.
+ * 5. The input gets its partitions. The first record of each has the settings in force.
  * 6. The old tasks get a snapshot without the keys that have left.
  *
  * @returns The partitions before, and the keys that have state.
@@ -44,11 +47,11 @@ export async function rescale(target: RescaleTarget, count: number): Promise<{ b
     const before = await partitionsBefore(rescaling);
     await holdTasks(rescaling, before); // 1
     await checkProcessed(rescaling); // 2
-    const states = await distributeState(rescaling); // 3
+    const { states, settings } = await distributeState(rescaling); // 3
     const machines = await buildMachines(rescaling.held, states);
     rescaling.moving = true;
     await writeNewTasks(rescaling, before, states); // 4
-    await raiseInput(rescaling); // 5
+    await raiseInput(rescaling, before, settings); // 5
     await writeOldTasks(rescaling, machines); // 6
     rescaling.moving = false;
     return { before, keys: states.flat().filter(({ key }) => key.startsWith("key/")).length };
@@ -98,12 +101,16 @@ async function checkProcessed({ held, clusters }: Rescaling): Promise<void> {
 }
 
 /** Step 3: the state of each partition that there will be. */
-async function distributeState({ target, held, count }: Rescaling): Promise<readonly (readonly StateEntry[])[]> {
+async function distributeState({
+  target,
+  held,
+  count,
+}: Rescaling): Promise<{ states: readonly (readonly StateEntry[])[]; settings: Semantics }> {
   const topic = target.factory.sourceTopic;
   const states = await Promise.all(
     held.map(async ({ task, partition, snapshots }) => ({ task, partition, entries: await snapshots.load() })),
   );
-  const distributed = repartition(states, count, keyPartitioner(topic, count), target.limits);
+  const distributed = repartition(states, count, keyPartitioner(topic, count));
   if (distributed === null)
     throw refused(`no task of ${topic} has any state yet: create the topics with ${count} partitions instead`);
   target.report("state loaded and distributed");
@@ -136,9 +143,13 @@ async function writeNewTasks(
 }
 
 /** Step 5. */
-async function raiseInput({ target, admin, count }: Rescaling): Promise<void> {
+async function raiseInput({ target, admin, count }: Rescaling, before: number, settings: Semantics): Promise<void> {
   const topic = target.factory.sourceTopic;
   await createPartitions(admin, [topic], count);
+  const added = Array.from({ length: count - before }, (_, i) => before + i);
+  const change = { topic, type: controlTypes.settings, value: settingsHeader(settings) };
+  const id = `rescale-${before}-${count}`;
+  await withIdempotentProducer(target.kafka, (producer) => appendChange(producer, added, change, id));
   target.report(`${topic} has ${count} partitions`);
 }
 

@@ -1,6 +1,5 @@
 import type { Kafka } from "kafkajs";
 import type { Logger } from "../../../adapters/log.ts";
-import type { Semantics } from "../../../domain/semantics.ts";
 import type { SnapshotStore } from "../../engine/ports.ts";
 import type { MachineFactory } from "../../runtime/machine.ts";
 
@@ -11,7 +10,6 @@ export interface RescaleTarget {
   readonly environment: string;
   readonly groupId: string;
   readonly factory: MachineFactory;
-  readonly limits: Pick<Semantics, "watermark" | "allowedLatenessMs">;
   /** Topics that have the input's number of partitions: what the pipeline writes, without `millrace-progress`. */
   readonly outputTopics: readonly string[];
   readonly logger: Logger;

@@ -28,24 +28,22 @@ const meanWarning = {
 const late: LateOutput<SequencedMessage> = { topic: topics.late.name, width: imuChannels.length, identify };
 
 /** The sensor pipeline: decode ▸ deduplicate ▸ windows ▸ sessions ▸ order ▸ transform ▸ inference. */
-export function sensorPipeline(
-  semantics: Semantics,
-  models: ScoringPorts = WITHOUT_MODELS,
-): Pipeline<SequencedMessage> {
+export function sensorPipeline(models: ScoringPorts = WITHOUT_MODELS): Pipeline<SequencedMessage> {
   return {
     name: "sensor",
     source: topics.imuData.name,
     deadLetter: topics.deadLetter.name,
-    limits: semantics,
-    build: () => {
+    open: () => {
       const scoring = new Scoring(models);
       return {
-        message: new SequencedMessage(IMU_WIDTH),
-        decode: decodeImu,
-        deduplication: new SequenceDeduplication(semantics),
-        operators: semantics.outputs === "windows" ? [windows(semantics)] : allOperators(semantics, scoring),
         controls: { [controlTypes.model]: scoring.control },
         asyncWork: scoring,
+        build: (settings) => ({
+          message: new SequencedMessage(IMU_WIDTH),
+          decode: decodeImu,
+          deduplication: new SequenceDeduplication(settings),
+          operators: settings.outputs === "windows" ? [windows(settings)] : allOperators(settings, scoring),
+        }),
       };
     },
   };

@@ -108,6 +108,10 @@ export class TransformOperator implements OrderedOperator<Gravity, SequencedMess
     }
   }
 
+  adopt(gravity: Gravity): Gravity {
+    return gravity;
+  }
+
   encode(gravity: Gravity, writer: Writer): void {
     writer.f64(gravity.last);
     writer.f64s(gravity.estimate);

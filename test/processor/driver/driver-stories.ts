@@ -5,9 +5,11 @@ import { defaultSemantics } from "../../../domain/semantics.ts";
 import { headers, topics } from "../../../domain/topics.ts";
 import { machineFactory, sensorMachineFactory } from "../../../processor/adapters/machine-factory.ts";
 import type { PipelineDriver } from "../../../processor/driver/driver.ts";
+import type { SequencedMessage } from "../../../processor/operators/sequenced-message.ts";
 import { decodeImu } from "../../../processor/pipelines/sensor/decode-imu.ts";
 import { sensorPipeline } from "../../../processor/pipelines/sensor/sensor-pipeline.ts";
 import type { MachineFactory } from "../../../processor/runtime/machine.ts";
+import type { PartitionPipeline } from "../../../processor/runtime/pipeline.ts";
 
 /** Windows of 1 s, 5 min of lateness, 0.5 s out of order, a session gap of 5 s, idle after 10 s: the defaults. */
 /** Times of the stories are small numbers. */
@@ -54,8 +56,12 @@ function unsteady(): MachineFactory {
 
 /** The sensor pipeline with another decoder. */
 function sensorsDecodedBy(decode: typeof decodeImu): MachineFactory {
-  const pipeline = sensorPipeline(semantics);
-  return machineFactory({ ...pipeline, build: () => ({ ...pipeline.build(), decode }) }, semantics);
+  const pipeline = sensorPipeline();
+  const open = (): PartitionPipeline<SequencedMessage> => {
+    const opened = pipeline.open();
+    return { ...opened, build: (settings) => ({ ...opened.build(settings), decode }) };
+  };
+  return machineFactory({ ...pipeline, open }, { initial: semantics });
 }
 
 export type Step = (driver: PipelineDriver) => Promise<void>;

@@ -1,11 +1,12 @@
 import { expect, test } from "@jest/globals";
 import { defaultSemantics } from "../../../domain/semantics.ts";
+import { machineFactory } from "../../../processor/adapters/machine-factory.ts";
 import { channelStatistics } from "../../../processor/operators/channel-statistics.ts";
 import { WindowOperator } from "../../../processor/operators/window-operator.ts";
 import type { OutputRecord, StateEntry } from "../../../processor/runtime/machine.ts";
 import { Message } from "../../../processor/runtime/message.ts";
-import { PartitionMachine } from "../../../processor/runtime/partition-machine.ts";
-import type { Pipeline } from "../../../processor/runtime/pipeline.ts";
+import type { PartitionMachine } from "../../../processor/runtime/partition-machine.ts";
+import type { Pipeline, Topology } from "../../../processor/runtime/pipeline.ts";
 
 /** A pipeline of its own: rows of numbers from JSON, no duplicates, no model, one window operator over `channels`. */
 function rowsPipeline(channels: readonly string[]): Pipeline {
@@ -15,8 +16,10 @@ function rowsPipeline(channels: readonly string[]): Pipeline {
   return {
     name: "rows",
     ...topics,
-    limits: { ...defaultSemantics, earliestTimeMs: 0 },
-    build: () => ({
+    open: () => ({ controls: {}, asyncWork: null, build }),
+  };
+  function build(): Topology {
+    return {
       message: new Message(channels.length),
       decode: (key, value, _headers, message) => {
         const { t, row } = JSON.parse(Buffer.from(value).toString("utf8")) as { t: number; row: number[] };
@@ -33,10 +36,8 @@ function rowsPipeline(channels: readonly string[]): Pipeline {
         decode: () => null,
       },
       operators: [new WindowOperator({ ...windows, aggregate: channelStatistics(channels) })],
-      controls: {},
-      asyncWork: null,
-    }),
-  };
+    };
+  }
 }
 
 async function machineOf(channels: readonly string[], entries: readonly StateEntry[] = []): Promise<PartitionMachine> {
@@ -46,7 +47,9 @@ async function machineOf(channels: readonly string[], entries: readonly StateEnt
     entries: entries.map((entry) => ({ generation: 1, ...entry })),
   };
   const origin = { partition: 0, restored: entries.length > 0 ? restored : null, failures: new Map() };
-  return PartitionMachine.create(rowsPipeline(channels), origin);
+  return machineFactory(rowsPipeline(channels), { initial: { ...defaultSemantics, earliestTimeMs: 0 } }).create(
+    origin,
+  ) as Promise<PartitionMachine>;
 }
 
 async function step(machine: PartitionMachine, offset: number, t: number, row: number[]): Promise<OutputRecord[]> {

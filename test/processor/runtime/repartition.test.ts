@@ -147,8 +147,7 @@ test.each([
     old.map((task) => task.state()),
     to,
     (key) => partitionOf(key, to),
-    semantics,
-  )!;
+  )!.states;
   const tasks = await Promise.all(
     entries.map((each, partition) => Task.create(partition, old[partition]?.nextOffset ?? 0, each)),
   );
@@ -186,7 +185,7 @@ test("a key's silence keeps its length, whatever the clock of its new task", asy
   await late.step(at(24), "s", message(24)); // silent for 6 of 8 s at second 30
   for (let second = 25; second <= 30; second++) await late.step(at(second), null, null);
   for (const task of [early, late]) task.snapshot();
-  const entries = repartition([early.state(), late.state()], 3, () => 2, semantics)!;
+  const entries = repartition([early.state(), late.state()], 3, () => 2)!.states;
   const moved = await Task.create(2, 0, entries[2]);
   for (const second of [31, 32]) await moved.step(at(second), null, null);
   expect(moved.outputs).toEqual([]);
@@ -204,8 +203,8 @@ async function stateOf(partition: number, seq: number): Promise<TaskState> {
 
 test("state that an earlier attempt has copied is taken once", async () => {
   const state = await stateOf(0, 0);
-  const [first] = repartition([state, { ...state, task: "task-1", partition: 1 }], 2, () => 1, semantics)!;
-  const second = repartition([state, { ...state, task: "task-1", partition: 1 }], 2, () => 1, semantics)![1]!;
+  const [first] = repartition([state, { ...state, task: "task-1", partition: 1 }], 2, () => 1)!.states;
+  const second = repartition([state, { ...state, task: "task-1", partition: 1 }], 2, () => 1)!.states[1]!;
   expect(first!.map(({ key }) => key)).toEqual(["task"]);
   expect(second.map(({ key }) => key).filter((key) => key === "key/s")).toHaveLength(1);
 });
@@ -220,7 +219,7 @@ test("tasks with different state of one key are refused, and so are tasks with d
     return "none";
   };
   const [one, other] = [await stateOf(0, 0), await stateOf(1, 7)];
-  expect(refusal(() => repartition([one, other], 2, () => 1, semantics))).toMatch(
+  expect(refusal(() => repartition([one, other], 2, () => 1))).toMatch(
     /^rescale-refused key "s" has state in task-0 and in task-1/,
   );
   const task = [...other.entries].find(({ key }) => key === "task")!;
@@ -233,7 +232,7 @@ test("tasks with different state of one key are refused, and so are tasks with d
       },
     ],
   };
-  expect(refusal(() => repartition([one, scored], 2, () => 1, semantics))).toMatch(
+  expect(refusal(() => repartition([one, scored], 2, () => 1))).toMatch(
     /^rescale-refused task-0 has taken other control records than task-1: .*"live":null.* and .*"live":1234/,
   );
 });

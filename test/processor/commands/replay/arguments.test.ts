@@ -1,13 +1,12 @@
 import { expect, test } from "@jest/globals";
-import { defaultSemantics } from "../../../../domain/semantics.ts";
 import { parseReplayArguments } from "../../../../processor/commands/replay/arguments.ts";
 
 const parse = (...options: string[]): ReturnType<typeof parseReplayArguments> =>
   parseReplayArguments(["--input", "x.ndjson", ...options]);
 
 test("a lateness below the default future guard is accepted, down to 0", () => {
-  expect(parse("--lateness", "2000").semantics).toEqual({ ...defaultSemantics, allowedLatenessMs: 2_000 });
-  expect(parse("--lateness", "0").semantics.allowedLatenessMs).toBe(0);
+  expect(parse("--lateness", "2000").override).toEqual({ allowedLatenessMs: 2_000 });
+  expect(parse("--lateness", "0").override.allowedLatenessMs).toBe(0);
 });
 
 test("a future guard that is not below the lateness is refused, with both values", () => {
@@ -17,7 +16,7 @@ test("a future guard that is not below the lateness is refused, with both values
   expect(() => parse("--future-guard", "300000")).toThrow(
     "futureGuardMs is 300000, not below allowedLatenessMs (300000)",
   );
-  expect(parse("--lateness", "2000", "--future-guard", "1999").semantics.futureGuardMs).toBe(1_999);
+  expect(parse("--lateness", "2000", "--future-guard", "1999").override.futureGuardMs).toBe(1_999);
 });
 
 test.each([
@@ -33,10 +32,6 @@ test.each([
 });
 
 test("a window without a slide is a tumbling window", () => {
-  expect(parse("--window", "5000").semantics).toEqual({ ...defaultSemantics, windowMs: 5_000, slideMs: 5_000 });
-  expect(parse("--window", "5000", "--slide", "500").semantics).toEqual({
-    ...defaultSemantics,
-    windowMs: 5_000,
-    slideMs: 500,
-  });
+  expect(parse("--window", "5000").override).toEqual({ windowMs: 5_000, slideMs: 5_000 });
+  expect(parse("--window", "5000", "--slide", "500").override).toEqual({ windowMs: 5_000, slideMs: 500 });
 });

@@ -170,7 +170,6 @@ async function dieAfterTheInputHasItsPartitions(count: number): Promise<void> {
       environment: "local",
       groupId: pipelines.sensor.consumerGroup,
       factory: sensorMachineFactory(semantics),
-      limits: semantics,
       outputTopics: [...pipelines.sensor.outputs, "deadLetter" as const].map((key) => topics[key].name),
       logger: createLogger("rescale", "error"),
       report: (sentence) => (widened ||= sentence === `${topics.imuData.name} has ${count} partitions`),

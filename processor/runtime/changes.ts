@@ -1,0 +1,31 @@
+import { MAX_CHANGES } from "../../domain/controls.ts";
+import type { Reader, Writer } from "./codec.ts";
+
+/** The names of the changes that were taken: a control record of one of them has no effect again. */
+export class Changes {
+  /** The oldest first. */
+  #taken = new Set<string>();
+
+  has(change: string): boolean {
+    return this.#taken.has(change);
+  }
+
+  add(change: string): void {
+    this.#taken.add(change);
+    if (this.#taken.size > MAX_CHANGES) this.#taken.delete(this.#taken.values().next().value!);
+  }
+
+  encode(writer: Writer): void {
+    writer.u32(this.#taken.size);
+    for (const change of this.#taken) writer.text(change);
+  }
+
+  decode(reader: Reader): void {
+    this.#taken = new Set(Changes.read(reader));
+  }
+
+  /** What `encode` wrote, the oldest first. */
+  static read(reader: Reader): string[] {
+    return Array.from({ length: reader.u32() }, () => reader.text());
+  }
+}
