@@ -12,8 +12,10 @@ const imagePackages = {
     "@node-rs/crc32",
     "aws-msk-iam-sasl-signer-js",
     "kafkajs",
+    "lz4-napi",
     "onnxruntime-node",
     "pino",
+    "snappy",
     "zod",
   ],
   live: [
@@ -21,7 +23,9 @@ const imagePackages = {
     "@aws-sdk/client-dynamodb",
     "aws-msk-iam-sasl-signer-js",
     "kafkajs",
+    "lz4-napi",
     "pino",
+    "snappy",
     "zod",
   ],
 } as const satisfies Record<string, readonly string[]>;

@@ -56,11 +56,13 @@ async function poll(): Promise<void> {
 }
 
 function health(): Health {
-  const kafka = records?.joined ? "ok" : "down";
+  const stopped = [...(records?.stopped ?? [])];
+  const kafka = !records?.joined ? "down" : stopped.length > 0 ? "degraded" : "ok";
+  const detail = stopped.map(([partition, why]) => `${partition}: ${why}`).join("; ");
   const connections = tableAnswers ? "ok" : "degraded";
   return {
     status: kafka === "ok" ? connections : kafka,
-    components: { kafka: { status: kafka }, connections: { status: connections } },
+    components: { kafka: { status: kafka, ...(detail ? { detail } : {}) }, connections: { status: connections } },
   };
 }
 

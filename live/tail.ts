@@ -1,4 +1,5 @@
 import type { Admin, Consumer, Kafka, KafkaMessage } from "kafkajs";
+import { undecodableIn } from "../adapters/kafkajs-fetch.ts";
 import type { Logger } from "../adapters/log.ts";
 
 /** What to follow, and what to call. */
@@ -16,6 +17,8 @@ export interface TailOptions {
 export interface Tail {
   /** Whether it is a member of its consumer group. */
   readonly joined: boolean;
+  /** Partitions that stand at a batch that can't be decoded, each with the reason. */
+  readonly stopped: ReadonlyMap<string, string>;
   /** Leaves the group and disconnects. */
   stop(): Promise<void>;
 }
@@ -40,9 +43,13 @@ export async function tail(kafka: Kafka, options: TailOptions): Promise<Tail> {
     heartbeatInterval: 2_000,
     retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 20, restartOnFailure: async () => true },
   });
+  const lags = new Map<string, number>();
+  const stopped = new Map<string, string>();
   let joined = false;
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     joined = true;
+    lags.clear();
+    stopped.clear();
     seekToStarts(consumer, payload.memberAssignment, starts);
     log.info({ partitions: payload.memberAssignment }, "joined the group");
   });
@@ -52,13 +59,28 @@ export async function tail(kafka: Kafka, options: TailOptions): Promise<Tail> {
   });
   await consumer.connect();
   await consumer.subscribe({ topics: [...topics], fromBeginning: false });
-  const lags = new Map<string, number>();
   await consumer.run({
     autoCommitInterval: 1_000,
-    eachBatch: ({ batch }) => {
-      for (const message of batch.messages) options.onRecord(batch.topic, message);
-      const unread = Number(batch.highWatermark) - 1 - Number(batch.lastOffset());
-      lags.set(`${batch.topic}/${batch.partition}`, Math.max(0, unread));
+    eachBatchAutoResolve: false,
+    eachBatch: (payload) => {
+      const { batch } = payload;
+      const name = `${batch.topic}/${batch.partition}`;
+      const undecodable = undecodableIn(batch.messages);
+      const messages = undecodable ? batch.messages.slice(0, undecodable.at) : batch.messages;
+      for (const message of messages) options.onRecord(batch.topic, message);
+      const last = messages.at(-1);
+      if (last) payload.resolveOffset(last.offset);
+      if (undecodable) {
+        payload.pause();
+        const { offset } = batch.messages[undecodable.at]!;
+        stopped.set(name, `the batch at offset ${offset} can't be decoded: ${undecodable.error.message}`);
+        log.error(
+          { err: undecodable.error, partition: name, offset },
+          "a batch can't be decoded: its partition stands",
+        );
+      }
+      const read = undecodable ? Number(batch.messages[undecodable.at]!.offset) - 1 : Number(batch.lastOffset());
+      lags.set(name, Math.max(0, Number(batch.highWatermark) - 1 - read));
       options.onLag([...lags.values()].reduce((sum, lag) => sum + lag, 0));
       return Promise.resolve();
     },
@@ -67,6 +89,7 @@ export async function tail(kafka: Kafka, options: TailOptions): Promise<Tail> {
     get joined() {
       return joined;
     },
+    stopped,
     stop: () => consumer.disconnect(),
   };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
+import { undecodableIn } from "../../adapters/kafkajs-fetch.ts";
 import type { Logger } from "../../adapters/log.ts";
 import type { Metrics } from "../../adapters/metrics.ts";
 import type { EventSourceMapping } from "../../domain/event-source-mappings.ts";
@@ -48,6 +49,8 @@ export class Poller {
   #deliveries = new Map<number, { readonly done: Promise<void>; readonly abort: AbortController }>();
   /** Offsets to commit, by partition. */
   #toCommit = new Map<number, string>();
+  /** Partitions that stand at a batch that can't be decoded, with the reason. */
+  readonly #stopped = new Map<number, string>();
   /** Number of times that this poller has joined the group. */
   #generation = 0;
   #stopping = new AbortController();
@@ -73,7 +76,7 @@ export class Poller {
 
   /** Why records are not delivered at the moment; null when they are. */
   get problem(): string | null {
-    return this.#problem;
+    return this.#problem ?? this.#stopped.values().next().value ?? null;
   }
 
   /** Begins to join the group, and retries until it succeeds. Returns at once. */
@@ -157,15 +160,19 @@ export class Poller {
   #forget(): void {
     for (const { abort } of this.#deliveries.values()) abort.abort();
     this.#toCommit.clear();
+    this.#stopped.clear();
     this.#generation++;
   }
 
   async #receive(payload: EachBatchPayload): Promise<void> {
     const { batch } = payload;
     await this.#deliveries.get(batch.partition)?.done;
-    const last = batch.messages.at(-1);
+    const undecodable = undecodableIn(batch.messages);
+    const messages = undecodable ? batch.messages.slice(0, undecodable.at) : batch.messages;
+    if (undecodable) this.#stopAt(payload, undecodable.error);
+    const last = messages.at(-1);
     if (this.#stopping.signal.aborted || last === undefined) return;
-    const records = batch.messages.map(({ offset, timestamp, key, value, headers = {} }): KafkaRecord => ({
+    const records = messages.map(({ offset, timestamp, key, value, headers = {} }): KafkaRecord => ({
       topic: batch.topic,
       partition: batch.partition,
       offset: Number(offset),
@@ -176,19 +183,27 @@ export class Poller {
         [values ?? []].flat().map((bytes) => [name, Buffer.from(bytes)] as const),
       ),
     }));
-    const resume = payload.pause();
+    const resume = undecodable ? () => undefined : payload.pause();
     payload.resolveOffset(last.offset);
     const abort = new AbortController();
     const done = this.#deliver(
       records,
       batch.partition,
-      BigInt(batch.lastOffset()) + 1n,
+      BigInt(undecodable ? last.offset : batch.lastOffset()) + 1n,
       AbortSignal.any([abort.signal, this.#stopping.signal]),
     ).finally(() => {
       this.#deliveries.delete(batch.partition);
       resume();
     });
     this.#deliveries.set(batch.partition, { done, abort });
+  }
+
+  /** Pauses a partition before a batch that can't be decoded, until the group is joined anew. */
+  #stopAt(payload: EachBatchPayload, error: Error): void {
+    const { topic, partition } = payload.batch;
+    payload.pause();
+    this.#stopped.set(partition, `${topic}/${partition} stands: ${error.message}`);
+    this.#options.log.error({ err: error, topic, partition }, "a batch can't be decoded: its partition stands");
   }
 
   /** Delivers a fetched batch, with all retries. When aborted, it returns early and commits nothing more. */

@@ -1,5 +1,6 @@
 import type { Cluster, Kafka } from "kafkajs";
 import type { Logger } from "../../adapters/log.ts";
+import { MillraceError } from "../../domain/errors.ts";
 import type { LogBounds, TaskInput } from "../engine/ports.ts";
 import { openCluster, partitionBounds } from "./kafka-cluster.ts";
 import { FetchFailed, fetchFrom } from "./kafka-records.ts";
@@ -12,6 +13,10 @@ import { PartitionReader } from "./partition-reader.ts";
 const LIMITS = { maxWaitMs: 50, maxBytes: 10_485_760, maxBytesPerPartition: 262_144 } as const;
 /** First and longest wait after a failed fetch. It doubles. */
 const RETRY_MS = { first: 50, most: 1_000 } as const;
+/** Refusals that end only when somebody changes the topic or its permissions. Metadata is fresh within seconds. */
+const LASTING_REFUSALS: readonly string[] = ["UNKNOWN_TOPIC_OR_PARTITION", "TOPIC_AUTHORIZATION_FAILED"];
+/** How long a refusal is tried again. */
+const REFUSED_FOR_MS = 60_000;
 
 /**
  * Fetches for all tasks of a process. Sends each broker one request at a time, for those of its partitions that have
@@ -22,6 +27,8 @@ export class KafkaInput {
   readonly #topic: string;
   readonly #logger: Logger;
   readonly #readers = new Set<PartitionReader>();
+  /** Since when Kafka refuses a reader's fetches. */
+  readonly #refusedSince = new WeakMap<PartitionReader, number>();
   /** One loop per broker, by node id. */
   readonly #loops = new Map<string, Promise<void>>();
   #connected: Promise<void> | null = null;
@@ -126,22 +133,43 @@ export class KafkaInput {
   async #fetch(node: string, readers: readonly PartitionReader[]): Promise<void> {
     await this.#cluster.refreshMetadataIfNecessary();
     const broker = await this.#cluster.findBroker({ nodeId: node });
-    const asked = new Map(readers.map((reader) => [reader.partition, { reader, epoch: reader.epoch }]));
+    const asked = new Map(
+      readers.map((reader) => [reader.partition, { reader, epoch: reader.epoch, fetchOffset: reader.fetchOffset }]),
+    );
     const positions = readers.map(({ partition, fetchOffset }) => ({ partition, fetchOffset }));
     const answer = await fetchFrom(broker, this.#topic, positions, LIMITS);
-    for (const { partition, records, nextOffset, highWatermark } of answer) {
-      const { reader, epoch } = asked.get(partition)!;
-      // A seek during the fetch has moved the reader elsewhere.
-      if (epoch === reader.epoch) reader.deliver(records, nextOffset, highWatermark);
+    let failed: FetchFailed | null = null;
+    for (const fetched of answer) {
+      const { reader, epoch, fetchOffset } = asked.get(fetched.partition)!;
+      // A seek during the fetch has moved the reader elsewhere, or another broker that now leads it was faster.
+      if (epoch !== reader.epoch || fetchOffset !== reader.fetchOffset) continue;
+      const { records, nextOffset, highWatermark, problem } = fetched;
+      if (problem instanceof FetchFailed) {
+        if (problem.type === "OFFSET_OUT_OF_RANGE") await reader.outOfRange().catch(() => undefined);
+        else if (!this.#isLasting(reader, problem)) failed ??= problem;
+        continue;
+      }
+      this.#refusedSince.delete(reader);
+      reader.deliver(records, nextOffset, highWatermark);
+      if (problem) reader.fail(problem);
     }
+    if (failed) throw failed;
+  }
+
+  /** Whether Kafka has refused a partition for so long that no retry will help. The reader then fails. */
+  #isLasting(reader: PartitionReader, problem: FetchFailed): boolean {
+    if (!LASTING_REFUSALS.includes(problem.type)) return false;
+    const since = this.#refusedSince.get(reader) ?? performance.now();
+    this.#refusedSince.set(reader, since);
+    if (performance.now() - since < REFUSED_FOR_MS) return false;
+    const advice = "Make the topic and its permissions as they were, and restart the processor";
+    reader.fail(
+      new MillraceError("input-refused", `${problem.message}, for ${REFUSED_FOR_MS} ms. ${advice}`, { cause: problem }),
+    );
+    return true;
   }
 
   async #afterError(error: unknown, wait: number): Promise<void> {
-    if (error instanceof FetchFailed && error.type === "OFFSET_OUT_OF_RANGE") {
-      for (const reader of this.#readers)
-        if (reader.partition === error.partition) await reader.outOfRange().catch(() => undefined);
-      return;
-    }
     const { name, host, port } = error as { name?: string; host?: string; port?: number };
     this.#logger.warn({ err: error }, "a fetch failed; trying again");
     if (name === "KafkaJSConnectionClosedError" && host !== undefined && port !== undefined)

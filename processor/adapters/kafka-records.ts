@@ -1,4 +1,5 @@
 import type { Broker, Cluster } from "kafkajs";
+import { MillraceError } from "../../domain/errors.ts";
 import type { InputRecord } from "../runtime/machine.ts";
 import { askLeader } from "./kafka-cluster.ts";
 import { createErrorFromCode, fetchRequest, sendTo, type Exchange } from "./kafkajs-internals.ts";
@@ -19,6 +20,8 @@ export interface FetchedPartition {
   readonly records: InputRecord[];
   /** Offset to fetch next. */
   readonly nextOffset: number;
+  /** Why there is nothing from `nextOffset` on; null when there may be. */
+  readonly problem: FetchFailed | MillraceError | null;
 }
 
 /** Limits of one fetch. */
@@ -51,8 +54,9 @@ const REQUEST_TIMEOUT_MS = 30_000;
  * Sends one fetch of committed records to a broker. Request and connection are those of kafkajs; `record-batches.ts`
  * decodes the answer.
  *
- * @throws FetchFailed for the first partition with an error, such as one that another broker leads; the error of
- *   kafkajs when there is no answer
+ * @returns Of each partition what came, or its problem: a `FetchFailed` of Kafka's, such as that another broker leads
+ *   it, or `input-undecodable`.
+ * @throws The error of kafkajs when there is no answer.
  */
 export async function fetchFrom(
   broker: Broker,
@@ -110,16 +114,29 @@ function decodeAnswer(topic: string, from: ReadonlyMap<number, number>, payload:
       for (let transactions = int32(); transactions > 0; transactions--)
         aborted.push({ producerId: int64(), firstOffset: Number(int64()) });
       const bytes = Math.max(0, int32());
-      if (error !== 0) throw new FetchFailed(topic, partition, createErrorFromCode(error));
-      fetched.push({
-        partition,
-        highWatermark,
-        ...decodeRecordBatches(partition, from.get(partition)!, payload.subarray(at, at + bytes), aborted),
-      });
+      const fetchOffset = from.get(partition)!;
+      if (error !== 0) {
+        const problem = new FetchFailed(topic, partition, createErrorFromCode(error));
+        fetched.push({ partition, highWatermark, records: [], nextOffset: fetchOffset, problem });
+      } else {
+        const set = payload.subarray(at, at + bytes);
+        const { records, nextOffset, undecodable } = decodeRecordBatches(partition, fetchOffset, set, aborted);
+        const problem = undecodable && undecodableAt(topic, partition, nextOffset, undecodable);
+        fetched.push({ partition, highWatermark, records, nextOffset, problem });
+      }
       at += bytes;
     }
   }
   return fetched;
+}
+
+function undecodableAt(topic: string, partition: number, offset: number, cause: Error): MillraceError {
+  return new MillraceError(
+    "input-undecodable",
+    `${topic}/${partition}: the record batch at offset ${offset} can't be decoded: ${cause.message}. ` +
+      "Nothing behind it is read; see docs/exactly-once.md#when-a-task-has-stopped",
+    { cause },
+  );
 }
 
 const ONE_PARTITION: FetchLimits = { maxWaitMs: 100, maxBytes: 1_048_576, maxBytesPerPartition: 1_048_576 };
@@ -128,7 +145,8 @@ const ONE_PARTITION: FetchLimits = { maxWaitMs: 100, maxBytes: 1_048_576, maxByt
  * Fetches committed records of one partition once. Gives none when there are none yet, or when the next one is behind
  * an open transaction.
  *
- * @throws Error when the topic has no such partition, or the broker can't be reached
+ * @throws Error when the topic has no such partition, the broker can't be reached, or the partition has a problem and
+ *   nothing before it
  */
 export async function fetchRecords(
   cluster: Cluster,
@@ -143,7 +161,8 @@ export async function fetchRecords(
     if (node === undefined) throw new Error(`${topic} has no partition ${partition}`);
     const broker = await cluster.findBroker({ nodeId: node });
     const [fetched] = await fetchFrom(broker, topic, [{ partition, fetchOffset }], ONE_PARTITION, isolation);
+    if (fetched?.problem && fetched.records.length === 0) throw fetched.problem;
     // A broker that throttles answers without any partition.
-    return fetched ?? { partition, highWatermark: Infinity, records: [], nextOffset: fetchOffset };
+    return fetched ?? { partition, highWatermark: Infinity, records: [], nextOffset: fetchOffset, problem: null };
   });
 }

@@ -92,6 +92,12 @@ export class PartitionReader implements TaskInput {
     this.#resume?.();
   }
 
+  /** Nothing more can be read: `read` throws this error when it has given what was fetched before. */
+  fail(error: MillraceError): void {
+    this.#failure ??= error;
+    this.wake();
+  }
+
   /** Takes fetched records. Called by the input. */
   deliver(records: InputRecord[], nextOffset: number, highWatermark: number): void {
     this.#highWatermark = highWatermark;
@@ -108,12 +114,13 @@ export class PartitionReader implements TaskInput {
     const { earliest, latest } = await this.bounds();
     // A leader that was only just elected may have lagged behind.
     if (this.#fetchOffset >= earliest && this.#fetchOffset <= latest) return;
-    this.#failure = new MillraceError(
-      "input-lost",
-      `partition ${this.partition}: the log starts at ${earliest} and ends at ${latest}, ` +
-        `but the task needs offset ${this.#fetchOffset}; see \`npm run recover\``,
+    this.fail(
+      new MillraceError(
+        "input-lost",
+        `partition ${this.partition}: the log starts at ${earliest} and ends at ${latest}, ` +
+          `but the task needs offset ${this.#fetchOffset}; see \`npm run recover\``,
+      ),
     );
-    this.wake();
   }
 
   lag(): number {

@@ -1,4 +1,5 @@
-import { gunzipSync, zstdDecompressSync } from "node:zlib";
+import { crc32c } from "@node-rs/crc32";
+import { decompress } from "../../adapters/kafka-codecs.ts";
 import type { InputRecord } from "../runtime/machine.ts";
 
 // Record batches of format 2, as a fetch returns them: https://kafka.apache.org/documentation/#recordbatch
@@ -8,6 +9,8 @@ import type { InputRecord } from "../runtime/machine.ts";
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
 /** Bytes of a batch that its length field does not count: base offset and length. */
 const LOG_OVERHEAD = 12;
+/** Where the bytes begin that a batch's checksum covers. */
+const CHECKED_FROM = 21;
 /** Bytes of a batch before its records. */
 const BATCH_HEADER = 61;
 /** Version of the format. */
@@ -19,8 +22,6 @@ const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 /** Type of a control record. */
 const ABORT_MARKER = 0;
-/** Names of the compression codecs that can't be read. */
-const UNREADABLE_CODECS: Readonly<Record<number, string>> = { 2: "snappy", 3: "lz4" };
 
 /** An aborted transaction in the fetched range, as the broker lists it. */
 export interface AbortedTransaction {
@@ -116,35 +117,50 @@ class RecordReader {
   }
 }
 
+/** What the bytes of a fetch hold. */
+export interface DecodedBatches {
+  /** Committed records, in offset order. */
+  readonly records: InputRecord[];
+  /** Offset to fetch next: behind all batches that could be decoded, also those without committed records. */
+  readonly nextOffset: number;
+  /** Why the batch at `nextOffset` can't be decoded; null when all could be. */
+  readonly undecodable: Error | null;
+}
+
 /**
  * Decodes the committed records from `fetchOffset` on.
  *
  * @param bytes Whole batches. The answer may have cut off the last one: it is left for the next fetch.
  * @param aborted Transactions whose records are skipped.
- * @returns The records, and the offset to fetch next: behind all whole batches, also those without committed records.
- * @throws Error for a format or a compression codec that can't be read
  */
 export function decodeRecordBatches(
   partition: number,
   fetchOffset: number,
   bytes: Buffer,
   aborted: readonly AbortedTransaction[],
-): { records: InputRecord[]; nextOffset: number } {
+): DecodedBatches {
   const records: InputRecord[] = [];
   const waiting = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
   const abortedProducers = new Set<bigint>();
   let nextOffset = fetchOffset;
-  for (let batch = batchAt(bytes, 0); batch; batch = batchAt(bytes, batch.end)) {
-    const { attributes, lastOffset, producerId } = batch;
-    while (waiting.length > 0 && waiting[0]!.firstOffset <= lastOffset)
-      abortedProducers.add(waiting.shift()!.producerId);
-    const isAborted = (attributes & TRANSACTIONAL) !== 0 && abortedProducers.has(producerId);
-    if ((attributes & CONTROL) === 0) {
-      if (!isAborted) decodeRecords(partition, fetchOffset, bytes, batch, records);
-    } else if (controlType(bytes, batch.at) === ABORT_MARKER) abortedProducers.delete(producerId);
-    nextOffset = Math.max(nextOffset, lastOffset + 1);
+  let decoded = 0;
+  try {
+    for (let batch = batchAt(bytes, 0); batch; batch = batchAt(bytes, batch.end)) {
+      const { attributes, lastOffset, producerId } = batch;
+      while (waiting.length > 0 && waiting[0]!.firstOffset <= lastOffset)
+        abortedProducers.add(waiting.shift()!.producerId);
+      const isAborted = (attributes & TRANSACTIONAL) !== 0 && abortedProducers.has(producerId);
+      if ((attributes & CONTROL) === 0) {
+        if (!isAborted) decodeRecords(partition, fetchOffset, bytes, batch, records);
+      } else if (controlType(bytes, batch.at) === ABORT_MARKER) abortedProducers.delete(producerId);
+      nextOffset = Math.max(nextOffset, lastOffset + 1);
+      decoded = records.length;
+    }
+  } catch (error) {
+    records.length = decoded;
+    return { records, nextOffset, undecodable: error as Error };
   }
-  return { records, nextOffset };
+  return { records, nextOffset, undecodable: null };
 }
 
 /** Where a batch is, and what its header says. */
@@ -157,13 +173,25 @@ interface Batch {
   readonly producerId: bigint;
 }
 
-/** The batch that begins at `at`, or null when no whole one is left. */
+/**
+ * The batch that begins at `at`, or null when no whole one is left.
+ *
+ * @throws Error when it is none, or its bytes are not those that its checksum was made from
+ */
 function batchAt(bytes: Buffer, at: number): Batch | null {
   if (at + BATCH_HEADER > bytes.length) return null;
-  const end = at + LOG_OVERHEAD + bytes.readInt32BE(at + 8);
+  const length = bytes.readInt32BE(at + 8);
+  const end = at + LOG_OVERHEAD + length;
+  // A broker cuts off no first batch.
+  if (length < BATCH_HEADER - LOG_OVERHEAD || (at === 0 && end > bytes.length))
+    throw new Error(`a record batch says that it has ${length} bytes; ${bytes.length - at - LOG_OVERHEAD} came`);
   if (end > bytes.length) return null;
   if (bytes[at + 16] !== MAGIC)
     throw new Error(`a record batch of format ${bytes[at + 16]} came; format 2 is expected (Kafka 0.11 and later)`);
+  const checksum = bytes.readUInt32BE(at + 17);
+  const actual = crc32c(bytes.subarray(at + CHECKED_FROM, end));
+  if (actual !== checksum)
+    throw new Error(`a record batch has the checksum ${actual.toString(16)}, and says ${checksum.toString(16)}`);
   const baseOffset = int64(bytes, at);
   return {
     at,
@@ -186,31 +214,24 @@ function decodeRecords(
   const firstTimestamp = int64(bytes, at + 27);
   const appendTime = (attributes & LOG_APPEND_TIME) !== 0 ? int64(bytes, at + 35) : null;
   const count = bytes.readInt32BE(at + 57);
-  const body = decompress(attributes & COMPRESSION, bytes, at + BATCH_HEADER, end);
-  const reader = new RecordReader(body.bytes, body.from);
+  const codec = attributes & COMPRESSION;
+  const body = codec === 0 ? bytes : decompress(codec, bytes.subarray(at + BATCH_HEADER, end));
+  const bodyEnd = codec === 0 ? end : body.length;
+  const reader = new RecordReader(body, codec === 0 ? at + BATCH_HEADER : 0);
   for (let i = 0; i < count; i++) {
     const next = reader.varint() + reader.at;
+    if (!(next > reader.at && next <= bodyEnd))
+      throw new Error(`record ${i} of ${count} of a batch does not end within its ${bodyEnd} bytes`);
     reader.at++; // attributes, unused
     const timestamp = firstTimestamp + reader.varint();
     const offset = baseOffset + reader.varint();
     if (offset >= fetchOffset) {
       const key = reader.bytes();
       const value = reader.bytes();
-      records.push(new LogRecord(partition, offset, appendTime ?? timestamp, key, value, body.bytes, reader.at));
+      records.push(new LogRecord(partition, offset, appendTime ?? timestamp, key, value, body, reader.at));
     }
     reader.at = next;
   }
-}
-
-function decompress(codec: number, bytes: Buffer, from: number, end: number): { bytes: Buffer; from: number } {
-  if (codec === 0) return { bytes, from };
-  const packed = bytes.subarray(from, end);
-  if (codec === 1) return { bytes: gunzipSync(packed), from: 0 };
-  if (codec === 4) return { bytes: zstdDecompressSync(packed), from: 0 };
-  const name = UNREADABLE_CODECS[codec] ?? `codec ${codec}`;
-  throw new Error(
-    `a record batch is compressed with ${name}; gzip and zstd can be read: set the producer's compression.type`,
-  );
 }
 
 /** Type of the only record of a control batch. Its key is version (int16) and type (int16). */

@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { describe, expect, test } from "@jest/globals";
+import { crc32c } from "@node-rs/crc32";
 import fc from "fast-check";
 import { decodeRecordBatches } from "../../../processor/adapters/record-batches.ts";
 
@@ -35,6 +36,12 @@ async function batch(firstOffset: number, given: readonly Given[], options: obje
   ).buffer;
 }
 
+/** Writes the checksum of a batch that was changed. */
+function seal(bytes: Buffer): Buffer {
+  bytes.writeUInt32BE(crc32c(bytes.subarray(21)), 17);
+  return bytes;
+}
+
 const plain = (value: string): Given => ({
   key: Buffer.from("k"),
   value: Buffer.from(value),
@@ -50,7 +57,7 @@ const marker = (offset: number, producerId: number, type: 0 | 1): Promise<Buffer
     transactional: true,
   }).then((bytes) => {
     bytes.writeInt16BE(0x30, 21);
-    return bytes;
+    return seal(bytes);
   });
 const transactional = (producerId: number): object => ({ producerId: Long.fromValue(producerId), transactional: true });
 
@@ -107,6 +114,7 @@ describe("decoding record batches", () => {
   test("gives the broker's time where the topic stamps records on arrival", async () => {
     const bytes = await batch(0, [plain("a"), { ...plain("b"), timestamp: 5_000 }]);
     bytes.writeInt16BE(0x08, 21);
+    seal(bytes);
     expect(decodeRecordBatches(0, 0, bytes, []).records.map(({ timestamp }) => timestamp)).toEqual([5_000, 5_000]);
   });
 
@@ -138,9 +146,46 @@ describe("decoding record batches", () => {
     expect(decoded.nextOffset).toBe(7);
   });
 
-  test("fails on an unsupported compression and names it", async () => {
+  test.each([
+    [
+      "a codec that Kafka does not have",
+      (bytes: Buffer) => seal(write(bytes, (copy) => copy.writeInt16BE(5, 21))),
+      "codec 5",
+    ],
+    [
+      "bytes that are not of the codec",
+      (bytes: Buffer) => seal(write(bytes, (copy) => copy.writeInt16BE(3, 21))),
+      "of lz4",
+    ],
+    ["another checksum", (bytes: Buffer) => write(bytes, (copy) => (copy[62]! ^= 1)), "checksum"],
+    ["an old format", (bytes: Buffer) => write(bytes, (copy) => (copy[16] = 1)), "format 1"],
+    [
+      "a length below that of a header",
+      (bytes: Buffer) => write(bytes, (copy) => copy.writeInt32BE(-1, 8)),
+      "-1 bytes",
+    ],
+    [
+      "more records than it has",
+      (bytes: Buffer) => seal(write(bytes, (copy) => copy.writeInt32BE(9, 57))),
+      "record 1 of 9",
+    ],
+  ])("gives what stands before a batch of %s, and says why nothing follows", async (_what, spoil, reason) => {
+    const batches = [await batch(0, [plain("a")]), spoil(await batch(1, [plain("b")])), await batch(2, [plain("c")])];
+    const decoded = decodeRecordBatches(0, 0, Buffer.concat(batches), []);
+    expect(values(decoded)).toEqual(["a"]);
+    expect(decoded.nextOffset).toBe(1);
+    expect(decoded.undecodable?.message).toContain(reason);
+  });
+
+  test("says so when the first batch is longer than what came: a broker cuts off no first batch", async () => {
     const bytes = await batch(0, [plain("a")]);
-    bytes.writeInt16BE(2, 21);
-    expect(() => decodeRecordBatches(0, 0, bytes, [])).toThrow("snappy");
+    const decoded = decodeRecordBatches(0, 0, bytes.subarray(0, -1), []);
+    expect(decoded).toMatchObject({ records: [], nextOffset: 0, undecodable: expect.any(Error) });
   });
 });
+
+function write(bytes: Buffer, change: (copy: Buffer) => unknown): Buffer {
+  const copy = Buffer.from(bytes);
+  change(copy);
+  return copy;
+}
