@@ -28,7 +28,7 @@ export const errorCodes = {
   "arguments-invalid": "The command line is wrong; every problem is listed.",
   "input-lost": "The log starts after the task's next offset: records were deleted before they were processed.",
   "input-undecodable": "A record batch of the input can't be decoded: nothing behind it is read.",
-  "input-refused": "Kafka has refused to give the input for a minute: the topic or a permission is missing.",
+  "input-refused": "Kafka refuses to give the input: the topic or a permission is missing.",
   "replay-diverged": "Catching up from the snapshot did not reproduce the outputs that were committed.",
   "progress-missing": "There is a snapshot but no progress record.",
   "snapshot-ahead": "The snapshot covers more than the progress record says was committed.",

@@ -1,6 +1,7 @@
 import type { Cluster, Kafka } from "kafkajs";
 import type { Logger } from "../../adapters/log.ts";
 import { MillraceError } from "../../domain/errors.ts";
+import { kafkaFailures } from "../engine/failure-classes.ts";
 import type { LogBounds, TaskInput } from "../engine/ports.ts";
 import { openCluster, partitionBounds } from "./kafka-cluster.ts";
 import { FetchFailed, fetchFrom } from "./kafka-records.ts";
@@ -13,10 +14,6 @@ import { PartitionReader } from "./partition-reader.ts";
 const LIMITS = { maxWaitMs: 50, maxBytes: 10_485_760, maxBytesPerPartition: 262_144 } as const;
 /** First and longest wait after a failed fetch. It doubles. */
 const RETRY_MS = { first: 50, most: 1_000 } as const;
-/** Refusals that end only when somebody changes the topic or its permissions. Metadata is fresh within seconds. */
-const LASTING_REFUSALS: readonly string[] = ["UNKNOWN_TOPIC_OR_PARTITION", "TOPIC_AUTHORIZATION_FAILED"];
-/** How long a refusal is tried again. */
-const REFUSED_FOR_MS = 60_000;
 
 /**
  * Fetches for all tasks of a process. Sends each broker one request at a time, for those of its partitions that have
@@ -158,13 +155,15 @@ export class KafkaInput {
 
   /** Whether Kafka has refused a partition for so long that no retry will help. The reader then fails. */
   #isLasting(reader: PartitionReader, problem: FetchFailed): boolean {
-    if (!LASTING_REFUSALS.includes(problem.type)) return false;
+    const failure = kafkaFailures.get(problem.code);
+    if (failure?.class !== "partition") return false;
     const since = this.#refusedSince.get(reader) ?? performance.now();
     this.#refusedSince.set(reader, since);
-    if (performance.now() - since < REFUSED_FOR_MS) return false;
+    const { afterMs = 0 } = failure;
+    if (performance.now() - since < afterMs) return false;
     const advice = "Make the topic and its permissions as they were, and restart the processor";
     reader.fail(
-      new MillraceError("input-refused", `${problem.message}, for ${REFUSED_FOR_MS} ms. ${advice}`, { cause: problem }),
+      new MillraceError("input-refused", `${problem.message}, for ${afterMs} ms. ${advice}`, { cause: problem }),
     );
     return true;
   }

@@ -35,11 +35,14 @@ export interface FetchLimits {
 /** A partition's error in an answer. `type` is the name that kafkajs gives it, such as `OFFSET_OUT_OF_RANGE`. */
 export class FetchFailed extends Error {
   readonly type: string;
+  /** Kafka's number of the error. */
+  readonly code: number;
   readonly partition: number;
-  constructor(topic: string, partition: number, cause: Error & { readonly type?: string }) {
+  constructor(topic: string, partition: number, cause: Error & { readonly type?: string; readonly code?: number }) {
     super(`fetching ${topic}/${partition} failed: ${cause.message}`, { cause });
     this.name = "FetchFailed";
     this.type = cause.type ?? "UNKNOWN";
+    this.code = cause.code ?? -1;
     this.partition = partition;
   }
 }

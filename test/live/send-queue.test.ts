@@ -59,7 +59,7 @@ test("a message up to API Gateway's 128 KB is a frame of its own", () => {
   expect(Array.from({ length: 3 }, () => names(queue.takeFrame()))).toEqual([["a"], ["big"], ["c"]]);
 });
 
-test("of a frame that was refused the client is told what it misses, once", () => {
+test("of a frame that was refused the client is notices what it misses, once", () => {
   const queue = new SendQueue();
   queue.push([
     toMessage({ type: "session", data: sessionRecord.parse(ended("s1", 5, 9, 2)) }),
@@ -67,8 +67,8 @@ test("of a frame that was refused the client is told what it misses, once", () =
   ]);
   const refused = queue.takeFrame();
   queue.omit(refused.messages);
-  const told = queue.takeFrame();
-  expect([JSON.parse(told.text)].flat()).toEqual([
+  const notices = queue.takeFrame();
+  expect([JSON.parse(notices.text)].flat()).toEqual([
     { type: "dropped", data: { sensorId: "s1", samples: 7 } },
     {
       type: "omitted",
@@ -82,7 +82,7 @@ test("of a frame that was refused the client is told what it misses, once", () =
       },
     },
   ]);
-  queue.omit(told.messages);
+  queue.omit(notices.messages);
   expect(queue.isEmpty).toBe(true);
   expect(queue.bytes).toBe(0);
 });
