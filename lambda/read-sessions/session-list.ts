@@ -42,6 +42,6 @@ export function toSession(document: SessionDocument): Session {
     revision,
     ...(activity ? { activity: { ...activity } } : {}),
     warnings: warnings.map((code) => ({ code, message: messages[code] ?? "See docs/contracts.md." })),
-    supersedes: [...supersedes],
+    supersedes: supersedes.toSorted(),
   };
 }

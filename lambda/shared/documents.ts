@@ -17,6 +17,7 @@ export interface SessionDocument {
   readonly end: number | null;
   readonly samples: number | null;
   readonly revision: number | null;
+  /** Ids that its records have named, in no order; a hidden session's, too. */
   readonly supersedes: readonly string[];
   readonly activity: Readonly<Record<string, number>> | null;
   /** Codes of `sessionWarnings`; absent in documents of versions that had none. */

@@ -6,7 +6,7 @@ import { createIndexes, type SensorDocument, type SessionDocument } from "../sha
 import { batchFunction, parseRecords } from "../shared/kafka-event.ts";
 import { bulkInsertOrUpdate, bulkUpsert, mongoDatabase } from "../shared/mongo.ts";
 import { sensorUpdates } from "../shared/sensor-updates.ts";
-import { sessionUpdates, sightingOf } from "./session-updates.ts";
+import { sessionUpdates, sightingOf, supersededBy } from "./session-updates.ts";
 
 const settings = readSettings("store", process.env);
 const log = createLogger("store-sessions", settings.logLevel);
@@ -16,7 +16,9 @@ const database = mongoDatabase(settings, 5_000, createIndexes);
 export const handler = batchFunction(log, async (records) => {
   const sessions = parseRecords(records, sessionRecord, log).map(({ value }) => value);
   const db = await database();
-  await bulkInsertOrUpdate(db.collection<SessionDocument>(collections.sessions), sessionUpdates(sessions));
+  const collection = db.collection<SessionDocument>(collections.sessions);
+  await bulkInsertOrUpdate(collection, sessionUpdates(sessions));
+  await bulkUpsert(collection, supersededBy(sessions));
   await bulkUpsert(db.collection<SensorDocument>(collections.sensors), sensorUpdates(sessions.map(sightingOf)));
   return [];
 });

@@ -11,6 +11,8 @@ import type { Sighting } from "../shared/sensor-updates.ts";
  *   after `ended` changes nothing, and neither does an older revision.
  * - The sessions that a record supersedes are marked, whatever their version. If a mark arrives first, it creates a
  *   tombstone of version 0. The session's own records fill it in, and it stays hidden.
+ *
+ * Each record names only what no record named before: `supersededBy` keeps the union.
  */
 export function sessionUpdates(records: readonly SessionRecord[]): UpdateOne<SessionDocument>[] {
   const newest = new Map<string, SessionRecord>();
@@ -30,7 +32,7 @@ function versionOf(record: SessionRecord): number {
 function replaceOlder(record: SessionRecord): UpdateOne<SessionDocument> {
   const version = versionOf(record);
   const ended = record.type === "ended" ? record : null;
-  const fields: Omit<SessionDocument, "_id" | "superseded"> = {
+  const fields: Omit<SessionDocument, "_id" | "superseded" | "supersedes"> = {
     sensorId: record.sensorId,
     start: record.start,
     version,
@@ -38,18 +40,29 @@ function replaceOlder(record: SessionRecord): UpdateOne<SessionDocument> {
     end: ended?.end ?? null,
     samples: ended?.samples ?? null,
     revision: ended?.revision ?? null,
-    supersedes: record.supersedes,
     activity: ended?.activity ?? null,
     warnings: ended?.warnings ?? [],
   };
   return {
     filter: { _id: record.sessionId, version: { $lt: version } },
-    update: { $set: fields, $setOnInsert: { superseded: false } },
+    update: { $set: fields, $setOnInsert: { superseded: false, supersedes: [] } },
   };
 }
 
 function hide(sessionId: string): UpdateOne<SessionDocument> {
-  return { filter: { _id: sessionId }, update: { $set: { superseded: true }, $setOnInsert: { version: 0 } } };
+  const tombstone = { version: 0, supersedes: [] };
+  return { filter: { _id: sessionId }, update: { $set: { superseded: true }, $setOnInsert: tombstone } };
+}
+
+/** The updates that add to each session what its records say that it supersedes. They come behind `sessionUpdates`. */
+export function supersededBy(records: readonly SessionRecord[]): UpdateOne<SessionDocument>[] {
+  const named = new Map<string, string[]>();
+  for (const { sessionId, supersedes } of records)
+    if (supersedes.length > 0) named.set(sessionId, [...(named.get(sessionId) ?? []), ...supersedes]);
+  return [...named].map(([sessionId, ids]) => ({
+    filter: { _id: sessionId },
+    update: { $addToSet: { supersedes: { $each: [...new Set(ids)] } } },
+  }));
 }
 
 /** When a session's record says that its sensor has sent. */

@@ -55,7 +55,7 @@ async function sessionsOf(sensorId: string): Promise<unknown[]> {
       end,
       samples,
       revision,
-      supersedes,
+      supersedes: (supersedes as string[]).toSorted(),
       activity,
       warnings,
     }));
@@ -72,7 +72,7 @@ const history = (sensor: string): Record<string, unknown>[] => [
   started(sensor, 9_000),
   ended(sensor, 9_000, 9_900, 10),
   ended(sensor, 500, 2_500, 21, { supersedes: [`${sensor}@1000`] }),
-  ended(sensor, 500, 9_900, 40, { revision: 1, supersedes: [`${sensor}@1000`, `${sensor}@9000`] }),
+  ended(sensor, 500, 9_900, 40, { revision: 1, supersedes: [`${sensor}@9000`] }),
   started(sensor, 20_000),
   started(sensor, 30_000),
   ended(sensor, 30_000, 31_000, 5, { warnings: ["acceleration-in-g"] }),
