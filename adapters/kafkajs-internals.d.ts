@@ -41,3 +41,11 @@ declare module "kafkajs/src/protocol/requests/fetch/index.js" {
   };
   export default fetchRequests;
 }
+
+declare module "kafkajs/src/protocol/decoder.js" {
+  /** Reads a response. */
+  export default class Decoder {
+    constructor(bytes: Buffer);
+    readVarIntArray: (this: Decoder, read: (decoder: Decoder) => unknown) => unknown[];
+  }
+}

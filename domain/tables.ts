@@ -18,7 +18,10 @@ export interface Column {
   readonly comment: string;
 }
 
-/** A table of the lake: Parquet, partitioned by `dt` (yyyy-mm-dd) and `hour` (HH) of event time, UTC. */
+/**
+ * A table of the lake: Parquet, partitioned by `dt` (yyyy-mm-dd) and `hour` (HH), UTC: `raw` and `dead_letters` by the
+ * record's timestamp, the others by event time.
+ */
 export interface TableSpec {
   readonly name: string;
   /** Topics whose records it holds. */
@@ -27,7 +30,28 @@ export interface TableSpec {
 }
 
 import { windowChannels } from "./imu.ts";
+import type { EpochMs } from "./time.ts";
 import { topics } from "./topics.ts";
+
+/** A Kafka record, byte for byte. What exceeds a row comes in several, whose keys, headers and values are joined. */
+const logColumns = [
+  { name: "id", type: "string", comment: "<topic>/<partition>/<offset>, with /<part> from part 1 on" },
+  { name: "topic", type: "string", comment: "Kafka topic" },
+  { name: "partition", type: "int", comment: "Kafka partition" },
+  { name: "offset", type: "bigint", comment: "Kafka offset" },
+  { name: "timestamp", type: "bigint", comment: "Kafka timestamp, epoch milliseconds" },
+  { name: "part", type: "int", comment: "number of this part of the record, from 0" },
+  { name: "parts", type: "int", comment: "rows that the record comes in; 1 for nearly all" },
+  { name: "key", type: "string", comment: "key in base64; null for none" },
+  {
+    name: "headers",
+    type: "array<struct<name:string,value:string,more:boolean>>",
+    comment: "headers in order, values in base64 or null; with more, the next entry continues name and value",
+  },
+  { name: "value", type: "string", comment: "value in base64; null for none" },
+  { name: "key_text", type: "string", comment: "key as text; null where it is no UTF-8, or long" },
+  { name: "headers_text", type: "map<string,string>", comment: "headers as text, the last of each name" },
+] as const satisfies readonly Column[];
 
 const id: Column = {
   name: "id",
@@ -51,15 +75,19 @@ export const tables = {
   raw: {
     name: "raw",
     sources: [topics.imuData.name],
+    columns: logColumns,
+  },
+  dead_letters: {
+    name: "dead_letters",
+    sources: [topics.deadLetter.name],
     columns: [
-      { name: "id", type: "string", comment: "<topic>/<partition>/<offset>" },
-      { name: "topic", type: "string", comment: "Kafka topic" },
-      { name: "partition", type: "int", comment: "Kafka partition" },
-      { name: "offset", type: "bigint", comment: "Kafka offset" },
-      { name: "timestamp", type: "bigint", comment: "Kafka timestamp, epoch milliseconds" },
-      { name: "key", type: "string", comment: "sensor id; null for control records" },
-      { name: "headers", type: "map<string,string>", comment: "record headers" },
-      { name: "value", type: "string", comment: "record value in base64; null for control records" },
+      ...logColumns,
+      { name: "error_code", type: "string", comment: "why it was refused, see docs/contracts.md" },
+      { name: "error_message", type: "string", comment: "what was received, and what to do" },
+      { name: "stage", type: "string", comment: "where it was refused" },
+      { name: "source_topic", type: "string", comment: "topic of the record that was refused" },
+      { name: "source_partition", type: "int", comment: "its partition" },
+      { name: "source_offset", type: "bigint", comment: "its offset" },
     ],
   },
   aggregated: {
@@ -148,6 +176,16 @@ export const tables = {
 export type TableName = keyof typeof tables;
 /** Partition columns of every table. */
 export const partitionColumns = [
-  { name: "dt", type: "string", comment: "event date, yyyy-mm-dd, UTC" },
-  { name: "hour", type: "string", comment: "event hour, HH, UTC" },
+  { name: "dt", type: "string", comment: "date, yyyy-mm-dd, UTC" },
+  { name: "hour", type: "string", comment: "hour, HH, UTC" },
 ] as const;
+
+/** Where the partitions begin: at the past guard's earliest time, within the years that have four digits. */
+export function firstPartitionMs(earliestTimeMs: EpochMs): EpochMs {
+  return Math.min(Math.max(earliestTimeMs, Date.parse("0001-01-01")), Date.parse("9999-12-31"));
+}
+
+/** The range of `dt` that Athena's projection reaches: from the first partition to a day ahead. */
+export function projectedDates(earliestTimeMs: EpochMs): string {
+  return `${new Date(firstPartitionMs(earliestTimeMs)).toISOString().slice(0, 10)},NOW+1DAYS`;
+}

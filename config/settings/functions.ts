@@ -1,3 +1,4 @@
+import { semanticsTable } from "../../domain/semantics.ts";
 import { optionalText, text, whole } from "./setting.ts";
 import { checkpoints, common, connections, dynamodb, kafka, mongo } from "./shared.ts";
 
@@ -26,6 +27,13 @@ export const functions = {
   },
   writeLake: {
     ...common,
+    earliestTimeMs: whole(
+      semanticsTable.earliestTimeMs.env,
+      "where the lake's partitions begin, epoch ms; times before it are moved there",
+      semanticsTable.earliestTimeMs.default,
+      semanticsTable.earliestTimeMs.min,
+      semanticsTable.earliestTimeMs.max,
+    ),
     firehoseEndpoint: optionalText("FIREHOSE_ENDPOINT", "Firehose endpoint instead of the region's own"),
   },
   writeFeatures: {

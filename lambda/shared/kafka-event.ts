@@ -3,6 +3,7 @@ import type { MSKEvent } from "aws-lambda";
 import type { z } from "zod";
 import type { Logger } from "../../adapters/log.ts";
 import type { BatchResponse } from "../../domain/api.ts";
+import { textHeaders, type RecordHeaders } from "../../domain/record-headers.ts";
 
 /** A Kafka record of an MSK event, decoded. */
 export interface KafkaRecord {
@@ -11,9 +12,13 @@ export interface KafkaRecord {
   readonly offset: number;
   /** Epoch ms. */
   readonly timestamp: number;
+  /** The key as UTF-8 text. */
   readonly key: string | null;
+  readonly keyBytes: Buffer | null;
   readonly value: Buffer | null;
+  /** Header values as text, see `textHeaders`. */
   readonly headers: Readonly<Record<string, string>>;
+  readonly recordHeaders: RecordHeaders;
 }
 
 /** A function behind a Kafka event source. */
@@ -23,19 +28,26 @@ export type BatchHandler = (event: MSKEvent) => Promise<BatchResponse>;
 export function recordsOf(event: MSKEvent): KafkaRecord[] {
   return Object.values(event.records)
     .flat()
-    .map((record) => ({
-      topic: record.topic,
-      partition: record.partition,
-      offset: record.offset,
-      timestamp: record.timestamp,
-      key: bytes(record.key)?.toString("utf8") ?? null,
-      value: bytes(record.value),
-      headers: Object.fromEntries(
-        (record.headers ?? [])
-          .flatMap((header) => Object.entries(header))
-          .map(([name, value]) => [name, Buffer.from(value).toString("utf8")]),
-      ),
-    }));
+    .map((record) => {
+      const keyBytes = bytes(record.key);
+      const recordHeaders = (record.headers ?? []).flatMap(headersOf);
+      return {
+        topic: record.topic,
+        partition: record.partition,
+        offset: record.offset,
+        timestamp: record.timestamp,
+        key: keyBytes?.toString("utf8") ?? null,
+        keyBytes,
+        value: bytes(record.value),
+        headers: textHeaders(recordHeaders),
+        recordHeaders,
+      };
+    });
+}
+
+/** Lambda gives each header as an object of its own, with the value's bytes as numbers. */
+function headersOf(header: Readonly<Record<string, readonly number[] | null>>): RecordHeaders {
+  return Object.entries(header).map(([name, value]) => [name, value === null ? null : Buffer.from(value)] as const);
 }
 
 /** Lambda omits a key or value that the record does not have, or gives null for it. */

@@ -5,6 +5,7 @@ import { readSettings } from "../../config/settings.ts";
 import { deliveryStreamName } from "../../domain/names.ts";
 import { batchFunction, readRecords, type KafkaRecord } from "../shared/kafka-event.ts";
 import { deliver } from "./deliver.ts";
+import { reachAt } from "./partition.ts";
 import { tableOf } from "./rows.ts";
 
 const settings = readSettings("writeLake", process.env);
@@ -15,7 +16,7 @@ const firehose = new FirehoseClient({
   ...(settings.firehoseEndpoint ? { endpoint: settings.firehoseEndpoint, credentials: localCredentials } : {}),
 });
 
-/** Kafka to Firehose: each record becomes a row of its topic's table. */
+/** Kafka to Firehose: each record becomes a row of its topic's table, or several if it is too large for one. */
 export const handler = batchFunction(log, async (records) => {
   const byTable = Object.groupBy(records, ({ topic }) => tableOf(topic).table);
   const failed = await Promise.all(Object.entries(byTable).map(([table, ofTable]) => deliverRows(table, ofTable)));
@@ -24,10 +25,10 @@ export const handler = batchFunction(log, async (records) => {
 
 /** Delivers the rows of one table. Returns the records whose rows Firehose did not take. */
 async function deliverRows(table: string, records: readonly KafkaRecord[]): Promise<KafkaRecord[]> {
-  const rows = readRecords(records, (record) => tableOf(record.topic).toRow(record), log).map(({ record, value }) => ({
-    record,
-    data: Buffer.from(`${JSON.stringify(value)}\n`),
-  }));
+  const reach = reachAt(Date.now(), settings.earliestTimeMs);
+  const rows = readRecords(records, (record) => tableOf(record.topic).toRows(record, reach), log).flatMap(
+    ({ record, value }) => value.map((row) => ({ record, data: Buffer.from(`${JSON.stringify(row)}\n`) })),
+  );
   const stream = deliveryStreamName(settings.environment, table);
   const { failed, reason } = await deliver(firehose, stream, rows, Math.random);
   if (failed.length > 0) log.error({ err: reason, table, failed: failed.length }, "Firehose did not take all rows");

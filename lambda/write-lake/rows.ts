@@ -1,17 +1,13 @@
-import { createHash } from "node:crypto";
 import { z } from "zod";
-import { newPackedImuHeader, readPackedImuHeader } from "../../domain/packed-imu.ts";
 import { inferenceRecord, lateRecord, sessionRecord, windowRecord } from "../../domain/records.ts";
 import type { TableName } from "../../domain/tables.ts";
-import { DAY } from "../../domain/time.ts";
-import { contentTypes, controlTypes, headers, topics } from "../../domain/topics.ts";
+import { topics } from "../../domain/topics.ts";
 import { parseValue, type KafkaRecord } from "../shared/kafka-event.ts";
+import { deadLetterRows, logRows } from "./log-rows.ts";
+import { partition, type Reach } from "./partition.ts";
 
-/** A row of a lake table: its columns, and the partition (`dt`, `hour`) of its event time. */
+/** A row of a lake table: its columns, and its partition (`dt`, `hour`). */
 export type Row = Readonly<Record<string, unknown>> & { readonly dt: string; readonly hour: string };
-
-/** Bytes of a Firehose record, at most: 1,000 KiB, inclusive. */
-export const MAX_ROW_BYTES = 1_000 * 1_024;
 
 const marketRecord = z.object({
   id: z.string(),
@@ -33,20 +29,21 @@ const marketRecord = z.object({
 export interface LakeTable {
   readonly table: TableName;
   /**
-   * The row of a record; null for a record that has none.
+   * The rows of a record: one, several for one that is too large for a row of `raw` or `dead_letters`, or none.
    *
    * @throws ZodError, SyntaxError when the record does not follow its schema
    */
-  readonly toRow: (record: KafkaRecord) => Row | null;
+  readonly toRows: (record: KafkaRecord, reach: Reach) => readonly Row[];
 }
 
 /** The tables of the lake, by topic. */
 export const lakeTables: Readonly<Record<string, LakeTable>> = {
-  [topics.imuData.name]: { table: "raw", toRow: rawRow },
+  [topics.imuData.name]: { table: "raw", toRows: logRows },
+  [topics.deadLetter.name]: { table: "dead_letters", toRows: deadLetterRows },
   [topics.aggregated.name]: {
     table: "aggregated",
-    toRow: derived(windowRecord, ({ id, sensorId, operator, window, revision, cause, count, channels }) => ({
-      ...partition(window.start),
+    toRows: derived(windowRecord, ({ id, sensorId, operator, window, revision, cause, count, channels }, reach) => ({
+      ...partition(window.start, reach),
       id,
       sensor_id: sensorId,
       operator,
@@ -60,11 +57,11 @@ export const lakeTables: Readonly<Record<string, LakeTable>> = {
   },
   [topics.sessions.name]: {
     table: "sessions",
-    toRow: derived(sessionRecord, (record) => {
+    toRows: derived(sessionRecord, (record, reach) => {
       const { id, type, sessionId, sensorId, start, supersedes } = record;
       const ended = record.type === "ended" ? record : null;
       return {
-        ...partition(start),
+        ...partition(start, reach),
         id,
         type,
         session_id: sessionId,
@@ -82,8 +79,8 @@ export const lakeTables: Readonly<Record<string, LakeTable>> = {
   },
   [topics.inference.name]: {
     table: "inference",
-    toRow: derived(inferenceRecord, ({ id, sensorId, window, label, probabilities, model }) => ({
-      ...partition(window.start),
+    toRows: derived(inferenceRecord, ({ id, sensorId, window, label, probabilities, model }, reach) => ({
+      ...partition(window.start, reach),
       id,
       sensor_id: sensorId,
       window_start: window.start,
@@ -96,8 +93,8 @@ export const lakeTables: Readonly<Record<string, LakeTable>> = {
   },
   [topics.late.name]: {
     table: "late",
-    toRow: derived(lateRecord, ({ id, sensorId, seq, boot, operator, window, t, samples }) => ({
-      ...partition(t[0] ?? window.start),
+    toRows: derived(lateRecord, ({ id, sensorId, seq, boot, operator, window, t, samples }, reach) => ({
+      ...partition(t[0] ?? window.start, reach),
       id,
       sensor_id: sensorId,
       seq,
@@ -111,8 +108,8 @@ export const lakeTables: Readonly<Record<string, LakeTable>> = {
   },
   [topics.marketAggregated.name]: {
     table: "market",
-    toRow: derived(marketRecord, ({ window, ...rest }) => ({
-      ...partition(window.start),
+    toRows: derived(marketRecord, ({ window, ...rest }, reach) => ({
+      ...partition(window.start, reach),
       ...rest,
       window_start: window.start,
       window_end: window.end,
@@ -127,69 +124,9 @@ export function tableOf(topic: string): LakeTable {
   return table;
 }
 
-function derived<T>(schema: z.ZodType<T>, toRow: (value: T) => Row): LakeTable["toRow"] {
-  return (record) => {
+function derived<T>(schema: z.ZodType<T>, toRow: (value: T, reach: Reach) => Row): LakeTable["toRows"] {
+  return (record, reach) => {
     const value = parseValue(record, schema);
-    return value === null ? null : toRow(value);
+    return value === null ? [] : [toRow(value, reach)];
   };
-}
-
-/**
- * The record as it is in the log, so that it can be replayed. A value that is too large for a row is null there; its
- * size and digest are in the headers.
- */
-function rawRow(record: KafkaRecord): Row {
-  const { topic, partition: number, offset, timestamp, key, value } = record;
-  const row = {
-    ...partition(eventTime(record)),
-    id: `${topic}/${number}/${offset}`,
-    topic,
-    partition: number,
-    offset,
-    timestamp,
-    key,
-    headers: record.headers,
-  };
-  if (value === null || (value.length * 4) / 3 < MAX_ROW_BYTES - 64 * 1024)
-    return { ...row, value: value?.toString("base64") ?? null };
-  return {
-    ...row,
-    headers: {
-      ...record.headers,
-      [headers.fullSize]: String(value.length),
-      [headers.fullSha256]: createHash("sha256").update(value).digest("hex"),
-    },
-    value: null,
-  };
-}
-
-/**
- * The time of the first sample if the payload has it, else the record's timestamp; epoch ms. A time more than a day
- * ahead of the record comes from a wrong clock, and would create partitions without bound. It is ignored.
- */
-function eventTime({ value, headers: received, timestamp }: KafkaRecord): number {
-  if (value === null || received[headers.type] === controlTypes.tick) return timestamp;
-  const type = received[headers.contentType] ?? contentTypes.json;
-  const time = type === contentTypes.imuPacked ? packedFirstTime(value) : jsonFirstTime(value);
-  return time !== null && time >= 0 && time <= timestamp + DAY ? time : timestamp;
-}
-
-/** Finds `"t": [1657533977813, …` or `"t": 1657533977813` without parsing the payload, which may have 128 KB. */
-function jsonFirstTime(value: Buffer): number | null {
-  const match = /"t"\s*:\s*\[?\s*(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/.exec(value.toString("latin1"));
-  return match ? Number(match[1]) : null;
-}
-
-function packedFirstTime(value: Buffer): number | null {
-  const header = newPackedImuHeader();
-  const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
-  return readPackedImuHeader(view, header) === null ? view.getFloat64(header.timesAt, true) : null;
-}
-
-const YEAR_10000 = Date.UTC(10_000, 0);
-
-/** The partition of an event time (epoch ms), in UTC. A time outside 1970 to 9999 is moved to their bounds. */
-export function partition(ms: number): { dt: string; hour: string } {
-  const iso = new Date(Math.min(Math.max(ms, 0), YEAR_10000 - 1)).toISOString();
-  return { dt: iso.slice(0, 10), hour: iso.slice(11, 13) };
 }

@@ -1,5 +1,5 @@
 import { aws_glue as glue, type aws_s3 as s3 } from "aws-cdk-lib";
-import { partitionColumns, type TableSpec } from "../../domain/tables.ts";
+import { partitionColumns, projectedDates, type TableSpec } from "../../domain/tables.ts";
 import { lakeDatabaseName } from "../names.ts";
 import type { MillraceStack } from "./millrace-stack.ts";
 
@@ -30,7 +30,7 @@ export function lakeTable(
         "projection.enabled": "true",
         "projection.dt.type": "date",
         "projection.dt.format": "yyyy-MM-dd",
-        "projection.dt.range": "2020-01-01,NOW+1DAYS",
+        "projection.dt.range": projectedDates(stack.config.semantics.earliestTimeMs),
         "projection.dt.interval": "1",
         "projection.dt.interval.unit": "DAYS",
         "projection.hour.type": "integer",

@@ -26,7 +26,10 @@ export class DeliveryStack extends MillraceStack {
     this.writeLake = new KafkaConsumer(this, {
       name: "write-lake",
       description: "rows of the lake, from every topic that it keeps",
-      environment: writeSettings("writeLake", { environment: config.name }),
+      environment: writeSettings("writeLake", {
+        environment: config.name,
+        earliestTimeMs: config.semantics.earliestTimeMs,
+      }),
       cluster: streaming.cluster,
       key: security.keys.operations,
     });

@@ -9,7 +9,7 @@ export interface KafkaRecord {
   readonly timestampMs: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  readonly headers: readonly (readonly [string, Buffer])[];
+  readonly headers: readonly (readonly [string, Buffer | null])[];
 }
 
 export const CLUSTER_ARN = "arn:aws:kafka:us-east-1:000000000000:cluster/local/00000000-0000-0000-0000-000000000000-s1";
@@ -28,7 +28,7 @@ export function mskEvent(records: readonly KafkaRecord[], brokers: string, times
       timestampType: timestampType as MSKRecord["timestampType"],
       ...(key === null ? {} : { key: key.toString("base64") }),
       ...(value === null ? {} : { value: value.toString("base64") }),
-      headers: headers.map(([name, bytes]) => ({ [name]: [...bytes] })),
+      headers: headers.map(([name, bytes]) => ({ [name]: bytes === null ? null : [...bytes] })),
     } as MSKRecord);
   }
   return { eventSource: "aws:kafka", eventSourceArn: CLUSTER_ARN, bootstrapServers: brokers, records: byPartition };
@@ -45,7 +45,10 @@ export function eventBytes({ topic, key, value, headers }: KafkaRecord): number 
     topic.length +
     base64(key) +
     base64(value) +
-    headers.reduce((sum, [name, bytes]) => sum + name.length + 8 + bytes.length * 4, 0)
+    headers.reduce(
+      (sum, [name, bytes]) => sum + Buffer.byteLength(JSON.stringify(name)) + 8 + (bytes?.length ?? 0) * 4,
+      0,
+    )
   );
 }
 

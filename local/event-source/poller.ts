@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import { undecodableIn } from "../../adapters/kafkajs-fetch.ts";
+import { headersInOrder } from "../../adapters/kafkajs-headers.ts";
 import type { Logger } from "../../adapters/log.ts";
 import type { Metrics } from "../../adapters/metrics.ts";
 import type { EventSourceMapping } from "../../domain/event-source-mappings.ts";
@@ -172,16 +173,14 @@ export class Poller {
     if (undecodable) this.#stopAt(payload, undecodable.error);
     const last = messages.at(-1);
     if (this.#stopping.signal.aborted || last === undefined) return;
-    const records = messages.map(({ offset, timestamp, key, value, headers = {} }): KafkaRecord => ({
+    const records = messages.map(({ offset, timestamp, key, value, headers }): KafkaRecord => ({
       topic: batch.topic,
       partition: batch.partition,
       offset: Number(offset),
       timestampMs: Number(timestamp),
       key,
       value,
-      headers: Object.entries(headers).flatMap(([name, values]) =>
-        [values ?? []].flat().map((bytes) => [name, Buffer.from(bytes)] as const),
-      ),
+      headers: headersInOrder(headers),
     }));
     const resume = undecodable ? () => undefined : payload.pause();
     payload.resolveOffset(last.offset);

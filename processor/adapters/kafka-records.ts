@@ -1,9 +1,8 @@
 import type { Broker, Cluster } from "kafkajs";
 import { MillraceError } from "../../domain/errors.ts";
-import type { InputRecord } from "../runtime/machine.ts";
 import { askLeader } from "./kafka-cluster.ts";
 import { createErrorFromCode, fetchRequest, sendTo, type Exchange } from "./kafkajs-internals.ts";
-import { decodeRecordBatches, type AbortedTransaction } from "./record-batches.ts";
+import { decodeRecordBatches, type AbortedTransaction, type LogRecord } from "./record-batches.ts";
 
 /** Where to fetch from. */
 export interface FetchPosition {
@@ -17,7 +16,7 @@ export interface FetchedPartition {
   /** Offset that the next record will get, committed or not. */
   readonly highWatermark: number;
   /** Committed records, in offset order. */
-  readonly records: InputRecord[];
+  readonly records: LogRecord[];
   /** Offset to fetch next. */
   readonly nextOffset: number;
   /** Why there is nothing from `nextOffset` on; null when there may be. */

@@ -1,68 +1,165 @@
 import { globSync } from "node:fs";
 import { join } from "node:path";
-import { DuckDBInstance, type Json } from "@duckdb/node-api";
+import { DuckDBInstance, type DuckDBConnection, type Json } from "@duckdb/node-api";
 import { MillraceError } from "../../domain/errors.ts";
+import { textHeaders, type RecordHeaders } from "../../domain/record-headers.ts";
 import { tables } from "../../domain/tables.ts";
 import { headers as headerNames } from "../../domain/topics.ts";
 import type { InputRecord } from "../runtime/machine.ts";
 
 /** DuckDB sorts on disk what is larger than this. */
 const MEMORY_LIMIT = "1GB";
-const COLUMNS = `"partition", "offset", "timestamp", key, value, CAST(to_json(headers) AS VARCHAR) AS headers`;
 const PARQUET_OPTIONS = "hive_partitioning = true, hive_types = {'dt': VARCHAR, 'hour': VARCHAR}, union_by_name = true";
+const COLUMNS = `topic, "partition", "offset", "timestamp", part, parts, key, value, headers`;
+/** A column that only files of the present form have. */
+const PARTS_COLUMN = "parts";
+/** Version 0.1 wrote keys and headers as text, without headers that were null, and no value that exceeded a row. */
+const FIRST_FORM = `topic, "partition", "offset", "timestamp", 0 AS part, 1 AS parts,
+  to_base64(encode(key)) AS key, value, CAST(to_json(list_transform(map_entries(headers),
+    lambda entry: {name: entry.key, value: to_base64(encode(entry.value)), more: false})) AS VARCHAR) AS headers`;
+
+/** A header in a row; see `domain/tables.ts`. */
+interface HeaderEntry {
+  readonly name: string;
+  readonly value: string | null;
+  readonly more: boolean;
+}
+
+/** One row of the table: a record, or a part of one. */
+interface Row {
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly part: number;
+  readonly parts: number;
+  readonly key: string | null;
+  readonly value: string | null;
+  readonly headers: readonly HeaderEntry[];
+}
 
 /**
  * The records of a topic as the lake's raw table holds them: partition after partition, in offset order, each once
  * although Firehose delivers at least once. Offsets have gaps where the log has transaction markers.
  *
- * @param warn Called with a sentence for each record whose value was too large for the table.
- * @throws MillraceError `arguments-invalid` when the folder holds no raw table
+ * @param warn Called with a sentence for each record whose value was too large for the table of version 0.1.
+ * @throws MillraceError `arguments-invalid` when the folder holds no raw table, or a part of a record is missing
  */
 export async function* rawLakeRecords(
   lakeDir: string,
   topic: string,
   warn: (sentence: string) => void,
 ): AsyncGenerator<InputRecord> {
-  const files = join(lakeDir, tables.raw.name, "dt=*", "hour=*", "*.parquet");
-  if (globSync(files).length === 0)
+  const pattern = join(lakeDir, tables.raw.name, "dt=*", "hour=*", "*.parquet");
+  const files = globSync(pattern);
+  if (files.length === 0)
     throw new MillraceError(
       "arguments-invalid",
-      `there is no ${files}: expected is the folder of a lake, such as .millrace/data/lake or a copy of the bucket`,
+      `there is no ${pattern}: expected is the folder of a lake, such as .millrace/data/lake or a copy of the bucket`,
     );
   const instance = await DuckDBInstance.create(":memory:", { threads: "2", memory_limit: MEMORY_LIMIT });
   const connection = await instance.connect();
   try {
     const rows = await connection.stream(
-      `SELECT ${COLUMNS} FROM read_parquet($files, ${PARQUET_OPTIONS})
-       WHERE topic = $topic QUALIFY row_number() OVER (PARTITION BY id) = 1 ORDER BY "partition", "offset"`,
-      { files, topic },
+      `SELECT * EXCLUDE (topic) FROM (${await rowsOf(connection, files)}) WHERE topic = $topic
+       QUALIFY row_number() OVER (PARTITION BY "partition", "offset", part) = 1 ORDER BY "partition", "offset", part`,
+      { topic },
     );
-    for await (const chunk of rows.yieldRowsJson()) for (const row of chunk) yield recordOf(row, topic, warn);
+    let parts: Row[] = [];
+    for await (const chunk of rows.yieldRowsJson())
+      for (const columns of chunk) {
+        const row = rowOf(columns);
+        if (parts.length > 0 && !continues(row, parts.at(-1)!)) throw incomplete(topic, parts);
+        if (parts.length === 0 && row.part > 0) throw incomplete(topic, [row]);
+        parts.push(row);
+        if (parts.length < row.parts) continue;
+        yield recordOf(parts, topic, warn);
+        parts = [];
+      }
+    if (parts.length > 0) throw incomplete(topic, parts);
   } finally {
     connection.closeSync();
     instance.closeSync();
   }
 }
 
-function recordOf(
-  [partition, offset, timestamp, key, value, headers]: readonly Json[],
-  topic: string,
-  warn: (sentence: string) => void,
-): InputRecord {
-  const given = headers === null ? {} : (JSON.parse(headers as string) as Record<string, string>);
-  const { [headerNames.fullSize]: size, [headerNames.fullSha256]: sha256 } = given;
-  if (value === null && sha256 !== undefined)
-    warn(
-      `${topic}/${Number(partition)}/${Number(offset)}: the value of ${size} bytes (SHA-256 ${sha256}) was too large ` +
-        "for the lake; the record is replayed without it",
-    );
-  // DuckDB writes whole numbers of 64 bits as text.
+/** SQL of the rows of files, whichever form they have. */
+async function rowsOf(connection: DuckDBConnection, files: readonly string[]): Promise<string> {
+  const present = await connection.runAndReadAll(
+    `SELECT DISTINCT file_name FROM parquet_schema([${files.map(sqlText).join(", ")}]) WHERE name = '${PARTS_COLUMN}'`,
+  );
+  const ofPresentForm = new Set(present.getRows().map(([name]) => name as string));
+  const forms = [
+    { columns: COLUMNS.replace("headers", "CAST(to_json(headers) AS VARCHAR) AS headers"), isIn: true },
+    { columns: FIRST_FORM, isIn: false },
+  ].map(({ columns, isIn }) => ({ columns, of: files.filter((file) => ofPresentForm.has(file) === isIn) }));
+  return forms
+    .filter(({ of }) => of.length > 0)
+    .map(
+      ({ columns, of }) => `SELECT ${columns} FROM read_parquet([${of.map(sqlText).join(", ")}], ${PARQUET_OPTIONS})`,
+    )
+    .join(" UNION ALL ");
+}
+
+function sqlText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** DuckDB writes whole numbers of 64 bits as text. */
+function rowOf([partition, offset, timestamp, part, parts, key, value, headers]: readonly Json[]): Row {
   return {
     partition: Number(partition),
     offset: Number(offset),
     timestamp: Number(timestamp),
-    key: key === null ? null : Buffer.from(key as string),
-    value: value === null ? null : Buffer.from(value as string, "base64"),
-    headers: given,
+    part: Number(part),
+    parts: Number(parts),
+    key: key as string | null,
+    value: value as string | null,
+    headers: headers === null ? [] : (JSON.parse(headers as string) as HeaderEntry[]),
   };
+}
+
+function continues(row: Row, before: Row): boolean {
+  return row.partition === before.partition && row.offset === before.offset && row.part === before.part + 1;
+}
+
+function incomplete(topic: string, [row, ...more]: readonly Row[]): MillraceError {
+  const { partition, offset, parts } = row!;
+  return new MillraceError(
+    "arguments-invalid",
+    `${topic}/${partition}/${offset} comes in ${parts} parts, of which the lake has ${more.length + 1}: ` +
+      "what Firehose has not delivered yet is missing, or files are",
+  );
+}
+
+function recordOf(rows: readonly Row[], topic: string, warn: (sentence: string) => void): InputRecord {
+  const { partition, offset, timestamp } = rows[0]!;
+  const headers = textHeaders(headersOf(rows.flatMap((row) => row.headers)));
+  const value = bytesOf(rows.map((row) => row.value));
+  const { [headerNames.fullSize]: size, [headerNames.fullSha256]: sha256 } = headers;
+  if (value === null && sha256 !== undefined)
+    warn(
+      `${topic}/${partition}/${offset}: the value of ${size} bytes (SHA-256 ${sha256}) was too large ` +
+        "for the lake; the record is replayed without it",
+    );
+  return { partition, offset, timestamp, key: bytesOf(rows.map((row) => row.key)), value, headers };
+}
+
+/** Joins base64 that was cut at multiples of four characters; null when all of it is. */
+function bytesOf(texts: readonly (string | null)[]): Buffer | null {
+  return texts.every((text) => text === null) ? null : Buffer.from(texts.map((text) => text ?? "").join(""), "base64");
+}
+
+function headersOf(entries: readonly HeaderEntry[]): RecordHeaders {
+  const headers: [string, Buffer | null][] = [];
+  let names: string[] = [];
+  let values: (string | null)[] = [];
+  for (const { name, value, more } of entries) {
+    names.push(name);
+    values.push(value);
+    if (more) continue;
+    headers.push([names.join(""), bytesOf(values)]);
+    names = [];
+    values = [];
+  }
+  return headers;
 }

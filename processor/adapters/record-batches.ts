@@ -1,5 +1,6 @@
 import { crc32c } from "@node-rs/crc32";
 import { decompress } from "../../adapters/kafka-codecs.ts";
+import { textHeaders, type RecordHeaders } from "../../domain/record-headers.ts";
 import type { InputRecord } from "../runtime/machine.ts";
 
 // Record batches of format 2, as a fetch returns them: https://kafka.apache.org/documentation/#recordbatch
@@ -30,8 +31,8 @@ export interface AbortedTransaction {
   readonly firstOffset: number;
 }
 
-/** A record. Decodes its headers when they are asked for. */
-class LogRecord implements InputRecord {
+/** A record as the log has it, byte for byte. Decodes its headers when they are asked for. */
+export class LogRecord implements InputRecord {
   readonly partition: number;
   readonly offset: number;
   readonly timestamp: number;
@@ -61,6 +62,10 @@ class LogRecord implements InputRecord {
 
   get headers(): Readonly<Record<string, string>> {
     return (this.#headers ??= new RecordReader(this.#bytes, this.#headersAt).headers());
+  }
+
+  get recordHeaders(): RecordHeaders {
+    return new RecordReader(this.#bytes, this.#headersAt).recordHeaders();
   }
 }
 
@@ -104,23 +109,34 @@ class RecordReader {
     return this.#bytes.toString("utf8", from, this.at);
   }
 
-  /** Header values as UTF-8 text. Of several headers of one name the last counts, as in Kafka's `lastHeader`. */
+  /** As `textHeaders`, which is left to headers that are null or repeated; hardly any are. */
   headers(): Readonly<Record<string, string>> {
+    const from = this.at;
     const count = this.varint();
     if (count === 0) return NO_HEADERS;
     const headers: Record<string, string> = {};
     for (let i = 0; i < count; i++) {
       const name = this.text();
-      headers[name] = this.text();
+      const length = this.varint();
+      if (length < 0 || name in headers) {
+        this.at = from;
+        return textHeaders(this.recordHeaders());
+      }
+      headers[name] = this.#bytes.toString("utf8", this.at, this.at + length);
+      this.at += length;
     }
     return headers;
+  }
+
+  recordHeaders(): RecordHeaders {
+    return Array.from({ length: this.varint() }, () => [this.text(), this.bytes()] as const);
   }
 }
 
 /** What the bytes of a fetch hold. */
 export interface DecodedBatches {
   /** Committed records, in offset order. */
-  readonly records: InputRecord[];
+  readonly records: LogRecord[];
   /** Offset to fetch next: behind all batches that could be decoded, also those without committed records. */
   readonly nextOffset: number;
   /** Why the batch at `nextOffset` can't be decoded; null when all could be. */
@@ -139,7 +155,7 @@ export function decodeRecordBatches(
   bytes: Buffer,
   aborted: readonly AbortedTransaction[],
 ): DecodedBatches {
-  const records: InputRecord[] = [];
+  const records: LogRecord[] = [];
   const waiting = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
   const abortedProducers = new Set<bigint>();
   let nextOffset = fetchOffset;
@@ -209,7 +225,7 @@ function decodeRecords(
   fetchOffset: number,
   bytes: Buffer,
   { at, end, baseOffset, attributes }: Batch,
-  records: InputRecord[],
+  records: LogRecord[],
 ): void {
   const firstTimestamp = int64(bytes, at + 27);
   const appendTime = (attributes & LOG_APPEND_TIME) !== 0 ? int64(bytes, at + 35) : null;

@@ -8,7 +8,7 @@ export interface InputRecord {
   readonly timestamp: EpochMs;
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
-  /** Header values as UTF-8 text; empty when the record has none. */
+  /** Header values as UTF-8 text, see `textHeaders`; empty when the record has none. */
   readonly headers: Readonly<Record<string, string>>;
 }
 

@@ -1,4 +1,6 @@
 import type { APIGatewayProxyEvent, MSKEvent } from "aws-lambda";
+import { textHeaders, type RecordHeaders } from "../../domain/record-headers.ts";
+import type { KafkaRecord } from "../../lambda/shared/kafka-event.ts";
 
 /** One record of an MSK event. An absent key or value is null in Kafka. */
 export interface RecordSpec {
@@ -38,6 +40,13 @@ export function mskEvent(records: readonly RecordSpec[]): MSKEvent {
     bootstrapServers: "boot-abc.c1.kafka-serverless.us-east-1.amazonaws.com:9098",
     records: Object.groupBy(decoded, ({ topic, partition }) => `${topic}-${partition}`),
   } as unknown as MSKEvent;
+}
+
+/** A record of a log topic, as `recordsOf` gives it. */
+export function kafkaRecord(keyBytes: Buffer | null, recordHeaders: RecordHeaders, value: Buffer | null): KafkaRecord {
+  const at = { topic: "imu-data-all", partition: 3, offset: 41, timestamp: 1_657_533_977_900 };
+  const key = keyBytes?.toString("utf8") ?? null;
+  return { ...at, key, keyBytes, value, headers: textHeaders(recordHeaders), recordHeaders };
 }
 
 /** A REST proxy event (payload 1.0): `resource` as in the route table, e.g. `/sessions/{sessionId}`. */

@@ -23,8 +23,10 @@ test("records of an MSK event are decoded, absent and null ones as null", () => 
       offset: 7,
       timestamp: 5,
       key: "s1",
+      keyBytes: Buffer.from("s1"),
       value: Buffer.from("{}"),
       headers: { "content-type": "application/json" },
+      recordHeaders: [["content-type", Buffer.from("application/json")]],
     },
     {
       topic: "imu-data-all",
@@ -32,10 +34,31 @@ test("records of an MSK event are decoded, absent and null ones as null", () => 
       offset: 8,
       timestamp: 1_657_533_977_900,
       key: null,
+      keyBytes: null,
       value: null,
       headers: { type: "tick" },
+      recordHeaders: [["type", Buffer.from("tick")]],
     },
   ]);
+});
+
+test("headers keep their order and bytes; the last of a name counts as text, and null counts as absent", () => {
+  const event = mskEvent([{ topic: "t", offset: 0 }]);
+  const record = event.records["t-0"]![0]!;
+  record.key = Buffer.from([0x73, 0xff]).toString("base64");
+  record.headers = [{ b: [255] }, { "7": [49] }, { a: [50] }, { b: null }, { a: [51] }, { c: null }] as never;
+  expect(recordsOf(event)[0]).toMatchObject({
+    keyBytes: Buffer.from([0x73, 0xff]),
+    headers: { "7": "1", a: "3" },
+    recordHeaders: [
+      ["b", Buffer.from([255])],
+      ["7", Buffer.from("1")],
+      ["a", Buffer.from("2")],
+      ["b", null],
+      ["a", Buffer.from("3")],
+      ["c", null],
+    ],
+  });
 });
 
 test("the answer names the lowest failed offset of each partition", () => {
@@ -45,8 +68,10 @@ test("the answer names the lowest failed offset of each partition", () => {
     offset,
     timestamp: 0,
     key: null,
+    keyBytes: null,
     value: null,
     headers: {},
+    recordHeaders: [],
   });
   expect(batchResponse([record("t", 0, 9), record("t", 1, 4), record("t", 0, 7), record("u", 0, 1)])).toEqual({
     batchItemFailures: [

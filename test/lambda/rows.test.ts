@@ -1,19 +1,20 @@
-import { createHash } from "node:crypto";
 import { expect, test } from "@jest/globals";
-import { encodePackedImu } from "../../domain/packed-imu.ts";
-import { tables } from "../../domain/tables.ts";
+import { projectedDates, tables } from "../../domain/tables.ts";
 import { recordsOf } from "../../lambda/shared/kafka-event.ts";
-import { lakeTables, MAX_ROW_BYTES, partition, type Row } from "../../lambda/write-lake/rows.ts";
+import { partition, reachAt } from "../../lambda/write-lake/partition.ts";
+import { lakeTables, type Row } from "../../lambda/write-lake/rows.ts";
 import { mskEvent, type RecordSpec } from "./events.ts";
 import { ended, inferred, started, windowed } from "./records.ts";
 
-function row(spec: RecordSpec): Row | null {
-  return lakeTables[spec.topic]!.toRow(recordsOf(mskEvent([spec]))[0]!);
+const reach = reachAt(Date.UTC(2022, 6, 12), Date.UTC(2016, 0, 1));
+
+function row(spec: RecordSpec): Row | undefined {
+  return lakeTables[spec.topic]!.toRows(recordsOf(mskEvent([spec]))[0]!, reach)[0];
 }
 
 // 1657533977813 is 2022-07-11T10:06:17.813Z.
 const T = 1_657_533_977_813;
-const raw = (more: Partial<RecordSpec>): Row | null =>
+const raw = (more: Partial<RecordSpec>): Row | undefined =>
   row({ topic: "imu-data-all", partition: 3, offset: 41, timestamp: T + 7_200_000, key: "s1", ...more });
 
 test("each topic of the lake has rows with the columns of its table, and no others", () => {
@@ -49,6 +50,7 @@ test("each topic of the lake has rows with the columns of its table, and no othe
     "sensor-inference": inferred("s1", T, { shadow: "SITTING" }),
     "sensor-data-late": late,
     "market-aggregated": market,
+    "dead-letter": "corrupt",
   };
   for (const [topic, { table }] of Object.entries(lakeTables)) {
     expect(tables[table].sources).toContain(topic);
@@ -65,35 +67,27 @@ test("each topic of the lake has rows with the columns of its table, and no othe
   ).toEqual(Object.keys(tables).toSorted());
 });
 
-test("a raw row is the record as it is in the log, in the hour of its first sample", () => {
-  const value = `{"seq": 17, "t" : [ ${T}, ${T + 10}], "samples": []}`;
+test("a raw row is the record as it is in the log, in the hour of its timestamp, whatever its payload says", () => {
+  const value = `{"seq": 17, "meta": {"t": 5}, "t" : [ ${T}, ${T + 10}], "samples": []}`;
   expect(raw({ value, headers: { "content-type": "application/json", "ingest-ms": "5" } })).toEqual({
     dt: "2022-07-11",
-    hour: "10",
+    hour: "12",
     id: "imu-data-all/3/41",
     topic: "imu-data-all",
     partition: 3,
     offset: 41,
     timestamp: T + 7_200_000,
-    key: "s1",
-    headers: { "content-type": "application/json", "ingest-ms": "5" },
+    part: 0,
+    parts: 1,
+    key: "czE=",
+    headers: [
+      { name: "content-type", value: "YXBwbGljYXRpb24vanNvbg==", more: false },
+      { name: "ingest-ms", value: "NQ==", more: false },
+    ],
     value: Buffer.from(value).toString("base64"),
+    key_text: "s1",
+    headers_text: { "content-type": "application/json", "ingest-ms": "5" },
   });
-});
-
-const packed = Buffer.from(encodePackedImu({ seq: 1, t: T, hz: 100, samples: [[1, 2, 3, 4, 5, 6]] } as never));
-test.each([
-  ["one time", { value: `{"t":${T},"hz":100}` }, "10"],
-  ["fractions", { value: `{"t":[${T}.25]}` }, "10"],
-  ["packed", { value: packed, headers: { "content-type": "application/x-millrace-imu" } }, "10"],
-  ["packed bytes that are none", { value: "{}", headers: { "content-type": "application/x-millrace-imu" } }, "12"],
-  ["no JSON", { value: "corrupt" }, "12"],
-  ["another t", { value: '{"test":1,"t":"x"}' }, "12"],
-  ["a time in the year 2100", { value: '{"t":[4102444800000]}' }, "12"],
-  ["a negative time", { value: '{"t":[-5]}' }, "12"],
-  ["a tick", { headers: { type: "tick" } }, "12"],
-])("the hour of %s", (_, more, hour) => {
-  expect(raw(more)).toMatchObject({ dt: "2022-07-11", hour });
 });
 
 test("a control record has neither key nor value", () => {
@@ -101,18 +95,34 @@ test("a control record has neither key nor value", () => {
     id: "imu-data-all/0/5",
     key: null,
     value: null,
-    headers: { type: "tick" },
+    key_text: null,
+    headers_text: { type: "tick" },
   });
 });
 
-test("a value that no row can hold is described by its size and digest", () => {
-  const value = Buffer.alloc(900_000, 7);
-  const result = raw({ value })!;
-  expect(result).toMatchObject({
-    value: null,
-    headers: { "full-size": "900000", "full-sha256": createHash("sha256").update(value).digest("hex") },
+test("a dead letter is its record, with its reason and its source", () => {
+  const headers = {
+    "content-type": "text/plain",
+    "error-code": "unknown-content-type",
+    "error-message": "use application/json",
+    stage: "processor",
+    "source-topic": "imu-data-all",
+    "source-partition": "3",
+    "source-offset": "41",
+  };
+  expect(row({ topic: "dead-letter", offset: 9, timestamp: T, key: "s1", value: "x", headers })).toMatchObject({
+    dt: "2022-07-11",
+    hour: "10",
+    id: "dead-letter/0/9",
+    value: "eA==",
+    error_code: "unknown-content-type",
+    error_message: "use application/json",
+    stage: "processor",
+    source_topic: "imu-data-all",
+    source_partition: 3,
+    source_offset: 41,
+    headers_text: headers,
   });
-  expect(JSON.stringify(raw({ value: Buffer.alloc(128 * 1024, 7) })).length).toBeLessThan(MAX_ROW_BYTES);
 });
 
 test("windows and sessions have the values of their records", () => {
@@ -181,11 +191,26 @@ test("an inference without a label has a row without label and probabilities", (
   });
 });
 
-test("partitions are of UTC, and of the four-digit years", () => {
-  expect([0, T, -1, 1e300].map(partition)).toEqual([
-    { dt: "1970-01-01", hour: "00" },
+test("a time lies in its hour in UTC, or at the end of what the projection reaches", () => {
+  expect(
+    [T, -1, 0, Date.UTC(2016, 0, 1) - 1, Date.UTC(2022, 6, 13, 0, 30), 1e300].map((ms) => partition(ms, reach)),
+  ).toEqual([
     { dt: "2022-07-11", hour: "10" },
-    { dt: "1970-01-01", hour: "00" },
-    { dt: "9999-12-31", hour: "23" },
+    { dt: "2016-01-01", hour: "00" },
+    { dt: "2016-01-01", hour: "00" },
+    { dt: "2016-01-01", hour: "00" },
+    { dt: "2022-07-13", hour: "00" },
+    { dt: "2022-07-13", hour: "00" },
   ]);
+  expect([Date.UTC(2016, 0, 1), -8.64e15, 8.64e15].map(projectedDates)).toEqual([
+    "2016-01-01,NOW+1DAYS",
+    "0001-01-01,NOW+1DAYS",
+    "9999-12-31,NOW+1DAYS",
+  ]);
+});
+
+test("a window that begins before the earliest time of a reading lies in a partition that a query reaches", () => {
+  expect(
+    row({ topic: "sensor-data-aggregated", offset: 1, value: windowed("s1", Date.UTC(2015, 11, 31, 23, 59)) }),
+  ).toMatchObject({ dt: "2016-01-01", hour: "00", window_start: Date.UTC(2015, 11, 31, 23, 59) });
 });

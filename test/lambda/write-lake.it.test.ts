@@ -103,8 +103,8 @@ test("each record is in the lake once, with its values, though Firehose refuses 
     ).toEqual([{ n: 1_201, ids: 1_201, values: 1_200 }]);
     expect(
       await select(
-        `SELECT id, topic, partition, "offset"::int AS "offset", timestamp::double AS timestamp, key, headers,
-           decode(from_base64(value)) AS value, dt, hour
+        `SELECT id, topic, partition, "offset"::int AS "offset", timestamp::double AS timestamp, key, key_text, headers,
+           headers_text, decode(from_base64(value)) AS value, dt, hour
          FROM raw_exact WHERE "offset" IN (1199, 5000) ORDER BY "offset"`,
       ),
     ).toEqual([
@@ -114,8 +114,10 @@ test("each record is in the lake once, with its values, though Firehose refuses 
         partition: 2,
         offset: 1_199,
         timestamp: T + 50,
-        key: "s2",
-        headers: { "content-type": "application/json" },
+        key: "czI=",
+        key_text: "s2",
+        headers: [{ name: "content-type", value: "YXBwbGljYXRpb24vanNvbg==", more: false }],
+        headers_text: { "content-type": "application/json" },
         value: `{"seq":1199,"t":[${T}],"samples":[[0,0,9.81,0,0,0]]}`,
         dt: "2022-07-11",
         hour: "10",
@@ -127,7 +129,9 @@ test("each record is in the lake once, with its values, though Firehose refuses 
         offset: 5_000,
         timestamp: T + 3_600_000,
         key: null,
-        headers: { type: "tick" },
+        key_text: null,
+        headers: [{ name: "type", value: "dGljaw==", more: false }],
+        headers_text: { type: "tick" },
         value: null,
         dt: "2022-07-11",
         hour: "11",

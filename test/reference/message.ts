@@ -12,7 +12,7 @@ const isNumber = (x: unknown): x is number => typeof x === "number";
 export function readMessage(record: LogRecord): Message | DeadLetterCode {
   if (record.key === null || !SENSOR_ID.test(record.key)) return "invalid-sensor-id";
   if (record.value !== null && record.value.length > imuLimits.payloadBytes) return "payload-too-large";
-  const contentType = (record.headers[headers.contentType] ?? contentTypes.json).split(";")[0]!.trim().toLowerCase();
+  const contentType = (record.headers[headers.contentType] || contentTypes.json).split(";")[0]!.trim().toLowerCase();
   const parsed = parse(contentType, record.value ?? new Uint8Array());
   if (typeof parsed === "string") return parsed;
   return shapeProblem(parsed) ?? rangeProblem(parsed) ?? message(record.key, parsed);

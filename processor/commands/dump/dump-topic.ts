@@ -2,8 +2,8 @@ import type { Cluster } from "kafkajs";
 import { MillraceError } from "../../../domain/errors.ts";
 import { partitionBounds } from "../../adapters/kafka-cluster.ts";
 import { fetchRecords } from "../../adapters/kafka-records.ts";
-import type { InputRecord } from "../../runtime/machine.ts";
-import { keyFields, valueField } from "../replay/lines.ts";
+import type { LogRecord } from "../../adapters/record-batches.ts";
+import { headersField, inOneLine, keyFields, valueField } from "../replay/lines.ts";
 
 export interface DumpRange {
   /** One partition. @default all of them */
@@ -54,10 +54,13 @@ async function partitionsOf(cluster: Cluster, topic: string): Promise<number[]> 
   return metadata.map(({ partitionId }) => partitionId).sort((a, b) => a - b);
 }
 
+/** What a line holds of a record. */
+export type DumpedRecord = Pick<LogRecord, "key" | "timestamp" | "value" | "partition" | "offset" | "recordHeaders">;
+
 /** A record as a line: `{"key","timestamp","value"|"valueBase64","partition","offset","headers"}`. */
-export function inputLine({ key, timestamp, value, partition, offset, headers }: InputRecord): string {
-  const keyPart = JSON.stringify(keyFields(key)).slice(1, -1);
+export function inputLine({ key, timestamp, value, partition, offset, recordHeaders }: DumpedRecord): string {
+  const keyPart = inOneLine(JSON.stringify(keyFields(key)).slice(1, -1));
   const position = `"partition":${partition},"offset":${offset}`;
-  const headersPart = `"headers":${JSON.stringify(headers)}`;
+  const headersPart = inOneLine(headersField(recordHeaders));
   return `{${keyPart},"timestamp":${timestamp},${valueField(value)},${position},${headersPart}}\n`;
 }

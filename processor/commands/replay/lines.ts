@@ -1,7 +1,14 @@
 import { z } from "zod";
 import { MillraceError } from "../../../domain/errors.ts";
+import { textHeaders, utf8Text, type RecordHeaders } from "../../../domain/record-headers.ts";
 import { contentTypes, headers as headerNames } from "../../../domain/topics.ts";
 import type { InputRecord, OutputRecord } from "../../runtime/machine.ts";
+
+/** A header's value: text, null, or bytes that are no UTF-8. */
+const headerValue = z.union([z.string(), z.null(), z.strictObject({ base64: z.string() })]);
+/** Headers by name, or in order as pairs. */
+const lineHeaders = z.union([z.record(z.string(), headerValue), z.array(z.tuple([z.string(), headerValue]))]);
+type HeaderValue = z.infer<typeof headerValue>;
 
 /** One Kafka record as a line of NDJSON: what `dump` writes and `replay` reads. */
 const inputLine = z.object({
@@ -12,7 +19,7 @@ const inputLine = z.object({
   valueBase64: z.string().nullish(),
   partition: z.int().min(0).nullish(),
   offset: z.int().min(0).nullish(),
-  headers: z.record(z.string(), z.string()).nullish(),
+  headers: lineHeaders.nullish(),
 });
 const BYTE_ORDER_MARK = "\ufeff";
 
@@ -53,7 +60,7 @@ export class InputLines {
       timestamp: given.timestamp,
       key: keyOf(given),
       value: valueOf(given, text),
-      headers: given.headers ?? {},
+      headers: textHeaders(headersOf(given.headers ?? [])),
     };
   }
 
@@ -69,6 +76,16 @@ export class InputLines {
 function keyOf(line: z.infer<typeof inputLine>): Uint8Array | null {
   if (line.keyBase64 != null) return Buffer.from(line.keyBase64, "base64");
   return line.key == null ? null : Buffer.from(line.key);
+}
+
+function headersOf(headers: z.infer<typeof lineHeaders>): RecordHeaders {
+  const pairs = Array.isArray(headers) ? headers : Object.entries(headers);
+  return pairs.map(([name, value]) => [name, bytesOf(value)]);
+}
+
+function bytesOf(value: HeaderValue): Uint8Array | null {
+  if (value === null) return null;
+  return typeof value === "string" ? Buffer.from(value) : Buffer.from(value.base64, "base64");
 }
 
 /** The payload is the text of the line, byte for byte: parsing and printing it could change a number. */
@@ -122,8 +139,29 @@ export function keyFields(key: Uint8Array | string | null): { key: string | null
   return Buffer.from(text).equals(key) ? { key: text } : { keyBase64: Buffer.from(key).toString("base64") };
 }
 
+/**
+ * A record's headers as the field of a line: an object where that says all, otherwise pairs in order. An object can't
+ * repeat a name, and puts those that look like numbers first.
+ */
+export function headersField(headers: RecordHeaders): string {
+  const pairs = headers.map(([name, value]) => [name, headerValueOf(value)] as const);
+  const byName = Object.fromEntries(pairs);
+  const same = Object.keys(byName).every((name, i) => name === pairs[i]?.[0] && name !== "__proto__");
+  return `"headers":${JSON.stringify(same && Object.keys(byName).length === pairs.length ? byName : pairs)}`;
+}
+
+function headerValueOf(value: Uint8Array | null): HeaderValue {
+  if (value === null) return null;
+  return utf8Text(value) ?? { base64: Buffer.from(value).toString("base64") };
+}
+
 /** Characters that JSON allows and that some readers take for an end of line. */
 const LINE_ENDS = /[\n\r\u0085\u2028\u2029]/g;
+
+/** Escapes line ends in JSON that has them in strings alone. */
+export function inOneLine(json: string): string {
+  return json.replace(LINE_ENDS, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
 
 /**
  * A record's value as a JSON field: `"value":` with the very bytes when they are JSON that fits a line, otherwise
@@ -155,5 +193,5 @@ export function outputLine({ topic, key, value, headers }: OutputRecord): string
   const field = ours ? `"value":${Buffer.from(value!).toString("utf8")}` : valueField(value);
   const keyPart = JSON.stringify(keyFields(key)).slice(1, -1);
   const line = `{"topic":${JSON.stringify(topic)},${keyPart},${field},"headers":${JSON.stringify(headers)}}`;
-  return line.replace(LINE_ENDS, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`); // in strings alone
+  return inOneLine(line);
 }

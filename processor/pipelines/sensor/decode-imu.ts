@@ -44,8 +44,9 @@ export function decodeImu(
   return null;
 }
 
+/** The form that a content type names: JSON where there is none, or an empty one, as MQTT allows. */
 function formOf(contentType: string | undefined): string {
-  if (contentType === undefined || contentType === contentTypes.json) return contentTypes.json;
+  if (!contentType || contentType === contentTypes.json) return contentTypes.json;
   return contentType.split(";")[0]!.trim().toLowerCase();
 }
 

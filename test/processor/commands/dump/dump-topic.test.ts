@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import type { RecordHeaders } from "../../../../domain/record-headers.ts";
 import { inputLine } from "../../../../processor/commands/dump/dump-topic.ts";
 import { InputLines } from "../../../../processor/commands/replay/lines.ts";
 
@@ -8,8 +9,8 @@ const record = {
   timestamp: 1_657_533_977_900,
   key: Buffer.from("s1"),
   value: Buffer.from('{"seq":1,"t":[1.5]}'),
-  headers: { "content-type": "application/json" },
-};
+  recordHeaders: [["content-type", Buffer.from("application/json")]],
+} as const;
 
 describe("an input line", () => {
   const read = (line: string): string | null => {
@@ -67,11 +68,42 @@ describe("a line of the dump", () => {
       offset: 17,
       timestamp: record.timestamp,
       key: null,
-      headers: record.headers,
+      headers: { "content-type": "application/json" },
     });
   });
 
+  test.each<[string, RecordHeaders, string, Record<string, string>]>([
+    ["no headers", [], "{}", {}],
+    ["a null header", [["content-type", null]], '{"content-type":null}', {}],
+    ["bytes that are no UTF-8", [["a", Buffer.from([0xff])]], '{"a":{"base64":"/w=="}}', { a: "\ufffd" }],
+    [
+      "a name twice",
+      [
+        ["b", Buffer.from("1")],
+        ["a", Buffer.from("2")],
+        ["b", null],
+      ],
+      '[["b","1"],["a","2"],["b",null]]',
+      { a: "2" },
+    ],
+    [
+      "a name like a number",
+      [
+        ["b", Buffer.from("1")],
+        ["7", Buffer.from("2")],
+      ],
+      '[["b","1"],["7","2"]]',
+      { b: "1", "7": "2" },
+    ],
+    ["line ends", [["b\u2028", Buffer.from("\u2029\n")]], '{"b\\u2028":"\\u2029\\n"}', { "b\u2028": "\u2029\n" }],
+  ])("holds headers in order, byte for byte: %s", (_, recordHeaders, text, headers) => {
+    const line = inputLine({ ...record, recordHeaders });
+    expect(line).toContain(`"headers":${text}}`);
+    expect(new InputLines().read(line).headers).toEqual(headers);
+  });
+
   test("has no line separator of Unicode inside it", () => {
+    expect(inputLine({ ...record, key: Buffer.from("\u2028") })).toContain('"key":"\\u2028"');
     for (const value of ['{"boot":"\u2028"}', "[1,\r2]"])
       expect(inputLine({ ...record, value: Buffer.from(value) }).trimEnd()).not.toMatch(/[\n\r\u0085\u2028\u2029]/);
   });

@@ -4,9 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { tables } from "../../../../domain/tables.ts";
+import { tables, type ColumnType } from "../../../../domain/tables.ts";
+import { recordsOf } from "../../../../lambda/shared/kafka-event.ts";
+import { reachAt } from "../../../../lambda/write-lake/partition.ts";
 import { lakeTables, type Row } from "../../../../lambda/write-lake/rows.ts";
 import { ParquetWriter } from "../../../../local/firehose/parquet.ts";
+import { mskEvent } from "../../../lambda/events.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..", "..");
 const START = 1_657_533_977_813;
@@ -23,7 +26,7 @@ interface LogRecord {
   readonly timestamp: number;
   readonly key: string | null;
   readonly value: Buffer | null;
-  readonly headers: Record<string, string>;
+  readonly headers: readonly (readonly [string, string | null | { base64: string }])[];
 }
 
 /** Two partitions of messages, ticks and one dead letter each. Offsets have gaps, as transaction markers leave them. */
@@ -32,28 +35,53 @@ function log(): LogRecord[] {
     Array.from({ length: 30 }, (_, n): LogRecord => {
       const timestamp = START + n * 500;
       const at = { partition, offset: n * 2 + 5, timestamp };
-      if (n % 5 === 4) return { ...at, key: null, value: null, headers: { type: "tick" } };
+      if (n % 5 === 4)
+        return {
+          ...at,
+          key: null,
+          value: null,
+          headers: [
+            ["none", null],
+            ["type", "tick"],
+          ],
+        };
       const samples = Array.from({ length: 5 }, (_row, i) => [i + n / 8, partition, 9.81, 0, 0.5, -n]);
       const value =
         n === 7
           ? Buffer.from([0xff, 0x00, 0x80])
-          : Buffer.from(JSON.stringify({ seq: n, boot: "b", t: timestamp - 100, hz: 50, samples }));
+          : n === 8
+            ? Buffer.alloc(1_000_000, "too large for a row, and for a device ")
+            : Buffer.from(JSON.stringify({ seq: n, boot: "b", t: timestamp - 100, hz: 50, samples }));
       return {
         ...at,
         key: `s${partition}${n % 2}`,
         value,
-        headers: { "content-type": "application/json", "ingest-ms": String(timestamp) },
+        // The last of a name counts, and null is no content type.
+        headers: [
+          ["content-type", n % 2 ? "text/plain" : null],
+          ["x", { base64: "/w==" }],
+          ["7", String(timestamp)],
+          ["content-type", n % 2 ? null : "application/json"],
+        ],
       };
     }),
   );
 }
 
-async function writeLake(dir: string, records: readonly LogRecord[]): Promise<void> {
+/** The rows of a record, from the event that brings it to the function. */
+function rowsOf({ key, value, headers, ...at }: LogRecord): readonly Row[] {
+  const event = mskEvent([{ topic: "imu-data-all", ...at, ...(key && { key }), ...(value && { value }) }]);
+  const bytes = (text: LogRecord["headers"][number][1]): number[] | null =>
+    text === null ? null : [...(typeof text === "string" ? Buffer.from(text) : Buffer.from(text.base64, "base64"))];
+  event.records[`imu-data-all-${at.partition}`]![0]!.headers = headers.map(([name, text]) => ({
+    [name]: bytes(text),
+  })) as never;
+  return lakeTables["imu-data-all"]!.toRows(recordsOf(event)[0]!, reachAt(START, 0));
+}
+
+async function writeLake(dir: string, records: readonly LogRecord[], name = ""): Promise<void> {
   const writer = await ParquetWriter.create();
-  const byHour = Map.groupBy(
-    records.map((record) => lakeTables["imu-data-all"]!.toRow({ topic: "imu-data-all", ...record }) as Row),
-    ({ dt, hour }) => `dt=${dt}/hour=${hour}`,
-  );
+  const byHour = Map.groupBy(records.map((record) => rowsOf(record)).flat(), ({ dt, hour }) => `dt=${dt}/hour=${hour}`);
   for (const [hour, rows] of byHour) {
     const target = join(dir, "raw", hour);
     mkdirSync(target, { recursive: true });
@@ -63,7 +91,7 @@ async function writeLake(dir: string, records: readonly LogRecord[]): Promise<vo
         tables.raw,
         part.map((row) => JSON.stringify(row)),
         join(dir, "scratch"),
-        join(target, `${i}.parquet`),
+        join(target, `${name}${i}.parquet`),
       );
   }
   writer.close();
@@ -89,8 +117,62 @@ test("a replay of the lake prints the bytes that a replay of the log prints", as
   writeFileSync(input, records.map((record) => `${JSON.stringify(inputLine(record))}\n`).join(""));
   const fromLake = await replay("--from-lake", folder);
   expect(fromLake).toBe(await replay("--input", input));
-  expect(fromLake.split("\n").filter((line) => line.includes('"dead-letter"'))).toHaveLength(2);
+  expect(fromLake.split("\n").filter((line) => line.includes('"dead-letter"'))).toHaveLength(4);
   expect(fromLake).toContain('"id":"imu-data-all/1/5/0"');
+}, 120_000);
+
+test("a record of which a part is missing is refused, and the message says which", async () => {
+  const dir = join(folder, "incomplete");
+  const record = log().find(({ value }) => value !== null && value.length > 500_000)!;
+  const hour = join(dir, "raw", "dt=2022-07-11", "hour=10");
+  mkdirSync(hour, { recursive: true });
+  const writer = await ParquetWriter.create();
+  const last = rowsOf(record)
+    .slice(1)
+    .map((row) => JSON.stringify(row));
+  await writer.write(tables.raw, last, join(dir, "scratch"), join(hour, "0.parquet"));
+  writer.close();
+  await expect(replay("--from-lake", dir)).rejects.toThrow(
+    /imu-data-all\/0\/21 comes in 2 parts, of which the lake has 1/,
+  );
+}, 120_000);
+
+test("files of version 0.1, with keys and headers as text, are read, too", async () => {
+  const dir = join(folder, "first-form");
+  const hour = join(dir, "raw", "dt=2022-07-11", "hour=10");
+  mkdirSync(hour, { recursive: true });
+  const types: Record<string, ColumnType> = { key: "string", headers: "map<string,string>", value: "string" };
+  const columns = tables.raw.columns.filter(
+    ({ name }) => !["part", "parts", "key_text", "headers_text"].includes(name),
+  );
+  const firstForm = {
+    ...tables.raw,
+    columns: columns.map((column) => ({ ...column, type: types[column.name] ?? column.type })),
+  };
+  const value = Buffer.from(`{"seq":1,"t":[${START}],"samples":[[0,0,9.81,0,0,0]]}`);
+  const at = { partition: 0, offset: 3, timestamp: START };
+  const headers = { "content-type": "application/json" };
+  const row = {
+    id: "imu-data-all/0/3",
+    topic: "imu-data-all",
+    ...at,
+    key: "s",
+    headers,
+    value: value.toString("base64"),
+  };
+  const writer = await ParquetWriter.create();
+  await writer.write(firstForm, [JSON.stringify(row)], join(dir, "scratch"), join(hour, "0.parquet"));
+  writer.close();
+  const later = { partition: 0, offset: 4, timestamp: START + 1, key: "s", value, headers: [] };
+  await writeLake(dir, [later], "new");
+  const input = join(dir, "log.ndjson");
+  writeFileSync(
+    input,
+    [{ ...at, key: "s", value, headers }, later]
+      .map((line) => `${JSON.stringify(inputLine(line as never))}\n`)
+      .join(""),
+  );
+  expect(await replay("--from-lake", dir)).toBe(await replay("--input", input));
 }, 120_000);
 
 test("a folder without a lake is refused, and the message says what is missing", async () => {
