@@ -104,6 +104,8 @@ export class Run {
         records = await this.#commitBeforeNamed(() =>
           this.#parts.suspects?.isDone === false ? this.#stepSuspects(rest) : this.#step(rest),
         );
+        // A batch is cut when a commit is due: it waits for the one before, instead of for more steps.
+        if (records.length > 0 && this.#committing) await this.#busy;
         this.#throwFailure();
         this.#sendOrCut();
         await this.#waitForRoom();
@@ -118,7 +120,7 @@ export class Run {
     const { machine } = replica;
     const settled = this.#progress();
     this.#settled = settled;
-    const cutAt = this.#uncommitted && !this.#committing ? this.#cutAt : runtime.now();
+    const cutAt = this.#uncommitted ? this.#cutAt : runtime.now();
     const isCutDue = (): boolean => runtime.now() - cutAt >= mostBetweenCommitsMs(options);
     try {
       const { outputs, stepped } = await stepSome(machine, records, isCutDue);
@@ -148,7 +150,7 @@ export class Run {
       while (rest.length > 0) rest = await this.#step(rest);
       this.#cut();
       await this.#idle();
-      suspects.passed(replica.machine.nextOffset);
+      suspects.passed(replica.machine.nextOffset, ports.input.lag());
       return replica.machine.nextOffset >= attempt.to ? records.slice(count) : [];
     } finally {
       endTurn();

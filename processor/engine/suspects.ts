@@ -17,9 +17,14 @@ export class Turns {
   }
 }
 
+/** Records that a life may have stepped before its first commit, and more. */
+const SUSPECT_RECORDS = 10_000;
+
 /** Records of a life that follows one without a commit: those on which the process may have died. */
 export class Suspects {
   readonly #before: Attempt | null;
+  /** Offset from which on records are not suspect; null before the first. */
+  #until: number | null = null;
   #done = false;
 
   /** @param before What the life before attempted; null when it died before any attempt. */
@@ -39,14 +44,16 @@ export class Suspects {
    */
   next(offsets: readonly number[]): { readonly attempt: Attempt; readonly count: number } {
     const from = offsets[0]!;
+    this.#until ??= from + SUSPECT_RECORDS;
     const before = this.#before;
     const died = before !== null && from >= before.from && from < before.to;
     const count = died ? 1 : offsets.length;
     return { count, attempt: { from, to: offsets[count - 1]! + 1, deaths: died ? before.deaths + 1 : 1 } };
   }
 
-  /** The records below `nextOffset` are committed. */
-  passed(nextOffset: number): void {
-    this.#done = this.#before === null || nextOffset >= this.#before.to;
+  /** The records below `nextOffset` are committed; `lag` more are in the log. */
+  passed(nextOffset: number, lag: number): void {
+    if (this.#before !== null && nextOffset < this.#before.to) return;
+    this.#done = lag === 0 || nextOffset >= (this.#until ?? Infinity);
   }
 }
