@@ -34,7 +34,7 @@ async function livesUntilEnd(world: World, offset: number, most: number): Promis
   throw new Error(`no life ended by itself within ${most}`);
 }
 
-test("a record in whose step the process dies again and again stops its partition, behind a commit of all before it", async () => {
+test("a record in whose step the process dies stops its partition, after a commit of all before it", async () => {
   for (const offset of [0, 5, 19]) {
     const world = emptyWorld(offset + 1);
     append(

@@ -63,7 +63,7 @@ function start(confirm: boolean) {
   return { world, group, processor, fences: () => fences };
 }
 
-test("a partition that was taken away, given again and taken away during a slow hand-over is not fenced again", async () => {
+test("a partition that is given and taken away again during a slow hand-over is not fenced again", async () => {
   const { world, group, processor, fences } = start(true);
   append(world, ["x", "x", "x"]);
   await processor.start();

@@ -161,7 +161,7 @@ describe("a hand-over", () => {
   });
 });
 
-test("a record that our code failed on stays a dead letter for repaired code, before a snapshot covers it", async () => {
+test("a record that our code failed on stays a dead letter for repaired code, also without a snapshot", async () => {
   const world = emptyWorld();
   append(world, ["x", POISON, "x", "x"]);
   const first = startTask(world, { options: { snapshotIntervalMs: NEVER } });
