@@ -5,7 +5,7 @@ export interface Order {
   /** The mutant; null for the code as it is. */
   readonly mutant: string | null;
   readonly tests: readonly OrderedTest[];
-  /** Whether to go on behind a test that fails. */
+  /** Whether to continue behind a test that fails. */
   readonly all: boolean;
 }
 

@@ -13,6 +13,8 @@ export interface WorkerSetup {
 
 /** A test that is longer silent than its own limit and this is stuck in a loop that never waits. */
 const GRACE_MS = 20_000;
+/** Values that a property of a suite tries. A number, not a time: a busy machine kills no fewer mutants. */
+const SEARCH_RUNS = "100";
 /** All suites load within this. */
 const LOAD_MS = 120_000;
 
@@ -32,7 +34,7 @@ export class WorkerProcess {
   /** Loads the suites, with a mutant that is on from the start or none. False when they can't be loaded. */
   async start(mutant: string | null): Promise<boolean> {
     this.stop();
-    const env = { ...process.env, SEARCH_SECONDS: process.env["SEARCH_SECONDS"] ?? "1" };
+    const env = { SEARCH_RUNS, ...process.env };
     const child = fork(join(import.meta.dirname, "worker.ts"), [JSON.stringify({ ...this.setup, mutant })], {
       env,
       execArgv: ["--disable-warning=ExperimentalWarning"],

@@ -6,6 +6,8 @@ import type { Stream } from "./streams.ts";
 const TIME_LIMIT_MS = 8_000;
 /** With the environment variable `SEARCH_SECONDS`, each property searches that long, with any number of values. */
 const searchSeconds = Number(process.env["SEARCH_SECONDS"] ?? 0);
+/** With `SEARCH_RUNS`, each property tries that many values, however long it takes: a slow machine finds the same. */
+const searchRuns = Number(process.env["SEARCH_RUNS"] ?? 0);
 
 /** Jest's limit for a test of one property. */
 export const PROPERTY_TIMEOUT_MS = 60_000 + 4_000 * searchSeconds;
@@ -46,8 +48,7 @@ export async function holds<T>(
   const property = fc.asyncProperty(values, async (value) => (await problem(value)) === undefined);
   const given = process.env["SEED"];
   const result = await fc.check(property, {
-    numRuns: searchSeconds > 0 ? 1e9 : runs,
-    interruptAfterTimeLimit: searchSeconds > 0 ? 1_000 * searchSeconds : TIME_LIMIT_MS,
+    ...(searchRuns > 0 ? { numRuns: searchRuns } : searchFor(runs)),
     ...(given === undefined ? {} : { seed: Number(given) }),
   });
   if (!result.failed || result.counterexample === null) return;
@@ -55,6 +56,11 @@ export async function holds<T>(
   const { seed, numRuns, numShrinks } = result;
   const where = `seed ${seed} (SEED=${seed} runs it again), after ${numRuns} runs and ${numShrinks} shrinks`;
   throw new Error(`${where}:\n${await problem(value)}\n${show(value)}`);
+}
+
+function searchFor(runs: number): { readonly numRuns: number; readonly interruptAfterTimeLimit: number } {
+  if (searchSeconds > 0) return { numRuns: 1e9, interruptAfterTimeLimit: 1_000 * searchSeconds };
+  return { numRuns: runs, interruptAfterTimeLimit: TIME_LIMIT_MS };
 }
 
 /** `holds` for streams. */

@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import { simulate } from "./simulated/schedule.ts";
 
 /** Schedules of an ordinary run. */
-const SCHEDULES = 500;
+const SCHEDULES = Number(process.env["SEARCH_RUNS"] ?? 500);
 /** A seed that a failure printed: its schedule alone runs again. */
 const given = process.env["SEED"];
 /** Looks for a failing schedule that long instead. */
