@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "@jest/globals";
-import { letterOf, sizeOf } from "../../../processor/runtime/dead-letters.ts";
+import { letterOf, shortened, sizeOf } from "../../../processor/runtime/dead-letters.ts";
 
 const own = { "error-code": "invalid-json" };
 /** Longer than the value's own headers: full-size, full-sha256 and cut with their values. */
@@ -33,4 +33,23 @@ describe("a dead letter", () => {
     expect(letter.headers).toMatchObject({ "full-size": "0", cut: "value, headers, key" });
     expect(sizeOf(letter.key, letter.value, letter.headers)).toBeLessThanOrEqual(400);
   });
+});
+
+test("a letter that fits exactly without its value keeps its headers", () => {
+  const source = { key: null, value: Buffer.alloc(900), headers: { long: "x".repeat(400) } };
+  const described = {
+    ...source.headers,
+    ...own,
+    "full-size": "900",
+    "full-sha256": sha256(source.value),
+    cut: "value",
+  };
+  const bytes = sizeOf(null, null, described);
+  expect(letterOf(source, own, bytes)).toEqual({ key: null, value: Buffer.alloc(0), headers: described });
+  expect(letterOf(source, own, bytes - 1).headers["long"]).toBeUndefined();
+});
+
+test("an error message of more than 2,000 characters is cut, and says how long it was", () => {
+  expect(shortened("x".repeat(2_000))).toBe("x".repeat(2_000));
+  expect(shortened("x".repeat(2_001))).toBe(`${"x".repeat(2_000)}… (2001 characters)`);
 });

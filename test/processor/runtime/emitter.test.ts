@@ -56,3 +56,80 @@ describe("an output", () => {
     expect(chainOf(MAX_BYTES)).toMatch(/^1-/);
   });
 });
+
+/** CRC-32 bit by bit, from the polynomial (IEEE 802.3, reflected). */
+function crc32(text: string, before = 0): number {
+  let crc = ~before;
+  for (const byte of Buffer.from(text)) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  }
+  return ~crc >>> 0;
+}
+
+/** The chain as the docstring of `Emitter` has it, over a key (of a dead letter alone), a topic and a value. */
+function chained(
+  outputs: readonly { readonly key?: string; readonly topic: string; readonly value: string }[],
+): string {
+  const crc = outputs.reduce((before, { key = "", topic, value }) => {
+    const withTopic = (crc32(key, before) ^ crc32(topic)) >>> 0;
+    return crc32(value, withTopic);
+  }, 0);
+  return `${outputs.length}-${crc.toString(16).padStart(8, "0")}`;
+}
+
+describe("the chain", () => {
+  test("is a CRC-32 over the contents and topics of all outputs, in order, less what comes from scores", () => {
+    expect(crc32("123456789")).toBe(0xcbf43926);
+    const { out } = emitter();
+    expect(out.chain).toBe("0-00000000");
+    out.json("one", "k", { x: 1 });
+    out.bytes("two", "k", Buffer.from("bytes"), "text/plain", out.nextId("two"));
+    out.pending("one", "k", { x: 2 }).complete({ label: "walking" });
+    out.deadLetter({ key: Buffer.from("key"), value: Buffer.from("value"), headers: {} }, "invalid-message", "why");
+    const outputs = [
+      { topic: "one", value: '{"id":"in/3/42/0","schema":1,"x":1}' },
+      { topic: "two", value: "bytes" },
+      { topic: "one", value: '{"id":"in/3/42/1","schema":1,"x":2' },
+      { key: "key", topic: "dead", value: "value" },
+    ];
+    expect(out.chain).toBe(chained(outputs));
+    expect(out.chain).not.toBe(chained(outputs.toReversed()));
+  });
+
+  test("continues where another emitter's ended", () => {
+    const { out } = emitter();
+    out.json("one", "k", { x: 1 });
+    const options = { source: "in", partition: 3, deadLetter: "dead", maxOutputBytes: MAX_BYTES };
+    const next = new Emitter({ ...options, counters: new Counters() }, out.chain);
+    for (const each of [out, next]) {
+      each.begin(43, undefined);
+      each.json("one", "k", { x: 2 });
+    }
+    expect(next.chain).toBe(out.chain);
+    expect(next.take()[0]!.headers).toEqual({ "content-type": "application/json" });
+  });
+});
+
+test("dead letters are counted, and say where they are from", () => {
+  const { out, counters } = emitter();
+  out.deadLetter({ key: null, value: null, headers: { a: "b" } }, "invalid-message", "why");
+  expect(counters.get("processor.dead-letters")).toBe(1);
+  expect(out.take()).toEqual([
+    {
+      topic: "dead",
+      key: null,
+      value: null,
+      scored: false,
+      headers: {
+        a: "b",
+        "error-code": "invalid-message",
+        "error-message": "why",
+        stage: "processor",
+        "source-topic": "in",
+        "source-partition": "3",
+        "source-offset": "42",
+      },
+    },
+  ]);
+});

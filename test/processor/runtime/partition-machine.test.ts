@@ -1,0 +1,355 @@
+import { describe, expect, test } from "@jest/globals";
+import type { MillraceError } from "../../../domain/errors.ts";
+import { defaultSemantics, type Semantics } from "../../../domain/semantics.ts";
+import { machineFactory } from "../../../processor/adapters/machine-factory.ts";
+import { Writer } from "../../../processor/runtime/codec.ts";
+import {
+  type Failure,
+  failureId,
+  type InputRecord,
+  type MachineOrigin,
+  type OutputRecord,
+  type StateEntry,
+  type StateMachine,
+  StepFailed,
+} from "../../../processor/runtime/machine.ts";
+import { Message } from "../../../processor/runtime/message.ts";
+import type { Operator } from "../../../processor/runtime/operator.ts";
+import type { Pipeline } from "../../../processor/runtime/pipeline.ts";
+
+/** A record's value: a time, and what the operator is to do. */
+type Payload = "" | "throws" | "throws when it fires";
+
+class TestMessage extends Message {
+  payload: Payload = "";
+}
+
+/** Times that wait to fire; fires each 1,000 ms of watermark behind it. */
+interface Waiting {
+  times: number[];
+  isPoisoned: boolean;
+}
+
+const waiting: Operator<Waiting, TestMessage> = {
+  name: "waiting",
+  layout: 1,
+  create: () => ({ times: [], isPoisoned: false }),
+  apply: (state, _keyed, message) => {
+    if (message.payload === "throws") throw new Error("a bug on this record");
+    if (message.payload === "throws when it fires") state.isPoisoned = true;
+    state.times.push(message.firstTime);
+  },
+  fire: (state, keyed, upTo, _watermark, cause, { out }) => {
+    const due = state.times.filter((time) => time + 1_000 <= upTo);
+    if (state.isPoisoned && due.length > 0) throw new Error("a bug in what is open");
+    state.times = state.times.filter((time) => time + 1_000 > upTo);
+    const { watermark, finalUpTo } = keyed;
+    for (const t of due) out.json("out", keyed.key, { t, cause, watermark, finalUpTo: Math.max(finalUpTo, -1) });
+  },
+  dueAt: ({ times }) => Math.min(...times.map((time) => time + 1_000)),
+  encode: ({ times }, writer) => writer.f64s(Float64Array.from(times)),
+  decode: (reader) => ({ times: [...reader.f64s()], isPoisoned: false }),
+};
+
+const pipeline: Pipeline<TestMessage> = {
+  name: "test",
+  source: "in",
+  deadLetter: "dead",
+  open: () => ({
+    controls: {},
+    asyncWork: null,
+    build: () => ({
+      message: new TestMessage(1),
+      decode: (key, value, headers, message) => {
+        message.key = key;
+        message.rows = 1;
+        message.t[0] = Number(Buffer.from(value).toString());
+        message.payload = (headers["payload"] ?? "") as Payload;
+        return null;
+      },
+      deduplication: {
+        create: () => null,
+        judge: () => "new",
+        add: () => undefined,
+        encode: () => undefined,
+        decode: () => null,
+      },
+      operators: [waiting],
+    }),
+  }),
+};
+
+const settings: Semantics = {
+  ...defaultSemantics,
+  earliestTimeMs: 0,
+  outOfOrdernessMs: 0,
+  allowedLatenessMs: 2_000,
+  futureGuardMs: 1_000,
+  idleTimeoutMs: 1_000,
+  expiryMs: 3_000,
+  tombstoneMs: 2_000,
+};
+
+async function machine(given: Partial<Semantics> = {}, origin: Partial<MachineOrigin> = {}): Promise<StateMachine> {
+  const factory = machineFactory(pipeline, { initial: { ...settings, ...given } });
+  return await factory.create({ partition: 0, restored: null, failures: new Map(), ...origin });
+}
+
+function reading(offset: number, key: string, t: number, payload: Payload = ""): InputRecord {
+  const value = Buffer.from(String(t));
+  return { partition: 0, offset, timestamp: t, key: Buffer.from(key), value, headers: { payload } };
+}
+
+function tick(offset: number, timestamp: number, type = "tick"): InputRecord {
+  return { partition: 0, offset, timestamp, key: null, value: null, headers: { type } };
+}
+
+function failures(...list: Failure[]): ReadonlyMap<string, Failure> {
+  return new Map(list.map((failure) => [failureId(failure), failure]));
+}
+
+function line({ topic, key, value, headers }: OutputRecord): string {
+  const name = Buffer.from(key ?? "-").toString();
+  if (topic === "dead") return `dead ${name} ${value === null ? "null" : "value"} ${headers["error-code"]}`;
+  const { t, cause } = JSON.parse(Buffer.from(value!).toString()) as { t: number; cause: string };
+  return `${name} ${t} ${cause}`;
+}
+
+async function lines(of: StateMachine, records: readonly InputRecord[]): Promise<string[]> {
+  for (const record of records) of.step(record);
+  return (await of.settle()).map(line);
+}
+
+function thrownBy(work: () => void): unknown {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
+
+describe("a step", () => {
+  test("is refused below the next offset", async () => {
+    const one = await machine();
+    one.step(tick(4, 0));
+    expect(() => one.step(tick(4, 0))).toThrow("offset 4 was stepped already: next is 5");
+  });
+
+  test("of a control record of an unknown type is refused, with its place and type", async () => {
+    const one = await machine();
+    const error = thrownBy(() => one.step(tick(7, 0, "surprise"))) as MillraceError;
+    expect([error.code, error.message]).toEqual([
+      "control-unknown",
+      expect.stringMatching(/offset 7 .*"surprise".*Run the version/),
+    ]);
+    expect(one.nextOffset).toBe(0);
+  });
+
+  test("without a type is a tick", async () => {
+    const one = await machine();
+    expect(await lines(one, [{ ...tick(0, 5), headers: {} }])).toEqual([]);
+  });
+});
+
+describe("a step in which our own code throws", () => {
+  test("names its offset; the record is a dead letter then, and the stream continues", async () => {
+    const bad = reading(1, "a", 100, "throws");
+    const first = await machine();
+    first.step(reading(0, "a", 0));
+    const failure = thrownBy(() => first.step(bad)) as StepFailed;
+    expect(failure).toBeInstanceOf(StepFailed);
+    expect([failure.offset, failure.key]).toEqual([1, null]);
+    const again = await machine({}, { failures: failures(failure) });
+    const records = [reading(0, "a", 0), bad, reading(2, "a", 200), tick(3, 1_300)];
+    expect(await lines(again, records)).toEqual(["dead a value processing-failed", "a 0 idle", "a 200 idle"]);
+  });
+
+  test("while another key fires drops that key's state alone, with a dead letter that has its key", async () => {
+    const records = [
+      reading(0, "a", 0),
+      reading(1, "b", 1, "throws when it fires"),
+      reading(2, "c", 2),
+      reading(3, "d", 1_500),
+      reading(4, "b", 1_501),
+      tick(5, 3_000),
+    ];
+    const first = await machine();
+    for (const record of records.slice(0, 3)) first.step(record);
+    const failure = thrownBy(() => first.step(records[3]!)) as StepFailed;
+    expect([failure.offset, failure.key]).toEqual([3, "b"]);
+    const again = await machine({}, { failures: failures(failure) });
+    const given = ["a 0 idle", "dead b null state-failed", "c 2 idle", "b 1501 idle", "d 1500 idle"];
+    expect(await lines(again, records)).toEqual(given);
+  });
+
+  test("while the partition's watermark fires another key names that key", async () => {
+    const first = await machine({ watermark: "partition", idleTimeoutMs: 5_000, expiryMs: 9_000 });
+    first.step(reading(0, "a", 0, "throws when it fires"));
+    const failure = thrownBy(() => first.step(reading(1, "b", 1_000))) as StepFailed;
+    expect([failure.offset, failure.key]).toEqual([1, "a"]);
+  });
+
+  test("while the record's own key fires is that record's failure", async () => {
+    for (const watermark of ["sensor", "partition"] as const) {
+      const first = await machine({ watermark, idleTimeoutMs: 5_000, expiryMs: 9_000 });
+      first.step(reading(0, "a", 0, "throws when it fires"));
+      const failure = thrownBy(() => first.step(reading(1, "a", 1_000))) as StepFailed;
+      expect([failure.offset, failure.key]).toEqual([1, null]);
+    }
+  });
+});
+
+/** A machine's state, as increments by generation. */
+class Snapshots {
+  readonly generations = new Map<number, StateEntry[]>();
+
+  write(one: StateMachine, generation: number): readonly string[] {
+    const entries: StateEntry[] = [];
+    one.encodeChanges(generation, ({ key, value }) => entries.push({ key, value: Uint8Array.from(value) }));
+    this.generations.set(generation, entries);
+    const live = one.liveGenerations();
+    for (const written of this.generations.keys()) if (!live.includes(written)) this.generations.delete(written);
+    return entries.map(({ key }) => key);
+  }
+
+  get origin(): Pick<MachineOrigin, "restored"> {
+    const entries = [...this.generations].flatMap(([generation, list]) =>
+      list.map((entry) => ({ ...entry, generation })),
+    );
+    return { restored: { nextOffset: 100, chain: "0-00000000", entries } };
+  }
+}
+
+describe("a snapshot", () => {
+  test("has a key that changed, and no other", async () => {
+    const [one, snapshots] = [await machine(), new Snapshots()];
+    await lines(one, [reading(0, "a", 0), reading(1, "b", 1)]);
+    expect(snapshots.write(one, 1)).toEqual(["task", "key/a", "key/b"]);
+    await lines(one, [reading(2, "b", 2)]);
+    expect(snapshots.write(one, 2)).toEqual(["task", "key/b"]);
+    expect(snapshots.write(one, 3)).toEqual(["task"]);
+  });
+
+  test("says that a key is forgotten, for as long as an older generation may have it", async () => {
+    const [one, snapshots] = [await machine(), new Snapshots()];
+    await lines(one, [reading(0, "a", 0)]);
+    snapshots.write(one, 1);
+    // Idle after 1,000 ms, expired after 3,000, forgotten after 5,000.
+    await lines(one, [tick(1, 1_001), tick(2, 3_001), tick(3, 5_001)]);
+    expect(snapshots.write(one, 2)).toEqual(["task", "key/a"]);
+    expect(snapshots.write(one, 3)).toEqual(["task"]);
+    expect(one.liveGenerations()).toEqual([2, 3]);
+    // A machine that is restored from it knows no such key, and keeps saying so.
+    const next = await machine({}, snapshots.origin);
+    expect(next.liveGenerations()).toEqual([2, 3]);
+    expect(await lines(next, [tick(100, 9_000)])).toEqual([]);
+    // Where all older generations are rewritten, nobody has it any more.
+    next.rewriteUpTo(2);
+    expect(snapshots.write(next, 4)).toEqual(["task"]);
+    expect(next.liveGenerations()).toEqual([4]);
+  });
+
+  test("of a key that was forgotten and came again has its new state", async () => {
+    const [one, snapshots] = [await machine(), new Snapshots()];
+    await lines(one, [reading(0, "a", 0)]);
+    snapshots.write(one, 1);
+    await lines(one, [tick(1, 5_000), tick(2, 9_000), tick(3, 13_000), reading(4, "a", 13_000)]);
+    expect(snapshots.write(one, 2)).toEqual(["task", "key/a"]);
+    expect(one.liveGenerations()).toEqual([2]);
+    const next = await machine({}, snapshots.origin);
+    expect(await lines(next, [tick(100, 15_000)])).toEqual(["a 13000 idle"]);
+  });
+
+  test("keeps the order in which silent keys go idle", async () => {
+    const [one, snapshots] = [await machine({ maxSensorsPerStep: 1 }), new Snapshots()];
+    await lines(one, [reading(0, "x", 0), reading(1, "y", 0), reading(2, "z", 0), reading(3, "a", 500)]);
+    expect(await lines(one, [tick(4, 1_001), tick(5, 1_501)])).toEqual(["x 0 idle", "y 0 idle"]);
+    snapshots.write(one, 1);
+    const next = await machine({ maxSensorsPerStep: 1 }, snapshots.origin);
+    expect(await lines(next, [tick(100, 1_502), tick(101, 1_503)])).toEqual(["z 0 idle", "a 500 idle"]);
+  });
+});
+
+/** Layout 1 of a task's entry, as it was written before settings stood in the log. */
+function taskLayout1(clock: number): Buffer {
+  const writer = new Writer();
+  writer.u8(1);
+  for (const value of [clock, clock, clock]) writer.f64(value);
+  writer.text("");
+  return writer.take();
+}
+
+/** Layout 1 of a key's entry: presence 0 is active, 1 idle, 2 expired. */
+function keyLayout1(maxEventTime: number, lastSeen: number, presence: number, times: readonly number[]): Buffer {
+  const writer = new Writer();
+  writer.u8(1);
+  for (const value of [0, maxEventTime, lastSeen]) writer.f64(value);
+  writer.u8(presence);
+  writer.section(() => undefined);
+  if (presence === 2) writer.u8(0);
+  else {
+    writer.u8(1);
+    writer.text("waiting");
+    writer.u8(1);
+    writer.section(() => writer.f64s(Float64Array.from(times)));
+  }
+  return writer.take();
+}
+
+describe("a snapshot of layout 1", () => {
+  const entriesOf = (keys: Readonly<Record<string, Buffer>>): Pick<MachineOrigin, "restored"> => ({
+    restored: {
+      nextOffset: 100,
+      chain: "0-00000000",
+      entries: [
+        { generation: 1, key: "task", value: taskLayout1(10_000) },
+        ...Object.entries(keys).map(([key, value]) => ({ generation: 1, key: `key/${key}`, value })),
+      ],
+    },
+  });
+
+  test("is continued: what was open fires, and the watermark is the highest event time less the bound", async () => {
+    const origin = entriesOf({ a: keyLayout1(9_900, 9_900, 0, [9_000, 9_900]) });
+    const one = await machine({ outOfOrdernessMs: 300 }, origin);
+    one.step(tick(100, 10_901));
+    const fired = (await one.settle()).map(({ value }) => JSON.parse(Buffer.from(value!).toString()) as unknown);
+    const common = { cause: "idle", watermark: 9_600, finalUpTo: -1 };
+    expect(fired).toMatchObject([
+      { t: 9_000, ...common },
+      { t: 9_900, ...common },
+    ]);
+  });
+
+  test("has tombstones, whose highest event time is final; those past their time are let go", async () => {
+    // Silent for 4,000 and for 5,001 ms; a tombstone goes after 3,000 + 2,000.
+    const one = await machine(
+      {},
+      entriesOf({ a: keyLayout1(5_500, 6_000, 2, []), b: keyLayout1(4_500, 4_999, 2, []) }),
+    );
+    await lines(one, [reading(100, "a", 10_000), reading(101, "b", 10_000), tick(102, 10_000)]);
+    one.flush();
+    const begun = (await one.settle()).map(({ key, value }) => {
+      const { finalUpTo } = JSON.parse(Buffer.from(value!).toString()) as { finalUpTo: number };
+      return `${Buffer.from(key!).toString()} ${finalUpTo}`;
+    });
+    expect(begun).toEqual(["a 5500", "b -1"]);
+  });
+
+  test("of a layout that is not known is refused", async () => {
+    for (const layout of [0, 9]) {
+      const value = taskLayout1(0);
+      value[0] = layout;
+      const restored = { nextOffset: 0, chain: "", entries: [{ generation: 1, key: "task", value }] };
+      await expect(machine({}, { restored })).rejects.toMatchObject({
+        code: "state-layout-unknown",
+        message: expect.stringContaining(`layout ${layout}; this version reads 1 to`),
+      });
+    }
+  });
+
+  test("without a task entry is refused", async () => {
+    const restored = { nextOffset: 3, chain: "", entries: [] };
+    await expect(machine({}, { restored })).rejects.toMatchObject({ code: "snapshot-corrupt" });
+  });
+});
