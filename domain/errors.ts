@@ -14,6 +14,9 @@ export const deadLetterCodes = {
     "The sequence number is below the floor, or its boot was let go: it can't be told whether it was counted.",
   "sequence-reused":
     "The sequence number was seen, but its samples are newer than all others: the device restarted without a new boot.",
+  "model-refused":
+    "The model of this control record is not in the store, or does not fit its manifest: the models before it " +
+    "continue to score.",
   "processing-failed": "Millrace's own code failed on this record.",
   "state-failed":
     "Millrace's own code failed when what a sensor had open fired: its state was dropped, as at an expiry.",

@@ -70,7 +70,7 @@ export const metrics = {
   "processor.models-refused": {
     unit: "Count",
     kind: "counter",
-    doc: "model records whose model did not fit its manifest",
+    doc: "models that were refused at a model record, or were missing at a start",
   },
   "processor.lag": {
     unit: "Count",

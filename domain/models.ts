@@ -57,13 +57,14 @@ export function modelKey({ name, version, sha256 }: ModelReference): string {
 /**
  * A `model` control record has this as JSON in its header `model`. `live`: scores from here on, instead of all others.
  * `shadow`: scores beside the live one, which says whether they agree. `canary`: scores instead of the live one for a
- * share of the keys. `off`: stops scoring in any stage.
+ * share of the keys. `off`: stops scoring in any stage. `none`: no model scores, whatever did.
  */
 export const modelControl = z.discriminatedUnion("stage", [
   z.object({ stage: z.literal("live"), model: modelReference }),
   z.object({ stage: z.literal("shadow"), model: modelReference }),
   z.object({ stage: z.literal("canary"), model: modelReference, share: z.number().gt(0).max(1) }),
   z.object({ stage: z.literal("off"), model: modelReference }),
+  z.object({ stage: z.literal("none") }),
 ]);
 export type ModelControl = z.infer<typeof modelControl>;
 

@@ -1,9 +1,11 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { GetObjectCommand, ListObjectsV2Command, NoSuchKey, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { z } from "zod";
 import { MillraceError } from "../../domain/errors.ts";
 import { modelKey, modelManifest, modelProbe, type ModelManifest, type ModelReference } from "../../domain/models.ts";
+import type { Milliseconds } from "../../domain/time.ts";
 import type { Model, ModelSource } from "../inference/model.ts";
 import { noModels, type ScoringPorts } from "../inference/scoring.ts";
 import { type ModelBytes, modelHash, readModelBytes } from "./model-bytes.ts";
@@ -75,20 +77,36 @@ function s3Files(place: string, bucket: string, prefix: string, client: S3Client
 /** Models by name and version, in `<name>/<version>/{manifest.json, model.onnx, probe.json}`. Loads each once. */
 export class ModelStore implements ModelSource {
   readonly #files: ModelFiles;
+  readonly #waitsMs: readonly Milliseconds[];
   readonly #loaded = new Map<string, Promise<Model>>();
 
-  constructor(files: ModelFiles) {
+  /** @param waitsMs Waits before a store that did not answer is asked again. */
+  constructor(files: ModelFiles, waitsMs: readonly Milliseconds[] = [250, 1_000, 4_000]) {
     this.#files = files;
+    this.#waitsMs = waitsMs;
   }
 
   load(reference: ModelReference): Promise<Model> {
     const key = modelKey(reference);
     const known = this.#loaded.get(key);
     if (known) return known;
-    const loading = loadModel(this.#files, `${reference.name}/${reference.version}`, reference);
+    const loading = this.#loadPatiently(reference);
     this.#loaded.set(key, loading);
     loading.catch(() => this.#loaded.delete(key));
     return loading;
+  }
+
+  /** A store that does not answer may answer soon. A refusal is an answer. */
+  async #loadPatiently(reference: ModelReference): Promise<Model> {
+    for (const waitMs of this.#waitsMs) {
+      try {
+        return await loadModel(this.#files, `${reference.name}/${reference.version}`, reference);
+      } catch (error) {
+        if (error instanceof MillraceError) throw error;
+        await sleep(waitMs);
+      }
+    }
+    return loadModel(this.#files, `${reference.name}/${reference.version}`, reference);
   }
 }
 

@@ -91,7 +91,12 @@ export class InMemoryBackend implements DriverBackend {
       entries: entriesOf(this.#snapshot),
     };
     return {
-      machine: await this.#factory.create({ partition: 0, restored, failures: this.#failures }),
+      machine: await this.#factory.create({
+        partition: 0,
+        restored,
+        failures: this.#failures,
+        refused: (failure) => void this.#failures.set(failureId(failure), failure),
+      }),
       given: this.#snapshot?.given ?? 0,
     };
   }

@@ -23,7 +23,7 @@ export async function catchUp(
   while (reached() < until && !stopping()) {
     const records = await input.read(READ_WAIT_MS);
     const wanted = records.filter(({ offset }) => offset < until);
-    await stepSome(machine, wanted, () => false);
+    for (let left = wanted; left.length > 0;) left = left.slice((await stepSome(machine, left, () => false)).stepped);
     if (wanted.length < records.length) break;
   }
   return reached();

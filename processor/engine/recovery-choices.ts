@@ -27,6 +27,7 @@ export type RecoveryChoice = keyof typeof recoveryChoices;
 /** The choices that help with an error, the one that loses least first. */
 export const choicesFor: Partial<Record<ErrorCode, readonly RecoveryChoice[]>> = {
   "output-refused": ["try-again"],
+  "model-refused": ["try-again", "accept-new-code", "rebuild"],
   "step-kills-process": ["try-again"],
   "replay-diverged": ["accept-new-code", "rebuild"],
   "input-lost": ["skip-lost", "start-over"],

@@ -8,6 +8,7 @@ import {
 } from "../runtime/machine.ts";
 import { catchUp } from "./catch-up.ts";
 import { failureClass } from "./failure-classes.ts";
+import { modelLost } from "./needs-recovery.ts";
 import {
   commandToken,
   type EngineObserver,
@@ -76,6 +77,9 @@ async function tryCatchUp(parts: RecoveryParts, progress: Progress, manifest: Ma
     from: covers?.nextOffset ?? progress.origin,
     until: progress.nextOffset,
     failed: progress.failed,
+    refused: (failure) => {
+      throw modelLost(task, failure);
+    },
   });
   checkCaughtUp(task, progress, { nextOffset, chain: machine.chain, fingerprint: factory.fingerprint });
 }
@@ -167,6 +171,8 @@ interface BuildPlan {
   readonly until: number;
   /** Records that are known to fail. */
   readonly failed: Progress["failed"];
+  /** See `MachineOrigin.refused`. @default models that are refused now are refused */
+  readonly refused?: MachineOrigin["refused"];
 }
 
 /**
@@ -176,7 +182,7 @@ interface BuildPlan {
 async function build(
   { partition, factory, ports: { input } }: RecoveryParts,
   snapshots: Snapshots,
-  { covers, from, until, failed }: BuildPlan,
+  { covers, from, until, failed, refused }: BuildPlan,
 ): Promise<{ machine: StateMachine; nextOffset: number }> {
   const failures = new Map(failed.map((failure) => [failureId(failure), failure]));
   const restored: MachineOrigin["restored"] = covers && {
@@ -185,7 +191,7 @@ async function build(
     entries: await snapshots.load(),
   };
   for (;;) {
-    const machine = await factory.create({ partition, restored, failures });
+    const machine = await factory.create({ partition, restored, failures, ...(refused ? { refused } : {}) });
     try {
       return { machine, nextOffset: await catchUp(machine, input, { from, until }) };
     } catch (error) {

@@ -1,6 +1,7 @@
 import { MillraceError } from "../../domain/errors.ts";
 import { type Failure, failureId, StepFailed, type MachineFactory, type StateMachine } from "../runtime/machine.ts";
 import { catchUp } from "./catch-up.ts";
+import { modelLost } from "./needs-recovery.ts";
 import type { EngineObserver, Progress, TaskInput } from "./ports.ts";
 import type { Snapshots } from "./snapshots.ts";
 import { checkCaughtUp } from "./starting-point.ts";
@@ -91,6 +92,17 @@ export class Replica {
     failures.set(failureId(error), { offset, key, message });
   }
 
+  /**
+   * Notes that a model was refused, for progress. Below `committed` that was decided otherwise: then the model's files
+   * were lost since.
+   */
+  #refused(failure: Failure, committed: number): void {
+    const { task, failures, observer } = this.#parts;
+    if (failure.offset < committed) throw modelLost(task, failure);
+    observer.log("error", { task, offset: failure.offset, reason: failure.message }, "a model record is refused");
+    failures.set(failureId(failure), failure);
+  }
+
   async #buildOnce(reached: Pick<Progress, "nextOffset" | "chain" | "fingerprint"> | null): Promise<void> {
     const { task, partition, factory, input, snapshots, failures, origin, stopping } = this.#parts;
     const covers = snapshots.manifest.covers;
@@ -98,6 +110,7 @@ export class Replica {
       partition,
       restored: covers ? { nextOffset: covers.nextOffset, chain: covers.chain, entries: await snapshots.load() } : null,
       failures,
+      refused: (failure) => this.#refused(failure, reached?.nextOffset ?? 0),
     });
     const from = covers?.nextOffset ?? origin;
     const nextOffset = await catchUp(machine, input, { from, until: reached?.nextOffset ?? from }, stopping);

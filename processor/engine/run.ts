@@ -123,17 +123,25 @@ export class Run {
     const cutAt = this.#uncommitted ? this.#cutAt : runtime.now();
     const isCutDue = (): boolean => runtime.now() - cutAt >= mostBetweenCommitsMs(options);
     try {
-      const { outputs, stepped } = await stepSome(machine, records, isCutDue);
+      const { outputs, stepped, decided } = await stepSome(machine, records, isCutDue);
       this.#settled = null;
       this.#uncommitted = true;
       waiting.add(outputs);
       observer.stepped(task, stepped, outputs);
+      if (decided) await this.#commitDecision();
       return records.slice(stepped);
     } catch (error) {
       if (!(error instanceof StepFailed)) throw error;
       await this.#rebuild(error, settled);
       return []; // they come again
     }
+  }
+
+  /** Commits what was decided before an output of a later record is sent: another owner must not decide otherwise. */
+  async #commitDecision(): Promise<void> {
+    await this.#idle();
+    this.#cut();
+    await this.#idle();
   }
 
   /** Steps what the process may die of: says so in the log before, and commits at once. */

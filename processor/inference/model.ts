@@ -31,11 +31,31 @@ export interface Assignment {
   readonly canary: { readonly model: Model; readonly share: number } | null;
 }
 
+/** A control record that names a model. */
+export type NamingControl = Extract<ModelControl, { readonly model: ModelReference }>;
+
+/**
+ * Stands for a model that scored and whose files can't be had any more. Its hops come when the model's would, so that
+ * the outputs are the same but for the scores: they have none, and labels are null. The recurrent state stays.
+ */
+export function absentModel(reference: ModelReference, manifest: ModelManifest): Model {
+  const batch = 1;
+  const none = new Float32Array(batch * manifest.labels.length).fill(NaN);
+  return {
+    reference,
+    manifest,
+    rows: manifest.rowsPerHop,
+    stateSize: manifest.state[0]!.shape[0]!,
+    batch,
+    run: (_readings, state) => Promise.resolve({ probabilities: none, state }),
+  };
+}
+
 /** Nothing scores. */
 export const NO_MODELS: Assignment = { live: null, shadow: null, canary: null };
 
 /** The assignment after a control record whose model was taken. */
-export function assign(before: Assignment, control: ModelControl, model: Model): Assignment {
+export function assign(before: Assignment, control: NamingControl, model: Model): Assignment {
   const same = (other: Model | null | undefined): boolean =>
     other != null && modelKey(other.reference) === modelKey(model.reference);
   switch (control.stage) {

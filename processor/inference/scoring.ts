@@ -1,23 +1,32 @@
 import { MillraceError } from "../../domain/errors.ts";
-import { MODEL_HEADER, modelControl, modelKey, type ModelControl, type ModelReference } from "../../domain/models.ts";
+import {
+  MODEL_HEADER,
+  modelControl,
+  modelKey,
+  type ModelControl,
+  type ModelManifest,
+  type ModelReference,
+} from "../../domain/models.ts";
 import type { Rejection } from "../runtime/message.ts";
 import type { AsyncWork } from "../runtime/pipeline.ts";
 import type { Hop } from "./model-stream.ts";
-import { assign, type Assignment, type Model, type ModelSource, NO_MODELS } from "./model.ts";
+import { absentModel, assign, type Assignment, type Model, type ModelSource, NO_MODELS } from "./model.ts";
 import { score } from "./scorer.ts";
 
 /** What a partition's scoring needs from outside. */
 export interface ScoringPorts {
   readonly source: ModelSource;
-  /** Called when the model of a control record is refused: the models before it continue to score. */
+  /** Called when a model is refused that a control record assigns, or that the state has: somebody must look. */
   refused(reference: ModelReference, reason: string): void;
 }
 
-/** An assignment as the state keeps it: references alone. */
+/** An assignment as the state keeps it. */
 interface StoredAssignment {
   readonly live: ModelReference | null;
   readonly shadow: ModelReference | null;
   readonly canary: { readonly model: ModelReference; readonly share: number } | null;
+  /** By `modelKey`: what an absent model is replaced by. Absent in the state of versions that kept none. */
+  readonly manifests?: Readonly<Record<string, ModelManifest>>;
 }
 
 /**
@@ -57,19 +66,27 @@ export class Scoring implements AsyncWork {
     return null;
   };
 
-  async settle(): Promise<void> {
+  async settle(): Promise<string | null> {
     if (this.hops.length > 0) await score(this.hops.splice(0));
-    if (this.#control) await this.#switch(this.#control);
+    const refusal = this.#control ? await this.#switch(this.#control) : null;
     this.#control = null;
+    return refusal;
   }
 
-  async #switch(control: ModelControl): Promise<void> {
+  /** Gives why the model is refused; null when it was assigned. */
+  async #switch(control: ModelControl): Promise<string | null> {
+    if (control.stage === "none") {
+      this.#assignment = NO_MODELS;
+      return null;
+    }
     try {
       const model = this.modelByKey(modelKey(control.model)) ?? (await this.#ports.source.load(control.model));
       this.#assignment = assign(this.#assignment, control, model);
+      return null;
     } catch (error) {
-      if (!(error instanceof MillraceError && error.code === "model-refused")) throw error;
+      if (!isRefusal(error)) throw error;
       this.#ports.refused(control.model, error.message);
+      return error.message;
     }
   }
 
@@ -81,25 +98,46 @@ export class Scoring implements AsyncWork {
 
   encode(): string {
     const { live, shadow, canary } = this.#assignment;
+    const assigned = [live, shadow, canary?.model].filter((model) => model != null);
     const stored: StoredAssignment = {
       live: live?.reference ?? null,
       shadow: shadow?.reference ?? null,
       canary: canary ? { model: canary.model.reference, share: canary.share } : null,
+      manifests: Object.fromEntries(assigned.map(({ reference, manifest }) => [modelKey(reference), manifest])),
     };
     return JSON.stringify(stored);
   }
 
-  /** @throws Whatever loading a model throws: outputs without it would differ. */
+  /**
+   * A model whose files are gone is replaced by one that gives no scores: the log has assigned it, so its hops stay.
+   *
+   * @throws MillraceError `model-refused` when the state was written by a version that kept no manifests; what the
+   *   source throws when it does not answer
+   */
   async restore(text: string): Promise<void> {
-    const { live, shadow, canary } = JSON.parse(text) as StoredAssignment;
-    const load = async (reference: ModelReference | null): Promise<Model | null> =>
-      reference ? this.#ports.source.load(reference) : null;
+    const { live, shadow, canary, manifests } = JSON.parse(text) as StoredAssignment;
+    const load = (reference: ModelReference): Promise<Model> =>
+      this.#loadAgain(reference, manifests?.[modelKey(reference)]);
     this.#assignment = {
-      live: await load(live),
-      shadow: await load(shadow),
-      canary: canary ? { model: await this.#ports.source.load(canary.model), share: canary.share } : null,
+      live: live && (await load(live)),
+      shadow: shadow && (await load(shadow)),
+      canary: canary && { model: await load(canary.model), share: canary.share },
     };
   }
+
+  async #loadAgain(reference: ModelReference, manifest: ModelManifest | undefined): Promise<Model> {
+    try {
+      return await this.#ports.source.load(reference);
+    } catch (error) {
+      if (!isRefusal(error) || !manifest) throw error;
+      this.#ports.refused(reference, error.message);
+      return absentModel(reference, manifest);
+    }
+  }
+}
+
+function isRefusal(error: unknown): error is MillraceError {
+  return error instanceof MillraceError && error.code === "model-refused";
 }
 
 /** The source of models where none is configured: it refuses every model. */

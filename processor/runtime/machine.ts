@@ -88,9 +88,14 @@ export interface MachineOrigin {
    * settings takes them from it, once. @default the task is younger
    */
   readonly before?: string | undefined;
+  /**
+   * Hears of a control record whose asynchronous work refuses it: whoever steps the log again must give this failure
+   * among `failures`. It may throw where that record was taken before.
+   */
+  readonly refused?: (failure: Failure) => void;
 }
 
-/** Our own code threw: on a record, or when what a key had open fired in a record's step. */
+/** Our own code threw, on a record or when what a key had open fired in its step; or a model was refused. */
 export interface Failure {
   /** Offset of the record. It becomes a dead letter, unless `key` is given. */
   readonly offset: number;

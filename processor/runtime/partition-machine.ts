@@ -63,6 +63,9 @@ export class PartitionMachine implements StateMachine {
   readonly #pipeline: PartitionPipeline;
   readonly #override: Partial<Semantics>;
   readonly #failures: Failures;
+  readonly #refused: MachineOrigin["refused"];
+  /** The control record that was stepped last. */
+  #lastControl: InputRecord | null = null;
   readonly #state: PartitionState;
   readonly #context: StepContext;
   readonly #out: Emitter;
@@ -87,6 +90,7 @@ export class PartitionMachine implements StateMachine {
     this.#pipeline = pipeline.open();
     this.#override = settings.override;
     this.#failures = origin.failures;
+    this.#refused = origin.refused;
     const { source, deadLetter } = pipeline;
     const initial = origin.before === undefined ? settings.initial : settings.before(origin.before);
     this.#state = new PartitionState(this.#pipeline, initial);
@@ -146,8 +150,8 @@ export class PartitionMachine implements StateMachine {
       this.#stepBudget = this.settings.maxSensorsPerStep;
       this.#switchWaiting(record);
       this.#sweepSilent(record); // 2
-      const failure = this.#failureOf(offset, null);
-      if (failure) this.#out.deadLetter(record, "processing-failed", failure.message);
+      const failure = isControl(record, controlTypes.model) ? undefined : this.#failureOf(offset, null);
+      if (failure) this.#reject(record, { code: "processing-failed", message: failure.message });
       else this.#take(record);
     } catch (error) {
       if (error instanceof MillraceError && error.code === "control-unknown") throw error;
@@ -161,13 +165,19 @@ export class PartitionMachine implements StateMachine {
   }
 
   async settle(): Promise<readonly OutputRecord[]> {
-    await this.#pipeline.asyncWork?.settle();
+    const refusal = (await this.#pipeline.asyncWork?.settle()) ?? null;
+    if (refusal !== null) this.#refuse(this.#lastControl!, refusal);
     const work = this.#whenSettled;
     if (work.length > 0) {
       this.#whenSettled = [];
       for (const complete of work) complete();
     }
     return this.#out.take();
+  }
+
+  #refuse(record: InputRecord, message: string): void {
+    this.#refused?.({ offset: record.offset, key: null, message });
+    this.#reject(record, { code: "model-refused", message });
   }
 
   flush(): void {
@@ -317,13 +327,16 @@ export class PartitionMachine implements StateMachine {
   #control(record: InputRecord): void {
     const type = record.headers[headerNames.type];
     if (type === undefined || type === controlTypes.tick) return;
+    this.#lastControl = record;
     const { controls } = this.#pipeline;
     const isSettings = type === controlTypes.settings;
     if (!isSettings && !Object.hasOwn(controls, type)) throw unknownControl(type, record.offset);
     const change = record.headers[CHANGE_HEADER];
     if (change !== undefined && !CHANGE.test(change)) return this.#reject(record, invalidChange(change));
     if (change !== undefined && this.#state.changes.has(change)) return;
-    const rejection = isSettings ? this.#takeSettings(record) : controls[type]!(record.headers);
+    const refused = this.#failureOf(record.offset, null);
+    if (refused) this.#reject(record, { code: "model-refused", message: refused.message });
+    const rejection = refused ? null : isSettings ? this.#takeSettings(record) : controls[type]!(record.headers);
     if (rejection) this.#reject(record, rejection);
     else if (change !== undefined) this.#state.changes.add(change);
   }
@@ -430,6 +443,10 @@ function unknownControl(type: string, offset: number): MillraceError {
     `the record at offset ${offset} is a control record of type ${JSON.stringify(type)}, which this version does not ` +
       "know. Run the version that appended it.",
   );
+}
+
+function isControl({ key, value, headers }: InputRecord, type: string): boolean {
+  return key === null && value === null && headers[headerNames.type] === type;
 }
 
 /** Keys are ASCII when they are valid; text decoding is for the message that says that one is not. */

@@ -52,8 +52,11 @@ export interface AsyncWork {
   /** Whether the next step needs what `settle` does: the machine then refuses it until `settle` was called. */
   readonly mustSettle: boolean;
 
-  /** Does what the steps since the last call have left. Called by `StateMachine.settle`; may wait. */
-  settle(): Promise<void>;
+  /**
+   * Does what the steps since the last call have left. Called by `StateMachine.settle`; may wait. Gives why the control
+   * record of the last step is refused, if it is: the record is then dead-lettered and changes nothing.
+   */
+  settle(): Promise<string | null>;
 
   /** What has to outlive a restart, as text. Called at a snapshot. */
   encode(): string;

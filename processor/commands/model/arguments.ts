@@ -6,6 +6,7 @@ const USAGE = `npm run model -- COMMAND [--source FOLDER|s3://bucket/prefix] [--
   import FOLDER         takes in a model folder, an MLflow model directory or an MLflow run as a candidate
   promote NAME VERSION [--stage live|shadow|canary] [--share 0.1]
                         appends a control record to every input partition: the model scores from there on
+  promote none          no model scores from there on; works without the files of those that did
   rollback NAME         promotes the version that was live before
   off NAME VERSION      stops its scoring, whatever its stage
 The store is MODEL_SOURCE (default .millrace/models), Kafka is KAFKA_BROKERS, the pipeline is PIPELINE.`;
@@ -36,6 +37,7 @@ export type ModelCommand =
       /** Share of the sensors, above 0 and at most 1. Only a canary has it. */
       readonly share: number | undefined;
     }
+  | { readonly name: "promote-none" }
   | { readonly name: "rollback"; readonly model: string };
 
 export interface ModelArguments {
@@ -62,13 +64,18 @@ export function parseModelArguments(args: readonly string[]): ModelArguments {
     options: { source: text, brokers: text, stage, share },
     takesPositionals: true,
     check: (given, [name, ...rest]) => [
-      ...commandProblems(name, rest.length),
+      ...(isNone(name, rest[0], rest[1]) ? [] : commandProblems(name, rest.length)),
       ...(given.stage === "canary" && given.share === undefined ? ["--stage canary needs --share"] : []),
     ],
   });
   const [name, first, second] = positionals as [CommandName, string, string];
   const { source, brokers } = values;
   return { command: commandOf(name, first, second, values), source, brokers };
+}
+
+/** Whether this is `promote none`: a model is named with its version. */
+function isNone(name: string | undefined, model: string | undefined, version: string | undefined): boolean {
+  return name === "promote" && model === "none" && version === undefined;
 }
 
 function commandProblems(name: string | undefined, count: number): string[] {
@@ -97,6 +104,7 @@ function commandOf(
     case "off":
       return { name, model: first, version: second };
     case "promote":
+      if (isNone(name, first, second)) return { name: "promote-none" };
       return { name, model: first, version: second, stage: options.stage ?? "live", share: options.share };
   }
 }

@@ -38,6 +38,8 @@ async function run(
       return importModel(registry, modelFiles(command.folder, settings.region), store);
     case "promote":
       return apply(await registry.control(command.model, command.version, command.stage, command.share));
+    case "promote-none":
+      return apply({ stage: "none" });
     case "rollback": {
       const { version } = await registry.previousLive(command.model);
       return apply(await registry.control(command.model, version, "live"));
@@ -74,11 +76,10 @@ async function applyControl(
   const topic = topics[pipelines[pipeline].input].name;
   const { partitions } = await makeChange(kafka, { topic, type: controlTypes.model, value: JSON.stringify(control) });
   await registry.record(control);
+  const appended = `appended to ${partitions} partitions; the processor switches there`;
+  if (control.stage === "none") return [`no model scores: ${appended}`];
   const { name, version } = control.model;
-  return [
-    `${name} ${version} is ${control.stage}: appended to ${partitions} partitions; ` +
-      "the processor switches there, if it fits (see its health)",
-  ];
+  return [`${name} ${version} is ${control.stage}: ${appended}, if it fits (see its health)`];
 }
 
 function inMemory({ manifest, files }: ImportedModel): ModelFiles {

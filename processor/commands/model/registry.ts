@@ -8,7 +8,9 @@ import type { Model } from "../../inference/model.ts";
 export interface StoredModel {
   readonly name: string;
   readonly version: string;
-  readonly stage: ModelManifest["stage"];
+  /** `unreadable`: its manifest is missing or invalid. */
+  readonly stage: ModelManifest["stage"] | "unreadable";
+  /** Empty where the manifest can't be read. */
   readonly sha256: string;
 }
 
@@ -27,7 +29,8 @@ export class ModelRegistry {
     const models: StoredModel[] = [];
     for (const name of await this.#files.folders("")) {
       for (const version of await this.#files.folders(name)) {
-        const { stage, sha256 } = await this.#manifest(name, version);
+        const manifest = await this.#readManifest(name, version);
+        const { stage, sha256 } = manifest ?? { stage: "unreadable" as const, sha256: "" };
         models.push({ name, version, stage, sha256 });
       }
     }
@@ -40,24 +43,24 @@ export class ModelRegistry {
   }
 
   /**
-   * Takes in the files of a model as a candidate, when they pass every check.
+   * Takes in the files of a model, when they pass every check: a new one as a candidate; of one that is there, files
+   * that were lost are there again.
    *
    * @throws MillraceError `model-refused`
    */
   async take(from: ModelFiles): Promise<Model> {
     const model = await loadModel(from, ".");
     const { name, version, sha256 } = model.reference;
-    const existing = await this.#files.read(`${name}/${version}/manifest.json`);
-    if (existing && modelManifest.parse(JSON.parse(text(existing))).sha256 !== sha256)
+    const existing = await this.#readManifest(name, version);
+    if (existing && existing.sha256 !== sha256)
       throw new MillraceError(
         "model-refused",
         `model ${name} ${version} is there already with another hash: give the new one a version of its own`,
       );
-    if (existing) return model;
     const { file, probe } = model.manifest;
     for (const each of [file, ...externalFiles((await from.read(`./${file}`))!), probe])
       await this.#files.write(`${name}/${version}/${each}`, (await from.read(`./${each}`))!);
-    await this.#writeManifest({ ...model.manifest, stage: "candidate" });
+    await this.#writeManifest({ ...model.manifest, stage: existing?.stage ?? "candidate" });
     return model;
   }
 
@@ -72,14 +75,16 @@ export class ModelRegistry {
   }
 
   /** Notes what a control record has done: stages, and the history of live versions. */
-  async record({ stage, model }: ModelControl): Promise<void> {
+  async record(control: ModelControl): Promise<void> {
+    const { stage } = control;
     for (const other of await this.list()) {
       const { name, version } = other;
-      const isIt = name === model.name && version === model.version;
-      const next = isIt ? (stage === "off" ? "candidate" : stage) : stage === "live" ? "candidate" : other.stage;
-      if (next !== other.stage) await this.#writeManifest({ ...(await this.#manifest(name, version)), stage: next });
+      const next = stageAfter(control, other);
+      const manifest = next === other.stage ? null : await this.#readManifest(name, version);
+      if (manifest && next !== "unreadable") await this.#writeManifest({ ...manifest, stage: next });
     }
     if (stage !== "live") return;
+    const { model } = control;
     const history = await this.#history(model.name);
     if (history.at(-1)?.sha256 !== model.sha256)
       await this.#files.write(`${model.name}/history.json`, JSON.stringify([...history, model], null, 1));
@@ -103,16 +108,15 @@ export class ModelRegistry {
     return file ? (JSON.parse(text(file)) as History) : [];
   }
 
-  async #manifest(name: string, version: string): Promise<ModelManifest> {
+  /** Null when it is missing or invalid: such a model must not keep others from being promoted. */
+  async #readManifest(name: string, version: string): Promise<ModelManifest | null> {
     const file = await this.#files.read(`${name}/${version}/manifest.json`);
-    const parsed = file === null ? null : modelManifest.safeParse(JSON.parse(text(file)));
-    if (!parsed?.success)
-      throw new MillraceError(
-        "model-refused",
-        `${this.#files.place}/${name}/${version} has no ${file === null ? "" : "valid "}manifest.json: ` +
-          "import the model again, or remove the folder",
-      );
-    return parsed.data;
+    if (file === null) return null;
+    try {
+      return modelManifest.parse(JSON.parse(text(file)));
+    } catch {
+      return null;
+    }
   }
 
   async #writeManifest(manifest: ModelManifest): Promise<void> {
@@ -121,6 +125,15 @@ export class ModelRegistry {
       `${JSON.stringify(manifest, null, 2)}\n`,
     );
   }
+}
+
+/** The stage of a model behind a control record. */
+function stageAfter(control: ModelControl, { name, version, stage }: StoredModel): StoredModel["stage"] {
+  if (stage === "unreadable") return stage;
+  if (control.stage === "none") return "candidate";
+  const isIt = name === control.model.name && version === control.model.version;
+  if (isIt) return control.stage === "off" ? "candidate" : control.stage;
+  return control.stage === "live" ? "candidate" : stage;
 }
 
 function text(bytes: Uint8Array): string {

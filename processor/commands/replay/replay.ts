@@ -73,14 +73,15 @@ export class Replay {
   async #partitionOf(partition: number): Promise<PartitionReplay> {
     const known = this.#partitions.get(partition);
     if (known) return known;
-    const replayed = {
-      partition,
-      machine: await this.#factory.create({ partition, restored: null, failures: new Map() }),
-      outputs: 0,
-      failures: new Map<string, Failure>(),
-    };
+    const failures = new Map<string, Failure>();
+    const replayed = { partition, machine: await this.#create(partition, failures), outputs: 0, failures };
     this.#partitions.set(partition, replayed);
     return replayed;
+  }
+
+  async #create(partition: number, failures: Map<string, Failure>): Promise<StateMachine> {
+    const refused = (failure: Failure): void => void failures.set(failureId(failure), failure);
+    return this.#factory.create({ partition, restored: null, failures, refused });
   }
 
   async #settle(replayed: PartitionReplay): Promise<void> {
@@ -93,11 +94,7 @@ export class Replay {
   async #rebuild(replayed: PartitionReplay, error: StepFailed): Promise<void> {
     const { offset, key, message } = error;
     replayed.failures.set(failureId(error), { offset, key, message });
-    replayed.machine = await this.#factory.create({
-      partition: replayed.partition,
-      restored: null,
-      failures: replayed.failures,
-    });
+    replayed.machine = await this.#create(replayed.partition, replayed.failures);
     const outputs: OutputRecord[] = [];
     for await (const record of this.#records()) {
       if (record.partition !== replayed.partition) continue;

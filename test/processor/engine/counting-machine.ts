@@ -12,6 +12,8 @@ import {
 } from "../../../processor/runtime/machine.ts";
 
 export const POISON = "poison";
+/** A record that `settle` takes or refuses, as a model record. */
+export const DECIDE = "decide";
 
 /** Topics that the machine of a source topic writes to. */
 export function outputTopics(source: string): { counts: string; thirds: string; dead: string } {
@@ -25,15 +27,20 @@ export function outputTopics(source: string): { counts: string; thirds: string; 
 class CountingMachine implements StateMachine {
   nextOffset = 0;
   chain = "";
-  readonly mustSettle = false;
   readonly #topic: string;
+  readonly #takes: boolean;
+  readonly #refused: MachineOrigin["refused"];
+  /** The last record, when it waits for `settle`. */
+  #undecided: { readonly offset: number; readonly name: string; readonly id: string } | null = null;
   readonly #failures: Failures;
   readonly #factor: number;
   readonly #counts = new Map<string, { count: number; generation: number; changed: boolean }>();
   #outputs: OutputRecord[] = [];
 
-  constructor(topic: string, factor: number, { restored, failures }: MachineOrigin) {
+  constructor(topic: string, factor: number, takes: boolean, { restored, failures, refused }: MachineOrigin) {
     this.#topic = topic;
+    this.#takes = takes;
+    this.#refused = refused;
     this.#factor = factor;
     this.#failures = failures;
     if (!restored) return;
@@ -43,6 +50,10 @@ class CountingMachine implements StateMachine {
       this.#counts.set(key, { count: Number(Buffer.from(value).toString()), generation, changed: false });
   }
 
+  get mustSettle(): boolean {
+    return this.#undecided !== null;
+  }
+
   step({ partition, offset, key, value }: InputRecord): void {
     if (offset < this.nextOffset) throw new Error(`offset ${offset} was stepped before`);
     const [name, text] = [Buffer.from(key ?? []).toString(), Buffer.from(value ?? []).toString()];
@@ -50,6 +61,7 @@ class CountingMachine implements StateMachine {
     if (this.#failures.has(failureId({ offset, key: null })))
       this.#emit(outputTopics(this.#topic).dead, name, id, text);
     else if (text === POISON) throw new StepFailed(offset, new Error("poisoned"));
+    else if (text === DECIDE) this.#undecided = { offset, name, id };
     else this.#count(name, id);
     this.nextOffset = offset + 1;
   }
@@ -69,10 +81,19 @@ class CountingMachine implements StateMachine {
     this.#outputs.push({ topic, key, value: Buffer.from(body), headers: {}, scored: false });
   }
 
-  settle(): Promise<readonly OutputRecord[]> {
+  async settle(): Promise<readonly OutputRecord[]> {
+    await Promise.resolve();
+    if (this.#undecided) this.#decide(this.#undecided);
+    this.#undecided = null;
     const outputs = this.#outputs;
     this.#outputs = [];
-    return Promise.resolve(outputs);
+    return outputs;
+  }
+
+  #decide({ offset, name, id }: { readonly offset: number; readonly name: string; readonly id: string }): void {
+    if (this.#takes) return this.#count(name, id);
+    this.#refused?.({ offset, key: null, message: "not here" });
+    this.#emit(outputTopics(this.#topic).dead, name, id, DECIDE);
   }
 
   flush(): void {}
@@ -97,13 +118,16 @@ class CountingMachine implements StateMachine {
   }
 }
 
-/** `v1` counts by one; any other fingerprint is other code, which gives other outputs. */
-export function countingMachineFactory(sourceTopic: string, fingerprint = "v1"): MachineFactory {
+/**
+ * `v1` counts by one; any other fingerprint is other code, which gives other outputs. `takes`: whether this process
+ * takes a record that has to be decided.
+ */
+export function countingMachineFactory(sourceTopic: string, fingerprint = "v1", takes = true): MachineFactory {
   return {
     pipeline: "count",
     sourceTopic,
     fingerprint,
-    create: (origin) => new CountingMachine(sourceTopic, fingerprint === "v1" ? 1 : 10, origin),
+    create: (origin) => new CountingMachine(sourceTopic, fingerprint === "v1" ? 1 : 10, takes, origin),
   };
 }
 

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ModelControl, ModelManifest } from "../../../domain/models.ts";
+import type { ModelManifest, ModelReference } from "../../../domain/models.ts";
 
 /** The model of this repository. */
 export const SHIPPED = join(import.meta.dirname, "..", "..", "..", "models", "activity");
@@ -15,7 +15,7 @@ export class ModelFolder {
   readonly path = mkdtempSync(join(tmpdir(), "millrace-models-"));
 
   /** Copies the shipped model into the store as another version, changed by `change`. */
-  add(version: string, change: Change = () => undefined): ModelControl["model"] {
+  add(version: string, change: Change = () => undefined): ModelReference {
     const path = join(this.path, "activity", version);
     cpSync(SHIPPED, path, { recursive: true });
     const manifest = { ...readManifest(path), version };

@@ -1,8 +1,8 @@
 /** @jest-environment ./test/support/onnx-environment.mjs */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { MODEL_HEADER, type ModelControl } from "../../../domain/models.ts";
+import { MODEL_HEADER, type ModelControl, type ModelReference } from "../../../domain/models.ts";
 import { defaultSemantics } from "../../../domain/semantics.ts";
 import { controlTypes, headers, topics } from "../../../domain/topics.ts";
 import { sensorMachineFactory } from "../../../processor/adapters/machine-factory.ts";
@@ -43,13 +43,21 @@ async function control(driver: PipelineDriver, command: ModelControl): Promise<v
   });
 }
 
-function driverOf(): { driver: PipelineDriver; refused: string[] } {
+/** `restart`: the next process has loaded no model yet. */
+function driverOf(): { driver: PipelineDriver; refused: string[]; restart: () => Promise<void> } {
   const refused: string[] = [];
+  let store = new ModelStore(modelFiles(folder.path, "local"));
   const scoring = {
-    source: new ModelStore(modelFiles(folder.path, "local")),
+    source: { load: (reference: ModelReference) => store.load(reference) },
     refused: (_reference: unknown, reason: string) => refused.push(reason),
   };
-  return { driver: new PipelineDriver(sensorMachineFactory(defaultSemantics, scoring)), refused };
+  const driver = new PipelineDriver(sensorMachineFactory(defaultSemantics, scoring));
+  const restart = async (): Promise<void> => {
+    driver.crash();
+    store = new ModelStore(modelFiles(folder.path, "local"));
+    await driver.restore();
+  };
+  return { driver, refused, restart };
 }
 
 const versions = (driver: PipelineDriver): string[] => [
@@ -96,6 +104,106 @@ describe("a model that does not fit is refused, and the one before it continues 
     expect(refused[0]).toMatch(reason);
     expect(versions(driver)).toEqual(["1"]);
     expect(driver.outputs(topics.inference.name).length).toBeGreaterThan(12);
+    expect(driver.deadLetters()).toMatchObject([{ code: "model-refused", offset: 11, value: null }]);
+  });
+
+  test("for good: the next owner refuses it too, though the store has it by then", async () => {
+    const [good, bad] = [folder.add("1"), folder.add("2")];
+    const hidden = join(folder.path, "2");
+    const place = join(folder.path, "activity", "2");
+    renameSync(place, hidden);
+    const { driver, refused, restart } = driverOf();
+    await control(driver, { stage: "live", model: good });
+    await publish(driver, 0);
+    await control(driver, { stage: "live", model: bad });
+    await publish(driver, 10);
+    renameSync(hidden, place);
+    await restart(); // compares every output with what was written
+    await publish(driver, 20);
+    expect(refused).toHaveLength(1);
+    expect(versions(driver)).toEqual(["1"]);
+    expect(driver.deadLetters()).toHaveLength(1);
+  });
+});
+
+describe("a model that was live and whose files are gone", () => {
+  /** What a sensor's hops were labelled, in order, null for none; how often in a row. */
+  const labels = (driver: PipelineDriver): (string | null)[] =>
+    driver.outputs(topics.inference.name).map(({ value }) => value["label"] as string | null);
+
+  test("has hops without labels until another one is promoted, or none", async () => {
+    const [lost, other] = [folder.add("1"), folder.add("2")];
+    const { driver, refused, restart } = driverOf();
+    await control(driver, { stage: "live", model: lost });
+    await publish(driver, 0);
+    await driver.snapshot();
+    const before = labels(driver).length;
+    expect(labels(driver)).not.toContain(null);
+
+    rmSync(join(folder.path, "activity", "1"), { recursive: true });
+    await restart();
+    expect(refused).toEqual([expect.stringMatching(/activity\/1: manifest\.json is missing/)]);
+    await publish(driver, 10);
+    const without = labels(driver).slice(before);
+    expect(without).toHaveLength(8); // two seconds of hops of 250 ms
+    expect(new Set(without)).toEqual(new Set([null]));
+
+    await control(driver, { stage: "live", model: other });
+    await publish(driver, 20);
+    const behind = labels(driver).slice(before + without.length);
+    expect(behind.length).toBeGreaterThan(5);
+    expect(behind).not.toContain(null);
+    await driver.snapshot();
+
+    rmSync(join(folder.path, "activity", "2"), { recursive: true });
+    await restart();
+    await control(driver, { stage: "none" });
+    const all = labels(driver).length;
+    await publish(driver, 30);
+    expect(labels(driver)).toHaveLength(all);
+    await driver.snapshot();
+    await restart(); // nothing is missed any more
+    expect(refused).toHaveLength(2);
+    expect(driver.deadLetters()).toEqual([]);
+  });
+
+  test("scores again when its files are back, and has given the same records as if they had been there", async () => {
+    const model = folder.add("1");
+    const place = join(folder.path, "activity", "1");
+    const { driver, restart } = driverOf();
+    await control(driver, { stage: "live", model });
+    await publish(driver, 0);
+    await driver.snapshot();
+    renameSync(place, join(folder.path, "hidden"));
+    await restart();
+    await publish(driver, 10);
+    await driver.snapshot();
+    renameSync(join(folder.path, "hidden"), place);
+    await restart();
+    await publish(driver, 20);
+    expect(labels(driver).at(-1)).not.toBeNull();
+
+    const undisturbed = driverOf().driver;
+    await control(undisturbed, { stage: "live", model });
+    for (const seq of [0, 10, 20]) await publish(undisturbed, seq);
+    const ids = (of: PipelineDriver): unknown[] =>
+      of.outputs(topics.inference.name).map(({ value }) => [value["id"], value["window"]]);
+    expect(ids(driver)).toEqual(ids(undisturbed));
+  });
+});
+
+describe("a model store that does not answer", () => {
+  test("is asked again, and the model is neither refused nor forgotten", async () => {
+    const model = folder.add("1");
+    const files = modelFiles(folder.path, "local");
+    let failing = 2;
+    const read = (path: string): ReturnType<typeof files.read> =>
+      failing-- > 0 ? Promise.reject(new Error("the store is away")) : files.read(path);
+    expect((await new ModelStore({ ...files, read }, [0, 0]).load(model)).reference).toEqual(model);
+    failing = 3;
+    const store = new ModelStore({ ...files, read }, [0, 0]);
+    await expect(store.load(model)).rejects.toThrow("the store is away");
+    expect((await store.load(model)).reference).toEqual(model);
   });
 });
 

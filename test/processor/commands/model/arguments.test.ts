@@ -16,6 +16,8 @@ test("a command comes with what it needs", () => {
     stage: "live",
     share: undefined,
   });
+  expect(parse("promote", "none").command).toEqual({ name: "promote-none" });
+  expect(parse("promote", "none", "2").command).toMatchObject({ name: "promote", model: "none", version: "2" });
   expect(parse("promote", "activity", "2", "--stage", "canary", "--share", "0.1").command).toMatchObject({
     stage: "canary",
     share: 0.1,
