@@ -1,4 +1,4 @@
-import { CompressionCodecs, type KafkaMessage } from "kafkajs";
+import kafkajs, { type KafkaMessage } from "kafkajs";
 import fetchRequests, {
   type FetchAnswer,
   type FetchedMessage,
@@ -16,7 +16,8 @@ import { decompress } from "./kafka-codecs.ts";
  */
 
 /** All that bits 0 to 2 of a batch's attributes can be: https://kafka.apache.org/documentation/#recordbatch */
-const codecs = CompressionCodecs as Record<number, () => object>;
+// Node finds no named export for it in this CommonJS module.
+const codecs = kafkajs.CompressionCodecs as Record<number, () => object>;
 for (const codec of [1, 2, 3, 4, 5, 6, 7])
   codecs[codec] = () => ({
     compress: () => Promise.reject(new Error("Millrace's producers do not compress by this codec")),

@@ -1,4 +1,4 @@
-import { ConfigResourceTypes, type Admin } from "kafkajs";
+import kafkajs, { type Admin } from "kafkajs";
 import type { TopicSpec } from "../../domain/topics.ts";
 import { planTopics, topicConfig, type ExistingTopic, type TopicPlan } from "./plan.ts";
 
@@ -10,7 +10,7 @@ export async function readTopics(admin: Admin, names: readonly string[]): Promis
   const { topics } = await admin.fetchTopicMetadata({ topics: known });
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
-    resources: known.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
+    resources: known.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
   });
   const configs = new Map(
     resources.map(({ resourceName, configEntries }) => [
@@ -65,7 +65,7 @@ export async function applyTopics(
       resources: wanted
         .filter(({ name }) => altered.has(name))
         .map((spec) => ({
-          type: ConfigResourceTypes.TOPIC,
+          type: kafkajs.ConfigResourceTypes.TOPIC,
           name: spec.name,
           configEntries: Object.entries(topicConfig(spec)).map(([name, value]) => ({ name, value })),
         })),
