@@ -58,7 +58,7 @@ export type SensorWindow = z.infer<typeof sensorWindow>;
 
 export const sensorFeatures = z.object({
   sensorId: z.string(),
-  eventTime: epochMs.describe("end of the window they describe plus its revision in ms"),
+  eventTime: epochMs.describe("end of the window they describe plus its revision × 1 µs, epoch ms"),
   features: z.record(z.string(), z.union([z.number(), z.string()])),
 });
 export type SensorFeatures = z.infer<typeof sensorFeatures>;

@@ -1,6 +1,6 @@
 import { windowChannels } from "./imu.ts";
 
-/** A feature of the feature group `millrace-<env>-sensor-windows`: the newest window of each sensor. */
+/** A feature of the feature group `millrace-<env>-sensor-windows-v2`: the newest window of each sensor. */
 export interface FeatureSpec {
   readonly name: string;
   readonly type: "String" | "Integral" | "Fractional";
@@ -8,16 +8,13 @@ export interface FeatureSpec {
 }
 
 export const RECORD_IDENTIFIER_FEATURE = "sensor_id";
-/**
- * Window end + revision ms, as ISO 8601 in UTC with milliseconds: a correction replaces what it corrects and nothing
- * newer.
- */
+/** Window end + revision × 1 µs, in epoch seconds: a correction replaces what it corrects, and nothing newer. */
 export const EVENT_TIME_FEATURE = "event_time";
 export const featureStatistics = ["mean", "std", "min", "max", "rms"] as const;
 
 export const features: readonly FeatureSpec[] = [
   { name: RECORD_IDENTIFIER_FEATURE, type: "String", doc: "the sensor" },
-  { name: EVENT_TIME_FEATURE, type: "String", doc: "window end + revision ms, ISO 8601 UTC with milliseconds" },
+  { name: EVENT_TIME_FEATURE, type: "Fractional", doc: "window end + revision × 1 µs, epoch seconds" },
   { name: "window_start", type: "Fractional", doc: "first instant of the window, epoch ms" },
   { name: "window_end", type: "Fractional", doc: "first instant after the window, epoch ms" },
   { name: "revision", type: "Integral", doc: "how many times the window had fired before" },

@@ -44,9 +44,9 @@ export function deliveryStreamName(env: string, table: string): string {
   return `millrace-${env}-${table}`;
 }
 
-/** Feature group of the windowed features of a sensor. */
+/** Feature group of the windowed features of a sensor. A group's event time can't be changed in place: hence v2. */
 export function featureGroupName(env: string): string {
-  return `millrace-${env}-sensor-windows`;
+  return `millrace-${env}-sensor-windows-v2`;
 }
 
 /**

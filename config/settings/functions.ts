@@ -38,11 +38,13 @@ export const functions = {
   },
   writeFeatures: {
     ...common,
-    featureGroup: text("FEATURE_GROUP", "feature group of windowed features", "millrace-local-sensor-windows"),
+    featureGroup: text("FEATURE_GROUP", "feature group of windowed features", "millrace-local-sensor-windows-v2"),
     featureStoreEndpoint: optionalText(
       "FEATURE_STORE_ENDPOINT",
       "Feature Store runtime endpoint instead of the region's own",
     ),
+    failureQueueUrl: optionalText("FAILURE_QUEUE_URL", "SQS queue of the records that were refused for good"),
+    onFailureDir: optionalText("ON_FAILURE_DIR", "folder instead of the queue, locally"),
   },
   /** `authorize-request`: who issues the tokens of the REST API. */
   authorizer: {

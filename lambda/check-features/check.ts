@@ -7,7 +7,7 @@ export const CANARY = "#millrace-check";
 export function canaryRecord(eventTimeMs: number, marker: number): { FeatureName: string; ValueAsString: string }[] {
   const valueOf = (name: string, type: string): string => {
     if (name === RECORD_IDENTIFIER_FEATURE) return CANARY;
-    if (name === EVENT_TIME_FEATURE) return new Date(eventTimeMs).toISOString();
+    if (name === EVENT_TIME_FEATURE) return (eventTimeMs / 1_000).toFixed(6);
     return String(type === "Integral" ? Math.trunc(marker) : marker);
   };
   return features.map(({ name, type }) => ({ FeatureName: name, ValueAsString: valueOf(name, type) }));

@@ -12,7 +12,8 @@ export function toFeatures(sensorId: string, record: readonly FeatureValue[]): S
   const eventTime = values.find(([name]) => name === EVENT_TIME_FEATURE)?.[1] ?? "";
   return {
     sensorId,
-    eventTime: Date.parse(eventTime),
+    // Epoch seconds with six digits.
+    eventTime: Math.round(Number(eventTime) * 1e6) / 1e3,
     features: Object.fromEntries(
       values
         .filter(([name]) => name !== EVENT_TIME_FEATURE && name !== RECORD_IDENTIFIER_FEATURE)

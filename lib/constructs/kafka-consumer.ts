@@ -32,7 +32,7 @@ export interface KafkaConsumerProps {
  */
 export class KafkaConsumer extends Construct implements iam.IGrantable {
   readonly function: MillraceFunction;
-  /** Offsets of the records that the function could not handle. */
+  /** Offsets of the records that the function could not handle, and records that it sends there itself. */
   readonly failures: sqs.Queue;
 
   constructor(stack: MillraceStack, props: KafkaConsumerProps) {

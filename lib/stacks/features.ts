@@ -1,7 +1,7 @@
 import { aws_events as events, aws_events_targets as targets, type aws_sqs as sqs, Duration } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
-import { writeSettings } from "../../config/settings.ts";
+import { programs, writeSettings } from "../../config/settings.ts";
 import { featureGroupName } from "../../domain/names.ts";
 import { functions } from "../../domain/routes.ts";
 import { failureQueue } from "../constructs/failure-queue.ts";
@@ -43,6 +43,10 @@ export class FeaturesStack extends MillraceStack {
       cluster: streaming.cluster,
       key: security.keys.operations,
     });
+    this.writeFeatures.function.function.addEnvironment(
+      programs.writeFeatures.failureQueueUrl.env,
+      this.writeFeatures.failures.queueUrl,
+    );
     this.checkFeatures = new MillraceFunction(this, {
       name: "check-features",
       description: "writes a record of its own and reads it back",

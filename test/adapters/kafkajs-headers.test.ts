@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { expect, test } from "@jest/globals";
+import { crc32c } from "@node-rs/crc32";
 import { headersInOrder } from "../../adapters/kafkajs-headers.ts";
 import { decodeRecordBatches } from "../../processor/adapters/record-batches.ts";
 
@@ -44,6 +45,7 @@ test("the processor reads the same headers, and as text the last of each name", 
   batch.writeInt32BE(batch.length - 12, 8);
   batch[16] = 2;
   batch.writeInt32BE(1, 57);
+  batch.writeUInt32BE(crc32c(batch.subarray(21)), 17);
   const [record] = decodeRecordBatches(0, 0, batch, []).records;
   expect(record!.recordHeaders).toEqual(headers);
   expect(Object.entries(record!.headers)).toEqual([

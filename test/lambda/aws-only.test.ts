@@ -108,9 +108,7 @@ describe("tickets and tokens", () => {
 describe("the feature check", () => {
   test("names every feature that differs", () => {
     const expected = canaryRecord(1_700_000_000_000, 7);
-    expect(expected.find(({ FeatureName }) => FeatureName === "event_time")?.ValueAsString).toBe(
-      "2023-11-14T22:13:20.000Z",
-    );
+    expect(expected.find(({ FeatureName }) => FeatureName === "event_time")?.ValueAsString).toBe("1700000000.000000");
     expect(differences(expected, expected)).toEqual([]);
     expect(
       differences(

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,7 +36,11 @@ beforeAll(async () => {
     if ((log += chunk.toString()).includes("ready")) break;
   if (!log.includes("ready")) throw new Error(`the feature store ended: ${log}`);
   store.stderr!.resume();
-  const env = { FEATURE_STORE_ENDPOINT: `http://127.0.0.1:${port}`, FEATURE_GROUP: featureGroupName("local") };
+  const env = {
+    FEATURE_STORE_ENDPOINT: `http://127.0.0.1:${port}`,
+    FEATURE_GROUP: featureGroupName("local"),
+    ON_FAILURE_DIR: join(folder, "on-failure"),
+  };
   write = startFunction("write-features", env);
   read = startFunction("read-sensors", env);
 });
@@ -80,8 +84,32 @@ test("the API gives the features of a sensor's newest window, whatever follows i
     },
   });
   await deliver(windowed("s1", T + 1_000, { revision: 1, count: 102 }));
-  expect((await featuresOf("s1")).body).toMatchObject({ eventTime: T + 2_001, features: { revision: 1, count: 102 } });
+  expect((await featuresOf("s1")).body).toMatchObject({
+    eventTime: T + 2_000.001,
+    features: { revision: 1, count: 102 },
+  });
   expect((await featuresOf("s2")).body).toMatchObject({ eventTime: T + 1_000, features: { count: 55 } });
+});
+
+test("features that are refused for good go to the failure queue at once, and the others are written", async () => {
+  const refused = windowed("x".repeat(360 * 1_024), T);
+  expect(await deliver(windowed("ok1", T), refused, windowed("ok2", T))).toEqual({ batchItemFailures: [] });
+  for (const sensor of ["ok1", "ok2"]) expect((await featuresOf(sensor)).status).toBe(200);
+  const lines = readFileSync(join(folder, "on-failure", "write-features.sensor-data-aggregated.ndjson"), "utf8");
+  expect(
+    lines
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as unknown),
+  ).toEqual([
+    expect.objectContaining({
+      function: "write-features",
+      topic: "sensor-data-aggregated",
+      partition: 0,
+      offset: 1,
+      error: expect.objectContaining({ name: "ValidationError" }),
+    }),
+  ]);
 });
 
 test("a sensor without features is 404", async () => {

@@ -14,7 +14,7 @@ import {
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { freePort, killPrograms, startProgram } from "./support/program.ts";
 
-const FeatureGroupName = "millrace-local-sensor-windows";
+const FeatureGroupName = "millrace-local-sensor-windows-v2";
 let dataDir: string;
 let port: number;
 let child: ChildProcess;
@@ -64,22 +64,22 @@ const outcome = (call: Promise<unknown>): Promise<string> =>
 
 test("the record with the latest event time wins as a whole, in any order of arrival", async () => {
   expect(await get("s1")).toBeUndefined();
-  await put(record("s1", "2026-07-11T10:00:01.000Z", { count: "1", revision: "0" }));
-  expect(await put(record("s1", "2026-07-11T10:00:00.999Z", { count: "2" }))).toBe("ok");
-  expect(await put(record("s1", "2026-07-11T10:00:01.000Z", { count: "3" }))).toBe("ok");
+  await put(record("s1", "1783764001.000", { count: "1", revision: "0" }));
+  expect(await put(record("s1", "1783764000.999", { count: "2" }))).toBe("ok");
+  expect(await put(record("s1", "1783764001.000", { count: "3" }))).toBe("ok");
   expect(await get("s1")).toEqual({
     sensor_id: "s1",
-    event_time: "2026-07-11T10:00:01.000Z",
+    event_time: "1783764001.000",
     count: "1",
     revision: "0",
   });
-  await put(record("s1", "2026-07-11T10:00:01.001Z", { count: "4" }));
-  expect(await get("s1")).toEqual({ sensor_id: "s1", event_time: "2026-07-11T10:00:01.001Z", count: "4" });
+  await put(record("s1", "1783764001.000001", { count: "4" }));
+  expect(await get("s1")).toEqual({ sensor_id: "s1", event_time: "1783764001.000001", count: "4" });
   expect(await get("s1", ["count"])).toEqual({ count: "4" });
 });
 
 test("records survive kill -9", async () => {
-  for (let i = 0; i < 50; i++) await put(record(`s${i}`, "2026-07-11T10:00:00Z", { count: String(i) }));
+  for (let i = 0; i < 50; i++) await put(record(`s${i}`, "1783764000", { count: String(i) }));
   child.kill("SIGKILL");
   await once(child, "exit");
   await start();
@@ -96,21 +96,21 @@ test("a soft deletion keeps older records away, a hard deletion does not", async
         ...(DeletionMode ? { DeletionMode } : {}),
       }),
     );
-  await put(record("s1", "2026-07-11T10:00:01Z"));
-  await remove("2026-07-11T10:00:00Z");
+  await put(record("s1", "1783764001"));
+  await remove("1783764000");
   expect(await get("s1")).toBeDefined();
-  await remove("2026-07-11T10:00:02Z");
-  await put(record("s1", "2026-07-11T10:00:01Z"));
+  await remove("1783764002");
+  await put(record("s1", "1783764001"));
   expect(await get("s1")).toBeUndefined();
-  await put(record("s1", "2026-07-11T10:00:03Z"));
-  await remove("2026-07-11T10:00:03Z", "HardDelete");
+  await put(record("s1", "1783764003"));
+  await remove("1783764003", "HardDelete");
   expect(await get("s1")).toBeUndefined();
-  await put(record("s1", "2026-07-11T10:00:01Z"));
+  await put(record("s1", "1783764001"));
   expect(await get("s1")).toBeDefined();
 });
 
 test("a batch leaves out missing records, and reports unknown feature groups as errors", async () => {
-  await put(record("s1", "2026-07-11T10:00:00Z"));
+  await put(record("s1", "1783764000"));
   const batch = await client.send(
     new BatchGetRecordCommand({
       Identifiers: [
@@ -130,14 +130,15 @@ test("a batch leaves out missing records, and reports unknown feature groups as 
 });
 
 test("a record disappears when its time to live is over", async () => {
-  const minuteAgo = new Date(Date.now() - 60_000).toISOString();
+  const minuteAgoMs = Date.now() - 60_000;
+  const minuteAgo = String(minuteAgoMs / 1_000);
   await put(record("old", minuteAgo), { TtlDuration: { Unit: "Seconds", Value: 59 } });
   await put(record("new", minuteAgo), { TtlDuration: { Unit: "Hours", Value: 1 } });
   expect(await get("old")).toBeUndefined();
   const { ExpiresAt } = await client.send(
     new GetRecordCommand({ FeatureGroupName, RecordIdentifierValueAsString: "new", ExpirationTimeResponse: "Enabled" }),
   );
-  expect(ExpiresAt).toBe(new Date(Date.parse(minuteAgo) + 3_600_000).toISOString());
+  expect(ExpiresAt).toBe(new Date(minuteAgoMs + 3_600_000).toISOString());
 });
 
 test("invalid calls are refused with the errors of the service", async () => {
@@ -145,13 +146,13 @@ test("invalid calls are refused with the errors of the service", async () => {
     await outcome(client.send(new GetRecordCommand({ FeatureGroupName: "none", RecordIdentifierValueAsString: "s1" }))),
   ).toBe("ResourceNotFound 404");
   for (const values of [
-    record("s1", "2026-07-11T10:00:00Z", { unknown: "1" }),
-    record("s1", "2026-07-11T10:00:00Z", { count: "1.5" }),
-    record("s1", "2026-07-11T10:00:00Z", { ax_mean: "NaN" }),
-    record("s1", "1783764000"),
-    record("s1", "2026-07-11T10:00:00Z").slice(0, 1),
-    record("s1", "2026-07-11T10:00:00Z").slice(1),
-    record("s".repeat(350 * 1024), "2026-07-11T10:00:00Z"),
+    record("s1", "1783764000", { unknown: "1" }),
+    record("s1", "1783764000", { count: "1.5" }),
+    record("s1", "1783764000", { ax_mean: "NaN" }),
+    record("s1", "2026-07-11T10:00:00Z"),
+    record("s1", "1783764000").slice(0, 1),
+    record("s1", "1783764000").slice(1),
+    record("s".repeat(350 * 1024), "1783764000"),
   ])
     expect(await put(values)).toBe("ValidationError 400");
 });
