@@ -4,11 +4,10 @@ import type { Logger } from "../adapters/log.ts";
 import type { Metrics } from "../adapters/metrics.ts";
 import { pipelineNames, pipelines } from "../domain/pipelines.ts";
 import { topics, TICK_INTERVAL } from "../domain/topics.ts";
-import type { KafkaSender } from "./adapters/kafka-sender.ts";
-import type { MqttReceiver } from "./adapters/mqtt-receiver.ts";
-import { RecordAccumulator } from "./record-accumulator.ts";
+import { bridgeHealth } from "./bridge-health.ts";
+import { RecordAccumulator, type RecordSender } from "./record-accumulator.ts";
 import { ticks } from "./ticks.ts";
-import { toRecord, type Publish } from "./to-record.ts";
+import { MAX_DEAD_LETTER_BYTES, toDeadLetter, toRecord, type Problem, type Publish, type Stamp } from "./to-record.ts";
 import { newTraceparent } from "./traceparent.ts";
 
 /** The input topics that get ticks. */
@@ -20,79 +19,138 @@ const TICKED_TOPICS = pipelineNames
 const TICKS = "ticks";
 /** Topics may be created or widened while the bridge runs, so it reads their partition counts this often. */
 const PARTITIONS_REFRESH_MS = 15_000;
+/** Time between two looks for connections of which messages were turned away: so often is one opened anew, at most. */
+const TURNED_AWAY_LOOK_MS = 1_000;
 const LINGER_MS = 2;
 const MAX_BATCH_BYTES = 900_000;
 const MAX_BATCH_RECORDS = 2_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 2_000;
 const DRAIN_POLL_MS = 10;
-/** The bridge is down when Kafka has not acknowledged a batch for this long. */
-const KAFKA_DOWN_MS = 5_000;
+const LOGGED_TOPIC_CHARACTERS = 200;
+
+/** What the bridge sends through. */
+export interface Sender extends RecordSender {
+  close(): Promise<void>;
+  /** Number of partitions of each given topic that exists. */
+  partitionCounts(topics: readonly string[]): Promise<ReadonlyMap<string, number>>;
+}
+
+/** Where messages come from. */
+export interface Receiver {
+  /** Number of connections that are up and subscribed. */
+  readonly subscribed: number;
+  start(): void;
+  stop(): Promise<void>;
+  /** Closes a connection and opens it again, so that the MQTT broker sends what is unacknowledged again. */
+  reconnect(client: string): void;
+}
+
+/** Bounds of what waits for Kafka. */
+export interface BridgeLimits {
+  /** A batch that Kafka has not acknowledged for this long, in milliseconds, is a fault. */
+  readonly faultMs: number;
+  /** Bytes of records. A message that would exceed it is turned away: the MQTT broker keeps it. */
+  readonly waitingBytes: number;
+  /** Dead letters that wait while Kafka takes everything but them. Further ones are logged, and dropped. */
+  readonly waitingLetters: number;
+}
+
+/** A message on its way: what it was, and what is called when Kafka has it. */
+interface Message {
+  readonly client: string;
+  readonly publish: Publish;
+  readonly stamp: Stamp;
+  /** Called at the end of its way, with the metric that counts it. */
+  readonly done: (outcome: "bridge.messages" | "bridge.dead-letters" | "bridge.dropped") => void;
+}
 
 /**
  * Appends MQTT messages to Kafka, and acknowledges each to the MQTT broker only when Kafka has it. docs/bridge.md
  * numbers the steps in the life of a message, and says what happens when each of the three programs dies.
+ *
+ * Dead letters have an accumulator of their own: a `dead-letter` topic that can't be written holds up no data.
  */
 export class Bridge {
-  readonly #sender: KafkaSender;
+  readonly #sender: Sender;
+  readonly #letterSender: Sender;
+  readonly #limits: BridgeLimits;
   readonly #metrics: Metrics;
   readonly #logger: Logger;
-  readonly #accumulator: RecordAccumulator;
-  #receiver: MqttReceiver | null = null;
+  readonly #records: RecordAccumulator;
+  readonly #letters: RecordAccumulator;
+  /** Clients of which a message was turned away. */
+  readonly #turnedAway = new Set<string>();
+  #receiver: Receiver | null = null;
   #partitionCounts: ReadonlyMap<string, number> = new Map();
   #ticksUnderWay = 0;
   #inFlight = 0;
   #draining = false;
   #timers: NodeJS.Timeout[] = [];
 
-  constructor(sender: KafkaSender, metrics: Metrics, logger: Logger) {
-    this.#sender = sender;
+  /** @param createSender Each accumulator gets a sender of its own */
+  constructor(createSender: () => Sender, limits: BridgeLimits, metrics: Metrics, logger: Logger) {
+    this.#limits = limits;
     this.#metrics = metrics;
     this.#logger = logger;
-    this.#accumulator = new RecordAccumulator(sender, {
-      lingerMs: LINGER_MS,
-      maxBatchBytes: MAX_BATCH_BYTES,
-      maxBatchRecords: MAX_BATCH_RECORDS,
-      retryDelayMs,
-      onFailure: (error, attempt) =>
-        logger.error(
-          { attempt, waiting: this.#accumulator.size, error: (error as Error).message },
-          "Kafka did not acknowledge a batch: a new producer sends it again",
-        ),
-    });
+    this.#sender = createSender();
+    this.#letterSender = createSender();
+    this.#records = this.#accumulator(this.#sender, "records");
+    this.#letters = this.#accumulator(this.#letterSender, "dead letters");
   }
 
   /** Starts to receive. Returns at once, and keeps connecting until the broker and Kafka are up. */
-  start(receiver: MqttReceiver): void {
+  start(receiver: Receiver): void {
     this.#receiver = receiver;
-    void this.#accumulator.run();
+    void this.#records.run();
+    void this.#letters.run();
     void this.#refreshPartitions();
     this.#timers = [
       setInterval(() => void this.#refreshPartitions(), PARTITIONS_REFRESH_MS),
       setInterval(() => this.#tick(), TICK_INTERVAL),
+      setInterval(() => this.#reconnectTurnedAway(), TURNED_AWAY_LOOK_MS),
     ];
     receiver.start();
   }
 
   /**
    * The receiver calls this for each message; it does not block. A message that arrives while the bridge stops stays
-   * unacknowledged, so the MQTT broker sends it again to the next process.
+   * unacknowledged, so the MQTT broker sends it again to the next process. So does one that is turned away because too
+   * much waits: its connection is opened anew when half of that is stored.
    */
   receive(client: string, publish: Publish, acknowledge: () => void): void {
     if (this.#draining) return;
+    const waiting = this.#waitingBytes;
+    if (waiting > 0 && waiting + publish.payload.length > this.#limits.waitingBytes) {
+      this.#turnedAway.add(client);
+      this.#metrics.add("bridge.turned-away");
+      return;
+    }
     const receivedAt = performance.now();
-    const record = toRecord(publish, { ingestMs: Date.now(), traceparent: newTraceparent(randomBytes(24)) });
-    this.#metrics.set("bridge.in-flight", ++this.#inFlight);
-    this.#accumulator.add({
-      record,
-      source: client,
-      onStored: () => {
+    const stamp = { ingestMs: Date.now(), traceparent: newTraceparent(randomBytes(24)) };
+    this.#inFlight++;
+    const message: Message = {
+      client,
+      publish,
+      stamp,
+      done: (outcome) => {
         acknowledge();
-        this.#metrics.set("bridge.in-flight", --this.#inFlight);
-        this.#metrics.add(record.topic === topics.deadLetter.name ? "bridge.dead-letters" : "bridge.messages");
+        this.#inFlight--;
+        this.#metrics.add(outcome);
         this.#metrics.time("bridge.publish-latency", performance.now() - receivedAt);
+        this.#measure();
       },
-    });
+    };
+    const record = toRecord(publish, stamp);
+    if (record.topic === topics.deadLetter.name) this.#addLetter(message, record);
+    else
+      this.#records.add({
+        record,
+        source: client,
+        onStored: () => message.done("bridge.messages"),
+        onRefused: (error) => this.#bury(message, error, MAX_DEAD_LETTER_BYTES),
+      });
+    this.#measure();
   }
 
   /**
@@ -100,26 +158,20 @@ export class Bridge {
    * again, so the ones of that client that still wait here are discarded.
    */
   forget(client: string): void {
-    this.#inFlight -= this.#accumulator.discard(client);
-    this.#metrics.set("bridge.in-flight", this.#inFlight);
+    this.#turnedAway.delete(client);
+    this.#inFlight -= this.#records.discard(client) + this.#letters.discard(client);
+    this.#measure();
   }
 
   /** Health of both sides. `clients`: how many MQTT connections there should be. */
   health(clients: number): Health {
-    const subscribed = this.#receiver?.subscribed ?? 0;
-    const unacknowledgedMs = this.#accumulator.unacknowledgedMs;
-    const mqtt = mqttStatus(subscribed, clients);
-    const kafka = unacknowledgedMs < KAFKA_DOWN_MS ? "ok" : "down";
-    return {
-      status: kafka === "down" ? "down" : mqtt,
-      components: {
-        mqtt: { status: mqtt, detail: `${subscribed} of ${clients} connections` },
-        kafka: {
-          status: kafka,
-          ...(kafka === "ok" ? {} : { detail: `no acknowledgement for ${Math.round(unacknowledgedMs / 1000)} s` }),
-        },
-      },
-    };
+    return bridgeHealth({
+      subscribed: this.#receiver?.subscribed ?? 0,
+      clients,
+      recordsMs: this.#records.unacknowledgedMs,
+      lettersMs: this.#letters.unacknowledgedMs,
+      faultMs: this.#limits.faultMs,
+    });
   }
 
   /** Takes no more messages, sends and acknowledges those it has for at most `limitMs`, and disconnects. */
@@ -127,23 +179,88 @@ export class Bridge {
     this.#draining = true;
     for (const timer of this.#timers) clearInterval(timer);
     const deadline = performance.now() + limitMs;
-    while (this.#accumulator.size > 0 && performance.now() < deadline)
+    while (this.#records.size + this.#letters.size > 0 && performance.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
-    this.#accumulator.close();
+    this.#records.close();
+    this.#letters.close();
     await this.#receiver?.stop();
-    await this.#sender.close();
+    await Promise.all([this.#sender.close(), this.#letterSender.close()]);
     this.#logger.info({ unacknowledged: this.#inFlight }, "stopped");
+  }
+
+  get #waitingBytes(): number {
+    return this.#records.bytes + this.#letters.bytes;
+  }
+
+  #accumulator(sender: Sender, what: string): RecordAccumulator {
+    const accumulator: RecordAccumulator = new RecordAccumulator(sender, {
+      lingerMs: LINGER_MS,
+      maxBatchBytes: MAX_BATCH_BYTES,
+      maxBatchRecords: MAX_BATCH_RECORDS,
+      retryDelayMs,
+      onFailure: (error, attempt) =>
+        this.#logger.error(
+          { attempt, what, waiting: accumulator.size, error: (error as Error).message },
+          "Kafka did not acknowledge a batch: a new producer sends it again",
+        ),
+    });
+    return accumulator;
+  }
+
+  /** Dead-letters a message that Kafka refuses. A letter that is refused as well gets half as long, down to no payload. */
+  #bury(message: Message, refusal: Error, maxBytes: number): void {
+    const problem: Problem = { code: "refused-by-kafka", message: `Kafka refuses the record: ${refusal.message}` };
+    this.#addLetter(message, toDeadLetter(message.publish, message.stamp, problem, maxBytes));
+  }
+
+  #addLetter(message: Message, letter: ReturnType<typeof toRecord>): void {
+    const { faultMs } = this.#limits;
+    const onlyLettersFail = this.#letters.unacknowledgedMs >= faultMs && this.#records.unacknowledgedMs < faultMs;
+    if (onlyLettersFail && this.#letters.size >= this.#limits.waitingLetters) {
+      this.#drop(message, `${this.#letters.size} dead letters wait for their topic`);
+      return;
+    }
+    this.#letters.add({
+      record: letter,
+      source: message.client,
+      onStored: () => message.done("bridge.dead-letters"),
+      onRefused: (error) => {
+        const bytes = letter.value?.length ?? 0;
+        if (bytes === 0) this.#drop(message, `Kafka refuses its dead letter: ${error.message}`);
+        else this.#bury(message, error, bytes >> 1);
+      },
+    });
+  }
+
+  /** Lets go of a message that can't even be dead-lettered. Only the log tells of it. */
+  #drop({ publish, stamp, client, done }: Message, why: string): void {
+    const { headers } = toDeadLetter(publish, stamp, { code: "refused-by-kafka", message: why }, 0);
+    this.#logger.error({ client, topic: publish.topic.slice(0, LOGGED_TOPIC_CHARACTERS), headers }, "message dropped");
+    done("bridge.dropped");
+  }
+
+  /** Once at most half of what may wait does: connects anew where messages were turned away. */
+  #reconnectTurnedAway(): void {
+    if (this.#turnedAway.size === 0 || this.#waitingBytes > this.#limits.waitingBytes / 2) return;
+    for (const client of this.#turnedAway) this.#receiver?.reconnect(client);
+    this.#turnedAway.clear();
+  }
+
+  #measure(): void {
+    this.#metrics.set("bridge.in-flight", this.#inFlight);
+    this.#metrics.set("bridge.waiting-bytes", this.#waitingBytes);
   }
 
   /**
    * Appends ticks, but only while messages can arrive: during an outage of the broker or of this program a sensor that
-   * sends nothing is not silent.
+   * sends nothing is not silent. While ticks wait for Kafka there are no further ones.
    */
   #tick(): void {
     if (this.#ticksUnderWay > 0 || (this.#receiver?.subscribed ?? 0) === 0) return;
     for (const record of ticks(this.#partitionCounts)) {
       this.#ticksUnderWay++;
-      this.#accumulator.add({ record, source: TICKS, onStored: () => void this.#ticksUnderWay-- });
+      const onStored = (): void => void this.#ticksUnderWay--;
+      this.#records.add({ record, source: TICKS, onStored, onRefused: onStored });
     }
   }
 
@@ -158,11 +275,6 @@ export class Bridge {
       this.#logger.warn({ error: (error as Error).message }, "cannot read the partitions of the input topics");
     }
   }
-}
-
-function mqttStatus(subscribed: number, clients: number): Health["status"] {
-  if (subscribed === clients) return "ok";
-  return subscribed > 0 ? "degraded" : "down";
 }
 
 /** Doubles from `FIRST_RETRY_MS` up to `LAST_RETRY_MS`; the exponent is bounded, as attempts are not. */

@@ -10,9 +10,10 @@ import { MQTT_SUBSCRIPTION } from "../domain/imu.ts";
 import { MQTT_SHARE_GROUP } from "../domain/names.ts";
 import { KafkaSender } from "./adapters/kafka-sender.ts";
 import { MqttReceiver } from "./adapters/mqtt-receiver.ts";
-import { Bridge } from "./bridge.ts";
+import { Bridge, type BridgeLimits } from "./bridge.ts";
 
 const DRAIN_LIMIT_MS = 5_000;
+const KAFKA_FAULT_MS = 5_000;
 const SHUTDOWN_LIMIT_MS = 15_000;
 const FIRST_SUBSCRIPTION_LIMIT_MS = 20_000;
 
@@ -25,12 +26,19 @@ const kafka = createKafka(settings, settings.mqttClientId, undefined, {
   requestTimeout: 6_000,
   retry: { retries: 1, initialRetryTime: 50, maxRetryTime: 1_000 },
 });
-const bridge = new Bridge(new KafkaSender(kafka), metrics, logger);
+const limits: BridgeLimits = {
+  faultMs: KAFKA_FAULT_MS,
+  waitingBytes: settings.waitingBytes,
+  // Half of what may be in flight, so that the other half stays free for data.
+  waitingLetters: Math.ceil((settings.mqttClients * settings.mqttReceiveMaximum) / 2),
+};
+const bridge = new Bridge(() => new KafkaSender(kafka), limits, metrics, logger);
 const receiver = new MqttReceiver({
   url: settings.mqttUrl,
   region: settings.region,
   clients: settings.mqttClients,
   clientId: settings.mqttClientId,
+  receiveMaximum: settings.mqttReceiveMaximum,
   subscription: `$share/${MQTT_SHARE_GROUP}/${MQTT_SUBSCRIPTION}`,
   onMessage: (client, publish, acknowledge) => bridge.receive(client, publish, acknowledge),
   onSessionResumed: (client) => bridge.forget(client),

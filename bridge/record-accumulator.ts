@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { refusalIn } from "./refusal.ts";
 import type { BridgeRecord } from "./to-record.ts";
 
 /** Where the accumulator sends its batches. */
@@ -9,11 +10,13 @@ export interface RecordSender {
   restart(): Promise<void>;
 }
 
-/** A record that waits to be sent. */
+/** A record that waits to be sent. Either `onStored` or `onRefused` is called, once, unless the record is discarded. */
 export interface PendingRecord {
   readonly record: BridgeRecord;
   /** Called once Kafka has acknowledged the record. */
   readonly onStored: () => void;
+  /** Called when Kafka has refused the record alone, and would refuse it again. */
+  readonly onRefused: (error: Error) => void;
   /** Where the record came from; `discard` removes all of one source. */
   readonly source: string;
 }
@@ -28,8 +31,13 @@ export interface AccumulatorOptions {
   readonly maxBatchRecords: number;
   /** Milliseconds to wait after the n-th failed attempt at a batch, n from 1. */
   readonly retryDelayMs: (attempt: number) => number;
-  /** Called for each failed attempt, n from 1. */
+  /** Called for each failed attempt, n from 1. A refusal is no failure. */
   readonly onFailure: (error: unknown, attempt: number) => void;
+}
+
+interface QueuedRecord extends PendingRecord {
+  readonly bytes: number;
+  readonly addedAt: number;
 }
 
 /** Bytes that Kafka's record format adds to key, value and headers, rounded up. */
@@ -37,14 +45,17 @@ const RECORD_OVERHEAD_BYTES = 100;
 
 /**
  * The queue of records that Kafka has not acknowledged, named after the one in Kafka's own producer. It sends batches
- * in order, one at a time, each until Kafka has acknowledged all of it. The queue has no bound of its own: the bridge
- * adds at most as many records as its MQTT connections may leave unacknowledged.
+ * in order, one at a time, each until Kafka has acknowledged all of it. Of a batch that Kafka refuses for good it sends
+ * both halves, and so on, until the refused records are found; all others are stored. The queue has no bound of its
+ * own: the bridge turns messages away by `bytes`.
  */
 export class RecordAccumulator {
   readonly #sender: RecordSender;
   readonly #options: AccumulatorOptions;
-  #queue: { entry: PendingRecord; bytes: number; addedAt: number }[] = [];
-  #sending = 0;
+  #queue: QueuedRecord[] = [];
+  #queuedBytes = 0;
+  #sending: readonly QueuedRecord[] = [];
+  #sendingBytes = 0;
   #wake: (() => void) | null = null;
   #closed = false;
   #sendingSince: number | null = null;
@@ -56,7 +67,12 @@ export class RecordAccumulator {
 
   /** Records that Kafka has not acknowledged: those that wait and those of the batch being sent. */
   get size(): number {
-    return this.#queue.length + this.#sending;
+    return this.#queue.length + this.#sending.length;
+  }
+
+  /** Their size in Kafka's record format, rounded up. */
+  get bytes(): number {
+    return this.#queuedBytes + this.#sendingBytes;
   }
 
   /** How long the batch being sent has waited for Kafka's acknowledgement, all attempts included; 0 without one. */
@@ -66,14 +82,17 @@ export class RecordAccumulator {
 
   /** Appends a record to the queue. */
   add(entry: PendingRecord): void {
-    this.#queue.push({ entry, bytes: recordBytes(entry.record), addedAt: performance.now() });
+    const bytes = recordBytes(entry.record);
+    this.#queue.push({ ...entry, bytes, addedAt: performance.now() });
+    this.#queuedBytes += bytes;
     this.#wake?.();
   }
 
   /** Removes the records of one source that wait, not those of the batch being sent. Returns how many. */
   discard(source: string): number {
     const before = this.#queue.length;
-    this.#queue = this.#queue.filter(({ entry }) => entry.source !== source);
+    this.#queue = this.#queue.filter((entry) => entry.source !== source);
+    this.#queuedBytes = sumBytes(this.#queue);
     return before - this.#queue.length;
   }
 
@@ -89,10 +108,15 @@ export class RecordAccumulator {
       if (wait > 0 && this.#queue.length < this.#options.maxBatchRecords) await sleep(wait);
       const batch = this.#takeBatch();
       if (batch.length === 0) continue;
-      this.#sending = batch.length;
-      const stored = await this.#deliver(batch.map(({ record }) => record));
-      this.#sending = 0;
-      if (stored) for (const { onStored } of batch) onStored();
+      this.#sending = batch;
+      this.#sendingBytes = sumBytes(batch);
+      const outcome = await this.#deliver(batch);
+      this.#sending = [];
+      this.#sendingBytes = 0;
+      for (const { entry, refusal } of outcome) {
+        if (refusal) entry.onRefused(refusal);
+        else entry.onStored();
+      }
     }
   }
 
@@ -102,7 +126,7 @@ export class RecordAccumulator {
     this.#wake?.();
   }
 
-  #takeBatch(): PendingRecord[] {
+  #takeBatch(): QueuedRecord[] {
     let bytes = 0;
     let count = 0;
     for (const item of this.#queue) {
@@ -112,28 +136,47 @@ export class RecordAccumulator {
       bytes += item.bytes;
       count++;
     }
-    return this.#queue.splice(0, count).map(({ entry }) => entry);
+    this.#queuedBytes -= bytes;
+    return this.#queue.splice(0, count);
   }
 
   /**
-   * Sends one batch until it is acknowledged; false when `close` came first. An error does not say what was written, so
-   * a new producer sends the whole batch again. The processor drops the duplicates by their sequence number.
+   * Sends one batch until each of its records is acknowledged or refused. The outcome has no records that are neither:
+   * `close` came first. An error other than a refusal does not say what was written, so a new producer sends the whole
+   * batch again. The processor drops the duplicates by their sequence number.
    */
-  async #deliver(records: readonly BridgeRecord[]): Promise<boolean> {
-    this.#sendingSince = performance.now();
+  async #deliver(batch: readonly QueuedRecord[]): Promise<Outcome[]> {
+    this.#sendingSince ??= performance.now();
     for (let attempt = 0; !this.#closed; attempt++) {
       try {
         if (attempt > 0) await this.#sender.restart();
-        await this.#sender.send(records);
+        await this.#sender.send(batch.map(({ record }) => record));
         this.#sendingSince = null;
-        return true;
+        return batch.map((entry) => ({ entry }));
       } catch (error) {
+        const refusal = refusalIn(error);
+        if (refusal) {
+          this.#sendingSince = null;
+          if (batch.length === 1) return [{ entry: batch[0]!, refusal }];
+          const half = batch.length >> 1;
+          return [...(await this.#deliver(batch.slice(0, half))), ...(await this.#deliver(batch.slice(half)))];
+        }
         this.#options.onFailure(error, attempt + 1);
         if (!this.#closed) await sleep(this.#options.retryDelayMs(attempt + 1));
       }
     }
-    return false;
+    return [];
   }
+}
+
+interface Outcome {
+  readonly entry: QueuedRecord;
+  /** Absent: Kafka has acknowledged the record. */
+  readonly refusal?: Error;
+}
+
+function sumBytes(records: readonly QueuedRecord[]): number {
+  return records.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function recordBytes({ key, value, headers }: BridgeRecord): number {

@@ -40,12 +40,20 @@ export interface Stamp {
  * when its topic has no valid sensor id (`invalid-sensor-id`) or its payload is over 128 KB (`payload-too-large`).
  */
 export function toRecord(publish: Publish, stamp: Stamp): BridgeRecord {
-  const receivedId = publish.topic.startsWith(MQTT_TOPIC_PREFIX) ? publish.topic.slice(MQTT_TOPIC_PREFIX.length) : "";
-  const key = Buffer.from(receivedId);
-  const problem = refusal(publish, receivedId);
-  return problem
-    ? { topic: topics.deadLetter.name, key, ...deadLetter(publish, stamp, problem) }
-    : { topic: topics.imuData.name, key, value: publish.payload, headers: commonHeaders(publish, stamp) };
+  const key = receivedId(publish);
+  const problem = problemOf(publish, key);
+  if (problem) return toDeadLetter(publish, stamp, problem);
+  return {
+    topic: topics.imuData.name,
+    key: Buffer.from(key),
+    value: publish.payload,
+    headers: commonHeaders(publish, stamp),
+  };
+}
+
+/** What follows `imu/` in the MQTT topic, valid or not. */
+function receivedId({ topic }: Publish): string {
+  return topic.startsWith(MQTT_TOPIC_PREFIX) ? topic.slice(MQTT_TOPIC_PREFIX.length) : "";
 }
 
 function commonHeaders(publish: Publish, stamp: Stamp): Record<string, string> {
@@ -59,36 +67,54 @@ function commonHeaders(publish: Publish, stamp: Stamp): Record<string, string> {
   };
 }
 
-/** Value and headers of a dead letter. The size and the digest of the whole payload are added when it is cut. */
-function deadLetter(
+/**
+ * A dead letter of the bridge. Its id is a hash of topic, payload and `ingest-ms`: copies have the same. The size and
+ * the digest of the whole payload are added when it is cut.
+ *
+ * @param maxBytes How much of the payload it carries
+ */
+export function toDeadLetter(
   publish: Publish,
   stamp: Stamp,
-  problem: Refusal,
-): { readonly value: Buffer; readonly headers: Record<string, string> } {
+  problem: Problem,
+  maxBytes: number = MAX_DEAD_LETTER_BYTES,
+): BridgeRecord & { readonly value: Buffer } {
   const { payload, contentType, topic } = publish;
   const headers: Record<string, string> = {
     ...commonHeaders(publish, stamp),
+    [headerNames.letterId]: letterId(publish, stamp),
     [headerNames.errorCode]: problem.code,
     [headerNames.errorMessage]: problem.message,
     [headerNames.stage]: "bridge",
     [headerNames.mqttTopic]: topic.slice(0, MAX_HEADER_CHARACTERS),
   };
   if (contentType !== undefined) headers[headerNames.contentType] = contentType.slice(0, MAX_HEADER_CHARACTERS);
-  if (payload.length > MAX_DEAD_LETTER_BYTES) {
+  if (payload.length > maxBytes) {
     headers[headerNames.fullSize] = String(payload.length);
     headers[headerNames.fullSha256] = createHash("sha256").update(payload).digest("hex");
   }
-  return { value: payload.subarray(0, MAX_DEAD_LETTER_BYTES), headers };
+  return {
+    topic: topics.deadLetter.name,
+    key: Buffer.from(receivedId(publish)),
+    value: payload.subarray(0, maxBytes),
+    headers,
+  };
 }
 
-interface Refusal {
+/** SHA-256, hex, of the topic's bytes, a zero byte (which no MQTT topic has), `ingest-ms` as text, a zero byte, payload. */
+function letterId({ topic, payload }: Publish, { ingestMs }: Stamp): string {
+  return createHash("sha256").update(`${topic}\0${ingestMs}\0`).update(payload).digest("hex");
+}
+
+/** Why a message is a dead letter. */
+export interface Problem {
   readonly code: DeadLetterCode;
   readonly message: string;
 }
 
 /** Why Kafka cannot take the message as it is; null when it can. */
-function refusal(publish: Publish, receivedId: string): Refusal | null {
-  if (!SENSOR_ID.test(receivedId)) {
+function problemOf(publish: Publish, sensorId: string): Problem | null {
+  if (!SENSOR_ID.test(sensorId)) {
     const topic = JSON.stringify(publish.topic.slice(0, MAX_QUOTED_CHARACTERS));
     return {
       code: "invalid-sensor-id",

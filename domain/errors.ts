@@ -2,6 +2,7 @@
 export const deadLetterCodes = {
   "invalid-sensor-id": "The MQTT topic is not `imu/{sensorId}` with a sensor id of [A-Za-z0-9:_-]{1,128}.",
   "payload-too-large": "The payload is larger than 128 KB.",
+  "refused-by-kafka": "Kafka refuses the record, by its size or by what is in it, and would refuse it again.",
   "unknown-content-type": "The content type is neither application/json nor application/x-millrace-imu.",
   "invalid-json": "The payload is not JSON (RFC 8259) in UTF-8.",
   "invalid-packed": "The payload does not follow the packed layout.",

@@ -11,6 +11,17 @@ export const metrics = {
   "bridge.messages": { unit: "Count", kind: "counter", doc: "MQTT messages that Kafka has acknowledged" },
   "bridge.dead-letters": { unit: "Count", kind: "counter", doc: "MQTT messages that the bridge dead-lettered" },
   "bridge.in-flight": { unit: "Count", kind: "gauge", doc: "MQTT messages received and not yet acknowledged" },
+  "bridge.waiting-bytes": { unit: "Bytes", kind: "gauge", doc: "records that wait for Kafka's acknowledgement" },
+  "bridge.turned-away": {
+    unit: "Count",
+    kind: "counter",
+    doc: "MQTT messages not taken because too many bytes waited; the broker sends them again",
+  },
+  "bridge.dropped": {
+    unit: "Count",
+    kind: "counter",
+    doc: "MQTT messages that could not even be dead-lettered; the log has their digests",
+  },
   "bridge.publish-latency": {
     unit: "Milliseconds",
     kind: "timing",

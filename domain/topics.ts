@@ -81,6 +81,8 @@ export const headers = {
   fullSize: "full-size",
   fullSha256: "full-sha256",
   mqttTopic: "mqtt-topic",
+  /** On a dead letter of the bridge, which has no source record: its id. */
+  letterId: "letter-id",
   /** On a dead letter of the processor that was cut: which of value, headers and key. */
   cut: "cut",
 } as const;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Partitioners, type Kafka, type Message, type Producer } from "kafkajs";
-import type { RecordSender } from "../record-accumulator.ts";
+import type { Sender } from "../bridge.ts";
 import type { BridgeRecord } from "../to-record.ts";
 
 /** How long a broker may wait for its replicas. (The client's `requestTimeout` bounds the wait for the answer.) */
@@ -21,7 +21,7 @@ const NO_RETRY = { retries: 0 } as const;
  * request, although some of them may have been written. Kafka would then silently drop a later batch that reuses those
  * numbers. The processor drops duplicates anyway, so sending twice is safe.
  */
-export class KafkaSender implements RecordSender {
+export class KafkaSender implements Sender {
   readonly #kafka: Kafka;
   #producer: Producer | null = null;
 
@@ -55,7 +55,6 @@ export class KafkaSender implements RecordSender {
     if (producer) await withLimit(producer.disconnect());
   }
 
-  /** Number of partitions of each given topic that exists. */
   async partitionCounts(topics: readonly string[]): Promise<Map<string, number>> {
     const admin = this.#kafka.admin();
     try {

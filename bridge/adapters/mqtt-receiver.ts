@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { iot, mqtt5, type ICrtError } from "aws-iot-device-sdk-v2";
 import type { Logger } from "../../adapters/log.ts";
+import type { Receiver } from "../bridge.ts";
 import type { Publish } from "../to-record.ts";
 
 /** How to connect, what to subscribe to, and what to call. */
@@ -12,6 +13,8 @@ export interface MqttReceiverOptions {
   readonly clients: number;
   /** Client ids are `<clientId>-<n>`. They are stable: a new process takes over the sessions of the previous one. */
   readonly clientId: string;
+  /** Messages of a connection that may be unacknowledged, at most. */
+  readonly receiveMaximum: number;
   readonly subscription: string;
   /** Called for each message; must not block. `acknowledge` sends its PUBACK, or does nothing on a lost connection. */
   readonly onMessage: (client: string, publish: Publish, acknowledge: () => void) => void;
@@ -20,8 +23,6 @@ export interface MqttReceiverOptions {
   readonly logger: Logger;
 }
 
-/** IoT Core's limit of unacknowledged messages per connection. It bounds the bridge's memory. */
-const RECEIVE_MAXIMUM = 100;
 const SESSION_EXPIRY_SECONDS = 15 * 60;
 const KEEP_ALIVE_SECONDS = 30;
 const SUBSCRIBE_RETRY_MS = 1_000;
@@ -32,9 +33,10 @@ const STOP_LIMIT_MS = 3_000;
 const FAILED = 0x80;
 
 /** MQTT 5 connections that share one subscription. A message is acknowledged only when its `acknowledge` is called. */
-export class MqttReceiver {
+export class MqttReceiver implements Receiver {
   readonly #options: MqttReceiverOptions;
-  readonly #clients: mqtt5.Mqtt5Client[] = [];
+  readonly #clients = new Map<string, mqtt5.Mqtt5Client>();
+  #stopping = false;
   readonly #subscribed = new Set<string>();
   #turn: Promise<void> = Promise.resolve();
   readonly #firstSubscription = Promise.withResolvers<void>();
@@ -43,7 +45,6 @@ export class MqttReceiver {
     this.#options = options;
   }
 
-  /** Number of connections that are up and subscribed. */
   get subscribed(): number {
     return this.#subscribed.size;
   }
@@ -56,21 +57,32 @@ export class MqttReceiver {
   /** Connects, and reconnects after each loss of a connection, until `stop`. */
   start(): void {
     for (let n = 0; n < this.#options.clients; n++) {
-      const client = this.#create(`${this.#options.clientId}-${n}`);
-      this.#clients.push(client);
+      const clientId = `${this.#options.clientId}-${n}`;
+      const client = this.#create(clientId);
+      this.#clients.set(clientId, client);
       client.start();
     }
   }
 
   /** Disconnects. The broker keeps the sessions for the next process for 15 minutes. */
   async stop(): Promise<void> {
-    const stopped = this.#clients.map(
-      (client) => new Promise<void>((resolve) => client.once("stopped", () => resolve())),
-    );
-    for (const client of this.#clients) client.stop();
+    this.#stopping = true;
+    const clients = [...this.#clients.values()];
+    const stopped = clients.map((client) => new Promise<void>((resolve) => client.once("stopped", () => resolve())));
+    for (const client of clients) client.stop();
     await Promise.race([Promise.all(stopped), sleep(STOP_LIMIT_MS, undefined, { ref: false })]);
-    for (const client of this.#clients) client.close();
+    for (const client of clients) client.close();
     this.#subscribed.clear();
+  }
+
+  reconnect(clientId: string): void {
+    const client = this.#clients.get(clientId);
+    if (!client || this.#stopping) return;
+    this.#options.logger.warn({ clientId }, "connecting anew for the messages that were turned away");
+    client.once("stopped", () => {
+      if (!this.#stopping) client.start();
+    });
+    client.stop();
   }
 
   #create(clientId: string): mqtt5.Mqtt5Client {
@@ -175,13 +187,13 @@ function toPublish(message: mqtt5.PublishPacket): Publish {
   };
 }
 
-function clientConfig({ url, region }: MqttReceiverOptions, clientId: string): mqtt5.Mqtt5ClientConfig {
+function clientConfig({ url, region, receiveMaximum }: MqttReceiverOptions, clientId: string): mqtt5.Mqtt5ClientConfig {
   const { protocol, hostname, port, username, password } = new URL(url);
   const connect: mqtt5.ConnectPacket = {
     clientId,
     keepAliveIntervalSeconds: KEEP_ALIVE_SECONDS,
     sessionExpiryIntervalSeconds: SESSION_EXPIRY_SECONDS,
-    receiveMaximum: RECEIVE_MAXIMUM,
+    receiveMaximum,
     ...(username
       ? { username: decodeURIComponent(username), password: Buffer.from(decodeURIComponent(password)) }
       : {}),

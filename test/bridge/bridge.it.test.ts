@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { ConfigResourceTypes, type Admin } from "kafkajs";
 import { connectAsync, type MqttClient } from "mqtt";
 import { createTopics } from "../../adapters/kafka-topics.ts";
 import type { ImuMessage } from "../../domain/imu-message.ts";
@@ -23,11 +24,11 @@ let servers: Servers;
 let bridge: Program;
 let device: MqttClient;
 
-function startBridge(): Program {
+function startBridge(settings: Record<string, string> = {}): Program {
   return startProgram(
     "bridge/main.ts",
     [],
-    { KAFKA_BROKERS: servers.kafkaBrokers, MQTT_URL: servers.mqttUrl },
+    { KAFKA_BROKERS: servers.kafkaBrokers, MQTT_URL: servers.mqttUrl, ...settings },
     join(folder, "bridge.log"),
   );
 }
@@ -161,6 +162,80 @@ describe("a message that Kafka cannot take as it is", () => {
       "full-sha256": createHash("sha256").update(payload).digest("hex"),
     });
   });
+});
+
+async function withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = testKafka(servers.kafkaBrokers).admin();
+  await admin.connect();
+  try {
+    return await work(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+function limitRecords(bytes: number): Promise<unknown> {
+  const configEntries = [{ name: "max.message.bytes", value: String(bytes) }];
+  return withAdmin((admin) =>
+    admin.alterConfigs({
+      validateOnly: false,
+      resources: [{ type: ConfigResourceTypes.TOPIC, name: INPUT, configEntries }],
+    }),
+  );
+}
+
+test("a record that the topic refuses by its size is a dead letter, and what came with it is stored", async () => {
+  await limitRecords(2_000);
+  try {
+    const payload = randomBytes(10_000);
+    await Promise.all([
+      ...Array.from({ length: 20 }, (_, i) => device.publishAsync("imu/small", String(i), { qos: 1 })),
+      device.publishAsync("imu/refused", payload, { qos: 1 }),
+    ]);
+    const [letter] = await stored(DEAD_LETTERS, "refused");
+    expect(letter!.value!.equals(payload)).toBe(true);
+    expect(letter!.headers).toMatchObject({
+      "error-code": "refused-by-kafka",
+      stage: "bridge",
+      "mqtt-topic": "imu/refused",
+    });
+    const small = await stored(INPUT, "small", 20);
+    expect(new Set(small.map(({ value }) => value!.toString())).size).toBe(20);
+  } finally {
+    await limitRecords(1_048_588);
+  }
+});
+
+test("without a dead-letter topic data is stored, and dead letters are as soon as there is one", async () => {
+  await withAdmin((admin) => admin.deleteTopics({ topics: [DEAD_LETTERS] }));
+  await device.publishAsync("imu/no/letter", "refused", { qos: 1 });
+  for (let i = 0; i < 10; i++) await device.publishAsync("imu/good", String(i), { qos: 1 });
+  await stored(INPUT, "good", 10);
+  await withAdmin(createTopics);
+  const [letter] = await stored(DEAD_LETTERS, "no/letter");
+  expect(letter!.value!.toString()).toBe("refused");
+});
+
+test("what is turned away while Kafka is down arrives when it is back", async () => {
+  await bridge.end("SIGTERM");
+  bridge = startBridge({ WAITING_BYTES: String(2 ** 20) });
+  await device.publishAsync("imu/before", "x", { qos: 1 });
+  await stored(INPUT, "before");
+  await servers.server("kafka").kill();
+  const payloads = Array.from({ length: 40 }, (_, i) => Buffer.alloc(100_000, `${i} `));
+  await Promise.all(payloads.map((payload) => device.publishAsync("imu/waiting", payload, { qos: 1 })));
+  await servers.server("kafka").start();
+  await eventually(
+    async () => {
+      const found = (await readTopic(servers.kafkaBrokers, INPUT)).filter(({ key }) => key?.toString() === "waiting");
+      const missing = payloads.filter((payload) => !found.some(({ value }) => value!.equals(payload)));
+      expect(missing).toHaveLength(0);
+    },
+    { limitMs: LIMIT_MS },
+  );
+  expect(readFileSync(join(folder, "bridge.log"), "utf8")).toContain("connecting anew");
+  await bridge.end("SIGTERM");
+  bridge = startBridge();
 });
 
 function hasThreeTicksInEachPartition(records: readonly StoredRecord[]): boolean {

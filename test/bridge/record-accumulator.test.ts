@@ -7,13 +7,23 @@ import { eventually } from "../support/eventually.ts";
 class FakeKafka implements RecordSender {
   readonly batches: string[][] = [];
   readonly failures: ("before" | "after")[] = [];
+  /** Records with one of these keys are refused for good, as kafkajs says it. */
+  readonly refused = new Set<string>();
   restarts = 0;
+  sends = 0;
   hold: Promise<void> = Promise.resolve();
 
   async send(records: readonly BridgeRecord[]): Promise<void> {
+    this.sends++;
     await this.hold;
     const failure = this.failures.shift();
     if (failure === "before") throw new Error("not written");
+    if (records.some(({ key }) => this.refused.has(String(key))))
+      throw new Error("KafkaJSNonRetriableError", {
+        cause: Object.assign(new Error("The request included a message larger than the max message size"), {
+          type: "MESSAGE_TOO_LARGE",
+        }),
+      });
     this.batches.push(records.map(({ key }) => String(key)));
     if (failure === "after") throw new Error("written, but the answer was lost");
   }
@@ -29,6 +39,7 @@ function start(
 ): {
   accumulator: RecordAccumulator;
   acknowledged: string[];
+  refused: string[];
   add: (name: string, source?: string, bytes?: number) => void;
 } {
   const accumulator = new RecordAccumulator(kafka, {
@@ -40,15 +51,18 @@ function start(
     ...options,
   });
   const acknowledged: string[] = [];
+  const refused: string[] = [];
   void accumulator.run();
   return {
     accumulator,
     acknowledged,
+    refused,
     add: (name, source = "client", bytes = 10) =>
       accumulator.add({
         record: { topic: "imu-data-all", key: Buffer.from(name), value: Buffer.alloc(bytes), headers: {} },
         source,
         onStored: () => acknowledged.push(name),
+        onRefused: ({ message }) => refused.push(`${name}: ${message}`),
       }),
   };
 }
@@ -79,6 +93,41 @@ describe("the record accumulator", () => {
     expect(kafka.restarts).toBe(3);
     expect(acknowledged).toEqual(["a", "b", "c"]);
     expect(accumulator.unacknowledgedMs).toBe(0);
+    accumulator.close();
+  });
+
+  test("finds the records that Kafka refuses for good, and stores all others of their batch", async () => {
+    const kafka = new FakeKafka();
+    kafka.refused.add("c").add("f");
+    const { accumulator, acknowledged, refused, add } = start(kafka, { lingerMs: 20 });
+    for (const name of ["a", "b", "c", "d", "e", "f", "g"]) add(name);
+    await eventually(() => expect(accumulator.size).toBe(0));
+    expect(acknowledged).toEqual(["a", "b", "d", "e", "g"]);
+    expect(refused).toEqual(
+      ["c", "f"].map((name) => `${name}: The request included a message larger than the max message size`),
+    );
+    expect(kafka.batches.flat()).toEqual(["a", "b", "d", "e", "g"]);
+    expect(kafka.restarts).toBe(0);
+    expect(accumulator.unacknowledgedMs).toBe(0);
+    accumulator.close();
+  });
+
+  test("weighs what waits and what is being sent", async () => {
+    const kafka = new FakeKafka();
+    const held = Promise.withResolvers<void>();
+    kafka.hold = held.promise;
+    const { accumulator, add } = start(kafka, { maxBatchRecords: 1 });
+    add("a", "one", 10_000);
+    add("b", "one", 20_000);
+    add("c", "two", 40_000);
+    expect(accumulator.bytes).toBeGreaterThanOrEqual(70_000);
+    expect(accumulator.bytes).toBeLessThan(71_000);
+    await eventually(() => expect(kafka.sends).toBe(1));
+    accumulator.discard("one");
+    expect(accumulator.bytes).toBeGreaterThanOrEqual(50_000);
+    expect(accumulator.bytes).toBeLessThan(51_000);
+    held.resolve();
+    await eventually(() => expect(accumulator.bytes).toBe(0));
     accumulator.close();
   });
 

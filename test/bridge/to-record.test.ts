@@ -67,6 +67,15 @@ describe("a message becomes a record", () => {
     expect(toRecord(publish("imu"), stamp).key).toEqual(Buffer.alloc(0));
   });
 
+  test("whose id is a hash of topic, payload and the time it was received", () => {
+    const letter = (payload: string, ingestMs = stamp.ingestMs): string =>
+      toRecord(publish("imu/a/b", { payload: Buffer.from(payload) }), { ...stamp, ingestMs }).headers["letter-id"]!;
+    // printf 'imu/a/b\\0001657533977813\\000payload' | sha256sum
+    expect(letter("payload")).toBe("644cbf0b93933703626e609aec09aef980dd024371320ffd7974233d4a906d37");
+    expect(letter("payload")).toBe(letter("payload"));
+    expect(new Set([letter("payload"), letter("payloae"), letter("payload", 1)]).size).toBe(3);
+  });
+
   test("cut at 900 KB, with the size and the checksum of all of it", () => {
     const record = toRecord(publish("imu/a", { payload: Buffer.alloc(1_000_000) }), stamp);
     expect(record.value).toHaveLength(900 * 1024);

@@ -97,6 +97,7 @@ describe("with three brokers", () => {
           record: { topic, partition, key: null, value: Buffer.from(value), headers: {} },
           source: "test",
           onStored: () => stored.push(value),
+          onRefused: () => undefined,
         });
       }
     }, 1);

@@ -15,6 +15,7 @@ const LETTER_HEADERS: ReadonlySet<string> = new Set([
   headerNames.sourcePartition,
   headerNames.sourceOffset,
   headerNames.mqttTopic,
+  headerNames.letterId,
   headerNames.fullSize,
   headerNames.fullSha256,
 ]);
@@ -28,7 +29,7 @@ export interface RecordOfLetter {
   readonly headers: Readonly<Record<string, string>>;
   /** The partition of a record without a key. Undefined: Kafka's partitioner decides by the key. */
   readonly partition: number | undefined;
-  /** The source record, `<topic>/<partition>/<offset>`: letters about the same one are copies. */
+  /** The source record, `<topic>/<partition>/<offset>`, or the letter's own id: letters with the same are copies. */
   readonly source: string;
 }
 
@@ -51,6 +52,7 @@ export function recordOfLetter(letter: InputRecord): RecordOfLetter | Impossible
     [headerNames.sourcePartition]: partition,
     [headerNames.sourceOffset]: offset,
     [headerNames.fullSha256]: fullSha256,
+    [headerNames.letterId]: letterId,
   } = headers;
   if (fullSha256 !== undefined) {
     const payload = `${headers[headerNames.fullSize]} bytes, SHA-256 ${fullSha256}`;
@@ -69,7 +71,7 @@ export function recordOfLetter(letter: InputRecord): RecordOfLetter | Impossible
     value,
     headers: { ...Object.fromEntries(own), [headerNames.reinjectedFrom]: letterName(letter) },
     partition: key === null && partition !== undefined ? Number(partition) : undefined,
-    source: offset === undefined ? letterName(letter) : `${topic}/${partition}/${offset}`,
+    source: offset === undefined ? (letterId ?? letterName(letter)) : `${topic}/${partition}/${offset}`,
   };
 }
 
