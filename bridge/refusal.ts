@@ -2,7 +2,7 @@
  * Kafka's answers that are about a record and would be the same for ever (org.apache.kafka.common.protocol.Errors).
  * Anything else may pass: a topic is created, an access right is granted, a leader is elected.
  */
-const REFUSALS: ReadonlySet<string> = new Set([
+export const refusals: ReadonlySet<string> = new Set([
   "MESSAGE_TOO_LARGE",
   "RECORD_LIST_TOO_LARGE",
   "INVALID_TIMESTAMP",
@@ -12,6 +12,6 @@ const REFUSALS: ReadonlySet<string> = new Set([
 /** The refusal among an error and its causes; undefined when there is none. kafkajs wraps what the broker answers. */
 export function refusalIn(error: unknown): Error | undefined {
   if (!(error instanceof Error)) return undefined;
-  if (REFUSALS.has((error as { type?: string }).type ?? "")) return error;
+  if (refusals.has((error as { type?: string }).type ?? "")) return error;
   return [error.cause, ...((error as Partial<AggregateError>).errors ?? [])].map(refusalIn).find(Boolean);
 }
