@@ -207,7 +207,7 @@ export class Bridge {
     return accumulator;
   }
 
-  /** Dead-letters a message that Kafka refuses. A letter that is refused as well gets half as long, down to no payload. */
+  /** Dead-letters a message that Kafka refuses. A letter that is refused, too, is cut to half, down to no payload. */
   #bury(message: Message, refusal: Error, maxBytes: number): void {
     const problem: Problem = { code: "refused-by-kafka", message: `Kafka refuses the record: ${refusal.message}` };
     this.#addLetter(message, toDeadLetter(message.publish, message.stamp, problem, maxBytes));

@@ -101,7 +101,7 @@ export function toDeadLetter(
   };
 }
 
-/** SHA-256, hex, of the topic's bytes, a zero byte (which no MQTT topic has), `ingest-ms` as text, a zero byte, payload. */
+/** SHA-256, hex, of the topic, a zero byte (which no MQTT topic has), `ingest-ms` as text, a zero byte, the payload. */
 function letterId({ topic, payload }: Publish, { ingestMs }: Stamp): string {
   return createHash("sha256").update(`${topic}\0${ingestMs}\0`).update(payload).digest("hex");
 }
