@@ -136,6 +136,8 @@ export const progressRecord = z.object({
   origin: z.int().min(0),
   fingerprint: z.string(),
   chain: z.string(),
+  controls: z.record(z.string(), z.int()).optional(),
+  before: z.string().optional(),
   failed: z
     .array(
       z.union([z.tuple([z.int().min(0), z.string()]), z.tuple([z.int().min(0), z.string(), z.string()])]).readonly(),

@@ -1,9 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Kafka } from "kafkajs";
+import { applySettings } from "../adapters/apply-settings.ts";
 import { dynamoDbClient } from "../adapters/dynamodb.ts";
 import { createTopics } from "../adapters/kafka-topics.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import { LOOPBACK, type LocalPort } from "../config/local.ts";
+import { readSettings } from "../config/settings.ts";
 import { dynamoTableName } from "../domain/names.ts";
+import { pickSemantics } from "../domain/semantics.ts";
 import { SECOND } from "../domain/time.ts";
 import { topics } from "../domain/topics.ts";
 import { ensureConnectionsTable } from "../lambda/shared/connections-table.ts";
@@ -211,6 +215,14 @@ export class Platform {
     return [...servers, ...programPorts.map(({ name, purpose }) => wanted(name, purpose))];
   }
 
+  /** The environment names the settings that are to be in force: a start that differs from the log changes them. */
+  async #applySettings(kafka: Kafka): Promise<void> {
+    const wanted = pickSemantics(readSettings("processor", this.#env));
+    // This start's own processor reads what is appended: it runs later.
+    const made = await applySettings(kafka, topics.imuData.name, wanted, { checkTasks: false });
+    if (made) this.#callbacks.onProgress(`settings in force: change ${made.id}`);
+  }
+
   async #createTopicsAndTables(): Promise<void> {
     const region = this.#env["AWS_REGION"] || "us-east-1";
     const kafkaAuth = this.#env["KAFKA_AUTH"] === "iam" ? "iam" : "none";
@@ -223,6 +235,7 @@ export class Platform {
     } finally {
       await admin.disconnect();
     }
+    await this.#applySettings(kafka);
     await prepareModels(kafka, modelStore(this.#options.home), created.includes(topics.imuData.name));
     const dynamodb = dynamoDbClient(region, this.connections.dynamodbEndpoint);
     await createCheckpointTable(dynamodb, dynamoTableName(LOCAL_ENVIRONMENT, "checkpoints"));

@@ -15,15 +15,12 @@ const LOOK_BACK_FACTOR = 16;
 const CLAIM_LIMIT_MS = 60_000;
 
 /** The value of a progress record, as JSON. */
-export function encodeProgress({ nextOffset, origin, fingerprint, chain, failed }: Progress): string {
+export function encodeProgress({ failed, ...progress }: Progress): string {
   const named = failed.map(({ offset, message, key }): NonNullable<ProgressRecord["failed"]>[number] =>
     key === null ? [offset, message] : [offset, message, key],
   );
   const record: ProgressRecord = {
-    nextOffset,
-    origin,
-    fingerprint,
-    chain,
+    ...progress,
     ...(named.length > 0 ? { failed: named } : {}),
   };
   return JSON.stringify(record);

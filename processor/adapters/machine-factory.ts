@@ -18,17 +18,24 @@ export interface FactorySettings {
   readonly override?: Partial<Semantics>;
   /** Under which the state may have been made that is from before settings stood in the log. */
   readonly formerly?: Semantics;
+  /** Takes `formerly` for such state, whatever its fingerprint says. Only a recovery does that. */
+  readonly trustFormerly?: boolean;
 }
 
 /** A pipeline as the engine runs it. */
 export function machineFactory<M extends Message>(
   pipeline: Pipeline<M>,
-  { initial = defaultSemantics, override = {}, formerly = defaultSemantics }: FactorySettings = {},
+  {
+    initial = defaultSemantics,
+    override = {},
+    formerly = defaultSemantics,
+    trustFormerly = false,
+  }: FactorySettings = {},
 ): MachineFactory {
   const settings: MachineSettings = {
     initial: { ...initial, ...override },
     override,
-    before: (former) => settingsBefore(former, [formerly, defaultSemantics]),
+    before: (former) => (trustFormerly ? formerly : settingsBefore(former, [formerly, defaultSemantics])),
   };
   return {
     pipeline: pipeline.name,

@@ -20,10 +20,14 @@ export interface Progress {
   readonly nextOffset: number;
   /** Offset at which this task's state began. Without a snapshot, catching up starts here. */
   readonly origin: number;
-  /** Fingerprint of the code, settings and model that wrote this. */
+  /** Fingerprint of the code that wrote this. */
   readonly fingerprint: string;
   /** Checksum over ids and contents of all outputs so far. Contents that depend on a model's scores are left out. */
   readonly chain: string;
+  /** Version of each kind of control record that the task reads. Absent: of before settings stood in the log. */
+  readonly controls?: Readonly<Record<string, number>> | undefined;
+  /** Fingerprint of the code and settings that the task ran under before settings stood in the log. */
+  readonly before?: string | undefined;
   /** Where the pipeline's code threw in steps below `nextOffset`. A restart makes dead letters of them at once. */
   readonly failed: readonly Failure[];
 }

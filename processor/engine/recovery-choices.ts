@@ -7,7 +7,7 @@ export const recoveryChoices = {
     "What stopped the task is repaired: a permission, a topic, a bound of the broker, or this program. " +
     "Starts the task again as it is. Changes nothing.",
   "accept-new-code":
-    "Load the snapshot, run the log again with today's code and settings up to what was committed, and continue " +
+    "Load the snapshot, run the log again with today's code up to what was committed, and continue " +
     "from there. Nothing is written twice. The state is the new code's; outputs already written stay the old code's.",
   rebuild:
     "Forget the snapshot, run the whole log again from its start up to what was committed, and continue from there. " +
@@ -34,6 +34,7 @@ export const choicesFor: Partial<Record<ErrorCode, readonly RecoveryChoice[]>> =
   "progress-missing": ["trust-snapshot", "start-over"],
   "snapshot-ahead": ["rebuild", "trust-snapshot"],
   "snapshot-corrupt": ["rebuild", "start-over"],
+  "settings-unknown": ["accept-new-code", "start-over"],
   "state-layout-unknown": ["rebuild", "start-over"],
 };
 

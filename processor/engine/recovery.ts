@@ -1,3 +1,4 @@
+import { controlVersions } from "../../domain/controls.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import {
   failureId,
@@ -22,7 +23,7 @@ import {
 } from "./ports.ts";
 import { choicesFor, recoveryPlan, type RecoveryChoice } from "./recovery-choices.ts";
 import { Snapshots } from "./snapshots.ts";
-import { checkCaughtUp, startingPoint } from "./starting-point.ts";
+import { beforeOf, checkCaughtUp, startingPoint } from "./starting-point.ts";
 
 /** What is known of a task, and what is wrong with it. */
 export interface Diagnosis {
@@ -76,6 +77,7 @@ async function tryCatchUp(parts: RecoveryParts, progress: Progress, manifest: Ma
     covers,
     from: covers?.nextOffset ?? progress.origin,
     until: progress.nextOffset,
+    before: beforeOf(progress),
     failed: progress.failed,
     refused: (failure) => {
       throw modelLost(task, failure);
@@ -150,12 +152,15 @@ async function carryOut(
   const log = await ports.input.bounds();
   const { keep, from, until } = recoveryPlan(choice, task, committed, snapshots.manifest, log);
   const covers = keep ? snapshots.manifest.covers : null;
-  const { machine } = await build(parts, snapshots, { covers, from, until, failed: committed?.failed ?? [] });
+  const before = choice === "start-over" ? undefined : beforeOf(committed);
+  const { machine } = await build(parts, snapshots, { covers, from, until, before, failed: committed?.failed ?? [] });
   const progress: Progress = {
     nextOffset: until,
     origin: covers?.origin ?? from,
     fingerprint: factory.fingerprint,
     chain: machine.chain,
+    controls: controlVersions,
+    ...(before === undefined ? {} : { before }),
     failed: [],
   };
   await output.commit(progress, []);
@@ -169,6 +174,8 @@ interface BuildPlan {
   readonly covers: Manifest["covers"];
   readonly from: number;
   readonly until: number;
+  /** See `Progress`. */
+  readonly before: string | undefined;
   /** Records that are known to fail. */
   readonly failed: Progress["failed"];
   /** See `MachineOrigin.refused`. @default models that are refused now are refused */
@@ -182,7 +189,7 @@ interface BuildPlan {
 async function build(
   { partition, factory, ports: { input } }: RecoveryParts,
   snapshots: Snapshots,
-  { covers, from, until, failed, refused }: BuildPlan,
+  { covers, from, until, before, failed, refused }: BuildPlan,
 ): Promise<{ machine: StateMachine; nextOffset: number }> {
   const failures = new Map(failed.map((failure) => [failureId(failure), failure]));
   const restored: MachineOrigin["restored"] = covers && {
@@ -191,7 +198,7 @@ async function build(
     entries: await snapshots.load(),
   };
   for (;;) {
-    const machine = await factory.create({ partition, restored, failures, ...(refused ? { refused } : {}) });
+    const machine = await factory.create({ partition, restored, failures, before, ...(refused ? { refused } : {}) });
     try {
       return { machine, nextOffset: await catchUp(machine, input, { from, until }) };
     } catch (error) {

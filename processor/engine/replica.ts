@@ -18,6 +18,8 @@ interface ReplicaParts {
   readonly observer: EngineObserver;
   /** Offset at which an empty state begins. */
   readonly origin: number;
+  /** See `Progress`. */
+  readonly before: string | undefined;
   /** Where the pipeline's code threw, by `failureId`. `recordFailure` adds to it. */
   readonly failures: Map<string, Failure>;
   /** Whether the task is to end: building then ends early. */
@@ -104,13 +106,14 @@ export class Replica {
   }
 
   async #buildOnce(reached: Pick<Progress, "nextOffset" | "chain" | "fingerprint"> | null): Promise<void> {
-    const { task, partition, factory, input, snapshots, failures, origin, stopping } = this.#parts;
+    const { task, partition, factory, input, snapshots, failures, origin, before, stopping } = this.#parts;
     const covers = snapshots.manifest.covers;
     const machine = await factory.create({
       partition,
       restored: covers ? { nextOffset: covers.nextOffset, chain: covers.chain, entries: await snapshots.load() } : null,
       failures,
       refused: (failure) => this.#refused(failure, reached?.nextOffset ?? 0),
+      before,
     });
     const from = covers?.nextOffset ?? origin;
     const nextOffset = await catchUp(machine, input, { from, until: reached?.nextOffset ?? from }, stopping);

@@ -1,3 +1,4 @@
+import { controlVersions } from "../../domain/controls.ts";
 import { StepFailed, type InputRecord, type OutputRecord } from "../runtime/machine.ts";
 import { failureClass } from "./failure-classes.ts";
 import type { EngineObserver, Progress, Runtime, TaskPorts } from "./ports.ts";
@@ -19,6 +20,8 @@ interface RunParts {
   readonly snapshots: Snapshots;
   readonly origin: number;
   readonly fingerprint: string;
+  /** See `Progress`. */
+  readonly before: string | undefined;
   readonly observer: EngineObserver;
   readonly options: TaskOptions;
   readonly waiting: WaitingOutputs;
@@ -287,9 +290,17 @@ export class Run {
   }
 
   #progress(): Progress {
-    const { replica, origin, fingerprint } = this.#parts;
+    const { replica, origin, fingerprint, before } = this.#parts;
     const { nextOffset, chain } = replica.machine;
-    return { nextOffset, origin, fingerprint, chain, failed: replica.failed() };
+    return {
+      nextOffset,
+      origin,
+      fingerprint,
+      chain,
+      controls: controlVersions,
+      ...(before === undefined ? {} : { before }),
+      failed: replica.failed(),
+    };
   }
 
   #captureIfDue(now: number, nextOffset: number, force: boolean): Captured | null {

@@ -8,6 +8,8 @@ export interface StartingPoint {
   readonly from: number;
   /** Offset at which the task's state began. Every progress record of the task carries it. */
   readonly origin: number;
+  /** See `Progress`. */
+  readonly before?: string | undefined;
   /** C: the task's last progress record. Null on the very first start. */
   readonly committed: Progress | null;
 }
@@ -60,7 +62,13 @@ export function startingPoint(
       `the log ends at ${log.latest}, but offsets below ${progress.nextOffset} were processed: ` +
         "the log was truncated or created anew",
     );
-  return { from, origin: (covers ?? progress).origin, committed: progress };
+  return { from, origin: (covers ?? progress).origin, before: beforeOf(progress), committed: progress };
+}
+
+/** `Progress.before` of a task; a progress record that names no control records is of that time itself. */
+export function beforeOf(progress: Progress | null): string | undefined {
+  if (progress === null) return undefined;
+  return progress.controls ? progress.before : progress.fingerprint;
 }
 
 /**

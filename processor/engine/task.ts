@@ -323,6 +323,7 @@ export class Task {
       snapshots,
       observer,
       origin: start.origin,
+      before: start.before,
       failures: this.#failures,
       stopping: () => this.#stopping,
     });
@@ -368,6 +369,7 @@ export class Task {
       replica,
       snapshots,
       origin: start.origin,
+      before: start.before,
       fingerprint: factory.fingerprint,
       observer,
       options,

@@ -21,7 +21,7 @@ import {
 } from "./machine.ts";
 import type { Message, Rejection } from "./message.ts";
 import type { StepContext } from "./operator.ts";
-import { PartitionState } from "./partition-state.ts";
+import { hasSettings, PartitionState } from "./partition-state.ts";
 import type { PartitionPipeline, Pipeline } from "./pipeline.ts";
 
 const utf8 = new TextDecoder();
@@ -92,7 +92,8 @@ export class PartitionMachine implements StateMachine {
     this.#failures = origin.failures;
     this.#refused = origin.refused;
     const { source, deadLetter } = pipeline;
-    const initial = origin.before === undefined ? settings.initial : settings.before(origin.before);
+    const isFromBefore = origin.before !== undefined && !(origin.restored && hasSettings(origin.restored));
+    const initial = isFromBefore ? settings.before(origin.before!) : settings.initial;
     this.#state = new PartitionState(this.#pipeline, initial);
     const { maxOutputBytes } = initial;
     const out = { source, partition: origin.partition, deadLetter, maxOutputBytes, counters: this.counters };

@@ -28,6 +28,13 @@ export const isForgotten = (value: Uint8Array): boolean => value[0] === 0;
 /** Prefix of a key in the key of its entry. */
 export const KEYED_PREFIX = "key/";
 
+/** Whether a snapshot has its settings: those of before settings stood in the log have none. */
+export function hasSettings({ entries }: NonNullable<MachineOrigin["restored"]>): boolean {
+  let layout = TASK_LAYOUT;
+  for (const { key, value } of entries) if (key === TASK_ENTRY) layout = value[0]!;
+  return layout >= 2;
+}
+
 /** An entry without its key. */
 interface EntryValue {
   readonly generation: number;

@@ -23,7 +23,11 @@ async function main(args: readonly string[]): Promise<void> {
     environment: settings.environment,
     groupId: pipelines[settings.pipeline].consumerGroup,
     delivery: settings.delivery,
-    factory: openPipeline(settings.pipeline, openModels(settings), { formerly: pickSemantics(settings) }),
+    factory: openPipeline(settings.pipeline, openModels(settings), {
+      formerly: pickSemantics(settings),
+      // Whoever chooses knows under which settings the state was made, and gives them to this command.
+      trustFormerly: given.choice !== undefined,
+    }),
     logger: createLogger("recover", settings.logLevel),
   });
   try {

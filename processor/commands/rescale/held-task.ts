@@ -1,4 +1,5 @@
 import type { Cluster } from "kafkajs";
+import { controlVersions } from "../../../domain/controls.ts";
 import { partitionBounds } from "../../adapters/kafka-cluster.ts";
 import { TransactionalOutput } from "../../adapters/kafka-output.ts";
 import { toProgressRecord } from "../../adapters/kafka-progress.ts";
@@ -9,6 +10,7 @@ import { commandToken, type Progress, type TaskOutput } from "../../engine/ports
 import { quietObserver } from "../../engine/quiet-observer.ts";
 import { holdTask } from "../../engine/recovery.ts";
 import { Snapshots } from "../../engine/snapshots.ts";
+import { beforeOf } from "../../engine/starting-point.ts";
 import { defaultTaskOptions } from "../../engine/task-options.ts";
 import type { MachineFactory, StateEntry, StateMachine } from "../../runtime/machine.ts";
 import type { RescaleTarget } from "./target.ts";
@@ -111,7 +113,12 @@ export class HeldTask {
       chain: this.#progress?.chain ?? EMPTY_CHAIN,
       entries: entries.map((entry) => ({ generation: 0, ...entry })),
     };
-    const machine = await this.#factory.create({ partition: this.partition, restored, failures: new Map() });
+    const machine = await this.#factory.create({
+      partition: this.partition,
+      restored,
+      failures: new Map(),
+      before: beforeOf(this.#progress),
+    });
     machine.rewriteUpTo(0);
     return machine;
   }
@@ -123,6 +130,7 @@ export class HeldTask {
       origin: this.#nextOffset,
       fingerprint: this.#factory.fingerprint,
       chain: EMPTY_CHAIN,
+      controls: controlVersions,
       failed: [],
     };
     await this.snapshots.write(this.snapshots.capture(machine), progress);

@@ -2,6 +2,7 @@ import { contractRules } from "./contract.ts";
 import { identityRules } from "./identity.ts";
 import type { Rule } from "./rule.ts";
 import { sessionRules } from "./sessions.ts";
+import { settingsRules } from "./settings.ts";
 import { timeRules } from "./time.ts";
 import { windowRules } from "./windows.ts";
 
@@ -12,4 +13,5 @@ export const rules: readonly Rule[] = [
   ...windowRules,
   ...sessionRules,
   ...identityRules,
+  ...settingsRules,
 ];

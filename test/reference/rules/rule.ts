@@ -54,6 +54,12 @@ export function tick(timestamp: number, partition = 0): Entry {
   return { partition, timestamp, key: null, value: null, headers: { type: "tick" } };
 }
 
+/** A settings record: the settings of the examples, with what is given. */
+export function settings(timestamp: number, given: Partial<Semantics>, change?: string): Entry {
+  const header = { type: "settings", settings: JSON.stringify({ ...exampleSettings, ...given }) };
+  return raw(null, timestamp, null, change === undefined ? header : { ...header, change });
+}
+
 /** A record with any value. */
 export function raw(
   key: string | null,
