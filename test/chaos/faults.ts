@@ -1,6 +1,6 @@
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -151,10 +151,11 @@ const rolling: Fault = {
   run: async ({ platform, home }) => {
     const pid = platform.pids()["processor"]!;
     const [healthPort] = await pickFreePorts(1);
+    const log = openSync(join(home, "logs", "processor-2.log"), "a");
     const second = spawn(
       process.execPath,
       ["--disable-warning=ExperimentalWarning", join(ROOT, "processor", "main.ts")],
-      { env: { ...environmentOf(pid), HEALTH_PORT: String(healthPort) }, cwd: home, stdio: "ignore" },
+      { env: { ...environmentOf(pid), HEALTH_PORT: String(healthPort) }, cwd: home, stdio: ["ignore", log, log] },
     );
     const ended = once(second, "exit");
     try {
@@ -165,6 +166,7 @@ const rolling: Fault = {
     } finally {
       second.kill("SIGTERM");
       await ended;
+      closeSync(log);
     }
   },
 };
