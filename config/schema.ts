@@ -31,6 +31,8 @@ const pipelineSize = z.strictObject({
   memoryMiB: z.literal([2048, 3072, 4096, 5120, 6144, 7168, 8192]).default(2048),
   /** Records of lag per task above which a task is added. */
   lagPerTask: whole(1, 10_000_000).default(5_000),
+  /** Generation of the log in the input topic: one more each time a lost log begins anew. */
+  logGeneration: whole(1, 1_000_000).default(1),
 });
 
 /** One entry per pipeline of `domain/pipelines.ts`; `null` or absent: the pipeline does not run in this environment. */

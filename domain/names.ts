@@ -12,14 +12,22 @@ export const consumerGroups = {
 /** Group of the MQTT shared subscription. */
 export const MQTT_SHARE_GROUP = "millrace-bridge";
 
+/**
+ * The name of an input topic's log in ids, task names and transactional ids. A log that was lost is never continued
+ * under its name: the topic that is created anew holds the next generation.
+ */
+export function logName(topic: string, generation: number): string {
+  return generation === 1 ? topic : `${topic}~${generation}`;
+}
+
 /** Transactional id of the task that owns one input partition: its epoch is the fence. */
-export function transactionalId(env: string, pipeline: string, topic: string, partition: number): string {
-  return `millrace.${env}.${pipeline}.${topic}.${partition}`;
+export function transactionalId(env: string, pipeline: string, log: string, partition: number): string {
+  return `millrace.${env}.${pipeline}.${log}.${partition}`;
 }
 
 /** Key of a task's records in `millrace-progress` and of its snapshot manifest. */
-export function taskKey(pipeline: string, topic: string, partition: number): string {
-  return `${pipeline}/${topic}/${partition}`;
+export function taskKey(pipeline: string, log: string, partition: number): string {
+  return `${pipeline}/${log}/${partition}`;
 }
 
 /** Field `alarm` of the log lines, one a minute, of a partition that has stopped or can't run. An alarm counts them. */

@@ -2,9 +2,12 @@ import { z } from "zod";
 import { transformedColumns, windowChannels } from "./imu.ts";
 import type { PipelineName, pipelines } from "./pipelines.ts";
 
-/** `<source topic>/<partition>/<offset>/<n>`: depends on nothing but the input; n counts per output topic. */
-export function recordId(sourceTopic: string, partition: number, offset: number, n: number): string {
-  return `${sourceTopic}/${partition}/${offset}/${n}`;
+/**
+ * `<source topic>/<partition>/<offset>/<n>`: depends on nothing but the input; n counts per output topic. `log`: the
+ * source topic with its generation, see `logName`.
+ */
+export function recordId(log: string, partition: number, offset: number, n: number): string {
+  return `${log}/${partition}/${offset}/${n}`;
 }
 
 /** Name of a session: its sensor and its first sample's time. */

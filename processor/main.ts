@@ -36,7 +36,10 @@ const service = await startService({
   environment: settings.environment,
   groupId: pipelines[settings.pipeline].consumerGroup,
   delivery: settings.delivery,
-  factory: openPipeline(settings.pipeline, models, { formerly: pickSemantics(settings) }),
+  factory: openPipeline(settings.pipeline, models, {
+    formerly: pickSemantics(settings),
+    generation: settings.logGeneration,
+  }),
   options: {
     ...defaultTaskOptions,
     commitIntervalMs: settings.commitIntervalMs,

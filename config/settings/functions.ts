@@ -1,6 +1,6 @@
 import { semanticsTable } from "../../domain/semantics.ts";
 import { optionalText, text, whole } from "./setting.ts";
-import { checkpoints, common, connections, dynamodb, kafka, mongo } from "./shared.ts";
+import { checkpoints, common, connections, dynamodb, kafka, logGeneration, mongo } from "./shared.ts";
 
 /** Settings of the Lambda functions. */
 export const functions = {
@@ -34,6 +34,7 @@ export const functions = {
       semanticsTable.earliestTimeMs.min,
       semanticsTable.earliestTimeMs.max,
     ),
+    logGeneration,
     firehoseEndpoint: optionalText("FIREHOSE_ENDPOINT", "Firehose endpoint instead of the region's own"),
   },
   writeFeatures: {

@@ -56,4 +56,11 @@ const pipelineSetting: Setting<PipelineName> = {
   schema: z.enum(pipelineNames, { error: `there is no such pipeline; there is: ${pipelineNames.join(", ")}` }),
   default: "sensor",
 };
+/** Of the log in the input topic of the pipeline. */
+export const logGeneration = whole(
+  "LOG_GENERATION",
+  "generation of the log in the pipeline's input topic; one more each time a lost log begins anew",
+  1,
+  1,
+);
 export const pipeline = { pipeline: pipelineSetting };

@@ -1,7 +1,7 @@
 import { SECOND } from "../../domain/time.ts";
 import { semantics } from "./semantics.ts";
 import { choice, optionalText, text, whole } from "./setting.ts";
-import { checkpoints, common, connections, dynamodb, health, kafka, pipeline } from "./shared.ts";
+import { checkpoints, common, connections, dynamodb, health, kafka, logGeneration, pipeline } from "./shared.ts";
 
 /** Settings of the programs that move the stream. */
 export const streamPrograms = {
@@ -40,6 +40,7 @@ export const streamPrograms = {
       ["transactional", "idempotent"],
       "transactional",
     ),
+    logGeneration,
     commitIntervalMs: whole("COMMIT_INTERVAL_MS", "time between two commits, ms", 100, 1),
     transactionTimeoutMs: whole(
       "TRANSACTION_TIMEOUT_MS",
@@ -73,7 +74,7 @@ export const streamPrograms = {
     ...health,
   },
   /** What the command line of a replay does not say. */
-  replay: { ...common, ...pipeline },
+  replay: { ...common, ...pipeline, logGeneration },
   live: {
     ...common,
     ...kafka,

@@ -1,3 +1,4 @@
+import { logName } from "../../domain/names.ts";
 import { utf8Text, type RecordHeaders } from "../../domain/record-headers.ts";
 import { headers as headerNames } from "../../domain/topics.ts";
 import type { KafkaRecord } from "../shared/kafka-event.ts";
@@ -29,10 +30,14 @@ interface Part {
   value: string | null;
 }
 
-/** The record as it is in the log, in as many rows as it needs, all in the partition of its timestamp. */
-export function logRows(record: KafkaRecord, reach: Reach): Row[] {
+/**
+ * The record as it is in the log, in as many rows as it needs, all in the partition of its timestamp.
+ *
+ * @param generation Of the log in the topic: its records must not have the ids of a log that was lost.
+ */
+export function logRows(record: KafkaRecord, reach: Reach, generation = 1): Row[] {
   const { topic, partition: number, offset, timestamp, keyBytes, recordHeaders } = record;
-  const id = `${topic}/${number}/${offset}`;
+  const id = `${logName(topic, generation)}/${number}/${offset}`;
   const copies = new Copies();
   const keyText = copies.take(keyBytes === null ? null : utf8Text(keyBytes));
   const headersText = copies.takeHeaders(recordHeaders);

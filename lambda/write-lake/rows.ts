@@ -31,15 +31,16 @@ export interface LakeTable {
   /**
    * The rows of a record: one, several for one that is too large for a row of `raw` or `dead_letters`, or none.
    *
+   * @param generation Of the log in the pipeline's input topic.
    * @throws ZodError, SyntaxError when the record does not follow its schema
    */
-  readonly toRows: (record: KafkaRecord, reach: Reach) => readonly Row[];
+  readonly toRows: (record: KafkaRecord, reach: Reach, generation: number) => readonly Row[];
 }
 
 /** The tables of the lake, by topic. */
 export const lakeTables: Readonly<Record<string, LakeTable>> = {
   [topics.imuData.name]: { table: "raw", toRows: logRows },
-  [topics.deadLetter.name]: { table: "dead_letters", toRows: deadLetterRows },
+  [topics.deadLetter.name]: { table: "dead_letters", toRows: (record, reach) => deadLetterRows(record, reach) },
   [topics.aggregated.name]: {
     table: "aggregated",
     toRows: derived(windowRecord, ({ id, sensorId, operator, window, revision, cause, count, channels }, reach) => ({

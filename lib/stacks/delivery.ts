@@ -29,6 +29,7 @@ export class DeliveryStack extends MillraceStack {
       environment: writeSettings("writeLake", {
         environment: config.name,
         earliestTimeMs: config.semantics.earliestTimeMs,
+        logGeneration: config.processor.sensor?.logGeneration ?? 1,
       }),
       cluster: streaming.cluster,
       key: security.keys.operations,

@@ -65,6 +65,7 @@ export class ProcessingStack extends MillraceStack {
         kafkaBrokers: streaming.cluster.bootstrapBrokers,
         kafkaAuth: "iam",
         pipeline: name,
+        logGeneration: size.logGeneration,
         checkpointTable: state.tables.checkpoints.tableName,
         delivery,
         commitIntervalMs,

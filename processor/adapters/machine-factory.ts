@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { logName } from "../../domain/names.ts";
 import { defaultSemantics, type Semantics } from "../../domain/semantics.ts";
 import type { ScoringPorts } from "../inference/scoring.ts";
 import { sensorPipeline } from "../pipelines/sensor/sensor-pipeline.ts";
@@ -20,6 +21,8 @@ export interface FactorySettings {
   readonly formerly?: Semantics;
   /** Takes `formerly` for such state, whatever its fingerprint says. Only a recovery does that. */
   readonly trustFormerly?: boolean;
+  /** Generation of the log in the source topic. @default 1 */
+  readonly generation?: number;
 }
 
 /** A pipeline as the engine runs it. */
@@ -30,9 +33,12 @@ export function machineFactory<M extends Message>(
     override = {},
     formerly = defaultSemantics,
     trustFormerly = false,
+    generation = 1,
   }: FactorySettings = {},
 ): MachineFactory {
+  const log = logName(pipeline.source, generation);
   const settings: MachineSettings = {
+    log,
     initial: { ...initial, ...override },
     override,
     before: (former) => (trustFormerly ? formerly : settingsBefore(former, [formerly, defaultSemantics])),
@@ -40,6 +46,7 @@ export function machineFactory<M extends Message>(
   return {
     pipeline: pipeline.name,
     sourceTopic: pipeline.source,
+    log,
     fingerprint: fingerprint(),
     create: (origin) => PartitionMachine.create(pipeline, origin, settings),
   };

@@ -17,13 +17,13 @@ export function outputTarget(
   {
     environment,
     groupId,
-    factory: { pipeline, sourceTopic },
+    factory: { pipeline, sourceTopic, log },
   }: { readonly environment: string; readonly groupId: string; readonly factory: MachineFactory },
   partition: number,
 ): OutputTarget {
   return {
-    task: taskKey(pipeline, sourceTopic, partition),
-    transactionalId: transactionalId(environment, pipeline, sourceTopic, partition),
+    task: taskKey(pipeline, log, partition),
+    transactionalId: transactionalId(environment, pipeline, log, partition),
     groupId,
     sourceTopic,
     partition,

@@ -10,11 +10,11 @@ import type { InputRecord } from "../runtime/machine.ts";
 /** DuckDB sorts on disk what is larger than this. */
 const MEMORY_LIMIT = "1GB";
 const PARQUET_OPTIONS = "hive_partitioning = true, hive_types = {'dt': VARCHAR, 'hour': VARCHAR}, union_by_name = true";
-const COLUMNS = `topic, "partition", "offset", "timestamp", part, parts, key, value, headers`;
+const COLUMNS = `id, topic, "partition", "offset", "timestamp", part, parts, key, value, headers`;
 /** A column that only files of the present form have. */
 const PARTS_COLUMN = "parts";
 /** Version 0.1 wrote keys and headers as text, without headers that were null, and no value that exceeded a row. */
-const FIRST_FORM = `topic, "partition", "offset", "timestamp", 0 AS part, 1 AS parts,
+const FIRST_FORM = `id, topic, "partition", "offset", "timestamp", 0 AS part, 1 AS parts,
   to_base64(encode(key)) AS key, value, CAST(to_json(list_transform(map_entries(headers),
     lambda entry: {name: entry.key, value: to_base64(encode(entry.value)), more: false})) AS VARCHAR) AS headers`;
 
@@ -41,12 +41,14 @@ interface Row {
  * The records of a topic as the lake's raw table holds them: partition after partition, in offset order, each once
  * although Firehose delivers at least once. Offsets have gaps where the log has transaction markers.
  *
+ * @param log The log in the topic, see `logName`: the table holds those that were lost, too.
  * @param warn Called with a sentence for each record whose value was too large for the table of version 0.1.
  * @throws MillraceError `arguments-invalid` when the folder holds no raw table, or a part of a record is missing
  */
 export async function* rawLakeRecords(
   lakeDir: string,
   topic: string,
+  log: string,
   warn: (sentence: string) => void,
 ): AsyncGenerator<InputRecord> {
   const pattern = join(lakeDir, tables.raw.name, "dt=*", "hour=*", "*.parquet");
@@ -60,9 +62,10 @@ export async function* rawLakeRecords(
   const connection = await instance.connect();
   try {
     const rows = await connection.stream(
-      `SELECT * EXCLUDE (topic) FROM (${await rowsOf(connection, files)}) WHERE topic = $topic
+      `SELECT * EXCLUDE (id, topic) FROM (${await rowsOf(connection, files)})
+       WHERE topic = $topic AND starts_with(id, $log || '/')
        QUALIFY row_number() OVER (PARTITION BY "partition", "offset", part) = 1 ORDER BY "partition", "offset", part`,
-      { topic },
+      { topic, log },
     );
     let parts: Row[] = [];
     for await (const chunk of rows.yieldRowsJson())

@@ -79,6 +79,7 @@ export class KafkaBackend implements DriverBackend {
     this.#factory = {
       pipeline: factory.pipeline,
       sourceTopic,
+      log: sourceTopic,
       fingerprint: factory.fingerprint,
       create: (origin) => factory.create(origin),
     };

@@ -81,7 +81,10 @@ export function recoveryPlan(
     case "skip-lost": {
       const { nextOffset } = committed ?? refuse("a progress record, and there is none");
       if (nextOffset > log.latest)
-        refuse(`a log up to ${nextOffset}, which was processed; ${logHas}, so it is another log: choose start-over`);
+        refuse(
+          `a log up to ${nextOffset}, which was processed; ${logHas}, so it is another log: ` +
+            "start the processors with LOG_GENERATION one higher",
+        );
       const from = Math.max(covers?.nextOffset ?? 0, log.earliest);
       return { keep: true, from, until: Math.max(nextOffset, from) };
     }
@@ -91,6 +94,11 @@ export function recoveryPlan(
       return { keep: true, from: nextOffset, until: nextOffset };
     }
     case "start-over":
+      if (committed && committed.nextOffset > log.latest)
+        refuse(
+          `the log that was processed up to ${committed.nextOffset}; ${logHas}, so it is another log, whose outputs ` +
+            "would have ids that were given before: start the processors with LOG_GENERATION one higher",
+        );
       return { keep: false, from: log.earliest, until: log.earliest };
   }
 }

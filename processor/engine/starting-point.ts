@@ -60,7 +60,8 @@ export function startingPoint(
       "input-lost",
       task,
       `the log ends at ${log.latest}, but offsets below ${progress.nextOffset} were processed: ` +
-        "the log was truncated or created anew",
+        "the log was truncated, or it is another one. A log that was lost is not continued under its name: " +
+        "start the processors with LOG_GENERATION one higher",
     );
   return { from, origin: (covers ?? progress).origin, before: beforeOf(progress), committed: progress };
 }

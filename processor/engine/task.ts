@@ -116,7 +116,7 @@ export class Task {
   #input: TaskInput | null = null;
 
   constructor(partition: number, context: TaskContext) {
-    this.name = taskKey(context.factory.pipeline, context.factory.sourceTopic, partition);
+    this.name = taskKey(context.factory.pipeline, context.factory.log, partition);
     this.partition = partition;
     this.#context = context;
   }

@@ -41,6 +41,8 @@ export class PendingOutput implements OutputRecord {
 export interface EmitterOptions {
   /** Topic that the partition belongs to, as ids name it. */
   readonly source: string;
+  /** The topic's log, as ids name it. */
+  readonly log: string;
   readonly partition: number;
   /** Topic of the dead letters. */
   readonly deadLetter: string;
@@ -96,7 +98,7 @@ export class Emitter {
   nextId(topic: string): string {
     const n = this.#counts.get(topic) ?? 0;
     this.#counts.set(topic, n + 1);
-    return recordId(this.#options.source, this.#options.partition, this.#offset, n);
+    return recordId(this.#options.log, this.#options.partition, this.#offset, n);
   }
 
   /** Emits a record of ours as JSON: `id`, `schema`, then `fields` in their order. */

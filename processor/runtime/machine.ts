@@ -116,6 +116,8 @@ export function failureId({ offset, key }: Pick<Failure, "offset" | "key">): str
 export interface MachineFactory {
   readonly pipeline: string;
   readonly sourceTopic: string;
+  /** The log in that topic, as ids, task names and transactional ids name it: with its generation. */
+  readonly log: string;
   /** Fingerprint of the code. */
   readonly fingerprint: string;
   /**

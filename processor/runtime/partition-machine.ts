@@ -30,6 +30,8 @@ const NO_BYTES = new Uint8Array(0);
 
 /** Where a machine's settings come from besides the log. */
 export interface MachineSettings {
+  /** The source topic's log, as ids name it. */
+  readonly log: string;
   /** What a log without a `settings` record runs on. */
   readonly initial: Semantics;
   /** Overrides every `settings` record: the options of a replay. */
@@ -96,7 +98,8 @@ export class PartitionMachine implements StateMachine {
     const initial = isFromBefore ? settings.before(origin.before!) : settings.initial;
     this.#state = new PartitionState(this.#pipeline, initial);
     const { maxOutputBytes } = initial;
-    const out = { source, partition: origin.partition, deadLetter, maxOutputBytes, counters: this.counters };
+    const { log } = settings;
+    const out = { source, log, partition: origin.partition, deadLetter, maxOutputBytes, counters: this.counters };
     this.#out = new Emitter(out, origin.restored?.chain ?? null);
     this.#context = {
       out: this.#out,

@@ -101,3 +101,12 @@ test("readable copies leave out what is no text, null or too long", () => {
   });
   expect(logRows(kafkaRecord(Buffer.alloc(40_000, "x"), [], null), reach)[0]!["key_text"]).toBeNull();
 });
+
+test("a record of a log's second generation has another id than the first's at its place", () => {
+  const record = kafkaRecord(null, [], null);
+  const [{ id: first }] = logRows(record, reach) as [Row];
+  const [{ id: second, topic }] = logRows(record, reach, 2) as [Row];
+  expect(first).toBe(`${record.topic}/${record.partition}/${record.offset}`);
+  expect(second).toBe(`${record.topic}~2/${record.partition}/${record.offset}`);
+  expect(topic).toBe(record.topic);
+});

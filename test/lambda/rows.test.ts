@@ -9,7 +9,7 @@ import { ended, inferred, started, windowed } from "./records.ts";
 const reach = reachAt(Date.UTC(2022, 6, 12), Date.UTC(2016, 0, 1));
 
 function row(spec: RecordSpec): Row | undefined {
-  return lakeTables[spec.topic]!.toRows(recordsOf(mskEvent([spec]))[0]!, reach)[0];
+  return lakeTables[spec.topic]!.toRows(recordsOf(mskEvent([spec]))[0]!, reach, 1)[0];
 }
 
 // 1657533977813 is 2022-07-11T10:06:17.813Z.

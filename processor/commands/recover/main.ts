@@ -27,6 +27,7 @@ async function main(args: readonly string[]): Promise<void> {
       formerly: pickSemantics(settings),
       // Whoever chooses knows under which settings the state was made, and gives them to this command.
       trustFormerly: given.choice !== undefined,
+      generation: settings.logGeneration,
     }),
     logger: createLogger("recover", settings.logLevel),
   });

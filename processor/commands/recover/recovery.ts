@@ -46,14 +46,14 @@ export class Recovery {
 
   /** Tasks with their partition of the source topic, in the order of partitions. */
   async tasks(): Promise<Map<string, number>> {
-    const { pipeline, sourceTopic } = this.#target.factory;
+    const { pipeline, sourceTopic, log } = this.#target.factory;
     await this.#cluster.connect();
     await this.#cluster.addTargetTopic(sourceTopic);
     const partitions = this.#cluster
       .findTopicPartitionMetadata(sourceTopic)
       .map(({ partitionId }) => partitionId)
       .sort((a, b) => a - b);
-    return new Map(partitions.map((partition) => [taskKey(pipeline, sourceTopic, partition), partition]));
+    return new Map(partitions.map((partition) => [taskKey(pipeline, log, partition), partition]));
   }
 
   /** Reads how far a task is, and what stops it. Changes nothing. */

@@ -23,11 +23,14 @@ async function main(args: readonly string[]): Promise<void> {
   const scoring = openModels({ modelSource: models, region: settings.region }, (_model, reason) =>
     warn(`model-refused: ${reason}`),
   );
-  const factory = openPipeline(pipeline ?? settings.pipeline, scoring, { override });
+  const factory = openPipeline(pipeline ?? settings.pipeline, scoring, {
+    override,
+    generation: settings.logGeneration,
+  });
   const records =
     source.kind === "file"
       ? () => fileRecords(source.file)
-      : () => rawLakeRecords(source.dir, factory.sourceTopic, warn);
+      : () => rawLakeRecords(source.dir, factory.sourceTopic, factory.log, warn);
   await new Replay(factory, records, printOutputs).run(flush);
 }
 

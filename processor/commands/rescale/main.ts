@@ -23,7 +23,10 @@ async function main(args: readonly string[]): Promise<void> {
       "DELIVERY is idempotent: without transactions nobody can be fenced, so the state can't be moved safely",
     );
   const { consumerGroup, outputs } = pipelines[settings.pipeline];
-  const factory = openPipeline(settings.pipeline, openModels(settings), { formerly: pickSemantics(settings) });
+  const factory = openPipeline(settings.pipeline, openModels(settings), {
+    formerly: pickSemantics(settings),
+    generation: settings.logGeneration,
+  });
   const { before, keys } = await rescale(
     {
       kafka: createKafka(settings, "millrace-rescale"),

@@ -126,6 +126,7 @@ export function countingMachineFactory(sourceTopic: string, fingerprint = "v1", 
   return {
     pipeline: "count",
     sourceTopic,
+    log: sourceTopic,
     fingerprint,
     create: (origin) => new CountingMachine(sourceTopic, fingerprint === "v1" ? 1 : 10, takes, origin),
   };

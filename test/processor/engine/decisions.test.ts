@@ -55,7 +55,7 @@ test("what was refused stays refused: the next owner, which would take it, reads
   expect(deadLetters(world)).toHaveLength(1);
 });
 
-test("what was taken is not refused: the task stops by name, and `accept-new-code` continues without it", async () => {
+test("what was taken is not refused: the task stops with a named error, and recovers without it", async () => {
   const world = worldThat(true);
   await takenOver(world, false);
   expect(await world.kernel.run(40_000, () => world.stopped.length > 0)).toBe(true);

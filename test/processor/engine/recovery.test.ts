@@ -153,6 +153,22 @@ describe("a task that stopped with a named error", () => {
     expect(new Set(committed.map((line) => line.split(" ").slice(0, 3).join(" "))).size).toBe(committed.length);
   });
 
+  test("input-lost: a log that was created anew is refused by every choice: its ids were given before", async () => {
+    const world = await stoppedWorld(({ partitions: [log] }) => void log!.input.splice(0));
+    const { problem, choices } = await diagnosis(world);
+    expect(problem).toMatchObject({
+      code: "input-lost",
+      message: expect.stringContaining("LOG_GENERATION one higher"),
+    });
+    const before = lines(world);
+    const { open, ...given } = parts(world);
+    for (const choice of choices)
+      await expect(world.until(recover(given, choice, open, "2026-01-01T00:00:00Z"))).rejects.toThrow(
+        /start the processors with LOG_GENERATION one higher/,
+      );
+    expect(lines(world)).toBe(before);
+  });
+
   test("does not change by a choice whose conditions are not met", async () => {
     const world = await stoppedWorld(({ partitions }) => partitions[0]!.progress.splice(0));
     const { open, ...given } = parts(world);

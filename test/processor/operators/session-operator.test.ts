@@ -35,7 +35,7 @@ test("a session that an earlier version began has no warning: the sum of its fir
   const keyed = new KeyedState("k", 0, null, [sessions]);
   const settled: (() => void)[] = [];
   const counters = new Counters();
-  const options = { source: "rows", partition: 0, deadLetter: "dead", maxOutputBytes: 900_000, counters };
+  const options = { source: "rows", log: "rows", partition: 0, deadLetter: "dead", maxOutputBytes: 900_000, counters };
   const context = {
     out: new Emitter(options, null),
     counters,

@@ -76,7 +76,7 @@ function rowsOf({ key, value, headers, ...at }: LogRecord): readonly Row[] {
   event.records[`imu-data-all-${at.partition}`]![0]!.headers = headers.map(([name, text]) => ({
     [name]: bytes(text),
   })) as never;
-  return lakeTables["imu-data-all"]!.toRows(recordsOf(event)[0]!, reachAt(START, 0));
+  return lakeTables["imu-data-all"]!.toRows(recordsOf(event)[0]!, reachAt(START, 0), 1);
 }
 
 async function writeLake(dir: string, records: readonly LogRecord[], name = ""): Promise<void> {
