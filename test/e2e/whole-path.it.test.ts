@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { afterAll, expect, jest, test } from "@jest/globals";
 import type { Session } from "../../domain/api.ts";
 import { openLake } from "../../local/lake/open.ts";
-import { kill } from "../chaos/faults.ts";
 import { chaos } from "../chaos/run.ts";
 import { eventually } from "../support/eventually.ts";
 import { writeRecordings } from "./recordings.ts";
@@ -30,7 +29,7 @@ test("sessions, windows, REST and lake have every sample once, while every progr
         "--seed",
         "7",
       ],
-      faults: [
+      victims: [
         "processor",
         "bridge",
         "live",
@@ -41,7 +40,7 @@ test("sessions, windows, REST and lake have every sample once, while every progr
         "mongodb",
         "firehose",
         "gateway",
-      ].map(kill),
+      ],
       pauseMs: 500,
       onProgress: () => undefined,
     },

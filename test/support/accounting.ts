@@ -97,20 +97,8 @@ function finalSessions(records: readonly InputRecord[]): { sessions: string[]; r
   };
 }
 
-/** What else went into the log than what the simulator published. */
-export interface Besides {
-  /** Records that must be dead-lettered; their keys begin with `poison-`. */
-  readonly poison: number;
-  /** Whether settings changed: that ends sessions, so only the samples of a sensor's sessions are compared. */
-  readonly settings: boolean;
-}
-
 /** Compares what was published with the outputs in Kafka now. */
-export async function settleAccounts(
-  kafka: Kafka,
-  published: Published,
-  besides: Besides = { poison: 0, settings: false },
-): Promise<Accounts> {
+export async function settleAccounts(kafka: Kafka, published: Published): Promise<Accounts> {
   const [windows, sessions, late, dead] = await Promise.all(
     [topics.aggregated, topics.sessions, topics.late, topics.deadLetter].map(async ({ name }) =>
       (await readTopic(kafka, name)).flat(),
@@ -121,10 +109,6 @@ export async function settleAccounts(
     if (record.operator === "window")
       bySensor.set(record.sensorId, (bySensor.get(record.sensorId) ?? 0) + record.t.length);
   const found = finalSessions(sessions!);
-  const isDeadLetterOf = ({ key, headers }: InputRecord): boolean => {
-    const name = key === null ? "" : Buffer.from(key).toString();
-    return (name in published || name.startsWith("poison-")) && headers[headerNames.stage] === "processor";
-  };
   const expected = Object.entries(published).flatMap(([sensorId, { executions }]) =>
     executions.map(({ start, end, samples }) => `${sensorId} ${start} to ${end}: ${samples} samples`),
   );
@@ -142,35 +126,20 @@ export async function settleAccounts(
       found.repeated +
       sensors.reduce((sum, [sensorId, { samples }]) => sum + Math.max(0, (bySensor.get(sensorId) ?? 0) - samples), 0),
     sessionsExpected: expected.length,
-    sessionsWrong: besides.settings
-      ? samplesWrong(published, ours, late!)
-      : [
-          ...expected.filter((session) => !ours.includes(session)).map((session) => `missing: ${session}`),
-          ...ours.filter((session) => !expected.includes(session)).map((session) => `unexpected: ${session}`),
-        ],
-    deadLettersExpected: sensors.reduce((sum, [, { corrupt }]) => sum + corrupt, besides.poison),
+    sessionsWrong: [
+      ...expected.filter((session) => !ours.includes(session)).map((session) => `missing: ${session}`),
+      ...ours.filter((session) => !expected.includes(session)).map((session) => `unexpected: ${session}`),
+    ],
+    deadLettersExpected: sensors.reduce((sum, [, { corrupt }]) => sum + corrupt, 0),
     deadLetters: new Set(
       dead!
-        .filter(isDeadLetterOf)
+        .filter(
+          ({ key, headers }) =>
+            key !== null && Buffer.from(key).toString() in published && headers[headerNames.stage] === "processor",
+        )
         .map(({ headers }) => `${headers[headerNames.sourcePartition]}/${headers[headerNames.sourceOffset]}`),
     ).size,
   };
-}
-
-/** Sensors whose sessions, with the readings that were too late for them, have not the samples that were published. */
-function samplesWrong(published: Published, sessions: readonly string[], late: readonly InputRecord[]): string[] {
-  const counted = new Map<string, number>();
-  const count = (sensorId: string, samples: number): void =>
-    void counted.set(sensorId, (counted.get(sensorId) ?? 0) + samples);
-  for (const session of sessions) {
-    const [, sensorId, samples] = /^(\S+) .*: (\d+) samples$/.exec(session)!;
-    count(sensorId!, Number(samples));
-  }
-  for (const record of late.map((one) => json<LateRecord>(one)))
-    if (record.operator === "session") count(record.sensorId, record.t.length);
-  return Object.entries(published)
-    .filter(([sensorId, { samples }]) => counted.get(sensorId) !== samples)
-    .map(([sensorId, { samples }]) => `${sensorId}: ${counted.get(sensorId) ?? 0} samples in sessions, not ${samples}`);
 }
 
 /** Whether every reading is accounted for, once. */
