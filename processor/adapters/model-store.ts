@@ -74,7 +74,13 @@ function s3Files(place: string, bucket: string, prefix: string, client: S3Client
   };
 }
 
-/** Models by name and version, in `<name>/<version>/{manifest.json, model.onnx, probe.json}`. Loads each once. */
+/** Models that stay loaded, at most: more than a log has in use at a time. */
+export const LOADED_MODELS = 32;
+
+/**
+ * Models by name and version, in `<name>/<version>/{manifest.json, model.onnx, probe.json}`. Loads each once while it
+ * is in use.
+ */
 export class ModelStore implements ModelSource {
   readonly #files: ModelFiles;
   readonly #waitsMs: readonly Milliseconds[];
@@ -89,9 +95,15 @@ export class ModelStore implements ModelSource {
   load(reference: ModelReference): Promise<Model> {
     const key = modelKey(reference);
     const known = this.#loaded.get(key);
-    if (known) return known;
+    if (known) {
+      this.#loaded.delete(key);
+      this.#loaded.set(key, known);
+      return known;
+    }
     const loading = this.#loadPatiently(reference);
     this.#loaded.set(key, loading);
+    // The one that was asked for longest ago goes; a machine that scores by it keeps it.
+    if (this.#loaded.size > LOADED_MODELS) this.#loaded.delete(this.#loaded.keys().next().value!);
     loading.catch(() => this.#loaded.delete(key));
     return loading;
   }

@@ -1,9 +1,10 @@
 import { MillraceError } from "../../domain/errors.ts";
 import type { LogBounds, TaskInput } from "../engine/ports.ts";
 import type { InputRecord } from "../runtime/machine.ts";
+import type { LogRecord } from "./record-batches.ts";
 
 /** Bytes fetched ahead. With this many, the partition is not fetched again until the task has read them. */
-const PREFETCH_BYTES = 500_000;
+export const PREFETCH_BYTES = 500_000;
 /** Bytes that a record counts besides its value. */
 const RECORD_OVERHEAD = 100;
 
@@ -99,13 +100,13 @@ export class PartitionReader implements TaskInput {
   }
 
   /** Takes fetched records. Called by the input. */
-  deliver(records: InputRecord[], nextOffset: number, highWatermark: number): void {
+  deliver(records: LogRecord[], nextOffset: number, highWatermark: number): void {
     this.#highWatermark = highWatermark;
     this.#fetchOffset = nextOffset;
     if (records.length === 0) return;
     if (this.#fetched.length === 0) this.#fetched = records;
     else for (const record of records) this.#fetched.push(record);
-    for (const record of records) this.#bytes += (record.value?.length ?? 0) + RECORD_OVERHEAD;
+    for (const record of records) this.#bytes += record.size + RECORD_OVERHEAD;
     this.wake();
   }
 

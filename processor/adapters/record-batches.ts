@@ -40,6 +40,8 @@ export class LogRecord implements InputRecord {
   readonly value: Uint8Array | null;
   readonly #bytes: Buffer;
   readonly #headersAt: number;
+  /** Bytes of key, value and headers, as the record has them. */
+  readonly size: number;
   #headers: Readonly<Record<string, string>> | null = null;
 
   constructor(
@@ -50,6 +52,7 @@ export class LogRecord implements InputRecord {
     value: Uint8Array | null,
     bytes: Buffer,
     headersAt: number,
+    end: number,
   ) {
     this.partition = partition;
     this.offset = offset;
@@ -58,6 +61,7 @@ export class LogRecord implements InputRecord {
     this.value = value;
     this.#bytes = bytes;
     this.#headersAt = headersAt;
+    this.size = (key?.length ?? 0) + (value?.length ?? 0) + end - headersAt;
   }
 
   get headers(): Readonly<Record<string, string>> {
@@ -244,7 +248,7 @@ function decodeRecords(
     if (offset >= fetchOffset) {
       const key = reader.bytes();
       const value = reader.bytes();
-      records.push(new LogRecord(partition, offset, appendTime ?? timestamp, key, value, body, reader.at));
+      records.push(new LogRecord(partition, offset, appendTime ?? timestamp, key, value, body, reader.at, next));
     }
     reader.at = next;
   }

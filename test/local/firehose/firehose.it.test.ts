@@ -72,7 +72,7 @@ const raw = (offset: number, more: Record<string, unknown> = {}): Record<string,
   offset,
   timestamp: 1657533977813,
   key: "s1",
-  headers: {},
+  headers: [],
   value: "e30=",
   dt: "2022-07-11",
   hour: "10",
@@ -87,7 +87,13 @@ test("rows in the lake have the types and values of their puts", async () => {
       Records: [
         {
           Data: bytes(
-            raw(9_007_199_254_740_991, { headers: { "content-type": "application/json", "ingest-ms": "1" } }),
+            raw(9_007_199_254_740_991, {
+              headers: [
+                { name: "a", value: "MQ==", more: false },
+                { name: "a", value: null, more: false },
+              ],
+              headers_text: { "content-type": "application/json", "ingest-ms": "1" },
+            }),
           ),
         },
         { Data: bytes(`${JSON.stringify(raw(2, { key: null, value: null, hour: "11" }))}\n`) },
@@ -110,16 +116,20 @@ test("rows in the lake have the types and values of their puts", async () => {
   );
   await stop(child);
 
-  expect(await select('SELECT "offset", key, headers, value, dt, hour FROM raw ORDER BY hour')).toEqual([
+  expect(await select('SELECT "offset", key, headers, headers_text, value, dt, hour FROM raw ORDER BY hour')).toEqual([
     {
       offset: 9_007_199_254_740_991,
       key: "s1",
-      headers: { "content-type": "application/json", "ingest-ms": "1" },
+      headers: [
+        { name: "a", value: "MQ==", more: false },
+        { name: "a", value: null, more: false },
+      ],
+      headers_text: { "content-type": "application/json", "ingest-ms": "1" },
       value: "e30=",
       dt: "2022-07-11",
       hour: "10",
     },
-    { offset: 2, key: null, headers: {}, value: null, dt: "2022-07-11", hour: "11" },
+    { offset: 2, key: null, headers: [], headers_text: null, value: null, dt: "2022-07-11", hour: "11" },
   ]);
   expect(await select("SELECT sensor_id, seq, boot, window_start, window_end, t, samples FROM late")).toEqual([
     {
@@ -135,12 +145,13 @@ test("rows in the lake have the types and values of their puts", async () => {
   expect(
     await select(
       "SELECT column_name, column_type FROM (DESCRIBE raw) " +
-        "WHERE column_name IN ('partition', 'offset', 'headers', 'dt')",
+        "WHERE column_name IN ('partition', 'offset', 'headers', 'headers_text', 'dt')",
     ),
   ).toEqual([
     { column_name: "partition", column_type: "INTEGER" },
     { column_name: "offset", column_type: "BIGINT" },
-    { column_name: "headers", column_type: "MAP(VARCHAR, VARCHAR)" },
+    { column_name: "headers", column_type: 'STRUCT("name" VARCHAR, "value" VARCHAR, more BOOLEAN)[]' },
+    { column_name: "headers_text", column_type: "MAP(VARCHAR, VARCHAR)" },
     { column_name: "dt", column_type: "VARCHAR" },
   ]);
   expect(globSync("raw/dt=2022-07-11/hour=1?/*.parquet", { cwd: lakeDir })).toHaveLength(2);

@@ -186,3 +186,20 @@ describe("the scores of a stream", () => {
     expect(ended["activity"]).toEqual(expected);
   });
 });
+
+test("a message causes at most as many hops as it may: the rest goes to late, and the model begins anew", async () => {
+  const driver = new PipelineDriver(sensorMachineFactory({ ...defaultSemantics, maxHopsPerMessage: 3 }, scoring));
+  await driver.record(assign());
+  const [whole] = messages("s1", Math.min(golden.t.length, 1_000));
+  await driver.record(whole!);
+  const { hopMs, decisionDelayMs } = model.manifest;
+  const start = Math.floor(golden.t[0]! / hopMs) * hopMs;
+  // The first hop of a model with a decision delay has no output.
+  expect(inferences(driver, "s1")).toHaveLength(decisionDelayMs > 0 ? 2 : 3);
+  const sent = golden.t.slice(0, 1_000);
+  const missed = sent.slice(sent.findIndex((t) => t > start + 4 * hopMs));
+  expect(missed.length).toBeGreaterThan(0);
+  expect(driver.outputs(topics.late.name).map(({ value }) => value)).toEqual([
+    expect.objectContaining({ operator: "inference", t: missed, window: { start: missed[0], end: missed.at(-1) } }),
+  ]);
+});
