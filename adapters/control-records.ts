@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Kafka, Producer } from "kafkajs";
+import { type Kafka, Partitioners, type Producer } from "kafkajs";
 import { type ChangeRecord, changeRecord, CHANGE_HEADER, changeGroup, controlHeaders } from "../domain/controls.ts";
 import { type ControlType, headers, topics } from "../domain/topics.ts";
 import { readTopic } from "./read-topic.ts";
@@ -86,7 +86,12 @@ async function partitionsOf(kafka: Kafka, topic: string): Promise<number[]> {
 
 /** Runs `work` with a producer whose retries write nothing twice. */
 export async function withIdempotentProducer<T>(kafka: Kafka, work: (producer: Producer) => Promise<T>): Promise<T> {
-  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false });
+  const producer = kafka.producer({
+    idempotent: true,
+    maxInFlightRequests: 1,
+    createPartitioner: Partitioners.DefaultPartitioner,
+    allowAutoTopicCreation: false,
+  });
   await producer.connect();
   try {
     return await work(producer);

@@ -1,7 +1,7 @@
 import { MAX_CHANGES } from "../../domain/controls.ts";
 import type { Reader, Writer } from "./codec.ts";
 
-/** The names of the changes that were taken: a control record of one of them has no effect again. */
+/** Names of what was taken, a change or a dead letter that was sent in again: it has no effect a second time. */
 export class Changes {
   /** The oldest first. */
   #taken = new Set<string>();

@@ -25,6 +25,8 @@ import { hasSettings, PartitionState } from "./partition-state.ts";
 import type { PartitionPipeline, Pipeline } from "./pipeline.ts";
 
 const utf8 = new TextDecoder();
+/** Characters of a letter's name, `<topic>/<partition>/<offset>`; Kafka's topics have at most 249. */
+const MAX_LETTER_NAME = 300;
 /** Stands for a record without a value: no form of message. */
 const NO_BYTES = new Uint8Array(0);
 
@@ -309,9 +311,19 @@ export class PartitionMachine implements StateMachine {
     this.#state.markChanged(keyed);
   }
 
+  /** Whether the record is a dead letter that was sent in again, and that was taken before. */
+  #isTaken({ headers }: InputRecord): boolean {
+    const letter = headers[headerNames.reinjectedFrom];
+    if (letter === undefined || letter.length > MAX_LETTER_NAME) return false;
+    if (this.#state.reinjected.has(letter)) return true;
+    this.#state.reinjected.add(letter);
+    return false;
+  }
+
   /** 3. The record. */
   #take(record: InputRecord): void {
     if (record.key === null && record.value === null) return this.#control(record);
+    if (this.#isTaken(record)) return;
     const { topology } = this.#state.regime;
     const { message, deduplication } = topology;
     const key = record.key === null ? "" : keyText(record.key);

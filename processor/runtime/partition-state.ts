@@ -62,6 +62,8 @@ export class PartitionState {
   #watermark: EpochMs = -Infinity;
   /** The changes that were taken. */
   readonly changes = new Changes();
+  /** The dead letters that were sent in again and taken. */
+  readonly reinjected = new Changes();
   readonly keys = new Map<string, KeyedState>();
   /** Active, idle and expired keys, by presence. */
   readonly silence = [new SilenceList(), new SilenceList(), new SilenceList()] as const;
@@ -258,6 +260,7 @@ export class PartitionState {
       writer.text(settingsHeader(settings));
     }
     this.changes.encode(writer);
+    this.reinjected.encode(writer);
   }
 
   #encodeKeyed(keyed: KeyedState, writer: Writer): void {
@@ -335,6 +338,7 @@ export class PartitionState {
     this.#watermark = reader.f64();
     this.#regimes = Array.from({ length: reader.u32() }, () => this.#regimeOf(reader.u32(), readStored(reader.text())));
     this.changes.decode(reader);
+    this.reinjected.decode(reader);
   }
 
   #restoreKeyed(key: string, { generation, value }: EntryValue): void {

@@ -31,6 +31,7 @@ interface Clocks {
   /** Sets of settings that keys are under. */
   readonly regimes: number;
   readonly changes: readonly string[];
+  readonly reinjected: readonly string[];
 }
 
 /** The newest entries of a task by their keys, and its clocks: null for a task that has seen nothing. */
@@ -127,7 +128,7 @@ function readClocks(task: string, reader: Reader): Clocks {
     reader.u32();
     settings = reader.text();
   }
-  return { ...clocks, settings, regimes, changes: Changes.read(reader) };
+  return { ...clocks, settings, regimes, changes: Changes.read(reader), reinjected: Changes.read(reader) };
 }
 
 function writeClocks({ clock, silenceClock, maxEventTime, asyncState, ...clocks }: Clocks): Uint8Array {
@@ -139,9 +140,11 @@ function writeClocks({ clock, silenceClock, maxEventTime, asyncState, ...clocks 
   writer.u32(1);
   writer.u32(0);
   writer.text(clocks.settings);
-  const changes = new Changes();
-  for (const change of clocks.changes) changes.add(change);
-  changes.encode(writer);
+  for (const names of [clocks.changes, clocks.reinjected]) {
+    const taken = new Changes();
+    for (const name of names) taken.add(name);
+    taken.encode(writer);
+  }
   return writer.take();
 }
 
@@ -194,6 +197,7 @@ function commonClocks(sources: readonly Source[]): Clocks | null {
     settings: first.settings,
     regimes: 1,
     changes: [...new Set(all.flatMap(({ changes }) => changes))],
+    reinjected: [...new Set(all.flatMap(({ reinjected }) => reinjected))],
   };
 }
 

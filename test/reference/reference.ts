@@ -46,6 +46,7 @@ class Partition {
   /** Sensors that may still switch or go idle in this step. */
   private budget = 0;
   private readonly changes = new Set<string>();
+  private readonly reinjected = new Set<string>();
   private sensors: Sensor[] = [];
   /** Sensors that were found silent and wait for their turn to go idle. */
   private waiting: Sensor[] = [];
@@ -75,6 +76,9 @@ class Partition {
     this.switchSome();
     this.goIdle();
     const isControl = record.key === null && record.value === null;
+    const letter = record.headers["reinjected-from"];
+    if (letter !== undefined && this.reinjected.has(letter)) return;
+    if (letter !== undefined && !isControl) this.reinjected.add(letter);
     if (!isControl) this.data(record);
     else if (record.headers["type"] === "settings") this.takeSettings(record);
   }

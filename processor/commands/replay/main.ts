@@ -39,8 +39,7 @@ async function replayDeadLetters({ code, brokers, dryRun }: DeadLetterSource): P
   const kafka = createKafka(settings, "millrace-reinject");
   const cluster = openCluster(kafka);
   try {
-    const { environment, delivery } = settings;
-    const summary = await sendDeadLetters({ kafka, cluster, environment, delivery, code, dryRun, warn });
+    const summary = await sendDeadLetters({ kafka, cluster, code, dryRun, warn });
     const run = { ...(dryRun ? { dryRun } : {}), ...(code === undefined ? {} : { code }) };
     await print(`${JSON.stringify({ ...run, ...summary })}\n`);
   } finally {

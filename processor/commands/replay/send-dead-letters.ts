@@ -1,17 +1,16 @@
-import { Partitioners, type Cluster, type Kafka, type Producer } from "kafkajs";
+import { type Cluster, type Kafka, type Producer } from "kafkajs";
+import { withIdempotentProducer } from "../../../adapters/control-records.ts";
 import { headers as headerNames, topics } from "../../../domain/topics.ts";
 import type { InputRecord } from "../../runtime/machine.ts";
 import { letterName, recordOfLetter, type RecordOfLetter } from "./record-of-letter.ts";
 import { committedRecords, sentLetters, sentRecord } from "./sent-letters.ts";
 
-/** Records of one transaction, at most. */
+/** Letters that are sent before what was sent is noted. A task remembers more than so many. */
 const BATCH_RECORDS = 100;
 
 export interface SendOptions {
   readonly kafka: Kafka;
   readonly cluster: Cluster;
-  readonly environment: string;
-  readonly delivery: "transactional" | "idempotent";
   /** Only letters with this error code. */
   readonly code: string | undefined;
   /** Counts what would be sent, and sends nothing. */
@@ -37,37 +36,17 @@ interface Send {
 }
 
 /**
- * Sends dead letters in again, each once. For each letter the same transaction writes a record to `millrace-progress`,
- * which is compacted and kept for ever; a letter that has such a record is skipped. An environment has one
- * transactional id for this, so of two runs at a time the older one is fenced.
- *
- * Without transactions these records follow the letters. A run that dies between the two sends those letters again, and
- * the processor drops them by sequence number.
+ * Sends dead letters in again, each once, outside of any transaction: not all readers of an input read committed
+ * records only. Behind each batch a record for each letter goes to `millrace-progress`, which is compacted and kept for
+ * ever; a letter that has such a record is skipped. A run that dies between the two sends those letters again, and a
+ * task takes each once, by its header `reinjected-from`.
  */
 export async function sendDeadLetters(options: SendOptions): Promise<SendSummary> {
-  const { cluster, delivery, dryRun } = options;
+  const { kafka, cluster, dryRun } = options;
   await cluster.connect();
   for (const topic of [topics.deadLetter.name, topics.progress.name]) await cluster.addTargetTopic(topic);
   if (dryRun) return sendAll(options, () => Promise.resolve());
-  const producer = createProducer(options);
-  await producer.connect();
-  try {
-    // Fences an older run before this one reads what was sent.
-    if (delivery === "transactional") await (await producer.transaction()).abort();
-    return await sendAll(options, (sends) => sendBatch(producer, sends, delivery));
-  } finally {
-    await producer.disconnect();
-  }
-}
-
-function createProducer({ kafka, environment, delivery }: SendOptions): Producer {
-  const transactional = { transactionalId: `millrace.${environment}.reinject`, maxInFlightRequests: 1 };
-  return kafka.producer({
-    ...(delivery === "transactional" ? transactional : {}),
-    idempotent: true,
-    createPartitioner: Partitioners.DefaultPartitioner,
-    allowAutoTopicCreation: false,
-  });
+  return withIdempotentProducer(kafka, (producer) => sendAll(options, (sends) => sendBatch(producer, sends)));
 }
 
 /** Goes through all partitions of dead letters and hands over what has to be sent, in batches. */
@@ -112,24 +91,16 @@ function judge(
   return isKnown ? null : { letter, record };
 }
 
-async function sendBatch(producer: Producer, sends: readonly Send[], delivery: SendOptions["delivery"]): Promise<void> {
-  const transaction = delivery === "transactional" ? await producer.transaction() : null;
-  const sender = transaction ?? producer;
-  try {
-    // One request per record. A batch to a partition may not exceed 1 MB, and kafkajs, retrying a request to several
-    // leaders, may report as written what it never sent (see the bridge's KafkaSender). Speed is no concern here.
-    for (const { record } of sends) {
-      const { topic, key, value, headers, partition } = record;
-      const message = { key: buffer(key), value: buffer(value), headers };
-      await sender.send({ topic, messages: [partition === undefined ? message : { ...message, partition }] });
-    }
-    for (const { letter, record } of sends)
-      await sender.send({ topic: topics.progress.name, messages: [sentRecord(letter, record.topic)] });
-    await transaction?.commit();
-  } catch (error) {
-    await transaction?.abort().catch(() => undefined);
-    throw error;
+async function sendBatch(producer: Producer, sends: readonly Send[]): Promise<void> {
+  // One request per record. A batch to a partition may not exceed 1 MB, and kafkajs, retrying a request to several
+  // leaders, may report as written what it never sent (see the bridge's KafkaSender). Speed is no concern here.
+  for (const { record } of sends) {
+    const { topic, key, value, headers, partition } = record;
+    const message = { key: buffer(key), value: buffer(value), headers };
+    await producer.send({ topic, messages: [partition === undefined ? message : { ...message, partition }] });
   }
+  for (const { letter, record } of sends)
+    await producer.send({ topic: topics.progress.name, messages: [sentRecord(letter, record.topic)] });
 }
 
 function buffer(bytes: Uint8Array | null): Buffer | null {

@@ -123,6 +123,15 @@ export const broken: [
 
 export const contractRules: Rule[] = [
   {
+    name: "a dead letter that is sent in again is taken once",
+    log: [
+      raw("s", 0, "{", { "reinjected-from": "dead-letter/0/7" }),
+      raw("s", 0, "{", { "reinjected-from": "dead-letter/0/7" }),
+      raw("s", 0, "{", { "reinjected-from": "dead-letter/0/8" }),
+    ],
+    expected: ["@0 dead-letter s invalid-json", "@2 dead-letter s invalid-json"],
+  },
+  {
     name: "a message that breaks the contract is dead-lettered with a code that says how",
     // A record with neither key nor value would be a control record.
     log: broken.map(([, value, key = "s", headers = {}]) => raw(key, 0, value, headers)),
