@@ -63,8 +63,9 @@ async function main(args: readonly string[]): Promise<void> {
         const verdict = await judge.judge(mutant);
         verdicts.push(verdict);
         if (verdict.killer === null) console.log(`  ${verdicts.length}. survives: ${describe(verdict)}`);
+        if (verdicts.length % 10 === 0) console.log(`  ${killedOf(verdicts)} of ${verdicts.length} killed so far`);
       }
-      const killed = verdicts.filter(({ killer }) => killer !== null).length;
+      const killed = killedOf(verdicts);
       const percent = (100 * killed) / Math.max(1, verdicts.length);
       console.log(`${path}: ${killed} of ${verdicts.length} killed (${percent.toFixed(1)} %)`);
       if (percent < least) process.exitCode = 1;
@@ -72,6 +73,10 @@ async function main(args: readonly string[]): Promise<void> {
   } finally {
     judge.stop();
   }
+}
+
+function killedOf(verdicts: readonly Verdict[]): number {
+  return verdicts.filter(({ killer }) => killer !== null).length;
 }
 
 /** Absolute paths of the TypeScript files of a file or a folder, below the root of the repository. */

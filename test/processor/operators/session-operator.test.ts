@@ -6,6 +6,7 @@ import { Emitter } from "../../../processor/runtime/emitter.ts";
 import { Generations } from "../../../processor/runtime/generations.ts";
 import { KeyedState } from "../../../processor/runtime/keyed-state.ts";
 import { Message } from "../../../processor/runtime/message.ts";
+import type { StepContext } from "../../../processor/runtime/operator.ts";
 
 const operator = new SessionOperator({
   sessionGapMs: 1_000,
@@ -30,26 +31,52 @@ function layoutOne(): Reader {
   return new Reader(writer.take());
 }
 
-test("a session that an earlier version began has no warning: the sum of its first samples is not known", () => {
-  const sessions = operator.decode(layoutOne(), 1);
-  const keyed = new KeyedState("k", 0, null, [sessions]);
+/** What an operator has in a step; `settle` gives its outputs. */
+function stepContext(): { readonly context: StepContext; readonly settle: () => readonly object[] } {
   const settled: (() => void)[] = [];
   const counters = new Counters();
   const options = { source: "rows", log: "rows", partition: 0, deadLetter: "dead", maxOutputBytes: 900_000, counters };
+  const out = new Emitter(options, null);
   const context = {
-    out: new Emitter(options, null),
+    out,
     counters,
     generations: new Generations(),
     whenSettled: (work: () => void) => void settled.push(work),
   };
+  const settle = () => {
+    for (const work of settled) work();
+    return out.take().map(({ value }) => JSON.parse(Buffer.from(value!).toString("utf8")) as object);
+  };
+  return { context, settle };
+}
+
+test("a session that an earlier version began has no warning: the sum of its first samples is not known", () => {
+  const sessions = operator.decode(layoutOne(), 1);
+  const keyed = new KeyedState("k", 0, null, [sessions]);
+  const { context, settle } = stepContext();
   // 2, and 0 for the sample before it, would have the mean 1.
   const message = Object.assign(new Message(1), { key: "k", rows: 1 });
   message.t[0] = 200;
   message.columns[0] = 2;
   operator.apply(sessions, keyed, message, -Infinity, context);
   operator.fire(sessions, keyed, Infinity, 200, "idle", context);
-  for (const work of settled) work();
-  const [ended] = context.out.take().map(({ value }) => JSON.parse(Buffer.from(value!).toString("utf8")) as object);
+  const [ended] = settle();
   expect(ended).toMatchObject({ type: "ended", end: 200, samples: 2, cause: "idle" });
   expect(ended).not.toHaveProperty("warnings");
+});
+
+test("a session's activity has its labels in byte order, whichever was first", () => {
+  const sessions = operator.decode(layoutOne(), 1);
+  const keyed = new KeyedState("k", 0, null, [sessions]);
+  const { context, settle } = stepContext();
+  const add = operator.credit(sessions, { start: 0, end: 100 })!;
+  for (const [label, seconds] of [
+    ["walking", 1],
+    ["lying", 2],
+    ["running", 0.5],
+    ["walking", 2],
+  ] as const)
+    add(label, seconds);
+  operator.fire(sessions, keyed, Infinity, 200, "idle", context);
+  expect(JSON.stringify(settle()[0])).toContain('"activity":{"lying":2,"running":0.5,"walking":3}');
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { defaultSemantics } from "../../../domain/semantics.ts";
+import { defaultSemantics, type Semantics } from "../../../domain/semantics.ts";
 import { machineFactory } from "../../../processor/adapters/machine-factory.ts";
 import { channelStatistics } from "../../../processor/operators/channel-statistics.ts";
 import { WindowOperator } from "../../../processor/operators/window-operator.ts";
@@ -40,16 +40,19 @@ function rowsPipeline(channels: readonly string[]): Pipeline {
   }
 }
 
-async function machineOf(channels: readonly string[], entries: readonly StateEntry[] = []): Promise<PartitionMachine> {
+async function machineOf(
+  channels: readonly string[],
+  entries: readonly StateEntry[] = [],
+  settings: Partial<Semantics> = {},
+): Promise<PartitionMachine> {
   const restored = {
     nextOffset: 1,
     chain: "0-00000000",
     entries: entries.map((entry) => ({ generation: 1, ...entry })),
   };
   const origin = { partition: 0, restored: entries.length > 0 ? restored : null, failures: new Map() };
-  return machineFactory(rowsPipeline(channels), { initial: { ...defaultSemantics, earliestTimeMs: 0 } }).create(
-    origin,
-  ) as Promise<PartitionMachine>;
+  const initial = { ...defaultSemantics, earliestTimeMs: 0, ...settings };
+  return machineFactory(rowsPipeline(channels), { initial }).create(origin) as Promise<PartitionMachine>;
 }
 
 async function step(machine: PartitionMachine, offset: number, t: number, row: number[]): Promise<OutputRecord[]> {
@@ -90,4 +93,17 @@ test("a window of a version with another aggregate is refused with a named error
     code: "state-layout-unknown",
     message: expect.stringMatching(/accumulators of 4 numbers; this version's have 8/),
   });
+});
+
+test("windows of an expired key hold no generation of the snapshot any more", async () => {
+  const machine = await machineOf(["x"], [], { allowedLatenessMs: 1_000, idleTimeoutMs: 1_000, expiryMs: 2_000 });
+  const tick = { partition: 0, key: null, value: null, headers: {} };
+  await step(machine, 0, 100, [2]);
+  machine.encodeChanges(1, () => undefined);
+  expect(machine.liveGenerations()).toEqual([1]);
+  machine.step({ ...tick, offset: 1, timestamp: 1_101 });
+  machine.step({ ...tick, offset: 2, timestamp: 2_101 });
+  expect((await machine.settle()).map(({ topic }) => topic)).toEqual(["rows-windows"]);
+  machine.encodeChanges(2, () => undefined);
+  expect(machine.liveGenerations()).toEqual([2]);
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import { settingsHeader } from "../../../domain/controls.ts";
 import type { MillraceError } from "../../../domain/errors.ts";
 import { defaultSemantics, type Semantics } from "../../../domain/semantics.ts";
 import { machineFactory } from "../../../processor/adapters/machine-factory.ts";
@@ -15,6 +16,7 @@ import {
 } from "../../../processor/runtime/machine.ts";
 import { Message } from "../../../processor/runtime/message.ts";
 import type { Operator } from "../../../processor/runtime/operator.ts";
+import type { PartitionMachine } from "../../../processor/runtime/partition-machine.ts";
 import type { Pipeline } from "../../../processor/runtime/pipeline.ts";
 
 /** A record's value: a time, and what the operator is to do. */
@@ -150,6 +152,27 @@ describe("a step", () => {
     const one = await machine();
     expect(await lines(one, [{ ...tick(0, 5), headers: {} }])).toEqual([]);
   });
+});
+
+describe("settings", () => {
+  test("a key that still waits for its switch switches before its own record, beyond what a step may", async () => {
+    const one = await machine({ maxSensorsPerStep: 1 });
+    const header = settingsHeader({ ...settings, maxSensorsPerStep: 1, windowMs: 500, slideMs: 500 });
+    const change = { ...tick(3, 0), headers: { type: "settings", settings: header } };
+    await lines(one, [reading(0, "a", 0), reading(1, "b", 0), reading(2, "c", 0)]);
+    expect(await lines(one, [change])).toEqual(["a 0 settings"]);
+    expect(await lines(one, [reading(4, "c", 10)])).toEqual(["b 0 settings", "c 0 settings"]);
+    expect(await lines(one, [tick(5, 1_011), tick(6, 1_011), tick(7, 1_011)])).toEqual(["c 10 idle"]);
+  });
+});
+
+test("the watermark's lag is the partition clock less the newest watermark, and 0 before any reading", async () => {
+  const one = (await machine({ outOfOrdernessMs: 30 })) as PartitionMachine;
+  await lines(one, [tick(0, 700)]);
+  expect(one.watermarkLagMs).toBe(0);
+  // 1,000 − (900 − 30)
+  await lines(one, [{ ...reading(1, "a", 900), timestamp: 1_000 }]);
+  expect([one.watermarkLagMs, one.keyCount]).toEqual([130, 1]);
 });
 
 describe("a step in which our own code throws", () => {
