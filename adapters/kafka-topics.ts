@@ -2,12 +2,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Admin, ITopicConfig } from "kafkajs";
 import { topics, type TopicSpec } from "../domain/topics.ts";
 
-/** A topic of Millrace in the form that `createTopics` of kafkajs takes, for a cluster of one broker. */
+/** A topic of Millrace in the form that `createTopics` of kafkajs takes. The cluster says how many replicas. */
 export function topicConfig(spec: TopicSpec, name = spec.name, partitions = spec.partitions): ITopicConfig {
   return {
     topic: name,
     numPartitions: partitions,
-    replicationFactor: 1,
+    replicationFactor: -1,
     configEntries: [
       { name: "cleanup.policy", value: spec.cleanup },
       { name: "retention.ms", value: String(spec.retentionMs) },

@@ -4,15 +4,20 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
+import type { Kafka } from "kafkajs";
 import { createKafka } from "../../adapters/kafka.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { pickPlatformPorts } from "../../local/processes/ports.ts";
 import { type Accounts, isSettled, type Published, settleAccounts } from "../support/accounting.ts";
 import { eventually } from "../support/eventually.ts";
-import { isRunning, StartedPlatform } from "../support/platform.ts";
+import { KafkaCluster } from "../support/kafka-cluster.ts";
+import { StartedPlatform } from "../support/platform.ts";
+import type { Fault } from "./faults.ts";
+import { untilProcessed } from "./progress.ts";
+import { UP_LIMIT_MS, type Stage } from "./stage.ts";
+import { type TaskEvents, TaskLog } from "./task-log.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
-const UP_LIMIT_MS = 240_000;
 /** How long the platform may take to process everything that was published, and to end its last sessions. */
 const SETTLE_LIMIT_MS = 240_000;
 /** Each look reads all topics, which the platform should have time between for its own work. */
@@ -23,24 +28,31 @@ export interface ChaosOptions {
   readonly home: string;
   /** Options of the simulator: what is published, and until when. */
   readonly simulator: readonly string[];
-  /** Names of the processes to kill, one after the other, until the simulator has ended. */
-  readonly victims: Iterable<string>;
-  /** From one recovery to the next kill. */
+  /** Injected one after the other until the simulator has ended. */
+  readonly faults: Iterable<Fault>;
+  /** Whether Kafka is a cluster of three brokers instead of the platform's own. */
+  readonly withBrokers: boolean;
+  /** The next number in [0, 1): decides how each fault is injected. */
+  readonly random: () => number;
+  /** From one recovery to the next fault. */
   readonly pauseMs: number;
   readonly onProgress: (message: string) => void;
 }
 
-export interface Fault {
-  readonly process: string;
-  /** Until its successor runs. */
+/** A fault that was injected, and what the tasks did until the next. */
+export interface InjectedFault extends TaskEvents {
+  readonly name: string;
+  /** From its end until each partition has committed what had arrived by then. */
   readonly recoveryMs: number;
+  /** What exceeds the fault's bounds, or has no reason in the failure table. */
+  readonly problems: readonly string[];
 }
 
 export interface ChaosResult {
-  readonly faults: readonly Fault[];
+  readonly faults: readonly InjectedFault[];
   readonly accounts: Accounts;
   readonly replay: { readonly compared: number; readonly differences: readonly string[] };
-  /** Every reading is accounted for once, and the replay of the log gives the same bytes. */
+  /** Every reading is accounted for once, the replay of the log gives the same bytes, and no fault has a problem. */
   readonly ok: boolean;
 }
 
@@ -51,26 +63,34 @@ export type Afterwards = (platform: {
   readonly home: string;
 }) => Promise<void>;
 
-/** Runs the whole platform, kills processes while the simulator publishes, then accounts for every reading. */
+/** Runs the whole platform, injects faults while the simulator publishes, then accounts for every reading. */
 export async function chaos(
   options: ChaosOptions,
   afterwards: Afterwards = () => Promise.resolve(),
 ): Promise<ChaosResult> {
-  const { home } = options;
+  const { home, random } = options;
   const ports = await pickPlatformPorts();
-  const platform = new StartedPlatform(home, ports, ["--no-simulator"]);
+  const cluster = options.withBrokers ? await KafkaCluster.start() : null;
+  const kafkaBrokers = cluster?.kafkaBrokers ?? `127.0.0.1:${ports.kafka}`;
+  const kafka = createKafka({ kafkaBrokers, kafkaAuth: "none", region: "local" }, "chaos");
+  const platform = new StartedPlatform(home, ports, ["--no-simulator"], cluster ? { KAFKA_BROKERS: kafkaBrokers } : {});
+  const stage: Stage = {
+    ...{ platform, home, ports, kafka, kafkaBrokers, cluster, random },
+    ...{ appended: {}, settingsChanges: [] },
+  };
   let publication: Publication | undefined;
   try {
     await platform.untilUp(UP_LIMIT_MS);
     publication = publish(options, `mqtt://127.0.0.1:${ports.mqtt}`);
-    const faults = await killProcesses(platform, options, publication);
-    const published = await publication.result;
+    const faults = await injectFaults(stage, options, publication);
+    const published = { ...(await publication.result), ...stage.appended };
     options.onProgress("everything is published; settling accounts");
-    const brokers = `127.0.0.1:${ports.kafka}`;
-    const accounts = await settle(brokers, published);
-    const replay = await compareReplay(brokers, join(home, "models"));
+    const accounts = await settle(kafka, published, stage.settingsChanges.length > 0);
+    const replay = await compareReplay(kafkaBrokers, join(home, "models"));
     await afterwards({ ports, published, home });
-    return { faults, accounts, replay, ok: isSettled(accounts) && replay.differences.length === 0 };
+    const ok =
+      isSettled(accounts) && replay.differences.length === 0 && faults.every(({ problems }) => problems.length === 0);
+    return { faults, accounts, replay, ok };
   } catch (error) {
     throw new Error(`${(error as Error).message}\n--- the platform said:\n${platform.output.slice(-3_000)}`, {
       cause: error,
@@ -79,6 +99,7 @@ export async function chaos(
     publication?.stop();
     platform.interrupt();
     await platform.exited;
+    await cluster?.stop();
   }
 }
 
@@ -109,34 +130,49 @@ function publish({ home, simulator }: ChaosOptions, mqttUrl: string): Publicatio
   return { ended: ended.signal, result, stop: () => void child.kill() };
 }
 
-async function killProcesses(
-  platform: StartedPlatform,
-  { victims, pauseMs, onProgress }: ChaosOptions,
+async function injectFaults(
+  stage: Stage,
+  { faults, pauseMs, onProgress }: ChaosOptions,
   { ended }: Publication,
-): Promise<Fault[]> {
-  const faults: Fault[] = [];
-  for (const name of victims) {
+): Promise<InjectedFault[]> {
+  const injected: InjectedFault[] = [];
+  const log = new TaskLog(stage.home);
+  for (const { name, bounds, run } of faults) {
     await delay(pauseMs, undefined, { signal: ended }).catch(() => undefined);
     if (ended.aborted) break;
-    const pid = platform.pids()[name];
-    if (pid === undefined || !isRunning(pid)) continue;
+    const before = log.next();
+    if (Object.keys(before.restarts).length > 0) onProgress(`between faults: restarts ${counts(before.restarts)}`);
+    const what = await run(stage);
     const at = Date.now();
-    process.kill(pid, "SIGKILL");
-    await eventually(() => ({ name, successor: platform.pids()[name] }), {
-      until: ({ successor }) => successor !== undefined && successor !== pid && isRunning(successor),
-      limitMs: UP_LIMIT_MS,
-    });
-    faults.push({ process: name, recoveryMs: Date.now() - at });
-    onProgress(`killed ${name}; its successor runs after ${faults.at(-1)!.recoveryMs} ms`);
+    await untilProcessed(stage.kafka, UP_LIMIT_MS);
+    const recoveryMs = Date.now() - at;
+    const events = log.next();
+    const restarts = Object.values(events.restarts).reduce((sum, count) => sum + count, 0);
+    const problems = [
+      ...(restarts > bounds.restarts ? [`${restarts} restarts; at most ${bounds.restarts} were expected`] : []),
+      ...(events.fenced > bounds.fenced ? [`${events.fenced} fenced; at most ${bounds.fenced} were expected`] : []),
+      ...events.unnamed.map((error) => `a restart without a reason of the failure table: ${error}`),
+      ...events.stopped.map((error) => `a task stopped: ${error}`),
+    ];
+    injected.push({ name, recoveryMs, problems, ...events });
+    const did = `${events.lives} lives, restarts ${counts(events.restarts)}, ${events.fenced} fenced`;
+    onProgress([`${name}: ${what}; processed again after ${recoveryMs} ms (${did})`, ...problems].join("\n    "));
   }
-  return faults;
+  return injected;
+}
+
+function counts(byReason: Readonly<Record<string, number>>): string {
+  return (
+    Object.entries(byReason)
+      .map(([reason, count]) => `${count} ${reason}`)
+      .join(", ") || "none"
+  );
 }
 
 /** The accounts once they are settled, or as they are at the limit. */
-async function settle(kafkaBrokers: string, published: Published): Promise<Accounts> {
-  const kafka = createKafka({ kafkaBrokers, kafkaAuth: "none", region: "local" }, "chaos");
+async function settle(kafka: Kafka, published: Published, settingsChanged: boolean): Promise<Accounts> {
   const deadline = Date.now() + SETTLE_LIMIT_MS;
-  return await eventually(() => settleAccounts(kafka, published), {
+  return await eventually(() => settleAccounts(kafka, published, settingsChanged), {
     until: (accounts) => isSettled(accounts) || Date.now() > deadline,
     limitMs: 2 * SETTLE_LIMIT_MS,
     pauseMs: SETTLE_PAUSE_MS,

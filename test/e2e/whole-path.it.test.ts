@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, expect, jest, test } from "@jest/globals";
 import type { Session } from "../../domain/api.ts";
 import { openLake } from "../../local/lake/open.ts";
+import { killOf } from "../chaos/faults.ts";
 import { chaos } from "../chaos/run.ts";
 import { eventually } from "../support/eventually.ts";
 import { writeRecordings } from "./recordings.ts";
@@ -29,7 +30,7 @@ test("sessions, windows, REST and lake have every sample once, while every progr
         "--seed",
         "7",
       ],
-      victims: [
+      faults: [
         "processor",
         "bridge",
         "live",
@@ -40,7 +41,9 @@ test("sessions, windows, REST and lake have every sample once, while every progr
         "mongodb",
         "firehose",
         "gateway",
-      ],
+      ].map(killOf),
+      withBrokers: false,
+      random: Math.random,
       pauseMs: 500,
       onProgress: () => undefined,
     },

@@ -23,7 +23,10 @@ export interface Accounts {
   /** Records whose id, or whose window or session and revision, had been there before. */
   readonly duplicated: number;
   readonly sessionsExpected: number;
-  /** Recordings without a session of exactly their start, end and samples, and sessions without a recording. */
+  /**
+   * Recordings without a session of exactly their start, end and samples, and sessions without a recording. Where
+   * settings were changed: sensors whose sessions and late readings together have other samples than were published.
+   */
   readonly sessionsWrong: readonly string[];
   readonly deadLettersExpected: number;
   readonly deadLetters: number;
@@ -64,7 +67,7 @@ function windowReadings(records: readonly InputRecord[]): { bySensor: Map<string
   const seen = new Set<string>();
   let repeated = 0;
   for (const record of records.map((one) => json<WindowRecord>(one))) {
-    const window = `${record.sensorId}@${record.window.start}`;
+    const window = `${record.operator} ${record.sensorId}@${record.window.start}`;
     for (const name of [record.id, `${window}#${record.revision}`]) {
       if (seen.has(name)) repeated++;
       seen.add(name);
@@ -76,9 +79,14 @@ function windowReadings(records: readonly InputRecord[]): { bySensor: Map<string
   return { bySensor, repeated };
 }
 
+type EndedSession = Extract<SessionRecord, { type: "ended" }>;
+
+const sessionLine = ({ sensorId, start, end, samples }: Omit<EndedSession, "type" | "id">): string =>
+  `${sensorId} ${start} to ${end}: ${samples} samples`;
+
 /** The final sessions: the last `ended` record of each id that no other session supersedes. */
-function finalSessions(records: readonly InputRecord[]): { sessions: string[]; repeated: number } {
-  const ended = new Map<string, Extract<SessionRecord, { type: "ended" }>>();
+function finalSessions(records: readonly InputRecord[]): { sessions: EndedSession[]; repeated: number } {
+  const ended = new Map<string, EndedSession>();
   const superseded = new Set<string>();
   const seen = new Set<string>();
   let repeated = 0;
@@ -89,30 +97,57 @@ function finalSessions(records: readonly InputRecord[]): { sessions: string[]; r
     if (record.type === "ended" && (ended.get(record.sessionId)?.revision ?? -1) < record.revision)
       ended.set(record.sessionId, record);
   }
-  return {
-    sessions: [...ended.values()]
-      .filter(({ sessionId }) => !superseded.has(sessionId))
-      .map(({ sensorId, start, end, samples }) => `${sensorId} ${start} to ${end}: ${samples} samples`),
-    repeated,
-  };
+  return { sessions: [...ended.values()].filter(({ sessionId }) => !superseded.has(sessionId)), repeated };
 }
 
-/** Compares what was published with the outputs in Kafka now. */
-export async function settleAccounts(kafka: Kafka, published: Published): Promise<Accounts> {
+/** Recordings and sessions that have no counterpart. */
+function compareSessions(found: readonly EndedSession[], published: Published): string[] {
+  const expected = new Set(
+    Object.entries(published).flatMap(([sensorId, { executions }]) =>
+      executions.map(({ start, end, samples }) => `${sensorId} ${start} to ${end}: ${samples} samples`),
+    ),
+  );
+  const ours = new Set(found.filter(({ sensorId }) => sensorId in published).map(sessionLine));
+  return [
+    ...[...expected].filter((session) => !ours.has(session)).map((session) => `missing: ${session}`),
+    ...[...ours].filter((session) => !expected.has(session)).map((session) => `unexpected: ${session}`),
+  ];
+}
+
+/** A change of settings ends sessions wherever it meets them, but no reading is lost or counted twice by it. */
+function compareSessionReadings(
+  found: readonly EndedSession[],
+  late: readonly LateRecord[],
+  published: Published,
+): string[] {
+  const bySensor = new Map<string, number>();
+  const add = (sensorId: string, samples: number): void =>
+    void bySensor.set(sensorId, (bySensor.get(sensorId) ?? 0) + samples);
+  for (const { sensorId, samples } of found) add(sensorId, samples);
+  for (const { sensorId, operator, t } of late) if (operator === "session") add(sensorId, t.length);
+  return Object.entries(published).flatMap(([sensorId, { samples }]) => {
+    const sum = bySensor.get(sensorId) ?? 0;
+    return sum === samples ? [] : [`${sensorId}: ${sum} of ${samples} samples are in sessions or late for them`];
+  });
+}
+
+/**
+ * Compares what was published with the outputs in Kafka now.
+ *
+ * @param settingsChanged Whether settings were changed meanwhile: sessions are then compared by their samples
+ */
+export async function settleAccounts(kafka: Kafka, published: Published, settingsChanged = false): Promise<Accounts> {
   const [windows, sessions, late, dead] = await Promise.all(
     [topics.aggregated, topics.sessions, topics.late, topics.deadLetter].map(async ({ name }) =>
       (await readTopic(kafka, name)).flat(),
     ),
   );
   const { bySensor, repeated } = windowReadings(windows!);
-  for (const record of late!.map((one) => json<LateRecord>(one)))
+  const lateRecords = late!.map((one) => json<LateRecord>(one));
+  for (const record of lateRecords)
     if (record.operator === "window")
       bySensor.set(record.sensorId, (bySensor.get(record.sensorId) ?? 0) + record.t.length);
   const found = finalSessions(sessions!);
-  const expected = Object.entries(published).flatMap(([sensorId, { executions }]) =>
-    executions.map(({ start, end, samples }) => `${sensorId} ${start} to ${end}: ${samples} samples`),
-  );
-  const ours = found.sessions.filter((session) => session.slice(0, session.indexOf(" ")) in published);
   const sensors = Object.entries(published);
   return {
     published: sensors.reduce((sum, [, { samples }]) => sum + samples, 0),
@@ -125,11 +160,10 @@ export async function settleAccounts(kafka: Kafka, published: Published): Promis
       repeated +
       found.repeated +
       sensors.reduce((sum, [sensorId, { samples }]) => sum + Math.max(0, (bySensor.get(sensorId) ?? 0) - samples), 0),
-    sessionsExpected: expected.length,
-    sessionsWrong: [
-      ...expected.filter((session) => !ours.includes(session)).map((session) => `missing: ${session}`),
-      ...ours.filter((session) => !expected.includes(session)).map((session) => `unexpected: ${session}`),
-    ],
+    sessionsExpected: sensors.reduce((sum, [, { executions }]) => sum + executions.length, 0),
+    sessionsWrong: settingsChanged
+      ? compareSessionReadings(found.sessions, lateRecords, published)
+      : compareSessions(found.sessions, published),
     deadLettersExpected: sensors.reduce((sum, [, { corrupt }]) => sum + corrupt, 0),
     deadLetters: new Set(
       dead!

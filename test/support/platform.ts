@@ -54,6 +54,14 @@ export class StartedPlatform {
     return this.#output;
   }
 
+  /** Resolves when another process than `pid` runs by this name. */
+  async untilSucceeded(name: string, pid: number, limitMs: number): Promise<void> {
+    await eventually(() => ({ name, successor: this.pids()[name] }), {
+      until: ({ successor }) => successor !== undefined && successor !== pid && isRunning(successor),
+      limitMs,
+    });
+  }
+
   /** Sends SIGINT to every process of the group, as a terminal does on Ctrl-C. Does nothing when all have ended. */
   interrupt(): void {
     try {
