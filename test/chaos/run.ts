@@ -142,13 +142,21 @@ async function injectFaults(
     if (ended.aborted) break;
     const before = log.next();
     if (Object.keys(before.restarts).length > 0) onProgress(`between faults: restarts ${counts(before.restarts)}`);
-    const what = await run(stage);
-    const at = Date.now();
-    await untilProcessed(stage.kafka, UP_LIMIT_MS);
+    let what: string | null = null;
+    let at = Date.now();
+    let failure: Error | null = null;
+    try {
+      what = await run(stage);
+      at = Date.now();
+      await untilProcessed(stage.kafka, UP_LIMIT_MS);
+    } catch (error) {
+      failure = error as Error;
+    }
     const recoveryMs = Date.now() - at;
     const events = log.next();
     const restarts = Object.values(events.restarts).reduce((sum, count) => sum + count, 0);
     const problems = [
+      ...(failure ? [`${what === null ? "the fault failed" : "not all was processed"}: ${failure.message}`] : []),
       ...(restarts > bounds.restarts ? [`${restarts} restarts; at most ${bounds.restarts} were expected`] : []),
       ...(events.fenced > bounds.fenced ? [`${events.fenced} fenced; at most ${bounds.fenced} were expected`] : []),
       ...events.unnamed.map((error) => `a restart without a reason of the failure table: ${error}`),
@@ -156,7 +164,9 @@ async function injectFaults(
     ];
     injected.push({ name, recoveryMs, problems, ...events });
     const did = `${events.lives} lives, restarts ${counts(events.restarts)}, ${events.fenced} fenced`;
-    onProgress([`${name}: ${what}; processed again after ${recoveryMs} ms (${did})`, ...problems].join("\n    "));
+    onProgress(
+      [`${name}: ${what ?? "failed"}; processed again after ${recoveryMs} ms (${did})`, ...problems].join("\n    "),
+    );
   }
   return injected;
 }
