@@ -50,6 +50,9 @@ if (values.help || !numbersFit || unknown.length > 0) {
   process.exit(values.help ? 0 : 2);
 }
 
+// The platform has a session of its own, which a terminal's Ctrl-C does not reach.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+
 const home = join(import.meta.dirname, "..", "..", ".millrace", `chaos-${process.pid}`);
 mkdirSync(home, { recursive: true });
 console.log(`chaos with seed ${seed}: ${sensors} sensors for ${minutes} minutes; ${names.join(", ")}`);

@@ -79,6 +79,8 @@ export async function chaos(
     ...{ appended: {}, settingsChanges: [] },
   };
   let publication: Publication | undefined;
+  const interrupt = (): void => platform.interrupt();
+  process.once("exit", interrupt);
   try {
     await platform.untilUp(UP_LIMIT_MS);
     publication = publish(options, `mqtt://127.0.0.1:${ports.mqtt}`);
@@ -99,6 +101,7 @@ export async function chaos(
     publication?.stop();
     platform.interrupt();
     await platform.exited;
+    process.off("exit", interrupt);
     await cluster?.stop();
   }
 }
