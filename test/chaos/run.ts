@@ -69,8 +69,8 @@ export async function chaos(
   afterwards: Afterwards = () => Promise.resolve(),
 ): Promise<ChaosResult> {
   const { home, random } = options;
-  const ports = await pickPlatformPorts();
   const cluster = options.withBrokers ? await KafkaCluster.start() : null;
+  const ports = await pickPlatformPorts();
   const kafkaBrokers = cluster?.kafkaBrokers ?? `127.0.0.1:${ports.kafka}`;
   const kafka = createKafka({ kafkaBrokers, kafkaAuth: "none", region: "local" }, "chaos");
   const platform = new StartedPlatform(home, ports, ["--no-simulator"], cluster ? { KAFKA_BROKERS: kafkaBrokers } : {});
