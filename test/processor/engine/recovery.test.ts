@@ -3,9 +3,11 @@ import { createLogger } from "../../../adapters/log.ts";
 import { quietObserver } from "../../../processor/engine/quiet-observer.ts";
 import type { RecoveryChoice } from "../../../processor/engine/recovery-choices.ts";
 import { diagnose, recover, type Diagnosis } from "../../../processor/engine/recovery.ts";
+import { stepAll, type OutputRecord, type StateMachine } from "../../../processor/runtime/machine.ts";
 import { countingMachineFactory } from "./counting-machine.ts";
 import { SOURCE, World } from "./simulated/world.ts";
 
+const NOW = "2026-01-01T00:00:00Z";
 const TASK = `count/${SOURCE}/0`;
 
 /** A world whose task has committed more than its last snapshot covers, and has stopped after `breakIt`. */
@@ -58,12 +60,29 @@ async function recovered(
 ): Promise<{ committed: string[]; expected: string[]; outputsBefore: number }> {
   const outputsBefore = world.partitions[0]!.committed.length;
   const { open, ...given } = parts(world);
-  await world.until(recover(given, choice, open, "2026-01-01T00:00:00Z"));
-  expect(await world.kernel.run(world.kernel.now + 60_000, () => world.caughtUp && world.stopped.length === 0)).toBe(
-    true,
-  );
+  await world.until(recover(given, choice, open, NOW));
+  const done = (): boolean => world.caughtUp && world.stopped.length === 0;
+  expect(await world.kernel.run(world.kernel.now + 60_000, done)).toBe(true);
   const { committed, expected } = world.results()[0]!;
   return { committed, expected, outputsBefore };
+}
+
+/** A machine that has stepped the log below `offset`. */
+async function countedTo(world: World, offset: number): Promise<StateMachine> {
+  const machine = await world.factory.create({ partition: 0, restored: null, failures: new Map() });
+  await stepAll(
+    machine,
+    world.partitions[0]!.input.filter((record) => record.offset < offset),
+  );
+  return machine;
+}
+
+/** What the log gives, by the calculation that uses no machine. */
+function outputsOf(world: World): OutputRecord[] {
+  return world.results()[0]!.expected.map((line) => {
+    const [topic, key, ...body] = line.split(" ");
+    return { topic: topic!, key: key!, value: Buffer.from(body.join(" ")), headers: {}, scored: false };
+  });
 }
 
 const lines = (world: World): number => world.partitions[0]!.committed.length;
@@ -163,18 +182,50 @@ describe("a task that stopped with a named error", () => {
     const before = lines(world);
     const { open, ...given } = parts(world);
     for (const choice of choices)
-      await expect(world.until(recover(given, choice, open, "2026-01-01T00:00:00Z"))).rejects.toThrow(
+      await expect(world.until(recover(given, choice, open, NOW))).rejects.toThrow(
         /start the processors with LOG_GENERATION one higher/,
       );
     expect(lines(world)).toBe(before);
   });
 
+  test("a recovery that takes long is not fenced by the task that it recovers", async () => {
+    const world = await stoppedWorld(({ table }) => table.segments.clear());
+    world.feed(3_000, 1);
+    await world.kernel.run(world.kernel.now + 2, () => false);
+    const [log] = world.partitions;
+    // All of it was committed, so all of it has to be run again.
+    const last = log!.lastProgress()!;
+    const { chain } = await countedTo(world, log!.latest);
+    log!.progress.push({ ...last, nextOffset: log!.latest, chain, owner: "before" });
+    log!.committed.splice(0, log!.committed.length, ...outputsOf(world));
+    world.kernel.maxDelayMs = 50;
+    const before = log!.epoch;
+    const { committed, expected } = await recovered(world, "rebuild");
+    expect(committed).toEqual(expected);
+    const runs = (): boolean => world.processors[0]!.processor.tasks()[0]?.phase === "running";
+    expect(await world.kernel.run(world.kernel.now + 60_000, runs)).toBe(true);
+    expect(log!.epoch - before).toBe(2); // the command's fence and the task's
+  });
+
+  test("a running task waits while it is recovered, and continues", async () => {
+    const world = new World({ seed: 5, partitions: 1, processors: 1 });
+    world.feed(500, 4_000);
+    await world.kernel.run(2_000, () => false);
+    const { open, ...given } = parts(world);
+    await world.until(recover(given, "rebuild", open, NOW));
+    expect(await world.kernel.run(world.kernel.now + 60_000, () => world.kernel.now > 4_000 && world.caughtUp)).toBe(
+      true,
+    );
+    const { committed, expected } = world.results()[0]!;
+    expect(committed).toEqual(expected);
+    expect(world.rejoins).toBe(0);
+    expect(world.partitions[0]!.hold).toBeNull();
+  });
+
   test("does not change by a choice whose conditions are not met", async () => {
     const world = await stoppedWorld(({ partitions }) => partitions[0]!.progress.splice(0));
     const { open, ...given } = parts(world);
-    await expect(world.until(recover(given, "rebuild", open, "2026-01-01T00:00:00Z"))).rejects.toThrow(
-      "needs a progress record",
-    );
+    await expect(world.until(recover(given, "rebuild", open, NOW))).rejects.toThrow("needs a progress record");
     expect((await diagnosis(world)).problem?.code).toBe("progress-missing");
   });
 });

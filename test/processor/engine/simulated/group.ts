@@ -15,6 +15,7 @@ export class SimulatedGroup {
   readonly #partitions: number;
   readonly #members = new Map<string, Member>();
   generation = 0;
+  joins = 0;
 
   constructor(kernel: Kernel, partitions: number) {
     this.kernel = kernel;
@@ -30,6 +31,7 @@ export class SimulatedGroup {
   add(id: string, process: SimulatedProcess): void {
     this.#members.set(id, { process, seen: this.kernel.now });
     this.generation++;
+    this.joins++;
   }
 
   remove(id: string): void {

@@ -30,6 +30,8 @@ export class Kernel {
   readonly trace: string[] = [];
   plan: FaultPlan = () => null;
   now = 0;
+  /** Faults that were injected. */
+  faults = 0;
   /** Longest delay of a request or an answer. */
   maxDelayMs = 5;
   #queue: SimulatedEvent[] = [];
@@ -87,8 +89,9 @@ export class Kernel {
     for (;;) {
       await new Promise<void>((resolve) => setImmediate(resolve)); // all microtasks
       if (done()) return true;
-      const event = this.#pop();
-      if (!event || event.at > untilMs) return false;
+      const next = this.#queue[0];
+      if (!next || next.at > untilMs) return false; // what comes later waits for the next run
+      const event = this.#pop()!;
       this.now = Math.max(this.now, event.at);
       if (event.process && !event.process.alive) continue;
       if (event.process && event.process.pausedUntil > this.now)
@@ -100,6 +103,7 @@ export class Kernel {
   #fault(process: SimulatedProcess, point: string, moment: "before" | "after"): Fault | null {
     const fault = this.plan(process, point, moment);
     if (fault === null) return null;
+    this.faults++;
     const what = typeof fault === "string" ? fault : `pause ${fault.pauseMs}`;
     this.trace.push(`${Math.round(this.now)} ${process.name} ${moment} ${point}: ${what}`);
     if (fault === "crash") this.kill(process);

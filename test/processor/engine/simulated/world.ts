@@ -32,6 +32,9 @@ export class World {
   /** The machines of processors that start from now on. */
   factory: MachineFactory;
   starts = 0;
+  /** How often a life ended with an uncertain outcome, and a task with a fence. */
+  restarts = 0;
+  fenced = 0;
   tokens = 0;
 
   constructor(options: WorldOptions) {
@@ -54,16 +57,20 @@ export class World {
         options: { ...defaultTaskOptions, snapshotIntervalMs: 500, ...this.#options.task },
         runtime: this.runtime(process),
         observer: {
-          log: (level, fields, message) =>
-            level !== "debug" &&
-            this.kernel.trace.push(
-              `${Math.round(this.kernel.now)} ${process.name} ${message} ${JSON.stringify(fields)}`,
-            ),
+          log: (level, fields, message) => {
+            if (message === "task was fenced") this.fenced++;
+            if (level !== "debug")
+              this.kernel.trace.push(
+                `${Math.round(this.kernel.now)} ${process.name} ${message} ${JSON.stringify(fields)}`,
+              );
+          },
           committed() {},
           stepped() {},
           snapshotWritten() {},
-          restarted: (_task, error) =>
-            this.kernel.trace.push(`${Math.round(this.kernel.now)} ${process.name} restarts: ${String(error)}`),
+          restarted: (_task, error) => {
+            this.restarts++;
+            this.kernel.trace.push(`${Math.round(this.kernel.now)} ${process.name} restarts: ${String(error)}`);
+          },
           recovered() {},
         },
         openPorts: (partition) => this.ports(process, partition),
@@ -128,6 +135,16 @@ export class World {
         });
       });
     }
+  }
+
+  /** How often processes have joined the group again, besides their starts. */
+  get rejoins(): number {
+    return this.#group.joins - this.starts;
+  }
+
+  /** How often a task has fenced, over all partitions. */
+  get fences(): number {
+    return this.partitions.reduce((sum, { epoch }) => sum + epoch, 0);
   }
 
   /** Whether everything fed so far has been processed and committed. */
