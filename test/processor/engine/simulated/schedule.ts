@@ -101,7 +101,7 @@ function zombieFaults(now: () => number, random: () => number): FaultPlan {
 }
 
 function problemOf(world: World, late: string | null): string | null {
-  if (world.stopped.length > 0) return `a task stopped: ${world.stopped.join("; ")}`;
+  if (world.stops.length > 0) return `a task stopped: ${world.stops.join("; ")} (${world.stopped.join("; ")})`;
   return late ?? differenceIn(world) ?? unrestIn(world);
 }
 

@@ -35,6 +35,8 @@ export class World {
   /** How often a life ended with an uncertain outcome, and a task with a fence. */
   restarts = 0;
   fenced = 0;
+  /** Tasks that stopped with a named error at some time, also if their process has lost the partition since. */
+  readonly stops: string[] = [];
   tokens = 0;
 
   constructor(options: WorldOptions) {
@@ -72,6 +74,9 @@ export class World {
             this.kernel.trace.push(`${Math.round(this.kernel.now)} ${process.name} restarts: ${String(error)}`);
           },
           recovered() {},
+          stopped: (task, isStopped) => {
+            if (isStopped) this.stops.push(`${task} of ${process.name} at ${Math.round(this.kernel.now)}`);
+          },
         },
         openPorts: (partition) => this.ports(process, partition),
       },
