@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { MillraceError } from "../../../domain/errors.ts";
+import type { MillraceError } from "../../../domain/errors.ts";
 import type { Manifest, Progress } from "../../../processor/engine/ports.ts";
 import { checkCaughtUp, startingPoint } from "../../../processor/engine/starting-point.ts";
 
