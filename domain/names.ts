@@ -20,6 +20,11 @@ export function logName(topic: string, generation: number): string {
   return generation === 1 ? topic : `${topic}~${generation}`;
 }
 
+/** The topic that a log is in. Kafka allows no `~` in a topic's name. */
+export function topicOfLog(log: string): string {
+  return log.replace(/~\d+$/, "");
+}
+
 /** Transactional id of the task that owns one input partition: its epoch is the fence. */
 export function transactionalId(env: string, pipeline: string, log: string, partition: number): string {
   return `millrace.${env}.${pipeline}.${log}.${partition}`;

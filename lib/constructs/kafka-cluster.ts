@@ -67,9 +67,9 @@ export class KafkaCluster {
     );
   }
 
-  /** Allows the transactional ids of one pipeline's tasks: one per partition of its input. */
-  grantTransactions(grantee: iam.IGrantable, env: string, pipeline: string, topic: string): void {
-    const prefix = transactionalId(env, pipeline, topic, 0).slice(0, -1);
+  /** Allows the transactional ids of one pipeline's tasks: one per partition of its input's log. */
+  grantTransactions(grantee: iam.IGrantable, env: string, pipeline: string, log: string): void {
+    const prefix = transactionalId(env, pipeline, log, 0).slice(0, -1);
     this.grantTransactionalId(grantee, `${prefix}*`);
   }
 

@@ -3,6 +3,7 @@ import type { Construct } from "constructs";
 import { runningPipelines, type RunningPipeline } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
+import { logName } from "../../domain/names.ts";
 import type { PipelineName } from "../../domain/pipelines.ts";
 import { topics } from "../../domain/topics.ts";
 import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
@@ -86,11 +87,12 @@ export class ProcessingStack extends MillraceStack {
       service,
       outputs.map((key) => topics[key].name),
     );
-    cluster.grantTransactions(service, this.config.name, pipeline.name, input);
+    const log = logName(input, pipeline.size.logGeneration);
+    cluster.grantTransactions(service, this.config.name, pipeline.name, log);
     allowTable(service, state.tables.checkpoints, security.keys.state, ["GetItem", "PutItem", "DeleteItem"]);
     allowReadBucket(service, state.models, security.keys.state);
     acknowledgeWildcards(service, {
-      [`.${input}.*`]: "the transactional ids of one pipeline end in a partition number",
+      [`.${log}.*`]: "the transactional ids of one pipeline end in a partition number",
       "/*": "models are read by their names, in a bucket that holds nothing else",
     });
   }

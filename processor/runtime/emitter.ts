@@ -39,9 +39,7 @@ export class PendingOutput implements OutputRecord {
 
 /** Where an emitter's outputs come from, and what they may be. */
 export interface EmitterOptions {
-  /** Topic that the partition belongs to, as ids name it. */
-  readonly source: string;
-  /** The topic's log, as ids name it. */
+  /** The log that the partition belongs to, as ids and dead letters name it. */
   readonly log: string;
   readonly partition: number;
   /** Topic of the dead letters. */
@@ -133,13 +131,13 @@ export class Emitter {
 
   /** Emits a dead letter: what its source was, cut to fit, and why. */
   deadLetter(source: LetterSource, code: DeadLetterCode, message: string): void {
-    const { source: topic, partition, deadLetter, counters } = this.#options;
+    const { log, partition, deadLetter, counters } = this.#options;
     counters.add("processor.dead-letters");
     const own = {
       [headerNames.errorCode]: code,
       [headerNames.errorMessage]: shortened(message),
       [headerNames.stage]: "processor",
-      [headerNames.sourceTopic]: topic,
+      [headerNames.sourceTopic]: log,
       [headerNames.sourcePartition]: String(partition),
       [headerNames.sourceOffset]: String(this.#offset),
     };

@@ -95,13 +95,13 @@ export class PartitionMachine implements StateMachine {
     this.#override = settings.override;
     this.#failures = origin.failures;
     this.#refused = origin.refused;
-    const { source, deadLetter } = pipeline;
+    const { deadLetter } = pipeline;
     const isFromBefore = origin.before !== undefined && !(origin.restored && hasSettings(origin.restored));
     const initial = isFromBefore ? settings.before(origin.before!) : settings.initial;
     this.#state = new PartitionState(this.#pipeline, initial);
     const { maxOutputBytes } = initial;
     const { log } = settings;
-    const out = { source, log, partition: origin.partition, deadLetter, maxOutputBytes, counters: this.counters };
+    const out = { log, partition: origin.partition, deadLetter, maxOutputBytes, counters: this.counters };
     this.#out = new Emitter(out, origin.restored?.chain ?? null);
     this.#context = {
       out: this.#out,

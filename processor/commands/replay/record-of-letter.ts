@@ -1,3 +1,4 @@
+import { topicOfLog } from "../../../domain/names.ts";
 import { pipelineNames, pipelines } from "../../../domain/pipelines.ts";
 import { headers as headerNames, topics } from "../../../domain/topics.ts";
 import type { InputRecord } from "../../runtime/machine.ts";
@@ -29,7 +30,7 @@ export interface RecordOfLetter {
   readonly headers: Readonly<Record<string, string>>;
   /** The partition of a record without a key. Undefined: Kafka's partitioner decides by the key. */
   readonly partition: number | undefined;
-  /** The source record, `<topic>/<partition>/<offset>`, or the letter's own id: letters with the same are copies. */
+  /** The source record, `<log>/<partition>/<offset>`, or the letter's own id: letters with the same are copies. */
   readonly source: string;
 }
 
@@ -58,9 +59,10 @@ export function recordOfLetter(letter: InputRecord): RecordOfLetter | Impossible
     const payload = `${headers[headerNames.fullSize]} bytes, SHA-256 ${fullSha256}`;
     return impossible(`its payload was cut: ${payload}, came on MQTT topic ${headers[headerNames.mqttTopic]}`);
   }
-  const topic = sourceTopic ?? (headers[headerNames.stage] === BRIDGE.stage ? BRIDGE.target : undefined);
+  const log = sourceTopic ?? (headers[headerNames.stage] === BRIDGE.stage ? BRIDGE.target : undefined);
+  const topic = log && topicOfLog(log);
   if (topic === undefined || !INPUTS.includes(topic)) {
-    const received = JSON.stringify(topic ?? null);
+    const received = JSON.stringify(log ?? null);
     return impossible(`its ${headerNames.sourceTopic} is ${received}; known are ${INPUTS.join(" and ")}`);
   }
   const own = Object.entries(headers).filter(([name]) => !LETTER_HEADERS.has(name));
@@ -71,7 +73,7 @@ export function recordOfLetter(letter: InputRecord): RecordOfLetter | Impossible
     value,
     headers: { ...Object.fromEntries(own), [headerNames.reinjectedFrom]: letterName(letter) },
     partition: key === null && partition !== undefined ? Number(partition) : undefined,
-    source: offset === undefined ? (letterId ?? letterName(letter)) : `${topic}/${partition}/${offset}`,
+    source: offset === undefined ? (letterId ?? letterName(letter)) : `${log}/${partition}/${offset}`,
   };
 }
 

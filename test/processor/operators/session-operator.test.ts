@@ -35,7 +35,7 @@ function layoutOne(): Reader {
 function stepContext(): { readonly context: StepContext; readonly settle: () => readonly object[] } {
   const settled: (() => void)[] = [];
   const counters = new Counters();
-  const options = { source: "rows", log: "rows", partition: 0, deadLetter: "dead", maxOutputBytes: 900_000, counters };
+  const options = { log: "rows", partition: 0, deadLetter: "dead", maxOutputBytes: 900_000, counters };
   const out = new Emitter(options, null);
   const context = {
     out,

@@ -6,7 +6,7 @@ const MAX_BYTES = 200_000;
 
 function emitter(): { readonly out: Emitter; readonly counters: Counters } {
   const counters = new Counters();
-  const options = { source: "in", log: "in", partition: 3, deadLetter: "dead", maxOutputBytes: MAX_BYTES, counters };
+  const options = { log: "in", partition: 3, deadLetter: "dead", maxOutputBytes: MAX_BYTES, counters };
   const out = new Emitter(options, null);
   out.begin(42, "00-trace");
   return { out, counters };
@@ -100,7 +100,7 @@ describe("the chain", () => {
   test("continues where another emitter's ended", () => {
     const { out } = emitter();
     out.json("one", "k", { x: 1 });
-    const options = { source: "in", log: "in", partition: 3, deadLetter: "dead", maxOutputBytes: MAX_BYTES };
+    const options = { log: "in", partition: 3, deadLetter: "dead", maxOutputBytes: MAX_BYTES };
     const next = new Emitter({ ...options, counters: new Counters() }, out.chain);
     for (const each of [out, next]) {
       each.begin(43, undefined);

@@ -69,19 +69,22 @@ function log(): LogRecord[] {
 }
 
 /** The rows of a record, from the event that brings it to the function. */
-function rowsOf({ key, value, headers, ...at }: LogRecord): readonly Row[] {
+function rowsOf({ key, value, headers, ...at }: LogRecord, generation = 1): readonly Row[] {
   const event = mskEvent([{ topic: "imu-data-all", ...at, ...(key && { key }), ...(value && { value }) }]);
   const bytes = (text: LogRecord["headers"][number][1]): number[] | null =>
     text === null ? null : [...(typeof text === "string" ? Buffer.from(text) : Buffer.from(text.base64, "base64"))];
   event.records[`imu-data-all-${at.partition}`]![0]!.headers = headers.map(([name, text]) => ({
     [name]: bytes(text),
   })) as never;
-  return lakeTables["imu-data-all"]!.toRows(recordsOf(event)[0]!, reachAt(START, 0), 1);
+  return lakeTables["imu-data-all"]!.toRows(recordsOf(event)[0]!, reachAt(START, 0), generation);
 }
 
-async function writeLake(dir: string, records: readonly LogRecord[], name = ""): Promise<void> {
+async function writeLake(dir: string, records: readonly LogRecord[], name = "", generation = 1): Promise<void> {
   const writer = await ParquetWriter.create();
-  const byHour = Map.groupBy(records.map((record) => rowsOf(record)).flat(), ({ dt, hour }) => `dt=${dt}/hour=${hour}`);
+  const byHour = Map.groupBy(
+    records.flatMap((record) => rowsOf(record, generation)),
+    ({ dt, hour }) => `dt=${dt}/hour=${hour}`,
+  );
   for (const [hour, rows] of byHour) {
     const target = join(dir, "raw", hour);
     mkdirSync(target, { recursive: true });
@@ -97,11 +100,15 @@ async function writeLake(dir: string, records: readonly LogRecord[], name = ""):
   writer.close();
 }
 
-async function replay(...args: string[]): Promise<string> {
+function replay(...args: string[]): Promise<string> {
+  return replayGeneration(1, ...args);
+}
+
+async function replayGeneration(generation: number, ...args: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ["--disable-warning=ExperimentalWarning", join(ROOT, "processor/commands/replay/main.ts"), ...args, "--flush"],
-    { maxBuffer: 1e9 },
+    { maxBuffer: 1e9, env: { ...process.env, LOG_GENERATION: String(generation) } },
   );
   return stdout;
 }
@@ -173,6 +180,24 @@ test("files of version 0.1, with keys and headers as text, are read, too", async
       .join(""),
   );
   expect(await replay("--from-lake", dir)).toBe(await replay("--input", input));
+}, 120_000);
+
+test("a log that follows a lost one is told from it, though its offsets are the same", async () => {
+  const dir = join(folder, "two-logs");
+  const message = (sensor: string): LogRecord => {
+    const value = Buffer.from(`{"seq":1,"t":[${START}],"samples":[[0,0,9.81,0,0,0]]}`);
+    return { partition: 0, offset: 3, timestamp: START, key: sensor, value, headers: [] };
+  };
+  await writeLake(dir, [message("lost")], "a");
+  await writeLake(dir, [message("next")], "b", 2);
+  const idsOf = async (generation: number): Promise<string[]> =>
+    (await replayGeneration(generation, "--outputs", "windows", "--from-lake", dir))
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { key: string; value: { id: string } })
+      .map(({ key, value }) => `${key} ${value.id}`);
+  expect(await idsOf(1)).toEqual(["lost imu-data-all/0/3/0"]);
+  expect(await idsOf(2)).toEqual(["next imu-data-all~2/0/3/0"]);
 }, 120_000);
 
 test("a folder without a lake is refused, and the message says what is missing", async () => {
