@@ -205,7 +205,7 @@ export class Run {
   /**
    * The machine can't be used after a failed step: builds it again as it was after the last settle. The records come
    * again from there. A snapshot that is not written yet is given up: the new machine knows only generations that it
-   * loads, and no commit waits for the table.
+   * loads, and no commit waits for that write.
    */
   async #rebuild(error: StepFailed, settled: Progress): Promise<void> {
     const { task, replica, snapshots, observer, origin } = this.#parts;
