@@ -66,8 +66,11 @@ export class Scoring implements AsyncWork {
     return null;
   };
 
+  readonly #runFailed = ({ reference }: Model, error: unknown): void =>
+    this.#ports.refused(reference, `a run failed, and its row has no score: ${String(error)}`);
+
   async settle(): Promise<string | null> {
-    if (this.hops.length > 0) await score(this.hops.splice(0));
+    if (this.hops.length > 0) await score(this.hops.splice(0), this.#runFailed);
     const refusal = this.#control ? await this.#switch(this.#control) : null;
     this.#control = null;
     return refusal;
