@@ -1,10 +1,11 @@
-import { Aws, aws_ecs as ecs, Duration } from "aws-cdk-lib";
+import { Aws, aws_ecs as ecs, CustomResource, Duration } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import { runningPipelines, type RunningPipeline } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { logName } from "../../domain/names.ts";
 import type { PipelineName } from "../../domain/pipelines.ts";
+import { pickSemantics } from "../../domain/semantics.ts";
 import { topics } from "../../domain/topics.ts";
 import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
 import { allowReadBucket, allowTable } from "../constructs/grants.ts";
@@ -40,6 +41,7 @@ export class ProcessingStack extends MillraceStack {
       const service = this.#service(pipeline, needs);
       this.#rights(service, pipeline, needs);
       this.#scale(service, pipeline, needs.streaming);
+      this.#settings(service, pipeline, needs.streaming);
       this.services[pipeline.name] = service;
     }
   }
@@ -95,6 +97,16 @@ export class ProcessingStack extends MillraceStack {
       [`.${log}.*`]: "the transactional ids of one pipeline end in a partition number",
       "/*": "models are read by their names, in a bucket that holds nothing else",
     });
+  }
+
+  /** The config's semantics in force, by a record in the input: behind the service, whose tasks must read it. */
+  #settings({ service }: StreamService, { name, input }: RunningPipeline, { toolsToken }: StreamingStack): void {
+    const resource = new CustomResource(this, `Settings-${name}`, {
+      serviceToken: toolsToken,
+      resourceType: "Custom::PipelineSettings",
+      properties: { Input: topics[input].name, Settings: JSON.stringify(pickSemantics(this.config.semantics)) },
+    });
+    resource.node.addDependency(service);
   }
 
   /** Between the config's task counts: by CPU, and by lag per task where the CPU is not what limits. */

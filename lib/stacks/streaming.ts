@@ -1,10 +1,13 @@
 import { aws_iam as iam, aws_msk as msk, CustomResource, custom_resources as cr, Duration } from "aws-cdk-lib";
 import type { Construct } from "constructs";
+import { runningPipelines } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { environmentTopics } from "../../config/topics.ts";
+import { changeGroup } from "../../domain/controls.ts";
 import { CHECK_GROUP, transactionalId } from "../../domain/names.ts";
-import { checkTopic } from "../../domain/topics.ts";
+import { pickSemantics } from "../../domain/semantics.ts";
+import { checkTopic, topics } from "../../domain/topics.ts";
 import {
   acknowledge,
   acknowledgeCdkFunctions,
@@ -29,12 +32,14 @@ export class StreamingStack extends MillraceStack {
   readonly cluster: KafkaCluster;
   readonly clusterName: string;
   readonly testFunctions: readonly MillraceFunction[];
+  /** Service token of the custom resources `Custom::KafkaTopics` and `Custom::PipelineSettings`. */
+  readonly toolsToken: string;
 
   constructor(scope: Construct, id: string, config: Environment, needs: StreamingNeeds) {
     super(scope, id, { config, stateful: true, description: "MSK Serverless and its topics" });
     this.clusterName = resourceName(config, "kafka");
     this.cluster = this.#cluster(needs);
-    this.#topics(needs);
+    this.toolsToken = this.#topics(needs);
     this.testFunctions = [this.#produceTest(needs), this.#consumeTest(needs)];
     acknowledgeCdkFunctions(this, "AWS679f53fac002430cb0da5b7982bd2287", "makes one AWS call for a custom resource");
   }
@@ -141,11 +146,15 @@ export class StreamingStack extends MillraceStack {
     return consume;
   }
 
-  /** The topics, as a custom resource of the function `create-topics`. */
-  #topics(needs: StreamingNeeds): void {
+  /**
+   * The topics, as a custom resource of the function `create-topics`. The function also puts settings in force.
+   *
+   * @returns The service token of its custom resources
+   */
+  #topics(needs: StreamingNeeds): string {
     const handler = this.#kafkaTool(needs, {
       name: "create-topics",
-      description: "custom resource: creates and widens the topics, never deletes",
+      description: "custom resources: creates and widens the topics, never deletes; puts settings in force",
       timeoutSeconds: 300,
     });
     const wanted = [...environmentTopics(this.config), checkTopic];
@@ -153,12 +162,21 @@ export class StreamingStack extends MillraceStack {
       handler,
       wanted.map(({ name }) => name),
     );
+    const inputs = runningPipelines(this.config).map(({ input }) => topics[input].name);
+    this.cluster.grantRead(handler, [topics.changes.name, topics.progress.name], [changeGroup]);
+    this.cluster.grantWrite(handler, [topics.changes.name, ...inputs]);
+    const { serviceToken } = this.#topicsProvider(handler, needs.security);
     const resource = new CustomResource(this, "Topics", {
-      serviceToken: this.#topicsProvider(handler, needs.security).serviceToken,
+      serviceToken,
       resourceType: "Custom::KafkaTopics",
-      properties: { Topics: JSON.stringify(wanted) },
+      properties: {
+        Topics: JSON.stringify(wanted),
+        Inputs: JSON.stringify(inputs),
+        Settings: JSON.stringify(pickSemantics(this.config.semantics)),
+      },
     });
     resource.node.addDependency(handler.role);
+    return serviceToken;
   }
 
   #topicsProvider(handler: MillraceFunction, { keys }: SecurityStack): cr.Provider {

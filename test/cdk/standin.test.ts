@@ -10,6 +10,7 @@ const LIMIT_MS = 600_000;
 
 /** Types that moto's CloudFormation can't make: they are cut from the copy that is deployed there. */
 const cutTypes: Readonly<Record<string, string>> = {
+  "AWS::Logs::MetricFilter": "moto makes metric filters by its API alone",
   "AWS::ApiGateway::Account": "moto knows the API's resources and methods, not the account's log role",
   "AWS::ApiGateway::GatewayResponse": "moto makes gateway responses by its API alone",
   "AWS::ApiGateway::Stage": "moto makes stages by its API alone",
@@ -55,6 +56,7 @@ const cutTypes: Readonly<Record<string, string>> = {
   "Custom::IotFleetIndexing": "runs a function, which wants Docker on the stand-in",
   "Custom::KafkaBootstrapBrokers": "runs a function, which wants Docker on the stand-in",
   "Custom::KafkaTopics": "runs a function, which wants Docker on the stand-in",
+  "Custom::PipelineSettings": "runs a function, which wants Docker on the stand-in",
   "Custom::S3AutoDeleteObjects": "runs a function, which wants Docker on the stand-in",
   "Custom::VpcRestrictDefaultSG": "runs a function, which wants Docker on the stand-in",
 };

@@ -7,7 +7,7 @@ export const lakeWildcards: readonly AllowedWildcard[] = [
   {
     stacks,
     actions: ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
-    resource: /^<[^>]+>\/(tables|errors)\/[a-z]+\/\*$/,
+    resource: /^<[^>]+>\/(tables|errors)\/[a-z_]+\/\*$/,
     reason: "Firehose names its objects below the table's prefix itself",
   },
   {

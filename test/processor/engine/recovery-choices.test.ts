@@ -101,7 +101,8 @@ const refused: readonly [string, Situation, string][] = [
   [
     "another log",
     { choice: "skip-lost", log: { earliest: 10, latest: 49 } },
-    "a log up to 50, which was processed; the log starts at 10 and ends at 49, so it is another log: choose start-over",
+    "a log up to 50, which was processed; the log starts at 10 and ends at 49, so it is another log: " +
+      "start the processors with LOG_GENERATION one higher",
   ],
   ["no snapshot", { choice: "trust-snapshot", snapshot: null }, "a snapshot, and there is none"],
   [
