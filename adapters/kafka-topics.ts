@@ -35,14 +35,20 @@ export async function createTopics(
   if (missing.length === 0) return [];
   await admin.createTopics({
     topics: missing.map((spec) => topicConfig(spec, spec.name, options.partitions ?? spec.partitions)),
-    waitForLeaders: true,
+    // kafkajs would ask for the leaders only once, a broker that may not know of the topic yet.
+    waitForLeaders: false,
   });
   for (const { name } of missing) await untilLed(admin, name);
   return missing.map(({ name }) => name);
 }
 
-/** The cluster's metadata name a leader before that broker knows of it. Until then it refuses requests for offsets. */
-async function untilLed(admin: Admin, topic: string): Promise<void> {
+/**
+ * Waits until every partition of a new topic answers. The cluster's metadata name a leader before that broker knows of
+ * it, and not every broker knows of the topic at once.
+ *
+ * @throws Error of kafkajs when a partition does not answer within 30 s
+ */
+export async function untilLed(admin: Admin, topic: string): Promise<void> {
   const deadline = performance.now() + LEADING_LIMIT_MS;
   for (;;) {
     try {

@@ -1,4 +1,5 @@
 import kafkajs, { type Admin } from "kafkajs";
+import { untilLed } from "../../adapters/kafka-topics.ts";
 import type { TopicSpec } from "../../domain/topics.ts";
 import { planTopics, topicConfig, type ExistingTopic, type TopicPlan } from "./plan.ts";
 
@@ -44,7 +45,7 @@ export async function applyTopics(
   if (plan.problems.length > 0) throw new Error(`topics can't be made as wanted: ${plan.problems.join("; ")}`);
   if (plan.create.length > 0) {
     await admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false,
       topics: plan.create.map((spec) => ({
         topic: spec.name,
         numPartitions: spec.partitions,
@@ -52,6 +53,7 @@ export async function applyTopics(
         configEntries: Object.entries(topicConfig(spec)).map(([name, value]) => ({ name, value })),
       })),
     });
+    for (const { name } of plan.create) await untilLed(admin, name);
   }
   if (plan.widen.length > 0)
     await admin.createPartitions({
