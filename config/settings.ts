@@ -10,7 +10,7 @@ import { streamPrograms } from "./settings/stream-programs.ts";
 export const programs = {
   ...streamPrograms,
   ...functions,
-  /** Tools around Kafka: `dump`, and the functions `create-topics`, `produce-test` and `consume-test`. */
+  /** Tools around Kafka: the functions `create-topics`, `produce-test` and `consume-test`. */
   kafkaTools: { ...common, ...kafka },
   ...localPrograms,
 } as const;

@@ -75,6 +75,7 @@ export const streamPrograms = {
   },
   /** What the command line of a replay does not say. */
   replay: { ...common, ...pipeline, logGeneration },
+  dump: { ...common, ...kafka, logGeneration },
   live: {
     ...common,
     ...kafka,

@@ -5,7 +5,8 @@ import { MillraceError } from "../../domain/errors.ts";
 import { textHeaders, type RecordHeaders } from "../../domain/record-headers.ts";
 import { tables } from "../../domain/tables.ts";
 import { headers as headerNames } from "../../domain/topics.ts";
-import type { InputRecord } from "../runtime/machine.ts";
+import type { Failure, InputRecord, KnownRecord } from "../runtime/machine.ts";
+import { failureCodes } from "./letter-failures.ts";
 
 /** DuckDB sorts on disk what is larger than this. */
 const MEMORY_LIMIT = "1GB";
@@ -50,7 +51,7 @@ export async function* rawLakeRecords(
   topic: string,
   log: string,
   warn: (sentence: string) => void,
-): AsyncGenerator<InputRecord> {
+): AsyncGenerator<KnownRecord> {
   const pattern = join(lakeDir, tables.raw.name, "dt=*", "hour=*", "*.parquet");
   const files = globSync(pattern);
   if (files.length === 0)
@@ -61,6 +62,7 @@ export async function* rawLakeRecords(
   const instance = await DuckDBInstance.create(":memory:", { threads: "2", memory_limit: MEMORY_LIMIT });
   const connection = await instance.connect();
   try {
+    const failures = await failuresIn(connection, lakeDir, log);
     const rows = await connection.stream(
       `SELECT * EXCLUDE (id, topic) FROM (${await rowsOf(connection, files)})
        WHERE topic = $topic AND starts_with(id, $log || '/')
@@ -75,7 +77,9 @@ export async function* rawLakeRecords(
         if (parts.length === 0 && row.part > 0) throw incomplete(topic, [row]);
         parts.push(row);
         if (parts.length < row.parts) continue;
-        yield recordOf(parts, topic, warn);
+        const record = recordOf(parts, topic, warn);
+        const failed = failures.get(`${record.partition}/${record.offset}`);
+        yield failed ? { ...record, failed } : record;
         parts = [];
       }
     if (parts.length > 0) throw incomplete(topic, parts);
@@ -83,6 +87,29 @@ export async function* rawLakeRecords(
     connection.closeSync();
     instance.closeSync();
   }
+}
+
+/** Where our own code failed, and which models were refused, by `<partition>/<offset>`: from the table of dead letters. */
+async function failuresIn(
+  connection: DuckDBConnection,
+  lakeDir: string,
+  log: string,
+): Promise<ReadonlyMap<string, readonly Failure[]>> {
+  const files = globSync(join(lakeDir, tables.dead_letters.name, "dt=*", "hour=*", "*.parquet"));
+  const failures = new Map<string, Failure[]>();
+  if (files.length === 0) return failures;
+  const rows = await connection.runAndReadAll(
+    `SELECT DISTINCT error_code, error_message, key, source_partition, source_offset
+     FROM read_parquet([${files.map(sqlText).join(", ")}], ${PARQUET_OPTIONS})
+     WHERE source_topic = ${sqlText(log)} AND error_code IN (${failureCodes.map(sqlText).join(", ")}) AND part = 0`,
+  );
+  for (const [code, message, key, partition, offset] of rows.getRowsJson()) {
+    const place = `${Number(partition)}/${Number(offset)}`;
+    const own = code === "state-failed" ? Buffer.from(String(key), "base64").toString("utf8") : null;
+    const failure = { offset: Number(offset), key: own, message: String(message) };
+    failures.set(place, [...(failures.get(place) ?? []), failure]);
+  }
+  return failures;
 }
 
 /** SQL of the rows of files, whichever form they have. */

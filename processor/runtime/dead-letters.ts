@@ -53,5 +53,6 @@ export function letterOf(source: LetterSource, own: Headers, maxBytes: number): 
 /** An error message that is not longer than a header should be. */
 export function shortened(message: string): string {
   if (message.length <= MAX_MESSAGE_LENGTH) return message;
-  return `${message.slice(0, MAX_MESSAGE_LENGTH).toWellFormed()}… (${message.length} characters)`;
+  const note = `… (${message.length} characters)`;
+  return message.slice(0, MAX_MESSAGE_LENGTH - note.length).toWellFormed() + note;
 }

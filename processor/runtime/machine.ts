@@ -104,6 +104,11 @@ export interface Failure {
   readonly message: string;
 }
 
+/** A record with what is known of its step: where a replay is to fail, as the first run did. */
+export interface KnownRecord extends InputRecord {
+  readonly failed?: readonly Failure[];
+}
+
 /** Failures by their id. */
 export type Failures = ReadonlyMap<string, Failure>;
 

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { MillraceError } from "../../../domain/errors.ts";
 import { textHeaders, utf8Text, type RecordHeaders } from "../../../domain/record-headers.ts";
 import { contentTypes, headers as headerNames } from "../../../domain/topics.ts";
-import type { InputRecord, OutputRecord } from "../../runtime/machine.ts";
+import type { KnownRecord, OutputRecord } from "../../runtime/machine.ts";
 
 /** A header's value: text, null, or bytes that are no UTF-8. */
 const headerValue = z.union([z.string(), z.null(), z.strictObject({ base64: z.string() })]);
@@ -20,6 +20,8 @@ const inputLine = z.object({
   partition: z.int().min(0).nullish(),
   offset: z.int().min(0).nullish(),
   headers: lineHeaders.nullish(),
+  /** Where our own code failed in this record's step, or why its model was refused. */
+  failed: z.array(z.strictObject({ key: z.string().nullable(), message: z.string() })).nullish(),
 });
 const BYTE_ORDER_MARK = "\ufeff";
 
@@ -29,7 +31,7 @@ export class InputLines {
   #line = 0;
 
   /** @throws MillraceError `arguments-invalid` naming the line and what is wrong with it. */
-  read(line: string): InputRecord {
+  read(line: string): KnownRecord {
     this.#line++;
     const text = this.#line === 1 && line.startsWith(BYTE_ORDER_MARK) ? line.slice(1) : line;
     let json: unknown;
@@ -61,6 +63,7 @@ export class InputLines {
       key: keyOf(given),
       value: valueOf(given, text),
       headers: textHeaders(headersOf(given.headers ?? [])),
+      ...(given.failed ? { failed: given.failed.map((failure) => ({ ...failure, offset })) } : {}),
     };
   }
 

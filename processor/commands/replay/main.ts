@@ -9,7 +9,7 @@ import { openCluster } from "../../adapters/kafka-cluster.ts";
 import { openModels } from "../../adapters/model-store.ts";
 import { openPipeline } from "../../adapters/open-pipeline.ts";
 import { rawLakeRecords } from "../../adapters/raw-lake.ts";
-import type { InputRecord, OutputRecord } from "../../runtime/machine.ts";
+import type { KnownRecord, OutputRecord } from "../../runtime/machine.ts";
 import { parseReplayArguments } from "./arguments.ts";
 import { InputLines, outputLine } from "./lines.ts";
 import { Replay } from "./replay.ts";
@@ -47,7 +47,7 @@ async function replayDeadLetters({ code, brokers, dryRun }: DeadLetterSource): P
   }
 }
 
-async function* fileRecords(file: string): AsyncGenerator<InputRecord> {
+async function* fileRecords(file: string): AsyncGenerator<KnownRecord> {
   const lines = new InputLines();
   try {
     for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity }))

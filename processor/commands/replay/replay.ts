@@ -1,6 +1,6 @@
 import {
   stepAll,
-  type InputRecord,
+  type KnownRecord,
   type MachineFactory,
   type OutputRecord,
   type Failure,
@@ -28,13 +28,13 @@ interface PartitionReplay {
  */
 export class Replay {
   readonly #factory: MachineFactory;
-  readonly #records: () => AsyncIterable<InputRecord>;
+  readonly #records: () => AsyncIterable<KnownRecord>;
   readonly #take: (outputs: readonly OutputRecord[]) => Promise<void>;
   readonly #partitions = new Map<number, PartitionReplay>();
 
   constructor(
     factory: MachineFactory,
-    records: () => AsyncIterable<InputRecord>,
+    records: () => AsyncIterable<KnownRecord>,
     take: (outputs: readonly OutputRecord[]) => Promise<void>,
   ) {
     this.#factory = factory;
@@ -54,6 +54,7 @@ export class Replay {
       }
       current = replayed;
       unsettled++;
+      for (const failure of record.failed ?? []) replayed.failures.set(failureId(failure), failure);
       try {
         replayed.machine.step(record);
       } catch (error) {

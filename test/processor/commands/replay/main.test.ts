@@ -212,3 +212,41 @@ test("exactly one source of records is accepted", async () => {
     "--code belongs to --from-dead-letter",
   );
 }, 120_000);
+
+test("a replay fails where the first run did, whether its dead letters stand in the dump or in the lake", async () => {
+  const dir = join(folder, "failures");
+  const records = log().filter(({ partition }) => partition === 0);
+  const [failed, other] = records.filter(({ offset }) => offset === 7 || offset === 11) as [LogRecord, LogRecord];
+  await writeLake(dir, records);
+  // As the processor writes them: the record's own letter, and the one of a sensor whose state was dropped.
+  const letter = (offset: number, code: string, source: { key: Buffer; value: Buffer | null }): readonly Row[] => {
+    const event = mskEvent([{ topic: "dead-letter", partition: 0, offset, timestamp: START, ...(source as object) }]);
+    const names = { "error-code": code, "error-message": `why ${code}`, "source-topic": "imu-data-all" };
+    const place = { "source-partition": "0", "source-offset": String(offset), stage: "processor" };
+    event.records["dead-letter-0"]![0]!.headers = Object.entries({ ...names, ...place }).map(([name, text]) => ({
+      [name]: [...Buffer.from(text)],
+    })) as never;
+    return lakeTables["dead-letter"]!.toRows(recordsOf(event)[0]!, reachAt(START, 0), 1);
+  };
+  const rows = [
+    ...letter(7, "processing-failed", { key: Buffer.from(failed.key!), value: failed.value }),
+    ...letter(11, "state-failed", { key: Buffer.from("s00"), value: null }),
+  ];
+  const hour = join(dir, "dead_letters", "dt=2022-07-11", "hour=10");
+  mkdirSync(hour, { recursive: true });
+  const writer = await ParquetWriter.create();
+  const lines = rows.map((row) => JSON.stringify(row));
+  await writer.write(tables.dead_letters, lines, join(dir, "scratch"), join(hour, "0.parquet"));
+  writer.close();
+  const input = join(dir, "log.ndjson");
+  const failures = new Map([
+    [failed.offset, [{ key: null, message: "why processing-failed" }]],
+    [other.offset, [{ key: "s00", message: "why state-failed" }]],
+  ]);
+  const line = (record: LogRecord): string =>
+    `${JSON.stringify({ ...inputLine(record), failed: failures.get(record.offset) ?? null })}\n`;
+  writeFileSync(input, records.map(line).join(""));
+  const fromDump = await replay("--input", input);
+  expect(fromDump).toContain('"error-code":"processing-failed","error-message":"why processing-failed"');
+  expect(await replay("--from-lake", dir)).toBe(fromDump);
+}, 120_000);
