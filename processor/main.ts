@@ -33,6 +33,7 @@ const service = await startService({
   kafka,
   dynamodb,
   checkpointTable: settings.checkpointTable,
+  keptSegmentBytes: settings.keptSegmentBytes,
   environment: settings.environment,
   groupId: pipelines[settings.pipeline].consumerGroup,
   delivery: settings.delivery,

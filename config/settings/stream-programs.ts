@@ -70,6 +70,12 @@ export const streamPrograms = {
       1_000,
     ),
     snapshotIntervalMs: whole("SNAPSHOT_INTERVAL_MS", "time between two snapshots, ms", 10 * SECOND, 100),
+    keptSegmentBytes: whole(
+      "KEPT_SEGMENT_BYTES",
+      "bytes of snapshots kept in memory, so that a state can be built again while the table is away",
+      16_000_000,
+      0,
+    ),
     modelSource: optionalText("MODEL_SOURCE", "folder or s3:// prefix of models"),
     ...health,
   },

@@ -91,29 +91,39 @@ export interface Read<T> {
   readonly value: T;
 }
 
-/**
- * Reads each record, and leaves out those for which `read` returns null. A record that `read` refuses is logged and
- * skipped: a retry would not help, and the topic keeps the record.
- */
+/** What was read of an event's records. */
+export interface ReadRecords<T> {
+  readonly taken: readonly Read<T>[];
+  /**
+   * Records that can't be read. The handler must return them as failed: they are tried again, for a function that is
+   * deployed meanwhile may read them, and then go to the on-failure destination.
+   */
+  readonly refused: readonly KafkaRecord[];
+}
+
+/** Reads each record, and leaves out those for which `read` returns null. A record that `read` refuses is logged. */
 export function readRecords<T>(
   records: readonly KafkaRecord[],
   read: (record: KafkaRecord) => T | null,
   log: Logger,
-): Read<T>[] {
-  return records.flatMap((record) => {
+): ReadRecords<T> {
+  const taken: Read<T>[] = [];
+  const refused: KafkaRecord[] = [];
+  for (const record of records) {
     try {
       const value = read(record);
-      return value === null ? [] : [{ record, value }];
+      if (value !== null) taken.push({ record, value });
     } catch (error) {
       const { topic, partition, offset } = record;
-      log.error({ err: error, topic, partition, offset }, "record does not follow its schema and was skipped");
-      return [];
+      log.error({ err: error, topic, partition, offset }, "record can't be read");
+      refused.push(record);
     }
-  });
+  }
+  return { taken, refused };
 }
 
 /** Reads records whose value is JSON of a schema; see `readRecords`. A record without a value is left out. */
-export function parseRecords<T>(records: readonly KafkaRecord[], schema: z.ZodType<T>, log: Logger): Read<T>[] {
+export function parseRecords<T>(records: readonly KafkaRecord[], schema: z.ZodType<T>, log: Logger): ReadRecords<T> {
   return readRecords(records, (record) => parseValue(record, schema), log);
 }
 

@@ -14,11 +14,12 @@ const database = mongoDatabase(settings, 5_000, createIndexes);
 
 /** `new-session-topic` to MongoDB, idempotently: to the collections `sessions` and `sensors`. */
 export const handler = batchFunction(log, async (records) => {
-  const sessions = parseRecords(records, sessionRecord, log).map(({ value }) => value);
+  const { taken, refused } = parseRecords(records, sessionRecord, log);
+  const sessions = taken.map(({ value }) => value);
   const db = await database();
   const collection = db.collection<SessionDocument>(collections.sessions);
   await bulkInsertOrUpdate(collection, sessionUpdates(sessions));
   await bulkUpsert(collection, supersededBy(sessions));
   await bulkUpsert(db.collection<SensorDocument>(collections.sensors), sensorUpdates(sessions.map(sightingOf)));
-  return [];
+  return refused;
 });

@@ -20,7 +20,8 @@ let expiredAt = -Infinity;
 
 /** `sensor-data-aggregated` to MongoDB, idempotently: to the collections `windows` and `sensors`. */
 export const handler = batchFunction(log, async (records) => {
-  const windows = parseRecords(records, windowRecord, log).map(({ record, value }) => ({
+  const { taken, refused } = parseRecords(records, windowRecord, log);
+  const windows = taken.map(({ record, value }) => ({
     window: value,
     timestamp: record.timestamp,
   }));
@@ -31,7 +32,7 @@ export const handler = batchFunction(log, async (records) => {
   );
   await bulkUpsert(db.collection<SensorDocument>(collections.sensors), sensorUpdates(windows.map(sightingOf)));
   await deleteExpired(db, Date.now());
-  return [];
+  return refused;
 });
 
 /** The local server has no indexes that expire documents. On other servers the index on `expireAt` does this, too. */

@@ -20,8 +20,9 @@ const sendFailure = failureQueue("write-features", settings);
  * refused again goes to the failure queue at once; the others are written.
  */
 export const handler = batchFunction(log, async (records) => {
-  const waiting = newestPerSensor(parseRecords(records, windowRecord, log));
-  const failed: KafkaRecord[] = [];
+  const { taken, refused } = parseRecords(records, windowRecord, log);
+  const waiting = newestPerSensor(taken);
+  const failed: KafkaRecord[] = [...refused];
   const work = async (): Promise<void> => {
     for (let item = waiting.pop(); item; item = waiting.pop()) if (!(await isDone(item))) failed.push(item.record);
   };

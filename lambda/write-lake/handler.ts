@@ -23,16 +23,19 @@ export const handler = batchFunction(log, async (records) => {
   return failed.flat();
 });
 
-/** Delivers the rows of one table. Returns the records whose rows Firehose did not take. */
+/** Delivers the rows of one table. Returns the records that have none, and those whose rows Firehose did not take. */
 async function deliverRows(table: string, records: readonly KafkaRecord[]): Promise<KafkaRecord[]> {
   const reach = reachAt(Date.now(), settings.earliestTimeMs);
-  const rows = readRecords(
+  const { taken, refused } = readRecords(
     records,
     (record) => tableOf(record.topic).toRows(record, reach, settings.logGeneration),
     log,
-  ).flatMap(({ record, value }) => value.map((row) => ({ record, data: Buffer.from(`${JSON.stringify(row)}\n`) })));
+  );
+  const rows = taken.flatMap(({ record, value }) =>
+    value.map((row) => ({ record, data: Buffer.from(`${JSON.stringify(row)}\n`) })),
+  );
   const stream = deliveryStreamName(settings.environment, table);
   const { failed, reason } = await deliver(firehose, stream, rows, Math.random);
   if (failed.length > 0) log.error({ err: reason, table, failed: failed.length }, "Firehose did not take all rows");
-  return failed.map(({ record }) => record);
+  return [...refused, ...failed.map(({ record }) => record)];
 }

@@ -89,7 +89,7 @@ export async function* rawLakeRecords(
   }
 }
 
-/** Where our own code failed, and which models were refused, by `<partition>/<offset>`: from the table of dead letters. */
+/** Where our own code failed, and which models were refused: from the dead letters, by `<partition>/<offset>`. */
 async function failuresIn(
   connection: DuckDBConnection,
   lakeDir: string,
@@ -105,8 +105,8 @@ async function failuresIn(
   );
   for (const [code, message, key, partition, offset] of rows.getRowsJson()) {
     const place = `${Number(partition)}/${Number(offset)}`;
-    const own = code === "state-failed" ? Buffer.from(String(key), "base64").toString("utf8") : null;
-    const failure = { offset: Number(offset), key: own, message: String(message) };
+    const own = code === "state-failed" ? Buffer.from((key as string | null) ?? "", "base64").toString("utf8") : null;
+    const failure = { offset: Number(offset), key: own, message: message as string };
     failures.set(place, [...(failures.get(place) ?? []), failure]);
   }
   return failures;

@@ -12,6 +12,7 @@ import { IdempotentOutput } from "./kafka-idempotent-output.ts";
 import { KafkaInput } from "./kafka-input.ts";
 import { KafkaMembership } from "./kafka-membership.ts";
 import { TransactionalOutput } from "./kafka-output.ts";
+import { KeptSegments } from "./kept-segments.ts";
 import { outputTarget } from "./output-target.ts";
 import { processorHealth } from "./processor-health.ts";
 import { systemRuntime } from "./runtime.ts";
@@ -21,6 +22,8 @@ export interface ServiceParts {
   readonly kafka: Kafka;
   readonly dynamodb: DynamoDBClient;
   readonly checkpointTable: string;
+  /** Bytes of snapshots that are kept in memory, see `KeptSegments`. */
+  readonly keptSegmentBytes: number;
   readonly environment: string;
   readonly groupId: string;
   readonly delivery: "transactional" | "idempotent";
@@ -47,7 +50,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const { kafka, factory, groupId } = parts;
   const input = new KafkaInput(kafka, factory.sourceTopic, parts.logger);
   const progressCluster = openCluster(kafka);
-  const snapshots = new DynamoSnapshots(parts.dynamodb, parts.checkpointTable);
+  const table = new DynamoSnapshots(parts.dynamodb, parts.checkpointTable);
+  const snapshots = new KeptSegments(table, parts.keptSegmentBytes);
   const membership = new KafkaMembership(kafka, groupId, factory.sourceTopic, parts.logger);
   const processor = new Processor(
     membership,

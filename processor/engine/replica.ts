@@ -43,9 +43,11 @@ export class Replica {
 
   /** The failures that belong into a progress record: those of steps that a restart would do again. */
   failed(): Failure[] {
-    const from = this.#parts.snapshots.manifest.covers?.nextOffset ?? this.#parts.origin;
-    return [...this.#parts.failures.values()]
-      .filter(({ offset }) => offset >= from && offset < this.machine.nextOffset)
+    const { failures, snapshots, origin } = this.#parts;
+    const from = snapshots.manifest.covers?.nextOffset ?? origin;
+    for (const [id, { offset }] of failures) if (offset < from) failures.delete(id); // no step that comes again
+    return [...failures.values()]
+      .filter(({ offset }) => offset < this.machine.nextOffset)
       .sort((a, b) => a.offset - b.offset)
       .slice(-MAX_FAILED);
   }

@@ -18,6 +18,9 @@ export const FAILING_MS: Milliseconds = MINUTE;
 /** How often a task looks whether a command still holds it. */
 const HOLD_POLL_MS = 1_000;
 
+/** Tokens of lives that a task remembers. */
+const MAX_TOKENS = 1_000;
+
 /** What all tasks of a process share. */
 export interface TaskContext {
   readonly factory: MachineFactory;
@@ -235,8 +238,8 @@ export class Task {
 
   #newToken(): string {
     const token = this.#context.runtime.token();
-    this.#tokens.add(token);
-    this.#known.add(token);
+    remember(this.#tokens, token);
+    remember(this.#known, token);
     return token;
   }
 
@@ -266,7 +269,7 @@ export class Task {
     const { owner, uncommitted } = standing;
     if (this.#tokens.size > 0 && owner !== null && !this.#known.has(owner))
       throw new MillraceError("fenced", `${this.name}: another owner has claimed this partition`);
-    if (owner !== null) this.#known.add(owner);
+    if (owner !== null) remember(this.#known, owner);
     if (owner === null || !this.#tokens.has(owner)) this.#uncommitted = uncommitted;
     return true;
   }
@@ -389,4 +392,11 @@ export class Task {
     this.#phase = "handing-over";
     await this.#run.handOver();
   }
+}
+
+/** Adds to a set of tokens, and forgets the oldest of too many: so many lives ago nothing was committed that counts. */
+function remember(tokens: Set<string>, token: string): void {
+  tokens.delete(token);
+  tokens.add(token);
+  if (tokens.size > MAX_TOKENS) tokens.delete(tokens.values().next().value!);
 }

@@ -15,6 +15,7 @@ const service = await startService({
   kafka: createKafka({ kafkaBrokers: given.kafkaBrokers, kafkaAuth: "none", region: "local" }, "counting"),
   dynamodb: createDynamo({ region: "local", dynamodbEndpoint: given.dynamodbEndpoint }),
   checkpointTable: given.table,
+  keptSegmentBytes: 16_000_000,
   environment: given.environment,
   groupId: given.groupId,
   delivery: given.delivery,

@@ -191,14 +191,16 @@ test("the highest revision of a window stays, in whatever order the revisions ar
   );
 });
 
-test("a record that does not follow its schema is skipped", async () => {
+test("a record that can't be read is reported as failed, and the others are stored", async () => {
   const records = [
     { topic: "new-session-topic", offset: 1, value: "{" },
     { topic: "new-session-topic", offset: 2, value: { type: "ended" } },
     { topic: "new-session-topic", offset: 3, value: started("after", 5) },
     { topic: "new-session-topic", offset: 4 },
   ];
-  expect(await storeSessions.invoke(mskEvent(records))).toEqual({ batchItemFailures: [] });
+  expect(await storeSessions.invoke(mskEvent(records))).toEqual({
+    batchItemFailures: [{ itemIdentifier: { partition: "new-session-topic-0", offset: 1 } }],
+  });
   expect(await sessionsOf("after")).toHaveLength(1);
 });
 
