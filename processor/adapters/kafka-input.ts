@@ -130,16 +130,13 @@ export class KafkaInput {
   async #fetch(node: string, readers: readonly PartitionReader[]): Promise<void> {
     await this.#cluster.refreshMetadataIfNecessary();
     const broker = await this.#cluster.findBroker({ nodeId: node });
-    const asked = new Map(
-      readers.map((reader) => [reader.partition, { reader, epoch: reader.epoch, fetchOffset: reader.fetchOffset }]),
-    );
+    const asked = new Map(readers.map((reader) => [reader.partition, { reader, position: reader.position }]));
     const positions = readers.map(({ partition, fetchOffset }) => ({ partition, fetchOffset }));
     const answer = await fetchFrom(broker, this.#topic, positions, LIMITS);
     let failed: FetchFailed | null = null;
     for (const fetched of answer) {
-      const { reader, epoch, fetchOffset } = asked.get(fetched.partition)!;
-      // A seek during the fetch has moved the reader elsewhere, or another broker that now leads it was faster.
-      if (epoch !== reader.epoch || fetchOffset !== reader.fetchOffset) continue;
+      const { reader, position } = asked.get(fetched.partition)!;
+      if (!reader.isAt(position)) continue;
       const { records, nextOffset, highWatermark, problem } = fetched;
       if (problem instanceof FetchFailed) {
         if (problem.type === "OFFSET_OUT_OF_RANGE") await reader.outOfRange().catch(() => undefined);

@@ -8,6 +8,12 @@ export const PREFETCH_BYTES = 500_000;
 /** Bytes that a record counts besides its value. */
 const RECORD_OVERHEAD = 100;
 
+/** A reader's place in the partition. The epoch changes with every `seek`. */
+export interface Position {
+  readonly epoch: number;
+  readonly offset: number;
+}
+
 /** What a reader needs from the input that fetches for it. */
 interface ReaderParts {
   readonly partition: number;
@@ -42,9 +48,17 @@ export class PartitionReader implements TaskInput {
     return this.#fetchOffset;
   }
 
-  /** Changes with every `seek`: what was asked for in an older epoch must not be delivered. */
-  get epoch(): number {
-    return this.#epoch;
+  /** Where it is: names what is asked for. */
+  get position(): Position {
+    return { epoch: this.#epoch, offset: this.#fetchOffset };
+  }
+
+  /**
+   * Whether an answer to what was asked for at a position may be delivered. After a seek it may not, nor when another
+   * broker, which leads the partition now, has answered first.
+   */
+  isAt({ epoch, offset }: Position): boolean {
+    return epoch === this.#epoch && offset === this.#fetchOffset;
   }
 
   /** Whether it has room for records. */
