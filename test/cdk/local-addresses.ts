@@ -19,6 +19,8 @@ export function localAddresses(
     KAFKA_AUTH: "none",
     MONGODB_SECRET_ARN: undefined,
     MONGODB_CA_FILE: undefined,
+    // There is no SQS: what would go to the queue goes to a file.
+    FAILURE_QUEUE_URL: undefined,
     // Models come from a bucket; without one the processor does not score.
     MODEL_SOURCE: undefined,
   };

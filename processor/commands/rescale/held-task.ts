@@ -1,5 +1,6 @@
 import type { Cluster } from "kafkajs";
-import { controlVersions } from "../../../domain/controls.ts";
+import { CHANGE_HEADER, controlVersions } from "../../../domain/controls.ts";
+import { controlTypes, headers as headerNames } from "../../../domain/topics.ts";
 import { partitionBounds } from "../../adapters/kafka-cluster.ts";
 import { TransactionalOutput } from "../../adapters/kafka-output.ts";
 import { toProgressRecord } from "../../adapters/kafka-progress.ts";
@@ -12,7 +13,8 @@ import { holdTask } from "../../engine/recovery.ts";
 import { Snapshots } from "../../engine/snapshots.ts";
 import { beforeOf } from "../../engine/starting-point.ts";
 import { defaultTaskOptions } from "../../engine/task-options.ts";
-import type { MachineFactory, StateEntry, StateMachine } from "../../runtime/machine.ts";
+import type { InputRecord, MachineFactory, StateEntry, StateMachine } from "../../runtime/machine.ts";
+import { isRescale } from "./change.ts";
 import type { RescaleTarget } from "./target.ts";
 
 /** Chain of a task that has committed nothing yet. */
@@ -92,14 +94,17 @@ export class HeldTask {
     return problems;
   }
 
-  /** Markers of transactions take offsets too, so what counts is whether a record follows. */
+  /**
+   * Markers of transactions take offsets too, so what counts is whether a record follows. The first record that a
+   * rescale gives a new partition changes nothing: the state has its settings.
+   */
   async #unprocessed(cluster: Cluster): Promise<string[]> {
     const topic = this.#factory.sourceTopic;
     const { earliest, latest } = await partitionBounds(cluster, topic, this.partition);
     const from = this.#progress?.nextOffset ?? earliest;
     for (let offset = from; offset < latest;) {
       const { records, nextOffset } = await fetchRecords(cluster, topic, this.partition, offset);
-      if (records.length > 0)
+      if (!records.every(isFirstOfRescale))
         return [`${this.task}: records from offset ${from} on (the log ends at ${latest}) are not processed`];
       offset = nextOffset;
     }
@@ -156,4 +161,9 @@ export class HeldTask {
     if (!keepHold) await this.#output.hold(null);
     await this.#output.discard();
   }
+}
+
+/** Whether a record is the first one that a rescale gave a partition; one that broke off has given it before. */
+function isFirstOfRescale({ headers }: InputRecord): boolean {
+  return headers[headerNames.type] === controlTypes.settings && isRescale(headers[CHANGE_HEADER] ?? "");
 }

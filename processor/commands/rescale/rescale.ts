@@ -6,6 +6,7 @@ import { controlTypes, topics } from "../../../domain/topics.ts";
 import { openCluster, partitionBounds } from "../../adapters/kafka-cluster.ts";
 import type { StateEntry, StateMachine } from "../../runtime/machine.ts";
 import { repartition } from "../../runtime/repartition.ts";
+import { rescaleChange } from "./change.ts";
 import { HeldTask } from "./held-task.ts";
 import { refused } from "./refused.ts";
 import type { RescaleTarget } from "./target.ts";
@@ -148,7 +149,7 @@ async function raiseInput({ target, admin, count }: Rescaling, before: number, s
   await createPartitions(admin, [topic], count);
   const added = Array.from({ length: count - before }, (_, i) => before + i);
   const change = { topic, type: controlTypes.settings, value: settingsHeader(settings) };
-  const id = `rescale-${before}-${count}`;
+  const id = rescaleChange(before, count);
   await withIdempotentProducer(target.kafka, (producer) => appendChange(producer, added, change, id));
   target.report(`${topic} has ${count} partitions`);
 }

@@ -71,7 +71,10 @@ async function faultyDriver(inject: (ports: TaskPorts) => TaskPorts): Promise<Pi
     injected = true;
     return inject(ports);
   };
-  const driver = await driverOnKafka(sensorMachineFactory(defaultSemantics), { ...sharedServers(), wrap });
+  const driver = await driverOnKafka(sensorMachineFactory({ ...defaultSemantics, earliestTimeMs: 0 }), {
+    ...sharedServers(),
+    wrap,
+  });
   cleanups.push(() => driver.close());
   return driver;
 }

@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Partitioners, type Admin } from "kafkajs";
+import { applySettings } from "../../../../adapters/apply-settings.ts";
 import { createLogger } from "../../../../adapters/log.ts";
 import { readSettings } from "../../../../config/settings.ts";
 import { MillraceError } from "../../../../domain/errors.ts";
@@ -59,6 +60,7 @@ beforeAll(async () => {
     topics.inference,
     topics.deadLetter,
     topics.progress,
+    topics.changes,
   ];
   await admin.createTopics({
     waitForLeaders: true,
@@ -73,6 +75,7 @@ beforeAll(async () => {
     })),
   });
   await admin.disconnect();
+  await applySettings(testKafka(servers.kafkaBrokers), topics.imuData.name, semantics, { checkTasks: false });
 }, 300_000);
 afterAll(async () => {
   await servers?.stop();
