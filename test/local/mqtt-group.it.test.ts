@@ -52,6 +52,8 @@ async function enter(clientId: string, sessionExpiryInterval: number): Promise<{
   return { client, got };
 }
 
+const isOfDeath = (payload: string): boolean => payload.startsWith("death");
+
 async function publish(name: string, count: number): Promise<string[]> {
   const payloads = Array.from({ length: count }, (_, i) => `${name} ${i}`);
   await Promise.all(payloads.map((payload) => device.publishAsync("imu/s1", payload, { qos: 1 })));
@@ -81,7 +83,7 @@ test("a member that dies while it subscribes takes no other member's messages wi
     (client.stream as unknown as Socket).resetAndDestroy();
     client.end(true);
     published.push(...(await publish(`death ${i}`, 5)));
-    // What the dying member may have received goes back to the queue.
-    await eventually(() => expect(new Set(holder.got)).toEqual(new Set(published)));
+    // What the dying member may have received goes back to the queue, and so does what the test before left there.
+    await eventually(() => expect(new Set(holder.got.filter(isOfDeath))).toEqual(new Set(published)));
   }
 });
