@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { MODEL_HEADER } from "./models.ts";
+import { referenceHeaders } from "./reference.ts";
 import { defaultSemantics, semanticsProblems, semanticsSettings, type Semantics } from "./semantics.ts";
 import type { ControlType } from "./topics.ts";
 
@@ -7,7 +8,7 @@ import type { ControlType } from "./topics.ts";
  * Version of each kind of control record that this program reads. A task's progress names them, so that nobody appends
  * what a running task can't read.
  */
-export const controlVersions: Readonly<Record<ControlType, number>> = { tick: 1, model: 1, settings: 1 };
+export const controlVersions: Readonly<Record<ControlType, number>> = { tick: 1, model: 1, settings: 1, reference: 1 };
 
 /** Header that names a change: all its control records, one a partition, have the same. A task takes it once. */
 export const CHANGE_HEADER = "change";
@@ -20,10 +21,11 @@ export const MAX_CHANGES = 1_000;
 export const SETTINGS_HEADER = "settings";
 
 /** The header of each kind of control record that says what changes. */
-export const controlHeaders = { model: MODEL_HEADER, settings: SETTINGS_HEADER } as const satisfies Record<
-  Exclude<ControlType, "tick">,
-  string
->;
+export const controlHeaders = {
+  model: MODEL_HEADER,
+  settings: SETTINGS_HEADER,
+  reference: referenceHeaders.text,
+} as const satisfies Record<Exclude<ControlType, "tick">, string>;
 
 /** The value of a record of `millrace-changes`; its key is `<topic>/<type>`. */
 export const changeRecord = z.object({

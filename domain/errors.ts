@@ -1,7 +1,8 @@
 /** Why a record is in the dead-letter topic: header `error-code`. */
 export const deadLetterCodes = {
   "invalid-sensor-id": "The MQTT topic is not `imu/{sensorId}` with a sensor id of [A-Za-z0-9:_-]{1,128}.",
-  "payload-too-large": "The payload is larger than 128 KB.",
+  "invalid-symbol": "The record's key and the trade's symbol are not the same [A-Z0-9.:_-]{1,32}.",
+  "payload-too-large": "The payload is larger than the contract allows: 128 KB of readings, 256 KB of a trade.",
   "refused-by-kafka": "Kafka refuses the record, by its size or by what is in it, and would refuse it again.",
   "unknown-content-type": "The content type is neither application/json nor application/x-millrace-imu.",
   "invalid-json": "The payload is not JSON (RFC 8259) in UTF-8.",
@@ -15,6 +16,7 @@ export const deadLetterCodes = {
     "The sequence number is below the floor, or its boot was let go: it can't be told whether it was counted.",
   "sequence-reused":
     "The sequence number was seen, but its samples are newer than all others: the device restarted without a new boot.",
+  "identity-reused": "A trade with this id was accepted, and this one has other content.",
   "model-refused":
     "The model of this control record is not in the store, or does not fit its manifest: the models before it " +
     "continue to score.",

@@ -26,6 +26,13 @@ export const pipelines = {
     consumerGroup: "millrace-processor-sensor",
     ticked: true,
   },
+  market: {
+    input: "trades",
+    outputs: ["marketEnriched", "marketAggregated", "marketPositions", "marketAlerts", "marketLate"],
+    late: "marketLate",
+    consumerGroup: "millrace-processor-market",
+    ticked: true,
+  },
 } as const satisfies Record<string, PipelineSpec>;
 
 export type PipelineName = keyof typeof pipelines;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { transformedColumns, windowChannels } from "./imu.ts";
+import { severities, trade } from "./market.ts";
 import type { PipelineName, pipelines } from "./pipelines.ts";
 
 /**
@@ -83,6 +84,101 @@ export const lateRecord = z.object({
 });
 export type LateRecord = z.infer<typeof lateRecord>;
 
+/** A trade, by the names of the contract, and what the reference data says of it. */
+const enrichedRecord = z.object({
+  ...base,
+  symbol: z.string(),
+  ...trade.shape,
+  /** Null where the amount or the currency's rate is not known. */
+  amountUsd: z.number().nullable(),
+  /** Flags of the symbol. */
+  flags: z.array(z.string()),
+  /** Version of the reference data; null before the first. */
+  reference: z.string().nullable(),
+});
+export type EnrichedRecord = z.infer<typeof enrichedRecord>;
+
+/** Executed trades of a window. A figure that no trade tells is null. */
+export const barRecord = z.object({
+  ...base,
+  symbol: z.string(),
+  operator: z.string(),
+  window: interval,
+  revision: z.int().min(0),
+  cause,
+  /** Executed trades. */
+  count: z.int().min(0),
+  pending: z.int().min(0),
+  cancelled: z.int().min(0),
+  /** Price of the first and of the last trade by event time; of equal times, by arrival. */
+  open: z.number().nullable(),
+  high: z.number().nullable(),
+  low: z.number().nullable(),
+  close: z.number().nullable(),
+  /** Sum of quantities. */
+  volume: z.number().nullable(),
+  /** Sum of price × quantity over sum of quantity, of the trades that have both. */
+  vwap: z.number().nullable(),
+  /** Amounts in US dollars. */
+  notional: z.object({
+    sum: z.number().nullable(),
+    mean: z.number().nullable(),
+    min: z.number().nullable(),
+    max: z.number().nullable(),
+  }),
+  /** Event times of the first and the last executed trade, epoch ms. */
+  firstTrade: z.number().nullable(),
+  lastTrade: z.number().nullable(),
+});
+export type BarRecord = z.infer<typeof barRecord>;
+
+const positionRecord = z.object({
+  ...base,
+  symbol: z.string(),
+  account: z.string(),
+  /** Net quantity: bought less sold. */
+  quantity: z.number(),
+  /** Net amount in US dollars: bought less sold. */
+  notional: z.number(),
+  /** Executed trades in it. */
+  trades: z.int().min(0),
+  /** Counts the records of this symbol and account. */
+  revision: z.int().min(0),
+  /** Event time of the trade that changed it, epoch ms. */
+  timestamp: z.number(),
+});
+export type PositionRecord = z.infer<typeof positionRecord>;
+
+const alertRecord = z.object({
+  ...base,
+  symbol: z.string(),
+  /** `<symbol>/<trade_id>/<rule>`: an alert that is withdrawn has the same. */
+  alertId: z.string(),
+  rule: z.string(),
+  kind: z.string(),
+  severity: z.enum(severities),
+  status: z.enum(["raised", "withdrawn"]),
+  /** 0 when it was raised, 1 when it was withdrawn because the trade was cancelled. */
+  revision: z.int().min(0),
+  /** The figure that broke the rule, and the rule's limit; null for a rule without figures. */
+  figure: z.number().nullable(),
+  limit: z.number().nullable(),
+  trade: z.object({ ...trade.shape, amountUsd: z.number().nullable() }),
+  reference: z.string().nullable(),
+});
+export type AlertRecord = z.infer<typeof alertRecord>;
+
+const marketLateRecord = z.object({
+  ...base,
+  symbol: z.string(),
+  /** The window operator whose window the trade missed. */
+  operator: z.string(),
+  window: interval,
+  /** The trade as it was received. */
+  trade: z.record(z.string(), z.unknown()),
+});
+export type MarketLateRecord = z.infer<typeof marketLateRecord>;
+
 const modelName = z.object({ name: z.string(), version: z.string() });
 /** The most probable label; null when the model gave a number that is not finite. */
 const label = z.string().nullable();
@@ -128,6 +224,11 @@ export const outputRecords = {
   late: lateRecord,
   sessions: sessionRecord,
   inference: inferenceRecord,
+  marketEnriched: enrichedRecord,
+  marketAggregated: barRecord,
+  marketPositions: positionRecord,
+  marketAlerts: alertRecord,
+  marketLate: marketLateRecord,
 } as const satisfies Record<OutputTopic, z.ZodType>;
 
 /**

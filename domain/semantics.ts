@@ -214,6 +214,39 @@ export const semanticsTable = {
     default: 100_000,
     doc: "sensors in a partition's state; as many tombstones",
   },
+  /** Symbols in a partition's state of the market, and tombstones beside them. */
+  maxSymbolsPerPartition: {
+    env: "MAX_SYMBOLS_PER_PARTITION",
+    option: "max-symbols",
+    unit: "count",
+    min: 1,
+    max: 1_000_000,
+    default: 10_000,
+    doc: "symbols in a partition's state; as many tombstones",
+    since: "0.2.0",
+  },
+  /** Trades of a partition whose ids are kept. */
+  maxTradesPerPartition: {
+    env: "MAX_TRADES_PER_PARTITION",
+    option: "max-trades",
+    unit: "count",
+    min: 1,
+    max: 10_000_000,
+    default: 1_000_000,
+    doc: "trades of a partition whose ids are kept",
+    since: "0.2.0",
+  },
+  /** Accounts of a symbol whose positions are kept. */
+  maxAccountsPerSymbol: {
+    env: "MAX_ACCOUNTS_PER_SYMBOL",
+    option: "max-accounts",
+    unit: "count",
+    min: 1,
+    max: 1_000_000,
+    default: 10_000,
+    doc: "accounts of a symbol whose positions are kept",
+    since: "0.2.0",
+  },
   /** Sensors that go idle in one step. */
   maxSensorsPerStep: {
     env: "MAX_SENSORS_PER_STEP",

@@ -45,7 +45,10 @@ export const topics = {
   inference: topic("sensor-inference", "labels and probabilities per hop"),
   deadLetter: topic("dead-letter", "what could not be processed, verbatim, with its reason", { retentionMs: 30 * DAY }),
   trades: topic("market-trades", "market trades, and control records", { timestampType: "LogAppendTime" }),
-  marketAggregated: topic("market-aggregated", "statistics per symbol and window"),
+  marketEnriched: topic("market-enriched", "trades with their amount in USD, flags and reference version"),
+  marketAggregated: topic("market-aggregated", "bars per symbol and window"),
+  marketPositions: topic("market-positions", "net position per symbol and account, after each trade"),
+  marketAlerts: topic("market-alerts", "trades that broke a compliance rule", { retentionMs: 30 * DAY }),
   marketLate: topic("market-late", "trades that missed a window, verbatim", { retentionMs: 30 * DAY }),
   progress: topic("millrace-progress", "how far each task is", { cleanup: "compact", retentionMs: -1 }),
   changes: topic("millrace-changes", "the last change of each input by control records", {
@@ -88,7 +91,7 @@ export const headers = {
 } as const;
 
 /** Kinds of control record: null key, null value. What else one says is in its headers. */
-export const controlTypes = { tick: "tick", model: "model", settings: "settings" } as const;
+export const controlTypes = { tick: "tick", model: "model", settings: "settings", reference: "reference" } as const;
 
 export type ControlType = (typeof controlTypes)[keyof typeof controlTypes];
 

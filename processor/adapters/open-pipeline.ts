@@ -9,6 +9,9 @@ type Open = (models: ScoringPorts, settings: FactorySettings) => MachineFactory;
 /** How each pipeline of the table is built. */
 const factories: Readonly<Record<PipelineName, Open>> = {
   sensor: (models, settings) => machineFactory(sensorPipeline(models), settings),
+  market: () => {
+    throw new Error("the market pipeline is not built yet");
+  },
 };
 
 /** Opens a pipeline by its name, as the engine runs it. */
