@@ -199,6 +199,7 @@ export class PartitionMachine implements StateMachine {
    * record meets older settings.
    */
   #switchWaiting({ offset, key }: InputRecord): void {
+    if (!this.#state.isSwitching) return;
     const taken = this.#state.takeWaiting(this.#stepBudget);
     this.#stepBudget -= taken.length;
     for (const keyed of taken) this.#switch(keyed, offset);

@@ -94,9 +94,16 @@ export class PartitionState {
   begin(settings: Semantics): void {
     const before = this.regime;
     const present = [...this.keys.values()].filter(({ regime }) => regime === before);
-    this.#waiting = this.#waiting.concat(present.sort(byKey));
+    // A key that has switched already waits again, behind those that have not.
+    const older = this.#waiting.filter((keyed) => this.waits(keyed));
+    this.#waiting = older.concat(present.sort(byKey));
     this.#regimes.push(this.#regimeOf(before.id + 1, settings));
     this.#raisePartitionWatermark();
+  }
+
+  /** Whether keys may wait for their switch. */
+  get isSwitching(): boolean {
+    return this.#regimes.length > 1;
   }
 
   /** Whether a key's operators still run under older settings. */
@@ -110,7 +117,7 @@ export class PartitionState {
     let at = 0;
     for (; at < this.#waiting.length && taken.length < count; at++) {
       const keyed = this.#waiting[at]!;
-      if (this.waits(keyed) && this.keys.get(keyed.key) === keyed) taken.push(keyed);
+      if (this.waits(keyed)) taken.push(keyed);
     }
     if (at > 0) this.#waiting = this.#waiting.slice(at);
     return taken;
@@ -118,10 +125,9 @@ export class PartitionState {
 
   /** Forgets the settings that no key is under. Called behind a switch. */
   endRegimes(): void {
-    if (this.#regimes.length === 1) return;
-    const waits = (keyed: KeyedState): boolean => this.waits(keyed) && this.keys.get(keyed.key) === keyed;
-    const oldest = this.#waiting.find(waits)?.regime ?? this.regime;
+    const oldest = this.#waiting.find((keyed) => this.waits(keyed))?.regime ?? this.regime;
     while (this.#regimes[0] !== oldest) this.#regimes.shift();
+    if (!this.isSwitching) this.#waiting = [];
   }
 
   watermark(keyed: KeyedState): EpochMs {

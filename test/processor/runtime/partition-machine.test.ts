@@ -157,14 +157,38 @@ describe("a step", () => {
 describe("settings", () => {
   test("a key that still waits for its switch switches before its own record, beyond what a step may", async () => {
     const one = await machine({ maxSensorsPerStep: 1 });
-    const header = settingsHeader({ ...settings, maxSensorsPerStep: 1, windowMs: 500, slideMs: 500 });
-    const change = { ...tick(3, 0), headers: { type: "settings", settings: header } };
     await lines(one, [reading(0, "a", 0), reading(1, "b", 0), reading(2, "c", 0)]);
-    expect(await lines(one, [change])).toEqual(["a 0 settings"]);
+    expect(await lines(one, [windowsOf(500, 3)])).toEqual(["a 0 settings"]);
     expect(await lines(one, [reading(4, "c", 10)])).toEqual(["b 0 settings", "c 0 settings"]);
     expect(await lines(one, [tick(5, 1_011), tick(6, 1_011), tick(7, 1_011)])).toEqual(["c 10 idle"]);
   });
+
+  test("keys of the oldest settings switch first, in byte order, also behind a snapshot", async () => {
+    const [one, snapshots] = [await machine({ maxSensorsPerStep: 1 }), new Snapshots()];
+    await lines(
+      one,
+      ["a", "b", "c", "d", "e", "f"].map((key, offset) => reading(offset, key, 0)),
+    );
+    expect(await lines(one, [windowsOf(500, 6)])).toEqual(["a 0 settings"]);
+    expect(await lines(one, [reading(7, "e", 10)])).toEqual(["b 0 settings", "e 0 settings"]);
+    expect(await lines(one, [reading(8, "a", 10)])).toEqual(["c 0 settings"]);
+    // f has not switched yet. e has, before its turn, and waits again.
+    expect(await lines(one, [windowsOf(250, 9)])).toEqual(["d 0 settings"]);
+    snapshots.write(one, 1);
+    const next = await machine({ maxSensorsPerStep: 1 }, snapshots.origin);
+    for (const each of [one, next]) {
+      const given: string[][] = [];
+      for (let offset = 100; offset < 106; offset++) given.push(await lines(each, [tick(offset, 10)]));
+      expect(given).toEqual([["f 0 settings"], ["a 10 settings"], [], [], [], ["e 10 settings"]]);
+    }
+  });
 });
+
+/** A `settings` record. The fixture has no windows; one key a step switches. */
+function windowsOf(windowMs: number, offset: number): InputRecord {
+  const header = settingsHeader({ ...settings, maxSensorsPerStep: 1, windowMs, slideMs: windowMs });
+  return { ...tick(offset, 0), headers: { type: "settings", settings: header } };
+}
 
 test("the watermark's lag is the partition clock less the newest watermark, and 0 before any reading", async () => {
   const one = (await machine({ outOfOrdernessMs: 30 })) as PartitionMachine;
