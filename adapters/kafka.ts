@@ -1,5 +1,6 @@
 import { generateAuthToken } from "aws-msk-iam-sasl-signer-js";
 import { Kafka, logLevel, type KafkaConfig, type LogEntry } from "kafkajs";
+import "./kafkajs-connections.ts";
 import "./kafkajs-timers.ts";
 import type { Logger } from "./log.ts";
 

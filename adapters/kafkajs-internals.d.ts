@@ -1,4 +1,13 @@
 /** Parts of kafkajs 2.2.4 for which it exports no types. */
+declare module "kafkajs/src/network/connection.js" {
+  /** One connection to a broker. Opened by the first request, and again after it was closed. */
+  export default class Connection {
+    constructor(options: object);
+    connect: (this: Connection) => Promise<boolean>;
+    disconnect: (this: Connection) => Promise<boolean>;
+  }
+}
+
 declare module "kafkajs/src/network/requestQueue/index.js" {
   /** Requests of one connection that wait to be sent. */
   export default class RequestQueue {

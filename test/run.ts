@@ -87,8 +87,7 @@ async function runJest(project: Project): Promise<Counts> {
   }
   const code = await exited;
   interrupted.signal.removeEventListener("abort", stop);
-  // What is still open is said, and ends here: crashed owners of the driver's stories keep connections on purpose.
-  return readCounts(results, !hung && code !== 0);
+  return readCounts(results, hung || code !== 0);
 }
 
 /** Resolves to true when Jest has written its results and the time to end has passed. */
