@@ -2,19 +2,13 @@ import { randomBytes } from "node:crypto";
 import type { Health } from "../adapters/health.ts";
 import type { Logger } from "../adapters/log.ts";
 import type { Metrics } from "../adapters/metrics.ts";
-import { pipelineNames, pipelines } from "../domain/pipelines.ts";
 import { topics, TICK_INTERVAL } from "../domain/topics.ts";
+import { newTraceparent } from "../domain/traceparent.ts";
 import { bridgeHealth } from "./bridge-health.ts";
 import { RecordAccumulator, type RecordSender } from "./record-accumulator.ts";
 import { ticks } from "./ticks.ts";
 import { MAX_DEAD_LETTER_BYTES, toDeadLetter, toRecord, type Problem, type Publish, type Stamp } from "./to-record.ts";
-import { newTraceparent } from "./traceparent.ts";
 
-/** The input topics that get ticks. */
-const TICKED_TOPICS = pipelineNames
-  .map((name) => pipelines[name])
-  .filter(({ ticked }) => ticked)
-  .map(({ input }) => topics[input].name);
 /** Source of the ticks in the accumulator; no MQTT client has this id. */
 const TICKS = "ticks";
 /** Topics may be created or widened while the bridge runs, so it reads their partition counts this often. */
@@ -74,6 +68,7 @@ interface Message {
 export class Bridge {
   readonly #sender: Sender;
   readonly #letterSender: Sender;
+  readonly #tickedTopics: readonly string[];
   readonly #limits: BridgeLimits;
   readonly #metrics: Metrics;
   readonly #logger: Logger;
@@ -88,8 +83,18 @@ export class Bridge {
   #draining = false;
   #timers: NodeJS.Timeout[] = [];
 
-  /** @param createSender Each accumulator gets a sender of its own */
-  constructor(createSender: () => Sender, limits: BridgeLimits, metrics: Metrics, logger: Logger) {
+  /**
+   * @param createSender Each accumulator gets a sender of its own
+   * @param tickedTopics Topics that get a tick a second in each partition, see `tickedInputs`
+   */
+  constructor(
+    createSender: () => Sender,
+    tickedTopics: readonly string[],
+    limits: BridgeLimits,
+    metrics: Metrics,
+    logger: Logger,
+  ) {
+    this.#tickedTopics = tickedTopics;
     this.#limits = limits;
     this.#metrics = metrics;
     this.#logger = logger;
@@ -266,11 +271,10 @@ export class Bridge {
 
   async #refreshPartitions(): Promise<void> {
     try {
-      this.#partitionCounts = await this.#sender.partitionCounts(TICKED_TOPICS);
-      if (!this.#partitionCounts.has(topics.imuData.name))
-        this.#logger.error(
-          `the topic ${topics.imuData.name} does not exist: nothing can be stored until it is created`,
-        );
+      this.#partitionCounts = await this.#sender.partitionCounts(this.#tickedTopics);
+      for (const topic of this.#tickedTopics)
+        if (!this.#partitionCounts.has(topic))
+          this.#logger.error(`the topic ${topic} does not exist: nothing can be stored in it until it is created`);
     } catch (error) {
       this.#logger.warn({ error: (error as Error).message }, "cannot read the partitions of the input topics");
     }

@@ -11,6 +11,7 @@ import { MQTT_SHARE_GROUP } from "../domain/names.ts";
 import { KafkaSender } from "./adapters/kafka-sender.ts";
 import { MqttReceiver } from "./adapters/mqtt-receiver.ts";
 import { Bridge, type BridgeLimits } from "./bridge.ts";
+import { tickedInputs } from "./ticks.ts";
 
 const DRAIN_LIMIT_MS = 5_000;
 const KAFKA_FAULT_MS = 5_000;
@@ -32,7 +33,7 @@ const limits: BridgeLimits = {
   // Half of what may be in flight, so that the other half stays free for data.
   waitingLetters: Math.ceil((settings.mqttClients * settings.mqttReceiveMaximum) / 2),
 };
-const bridge = new Bridge(() => new KafkaSender(kafka), limits, metrics, logger);
+const bridge = new Bridge(() => new KafkaSender(kafka), tickedInputs(settings.pipelines), limits, metrics, logger);
 const receiver = new MqttReceiver({
   url: settings.mqttUrl,
   region: settings.region,

@@ -1,5 +1,14 @@
-import { controlTypes, headers } from "../domain/topics.ts";
+import { pipelines, type PipelineName } from "../domain/pipelines.ts";
+import { controlTypes, headers, topics } from "../domain/topics.ts";
 import type { BridgeRecord } from "./to-record.ts";
+
+/** The input topics of these pipelines that get ticks, by the table of pipelines. */
+export function tickedInputs(running: readonly PipelineName[]): string[] {
+  return running
+    .map((name) => pipelines[name])
+    .filter(({ ticked }) => ticked)
+    .map(({ input }) => topics[input].name);
+}
 
 /**
  * One tick for each partition of each topic. A tick is a control record: it lets the processor's watermark advance

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { DeadLetterCode } from "../domain/errors.ts";
 import { imuLimits, MQTT_TOPIC_PREFIX, SENSOR_ID } from "../domain/imu.ts";
 import { headers as headerNames, topics } from "../domain/topics.ts";
-import { isTraceparent } from "./traceparent.ts";
+import { isTraceparent } from "../domain/traceparent.ts";
 
 /** An MQTT message as received. */
 export interface Publish {

@@ -62,7 +62,7 @@ function readSetting(
 export function writeSettings<P extends ProgramName>(program: P, values: Partial<Settings<P>>): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, setting] of Object.entries(programs[program] as Record<string, Setting<unknown>>)) {
-    const value = (values as Record<string, string | number | undefined>)[name];
+    const value = (values as Record<string, string | number | readonly string[] | undefined>)[name];
     if (value !== undefined) env[setting.env] = String(value);
   }
   return env;

@@ -35,6 +35,21 @@ export function fraction(env: string, doc: string, fallback: number): Setting<nu
   return { env, doc, schema: z.coerce.number().min(0).max(1), default: fallback };
 }
 
+/** Some of several words, with commas between them; each at most once. */
+export function choices<const T extends string>(
+  env: string,
+  doc: string,
+  values: readonly [T, ...T[]],
+  fallback: readonly T[],
+): Setting<readonly T[]> {
+  const schema = z
+    .string()
+    .transform((text) => text.split(",").map((word) => word.trim()))
+    .pipe(z.array(z.enum(values, { error: `there is only: ${values.join(", ")}` })))
+    .refine((words) => new Set(words).size === words.length, "a name is given twice");
+  return { env, doc, schema: schema as unknown as z.ZodType<readonly T[]>, default: fallback };
+}
+
 /** One of several words. */
 export function choice<const T extends string>(
   env: string,

@@ -1,6 +1,7 @@
+import { pipelineNames, type PipelineName } from "../../domain/pipelines.ts";
 import { SECOND } from "../../domain/time.ts";
 import { semantics } from "./semantics.ts";
-import { choice, optionalText, text, whole } from "./setting.ts";
+import { choice, choices, optionalText, text, whole } from "./setting.ts";
 import { checkpoints, common, connections, dynamodb, health, kafka, logGeneration, pipeline } from "./shared.ts";
 
 /** Settings of the programs that move the stream. */
@@ -19,6 +20,13 @@ export const streamPrograms = {
     ),
     waitingBytes: whole("WAITING_BYTES", "bytes of messages that wait for Kafka, at most", 64 * 2 ** 20, 2 ** 20),
     mqttClientId: text("MQTT_CLIENT_ID", "stable prefix of the client ids", "millrace-bridge"),
+    /** Pipelines that run: silence passes in their inputs alone. */
+    pipelines: choices(
+      "PIPELINES",
+      "pipelines that run, with commas between them: the bridge appends ticks to their inputs",
+      pipelineNames as [PipelineName, ...PipelineName[]],
+      ["sensor"],
+    ),
     ...health,
   },
   /** What the command line of the simulator does not say. */

@@ -1,4 +1,5 @@
 import { Aws, CfnOutput, custom_resources as cr } from "aws-cdk-lib";
+import { runningPipelines } from "../../config/pipelines.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { MQTT_SUBSCRIPTION } from "../../domain/imu.ts";
 import { MQTT_SHARE_GROUP } from "../../domain/names.ts";
@@ -51,6 +52,7 @@ function bridge(
 ): StreamService {
   const { config } = stack;
   const clientId = resourceName(config, `bridge-${index}`);
+  const ticked = runningPipelines(config).filter((pipeline) => pipeline.ticked);
   const service = new StreamService(stack, {
     name: `bridge-${index}`,
     program: "bridge",
@@ -71,10 +73,16 @@ function bridge(
       mqttUrl: `wss://${endpoint}`,
       mqttClients: config.bridge.connectionsPerTask,
       mqttClientId: clientId,
+      pipelines: ticked.map(({ name }) => name),
       healthPort: HEALTH_PORT,
     }),
   });
-  streaming.cluster.grantWrite(service, [topics.imuData.name, topics.deadLetter.name]);
+  const written = new Set([
+    topics.imuData.name,
+    ...ticked.map(({ input }) => topics[input].name),
+    topics.deadLetter.name,
+  ]);
+  streaming.cluster.grantWrite(service, [...written]);
   allowMqtt(stack, service, clientId);
   return service;
 }

@@ -67,6 +67,7 @@ function start(limits: Partial<BridgeLimits> = {}): {
   const acknowledged: string[] = [];
   bridge = new Bridge(
     () => kafka.sender(),
+    ["imu-data-all"],
     { waitingBytes: 1_000_000, waitingLetters: 5, faultMs: 50, ...limits },
     metrics,
     createLogger("bridge", "silent"),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
-import { ticks } from "../../bridge/ticks.ts";
+import { tickedInputs, ticks } from "../../bridge/ticks.ts";
 import { MAX_DEAD_LETTER_BYTES, toRecord, type Publish } from "../../bridge/to-record.ts";
-import { isTraceparent, newTraceparent } from "../../bridge/traceparent.ts";
+import { isTraceparent, newTraceparent } from "../../domain/traceparent.ts";
 
 const stamp = { ingestMs: 1_657_533_977_813, traceparent: "00-11111111111111111111111111111111-2222222222222222-01" };
 const received = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -117,6 +117,11 @@ test("a tick is a control record: no key, no value, its type in a header, one fo
     { topic: "imu-data-all", partition: 1, ...tick },
     { topic: "market-trades", partition: 0, ...tick },
   ]);
+});
+
+test("ticks go to the inputs of the pipelines that run", () => {
+  expect(tickedInputs(["sensor"])).toEqual(["imu-data-all"]);
+  expect(tickedInputs(["market", "sensor"])).toEqual(["market-trades", "imu-data-all"]);
 });
 
 test("traceparents follow W3C Trace Context", () => {
