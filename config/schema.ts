@@ -95,6 +95,17 @@ export const environmentSchema = z.strictObject({
     semantics: semantics.default({}),
     ...pipelineSizes,
   }),
+  /** How trades come in, where `processor.market` has an entry. */
+  market: z
+    .strictObject({
+      /** Whether a schedule makes a minute of trades each minute, so that there is something to see. */
+      generateTrades: z.boolean().default(false),
+      /** Batches of trades that are appended to Kafka at once. Each opens about three connections to the cluster. */
+      concurrency: whole(2, 1_000).default(10),
+      /** How long the event bus's archive keeps trades, to send them again. */
+      archiveDays: whole(1, 3_650).default(30),
+    })
+    .prefault({}),
   live: z.strictObject({ tasks: whole(1, 100) }),
   lake: z.strictObject({
     glacierAfterDays: whole(1, 3_650),

@@ -3,6 +3,7 @@ import { topics, type TopicKey, type TopicSpec } from "../domain/topics.ts";
 import type { Environment } from "./schema.ts";
 
 type KafkaConfig = Pick<Environment["kafka"], "partitions" | "retentionMs">;
+type StreamingConfig = { readonly kafka: KafkaConfig } & Pick<Environment, "processor">;
 
 /** Topics that every pipeline writes, each record to the partition number of its input. */
 const sharedOutputs: readonly TopicKey[] = ["deadLetter", "progress"];
@@ -15,20 +16,31 @@ export function topicSettings(kafka: KafkaConfig, key: TopicKey): { partitions: 
   };
 }
 
+/**
+ * Whether an environment has a topic. Those of a pipeline are there where it runs; those of the sensors always, because
+ * every environment has devices and a bridge, which writes to their input.
+ */
+function isThere(processor: Environment["processor"], key: TopicKey): boolean {
+  const pipeline = pipelineNames.find((name) => pipelines[name].input === key) ?? pipelineOfOutput(key);
+  return pipeline === undefined || pipeline === "sensor" || processor[pipeline] !== null;
+}
+
 /** Partitions of a topic. An output has those of its pipeline's input, because records keep their partition number. */
-function partitionsOf(kafka: KafkaConfig, key: TopicKey): number {
+function partitionsOf({ kafka, processor }: StreamingConfig, key: TopicKey): number {
   const pipeline = pipelineOfOutput(key);
   const own = topicSettings(kafka, pipeline ? pipelines[pipeline].input : key).partitions;
   if (!sharedOutputs.includes(key)) return own;
-  const inputs = pipelineNames.map((name) => topicSettings(kafka, pipelines[name].input).partitions);
-  return Math.max(own, ...inputs);
+  const inputs = pipelineNames.map((name) => pipelines[name].input).filter((input) => isThere(processor, input));
+  return Math.max(own, ...inputs.map((input) => topicSettings(kafka, input).partitions));
 }
 
 /** The topics of an environment, as they are created: those of `domain/topics.ts` with the config's settings. */
-export function environmentTopics({ kafka }: { readonly kafka: KafkaConfig }): TopicSpec[] {
-  return (Object.keys(topics) as TopicKey[]).map((key) => ({
-    ...topics[key],
-    retentionMs: topicSettings(kafka, key).retentionMs,
-    partitions: partitionsOf(kafka, key),
-  }));
+export function environmentTopics(config: StreamingConfig): TopicSpec[] {
+  return (Object.keys(topics) as TopicKey[])
+    .filter((key) => isThere(config.processor, key))
+    .map((key) => ({
+      ...topics[key],
+      retentionMs: topicSettings(config.kafka, key).retentionMs,
+      partitions: partitionsOf(config, key),
+    }));
 }

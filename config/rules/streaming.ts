@@ -23,6 +23,16 @@ export const streamingRules: readonly Rule[] = [
       `processor: no pipeline runs; give an entry to one of: ${pipelineNames.join(", ")}`,
     ],
   ]),
+  rule(["market", "processor", "retainData"], ({ market: { generateTrades }, processor, retainData }) => [
+    [
+      generateTrades && processor.market === null,
+      "market.generateTrades: true, but the market does not run; give processor.market an entry",
+    ],
+    [
+      generateTrades && retainData,
+      "market.generateTrades: an environment that keeps its data must not make up trades; leave it out",
+    ],
+  ]),
   rule(["processor", "kafka"], (config) => pipelineNames.flatMap((name) => pipelineConditions(name, config))),
 ];
 

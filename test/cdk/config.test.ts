@@ -40,7 +40,7 @@ describe("an environment's config", () => {
       processor: {
         ...prod.processor,
         sensor: { minTasks: 1, maxTasks: 11 },
-        market: { minTasks: 1, maxTasks: 2 },
+        forex: { minTasks: 1, maxTasks: 2 },
         comitIntervalMs: 50,
       },
       api: { ...prod.api, domain: { name: "api.example.com" } },
@@ -49,7 +49,7 @@ describe("an environment's config", () => {
     expect(message).toContain("- nmae: there is no such setting");
     expect(message).toContain("network.natGatways: there is no such setting");
     expect(message).toContain("processor.comitIntervalMs: there is no such setting");
-    expect(message).toContain("processor.market: there is no pipeline market; there is: sensor");
+    expect(message).toContain("processor.forex: there is no pipeline forex; there is: sensor, market");
     expect(message).toContain("10.40.0.0/16 overlaps the peer network 10.40.128.0/20");
     expect(message).toContain("kafka.retentionMs.imuData: 200000 ms, not above the allowed lateness (300000 ms)");
     expect(message).toContain("processor.sensor.maxTasks: 11, more than the 10 partitions of imu-data-all");
@@ -60,10 +60,10 @@ describe("an environment's config", () => {
 
   test.each([null, { minTasks: 1, maxTasks: 2 }])(
     "is refused when it asks for a pipeline that is not there: %j",
-    (market) => {
-      expect(problemsOf({ ...prod, processor: { ...prod.processor, market } })).toBe(
+    (forex) => {
+      expect(problemsOf({ ...prod, processor: { ...prod.processor, forex } })).toBe(
         "the environment's config has 1 problem(s):\n" +
-          "  - processor.market: there is no pipeline market; there is: sensor",
+          "  - processor.forex: there is no pipeline forex; there is: sensor, market",
       );
     },
   );
@@ -73,23 +73,64 @@ describe("an environment's config", () => {
     const running = (entry: object): string[] =>
       runningPipelines(readEnvironment({ ...prod, processor: { ...others, ...entry } })).map(({ name }) => name);
     expect(running({ sensor: size })).toEqual(["sensor"]);
+    expect(running({ sensor: size, market: { minTasks: 1, maxTasks: 2 } })).toEqual(["sensor", "market"]);
     for (const none of [{ sensor: null }, {}]) {
-      expect(() => running(none)).toThrow("processor: no pipeline runs; give an entry to one of: sensor");
+      expect(() => running(none)).toThrow("processor: no pipeline runs; give an entry to one of: sensor, market");
     }
   });
 
   test("gives outputs the partitions of their input, and shared topics those of the widest input", () => {
-    const kafka = { partitions: { imuData: 20, deadLetter: 3, marketLate: 4 }, retentionMs: { late: 5 * DAY } };
-    const made = new Map(environmentTopics({ kafka }).map((topic) => [topic.name, topic]));
+    const kafka = { partitions: { imuData: 20, deadLetter: 3, trades: 4 }, retentionMs: { late: 5 * DAY } };
+    const { processor } = readEnvironment({
+      ...prod,
+      processor: { ...prod.processor, market: { minTasks: 1, maxTasks: 2 } },
+    });
+    const made = new Map(environmentTopics({ kafka, processor }).map((topic) => [topic.name, topic]));
     const partitions = (name: string): number | undefined => made.get(name)?.partitions;
     expect(["imu-data-all", "sensor-data-transformed", "sensor-data-late"].map(partitions)).toEqual([20, 20, 20]);
     expect(["dead-letter", "millrace-progress"].map(partitions)).toEqual([20, 20]);
-    expect(["market-trades", "market-late"].map(partitions)).toEqual([10, 4]);
+    expect(["market-trades", "market-enriched", "market-late"].map(partitions)).toEqual([4, 4, 4]);
     expect(made.get("sensor-data-late")?.retentionMs).toBe(432_000_000);
     expect(made.get("millrace-progress")?.retentionMs).toBe(-1);
   });
 
+  test("has the market's topics where the market runs, and those of the sensors always", () => {
+    const { sensor, ...others } = prod.processor;
+    const size = { minTasks: 1, maxTasks: 2 };
+    const names = (entry: object): string[] =>
+      environmentTopics(readEnvironment({ ...prod, processor: { ...others, ...entry } })).map(({ name }) => name);
+    const always = [
+      ...["imu-data-all", "sensor-data-transformed", "sensor-data-aggregated", "sensor-data-late"],
+      ...["new-session-topic", "sensor-inference", "dead-letter", "millrace-progress", "millrace-changes"],
+    ];
+    const market = ["trades", "enriched", "aggregated", "positions", "alerts", "late"].map((name) => `market-${name}`);
+    expect(names({ sensor }).toSorted()).toEqual(always.toSorted());
+    expect(names({ sensor, market: size }).toSorted()).toEqual([...always, ...market].toSorted());
+    expect(names({ sensor: null, market: size }).toSorted()).toEqual([...always, ...market].toSorted());
+    // The shared topics are as wide as the widest input that is there.
+    const wide = { ...prod.kafka, partitions: { imuData: 20, trades: 30 } };
+    const progress = (entry: object): number | undefined =>
+      environmentTopics(readEnvironment({ ...prod, kafka: wide, processor: { ...others, ...entry } })).find(
+        ({ name }) => name === "millrace-progress",
+      )?.partitions;
+    expect(progress({ sensor })).toBe(20);
+    expect(progress({ sensor, market: size })).toBe(30);
+  });
+
   test.each([
+    [
+      "made-up trades where no market runs",
+      { retainData: false, market: { generateTrades: true } },
+      "market.generateTrades: true, but the market does not run",
+    ],
+    [
+      "made-up trades where data is kept",
+      {
+        market: { generateTrades: true },
+        processor: { ...prod.processor, market: { minTasks: 1, maxTasks: 2 } },
+      },
+      "must not make up trades",
+    ],
     [
       "a certificate of another region",
       {

@@ -35,7 +35,7 @@ describe("the cost of dev", () => {
       secrets: 1,
       documentInstances: 1,
       documentMinDcu: 0.5,
-      partitions: 111,
+      partitions: 81,
       eventSourceMappings: 10,
       deliveryStreams: 7,
       webAclRules: 4,
@@ -43,8 +43,8 @@ describe("the cost of dev", () => {
   });
 
   test("without sensors is that of the cluster, the tasks and the network", () => {
-    // By hand: 730 × $0.75 and 111 partitions × 730 × $0.0015; 3 × 730 × $0.03238 and 6 × 730 × $0.00356.
-    expect(dollars(idle, "MSK Serverless")).toBeCloseTo(547.5 + 121.545, 6);
+    // By hand: 730 × $0.75 and 81 partitions × 730 × $0.0015; 3 × 730 × $0.03238 and 6 × 730 × $0.00356.
+    expect(dollars(idle, "MSK Serverless")).toBeCloseTo(547.5 + 88.695, 6);
     expect(dollars(idle, "Fargate")).toBeCloseTo(70.9122 + 15.5928, 6);
     expect(dollars(idle, "Network")).toBeCloseTo(14 * HOURS * 0.01 + 2 * HOURS * 0.005, 6);
   });
