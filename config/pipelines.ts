@@ -14,3 +14,8 @@ export function runningPipelines({ processor }: Pick<Environment, "processor">):
     return size === null ? [] : [{ ...pipelines[name], name, size }];
   });
 }
+
+/** Their names. */
+export function runningPipelineNames(config: Pick<Environment, "processor">): PipelineName[] {
+  return runningPipelines(config).map(({ name }) => name);
+}

@@ -1,5 +1,6 @@
 import { consumerGroups } from "./names.ts";
-import { tables } from "./tables.ts";
+import type { OfPipeline } from "./pipelines.ts";
+import { tables, type TableSpec } from "./tables.ts";
 import { SECOND, type Milliseconds } from "./time.ts";
 import { topics } from "./topics.ts";
 
@@ -7,7 +8,7 @@ import { topics } from "./topics.ts";
  * A Kafka event source mapping of a Lambda function, as AWS has it: one topic, a consumer group of its own. CDK makes
  * the mappings of an environment from this table, and the local event source runs the same ones.
  */
-export interface EventSourceMapping {
+export interface EventSourceMapping extends OfPipeline {
   /** Folder of the function: `lambda/<functionName>/handler.ts`. */
   readonly functionName: string;
   readonly topic: string;
@@ -35,7 +36,9 @@ const defaults = {
   bisectBatchOnError: true,
 } as const;
 
-const lakeTopics = [...new Set(Object.values(tables).flatMap((table) => table.sources))];
+const lakeSources = Object.values<TableSpec>(tables).flatMap(({ sources, pipeline }) =>
+  sources.map((topic) => ({ topic, ...(pipeline === undefined ? {} : { pipeline }) })),
+);
 
 export const eventSourceMappings: readonly EventSourceMapping[] = [
   {
@@ -56,11 +59,11 @@ export const eventSourceMappings: readonly EventSourceMapping[] = [
     topic: topics.aggregated.name,
     consumerGroup: consumerGroups.writeFeatures,
   },
-  ...lakeTopics.map((topic): EventSourceMapping => ({
+  ...lakeSources.map((source): EventSourceMapping => ({
     ...defaults,
+    ...source,
     functionName: "write-lake",
-    topic,
-    consumerGroup: `${consumerGroups.writeLake}.${topic}`,
+    consumerGroup: `${consumerGroups.writeLake}.${source.topic}`,
   })),
 ];
 

@@ -44,6 +44,16 @@ export function isPipelineName(name: string): name is PipelineName {
   return Object.hasOwn(pipelines, name);
 }
 
+/** What exists only where a pipeline runs; everywhere, where it names none. */
+export interface OfPipeline {
+  readonly pipeline?: PipelineName;
+}
+
+/** Those that exist where these pipelines run. */
+export function existingWhere<T extends OfPipeline>(all: readonly T[], running: readonly PipelineName[]): T[] {
+  return all.filter(({ pipeline }) => pipeline === undefined || running.includes(pipeline));
+}
+
 /** The pipeline that writes a topic; undefined for a topic that is no pipeline's output. */
 export function pipelineOfOutput(topic: TopicKey): PipelineName | undefined {
   return pipelineNames.find((name) => (pipelines[name].outputs as readonly TopicKey[]).includes(topic));

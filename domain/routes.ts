@@ -1,3 +1,5 @@
+import type { OfPipeline } from "./pipelines.ts";
+
 /**
  * The Lambda functions: `lambda/<name>/handler.ts` exports `handler`; `program` names its settings in
  * `config/settings.ts`. REST functions take API Gateway REST proxy events (payload 1.0), WebSocket functions API
@@ -22,7 +24,7 @@ export const functions = {
 >;
 export type FunctionName = keyof typeof functions;
 
-export interface RestRoute {
+export interface RestRoute extends OfPipeline {
   readonly method: "GET";
   /** With `{name}` for path parameters, as API Gateway writes them. */
   readonly path: string;

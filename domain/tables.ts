@@ -1,3 +1,8 @@
+import { windowChannels } from "./imu.ts";
+import type { OfPipeline } from "./pipelines.ts";
+import type { EpochMs } from "./time.ts";
+import { topics } from "./topics.ts";
+
 /** Column types shared by Glue, Athena and Parquet. */
 export type ColumnType =
   | "string"
@@ -19,19 +24,15 @@ export interface Column {
 }
 
 /**
- * A table of the lake: Parquet, partitioned by `dt` (yyyy-mm-dd) and `hour` (HH), UTC: `raw` and `dead_letters` by the
- * record's timestamp, the others by event time.
+ * A table of the lake: Parquet, partitioned by `dt` (yyyy-mm-dd) and `hour` (HH), UTC: `raw`, `market_raw` and
+ * `dead_letters` by the record's timestamp, the others by event time.
  */
-export interface TableSpec {
+export interface TableSpec extends OfPipeline {
   readonly name: string;
   /** Topics whose records it holds. */
   readonly sources: readonly string[];
   readonly columns: readonly Column[];
 }
-
-import { windowChannels } from "./imu.ts";
-import type { EpochMs } from "./time.ts";
-import { topics } from "./topics.ts";
 
 /** A Kafka record, byte for byte. What exceeds a row comes in several, whose keys, headers and values are joined. */
 const logColumns = [
@@ -68,6 +69,7 @@ const interval = [
   ms("window_start", "first instant of the window"),
   ms("window_end", "first instant after the window"),
 ];
+const symbol: Column = { name: "symbol", type: "string", comment: "traded instrument" };
 const statistic = "struct<mean:double,std:double,min:double,max:double,rms:double>" as const;
 
 /** The tables of the lake. Each has a view `<name>_exact` with one row per `id`. */
@@ -153,27 +155,79 @@ export const tables = {
       { name: "samples", type: "array<array<double>>", comment: "the readings" },
     ],
   },
-  market: {
-    name: "market",
+  market_raw: {
+    name: "market_raw",
+    pipeline: "market",
+    sources: [topics.trades.name],
+    columns: logColumns,
+  },
+  market_aggregated: {
+    name: "market_aggregated",
+    pipeline: "market",
     sources: [topics.marketAggregated.name],
     columns: [
       id,
-      { name: "symbol", type: "string", comment: "traded instrument" },
-      { name: "operator", type: "string", comment: "window operator" },
+      symbol,
+      { name: "operator", type: "string", comment: "window operator, such as tumbling-60000" },
       ...interval,
       { name: "revision", type: "int", comment: "how many times the window had fired before" },
-      { name: "cause", type: "string", comment: "watermark, late, idle or end-of-input" },
-      { name: "count", type: "bigint", comment: "trades in the window" },
-      ...["open", "high", "low", "close", "volume", "vwap"].map((name): Column => ({
-        name,
-        type: "double",
-        comment: `${name} of the window`,
-      })),
+      { name: "cause", type: "string", comment: "watermark, late, idle, settings or end-of-input" },
+      { name: "count", type: "bigint", comment: "executed trades" },
+      { name: "pending", type: "bigint", comment: "pending trades, which are in no other figure" },
+      { name: "cancelled", type: "bigint", comment: "cancelled trades, which are in no other figure" },
+      { name: "open", type: "double", comment: "price of the first trade by event time; null for none" },
+      { name: "high", type: "double", comment: "highest price; null for none" },
+      { name: "low", type: "double", comment: "lowest price; null for none" },
+      { name: "close", type: "double", comment: "price of the last trade by event time; null for none" },
+      { name: "volume", type: "double", comment: "sum of quantities; null for none" },
+      { name: "vwap", type: "double", comment: "price weighted by quantity; null for none" },
+      {
+        name: "notional",
+        type: "struct<sum:double,mean:double,min:double,max:double>",
+        comment: "amounts in US dollars; null where no trade tells",
+      },
+      ms("first_trade", "event time of the first executed trade, null for none"),
+      ms("last_trade", "event time of the last executed trade, null for none"),
+    ],
+  },
+  market_alerts: {
+    name: "market_alerts",
+    pipeline: "market",
+    sources: [topics.marketAlerts.name],
+    columns: [
+      id,
+      symbol,
+      { name: "alert_id", type: "string", comment: "symbol, trade and rule: raised and withdrawn have the same" },
+      { name: "rule", type: "string", comment: "name of the rule" },
+      { name: "kind", type: "string", comment: "kind of rule" },
+      { name: "severity", type: "string", comment: "LOW, MEDIUM, HIGH or CRITICAL" },
+      { name: "status", type: "string", comment: "raised or withdrawn" },
+      { name: "revision", type: "int", comment: "0 raised, 1 withdrawn as the trade was cancelled" },
+      { name: "figure", type: "double", comment: "what broke the rule; null for a rule without figures" },
+      { name: "limit", type: "double", comment: "limit of the rule; null for a rule without figures" },
+      { name: "trade_id", type: "string", comment: "the trade, within its symbol" },
+      ms("timestamp", "event time of the trade"),
+      { name: "price", type: "double", comment: "its price; null for none" },
+      { name: "quantity", type: "double", comment: "its quantity; null for none" },
+      { name: "amount", type: "double", comment: "its amount; null for none" },
+      { name: "currency", type: "string", comment: "currency of price and amount, ISO 4217" },
+      { name: "side", type: "string", comment: "buy or sell; null for none" },
+      { name: "account", type: "string", comment: "account; null for none" },
+      { name: "trade_status", type: "string", comment: "pending, executed or cancelled" },
+      { name: "amount_usd", type: "double", comment: "its amount in US dollars; null where it is not known" },
+      { name: "reference", type: "string", comment: "version of the reference data; null before the first" },
     ],
   },
 } as const satisfies Record<string, TableSpec>;
 
 export type TableName = keyof typeof tables;
+/** The table that holds the log of a pipeline's input topic. @throws Error when there is none */
+export function logTableOf(topic: string): TableSpec {
+  const table = [tables.raw, tables.market_raw].find(({ sources }) => (sources as readonly string[]).includes(topic));
+  if (!table) throw new Error(`no table of the lake holds the log ${topic}`);
+  return table;
+}
+
 /** Partition columns of every table. */
 export const partitionColumns = [
   { name: "dt", type: "string", comment: "date, yyyy-mm-dd, UTC" },

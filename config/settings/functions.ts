@@ -1,6 +1,16 @@
 import { semanticsTable } from "../../domain/semantics.ts";
 import { optionalText, text, whole } from "./setting.ts";
-import { checkpoints, common, connections, dynamodb, kafka, logGeneration, mongo } from "./shared.ts";
+import {
+  checkpoints,
+  common,
+  connections,
+  dynamodb,
+  kafka,
+  logGeneration,
+  marketLogGeneration,
+  mongo,
+  running,
+} from "./shared.ts";
 
 /** Settings of the Lambda functions. */
 export const functions = {
@@ -13,6 +23,7 @@ export const functions = {
     ...mongo,
     ...dynamodb,
     ...checkpoints,
+    ...running,
     featureGroup: optionalText("FEATURE_GROUP", "feature group of windowed features"),
     featureStoreEndpoint: optionalText(
       "FEATURE_STORE_ENDPOINT",
@@ -35,6 +46,7 @@ export const functions = {
       semanticsTable.earliestTimeMs.max,
     ),
     logGeneration,
+    marketLogGeneration,
     firehoseEndpoint: optionalText("FIREHOSE_ENDPOINT", "Firehose endpoint instead of the region's own"),
   },
   writeFeatures: {

@@ -1,7 +1,7 @@
 import { SECOND } from "../../domain/time.ts";
 import { localPorts } from "../local.ts";
 import { fraction, text, whole } from "./setting.ts";
-import { common, health, kafka } from "./shared.ts";
+import { common, health, kafka, running } from "./shared.ts";
 
 /** Settings of the programs that stand in for AWS services on one machine. */
 export const localPrograms = {
@@ -35,12 +35,14 @@ export const localPrograms = {
   eventSource: {
     ...common,
     ...kafka,
+    ...running,
     onFailureDir: text("ON_FAILURE_DIR", "folder of the on-failure destinations", ".millrace/data/on-failure"),
     ...health,
   },
   /** Local API gateway and dashboard server; the environment also holds the functions' settings. */
   gateway: {
     ...common,
+    ...running,
     port: whole("API_PORT", "port of REST, WebSocket and @connections", localPorts.api, 0, 65_535),
     dashboardPort: whole("DASHBOARD_PORT", "port of the dashboard; 0 for none", localPorts.dashboard, 0, 65_535),
     dashboardDir: text("DASHBOARD_DIR", "folder of the dashboard's files", "dashboard"),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { pipelineNames, type PipelineName } from "../../domain/pipelines.ts";
-import { choice, optionalText, text, whole, type Setting } from "./setting.ts";
+import { choice, choices, optionalText, text, whole, type Setting } from "./setting.ts";
 
 /** Every program has these. */
 export const common = {
@@ -63,4 +63,19 @@ export const logGeneration = whole(
   1,
   1,
 );
+export const marketLogGeneration = whole(
+  "MARKET_LOG_GENERATION",
+  "the same of the market's log, for a program that writes the logs of several pipelines",
+  1,
+  1,
+);
+/** For programs that serve several pipelines. */
+export const running = {
+  pipelines: choices(
+    "PIPELINES",
+    "pipelines that run, with commas between them; what belongs to another one is not there",
+    pipelineNames as [PipelineName, ...PipelineName[]],
+    ["sensor"],
+  ),
+};
 export const pipeline = { pipeline: pipelineSetting };

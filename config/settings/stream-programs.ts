@@ -1,8 +1,17 @@
-import { pipelineNames, type PipelineName } from "../../domain/pipelines.ts";
 import { SECOND } from "../../domain/time.ts";
 import { semantics } from "./semantics.ts";
-import { choice, choices, optionalText, text, whole } from "./setting.ts";
-import { checkpoints, common, connections, dynamodb, health, kafka, logGeneration, pipeline } from "./shared.ts";
+import { choice, optionalText, text, whole } from "./setting.ts";
+import {
+  checkpoints,
+  common,
+  connections,
+  dynamodb,
+  health,
+  kafka,
+  logGeneration,
+  pipeline,
+  running,
+} from "./shared.ts";
 
 /** Settings of the programs that move the stream. */
 export const streamPrograms = {
@@ -20,13 +29,7 @@ export const streamPrograms = {
     ),
     waitingBytes: whole("WAITING_BYTES", "bytes of messages that wait for Kafka, at most", 64 * 2 ** 20, 2 ** 20),
     mqttClientId: text("MQTT_CLIENT_ID", "stable prefix of the client ids", "millrace-bridge"),
-    /** Pipelines that run: silence passes in their inputs alone. */
-    pipelines: choices(
-      "PIPELINES",
-      "pipelines that run, with commas between them: the bridge appends ticks to their inputs",
-      pipelineNames as [PipelineName, ...PipelineName[]],
-      ["sensor"],
-    ),
+    ...running,
     ...health,
   },
   /** What the command line of the simulator does not say. */
@@ -94,6 +97,7 @@ export const streamPrograms = {
     ...common,
     ...kafka,
     ...connections,
+    ...running,
     sessionGapMs: semantics.sessionGapMs,
     websocketEndpoint: text("WEBSOCKET_ENDPOINT", "endpoint of the @connections API", "http://127.0.0.1:8000"),
     ...health,

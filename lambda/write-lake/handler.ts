@@ -10,6 +10,7 @@ import { tableOf } from "./rows.ts";
 
 const settings = readSettings("writeLake", process.env);
 const log = createLogger("write-lake", settings.logLevel);
+const generations = { sensor: settings.logGeneration, market: settings.marketLogGeneration };
 const firehose = new FirehoseClient({
   region: settings.region,
   maxAttempts: 1,
@@ -28,7 +29,7 @@ async function deliverRows(table: string, records: readonly KafkaRecord[]): Prom
   const reach = reachAt(Date.now(), settings.earliestTimeMs);
   const { taken, refused } = readRecords(
     records,
-    (record) => tableOf(record.topic).toRows(record, reach, settings.logGeneration),
+    (record) => tableOf(record.topic).toRows(record, reach, generations),
     log,
   );
   const rows = taken.flatMap(({ record, value }) =>

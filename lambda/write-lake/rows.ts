@@ -1,5 +1,6 @@
-import { z } from "zod";
-import { inferenceRecord, lateRecord, sessionRecord, windowRecord } from "../../domain/records.ts";
+import type { z } from "zod";
+import type { PipelineName } from "../../domain/pipelines.ts";
+import { inferenceRecord, lateRecord, outputRecords, sessionRecord, windowRecord } from "../../domain/records.ts";
 import type { TableName } from "../../domain/tables.ts";
 import { topics } from "../../domain/topics.ts";
 import { parseValue, type KafkaRecord } from "../shared/kafka-event.ts";
@@ -9,37 +10,25 @@ import { partition, type Reach } from "./partition.ts";
 /** A row of a lake table: its columns, and its partition (`dt`, `hour`). */
 export type Row = Readonly<Record<string, unknown>> & { readonly dt: string; readonly hour: string };
 
-const marketRecord = z.object({
-  id: z.string(),
-  symbol: z.string(),
-  operator: z.string(),
-  window: z.object({ start: z.number(), end: z.number() }),
-  revision: z.int(),
-  cause: z.string(),
-  count: z.int(),
-  open: z.number(),
-  high: z.number(),
-  low: z.number(),
-  close: z.number(),
-  volume: z.number(),
-  vwap: z.number(),
-});
-
 /** The table of a topic, and how its records become rows. */
 export interface LakeTable {
   readonly table: TableName;
   /**
-   * The rows of a record: one, several for one that is too large for a row of `raw` or `dead_letters`, or none.
+   * The rows of a record: one, several for one that is too large for a row of a log, or none.
    *
-   * @param generation Of the log in the pipeline's input topic.
+   * @param generations Of the log in each pipeline's input topic.
    * @throws ZodError, SyntaxError when the record does not follow its schema
    */
-  readonly toRows: (record: KafkaRecord, reach: Reach, generation: number) => readonly Row[];
+  readonly toRows: (record: KafkaRecord, reach: Reach, generations: LogGenerations) => readonly Row[];
 }
+
+/** Generation of the log in each pipeline's input topic. */
+export type LogGenerations = Readonly<Record<PipelineName, number>>;
 
 /** The tables of the lake, by topic. */
 export const lakeTables: Readonly<Record<string, LakeTable>> = {
-  [topics.imuData.name]: { table: "raw", toRows: logRows },
+  [topics.imuData.name]: { table: "raw", toRows: inputLog("sensor") },
+  [topics.trades.name]: { table: "market_raw", toRows: inputLog("market") },
   [topics.deadLetter.name]: { table: "dead_letters", toRows: (record, reach) => deadLetterRows(record, reach) },
   [topics.aggregated.name]: {
     table: "aggregated",
@@ -108,13 +97,39 @@ export const lakeTables: Readonly<Record<string, LakeTable>> = {
     })),
   },
   [topics.marketAggregated.name]: {
-    table: "market",
-    toRows: derived(marketRecord, ({ window, ...rest }, reach) => ({
-      ...partition(window.start, reach),
-      ...rest,
-      window_start: window.start,
-      window_end: window.end,
-    })),
+    table: "market_aggregated",
+    toRows: derived(outputRecords.marketAggregated, (bar, reach) => {
+      const { schema: _, window, firstTrade, lastTrade, ...rest } = bar;
+      return {
+        ...partition(window.start, reach),
+        ...rest,
+        window_start: window.start,
+        window_end: window.end,
+        first_trade: firstTrade,
+        last_trade: lastTrade,
+      };
+    }),
+  },
+  [topics.marketAlerts.name]: {
+    table: "market_alerts",
+    toRows: derived(outputRecords.marketAlerts, (alert, reach) => {
+      const { schema: _, alertId, trade, ...rest } = alert;
+      return {
+        ...partition(trade.timestamp, reach),
+        ...rest,
+        alert_id: alertId,
+        trade_id: trade.trade_id,
+        timestamp: trade.timestamp,
+        price: trade.price ?? null,
+        quantity: trade.quantity ?? null,
+        amount: trade.amount ?? null,
+        currency: trade.currency,
+        side: trade.side ?? null,
+        account: trade.account ?? null,
+        trade_status: trade.status,
+        amount_usd: trade.amountUsd,
+      };
+    }),
   },
 };
 
@@ -123,6 +138,11 @@ export function tableOf(topic: string): LakeTable {
   const table = lakeTables[topic];
   if (!table) throw new Error(`no table of the lake takes records of ${topic}`);
   return table;
+}
+
+/** Rows of the log in a pipeline's input topic. */
+function inputLog(pipeline: PipelineName): LakeTable["toRows"] {
+  return (record, reach, generations) => logRows(record, reach, generations[pipeline]);
 }
 
 function derived<T>(schema: z.ZodType<T>, toRow: (value: T, reach: Reach) => Row): LakeTable["toRows"] {

@@ -6,7 +6,9 @@ import {
   Duration,
 } from "aws-cdk-lib";
 import { Construct } from "constructs";
+import { runningPipelineNames } from "../../config/pipelines.ts";
 import { eventSourceMappings, type EventSourceMapping } from "../../domain/event-source-mappings.ts";
+import { existingWhere } from "../../domain/pipelines.ts";
 import { functions, type FunctionName } from "../../domain/routes.ts";
 import { SECOND } from "../../domain/time.ts";
 import { resourceName } from "../names.ts";
@@ -53,8 +55,8 @@ export class KafkaConsumer extends Construct implements iam.IGrantable {
     });
     allow(this.function.role, ["sqs:SendMessage"], [this.failures.queueArn]);
     allowKey(this.function, props.key, "sqs", ["Decrypt", "GenerateDataKey"]);
-    for (const mapping of eventSourceMappings.filter(({ functionName }) => functionName === props.name))
-      this.#listen(stack, mapping, props.cluster);
+    for (const mapping of existingWhere(eventSourceMappings, runningPipelineNames(stack.config)))
+      if (mapping.functionName === props.name) this.#listen(stack, mapping, props.cluster);
   }
 
   get grantPrincipal(): iam.IPrincipal {

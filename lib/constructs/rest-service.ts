@@ -10,8 +10,10 @@ import {
   Size,
 } from "aws-cdk-lib";
 import { Construct } from "constructs";
-import type { OwnDomain } from "../../config/schema.ts";
+import { runningPipelineNames } from "../../config/pipelines.ts";
+import type { Environment, OwnDomain } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
+import { existingWhere } from "../../domain/pipelines.ts";
 import { restFallback, restRoutes } from "../../domain/routes.ts";
 import { resourceName } from "../names.ts";
 import { acknowledge, acknowledgeManagedPolicies } from "./acknowledge.ts";
@@ -41,7 +43,7 @@ export class RestService extends Construct {
     this.api = this.#api(stack, props.keys.operations);
     this.#allowOtherOrigins();
     const secured = this.#authorizer(stack, props.keys.operations);
-    this.#routes(props.functions, secured);
+    this.#routes(config, props.functions, secured);
     this.#tickets(stack, props, secured);
     this.webAcl = firewall(this, resourceName(config, "api"), this.api.deploymentStage);
     this.api.addUsagePlan("UsagePlan", {
@@ -95,17 +97,18 @@ export class RestService extends Construct {
   }
 
   /** The routes of the domain. The fallback answers other methods of known paths with 405, other paths with 404. */
-  #routes(functions: RestServiceProps["functions"], secured: apigateway.MethodOptions): void {
+  #routes(config: Environment, functions: RestServiceProps["functions"], secured: apigateway.MethodOptions): void {
+    const routes = existingWhere(restRoutes, runningPipelineNames(config));
     const integrations = Object.fromEntries(
       Object.entries(functions).map(([name, made]) => [name, integrationOf(made)]),
     );
-    for (const route of restRoutes)
+    for (const route of routes)
       this.api.root
         .resourceForPath(route.path)
         .addMethod(route.method, integrations[route.function], route.auth === "jwt" ? secured : {});
     const fallback = integrations[restFallback];
     if (!fallback) return;
-    for (const path of new Set(restRoutes.map((route) => route.path)))
+    for (const path of new Set(routes.map((route) => route.path)))
       this.api.root.resourceForPath(path).addMethod("ANY", fallback);
     this.api.root.addProxy({ anyMethod: true, defaultIntegration: fallback });
   }

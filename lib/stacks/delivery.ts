@@ -30,6 +30,7 @@ export class DeliveryStack extends MillraceStack {
         environment: config.name,
         earliestTimeMs: config.semantics.earliestTimeMs,
         logGeneration: config.processor.sensor?.logGeneration ?? 1,
+        marketLogGeneration: config.processor.market?.logGeneration ?? 1,
       }),
       cluster: streaming.cluster,
       key: security.keys.operations,

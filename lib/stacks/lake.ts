@@ -7,8 +7,10 @@ import {
   Duration,
 } from "aws-cdk-lib";
 import type { Construct } from "constructs";
+import { runningPipelineNames } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
-import { tables, type TableName } from "../../domain/tables.ts";
+import { existingWhere } from "../../domain/pipelines.ts";
+import { tables, type TableName, type TableSpec } from "../../domain/tables.ts";
 import { acknowledge } from "../constructs/acknowledge.ts";
 import { auditTrail } from "../constructs/audit-trail.ts";
 import { dataBucket } from "../constructs/data-bucket.ts";
@@ -24,7 +26,8 @@ import type { SecurityStack } from "./security.ts";
 /** The lake: bucket, Glue tables, delivery streams, Athena, and the feature store, whose offline data is here too. */
 export class LakeStack extends MillraceStack {
   readonly bucket: s3.IBucket;
-  readonly deliveries: Readonly<Record<TableName, LakeDelivery>>;
+  /** By table; those of a pipeline that does not run are not there. */
+  readonly deliveries: Readonly<Partial<Record<TableName, LakeDelivery>>>;
   readonly featureGroup: sagemaker.CfnFeatureGroup;
   readonly workGroup: athena.CfnWorkGroup;
 
@@ -45,7 +48,7 @@ export class LakeStack extends MillraceStack {
   }
 
   /** The database, and for each table of `domain/tables.ts` its Glue table, view and delivery stream. */
-  #tables({ keys }: SecurityStack): Record<TableName, LakeDelivery> {
+  #tables({ keys }: SecurityStack): Partial<Record<TableName, LakeDelivery>> {
     const { bucket, config } = this;
     const database = new glue.CfnDatabase(this, "Database", {
       catalogId: this.account,
@@ -54,11 +57,11 @@ export class LakeStack extends MillraceStack {
         description: `Millrace ${config.name}: what went through the platform`,
       },
     });
-    const deliveries = Object.values(tables).map((table) => {
+    const deliveries = existingWhere(Object.values<TableSpec>(tables), runningPipelineNames(config)).map((table) => {
       const glueTable = lakeTable(this, table, database, bucket);
       exactView(this, table, glueTable);
       return [table.name, new LakeDelivery(this, table, { bucket, database, glueTable, keys })] as const;
     });
-    return Object.fromEntries(deliveries) as Record<TableName, LakeDelivery>;
+    return Object.fromEntries(deliveries) as Partial<Record<TableName, LakeDelivery>>;
   }
 }

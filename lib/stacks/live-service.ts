@@ -1,4 +1,5 @@
 import { Aws, type aws_apigatewayv2 as websocket } from "aws-cdk-lib";
+import { runningPipelineNames } from "../../config/pipelines.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { consumerGroups } from "../../domain/names.ts";
 import { topics } from "../../domain/topics.ts";
@@ -42,6 +43,7 @@ export function liveService(
     deployment: "rolling",
     environment: writeSettings("live", {
       environment: config.name,
+      pipelines: runningPipelineNames(config),
       region: Aws.REGION,
       kafkaBrokers: streaming.cluster.bootstrapBrokers,
       kafkaAuth: "iam",

@@ -1,6 +1,7 @@
+import { runningPipelineNames } from "../../config/pipelines.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { featureGroupName } from "../../domain/names.ts";
-import { pipelines } from "../../domain/pipelines.ts";
+import { existingWhere, pipelines } from "../../domain/pipelines.ts";
 import { functions, type FunctionName, restFallback, restRoutes } from "../../domain/routes.ts";
 import { topics } from "../../domain/topics.ts";
 import { allow, allowKey, allowSecret } from "../constructs/grants.ts";
@@ -24,7 +25,8 @@ const readers: readonly FunctionName[] = ["read-health", "read-sessions", "read-
 
 /** The functions of the REST routes, by name. */
 export function restFunctions(stack: MillraceStack, needs: RestNeeds): Record<string, MillraceFunction> {
-  const names = new Set<FunctionName>([...restRoutes.map((route) => route.function), restFallback]);
+  const routes = existingWhere(restRoutes, runningPipelineNames(stack.config));
+  const names = new Set<FunctionName>([...routes.map((route) => route.function), restFallback]);
   const made = Object.fromEntries(
     [...names].map((name) => [name, readers.includes(name) ? reader(stack, name, needs) : plain(stack, name, needs)]),
   ) as Record<FunctionName, MillraceFunction>;
@@ -39,7 +41,10 @@ export function restFunctions(stack: MillraceStack, needs: RestNeeds): Record<st
 function plain(stack: MillraceStack, name: FunctionName, { security }: RestNeeds): MillraceFunction {
   return new MillraceFunction(stack, {
     ...common(name),
-    environment: writeSettings("rest", { environment: stack.config.name }),
+    environment: writeSettings("rest", {
+      environment: stack.config.name,
+      pipelines: runningPipelineNames(stack.config),
+    }),
     key: security.keys.operations,
   });
 }
@@ -53,6 +58,7 @@ function reader(
     ...common(name),
     environment: writeSettings("rest", {
       environment: stack.config.name,
+      pipelines: runningPipelineNames(stack.config),
       kafkaBrokers: streaming.cluster.bootstrapBrokers,
       kafkaAuth: "iam",
       ...documentSettings(state),

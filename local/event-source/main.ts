@@ -9,6 +9,7 @@ import { LOOPBACK } from "../../config/local.ts";
 import { readSettings } from "../../config/settings.ts";
 import type { FunctionName } from "../../domain/api.ts";
 import { eventSourceMappings } from "../../domain/event-source-mappings.ts";
+import { existingWhere } from "../../domain/pipelines.ts";
 import { hasHandler, loadFunction, type Invoke } from "../lambda/invoke.ts";
 import { groupLag } from "./lag.ts";
 import { KAFKA_RETRY, Poller } from "./poller.ts";
@@ -20,12 +21,13 @@ const log = createLogger("event-source", settings.logLevel);
 const metrics = new Metrics();
 const kafka = createKafka(settings, "millrace-event-source", log, { retry: KAFKA_RETRY });
 
+const mappings = existingWhere(eventSourceMappings, settings.pipelines);
 const functions = new Map<string, Invoke>();
-for (const name of new Set(eventSourceMappings.map(({ functionName }) => functionName as FunctionName))) {
+for (const name of new Set(mappings.map(({ functionName }) => functionName as FunctionName))) {
   if (hasHandler(name)) functions.set(name, await loadFunction(name));
   else log.warn({ function: name }, "the function does not exist: its mappings are ignored");
 }
-const pollers = eventSourceMappings.flatMap((mapping) => {
+const pollers = mappings.flatMap((mapping) => {
   const invoke = functions.get(mapping.functionName);
   return invoke
     ? [

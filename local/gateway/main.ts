@@ -7,6 +7,7 @@ import { onShutdown } from "../../adapters/shutdown.ts";
 import { LOOPBACK } from "../../config/local.ts";
 import { readSettings } from "../../config/settings.ts";
 import { restFallback, restRoutes, webSocketRoutes, type FunctionName } from "../../domain/api.ts";
+import { existingWhere } from "../../domain/pipelines.ts";
 import { hasHandler, loadFunction, type Invoke } from "../lambda/invoke.ts";
 import { startDashboard } from "./dashboard.ts";
 import { startGateway } from "./server.ts";
@@ -15,14 +16,15 @@ const settings = readSettings("gateway", process.env);
 const log = createLogger("gateway", settings.logLevel);
 const metrics = new Metrics();
 
+const routes = existingWhere(restRoutes, settings.pipelines);
 const functions = new Map<FunctionName, Invoke>();
-for (const name of new Set([...restRoutes, ...webSocketRoutes].map((route) => route.function).concat(restFallback))) {
+for (const name of new Set([...routes, ...webSocketRoutes].map((route) => route.function).concat(restFallback))) {
   if (hasHandler(name)) functions.set(name, await loadFunction(name));
   else log.warn({ function: name }, "the function does not exist: its routes answer 502");
 }
 const gateway = await startGateway({
   port: settings.port,
-  restRoutes,
+  restRoutes: routes,
   restFallback,
   webSocketRoutes,
   functions,

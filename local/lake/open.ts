@@ -8,15 +8,22 @@ import { duckdbType, parseHiveType } from "./types.ts";
 /**
  * Opens a DuckDB connection with views of the lake's tables, partition columns included, and `<table>_exact` with one
  * row per id (Firehose delivers at least once). A query reads the files that exist when it runs. A table that has no
- * file when the connection is opened stays empty.
+ * file when the connection is opened stays empty. Functions of Athena that DuckDB names otherwise have Athena's name,
+ * too.
  */
 export async function openLake(lakeDir: string): Promise<DuckDBConnection> {
   const instance = await DuckDBInstance.create(":memory:", { threads: "2", memory_limit: "1GB" });
   const connection = await instance.connect();
+  for (const macro of athenaFunctions) await connection.run(macro);
   for (const statement of lakeViews(lakeDir, (pattern) => globSync(pattern).length > 0))
     await connection.run(statement);
   return connection;
 }
+
+const athenaFunctions = [
+  "CREATE MACRO from_utf8(bytes) AS decode(bytes)",
+  "CREATE MACRO json_extract_scalar(json, path) AS json_extract_string(json, path)",
+];
 
 /** SQL statements that create the views of a lake folder. */
 function lakeViews(lakeDir: string, exists: (pattern: string) => boolean): string[] {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DuckDBInstance, type DuckDBConnection, type Json } from "@duckdb/node-api";
 import { MillraceError } from "../../domain/errors.ts";
 import { textHeaders, type RecordHeaders } from "../../domain/record-headers.ts";
-import { tables } from "../../domain/tables.ts";
+import { logTableOf, tables } from "../../domain/tables.ts";
 import { headers as headerNames } from "../../domain/topics.ts";
 import type { Failure, InputRecord, KnownRecord } from "../runtime/machine.ts";
 import { failureCodes } from "./letter-failures.ts";
@@ -39,12 +39,12 @@ interface Row {
 }
 
 /**
- * The records of a topic as the lake's raw table holds them: partition after partition, in offset order, each once
- * although Firehose delivers at least once. Offsets have gaps where the log has transaction markers.
+ * The records of a topic as the lake's table of its log holds them: partition after partition, in offset order, each
+ * once although Firehose delivers at least once. Offsets have gaps where the log has transaction markers.
  *
  * @param log The log in the topic, see `logName`: the table holds those that were lost, too.
  * @param warn Called with a sentence for each record whose value was too large for the table of version 0.1.
- * @throws MillraceError `arguments-invalid` when the folder holds no raw table, or a part of a record is missing
+ * @throws MillraceError `arguments-invalid` when the folder holds no such table, or a part of a record is missing
  */
 export async function* rawLakeRecords(
   lakeDir: string,
@@ -52,7 +52,7 @@ export async function* rawLakeRecords(
   log: string,
   warn: (sentence: string) => void,
 ): AsyncGenerator<KnownRecord> {
-  const pattern = join(lakeDir, tables.raw.name, "dt=*", "hour=*", "*.parquet");
+  const pattern = join(lakeDir, logTableOf(topic).name, "dt=*", "hour=*", "*.parquet");
   const files = globSync(pattern);
   if (files.length === 0)
     throw new MillraceError(

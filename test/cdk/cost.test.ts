@@ -36,8 +36,8 @@ describe("the cost of dev", () => {
       documentInstances: 1,
       documentMinDcu: 0.5,
       partitions: 81,
-      eventSourceMappings: 10,
-      deliveryStreams: 7,
+      eventSourceMappings: 9,
+      deliveryStreams: 6,
       webAclRules: 4,
     });
   });

@@ -415,7 +415,7 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
       expect(destination["ErrorOutputPrefix"]).toContain("!{firehose:error-output-type}");
       expect(destination["Prefix"]).not.toContain("sensor");
     }
-    expect(streams.length).toBe(7);
+    expect(streams.length).toBe(6);
   });
 
   test("keep the lake for seven years in production, archived", () => {

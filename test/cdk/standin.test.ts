@@ -158,7 +158,7 @@ described("dev's stacks on an AWS stand-in", () => {
   });
 
   test("have the lake's streams, database, tables and views", () => {
-    const tables = ["aggregated", "dead_letters", "inference", "late", "market", "raw", "sessions"];
+    const tables = ["aggregated", "dead_letters", "inference", "late", "raw", "sessions"];
     expect(result.found["deliveryStreams"]).toEqual(tables.map((name) => `millrace-dev-${name}`));
     expect(result.found.glue).toEqual({ millrace_dev: tables.flatMap((name) => [name, `${name}_exact`]) });
   });

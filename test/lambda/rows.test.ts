@@ -4,12 +4,13 @@ import { recordsOf } from "../../lambda/shared/kafka-event.ts";
 import { partition, reachAt } from "../../lambda/write-lake/partition.ts";
 import { lakeTables, type Row } from "../../lambda/write-lake/rows.ts";
 import { mskEvent, type RecordSpec } from "./events.ts";
-import { ended, inferred, started, windowed } from "./records.ts";
+import { alerted, barred, ended, inferred, started, windowed } from "./records.ts";
 
+const generations = { sensor: 1, market: 1 };
 const reach = reachAt(Date.UTC(2022, 6, 12), Date.UTC(2016, 0, 1));
 
 function row(spec: RecordSpec): Row | undefined {
-  return lakeTables[spec.topic]!.toRows(recordsOf(mskEvent([spec]))[0]!, reach, 1)[0];
+  return lakeTables[spec.topic]!.toRows(recordsOf(mskEvent([spec]))[0]!, reach, generations)[0];
 }
 
 // 1657533977813 is 2022-07-11T10:06:17.813Z.
@@ -28,28 +29,15 @@ test("each topic of the lake has rows with the columns of its table, and no othe
     t: [T + 5],
     samples: [[1, 2, 3, 4, 5, 6]],
   };
-  const market = {
-    id: "m",
-    symbol: "X",
-    operator: "tumbling-1000",
-    window: { start: T, end: T + 1_000 },
-    revision: 0,
-    cause: "watermark",
-    count: 2,
-    open: 1,
-    high: 2,
-    low: 1,
-    close: 2,
-    volume: 3,
-    vwap: 1.5,
-  };
   const values: Record<string, unknown> = {
     "imu-data-all": "{}",
     "sensor-data-aggregated": windowed("s1", T),
     "new-session-topic": ended("s1", T, T + 5, 2),
     "sensor-inference": inferred("s1", T, { shadow: "SITTING" }),
     "sensor-data-late": late,
-    "market-aggregated": market,
+    "market-trades": "{}",
+    "market-aggregated": barred("X", T),
+    "market-alerts": alerted("X", T),
     "dead-letter": "corrupt",
   };
   for (const [topic, { table }] of Object.entries(lakeTables)) {
@@ -189,6 +177,65 @@ test("an inference without a label has a row without label and probabilities", (
     model_name: "activity",
     model_version: "3",
   });
+});
+
+test("a bar and an alert have all that their records say", () => {
+  expect(
+    row({ topic: "market-aggregated", offset: 1, value: barred("AAPL", T - 17_813, { revision: 2, cancelled: 1 }) }),
+  ).toEqual({
+    dt: "2022-07-11",
+    hour: "10",
+    id: "market-trades/0/0/0",
+    symbol: "AAPL",
+    operator: "tumbling-60000",
+    window_start: 1_657_533_960_000,
+    window_end: 1_657_534_020_000,
+    revision: 2,
+    cause: "late",
+    count: 2,
+    pending: 0,
+    cancelled: 1,
+    open: 150,
+    high: 152.25,
+    low: 150,
+    close: 152.25,
+    volume: 30,
+    vwap: 151.5,
+    notional: { sum: 4_545, mean: 2_272.5, min: 1_500, max: 3_045 },
+    first_trade: 1_657_533_961_000,
+    last_trade: 1_657_533_970_000,
+  });
+  expect(row({ topic: "market-alerts", offset: 1, value: alerted("AAPL", T, { status: "withdrawn" }) })).toEqual({
+    dt: "2022-07-11",
+    hour: "10",
+    id: "market-trades/0/0/0",
+    symbol: "AAPL",
+    alert_id: "AAPL/T-1/large-trade",
+    rule: "large-trade",
+    kind: "trade-amount",
+    severity: "HIGH",
+    status: "withdrawn",
+    revision: 1,
+    figure: 6_010,
+    limit: 5_000,
+    trade_id: "T-1",
+    timestamp: T,
+    price: 150.25,
+    quantity: 40,
+    amount: 6_010,
+    currency: "USD",
+    side: "buy",
+    account: "ACC-7",
+    trade_status: "cancelled",
+    amount_usd: 6_010,
+    reference: "2022-07",
+  });
+});
+
+test("each log has the generation of its own pipeline", () => {
+  const idOf = (topic: string): unknown =>
+    lakeTables[topic]!.toRows(recordsOf(mskEvent([{ topic, offset: 7 }]))[0]!, reach, { sensor: 2, market: 3 })[0]!.id;
+  expect([idOf("imu-data-all"), idOf("market-trades")]).toEqual(["imu-data-all~2/0/7", "market-trades~3/0/7"]);
 });
 
 test("a time lies in its hour in UTC, or at the end of what the projection reaches", () => {

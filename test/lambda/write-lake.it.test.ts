@@ -6,13 +6,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { BatchResponse } from "../../domain/api.ts";
+import { namedQueries } from "../../domain/lake-queries.ts";
 import { toJson } from "../../local/lake/json.ts";
 import { openLake } from "../../local/lake/open.ts";
 import { mskEvent, type RecordSpec } from "./events.ts";
 import { startFunction, type FunctionProcess } from "./function-process.ts";
-import { ended, inferred, windowed } from "./records.ts";
+import { alerted, barred, ended, inferred, windowed } from "./records.ts";
 
 const T = 1_657_533_977_813;
+/** The minute of T. */
+const M = 1_657_533_960_000;
 let lakeDir: string;
 let firehose: ChildProcess;
 let writeLake: FunctionProcess;
@@ -87,6 +90,32 @@ test("each record is in the lake once, with its values, though Firehose refuses 
     { topic: "sensor-inference", offset: 3, key: "s1", value: inferred("s1", T, { offset: 3 }) },
     { topic: "sensor-inference", offset: 4, key: "s1", value: inferred("s1", T + 250, { offset: 4, label: null }) },
   ]);
+  const trade = (offset: number, text: string | null, headers = {}): RecordSpec => ({
+    topic: "market-trades",
+    partition: 2,
+    offset,
+    timestamp: T + offset,
+    headers,
+    ...(text === null ? {} : { key: "AAPL", value: text }),
+  });
+  await deliver([
+    trade(0, '{"trade_id":"T-1", "price":150,"quantity":10}'),
+    trade(1, '{"trade_id":"T-1","price":150,"quantity":10}'),
+    trade(2, '{"trade_id":"T-2","price":152.25,"quantity":20,"status":"cancelled"}'),
+    trade(3, null, { type: "tick" }),
+    { topic: "market-aggregated", offset: 0, value: barred("AAPL", M, { offset: 2 }) },
+    { topic: "market-aggregated", offset: 1, value: barred("AAPL", M, { offset: 4, revision: 1, count: 4 }) },
+    { topic: "market-aggregated", offset: 2, value: barred("AAPL", M + 60_000, { offset: 9, close: null }) },
+    { topic: "market-aggregated", offset: 3, value: barred("MSFT", M, { offset: 5, slideMs: 60_000 }) },
+    { topic: "market-alerts", offset: 0, value: alerted("AAPL", T, { offset: 2, severity: "LOW" }) },
+    { topic: "market-alerts", offset: 1, value: alerted("AAPL", T + 9, { offset: 3, tradeId: "T-3" }) },
+    { topic: "market-alerts", offset: 2, value: alerted("AAPL", T + 5, { offset: 4, tradeId: "T-4" }) },
+    {
+      topic: "market-alerts",
+      offset: 3,
+      value: alerted("AAPL", T + 9, { offset: 5, tradeId: "T-3", status: "withdrawn" }),
+    },
+  ]);
   firehose.kill("SIGTERM");
   await once(firehose, "exit");
 
@@ -151,6 +180,31 @@ test("each record is in the lake once, with its values, though Firehose refuses 
     expect(await select("SELECT label, probabilities FROM inference_exact ORDER BY window_start")).toEqual([
       { label: "WALKING", probabilities: { WALKING: 0.75, SITTING: 0.25 } },
       { label: null, probabilities: null },
+    ]);
+    const named = (name: string): Promise<Record<string, unknown>[]> =>
+      select(namedQueries.find((query) => query.name === name)!.sql.replaceAll("2026-01-01", "2022-07-11"));
+    expect(await select("SELECT id, decode(from_base64(value)) AS value FROM market_raw_exact ORDER BY id")).toEqual([
+      { id: "market-trades/2/0", value: '{"trade_id":"T-1", "price":150,"quantity":10}' },
+      { id: "market-trades/2/1", value: '{"trade_id":"T-1","price":150,"quantity":10}' },
+      { id: "market-trades/2/2", value: '{"trade_id":"T-2","price":152.25,"quantity":20,"status":"cancelled"}' },
+      { id: "market-trades/2/3", value: null },
+    ]);
+    expect(await named("trades-by-status")).toEqual([
+      { status: "executed", records: 2, trades: 1 },
+      { status: "cancelled", records: 1, trades: 1 },
+    ]);
+    const bar = { open: 150, high: 152.25, low: 150, volume: 30, vwap: 151.5, amount_usd: 4_545 };
+    expect(await named("bars-of-a-symbol")).toEqual([
+      { ...bar, window_start: M, close: 152.25, count: 4, revision: 1 },
+      { ...bar, window_start: M + 60_000, close: null, count: 2, revision: 0 },
+    ]);
+    expect((await named("alerts-of-a-day")).map((row) => [row["severity"], row["trade_id"], row["limit"]])).toEqual([
+      ["HIGH", "T-4", 5_000],
+      ["LOW", "T-1", 5_000],
+    ]);
+    // The first bar knew 2 of its 4 trades when it first fired, the second both of its own.
+    expect(await named("completeness-of-bars")).toEqual([
+      { dt: "2022-07-11", hour: "10", at_first: 4, in_the_end: 6, completeness: 4 / 6 },
     ]);
   } finally {
     lake.closeSync();

@@ -76,7 +76,7 @@ function rowsOf({ key, value, headers, ...at }: LogRecord, generation = 1): read
   event.records[`imu-data-all-${at.partition}`]![0]!.headers = headers.map(([name, text]) => ({
     [name]: bytes(text),
   })) as never;
-  return lakeTables["imu-data-all"]!.toRows(recordsOf(event)[0]!, reachAt(START, 0), generation);
+  return lakeTables["imu-data-all"]!.toRows(recordsOf(event)[0]!, reachAt(START, 0), { sensor: generation, market: 1 });
 }
 
 async function writeLake(dir: string, records: readonly LogRecord[], name = "", generation = 1): Promise<void> {
@@ -226,7 +226,7 @@ test("a replay fails where the first run did, whether its dead letters stand in 
     event.records["dead-letter-0"]![0]!.headers = Object.entries({ ...names, ...place }).map(([name, text]) => ({
       [name]: [...Buffer.from(text)],
     })) as never;
-    return lakeTables["dead-letter"]!.toRows(recordsOf(event)[0]!, reachAt(START, 0), 1);
+    return lakeTables["dead-letter"]!.toRows(recordsOf(event)[0]!, reachAt(START, 0), { sensor: 1, market: 1 });
   };
   const rows = [
     ...letter(7, "processing-failed", { key: Buffer.from(failed.key!), value: failed.value }),
