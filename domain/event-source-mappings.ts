@@ -67,5 +67,20 @@ export const eventSourceMappings: readonly EventSourceMapping[] = [
   })),
 ];
 
+/**
+ * The queue behind the rule of the market's event bus, and how Lambda takes trades from it. CDK makes the queue of an
+ * environment from this, and the local event bus works the same way. Partial failures are reported.
+ */
+export const tradeQueue = {
+  functionName: "produce-trades",
+  /** Messages of one invocation, at most. Above 10, Lambda demands a window of a second. */
+  batchSize: 1_000,
+  batchingWindowMs: 1 * SECOND,
+  /** Invocations at a time: each has connections to Kafka of its own. */
+  maximumConcurrency: 5,
+  /** How often a message is delivered before it goes to the dead-letter queue. */
+  maxReceiveCount: 20,
+} as const;
+
 /** Bytes of an invocation's payload, at most (Lambda's synchronous limit). */
 export const MAX_EVENT_BYTES = 6 * 1024 * 1024;

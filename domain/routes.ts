@@ -3,7 +3,7 @@ import type { OfPipeline } from "./pipelines.ts";
 /**
  * The Lambda functions: `lambda/<name>/handler.ts` exports `handler`; `program` names its settings in
  * `config/settings.ts`. REST functions take API Gateway REST proxy events (payload 1.0), WebSocket functions API
- * Gateway WebSocket events, the others MSK events (see `event-source-mappings.ts`).
+ * Gateway WebSocket events, `produce-trades` SQS events, the others MSK events (see `event-source-mappings.ts`).
  */
 export const functions = {
   connect: { program: "websocket", timeoutSeconds: 10, memoryMb: 256 },
@@ -17,6 +17,7 @@ export const functions = {
   "store-sessions": { program: "store", timeoutSeconds: 60, memoryMb: 512 },
   "store-windows": { program: "store", timeoutSeconds: 60, memoryMb: 512 },
   "write-lake": { program: "writeLake", timeoutSeconds: 120, memoryMb: 1024 },
+  "produce-trades": { program: "produceTrades", timeoutSeconds: 30, memoryMb: 512 },
   "write-features": { program: "writeFeatures", timeoutSeconds: 60, memoryMb: 512 },
 } as const satisfies Record<
   string,

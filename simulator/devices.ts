@@ -3,8 +3,8 @@ import type { Device } from "./feed.ts";
 import { EXECUTION_MS, syntheticMotion } from "./motion.ts";
 import type { SimulatorOptions } from "./options.ts";
 import { lapMs, recordedMessages, syntheticMessages } from "./plan.ts";
-import { seededRandom } from "./random.ts";
 import type { Recording } from "./recordings.ts";
+import { seededRandom } from "./synthetic/random.ts";
 
 /** All devices of a simulation. */
 export interface Fleet {

@@ -1,6 +1,6 @@
 import type { Milliseconds } from "../domain/time.ts";
 import type { PlannedMessage } from "./plan.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "./synthetic/random.ts";
 
 /** Probability per message, from 0 to 1, of each fault. */
 export interface Faults {

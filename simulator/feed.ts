@@ -1,7 +1,7 @@
 import { deliveries, type Delivery, type Faults } from "./faults.ts";
 import { Heap } from "./heap.ts";
 import type { PlannedMessage } from "./plan.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "./synthetic/random.ts";
 
 /** A simulated device. */
 export interface Device {

@@ -1,6 +1,6 @@
 import type { ImuSample } from "../domain/imu-message.ts";
 import { SECOND, type Milliseconds } from "../domain/time.ts";
-import { normal, seededRandom, type Random } from "./random.ts";
+import { normal, seededRandom, type Random } from "./synthetic/random.ts";
 
 /** The activities of one execution, in order. They are those of the data set sp-sw-har. */
 const script = [

@@ -36,6 +36,7 @@ export const functions = {
     ...mongo,
     recentWindowsMs: whole("RECENT_WINDOWS_MS", "how long windows are kept for reading, ms", 86_400_000, 1),
   },
+  produceTrades: { ...common, ...kafka },
   writeLake: {
     ...common,
     earliestTimeMs: whole(

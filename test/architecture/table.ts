@@ -58,9 +58,15 @@ export const folders: readonly Folder[] = [
   },
   { folder: "bridge", imports: ["domain", "config", "adapters"], packages: "any" },
   { folder: "live", imports: ["domain", "config", "adapters"], packages: "any" },
+  // What is made from a seed, for the simulator and for the function that generates trades.
+  { folder: "simulator/synthetic", imports: ["domain"], ...pure },
   { folder: "lambda/shared", imports: ["domain", "config", "adapters", "."], packages: "any" },
-  { folder: "lambda", imports: ["domain", "config", "adapters", "lambda/shared"], packages: "any" },
-  { folder: "simulator", imports: ["domain", "config", "adapters"], packages: "any" },
+  {
+    folder: "lambda",
+    imports: ["domain", "config", "adapters", "simulator/synthetic", "lambda/shared"],
+    packages: "any",
+  },
+  { folder: "simulator", imports: ["domain", "config", "adapters", "simulator/synthetic"], packages: "any" },
   // Reaches program code by file path, to bundle it.
   { folder: "lib", imports: ["config"], packages: "any" },
   { folder: "lib/constructs", imports: ["domain", "config", "lib"], packages: "any" },

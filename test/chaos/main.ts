@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { seededRandom } from "../../simulator/random.ts";
+import { seededRandom } from "../../simulator/synthetic/random.ts";
 import { type FaultName, faultNames, faultRounds } from "./faults.ts";
 import { chaos } from "./run.ts";
 

@@ -11,7 +11,7 @@ import {
   restRoutes,
   webSocketRoutes,
 } from "../../domain/api.ts";
-import { eventSourceMappings } from "../../domain/event-source-mappings.ts";
+import { eventSourceMappings, tradeQueue } from "../../domain/event-source-mappings.ts";
 import { sendQueueLimits } from "../../live/send-queue.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -42,7 +42,7 @@ test("docs/api.md has the limits of the code", () => {
     expect(doc).toContain(text);
 });
 
-test("every function has a handler and settings, and every route and mapping a function", () => {
+test("every function has a handler and settings, and every route, mapping and queue a function", () => {
   for (const [name, { program }] of Object.entries(functions)) {
     expect([name, existsSync(join(root, `lambda/${name}/handler.ts`))]).toEqual([name, true]);
     expect(Object.keys(programs)).toContain(program);
@@ -51,6 +51,7 @@ test("every function has a handler and settings, and every route and mapping a f
     ...restRoutes.map((route) => route.function),
     ...webSocketRoutes.map((route) => route.function),
     ...eventSourceMappings.map(({ functionName }) => functionName),
+    tradeQueue.functionName,
   ];
   expect([...new Set<string>(used)].toSorted()).toEqual(Object.keys(functions).toSorted());
 });

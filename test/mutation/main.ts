@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { parseCommandLine, whole } from "../../adapters/command-line.ts";
 import { runCommand } from "../../adapters/run-command.ts";
 import { MillraceError } from "../../domain/errors.ts";
-import { seededRandom } from "../../simulator/random.ts";
+import { seededRandom } from "../../simulator/synthetic/random.ts";
 import { instrument, type Mutant } from "./instrument.ts";
 import { Judge, type Verdict } from "./judge.ts";
 

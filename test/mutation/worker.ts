@@ -5,7 +5,7 @@ import { relative } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import fc from "fast-check";
-import { seededRandom } from "../../simulator/random.ts";
+import { seededRandom } from "../../simulator/synthetic/random.ts";
 import type { Order, OrderedTest, Report, Tested } from "./protocol.ts";
 import { collect, type Test } from "./suites.ts";
 

@@ -6,7 +6,7 @@ import { decodeImu, IMU_WIDTH } from "../../processor/pipelines/sensor/decode-im
 import { damaged, deliveries, noFaults, type Damage, type Delivery, type Faults } from "../../simulator/faults.ts";
 import { Feed, type Device } from "../../simulator/feed.ts";
 import type { PlannedMessage } from "../../simulator/plan.ts";
-import { seededRandom } from "../../simulator/random.ts";
+import { seededRandom } from "../../simulator/synthetic/random.ts";
 
 function planned(seq: number): PlannedMessage {
   return {

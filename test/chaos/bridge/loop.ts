@@ -6,7 +6,7 @@ import { createKafka } from "../../../adapters/kafka.ts";
 import { writeSettings } from "../../../config/settings.ts";
 import { topics } from "../../../domain/topics.ts";
 import { startServers } from "../../../local/servers/index.ts";
-import { seededRandom } from "../../../simulator/random.ts";
+import { seededRandom } from "../../../simulator/synthetic/random.ts";
 import { eventually } from "../../support/eventually.ts";
 import { BridgeProcess } from "./bridge-process.ts";
 import { faults, type FaultName } from "./faults.ts";

@@ -1,4 +1,4 @@
-import { seededRandom } from "../../../../simulator/random.ts";
+import { seededRandom } from "../../../../simulator/synthetic/random.ts";
 
 /** One program in the simulated world. */
 export interface SimulatedProcess {

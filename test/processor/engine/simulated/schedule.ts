@@ -1,4 +1,4 @@
-import { seededRandom } from "../../../../simulator/random.ts";
+import { seededRandom } from "../../../../simulator/synthetic/random.ts";
 import { type Fault, type FaultPlan, type SimulatedProcess } from "./kernel.ts";
 import { World } from "./world.ts";
 
