@@ -1,125 +1,109 @@
 import { Live, loadConfig, request } from "./client.js";
-import { Panel } from "./panel.js";
-import { showSessions } from "./sessions.js";
+import { time } from "./format.js";
+import { MarketView } from "./market.js";
+import { SensorView } from "./sensors.js";
 
 const REFRESH_MS = 2_000;
-const MAX_PANELS = 4;
 /** Latencies and rates cover this much time, in ms. */
 const METRICS_MS = 10_000;
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
-/** @type {Map<string, Panel>} */
-const panels = new Map();
 /**
  * What the WebSocket delivered in the last `METRICS_MS`; `at` in epoch ms, `latency` in ms.
  *
- * @type {{ at: number; readings: number; windows: number; latency: number | null }[]}
+ * @type {{ at: number; items: number; windows: number; latency: number | null }[]}
  */
 let received = [];
-/** @type {{ sensorId: string; samples: number }[]} */
-let sensors = [];
-/** Whether the user has clicked a sensor. Until then the page shows the first two. */
-let userHasChosen = false;
+/**
+ * Since when each end has been lost, epoch ms; null while it is there.
+ *
+ * @type {Record<"api" | "live", number | null>}
+ */
+const lostSince = { api: null, live: null };
+/** Whether the environment runs the market; null while nobody knows. @type {boolean | null} */
+let marketRuns = null;
+/** Whether there was a connection before: what came meanwhile is missing then. */
+let wasConnected = false;
 
 const config = await loadConfig();
 byId("environment").textContent = config.environment;
-const live = new Live(config, onMessage, (connected) => {
-  byId("socket").className = `pill ${connected ? "ok" : "down"}`;
-});
+const live = new Live(config, onMessage, onConnection);
+const views = { sensors: new SensorView(config, live), market: new MarketView(config, live) };
+/** @type {keyof typeof views | null} */
+let shown = null;
 
-/** @param {import("./client.js").LiveMessage} message */
-function onMessage({ type, data }) {
-  const panel = data && panels.get(data.sensorId);
-  if (!panel) return;
-  const at = Date.now();
-  if (type === "samples") {
-    panel.samples(data);
-    received.push({ at, readings: data.t.length, windows: 0, latency: at - data.t.at(-1) });
-  } else if (type === "window") {
-    panel.window(data);
-    received.push({ at, readings: 0, windows: 1, latency: null });
-  } else if (type === "inference") panel.inference(data);
-  else if (type === "session" || type === "omitted") void refreshSessions();
-  else if (type === "dropped") panel.dropped(data.samples);
+/** Greys what comes from an end that is lost, and says since when. @param {"api" | "live"} end @param {boolean} lost */
+function showLoss(end, lost) {
+  if (lost) lostSince[end] ??= Date.now();
+  else lostSince[end] = null;
+  document.body.classList.toggle(`${end}-down`, lost);
+  const losses = [
+    lostSince.api === null ? "" : `The API has not answered since ${time(lostSince.api)}.`,
+    lostSince.live === null ? "" : `The live feed has been cut since ${time(lostSince.live)}.`,
+  ].filter(Boolean);
+  byId("loss").hidden = losses.length === 0;
+  const text = `${losses.join(" ")} What is grey is old. The page tries again by itself.`;
+  if (losses.length > 0 && byId("loss").textContent !== text) byId("loss").textContent = text;
 }
 
-/** @param {string} sensorId */
-function toggle(sensorId) {
-  const panel = panels.get(sensorId);
-  if (panel) {
-    panel.element.remove();
-    panels.delete(sensorId);
-  } else {
-    if (panels.size === MAX_PANELS) return notice(`The page shows at most ${MAX_PANELS} sensors. Remove one first.`);
-    const added = new Panel(sensorId);
-    panels.set(sensorId, added);
-    byId("panels").append(added.element);
+/** @param {boolean} connected */
+function onConnection(connected) {
+  byId("socket").className = `pill ${connected ? "ok" : "down"}`;
+  showLoss("live", !connected);
+  if (connected && wasConnected && shown) void views[shown].reload();
+  wasConnected ||= connected;
+}
+
+/** @param {import("./client.js").LiveMessage} message */
+function onMessage(message) {
+  const counted = shown && views[shown].message(message);
+  if (counted) received.push({ at: Date.now(), ...counted });
+}
+
+/** Shows the view of the page's address: `#/market/{symbol}?operator=…`, or the sensors. */
+function route() {
+  const [path = "", query] = location.hash.replace(/^#\/?/, "").split("?");
+  const [view = "", name = ""] = path.split("/");
+  const wanted = view === "market" ? "market" : "sensors";
+  const changed = shown !== wanted;
+  if (changed) {
+    if (shown) views[shown].hide();
+    received = [];
+    shown = wanted;
+    for (const one of Object.keys(views)) byId(`${one}-view`).hidden = one !== wanted;
+    document.body.dataset.view = wanted;
+    for (const link of document.querySelectorAll("nav a"))
+      if (link.id === `${wanted}-link`) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
   }
-  live.subscribe(sensorId, !panel);
-  notice("");
-  showSensors();
-  void refreshSessions();
+  if (wanted === "market") views.market.show(decoded(name), new URLSearchParams(query).get("operator"));
+  else views.sensors.show();
+  if (changed) void refreshView().catch(() => {});
 }
 
 /** @param {string} text */
-function notice(text) {
-  byId("notice").textContent = text;
-  byId("notice").hidden = text === "";
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
-function showSensors() {
-  const wanted = /** @type {HTMLInputElement} */ (byId("filter")).value.toLowerCase();
-  byId("sensor-count").textContent = String(sensors.length);
-  byId("sensors").replaceChildren(
-    ...sensors.filter(({ sensorId }) => sensorId.toLowerCase().includes(wanted)).map(sensorItem),
-  );
+/** Shows the market's link where the API has the market. */
+async function refreshMarketLink() {
+  if (marketRuns !== null) return;
+  const { links } = await request(config.restUrl, "/");
+  marketRuns = "symbols" in links;
+  byId("market-link").hidden = !marketRuns;
+  byId("market-absent").hidden = marketRuns;
 }
 
-/** @param {{ sensorId: string; samples: number }} sensor */
-function sensorItem({ sensorId, samples }) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.setAttribute("aria-pressed", String(panels.has(sensorId)));
-  const count = document.createElement("span");
-  count.textContent = samples > 0 ? samples.toLocaleString() : "";
-  button.append(sensorId, count);
-  button.addEventListener("click", () => {
-    userHasChosen = true;
-    toggle(sensorId);
-  });
-  const item = document.createElement("li");
-  item.append(button);
-  return item;
-}
-
-async function refreshSensors() {
-  sensors = (await request(config.restUrl, "/sensors?limit=1000")).items;
-  sensors.sort((a, b) => a.sensorId.localeCompare(b.sensorId, undefined, { numeric: true }));
-  if (!userHasChosen && panels.size === 0) for (const { sensorId } of sensors.slice(0, 2)) toggle(sensorId);
-  if (sensors.length === 0) notice("No sensor has published yet. Start the simulator, or publish to imu/{sensorId}.");
-  showSensors();
-}
-
-async function refreshSessions() {
-  const chosen = [...panels.keys()];
-  const queries = chosen.length > 0 ? chosen.map((id) => `&sensorId=${encodeURIComponent(id)}`) : [""];
-  const lists = await Promise.all(queries.map((query) => request(config.restUrl, `/sessions?limit=12${query}`)));
-  chosen.forEach((id, i) => {
-    /** @type {import("./sessions.js").Session[]} */
-    const sessions = lists[i].items;
-    const newest = sessions.find(({ status }) => status === "ended");
-    panels.get(id)?.warnings(newest?.warnings ?? []);
-  });
-  byId("sessions-of").textContent = chosen.length > 0 ? `of ${chosen.join(", ")}` : "of all sensors";
-  showSessions(
-    byId("sessions"),
-    lists
-      .flatMap(({ items }) => items)
-      .sort((a, b) => b.start - a.start)
-      .slice(0, 16),
-  );
+async function refreshView() {
+  await refreshMarketLink();
+  if (shown === "sensors" || marketRuns) await views[shown ?? "sensors"].refresh();
 }
 
 async function refreshHealth() {
@@ -138,10 +122,10 @@ function showMetrics() {
   const now = Date.now();
   received = received.filter(({ at }) => at > now - METRICS_MS);
   const seconds = Math.max(1, (now - (received[0]?.at ?? now)) / 1_000);
-  const readings = received.reduce((sum, message) => sum + message.readings, 0);
+  const items = received.reduce((sum, message) => sum + message.items, 0);
   const windows = received.reduce((sum, message) => sum + message.windows, 0);
   const latencies = received.flatMap(({ latency }) => (latency === null ? [] : [latency])).sort((a, b) => a - b);
-  byId("metric-readings").textContent = Math.round(readings / seconds).toLocaleString();
+  byId("metric-items").textContent = Math.round(items / seconds).toLocaleString();
   byId("metric-windows").textContent = (windows / seconds).toFixed(1);
   byId("metric-p50").textContent = showQuantile(latencies, 0.5);
   byId("metric-p99").textContent = showQuantile(latencies, 0.99);
@@ -154,31 +138,24 @@ function showQuantile(sorted, q) {
 }
 
 async function refresh() {
-  const results = await Promise.allSettled([refreshSensors(), refreshSessions(), refreshHealth()]);
-  if (results.some(({ status }) => status === "rejected")) {
+  const results = await Promise.allSettled([refreshHealth(), refreshView()]);
+  const failures = results.flatMap((result) => (result.status === "rejected" ? [String(result.reason)] : []));
+  if (failures.length > 0) {
     byId("health").className = "pill down";
-    byId("health").title = results
-      .map((result) => (result.status === "rejected" ? String(result.reason) : ""))
-      .filter(Boolean)
-      .join("\n");
+    byId("health").title = failures.join("\n");
   }
+  showLoss("api", failures.length > 0);
   setTimeout(() => void refresh(), REFRESH_MS);
 }
 
-/** Time between two drawings: smooth enough, and cheap on a machine without a graphics processor. */
-const FRAME_MS = 66;
-let drawnAt = 0;
-
 /** @param {number} now */
 function frame(now) {
-  if (now - drawnAt >= FRAME_MS) {
-    drawnAt = now;
-    for (const panel of panels.values()) panel.draw();
-  }
+  if (shown) views[shown].frame(now);
   requestAnimationFrame(frame);
 }
 
-byId("filter").addEventListener("input", showSensors);
+window.addEventListener("hashchange", route);
+route();
 setInterval(showMetrics, 500);
 requestAnimationFrame(frame);
 void refresh();

@@ -8,6 +8,9 @@
  *     | "window"
  *     | "session"
  *     | "inference"
+ *     | "trade"
+ *     | "bar"
+ *     | "alert"
  *     | "dropped"
  *     | "omitted"
  *     | "subscribed"
@@ -21,6 +24,15 @@
 
 const TOKEN = "millrace-token";
 const RECONNECT_MS = 1_500;
+
+/** An answer of the API that is no success. */
+export class RequestError extends Error {
+  /** @param {string} path @param {number} status */
+  constructor(path, status) {
+    super(`${path}: ${status}`);
+    this.status = status;
+  }
+}
 
 /** @returns {Promise<Config>} */
 export async function loadConfig() {
@@ -61,7 +73,7 @@ function askForToken() {
  * @param {string} path
  * @param {RequestInit} [options]
  * @returns {Promise<any>} The parsed body. `/health` also returns its body when the status is 503.
- * @throws Error with path and status for any other status that is not 2xx.
+ * @throws RequestError with path and status for any other status that is not 2xx.
  */
 export async function request(base, path, options = {}) {
   for (;;) {
@@ -74,17 +86,19 @@ export async function request(base, path, options = {}) {
       await askForToken();
       continue;
     }
-    if (!response.ok && path !== "/health") throw new Error(`${path}: ${response.status}`);
+    if (!response.ok && path !== "/health") throw new RequestError(path, response.status);
     return response.json();
   }
 }
+
+/** What a client subscribes to. @typedef {{ sensorId: string } | { symbol: string }} Subject */
 
 /** A WebSocket that reconnects, and then renews its subscriptions. */
 export class Live {
   /** @type {WebSocket | null} */
   #socket = null;
-  /** @type {Set<string>} */
-  #sensors = new Set();
+  /** As JSON. @type {Set<string>} */
+  #subjects = new Set();
   #config;
   #onMessage;
   #onState;
@@ -101,16 +115,16 @@ export class Live {
     void this.#connect();
   }
 
-  /** @param {string} sensorId @param {boolean} wanted */
-  subscribe(sensorId, wanted) {
-    if (wanted) this.#sensors.add(sensorId);
-    else this.#sensors.delete(sensorId);
-    this.#send(wanted ? "subscribe" : "unsubscribe", sensorId);
+  /** @param {Subject} subject @param {boolean} wanted */
+  subscribe(subject, wanted) {
+    if (wanted) this.#subjects.add(JSON.stringify(subject));
+    else this.#subjects.delete(JSON.stringify(subject));
+    this.#send(wanted ? "subscribe" : "unsubscribe", subject);
   }
 
-  /** @param {"subscribe" | "unsubscribe"} action @param {string} sensorId */
-  #send(action, sensorId) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ action, sensorId }));
+  /** @param {"subscribe" | "unsubscribe"} action @param {Subject} subject */
+  #send(action, subject) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ action, ...subject }));
   }
 
   /** A browser cannot set headers on a WebSocket, so a ticket in the query string takes the place of the token. */
@@ -132,7 +146,7 @@ export class Live {
     this.#socket = socket;
     socket.addEventListener("open", () => {
       this.#onState(true);
-      for (const sensorId of this.#sensors) this.#send("subscribe", sensorId);
+      for (const subject of this.#subjects) this.#send("subscribe", JSON.parse(subject));
     });
     socket.addEventListener("message", ({ data }) => {
       const messages = JSON.parse(data);

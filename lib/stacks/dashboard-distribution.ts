@@ -6,6 +6,7 @@ import {
   type aws_s3 as s3,
   Duration,
 } from "aws-cdk-lib";
+import { dashboardPolicy } from "../../domain/dashboard.ts";
 import { acknowledge } from "../constructs/acknowledge.ts";
 import { domainAlias } from "../constructs/domain-alias.ts";
 import type { MillraceStack } from "../constructs/millrace-stack.ts";
@@ -73,28 +74,16 @@ function securityHeaders(stack: MillraceStack, serving: ServingStack): cloudfron
   return new cloudfront.ResponseHeadersPolicy(stack, "Headers", {
     responseHeadersPolicyName: resourceName(stack.config, "dashboard"),
     securityHeadersBehavior: {
-      contentSecurityPolicy: { override: true, contentSecurityPolicy: contentSecurityPolicy(serving) },
+      contentSecurityPolicy: {
+        override: true,
+        contentSecurityPolicy: dashboardPolicy([originOf(serving.rest.url), serving.webSocket.url]),
+      },
       contentTypeOptions: { override: true },
       frameOptions: { override: true, frameOption: cloudfront.HeadersFrameOption.DENY },
       referrerPolicy: { override: true, referrerPolicy: cloudfront.HeadersReferrerPolicy.NO_REFERRER },
       strictTransportSecurity: { override: true, accessControlMaxAge: Duration.days(730), includeSubdomains: true },
     },
   });
-}
-
-/** The page loads its own files, and connects to its own APIs. */
-function contentSecurityPolicy({ rest, webSocket }: ServingStack): string {
-  return [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self' data:",
-    "font-src 'self'",
-    `connect-src 'self' ${originOf(rest.url)} ${webSocket.url}`,
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join("; ");
 }
 
 /** `https://host` of a URL. The URL may hold a token of the CDK, which has to stay whole. */

@@ -1,7 +1,9 @@
 import type { Server } from "node:http";
+import { join } from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
 import { serveStatic } from "@hono/node-server/serve-static";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
+import { dashboardLibraries, dashboardPolicy } from "../../domain/dashboard.ts";
 import { listen } from "../aws/listen.ts";
 
 export interface DashboardOptions {
@@ -12,11 +14,22 @@ export interface DashboardOptions {
   readonly environment: string;
 }
 
-/** Serves the dashboard's files, and `/config.json` with the API's addresses on the host name of the request. */
+const packages = join(import.meta.dirname, "..", "..", "node_modules");
+
+/**
+ * Serves the dashboard's files, the libraries that it loads, and `/config.json` with the API's addresses on the host
+ * name of the request. The Content-Security-Policy is CloudFront's.
+ */
 export async function startDashboard(
   options: DashboardOptions,
 ): Promise<{ readonly port: number; close(): Promise<void> }> {
   const app = new Hono();
+  app.use("*", async (context, next) => {
+    const { hostname } = new URL(context.req.url);
+    const apis = ["http", "ws"].map((scheme) => `${scheme}://${hostname}:${options.apiPort}`);
+    await next();
+    context.header("content-security-policy", dashboardPolicy(apis));
+  });
   app.get("/config.json", (context) => {
     const { hostname } = new URL(context.req.url);
     return context.json(
@@ -29,10 +42,10 @@ export async function startDashboard(
       { "cache-control": "no-store" },
     );
   });
-  app.use(
-    "*",
-    serveStatic({ root: options.folder, onFound: (_path, context) => context.header("cache-control", "no-cache") }),
-  );
+  const onFound = (_path: string, context: Context): void => context.header("cache-control", "no-cache");
+  for (const { path, file } of dashboardLibraries)
+    app.get(`/${path}`, serveStatic({ root: packages, path: file, onFound }));
+  app.use("*", serveStatic({ root: options.folder, onFound }));
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   const port = await listen(server, options.port);
   return {

@@ -1,0 +1,283 @@
+/** The view of the market: symbols, the candles of one of them, alerts and positions. */
+import { Alerts } from "./alerts.js";
+import { interval, showBars } from "./bar-table.js";
+import { Bars, SLIDING, TUMBLING } from "./bars.js";
+import { Candles, loadCharts } from "./candles.js";
+import { Choices } from "./choices.js";
+import { request, RequestError } from "./client.js";
+import { amount, NOTHING, price, shortTime, showFigures, time } from "./format.js";
+import { Positions } from "./positions.js";
+
+/** @typedef {import("./bars.js").Candle} Candle */
+/** @typedef {import("./bars.js").TradeRecord} TradeRecord */
+/** @typedef {{ symbol: string; lastSeen: number; trades?: number }} MarketSymbol */
+
+/** Bars that are loaded of each operator. */
+const HISTORY = 500;
+/** Bars in the table. */
+const LISTED_BARS = 20;
+const MINUTE = 60_000;
+/** Time between two drawings of the chart. */
+const DRAW_MS = 250;
+const SYMBOL = /^[A-Z0-9.:_-]{1,32}$/;
+
+/** @param {string} id */
+const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+/** @param {string} id */
+const inputById = (id) => /** @type {HTMLInputElement} */ (document.getElementById(id));
+
+/** The address of the view of a symbol. @param {string} symbol @param {string} operator */
+function address(symbol, operator) {
+  const query = operator === TUMBLING ? "" : `?operator=${operator}`;
+  return `#/market/${encodeURIComponent(symbol)}${query}`;
+}
+
+export class MarketView {
+  #config;
+  #live;
+  /** @type {MarketSymbol[]} */
+  #symbols = [];
+  #choices;
+  #symbol = "";
+  #operator = TUMBLING;
+  #bars = new Bars();
+  /** @type {Candles | null} */
+  #chart = null;
+  /** Whether the chart's candles have changed since they were drawn; `first` where they are others altogether. */
+  #changed = { any: false, first: true };
+  /** @type {Candle[]} */
+  #candles = [];
+  #drawnAt = 0;
+  /** Time of the candle under the pointer. @type {number | null} */
+  #hovered = null;
+  /** @type {TradeRecord | null} */
+  #lastTrade = null;
+  /** Currencies of the symbol's trades that this page has seen. @type {Set<string>} */
+  #currencies = new Set();
+  #alerts;
+  #positions;
+  #visible = false;
+
+  /** @param {import("./client.js").Config} config @param {import("./client.js").Live} live */
+  constructor(config, live) {
+    this.#config = config;
+    this.#live = live;
+    this.#choices = new Choices(byId("symbols"), (symbol) => {
+      location.hash = address(symbol, this.#operator);
+    });
+    byId("symbol-filter").addEventListener("input", () => this.#showSymbols());
+    this.#alerts = new Alerts(config.restUrl);
+    this.#positions = new Positions(config.restUrl);
+    for (const radio of document.getElementsByName("operator"))
+      radio.addEventListener("change", () => {
+        location.hash = address(this.#symbol, /** @type {HTMLInputElement} */ (radio).value);
+      });
+  }
+
+  /**
+   * Shows the symbol and operator of an address.
+   *
+   * @param {string} symbol May be empty: the most active one is shown then.
+   * @param {string | null} operator
+   */
+  show(symbol, operator) {
+    const first = !this.#visible;
+    this.#visible = true;
+    this.#operator = operator === SLIDING ? SLIDING : TUMBLING;
+    for (const radio of document.getElementsByName("operator"))
+      /** @type {HTMLInputElement} */ (radio).checked =
+        /** @type {HTMLInputElement} */ (radio).value === this.#operator;
+    this.#changed = { any: true, first: true };
+    if (symbol !== "" && !SYMBOL.test(symbol)) return notice(`${symbol} is no symbol: A-Z 0-9 . : _ - are expected.`);
+    if (symbol !== "" && symbol !== this.#symbol) this.#choose(symbol);
+    else if (first && this.#symbol !== "") this.#live.subscribe({ symbol: this.#symbol }, true);
+    if (symbol === "" && this.#symbol !== "") history.replaceState(null, "", address(this.#symbol, this.#operator));
+    document.title = `${this.#symbol || "Market"} · Millrace`;
+    if (!this.#chart) void this.#makeChart();
+  }
+
+  hide() {
+    this.#visible = false;
+    if (this.#symbol !== "") this.#live.subscribe({ symbol: this.#symbol }, false);
+  }
+
+  /** @param {string} symbol */
+  #choose(symbol) {
+    if (this.#symbol !== "") this.#live.subscribe({ symbol: this.#symbol }, false);
+    this.#symbol = symbol;
+    this.#bars = new Bars();
+    this.#lastTrade = null;
+    this.#currencies.clear();
+    this.#alerts.choose(symbol);
+    this.#positions.choose(symbol);
+    this.#changed = { any: true, first: true };
+    byId("symbol").textContent = symbol;
+    document.title = `${symbol} · Millrace`;
+    notice("");
+    this.#showSymbols();
+    this.#live.subscribe({ symbol }, true);
+    void this.reload();
+    void this.refresh().catch(() => {});
+  }
+
+  async #makeChart() {
+    const library = await loadCharts();
+    this.#chart ??= new Candles(library, byId("candles"), (at) => {
+      this.#hovered = at;
+      this.#showFigures();
+    });
+    this.#changed = { any: true, first: true };
+  }
+
+  /** Fills the bars from the API: after a choice, and after a time without the live feed. */
+  async reload() {
+    const [symbol, bars] = [this.#symbol, this.#bars];
+    if (symbol === "") return;
+    const first = bars.candles(TUMBLING).every(({ final }) => !final);
+    try {
+      const lists = await Promise.all(
+        [TUMBLING, SLIDING].map((operator) =>
+          request(
+            this.#config.restUrl,
+            `/symbols/${encodeURIComponent(symbol)}/bars?operator=${operator}&limit=${HISTORY}`,
+          ),
+        ),
+      );
+      for (const { items } of lists) for (const bar of items) bars.add(bar);
+      if (bars === this.#bars) notice("");
+    } catch (error) {
+      if (bars !== this.#bars) return;
+      if (error instanceof RequestError && error.status === 404) notice(`There is no bar of ${symbol} yet.`);
+      else notice(`The bars of ${symbol} can't be read: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    this.#changed = { any: true, first: this.#changed.first || first };
+  }
+
+  async refresh() {
+    await Promise.all([this.#refreshSymbols(), this.#alerts.refresh(), this.#positions.refresh()]);
+  }
+
+  async #refreshSymbols() {
+    this.#symbols = (await request(this.#config.restUrl, "/symbols?limit=1000")).items;
+    this.#showSymbols();
+    const most = byActivity(this.#symbols)[0];
+    if (this.#symbol === "" && this.#visible) {
+      if (most) location.replace(address(most.symbol, this.#operator));
+      else notice("No trade has arrived yet. Start the simulator with --market, or put a trade on the event bus.");
+    }
+  }
+
+  #showSymbols() {
+    const wanted = inputById("symbol-filter").value.trim().toUpperCase();
+    byId("symbol-count").textContent = String(this.#symbols.length);
+    this.#choices.show(
+      byActivity(this.#symbols)
+        .filter(({ symbol }) => symbol.includes(wanted))
+        .map(({ symbol, lastSeen, trades }) => ({
+          name: symbol,
+          note: trades === undefined ? shortTime(lastSeen) : amount(trades),
+          title: `last trade at ${time(lastSeen)}${trades === undefined ? "" : `, ${amount(trades)} trades`}`,
+          chosen: symbol === this.#symbol,
+        })),
+    );
+  }
+
+  /**
+   * @param {import("./client.js").LiveMessage} message
+   * @returns {{ items: number; windows: number; latency: number | null } | null} What the header counts.
+   */
+  message({ type, data }) {
+    if (!data || data.symbol !== this.#symbol) return null;
+    if (type === "bar") {
+      this.#bars.add(data);
+      this.#changed.any = true;
+      return { items: 0, windows: 1, latency: null };
+    }
+    if (type === "trade") {
+      this.#trade(data);
+      return { items: 1, windows: 0, latency: Date.now() - data.timestamp };
+    }
+    if (type === "alert") this.#alerts.add(data);
+    return null;
+  }
+
+  /** @param {TradeRecord} trade */
+  #trade(trade) {
+    this.#bars.trade(trade);
+    this.#changed.any = true;
+    this.#currencies.add(trade.currency);
+    if (trade.status !== "executed" || trade.price === undefined) return;
+    if (!this.#lastTrade || trade.timestamp >= this.#lastTrade.timestamp) this.#lastTrade = trade;
+  }
+
+  /** Draws what has changed. @param {number} now */
+  frame(now) {
+    if (!this.#chart || !this.#changed.any || now - this.#drawnAt < DRAW_MS) return;
+    this.#drawnAt = now;
+    this.#candles = this.#bars.candles(this.#operator);
+    this.#chart.show(this.#candles, this.#changed.first);
+    this.#changed = { any: false, first: false };
+    showBars(byId("bars"), this.#candles.slice(-LISTED_BARS).reverse());
+    this.#showFigures();
+  }
+
+  /** The figures of the candle under the pointer, or else of the newest. */
+  #showFigures() {
+    const candles = this.#candles;
+    const newest = candles.at(-1);
+    const candle = candles.find(({ time: at }) => at === this.#hovered) ?? newest;
+    const unit = this.#currencies.size > 1 ? "(mixed currencies)" : ([...this.#currencies][0] ?? "");
+    const last = this.#lastPrice(candles);
+    byId("last-price").textContent = last ? price(last.price, last.currency ?? unit) : NOTHING;
+    byId("last-at").textContent = last ? `at ${time(last.at)}` : "";
+    byId("bar-of").textContent = candle
+      ? `${interval(candle.window)}${candle.final ? "" : ", not final: the trades that this page has seen so far"}`
+      : "";
+    byId("bar-of").className = candle && !candle.final ? "forming" : "";
+    showFigures(byId("bar-figures"), {
+      open: price(candle?.open, unit),
+      high: price(candle?.high, unit),
+      low: price(candle?.low, unit),
+      close: price(candle?.close, unit),
+      vwap: price(candle?.vwap, unit),
+      volume: amount(candle?.volume, "units"),
+      count: amount(candle?.count, "trades"),
+      pending: amount(candle?.pending, "trades"),
+      cancelled: amount(candle?.cancelled, "trades"),
+    });
+    byId("candles").setAttribute(
+      "aria-label",
+      newest
+        ? `${candles.length} candles of ${this.#symbol}, the newest from ${interval(newest.window)}`
+        : `No bars of ${this.#symbol}`,
+    );
+  }
+
+  /** The newest known price. @param {Candle[]} candles */
+  #lastPrice(candles) {
+    const bar = candles.findLast(({ final, close }) => final && close !== null);
+    if (this.#lastTrade && !(bar && bar.time >= this.#lastTrade.timestamp))
+      return { price: this.#lastTrade.price, currency: this.#lastTrade.currency, at: this.#lastTrade.timestamp };
+    return bar ? { price: bar.close, at: bar.lastTrade ?? bar.window.end } : null;
+  }
+}
+
+/**
+ * The most recently traded first, by the minute, so that the order holds for a while.
+ *
+ * @param {MarketSymbol[]} symbols
+ */
+function byActivity(symbols) {
+  return symbols.toSorted(
+    (a, b) =>
+      Math.floor(b.lastSeen / MINUTE) - Math.floor(a.lastSeen / MINUTE) ||
+      (b.trades ?? 0) - (a.trades ?? 0) ||
+      a.symbol.localeCompare(b.symbol),
+  );
+}
+
+/** @param {string} text */
+function notice(text) {
+  byId("market-notice").textContent = text;
+  byId("market-notice").hidden = text === "";
+}
