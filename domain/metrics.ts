@@ -68,6 +68,17 @@ export const metrics = {
     kind: "counter",
     doc: "sensors that expired, or were forgotten, because there were too many",
   },
+  "processor.trades-let-go": {
+    unit: "Count",
+    kind: "counter",
+    doc: "trades whose ids were let go because a partition kept too many",
+  },
+  "processor.positions-untracked": {
+    unit: "Count",
+    kind: "counter",
+    doc: "trades that are in no position because too many accounts or positions are kept",
+  },
+  "processor.alerts": { unit: "Count", kind: "counter", doc: "alerts raised on trades" },
   "processor.outputs-too-large": { unit: "Count", kind: "counter", doc: "outputs left out because of their size" },
   "processor.windows": { unit: "Count", kind: "counter", doc: "window records written, revisions included" },
   "processor.sessions-started": { unit: "Count", kind: "counter", doc: "session started records written" },

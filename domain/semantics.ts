@@ -247,6 +247,17 @@ export const semanticsTable = {
     doc: "accounts of a symbol whose positions are kept",
     since: "0.2.0",
   },
+  /** Positions that a partition keeps for good, and as many last closes. */
+  maxKeptPerPartition: {
+    env: "MAX_KEPT_PER_PARTITION",
+    option: "max-kept",
+    unit: "count",
+    min: 1,
+    max: 10_000_000,
+    default: 200_000,
+    doc: "positions that a partition keeps, and last closes",
+    since: "0.2.0",
+  },
   /** Sensors that go idle in one step. */
   maxSensorsPerStep: {
     env: "MAX_SENSORS_PER_STEP",

@@ -1,5 +1,6 @@
 import type { PipelineName } from "../../domain/pipelines.ts";
 import type { ScoringPorts } from "../inference/scoring.ts";
+import { marketPipeline } from "../pipelines/market/market-pipeline.ts";
 import { sensorPipeline } from "../pipelines/sensor/sensor-pipeline.ts";
 import type { MachineFactory } from "../runtime/machine.ts";
 import { type FactorySettings, machineFactory } from "./machine-factory.ts";
@@ -9,9 +10,7 @@ type Open = (models: ScoringPorts, settings: FactorySettings) => MachineFactory;
 /** How each pipeline of the table is built. */
 const factories: Readonly<Record<PipelineName, Open>> = {
   sensor: (models, settings) => machineFactory(sensorPipeline(models), settings),
-  market: () => {
-    throw new Error("the market pipeline is not built yet");
-  },
+  market: (_models, settings) => machineFactory(marketPipeline(), settings),
 };
 
 /** Opens a pipeline by its name, as the engine runs it. */

@@ -35,6 +35,8 @@ interface OrderState {
 export interface OrderOptions {
   /** Columns of a message. */
   readonly width: number;
+  /** How many of them came with the message. */
+  readonly receivedWidth: number;
   readonly late: LateOutput<SequencedMessage>;
   /** Messages of a key that may wait. */
   readonly maxWaitingMessages: number;
@@ -108,11 +110,11 @@ export class OrderOperator implements Operator<OrderState, SequencedMessage> {
   }
 
   #isFull({ waiting }: OrderState): boolean {
-    const { maxWaitingMessages, maxWaitingBytes, late } = this.#options;
+    const { maxWaitingMessages, maxWaitingBytes, receivedWidth } = this.#options;
     if (waiting.length > maxWaitingMessages) return true;
     let rows = 0;
     for (const { t } of waiting) rows += t.length;
-    return rows * (1 + late.width) * Float64Array.BYTES_PER_ELEMENT > maxWaitingBytes;
+    return rows * (1 + receivedWidth) * Float64Array.BYTES_PER_ELEMENT > maxWaitingBytes;
   }
 
   release(state: OrderState, keyed: KeyedState, upTo: EpochMs, context: StepContext): void {

@@ -1,5 +1,6 @@
 import type { Reader, Writer } from "../runtime/codec.ts";
 import type { Admission, Deduplication } from "../runtime/deduplication.ts";
+import type { KeyedState } from "../runtime/keyed-state.ts";
 import type { SequencedMessage } from "./sequenced-message.ts";
 import { type SequenceLimits, Sequences } from "./sequences.ts";
 
@@ -18,8 +19,8 @@ export class SequenceDeduplication implements Deduplication<Sequences, Sequenced
     return new Sequences();
   }
 
-  judge(seen: Sequences, { boot, seq, lastTime }: SequencedMessage, maxEventTime: number): Admission {
-    const verdict = seen.verdict(boot, seq, lastTime);
+  judge({ seen, maxEventTime }: KeyedState, { boot, seq, lastTime }: SequencedMessage): Admission {
+    const verdict = (seen as Sequences).verdict(boot, seq, lastTime);
     if (verdict === "new") return "new";
     const identity = `seq ${seq} of boot ${JSON.stringify(boot)}`;
     if (verdict === "unknown") {

@@ -15,15 +15,21 @@ import { ACCUMULATOR, CHANGED, COUNT, DUE, FIRED, GENERATION, START, WindowTable
 
 /** Settings of a window operator; times in milliseconds. */
 export interface WindowOptions<M extends Message> {
+  /** Names the operator in snapshots and in late records. @default window */
+  readonly name?: string;
   readonly windowMs: Milliseconds;
   readonly slideMs: Milliseconds;
   readonly allowedLatenessMs: Milliseconds;
-  readonly aggregate: Aggregate;
+  readonly aggregate: Aggregate<M>;
   /** Topic of the results. */
   readonly to: string;
   /** The field of a result that holds the key. */
   readonly keyField: string;
   readonly late: LateOutput<M>;
+  /** Whether a window misses a message for another reason than the watermark. @default none does */
+  readonly misses?: (keyed: KeyedState, message: M, start: EpochMs) => boolean;
+  /** Hears of each result that is written; the object is only lent. */
+  readonly fired?: (key: string, start: EpochMs, result: object) => void;
 }
 
 /** The windows [start, start + size) of one key: rows of the table, sorted by start. */
@@ -42,7 +48,7 @@ interface KeyWindows {
  * final behind the window's start, the window is gone: its readings go to the late topic.
  */
 export class WindowOperator<M extends Message> implements Operator<KeyWindows, M> {
-  readonly name = "window";
+  readonly name: string;
   readonly layout = 1;
   readonly #options: WindowOptions<M>;
   readonly #operator: string;
@@ -55,6 +61,7 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
 
   constructor(options: WindowOptions<M>) {
     this.#options = options;
+    this.name = options.name ?? "window";
     this.#operator = windowOperatorName(options.windowMs, options.slideMs);
     this.#table = new WindowTable(options.aggregate.size);
     this.items = {
@@ -69,21 +76,22 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
   }
 
   apply(windows: KeyWindows, keyed: KeyedState, message: M, watermark: EpochMs, context: StepContext): void {
-    const { windowMs, slideMs, allowedLatenessMs, aggregate, late } = this.#options;
+    const { windowMs, slideMs, allowedLatenessMs, aggregate, late, misses } = this.#options;
     const table = this.#table;
     const again = this.#again;
     again.length = 0;
     assignWindows(message, windowMs, slideMs, (start, from, to) => {
       const end = start + windowMs;
-      if (start <= keyed.finalUpTo || watermark >= end + allowedLatenessMs) {
-        emitLate(late, message, "window", { start, end }, from, to, context);
+      const isFinal = start <= keyed.finalUpTo || watermark >= end + allowedLatenessMs;
+      if (isFinal || misses?.(keyed, message, start)) {
+        emitLate(late, message, this.name, { start, end }, from, to, context);
         return;
       }
       const window = this.#windowAt(windows, start);
       const chunk = table.chunk(window);
       const at = table.at(window);
       const count = chunk[at + COUNT]!;
-      aggregate.fold(chunk, at + ACCUMULATOR, count, message, from, to);
+      aggregate.fold(chunk, at + ACCUMULATOR, count, message, from, to, start);
       chunk[at + COUNT] = count + to - from;
       this.#markChanged(windows, keyed, window, start);
       if (watermark >= end) again.push(window);
@@ -162,7 +170,7 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
   }
 
   #emit(windows: KeyWindows, keyed: KeyedState, window: number, cause: Cause, context: StepContext): void {
-    const { to, keyField, aggregate, windowMs } = this.#options;
+    const { to, keyField, aggregate, windowMs, fired } = this.#options;
     const chunk = this.#table.chunk(window);
     const at = this.#table.at(window);
     const start = chunk[at + START]!;
@@ -171,6 +179,8 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
     chunk[at + FIRED] = revision + 1;
     context.counters.add("processor.windows");
     this.#markChanged(windows, keyed, window, start);
+    const result = aggregate.result(chunk, at + ACCUMULATOR, count);
+    fired?.(keyed.key, start, result);
     context.out.json(to, keyed.key, {
       [keyField]: keyed.key,
       operator: this.#operator,
@@ -178,7 +188,7 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
       revision,
       cause,
       count,
-      ...aggregate.result(chunk, at + ACCUMULATOR, count),
+      ...result,
     });
   }
 

@@ -1,5 +1,6 @@
 import type { EpochMs } from "../../domain/time.ts";
 import type { Reader, Writer } from "./codec.ts";
+import type { KeyedState } from "./keyed-state.ts";
 import type { Message, Rejection } from "./message.ts";
 
 /** What a message is: new, a copy of one that was accepted (dropped and counted), or refused with a reason. */
@@ -14,11 +15,12 @@ export interface Deduplication<S = unknown, M extends Message = Message> {
   create(): S;
 
   /**
-   * Judges a message before any operator sees it. Leaves no trace.
+   * Judges a message before any operator sees it. Leaves no trace in state.
    *
-   * @param maxEventTime The highest event time of the key's accepted messages.
+   * @param keyed The key's state: `seen` is an S.
+   * @param watermark The watermark before this message.
    */
-  judge(seen: S, message: M, maxEventTime: EpochMs): Admission;
+  judge(keyed: KeyedState, message: M, watermark: EpochMs): Admission;
 
   /** Remembers an accepted message. Called behind `apply` of all operators. */
   add(seen: S, message: M): void;

@@ -30,6 +30,13 @@ export class Message {
     this.columns = new Float64Array(width * MAX_ROWS);
   }
 
+  /** How error messages name the times of the first and the last row, and whose clock gave them. */
+  readonly names: { readonly first: string; readonly last: string; readonly clock: string } = {
+    first: "the first sample's time",
+    last: "the last sample's time",
+    clock: "the device's clock",
+  };
+
   /** Event time of the first row. */
   get firstTime(): number {
     return this.t[0]!;

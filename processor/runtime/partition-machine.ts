@@ -283,8 +283,8 @@ export class PartitionMachine implements StateMachine {
 
   /** Makes room for a key just seen: the longest silent expires early, and the oldest tombstone is forgotten. */
   #makeRoom(offset: number): void {
-    const { maxSensorsPerPartition } = this.settings;
-    while (this.#state.present > maxSensorsPerPartition) {
+    const { maxKeys } = this.#state.regime.topology;
+    while (this.#state.present > maxKeys) {
       const longest = this.#state.longestSilent()!;
       this.#state.takeOut(longest);
       if (longest.presence !== PRESENCE.idle) {
@@ -295,7 +295,7 @@ export class PartitionMachine implements StateMachine {
       this.counters.add("processor.expired-early");
     }
     const tombstones = this.#state.silence[PRESENCE.expired];
-    while (tombstones.size > maxSensorsPerPartition) {
+    while (tombstones.size > maxKeys) {
       const oldest = tombstones.first!;
       tombstones.remove(oldest);
       this.#state.forget(oldest);
@@ -331,7 +331,8 @@ export class PartitionMachine implements StateMachine {
     const rejection = topology.decode(key, record.value ?? NO_BYTES, record.headers, message);
     if (rejection) return this.#reject(record, rejection);
     const known = this.#state.keys.get(key) ?? null;
-    const admission = admit(message, known, record.timestamp, this.settings, deduplication);
+    const watermark = this.#state.watermarkOf(known);
+    const admission = admit(message, known, watermark, record.timestamp, this.settings, deduplication);
     if (admission !== "new" && admission !== "duplicate") return this.#reject(record, admission);
     const keyed = known ?? this.#state.create(key, record.offset);
     if (keyed.regime === null) this.#state.beginAnew(keyed);

@@ -28,6 +28,9 @@ export const isForgotten = (value: Uint8Array): boolean => value[0] === 0;
 /** Prefix of a key in the key of its entry. */
 export const KEYED_PREFIX = "key/";
 
+/** Prefixes of entries of kept state, by its scope; behind them stand the name of the state and that of the entry. */
+export const KEPT_PREFIX = { key: "kept/", partition: "kept-by-all/" } as const;
+
 /** Whether a snapshot has its settings: those of before settings stood in the log have none. */
 export function hasSettings({ entries }: NonNullable<MachineOrigin["restored"]>): boolean {
   let layout = TASK_LAYOUT;
@@ -132,6 +135,12 @@ export class PartitionState {
 
   watermark(keyed: KeyedState): EpochMs {
     return this.regime.settings.watermark === "sensor" ? keyed.watermark : this.#watermark;
+  }
+
+  /** The watermark of a key that may be new: null. */
+  watermarkOf(keyed: KeyedState | null): EpochMs {
+    if (keyed) return this.watermark(keyed);
+    return this.regime.settings.watermark === "sensor" ? -Infinity : this.#watermark;
   }
 
   /** Moves the watermarks to the highest event times, less the bound in force; never back. */
@@ -251,6 +260,10 @@ export class PartitionState {
         });
       }
     }
+    for (const kept of this.#pipeline.kept) {
+      const prefix = `${KEPT_PREFIX[kept.codec.scope]}${kept.codec.name}/`;
+      kept.encodeChanges(generation, this.generations, writer, ({ key, value }) => take({ key: prefix + key, value }));
+    }
   }
 
   #encodeTask(writer: Writer): void {
@@ -319,9 +332,20 @@ export class PartitionState {
     this.#waiting = [...this.keys.values()]
       .filter((one) => this.waits(one))
       .sort((a, b) => a.regime!.id - b.regime!.id || byKey(a, b));
+    for (const entry of restored.entries) if (isKept(entry.key)) this.#restoreKept(entry);
     for (const entry of restored.entries) {
-      if (entry.key !== TASK_ENTRY && !entry.key.startsWith(KEYED_PREFIX)) this.#restoreItem(entry);
+      const isItem = entry.key !== TASK_ENTRY && !entry.key.startsWith(KEYED_PREFIX) && !isKept(entry.key);
+      if (isItem) this.#restoreItem(entry);
     }
+  }
+
+  #restoreKept({ key, value, generation }: EntryValue & Pick<StateEntry, "key">): void {
+    const [, name = "", entry = ""] = /^[^/]*\/([^/]*)\/(.*)$/s.exec(key) ?? [];
+    const kept = this.#pipeline.kept.find(({ codec }) => codec.name === name);
+    if (!kept) throw unknownOperators([name]);
+    const layout = value[0]!;
+    if (layout > 0) checkLayout(name, layout, kept.codec.layout);
+    kept.restore(entry, layout, new Reader(value.subarray(1)), generation, this.generations);
   }
 
   async #restoreTask({ generation, value }: EntryValue): Promise<void> {
@@ -414,6 +438,7 @@ export class PartitionState {
         operator.items?.rewriteUpTo(keyed.operatorStates[i], keyed, generation);
       });
     }
+    for (const kept of this.#pipeline.kept) kept.rewriteUpTo(generation, this.generations);
   }
 }
 
@@ -429,14 +454,21 @@ function restoreOperatorStates({ topology }: Regime, reader: Reader): unknown[] 
     checkLayout(operator.name, state.layout, operator.layout);
     return operator.decode(state.section, state.layout);
   });
-  if (written.size > 0) {
-    throw new MillraceError(
-      "state-layout-unknown",
-      `the snapshot holds state of operators that this pipeline does not have: ${[...written.keys()].join(", ")}. ` +
-        "Run `npm run recover`.",
-    );
-  }
+  if (written.size > 0) throw unknownOperators([...written.keys()]);
   return states;
+}
+
+/** Whether the key of an entry is that of kept state. */
+export function isKept(key: string): boolean {
+  return key.startsWith(KEPT_PREFIX.key) || key.startsWith(KEPT_PREFIX.partition);
+}
+
+function unknownOperators(names: readonly string[]): MillraceError {
+  return new MillraceError(
+    "state-layout-unknown",
+    `the snapshot holds state of operators that this pipeline does not have: ${names.join(", ")}. ` +
+      "Run `npm run recover`.",
+  );
 }
 
 /** Settings of a snapshot. A younger version's may have a setting that this one does not know. */

@@ -1,5 +1,6 @@
 import type { Semantics } from "../../domain/semantics.ts";
 import type { Deduplication } from "./deduplication.ts";
+import type { KeptState } from "./kept.ts";
 import type { Message, Rejection } from "./message.ts";
 import type { Operator } from "./operator.ts";
 
@@ -22,6 +23,8 @@ export interface PartitionPipeline<M extends Message = Message> {
    * records are the machine's own.
    */
   readonly controls: Readonly<Record<string, ControlHandler>>;
+  /** State that outlives keys and settings. */
+  readonly kept: readonly KeptState[];
   /** Null for a pipeline that never waits for anything. */
   readonly asyncWork: AsyncWork | null;
   /** Builds what runs under these settings. */
@@ -34,6 +37,8 @@ export interface Topology<M extends Message = Message> {
   readonly message: M;
   /** Reads a record's value into `message`, key and all fields. Gives null when it was taken, otherwise the reason. */
   decode(key: string, value: Uint8Array, headers: Readonly<Record<string, string>>, message: M): Rejection | null;
+  /** Keys in a partition's state, and tombstones beside them, at most. */
+  readonly maxKeys: number;
   readonly deduplication: Deduplication<unknown, M>;
   readonly operators: readonly Operator<unknown, M>[];
 }

@@ -4,7 +4,15 @@ import type { Semantics } from "../../domain/semantics.ts";
 import { Changes } from "./changes.ts";
 import { Reader, Writer } from "./codec.ts";
 import type { StateEntry } from "./machine.ts";
-import { isForgotten, KEYED_LAYOUT, KEYED_PREFIX, TASK_ENTRY, TASK_LAYOUT } from "./partition-state.ts";
+import {
+  isForgotten,
+  isKept,
+  KEPT_PREFIX,
+  KEYED_LAYOUT,
+  KEYED_PREFIX,
+  TASK_ENTRY,
+  TASK_LAYOUT,
+} from "./partition-state.ts";
 
 /** Where a key's entry has the time of its last sign of life: behind layout, life and highest event time. */
 const LAST_SEEN_AT = 1 + 8 + 8;
@@ -65,12 +73,44 @@ export function repartition(
   for (const [key, { value }] of owners) result[partitionOf(key)]!.push({ key: KEYED_PREFIX + key, value });
   for (const source of sources) {
     for (const [entryKey, value] of source.entries) {
-      if (entryKey === TASK_ENTRY || entryKey.startsWith(KEYED_PREFIX)) continue;
+      if (entryKey === TASK_ENTRY || entryKey.startsWith(KEYED_PREFIX) || isKept(entryKey)) continue;
       const key = keyOfItem(entryKey);
       if (owners.get(key)?.source === source) result[partitionOf(key)]!.push({ key: entryKey, value });
     }
   }
+  for (const [entryKey, { value }] of keptEntries(sources)) {
+    const key = keyOfKept(entryKey);
+    for (const [partition, entries] of result.entries())
+      if (key === null || partition === partitionOf(key)) entries.push({ key: entryKey, value });
+  }
   return { states: result, settings: settingsOf(clocks) };
+}
+
+/** The entries of kept state, by their keys. What two tasks have must be the same in both. */
+function keptEntries(sources: readonly Source[]): ReadonlyMap<string, Owner> {
+  const kept = new Map<string, Owner>();
+  for (const source of sources) {
+    for (const [entryKey, value] of source.entries) {
+      if (!isKept(entryKey)) continue;
+      const other = kept.get(entryKey);
+      if (other && Buffer.compare(other.value, value) !== 0) {
+        const key = keyOfKept(entryKey);
+        throw key === null ? differentData(other.source, source) : differentStates(key, other.source, source);
+      }
+      kept.set(entryKey, { source, value });
+    }
+  }
+  const tasks = sources.filter(({ clocks }) => clocks !== null);
+  for (const entryKey of kept.keys()) {
+    const without = keyOfKept(entryKey) === null && tasks.find(({ entries }) => !entries.has(entryKey));
+    if (without) throw differentData(kept.get(entryKey)!.source, without);
+  }
+  return kept;
+}
+
+/** The key that an entry of kept state belongs to; null for one that every partition has. */
+function keyOfKept(entryKey: string): string | null {
+  return entryKey.startsWith(KEPT_PREFIX.key) ? entryKey.split("/")[2]! : null;
 }
 
 /** The task whose state of a key is taken, and the key's entry on the common clocks. */
@@ -103,6 +143,14 @@ function differentStates(key: string, one: Source, other: Source): MillraceError
     "rescale-refused",
     `key ${JSON.stringify(key)} has state in ${one.task} and in ${other.task}, and the two differ: ` +
       "its records went to both partitions. Nothing can put the two together; see docs/rescale.md.",
+  );
+}
+
+function differentData(one: Source, other: Source): MillraceError {
+  return new MillraceError(
+    "rescale-refused",
+    `${one.task} has other reference data than ${other.task}. Give the command that appended it again ` +
+      "(`npm run reference -- publish …`), and wait until the processor has read it.",
   );
 }
 

@@ -3,9 +3,9 @@ import { MAX_EPOCH_MS, unitOf } from "../../../domain/time.ts";
 import { contentTypes, headers as headerNames } from "../../../domain/topics.ts";
 import type { SequencedMessage } from "../../operators/sequenced-message.ts";
 import { MAX_ROWS, type Rejection } from "../../runtime/message.ts";
+import { described, written } from "../../runtime/received.ts";
 import { decodePackedImu } from "./decode-packed-imu.ts";
 import { readImuJson } from "./read-imu-json.ts";
-import { described, written } from "./received.ts";
 import type { SampleTimes } from "./sample-times.ts";
 import { scanImuJson } from "./scan-imu-json.ts";
 

@@ -2,7 +2,7 @@ import { codePoints, imuChannels, imuLimits } from "../../../domain/imu.ts";
 import { firstBytes, formatInsteadOfJson } from "../../../domain/signatures.ts";
 import type { SequencedMessage } from "../../operators/sequenced-message.ts";
 import { MAX_ROWS, type Rejection } from "../../runtime/message.ts";
-import { described, written } from "./received.ts";
+import { described, written } from "../../runtime/received.ts";
 import type { SampleTimes } from "./sample-times.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

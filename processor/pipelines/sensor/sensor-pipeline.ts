@@ -9,7 +9,7 @@ import { SequenceDeduplication } from "../../operators/sequence-deduplication.ts
 import { SequencedMessage } from "../../operators/sequenced-message.ts";
 import { SessionOperator } from "../../operators/session-operator.ts";
 import { WindowOperator } from "../../operators/window-operator.ts";
-import type { LateOutput } from "../../runtime/late.ts";
+import { type LateOutput, rowsOf } from "../../runtime/late.ts";
 import type { Operator } from "../../runtime/operator.ts";
 import type { Pipeline } from "../../runtime/pipeline.ts";
 import { decodeImu, IMU_WIDTH } from "./decode-imu.ts";
@@ -25,7 +25,11 @@ const meanWarning = {
   ...meanAccelerationInG,
 };
 
-const late: LateOutput<SequencedMessage> = { topic: topics.late.name, width: imuChannels.length, identify };
+const late: LateOutput<SequencedMessage> = {
+  topic: topics.late.name,
+  identify,
+  verbatim: (message, from, to) => rowsOf(message, imuChannels.length, from, to),
+};
 
 /** The sensor pipeline: decode ▸ deduplicate ▸ windows ▸ sessions ▸ order ▸ transform ▸ inference. */
 export function sensorPipeline(models: ScoringPorts = WITHOUT_MODELS): Pipeline<SequencedMessage> {
@@ -37,10 +41,12 @@ export function sensorPipeline(models: ScoringPorts = WITHOUT_MODELS): Pipeline<
       const scoring = new Scoring(models);
       return {
         controls: { [controlTypes.model]: scoring.control },
+        kept: [],
         asyncWork: scoring,
         build: (settings) => ({
           message: new SequencedMessage(IMU_WIDTH),
           decode: decodeImu,
+          maxKeys: settings.maxSensorsPerPartition,
           deduplication: new SequenceDeduplication(settings),
           operators: settings.outputs === "windows" ? [windows(settings)] : allOperators(settings, scoring),
         }),
@@ -72,6 +78,12 @@ function allOperators(semantics: Semantics, scoring: Scoring): Operator<unknown,
     credit: ({ operatorStates }, interval) =>
       sessions.credit(operatorStates[SESSIONS] as ReturnType<typeof sessions.create>, interval),
   });
-  const order = new OrderOperator({ ...semantics, width: IMU_WIDTH, late, operators: [transform, inference] });
+  const order = new OrderOperator({
+    ...semantics,
+    width: IMU_WIDTH,
+    receivedWidth: imuChannels.length,
+    late,
+    operators: [transform, inference],
+  });
   return [windows(semantics), sessions, order];
 }

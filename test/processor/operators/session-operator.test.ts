@@ -13,7 +13,7 @@ const operator = new SessionOperator({
   allowedLatenessMs: 5_000,
   to: "sessions",
   keyField: "key",
-  late: { topic: "late", width: 1, identify: ({ key }: Message) => ({ key }) },
+  late: { topic: "late", identify: ({ key }: Message) => ({ key }), verbatim: () => ({}) },
   meanWarning: { code: "about-one", column: 0, from: 0.9, to: 1.1 },
 });
 

@@ -3,6 +3,7 @@ import { defaultSemantics, type Semantics } from "../../../domain/semantics.ts";
 import { machineFactory } from "../../../processor/adapters/machine-factory.ts";
 import { channelStatistics } from "../../../processor/operators/channel-statistics.ts";
 import { WindowOperator } from "../../../processor/operators/window-operator.ts";
+import { rowsOf } from "../../../processor/runtime/late.ts";
 import type { OutputRecord, StateEntry } from "../../../processor/runtime/machine.ts";
 import { Message } from "../../../processor/runtime/message.ts";
 import type { PartitionMachine } from "../../../processor/runtime/partition-machine.ts";
@@ -11,16 +12,21 @@ import type { Pipeline, Topology } from "../../../processor/runtime/pipeline.ts"
 /** A pipeline of its own: rows of numbers from JSON, no duplicates, no model, one window operator over `channels`. */
 function rowsPipeline(channels: readonly string[]): Pipeline {
   const topics = { source: "rows", deadLetter: "rows-dead" };
-  const late = { topic: "rows-late", width: channels.length, identify: ({ key }: Message) => ({ key }) };
+  const late = {
+    topic: "rows-late",
+    identify: ({ key }: Message) => ({ key }),
+    verbatim: (message: Message, from: number, to: number) => rowsOf(message, channels.length, from, to),
+  };
   const windows = { ...defaultSemantics, to: "rows-windows", keyField: "key", late };
   return {
     name: "rows",
     ...topics,
-    open: () => ({ controls: {}, asyncWork: null, build }),
+    open: () => ({ controls: {}, kept: [], asyncWork: null, build }),
   };
   function build(): Topology {
     return {
       message: new Message(channels.length),
+      maxKeys: Infinity,
       decode: (key, value, _headers, message) => {
         const { t, row } = JSON.parse(Buffer.from(value).toString("utf8")) as { t: number; row: number[] };
         Object.assign(message, { key, rows: 1 });

@@ -59,8 +59,10 @@ const pipeline: Pipeline<TestMessage> = {
   deadLetter: "dead",
   open: () => ({
     controls: {},
+    kept: [],
     asyncWork: null,
-    build: () => ({
+    build: ({ maxSensorsPerPartition }) => ({
+      maxKeys: maxSensorsPerPartition,
       message: new TestMessage(1),
       decode: (key, value, headers, message) => {
         message.key = key;

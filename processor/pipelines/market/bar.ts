@@ -1,0 +1,184 @@
+import type { EpochMs, Milliseconds } from "../../../domain/time.ts";
+import type { Aggregate } from "../../operators/aggregate.ts";
+import { addToPair } from "../../operators/exact-sum.ts";
+import type { BookedTrade } from "./trade-book.ts";
+import type { TradeMessage } from "./trade-message.ts";
+
+// What the doubles of an accumulator hold.
+/** Trades by status. */
+const EXECUTED = 0;
+const PENDING = 1;
+const CANCELLED = 2;
+/** Of the first trade with a price by (time, step of its first sight): time, step, price; likewise of the last. */
+const OPEN = 3;
+const CLOSE = 6;
+const HIGH = 9;
+const LOW = 10;
+/** Trades with a price; with a quantity; with both; with an amount in US dollars. */
+const PRICES = 11;
+const QUANTITIES = 12;
+const PRODUCTS = 13;
+const AMOUNTS = 14;
+/** Sums, each as two doubles: quantities; those of trades with a price; price × quantity; amounts in US dollars. */
+const VOLUME = 15;
+const PRICED_VOLUME = 17;
+const TURNOVER = 19;
+const NOTIONAL = 21;
+/** Amounts in US dollars. */
+const LEAST = 23;
+const MOST = 24;
+/** Times of executed trades. */
+const FIRST = 25;
+const LAST = 26;
+const SIZE = 27;
+
+/**
+ * A bar: what is known of the executed trades of a window. A trade that is cancelled is taken out again. Where it was
+ * the first, the last or an extreme, the bar is made anew from the book; sums take it back.
+ *
+ * @param windowMs Length of a window.
+ */
+export function bars(windowMs: Milliseconds): Aggregate<TradeMessage> {
+  // One object for all results, filled anew for each: a bar costs no objects.
+  const notional = { sum: null, mean: null, min: null, max: null } as Record<string, number | null>;
+  const record: Record<string, unknown> = {
+    count: 0,
+    pending: 0,
+    cancelled: 0,
+    open: null,
+    high: null,
+    low: null,
+    close: null,
+    volume: null,
+    vwap: null,
+    notional,
+    firstTrade: null,
+    lastTrade: null,
+  };
+  return {
+    size: SIZE,
+    fold(accumulator, at, rows, message, _from, _to, start) {
+      const bar = accumulator.subarray(at, at + SIZE);
+      if (rows === 0) bar.fill(0);
+      const trade = message.trade!;
+      const { statusBefore } = message;
+      if (statusBefore === "pending") bar[PENDING]!--;
+      if (trade.status === "pending") bar[PENDING]!++;
+      if (trade.status === "cancelled") bar[CANCELLED]!++;
+      if (trade.status === "executed") takeIn(bar, trade);
+      else if (statusBefore === "executed") takeOut(bar, trade, message, start, windowMs);
+    },
+    result(accumulator, at) {
+      const bar = accumulator.subarray(at, at + SIZE);
+      const [trades, prices, amounts] = [bar[EXECUTED]!, bar[PRICES]!, bar[AMOUNTS]!];
+      const known = (count: number, value: number): number | null =>
+        count > 0 && Number.isFinite(value) ? value : null;
+      record["count"] = trades;
+      record["pending"] = bar[PENDING];
+      record["cancelled"] = bar[CANCELLED];
+      record["open"] = known(prices, bar[OPEN + 2]!);
+      record["high"] = known(prices, bar[HIGH]!);
+      record["low"] = known(prices, bar[LOW]!);
+      record["close"] = known(prices, bar[CLOSE + 2]!);
+      record["volume"] = known(bar[QUANTITIES]!, bar[VOLUME]!);
+      record["vwap"] = known(bar[PRODUCTS]!, bar[TURNOVER]! / bar[PRICED_VOLUME]!);
+      notional["sum"] = known(amounts, bar[NOTIONAL]!);
+      notional["mean"] = known(amounts, bar[NOTIONAL]! / amounts);
+      notional["min"] = known(amounts, bar[LEAST]!);
+      notional["max"] = known(amounts, bar[MOST]!);
+      record["firstTrade"] = known(trades, bar[FIRST]!);
+      record["lastTrade"] = known(trades, bar[LAST]!);
+      return record;
+    },
+  };
+}
+
+/** The close in a bar's result; null for none. */
+export function closeOf(result: object): number | null {
+  return (result as { readonly close: number | null }).close;
+}
+
+function takeIn(bar: Float64Array, trade: BookedTrade): void {
+  const { time, price } = trade;
+  if (bar[EXECUTED]!++ === 0) {
+    bar[FIRST] = time;
+    bar[LAST] = time;
+  } else {
+    if (time < bar[FIRST]!) bar[FIRST] = time;
+    if (time > bar[LAST]!) bar[LAST] = time;
+  }
+  if (price === price) {
+    const isFirst = bar[PRICES]!++ === 0;
+    if (isFirst || isBefore(trade, bar, OPEN)) setEdge(bar, OPEN, trade);
+    if (isFirst || !isBefore(trade, bar, CLOSE)) setEdge(bar, CLOSE, trade);
+    if (isFirst || price > bar[HIGH]!) bar[HIGH] = price;
+    if (isFirst || price < bar[LOW]!) bar[LOW] = price;
+  }
+  const { amountUsd } = trade;
+  if (amountUsd === amountUsd) {
+    const isFirst = bar[AMOUNTS] === 0;
+    if (isFirst || amountUsd < bar[LEAST]!) bar[LEAST] = amountUsd;
+    if (isFirst || amountUsd > bar[MOST]!) bar[MOST] = amountUsd;
+  }
+  addSums(bar, trade, 1);
+}
+
+/** Adds a trade's figures to the sums, or takes them out: `sign` is 1 or -1. */
+function addSums(bar: Float64Array, { price, quantity, amountUsd }: BookedTrade, sign: 1 | -1): void {
+  if (quantity === quantity) {
+    bar[QUANTITIES]! += sign;
+    addToPair(bar, VOLUME, sign * quantity);
+    if (price === price) {
+      bar[PRODUCTS]! += sign;
+      addToPair(bar, PRICED_VOLUME, sign * quantity);
+      addToPair(bar, TURNOVER, sign * price * quantity);
+    }
+  }
+  if (amountUsd === amountUsd) {
+    bar[AMOUNTS]! += sign;
+    addToPair(bar, NOTIONAL, sign * amountUsd);
+  }
+}
+
+function takeOut(
+  bar: Float64Array,
+  trade: BookedTrade,
+  { book }: TradeMessage,
+  start: EpochMs,
+  windowMs: Milliseconds,
+): void {
+  const { time, price, amountUsd } = trade;
+  const isEdge =
+    time === bar[FIRST] ||
+    time === bar[LAST] ||
+    (price === price &&
+      (isAt(trade, bar, OPEN) || isAt(trade, bar, CLOSE) || price === bar[HIGH] || price === bar[LOW])) ||
+    amountUsd === bar[LEAST] ||
+    amountUsd === bar[MOST];
+  if (isEdge) {
+    const [pending, cancelled] = [bar[PENDING]!, bar[CANCELLED]!];
+    bar.fill(0);
+    bar[PENDING] = pending;
+    bar[CANCELLED] = cancelled;
+    for (const other of book!.executedIn(start, start + windowMs)) takeIn(bar, other);
+    return;
+  }
+  bar[EXECUTED]!--;
+  if (price === price) bar[PRICES]!--;
+  addSums(bar, trade, -1);
+}
+
+/** Whether a trade comes before the one at an edge: by time, then by the step of its first sight. */
+function isBefore({ time, seenAt }: BookedTrade, bar: Float64Array, edge: number): boolean {
+  return time < bar[edge]! || (time === bar[edge] && seenAt < bar[edge + 1]!);
+}
+
+function isAt({ time, seenAt }: BookedTrade, bar: Float64Array, edge: number): boolean {
+  return time === bar[edge] && seenAt === bar[edge + 1];
+}
+
+function setEdge(bar: Float64Array, edge: number, { time, seenAt, price }: BookedTrade): void {
+  bar[edge] = time;
+  bar[edge + 1] = seenAt;
+  bar[edge + 2] = price;
+}

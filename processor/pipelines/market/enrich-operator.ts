@@ -1,0 +1,178 @@
+import type { Cause } from "../../../domain/records.ts";
+import type { Semantics } from "../../../domain/semantics.ts";
+import type { EpochMs } from "../../../domain/time.ts";
+import { type Reader, Writer } from "../../runtime/codec.ts";
+import type { Generations } from "../../runtime/generations.ts";
+import type { KeyedState } from "../../runtime/keyed-state.ts";
+import type { StateEntry } from "../../runtime/machine.ts";
+import type { Items, Operator, StepContext } from "../../runtime/operator.ts";
+import { amountUsd, tradeFields } from "./enrich.ts";
+import type { ReferenceData } from "./reference-data.ts";
+import type { SymbolMemory } from "./symbol-memory.ts";
+import { type BookIndex, type Chunk, goneAt, minuteOf, TradeBook } from "./trade-book.ts";
+import { decodeTrades, encodeTrades } from "./trade-codec.ts";
+import type { TradeMessage } from "./trade-message.ts";
+
+/** What the operators of one partition share. */
+export interface EnrichOptions extends Pick<
+  Semantics,
+  "allowedLatenessMs" | "maxTradesPerPartition" | "maxKeptPerPartition"
+> {
+  readonly to: string;
+  readonly reference: ReferenceData;
+  readonly symbols: SymbolMemory;
+  readonly index: BookIndex;
+}
+
+/**
+ * The first operator: it keeps the book of the symbol's trades, tells those behind it what a message changes, and
+ * writes the enriched trade. Trades that no bar takes any more leave it untouched.
+ */
+export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
+  readonly name = "enrich";
+  readonly layout = 1;
+  readonly #options: EnrichOptions;
+  /** Chunks that have changed since they were encoded, with the key that they are of. */
+  readonly #changed = new Map<Chunk, KeyedState>();
+  readonly items: Items<TradeBook>;
+
+  constructor(options: EnrichOptions) {
+    this.#options = options;
+    this.items = {
+      encodeChanges: this.#encodeChanges.bind(this),
+      restore: this.#restore.bind(this),
+      rewriteUpTo: this.#rewriteUpTo.bind(this),
+    };
+  }
+
+  create(): TradeBook {
+    return new TradeBook(this.#options.index);
+  }
+
+  apply(book: TradeBook, keyed: KeyedState, message: TradeMessage, watermark: EpochMs, context: StepContext): void {
+    const { reference, index, to, maxTradesPerPartition } = this.#options;
+    message.tooLate = this.isTooLate(keyed, message.firstTime, watermark);
+    message.trade = null;
+    if (message.tooLate) return;
+    const usd = amountUsd(message, reference.inForce);
+    this.#book(book, keyed, message, usd);
+    const version = reference.inForce;
+    context.out.json(to, message.key, {
+      symbol: message.key,
+      ...tradeFields(message.tradeId, message.firstTime, message, message.status),
+      amountUsd: usd,
+      flags: version?.flags[message.key] ?? [],
+      reference: version?.version ?? null,
+    });
+    while (index.trades > maxTradesPerPartition) this.#letGo(index.oldest, context);
+  }
+
+  /** Whether no bar takes a trade of this time any more. */
+  isTooLate(keyed: KeyedState, time: EpochMs, watermark: EpochMs): boolean {
+    const { allowedLatenessMs, symbols } = this.#options;
+    const minute = minuteOf(time);
+    if (minute <= keyed.finalUpTo || watermark >= goneAt(minute, allowedLatenessMs)) return true;
+    return minute <= symbols.letGoUpTo(keyed.key);
+  }
+
+  #book(book: TradeBook, keyed: KeyedState, message: TradeMessage, usd: number | null): void {
+    const { known, status } = message;
+    message.statusBefore = known?.status ?? null;
+    message.book = book;
+    if (known) {
+      if (status === "executed") known.amountUsd = usd ?? NaN;
+      book.change(known, status);
+      message.trade = known;
+    } else {
+      book.symbol = keyed.key;
+      message.trade = book.add({
+        id: message.tradeId,
+        time: message.firstTime,
+        seenAt: keyed.lastSeenAt,
+        price: message.price,
+        quantity: message.quantity,
+        amount: message.amount,
+        currency: message.currency,
+        side: message.side,
+        account: message.account,
+        status,
+        amountUsd: usd ?? NaN,
+        inPosition: false,
+        raised: [],
+      });
+    }
+    this.#changed.set(message.trade.chunk, keyed);
+  }
+
+  /** Too many trades are kept: all symbols of the partition let the oldest minute go. */
+  #letGo(minute: EpochMs, context: StepContext): void {
+    const { index, symbols, maxKeptPerPartition } = this.#options;
+    for (const book of index.booksOf(minute)) {
+      const chunks = book.forgetUpTo(minute);
+      for (const { trades } of chunks) context.counters.add("processor.trades-let-go", trades.length);
+      this.#forget(chunks, context.generations);
+      symbols.letGo(book.symbol, minute, maxKeptPerPartition);
+    }
+  }
+
+  fire(book: TradeBook, _keyed: KeyedState, _to: EpochMs, watermark: EpochMs, _: Cause, context: StepContext): void {
+    const { allowedLatenessMs } = this.#options;
+    if (watermark < goneAt(book.oldest, allowedLatenessMs)) return;
+    const gone = minuteOf(watermark - goneAt(0, allowedLatenessMs));
+    this.#forget(book.forgetUpTo(gone), context.generations);
+  }
+
+  dueAt(book: TradeBook): EpochMs {
+    return goneAt(book.oldest, this.#options.allowedLatenessMs);
+  }
+
+  drop(book: TradeBook, context: StepContext): void {
+    this.#forget(book.forgetUpTo(Infinity), context.generations);
+  }
+
+  #forget(chunks: readonly Chunk[], generations: Generations): void {
+    for (const chunk of chunks) {
+      generations.forget(chunk);
+      this.#changed.delete(chunk);
+    }
+  }
+
+  /** Writes nothing: all state is in items. */
+  encode(): void {}
+
+  decode(): TradeBook {
+    return this.create();
+  }
+
+  #encodeChanges(generation: number, generations: Generations, take: (entry: StateEntry) => void): void {
+    const writer = new Writer();
+    for (const [chunk, keyed] of this.#changed) {
+      writer.f64(keyed.life);
+      writer.f64(chunk.minute);
+      writer.u32(chunk.number);
+      encodeTrades(chunk.trades, writer);
+      generations.stamp(chunk, generation);
+      take({ key: `${keyed.key}/${chunk.minute}.${chunk.number}`, value: writer.take() });
+    }
+    this.#changed.clear();
+  }
+
+  #restore(
+    book: TradeBook,
+    keyed: KeyedState,
+    reader: Reader,
+    watermark: EpochMs,
+    generation: number,
+    generations: Generations,
+  ): void {
+    if (reader.f64() !== keyed.life) return;
+    const minute = reader.f64();
+    if (this.isTooLate(keyed, minute, watermark)) return;
+    book.symbol = keyed.key;
+    generations.stamp(book.restore(minute, reader.u32(), decodeTrades(reader)), generation);
+  }
+
+  #rewriteUpTo(book: TradeBook, keyed: KeyedState, generation: number): void {
+    for (const chunk of book.chunks()) if (chunk.generation <= generation) this.#changed.set(chunk, keyed);
+  }
+}

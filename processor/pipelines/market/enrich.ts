@@ -1,0 +1,41 @@
+import type { Trade, TradeSide, TradeStatus } from "../../../domain/market.ts";
+import type { Reference } from "../../../domain/reference.ts";
+import type { EpochMs } from "../../../domain/time.ts";
+
+/** The content of a trade. Figures that it has not are NaN. */
+interface Content {
+  readonly price: number;
+  readonly quantity: number;
+  readonly amount: number;
+  readonly currency: string;
+  readonly side: TradeSide | null;
+  readonly account: string | null;
+}
+
+/** The amount in US dollars; null where the amount or the currency's rate is not known. */
+export function amountUsd({ amount, currency }: Content, reference: Reference | null): number | null {
+  const rate = currency === "USD" ? 1 : reference?.rates[currency];
+  const usd = amount * (rate ?? NaN);
+  return Number.isFinite(usd) ? usd : null;
+}
+
+/** A trade as outputs have it: what it has not is left out. */
+export function tradeFields(id: string, time: EpochMs, content: Content, status: TradeStatus): Trade {
+  const { price, quantity, amount, currency, side, account } = content;
+  return {
+    trade_id: id,
+    timestamp: time,
+    ...(price === price ? { price } : {}),
+    ...(quantity === quantity ? { quantity } : {}),
+    ...(amount === amount ? { amount } : {}),
+    currency,
+    ...(side === null ? {} : { side }),
+    ...(account === null ? {} : { account }),
+    status,
+  };
+}
+
+/** The amount in US dollars that a trade was counted with; null for none. */
+export function amountOf({ amountUsd: usd }: { readonly amountUsd: number }): number | null {
+  return usd === usd ? usd : null;
+}

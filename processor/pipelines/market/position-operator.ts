@@ -1,0 +1,153 @@
+import { POSITION_UNTRACKED } from "../../../domain/market.ts";
+import type { Semantics } from "../../../domain/semantics.ts";
+import { ExactSum } from "../../operators/exact-sum.ts";
+import { KeptState } from "../../runtime/kept.ts";
+import type { KeyedState } from "../../runtime/keyed-state.ts";
+import type { Operator, StepContext } from "../../runtime/operator.ts";
+import { raise } from "./alerts.ts";
+import type { BookedTrade } from "./trade-book.ts";
+import type { TradeMessage } from "./trade-message.ts";
+
+/** The net position of an account in a symbol. */
+interface Position {
+  readonly quantity: ExactSum;
+  readonly notional: ExactSum;
+  trades: number;
+  /** Records that were written of it. */
+  told: number;
+}
+
+/** The positions of a partition, kept for good by `<symbol>/<account>`. */
+export class Positions {
+  readonly state = new KeptState<Position>({
+    name: "positions",
+    layout: 1,
+    scope: "key",
+    encode: ({ quantity, notional, trades, told }, writer) => {
+      quantity.encode(writer);
+      notional.encode(writer);
+      writer.f64(trades);
+      writer.f64(told);
+    },
+    decode: (reader) => ({
+      quantity: ExactSum.decode(reader),
+      notional: ExactSum.decode(reader),
+      trades: reader.f64(),
+      told: reader.f64(),
+    }),
+  });
+  /** Accounts of each symbol; null when they have not been counted since a restore. */
+  #accounts: Map<string, number> | null = null;
+
+  /** How many accounts of a symbol are kept. */
+  accountsOf(symbol: string): number {
+    if (this.#accounts === null) {
+      this.#accounts = new Map();
+      for (const [name] of this.state.entries()) this.#count(name.slice(0, name.indexOf("/")));
+    }
+    return this.#accounts.get(symbol) ?? 0;
+  }
+
+  get(symbol: string, account: string): Position | undefined {
+    return this.state.get(`${symbol}/${account}`);
+  }
+
+  add(symbol: string, account: string): Position {
+    this.accountsOf(symbol);
+    const position = { quantity: new ExactSum(), notional: new ExactSum(), trades: 0, told: 0 };
+    this.state.set(`${symbol}/${account}`, position);
+    this.#count(symbol);
+    return position;
+  }
+
+  #count(symbol: string): void {
+    this.#accounts!.set(symbol, (this.#accounts!.get(symbol) ?? 0) + 1);
+  }
+}
+
+/** Where positions and alerts go, and how many positions are kept. */
+export interface PositionOptions extends Pick<Semantics, "maxAccountsPerSymbol" | "maxKeptPerPartition"> {
+  readonly to: string;
+  readonly alertsTo: string;
+  readonly positions: Positions;
+}
+
+/**
+ * Net position of each account: sums that do not depend on the order of trades. It is told after each executed trade
+ * with account and side, and when one of them is cancelled.
+ */
+export class PositionOperator implements Operator<null, TradeMessage> {
+  readonly name = "positions";
+  readonly layout = 1;
+  readonly #options: PositionOptions;
+
+  constructor(options: PositionOptions) {
+    this.#options = options;
+  }
+
+  create(): null {
+    return null;
+  }
+
+  apply(_state: null, { key }: KeyedState, message: TradeMessage, _watermark: number, context: StepContext): void {
+    const { trade } = message;
+    if (trade === null || trade.account === null || trade.side === null) return;
+    const position = this.#options.positions.get(key, trade.account);
+    if (message.executes) {
+      if (position) this.#change(key, trade, position, 1, context);
+      else if (this.#hasRoom(key))
+        this.#change(key, trade, this.#options.positions.add(key, trade.account), 1, context);
+      else this.#untracked(key, trade, context);
+    } else if (message.revokes && trade.inPosition) {
+      this.#change(key, trade, position!, -1, context);
+    }
+  }
+
+  #hasRoom(symbol: string): boolean {
+    const { positions, maxAccountsPerSymbol, maxKeptPerPartition } = this.#options;
+    return positions.accountsOf(symbol) < maxAccountsPerSymbol && positions.state.size < maxKeptPerPartition;
+  }
+
+  #untracked(symbol: string, trade: BookedTrade, context: StepContext): void {
+    const { positions, maxAccountsPerSymbol, maxKeptPerPartition, alertsTo } = this.#options;
+    const accounts = positions.accountsOf(symbol);
+    const isFull = accounts >= maxAccountsPerSymbol;
+    context.counters.add("processor.positions-untracked");
+    const [figure, limit] = isFull ? [accounts, maxAccountsPerSymbol] : [positions.state.size, maxKeptPerPartition];
+    const alert = {
+      rule: POSITION_UNTRACKED,
+      kind: POSITION_UNTRACKED,
+      severity: "HIGH",
+      figure,
+      limit,
+      reference: null,
+    };
+    raise(alertsTo, symbol, trade, alert, context);
+  }
+
+  #change(symbol: string, trade: BookedTrade, position: Position, sign: 1 | -1, context: StepContext): void {
+    const { side, quantity, amountUsd, time, account } = trade;
+    const direction = side === "buy" ? sign : -sign;
+    if (quantity === quantity) position.quantity.add(direction * quantity);
+    if (amountUsd === amountUsd) position.notional.add(direction * amountUsd);
+    position.trades += sign;
+    trade.inPosition = sign === 1;
+    this.#options.positions.state.set(`${symbol}/${account}`, position);
+    context.out.json(this.#options.to, symbol, {
+      symbol,
+      account,
+      quantity: position.quantity.value,
+      notional: position.notional.value,
+      trades: position.trades,
+      revision: position.told++,
+      timestamp: time,
+    });
+  }
+
+  /** Writes nothing: positions are kept for good. */
+  encode(): void {}
+
+  decode(): null {
+    return null;
+  }
+}

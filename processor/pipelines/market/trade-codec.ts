@@ -1,0 +1,68 @@
+import { tradeSides, tradeStatuses } from "../../../domain/market.ts";
+import type { Reader, Writer } from "../../runtime/codec.ts";
+import type { BookedTrade, RaisedAlert } from "./trade-book.ts";
+
+/** Writes the trades of a chunk. */
+export function encodeTrades(trades: readonly BookedTrade[], writer: Writer): void {
+  writer.u32(trades.length);
+  for (const trade of trades) {
+    writer.text(trade.id);
+    writer.f64(trade.time);
+    writer.f64(trade.seenAt);
+    writer.f64(trade.price);
+    writer.f64(trade.quantity);
+    writer.f64(trade.amount);
+    writer.f64(trade.amountUsd);
+    writer.text(trade.currency);
+    writer.u8(trade.side === null ? 0 : 1 + tradeSides.indexOf(trade.side));
+    writer.optionalText(trade.account);
+    writer.u8(tradeStatuses.indexOf(trade.status));
+    writer.u8(trade.inPosition ? 1 : 0);
+    writer.u32(trade.raised.length);
+    for (const alert of trade.raised) encodeAlert(alert, writer);
+  }
+}
+
+function encodeAlert({ rule, kind, severity, figure, limit, reference }: RaisedAlert, writer: Writer): void {
+  writer.text(rule);
+  writer.text(kind);
+  writer.text(severity);
+  writer.f64(figure ?? NaN);
+  writer.f64(limit ?? NaN);
+  writer.optionalText(reference);
+}
+
+/** Reads what `encodeTrades` wrote. */
+export function decodeTrades(reader: Reader): Omit<BookedTrade, "chunk">[] {
+  return Array.from({ length: reader.u32() }, () => ({
+    id: reader.text(),
+    time: reader.f64(),
+    seenAt: reader.f64(),
+    price: reader.f64(),
+    quantity: reader.f64(),
+    amount: reader.f64(),
+    amountUsd: reader.f64(),
+    currency: reader.text(),
+    side: tradeSides[reader.u8() - 1] ?? null,
+    account: reader.optionalText(),
+    status: tradeStatuses[reader.u8()]!,
+    inPosition: reader.u8() === 1,
+    raised: Array.from({ length: reader.u32() }, () => decodeAlert(reader)),
+  }));
+}
+
+function decodeAlert(reader: Reader): RaisedAlert {
+  return {
+    rule: reader.text(),
+    kind: reader.text(),
+    severity: reader.text(),
+    figure: numberOrNull(reader.f64()),
+    limit: numberOrNull(reader.f64()),
+    reference: reader.optionalText(),
+  };
+}
+
+/** Null for NaN. */
+export function numberOrNull(x: number): number | null {
+  return x === x ? x : null;
+}

@@ -1,0 +1,108 @@
+import type { Reader, Writer } from "./codec.ts";
+import type { Generations, Stamped } from "./generations.ts";
+import type { StateEntry } from "./machine.ts";
+
+/** How the values of kept state are written. */
+export interface KeptCodec<V> {
+  /** Unique in the pipeline; snapshots contain it. */
+  readonly name: string;
+  /** Version of what `encode` writes, from 1 on; a change of its bytes raises it. */
+  readonly layout: number;
+  /**
+   * `key`: the part of an entry's name in front of its first slash is a key of the pipeline, with which the entry moves
+   * at a rescale. `partition`: every partition has the same entries.
+   */
+  readonly scope: "key" | "partition";
+  encode(value: V, writer: Writer): void;
+  decode(reader: Reader): V;
+}
+
+interface Kept<V> extends Stamped {
+  value: V;
+}
+
+/** Stands in the place of the layout of an entry that was deleted. */
+const DELETED = 0;
+
+/**
+ * State that a pipeline keeps beside that of its operators: no expiry and no settings end it. Each entry is one of the
+ * snapshot, written when it has changed. The pipeline bounds the number of entries.
+ */
+export class KeptState<V = unknown> {
+  readonly codec: KeptCodec<V>;
+  /** The one that was set longest ago first. */
+  readonly #entries = new Map<string, Kept<V>>();
+  /** Deleted entries that older generations may still hold. */
+  readonly #deleted = new Map<string, Stamped>();
+  #changed = new Set<string>();
+
+  constructor(codec: KeptCodec<V>) {
+    this.codec = codec;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get(name: string): V | undefined {
+    return this.#entries.get(name)?.value;
+  }
+
+  /** Sets a value, or notes that the one that is there has changed. It becomes the newest. */
+  set(name: string, value: V): void {
+    const generation = (this.#entries.get(name) ?? this.#deleted.get(name))?.generation ?? -1;
+    this.#deleted.delete(name);
+    this.#entries.delete(name);
+    this.#entries.set(name, { value, generation, changed: true });
+    this.#changed.add(name);
+  }
+
+  delete(name: string): void {
+    const entry = this.#entries.get(name);
+    if (!entry) return;
+    this.#entries.delete(name);
+    if (entry.generation < 0) this.#changed.delete(name);
+    else {
+      this.#deleted.set(name, { generation: entry.generation, changed: true });
+      this.#changed.add(name);
+    }
+  }
+
+  /** The entries, the one that was set longest ago first. */
+  *entries(): Iterable<readonly [name: string, value: V]> {
+    for (const [name, { value }] of this.#entries) yield [name, value];
+  }
+
+  /** See `StateMachine.encodeChanges`. */
+  encodeChanges(generation: number, generations: Generations, writer: Writer, take: (entry: StateEntry) => void): void {
+    for (const name of this.#changed) {
+      const entry = this.#entries.get(name);
+      writer.u8(entry ? this.codec.layout : DELETED);
+      if (entry) this.codec.encode(entry.value, writer);
+      generations.stamp(entry ?? this.#deleted.get(name)!, generation);
+      take({ key: name, value: writer.take() });
+    }
+    this.#changed.clear();
+  }
+
+  /** Takes an entry back, in the place of an earlier one of its name. */
+  restore(name: string, layout: number, reader: Reader, generation: number, generations: Generations): void {
+    const before = this.#entries.get(name) ?? this.#deleted.get(name);
+    const stamped = { generation: before?.generation ?? -1, changed: false };
+    generations.stamp(stamped, generation);
+    this.#entries.delete(name);
+    this.#deleted.delete(name);
+    if (layout === DELETED) this.#deleted.set(name, stamped);
+    else this.#entries.set(name, Object.assign(stamped, { value: this.codec.decode(reader) }));
+  }
+
+  /** See `StateMachine.rewriteUpTo`. */
+  rewriteUpTo(generation: number, generations: Generations): void {
+    for (const [name, entry] of this.#entries) if (entry.generation <= generation) this.#changed.add(name);
+    for (const [name, entry] of this.#deleted) {
+      if (entry.changed || entry.generation > generation) continue;
+      generations.forget(entry); // no older generation is left
+      this.#deleted.delete(name);
+    }
+  }
+}
