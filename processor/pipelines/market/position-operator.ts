@@ -14,7 +14,7 @@ interface Position {
   readonly notional: ExactSum;
   trades: number;
   /** Records that were written of it. */
-  told: number;
+  records: number;
 }
 
 /** The positions of a partition, kept for good by `<symbol>/<account>`. */
@@ -23,17 +23,17 @@ export class Positions {
     name: "positions",
     layout: 1,
     scope: "key",
-    encode: ({ quantity, notional, trades, told }, writer) => {
+    encode: ({ quantity, notional, trades, records }, writer) => {
       quantity.encode(writer);
       notional.encode(writer);
       writer.f64(trades);
-      writer.f64(told);
+      writer.f64(records);
     },
     decode: (reader) => ({
       quantity: ExactSum.decode(reader),
       notional: ExactSum.decode(reader),
       trades: reader.f64(),
-      told: reader.f64(),
+      records: reader.f64(),
     }),
   });
   /** Accounts of each symbol; null when they have not been counted since a restore. */
@@ -54,7 +54,7 @@ export class Positions {
 
   add(symbol: string, account: string): Position {
     this.accountsOf(symbol);
-    const position = { quantity: new ExactSum(), notional: new ExactSum(), trades: 0, told: 0 };
+    const position = { quantity: new ExactSum(), notional: new ExactSum(), trades: 0, records: 0 };
     this.state.set(`${symbol}/${account}`, position);
     this.#count(symbol);
     return position;
@@ -139,7 +139,7 @@ export class PositionOperator implements Operator<null, TradeMessage> {
       quantity: position.quantity.value,
       notional: position.notional.value,
       trades: position.trades,
-      revision: position.told++,
+      revision: position.records++,
       timestamp: time,
     });
   }
