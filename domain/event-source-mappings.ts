@@ -59,6 +59,13 @@ export const eventSourceMappings: readonly EventSourceMapping[] = [
     topic: topics.aggregated.name,
     consumerGroup: consumerGroups.writeFeatures,
   },
+  {
+    ...defaults,
+    pipeline: "market",
+    functionName: "write-features",
+    topic: topics.marketAggregated.name,
+    consumerGroup: `${consumerGroups.writeFeatures}.${topics.marketAggregated.name}`,
+  },
   ...lakeSources.map((source): EventSourceMapping => ({
     ...defaults,
     ...source,

@@ -1,3 +1,5 @@
+import { featureGroups, type FeatureGroupKey } from "./features.ts";
+
 /** Names that several programs share: consumer groups, stores, identifiers. */
 
 /** Consumer groups of the programs; those of processors are in `pipelines`. */
@@ -57,9 +59,9 @@ export function deliveryStreamName(env: string, table: string): string {
   return `millrace-${env}-${table}`;
 }
 
-/** Feature group of the windowed features of a sensor. A group's event time can't be changed in place: hence v2. */
-export function featureGroupName(env: string): string {
-  return `millrace-${env}-sensor-windows-v2`;
+/** An environment's feature group. */
+export function featureGroupName(env: string, group: FeatureGroupKey): string {
+  return `millrace-${env}-${featureGroups[group].name}`;
 }
 
 /**

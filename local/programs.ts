@@ -59,8 +59,14 @@ export function modelStore(home: string): string {
   return join(home, "models");
 }
 
-function featureStore({ ports }: StartOptions): { featureGroup: string; featureStoreEndpoint: string } {
-  return { featureGroup: featureGroupName(LOCAL_ENVIRONMENT), featureStoreEndpoint: url(ports.features) };
+function featureStore({
+  ports,
+}: StartOptions): Record<"featureGroup" | "marketFeatureGroup" | "featureStoreEndpoint", string> {
+  return {
+    featureGroup: featureGroupName(LOCAL_ENVIRONMENT, "sensorWindows"),
+    marketFeatureGroup: featureGroupName(LOCAL_ENVIRONMENT, "marketBars"),
+    featureStoreEndpoint: url(ports.features),
+  };
 }
 
 /** The programs in the order of their start. */

@@ -25,6 +25,7 @@ export const functions = {
     ...checkpoints,
     ...running,
     featureGroup: optionalText("FEATURE_GROUP", "feature group of windowed features"),
+    marketFeatureGroup: optionalText("MARKET_FEATURE_GROUP", "feature group of bars"),
     featureStoreEndpoint: optionalText(
       "FEATURE_STORE_ENDPOINT",
       "Feature Store runtime endpoint instead of the region's own",
@@ -52,7 +53,9 @@ export const functions = {
   },
   writeFeatures: {
     ...common,
+    ...running,
     featureGroup: text("FEATURE_GROUP", "feature group of windowed features", "millrace-local-sensor-windows-v2"),
+    marketFeatureGroup: text("MARKET_FEATURE_GROUP", "feature group of bars", "millrace-local-market-bars-v2"),
     featureStoreEndpoint: optionalText(
       "FEATURE_STORE_ENDPOINT",
       "Feature Store runtime endpoint instead of the region's own",

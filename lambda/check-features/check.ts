@@ -1,12 +1,16 @@
-import { EVENT_TIME_FEATURE, features, RECORD_IDENTIFIER_FEATURE } from "../../domain/features.ts";
+import { EVENT_TIME_FEATURE, type FeatureGroupSpec } from "../../domain/features.ts";
 
-/** Identifier of the record that the check writes. No sensor can have it, as its id has no `#`. */
+/** Identifier of the record that the check writes. No sensor or symbol can have it, as neither has a `#`. */
 export const CANARY = "#millrace-check";
 
-/** A full record of the feature group. Every value that is not the identifier or the event time is `marker`. */
-export function canaryRecord(eventTimeMs: number, marker: number): { FeatureName: string; ValueAsString: string }[] {
+/** A full record of a feature group. Every value that is not the identifier or the event time is `marker`. */
+export function canaryRecord(
+  { recordIdentifier, features }: FeatureGroupSpec,
+  eventTimeMs: number,
+  marker: number,
+): { FeatureName: string; ValueAsString: string }[] {
   const valueOf = (name: string, type: string): string => {
-    if (name === RECORD_IDENTIFIER_FEATURE) return CANARY;
+    if (name === recordIdentifier) return CANARY;
     if (name === EVENT_TIME_FEATURE) return (eventTimeMs / 1_000).toFixed(6);
     return String(type === "Integral" ? Math.trunc(marker) : marker);
   };

@@ -1,17 +1,18 @@
 import { GetRecordCommand } from "@aws-sdk/client-sagemaker-featurestore-runtime";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
-import { pageLimits, queries } from "../../domain/api.ts";
+import { pageLimits, queries, type SensorFeatures } from "../../domain/api.ts";
+import { featureGroups } from "../../domain/features.ts";
 import { collections } from "../../domain/names.ts";
 import { toPage } from "../shared/cursor.ts";
 import type { SensorDocument, SessionDocument, WindowDocument } from "../shared/documents.ts";
 import { featureStoreClient } from "../shared/feature-store.ts";
+import { toFeatures } from "../shared/features.ts";
 import { mongoDatabase } from "../shared/mongo.ts";
 import { readParameters } from "../shared/parameters.ts";
 import { ProblemError } from "../shared/problems.ts";
 import { json, restFunction } from "../shared/rest.ts";
 import { readable } from "../shared/unavailable.ts";
-import { toFeatures } from "./features.ts";
 import {
   sensorFilter,
   sensorListIdentity,
@@ -97,6 +98,6 @@ export const handler = restFunction(log, {
       ),
     );
     if (record.length === 0) throw new ProblemError("not-found", `there are no features of a sensor ${sensorId}`);
-    return json(toFeatures(sensorId, record));
+    return json({ sensorId, ...toFeatures(featureGroups.sensorWindows, record) } satisfies SensorFeatures);
   },
 });

@@ -1,11 +1,14 @@
-import { PutRecordCommand } from "@aws-sdk/client-sagemaker-featurestore-runtime";
+import { PutRecordCommand, type FeatureValue } from "@aws-sdk/client-sagemaker-featurestore-runtime";
+import type { z } from "zod";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
-import { windowRecord, type WindowRecord } from "../../domain/records.ts";
+import { barFeaturesId } from "../../domain/features.ts";
+import { outputRecords } from "../../domain/records.ts";
+import { topics } from "../../domain/topics.ts";
 import { failureQueue } from "../shared/failure-queue.ts";
 import { featureStoreClient } from "../shared/feature-store.ts";
-import { batchFunction, parseRecords, type KafkaRecord, type Read } from "../shared/kafka-event.ts";
-import { isRefusal, newestPerSensor, toFeatureRecord } from "./feature-record.ts";
+import { batchFunction, parseRecords, type KafkaRecord } from "../shared/kafka-event.ts";
+import { barFeatures, isRefusal, newestOfEach, windowFeatures, type Windowed } from "./feature-record.ts";
 
 /** Calls in flight, at most. */
 const CONCURRENCY = 16;
@@ -15,14 +18,65 @@ const log = createLogger("write-features", settings.logLevel);
 const featureStore = featureStoreClient(settings.region, settings.featureStoreEndpoint);
 const sendFailure = failureQueue("write-features", settings);
 
+/** Features that are to be written, and the record that they came from. */
+interface Write {
+  readonly record: KafkaRecord;
+  readonly about: Readonly<Record<string, string>>;
+  readonly group: string;
+  readonly features: FeatureValue[];
+}
+
+/** What became of records: the features to write, and records that can't be read. */
+interface Planned {
+  readonly writes: readonly Write[];
+  readonly refused: readonly KafkaRecord[];
+}
+
+function plan<R extends Windowed>(
+  group: string,
+  schema: z.ZodType<R>,
+  identifierOf: (record: R) => string,
+  toFeatures: (record: R) => FeatureValue[],
+): (records: readonly KafkaRecord[]) => Planned {
+  return (records) => {
+    const { taken, refused } = parseRecords(records, schema, log);
+    const writes = newestOfEach(taken, identifierOf).map(({ record, value }) => ({
+      record,
+      about: { identifier: identifierOf(value), id: value.id },
+      group,
+      features: toFeatures(value),
+    }));
+    return { writes, refused };
+  };
+}
+
+const plans: Readonly<Record<string, (records: readonly KafkaRecord[]) => Planned>> = {
+  [topics.aggregated.name]: plan(
+    settings.featureGroup,
+    outputRecords.aggregated,
+    ({ sensorId }) => sensorId,
+    windowFeatures,
+  ),
+  [topics.marketAggregated.name]: plan(
+    settings.marketFeatureGroup,
+    outputRecords.marketAggregated,
+    ({ symbol, operator }) => barFeaturesId(symbol, operator),
+    barFeatures,
+  ),
+};
+
 /**
- * `sensor-data-aggregated` to the feature store: the statistics of each sensor's newest window. A record that would be
- * refused again goes to the failure queue at once; the others are written.
+ * Windows to the feature store: the newest window of each sensor, and the newest bar of each symbol and window
+ * operator. A record that would be refused again goes to the failure queue at once; the others are written.
  */
 export const handler = batchFunction(log, async (records) => {
-  const { taken, refused } = parseRecords(records, windowRecord, log);
-  const waiting = newestPerSensor(taken);
-  const failed: KafkaRecord[] = [...refused];
+  const planned = Object.entries(Object.groupBy(records, ({ topic }) => topic)).map(([topic, ofTopic = []]) => {
+    const ofThis = plans[topic];
+    if (!ofThis) throw new Error(`no feature group takes records of ${topic}`);
+    return ofThis(ofTopic);
+  });
+  const waiting = planned.flatMap(({ writes }) => writes);
+  const failed: KafkaRecord[] = planned.flatMap(({ refused }) => refused);
   const work = async (): Promise<void> => {
     for (let item = waiting.pop(); item; item = waiting.pop()) if (!(await isDone(item))) failed.push(item.record);
   };
@@ -30,12 +84,10 @@ export const handler = batchFunction(log, async (records) => {
   return failed;
 });
 
-/** Whether a window needs no further delivery: it is written, or in the failure queue. */
-async function isDone({ record, value }: Read<WindowRecord>): Promise<boolean> {
-  const about = { sensorId: value.sensorId, id: value.id };
+/** Whether features need no further delivery: they are written, or in the failure queue. */
+async function isDone({ record, about, group, features }: Write): Promise<boolean> {
   try {
-    const Record = toFeatureRecord(value);
-    await featureStore.send(new PutRecordCommand({ FeatureGroupName: settings.featureGroup, Record }));
+    await featureStore.send(new PutRecordCommand({ FeatureGroupName: group, Record: features }));
     return true;
   } catch (error) {
     if (!isRefusal(error)) {

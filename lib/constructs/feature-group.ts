@@ -1,19 +1,22 @@
 import { aws_iam as iam, type aws_kms as kms, type aws_s3 as s3, aws_sagemaker as sagemaker } from "aws-cdk-lib";
-import { EVENT_TIME_FEATURE, features, RECORD_IDENTIFIER_FEATURE } from "../../domain/features.ts";
+import { EVENT_TIME_FEATURE, featureGroups } from "../../domain/features.ts";
 import { featureGroupName } from "../../domain/names.ts";
 import { acknowledgeWildcards } from "./acknowledge.ts";
 import { allow, allowKey } from "./grants.ts";
 import type { MillraceStack } from "./millrace-stack.ts";
 
-/** The feature group of `domain/features.ts`: its online store, and its offline store in the lake's bucket. */
+/** The sensors' feature group of `domain/features.ts`: its online store, and its offline store in the lake's bucket. */
 export function featureGroup(stack: MillraceStack, bucket: s3.IBucket, key: kms.IKey): sagemaker.CfnFeatureGroup {
   const role = offlineStoreRole(stack, bucket, key);
   const group = new sagemaker.CfnFeatureGroup(stack, "FeatureGroup", {
-    featureGroupName: featureGroupName(stack.config.name),
-    description: "the newest window of each sensor",
-    recordIdentifierFeatureName: RECORD_IDENTIFIER_FEATURE,
+    featureGroupName: featureGroupName(stack.config.name, "sensorWindows"),
+    description: featureGroups.sensorWindows.doc,
+    recordIdentifierFeatureName: featureGroups.sensorWindows.recordIdentifier,
     eventTimeFeatureName: EVENT_TIME_FEATURE,
-    featureDefinitions: features.map(({ name, type }) => ({ featureName: name, featureType: type })),
+    featureDefinitions: featureGroups.sensorWindows.features.map(({ name, type }) => ({
+      featureName: name,
+      featureType: type,
+    })),
     onlineStoreConfig: {
       EnableOnlineStore: true,
       SecurityConfig: { KmsKeyId: key.keyArn },

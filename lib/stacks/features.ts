@@ -34,7 +34,7 @@ export class FeaturesStack extends MillraceStack {
     super(scope, id, { config, stateful: false, description: "feature writer and checker" });
     const environment = writeSettings("writeFeatures", {
       environment: config.name,
-      featureGroup: featureGroupName(config.name),
+      featureGroup: featureGroupName(config.name, "sensorWindows"),
     });
     this.writeFeatures = new KafkaConsumer(this, {
       name: "write-features",

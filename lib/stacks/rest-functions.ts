@@ -63,7 +63,7 @@ function reader(
       kafkaAuth: "iam",
       ...documentSettings(state),
       checkpointTable: state.tables.checkpoints.tableName,
-      featureGroup: featureGroupName(stack.config.name),
+      featureGroup: featureGroupName(stack.config.name, "sensorWindows"),
     }),
     key: security.keys.operations,
     network: { vpc: network.vpc, subnets: network.privateSubnets, securityGroup: network.securityGroups.rest },
@@ -80,7 +80,7 @@ function allowFeatures(stack: MillraceStack, handler: MillraceFunction, { securi
   const group = stack.formatArn({
     service: "sagemaker",
     resource: "feature-group",
-    resourceName: featureGroupName(stack.config.name),
+    resourceName: featureGroupName(stack.config.name, "sensorWindows"),
   });
   allow(handler, ["sagemaker:GetRecord"], [group]);
   allowKey(handler, security.keys.readings, "sagemaker", ["Decrypt"]);

@@ -5,20 +5,18 @@ import { Metrics } from "../../adapters/metrics.ts";
 import { onShutdown } from "../../adapters/shutdown.ts";
 import { LOOPBACK } from "../../config/local.ts";
 import { readSettings } from "../../config/settings.ts";
-import { EVENT_TIME_FEATURE, features, RECORD_IDENTIFIER_FEATURE } from "../../domain/features.ts";
+import { EVENT_TIME_FEATURE, featureGroups, type FeatureGroupKey } from "../../domain/features.ts";
 import { featureGroupName } from "../../domain/names.ts";
 import { startFeatureStore } from "./server.ts";
 
 const settings = readSettings("features", process.env);
 const log = createLogger("features", settings.logLevel);
-const groups = [
-  {
-    name: featureGroupName(settings.environment),
-    recordIdentifier: RECORD_IDENTIFIER_FEATURE,
-    eventTime: EVENT_TIME_FEATURE,
-    features,
-  },
-];
+const groups = (Object.keys(featureGroups) as FeatureGroupKey[]).map((key) => ({
+  name: featureGroupName(settings.environment, key),
+  recordIdentifier: featureGroups[key].recordIdentifier,
+  eventTime: EVENT_TIME_FEATURE,
+  features: featureGroups[key].features,
+}));
 const store = await startFeatureStore({ ...settings, groups, log });
 if (settings.healthPort > 0)
   await startHealthServer(

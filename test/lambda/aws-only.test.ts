@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import { featureGroups } from "../../domain/features.ts";
 import type { TopicSpec } from "../../domain/topics.ts";
 import { admit } from "../../lambda/admit-device/decide.ts";
 import { allowStage, bearerToken } from "../../lambda/authorize-request/policy.ts";
@@ -107,7 +108,7 @@ describe("tickets and tokens", () => {
 
 describe("the feature check", () => {
   test("names every feature that differs", () => {
-    const expected = canaryRecord(1_700_000_000_000, 7);
+    const expected = canaryRecord(featureGroups.sensorWindows, 1_700_000_000_000, 7);
     expect(expected.find(({ FeatureName }) => FeatureName === "event_time")?.ValueAsString).toBe("1700000000.000000");
     expect(differences(expected, expected)).toEqual([]);
     expect(

@@ -4,15 +4,18 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { GetRecordCommand } from "@aws-sdk/client-sagemaker-featurestore-runtime";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { sensorFeatures } from "../../domain/api.ts";
 import { featureGroupName } from "../../domain/names.ts";
+import { featureStoreClient } from "../../lambda/shared/feature-store.ts";
 import { mskEvent, restEvent } from "./events.ts";
 import { startFunction, type FunctionProcess } from "./function-process.ts";
-import { windowed } from "./records.ts";
+import { barred, windowed } from "./records.ts";
 
 const T = 1_657_533_977_000;
 let folder: string;
+let endpoint: string;
 let store: ChildProcess;
 let write: FunctionProcess;
 let read: FunctionProcess;
@@ -36,9 +39,11 @@ beforeAll(async () => {
     if ((log += chunk.toString()).includes("ready")) break;
   if (!log.includes("ready")) throw new Error(`the feature store ended: ${log}`);
   store.stderr!.resume();
+  endpoint = `http://127.0.0.1:${port}`;
   const env = {
-    FEATURE_STORE_ENDPOINT: `http://127.0.0.1:${port}`,
-    FEATURE_GROUP: featureGroupName("local"),
+    FEATURE_STORE_ENDPOINT: endpoint,
+    FEATURE_GROUP: featureGroupName("local", "sensorWindows"),
+    MARKET_FEATURE_GROUP: featureGroupName("local", "marketBars"),
     ON_FAILURE_DIR: join(folder, "on-failure"),
   };
   write = startFunction("write-features", env);
@@ -110,6 +115,35 @@ test("features that are refused for good go to the failure queue at once, and th
       error: expect.objectContaining({ name: "ValidationError" }),
     }),
   ]);
+});
+
+test("the feature store has the newest bar of each symbol and operator, beside the windows", async () => {
+  const minute = T - (T % 60_000);
+  const bars = [
+    barred("AAPL", minute - 60_000, { revision: 7 }),
+    barred("AAPL", minute, { revision: 1, close: null }),
+    barred("AAPL", minute),
+    barred("AAPL", minute - 240_000, { windowMs: 300_000, slideMs: 60_000, count: 9 }),
+    barred("x".repeat(360 * 1_024), minute),
+  ];
+  const event = mskEvent(bars.map((value, offset) => ({ topic: "market-aggregated", offset, value })));
+  expect(await write.invoke(event)).toEqual({ batchItemFailures: [] });
+  const client = featureStoreClient("us-east-1", endpoint);
+  const stored = async (id: string): Promise<Record<string, string>> => {
+    const { Record: values = [] } = await client.send(
+      new GetRecordCommand({
+        FeatureGroupName: "millrace-local-market-bars-v2",
+        RecordIdentifierValueAsString: id,
+      }),
+    );
+    return Object.fromEntries(values.map(({ FeatureName, ValueAsString }) => [FeatureName!, ValueAsString!]));
+  };
+  const newest = await stored("AAPL|tumbling-60000");
+  expect(newest).toMatchObject({ symbol: "AAPL", window_start: String(minute), revision: "1", vwap: "151.5" });
+  expect(newest).not.toHaveProperty("close");
+  expect(await stored("AAPL|sliding-300000-60000")).toMatchObject({ count: "9", window_end: String(minute + 60_000) });
+  const refused = readFileSync(join(folder, "on-failure", "write-features.market-aggregated.ndjson"), "utf8");
+  expect(JSON.parse(refused)).toMatchObject({ topic: "market-aggregated", offset: 4 });
 });
 
 test("a sensor without features is 404", async () => {
