@@ -1,9 +1,9 @@
 import type { Semantics } from "../../domain/semantics.ts";
 import { MAX_EPOCH_MS } from "../../domain/time.ts";
-import type { LogRecord } from "./log.ts";
 import { pack, packedHeaders, type Payload } from "./packed.ts";
 import { broken } from "./rules/contract.ts";
-import type { From, SettingsForm, Spacing, StreamEvent, Values } from "./stream-events.ts";
+import type { From, Spacing, StreamEvent, Values } from "./stream-events.ts";
+import { StreamLog } from "./stream-log.ts";
 
 /** Outputs are ordered by the bytes of the ids: these differ from every locale's order. */
 const SENSORS = ["s1", "S2", "_", "a:b"];
@@ -28,24 +28,13 @@ interface Sent {
   readonly packed: boolean;
 }
 
-/** Turns stream events into a log. Keeps the state of the devices and the clock of each partition. */
-export class LogBuilder {
-  readonly log: LogRecord[] = [];
+/** Turns stream events into a log. Keeps the state of the devices. */
+export class LogBuilder extends StreamLog {
   private readonly devices: Device[];
   private readonly sent: Sent[] = [];
-  private readonly clocks: number[];
-  /** The settings of the last settings record: what comes next lies on their bounds. */
-  private settings: Semantics;
-  private readonly choices: readonly Semantics[];
-  private changes = 0;
-  private readonly partitions: number;
   private random = 1;
-  /** `choices`: what settings records put in force, the first ones being in force at the beginning. */
   constructor(choices: readonly Semantics[], origin: number, partitions: number) {
-    this.settings = choices[0]!;
-    this.choices = choices;
-    this.partitions = partitions;
-    this.clocks = Array.from({ length: partitions }, () => origin);
+    super(choices, origin, partitions);
     this.devices = SENSORS.map(() => ({
       boot: undefined,
       boots: [undefined],
@@ -78,56 +67,8 @@ export class LogBuilder {
       case "settings":
         return this.changeSettings(event);
       case "ticks":
-        for (let i = 0; i < event.count; i += 1)
-          this.append(event.partition % this.partitions, this.tickAdvance(event.advanceMs), null, null, {
-            type: "tick",
-          });
+        return this.ticks(event);
     }
-  }
-
-  private changeSettings({ which, form, advanceMs, partition }: StreamEvent & { kind: "settings" }): void {
-    const { watermark } = this.choices[0]!;
-    const chosen: Semantics = { ...this.choices[which % this.choices.length]!, watermark };
-    const header: Record<SettingsForm, object | string> = {
-      new: chosen,
-      "change again": chosen,
-      "no JSON": "{",
-      "one missing": { ...chosen, windowMs: undefined },
-      contradiction: { ...chosen, slideMs: chosen.windowMs + 1 },
-      "other scope": { ...chosen, watermark: watermark === "sensor" ? "partition" : "sensor" },
-    };
-    if (form === "new") this.settings = chosen;
-    this.changes += form === "change again" ? 0 : 1;
-    const text = typeof header[form] === "string" ? header[form] : JSON.stringify(header[form]);
-    const headers = { type: "settings", change: `change-${this.changes}`, settings: text };
-    this.append(partition % this.partitions, advanceMs, null, null, headers);
-  }
-
-  private tickAdvance(advanceMs: number | "idle" | "past idle"): number {
-    if (typeof advanceMs === "number") return advanceMs;
-    return this.settings.idleTimeoutMs + (advanceMs === "idle" ? 0 : 1);
-  }
-
-  private append(
-    partition: number,
-    advanceMs: number,
-    key: string | null,
-    value: Uint8Array | null,
-    headers: Record<string, string> = {},
-    atLeast = -Infinity,
-  ): void {
-    const timestamp = Math.max(Math.ceil(this.clocks[partition]! + advanceMs), atLeast);
-    this.clocks[partition] = Math.max(this.clocks[partition]!, timestamp);
-    // Transactions and compaction leave gaps in the offsets of a log.
-    const offset =
-      (this.log.findLast((record) => record.partition === partition)?.offset ?? -1) +
-      (this.log.length % 7 === 3 ? 3 : 1);
-    // Every third record was traced.
-    const traced =
-      this.log.length % 3 === 1
-        ? { traceparent: `00-${String(this.log.length).padStart(32, "0")}-00f067aa0ba902b7-01` }
-        : {};
-    this.log.push({ partition, offset, timestamp, key, value, headers: { ...headers, ...traced } });
   }
 
   private message(event: StreamEvent & { kind: "message" }): void {

@@ -31,8 +31,23 @@ export type StreamEvent =
   | { kind: "resend"; which: number; advanceMs: number }
   | { kind: "reuse"; which: number; nudgeMs: number; advanceMs: number }
   | { kind: "broken"; which: number; sensor: number; advanceMs: number }
-  | { kind: "settings"; which: number; form: SettingsForm; advanceMs: number; partition: number }
-  | { kind: "ticks"; count: number; advanceMs: number | "idle" | "past idle"; partition: number };
+  | SettingsEvent
+  | TicksEvent;
+
+/** What happens in the streams of every pipeline. */
+export type SettingsEvent = {
+  kind: "settings";
+  which: number;
+  form: SettingsForm;
+  advanceMs: number;
+  partition: number;
+};
+export type TicksEvent = {
+  kind: "ticks";
+  count: number;
+  advanceMs: number | "idle" | "past idle";
+  partition: number;
+};
 
 /** Whether a settings record is of a change that was there before, or breaks the contract. */
 export type SettingsForm = "new" | "change again" | "no JSON" | "one missing" | "contradiction" | "other scope";
@@ -55,10 +70,11 @@ export type From =
 export type Spacing = "10" | "0" | "0.25" | "gap" | "beyond the gap" | "window" | "slide" | "ragged";
 export type Values = "noise" | "constant" | "nearly constant" | "extreme" | "zero" | "in g";
 
-const advanceMs = fc.constantFrom(0, 0, 1, 10, 100, 1000, 4999, 5000, 5001, 3_600_000, -2000);
+/** How far a record's timestamp is from the one before. */
+export const advanceMs = fc.constantFrom(0, 0, 1, 10, 100, 1000, 4999, 5000, 5001, 3_600_000, -2000);
 /** 2^-12 ms is the distance between two doubles at today's epoch milliseconds. */
 const nudgeMs = fc.constantFrom(0, 0, 0, 1, -1, 0.25, -0.25, 2 ** -12, -(2 ** -12), 50, -50);
-const which = fc.nat(50);
+export const which = fc.nat(50);
 const sensor = fc.constantFrom(0, 0, 0, 1, 2, 3);
 
 const message: fc.Arbitrary<StreamEvent> = fc.record({
@@ -96,40 +112,38 @@ const message: fc.Arbitrary<StreamEvent> = fc.record({
   packed: fc.constantFrom(false, false, true),
 });
 
+export const settingsEvents: fc.Arbitrary<SettingsEvent> = fc.record({
+  kind: fc.constant("settings" as const),
+  which,
+  form: fc.constantFrom<SettingsForm[]>(
+    "new",
+    "new",
+    "new",
+    "new",
+    "new",
+    "new",
+    "change again",
+    "no JSON",
+    "one missing",
+    "contradiction",
+    "other scope",
+  ),
+  advanceMs,
+  partition: fc.nat(1),
+});
+
+export const ticksEvents: fc.Arbitrary<TicksEvent> = fc.record({
+  kind: fc.constant("ticks" as const),
+  count: fc.integer({ min: 1, max: 5 }),
+  advanceMs: fc.constantFrom(1, 1000, 5000, 100_000, "idle" as const, "past idle" as const),
+  partition: fc.nat(1),
+});
+
 export const streamEvents: fc.Arbitrary<StreamEvent> = fc.oneof(
   { weight: 12, arbitrary: message },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("resend" as const), which, advanceMs }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("reuse" as const), which, nudgeMs, advanceMs }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("broken" as const), which, sensor, advanceMs }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      kind: fc.constant("settings" as const),
-      which,
-      form: fc.constantFrom<SettingsForm[]>(
-        "new",
-        "new",
-        "new",
-        "new",
-        "new",
-        "new",
-        "change again",
-        "no JSON",
-        "one missing",
-        "contradiction",
-        "other scope",
-      ),
-      advanceMs,
-      partition: fc.nat(1),
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      kind: fc.constant("ticks" as const),
-      count: fc.integer({ min: 1, max: 5 }),
-      advanceMs: fc.constantFrom(1, 1000, 5000, 100_000, "idle" as const, "past idle" as const),
-      partition: fc.nat(1),
-    }),
-  },
+  { weight: 1, arbitrary: settingsEvents },
+  { weight: 3, arbitrary: ticksEvents },
 );
