@@ -113,7 +113,7 @@ export class Processor {
     this.#joined = true;
     this.#assignments++;
     this.#assigned = partitions;
-    for (const partition of [...this.#owned.keys()]) if (!partitions.has(partition)) void this.#drop(partition);
+    for (const partition of [...this.#owned.keys()]) if (!partitions.has(partition)) this.#drop(partition);
     for (const partition of partitions) if (!this.#owned.has(partition)) this.#take(partition);
   }
 
@@ -131,23 +131,20 @@ export class Processor {
     this.#owned.set(partition, owned);
   }
 
-  /** Begins to hand a partition over. @returns A promise of its end, which need not be awaited. */
-  #drop(partition: number): Promise<void> {
-    const owned = this.#owned.get(partition);
-    if (!owned) return Promise.resolve();
+  /** Begins to hand a partition over, which is owned. */
+  #drop(partition: number): void {
+    const { task, stopped, ended } = this.#owned.get(partition)!;
     this.#owned.delete(partition);
-    owned.task.stop();
-    if (owned.stopped) this.#context.observer.stopped?.(owned.task.name, false);
-    const ending = owned.ended.finally(() => {
-      if (this.#ending.get(partition) === ending) this.#ending.delete(partition);
-    });
+    task.stop();
+    if (stopped) this.#context.observer.stopped?.(task.name, false);
+    // A successor that is dropped before this one has ended never runs: it ends with this one.
+    const ending = ended.finally(() => this.#ending.delete(partition));
     this.#ending.set(partition, ending);
-    return ending;
   }
 
   /** Hands all partitions over. */
   async #release(): Promise<void> {
-    for (const partition of [...this.#owned.keys()]) void this.#drop(partition);
+    for (const partition of [...this.#owned.keys()]) this.#drop(partition);
     await Promise.all(this.#ending.values());
   }
 
@@ -156,7 +153,7 @@ export class Processor {
     if (end.kind === "stopped") {
       owned.stopped = end.error;
       observer.stopped?.(owned.task.name, true);
-      void this.#resumeWhenRecovered(partition, owned);
+      void this.#resumeWhenRecovered(partition, owned, end.error);
     } else if (end.kind === "fenced") {
       observer.log("warn", { task: owned.task.name, reason: end.error.message }, "task was fenced");
       if (this.#owned.get(partition) === owned) await this.#afterFence(partition, owned);
@@ -167,7 +164,7 @@ export class Processor {
    * `npm run recover` claims the manifest. A stopped task begins again when it sees another owner there. Its lag is
    * measured meanwhile.
    */
-  async #resumeWhenRecovered(partition: number, owned: Owned): Promise<void> {
+  async #resumeWhenRecovered(partition: number, owned: Owned, stopped: MillraceError): Promise<void> {
     const { runtime, observer } = this.#context;
     const { task } = owned;
     const { snapshots, input } = this.#context.openPorts(partition);
@@ -175,7 +172,7 @@ export class Processor {
       (await snapshots.readManifest(task.name).catch(() => null))?.owner;
     let loggedAt = -Infinity;
     const before = await read();
-    for (let owner = before; this.#owned.get(partition) === owned && !this.#stopping; owner = await read()) {
+    for (let owner = before; this.#owned.get(partition) === owned; owner = await read()) {
       if (owner !== before && owner !== undefined) {
         observer.stopped?.(task.name, false);
         this.#take(partition);
@@ -183,7 +180,7 @@ export class Processor {
       }
       if (runtime.now() - loggedAt >= STOPPED_LOG_MS) {
         loggedAt = runtime.now();
-        const facts = { task: task.name, code: owned.stopped?.code, alarm: PARTITION_STOPPED, err: owned.stopped };
+        const facts = { task: task.name, code: stopped.code, alarm: PARTITION_STOPPED, err: stopped };
         observer.log("error", facts, "task stopped with a named error");
       }
       const log = await input.bounds().catch(() => null);
@@ -207,19 +204,19 @@ export class Processor {
       if (this.#assigned.has(partition) && !this.#owned.has(partition)) this.#take(partition);
       return;
     }
-    this.#context.observer.log(
-      "warn",
-      { task: owned.task.name, waitMs: this.#rejoinWait },
-      "fenced by an owner that the group does not know; leaving the group and joining anew",
-    );
-    await this.#rejoin();
+    await this.#rejoin(owned.task.name);
   }
 
-  async #rejoin(): Promise<void> {
-    const { runtime } = this.#context;
+  async #rejoin(task: string): Promise<void> {
+    const { runtime, observer } = this.#context;
     this.#rejoining = true;
+    if (runtime.now() - this.#rejoinedAt > REJOIN_MS.most * 2) this.#rejoinWait = REJOIN_MS.first;
+    observer.log(
+      "warn",
+      { task, waitMs: this.#rejoinWait },
+      "fenced by an owner that the group does not know; leaving the group and joining anew",
+    );
     try {
-      if (runtime.now() - this.#rejoinedAt > REJOIN_MS.most * 2) this.#rejoinWait = REJOIN_MS.first;
       await this.#release();
       await this.#membership.leave();
       await runtime.sleep(this.#rejoinWait);
