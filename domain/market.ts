@@ -21,6 +21,8 @@ export const tradeLimits = {
   payloadBytes: 256 * 1_024,
   /** Characters (Unicode code points) of `account`. */
   accountLength: 64,
+  /** Prices, quantities and amounts, at most: no sum or product of them overflows. */
+  figure: 1e100,
   /** How far price × quantity may be from the amount, relative to it. */
   agreement: 1e-6,
 } as const;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CURRENCY, severities, SYMBOL } from "./market.ts";
+import { CURRENCY, severities, SYMBOL, tradeLimits } from "./market.ts";
 
 /** Headers of a `reference` control record: the version, which part of it, of how many, and the part's text. */
 export const referenceHeaders = {
@@ -50,7 +50,7 @@ export type ComplianceRule = z.infer<typeof complianceRule>;
 export const reference = z.strictObject({
   version: z.string().regex(REFERENCE_VERSION, "1 to 64 of A-Z a-z 0-9 : _ . - are expected"),
   rates: z
-    .record(z.string().regex(CURRENCY), z.number().positive())
+    .record(z.string().regex(CURRENCY), z.number().positive().max(tradeLimits.figure))
     .default({})
     .describe("US dollars for one unit of a currency"),
   flags: z

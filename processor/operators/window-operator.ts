@@ -27,7 +27,7 @@ export interface WindowOptions<M extends Message> {
   readonly keyField: string;
   readonly late: LateOutput<M>;
   /** Whether a window misses a message for another reason than the watermark. @default none does */
-  readonly misses?: (keyed: KeyedState, message: M, start: EpochMs) => boolean;
+  readonly misses?: (message: M, start: EpochMs) => boolean;
   /** Hears of each result that is written; the object is only lent. */
   readonly fired?: (key: string, start: EpochMs, result: object) => void;
 }
@@ -83,7 +83,7 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
     assignWindows(message, windowMs, slideMs, (start, from, to) => {
       const end = start + windowMs;
       const isFinal = start <= keyed.finalUpTo || watermark >= end + allowedLatenessMs;
-      if (isFinal || misses?.(keyed, message, start)) {
+      if (isFinal || misses?.(message, start)) {
         emitLate(late, message, this.name, { start, end }, from, to, context);
         return;
       }

@@ -18,7 +18,9 @@ export interface KeptCodec<V> {
 }
 
 interface Kept<V> extends Stamped {
-  value: V;
+  readonly value: V;
+  /** Grows from one `set` to the next. */
+  readonly order: number;
 }
 
 /** Stands in the place of the layout of an entry that was deleted. */
@@ -30,8 +32,10 @@ const DELETED = 0;
  */
 export class KeptState<V = unknown> {
   readonly codec: KeptCodec<V>;
-  /** The one that was set longest ago first. */
-  readonly #entries = new Map<string, Kept<V>>();
+  /** By their order, unless they were restored since. */
+  #entries = new Map<string, Kept<V>>();
+  #isSorted = true;
+  #order = 0;
   /** Deleted entries that older generations may still hold. */
   readonly #deleted = new Map<string, Stamped>();
   #changed = new Set<string>();
@@ -53,7 +57,7 @@ export class KeptState<V = unknown> {
     const generation = (this.#entries.get(name) ?? this.#deleted.get(name))?.generation ?? -1;
     this.#deleted.delete(name);
     this.#entries.delete(name);
-    this.#entries.set(name, { value, generation, changed: true });
+    this.#entries.set(name, { value, order: this.#order++, generation, changed: true });
     this.#changed.add(name);
   }
 
@@ -70,6 +74,8 @@ export class KeptState<V = unknown> {
 
   /** The entries, the one that was set longest ago first. */
   *entries(): Iterable<readonly [name: string, value: V]> {
+    if (!this.#isSorted) this.#entries = new Map([...this.#entries].sort(([, a], [, b]) => a.order - b.order));
+    this.#isSorted = true;
     for (const [name, { value }] of this.#entries) yield [name, value];
   }
 
@@ -78,7 +84,10 @@ export class KeptState<V = unknown> {
     for (const name of this.#changed) {
       const entry = this.#entries.get(name);
       writer.u8(entry ? this.codec.layout : DELETED);
-      if (entry) this.codec.encode(entry.value, writer);
+      if (entry) {
+        writer.f64(entry.order);
+        this.codec.encode(entry.value, writer);
+      }
       generations.stamp(entry ?? this.#deleted.get(name)!, generation);
       take({ key: name, value: writer.take() });
     }
@@ -92,8 +101,14 @@ export class KeptState<V = unknown> {
     generations.stamp(stamped, generation);
     this.#entries.delete(name);
     this.#deleted.delete(name);
-    if (layout === DELETED) this.#deleted.set(name, stamped);
-    else this.#entries.set(name, Object.assign(stamped, { value: this.codec.decode(reader) }));
+    if (layout === DELETED) {
+      this.#deleted.set(name, stamped);
+      return;
+    }
+    const order = reader.f64();
+    this.#entries.set(name, Object.assign(stamped, { order, value: this.codec.decode(reader) }));
+    this.#order = Math.max(this.#order, order + 1);
+    this.#isSorted = false;
   }
 
   /** See `StateMachine.rewriteUpTo`. */

@@ -13,6 +13,8 @@ export interface StepContext {
   readonly out: Emitter;
   readonly counters: Counters;
   readonly generations: Generations;
+  /** Notes that an operator's state of a key has changed which the record at hand is not of. */
+  markChanged(keyed: KeyedState): void;
   /** Runs `work` in the next `settle`, behind the pipeline's asynchronous work; in the order of the calls. */
   whenSettled(work: () => void): void;
 }

@@ -107,6 +107,7 @@ export class PartitionMachine implements StateMachine {
       out: this.#out,
       counters: this.counters,
       generations: this.#state.generations,
+      markChanged: (keyed) => this.#state.markChanged(keyed),
       whenSettled: (work) => void this.#whenSettled.push(work),
     };
   }

@@ -2,15 +2,15 @@ import type { ComplianceRule } from "../../../domain/reference.ts";
 import type { KeyedState } from "../../runtime/keyed-state.ts";
 import type { Operator, StepContext } from "../../runtime/operator.ts";
 import { raise, withdraw } from "./alerts.ts";
+import type { LastCloses } from "./last-closes.ts";
 import type { ReferenceData } from "./reference-data.ts";
-import type { SymbolMemory } from "./symbol-memory.ts";
 import { type BookedTrade, minuteOf, type TradeBook } from "./trade-book.ts";
 import type { TradeMessage } from "./trade-message.ts";
 
 export interface ComplianceOptions {
   readonly to: string;
   readonly reference: ReferenceData;
-  readonly symbols: SymbolMemory;
+  readonly closes: LastCloses;
 }
 
 /** The figure that broke a rule, and the rule's limit. */
@@ -58,7 +58,7 @@ export class ComplianceOperator implements Operator<null, TradeMessage> {
       case "trade-amount":
         return above(trade.amountUsd, rule.maxUsd);
       case "price-deviation": {
-        const close = this.#options.symbols.close(symbol);
+        const close = this.#options.closes.of(symbol);
         return above((Math.abs(trade.price - close) / close) * 100, rule.maxPercent);
       }
       case "account-rate":

@@ -103,12 +103,12 @@ const outOfRange = (message: string): Rejection => ({ code: "out-of-range", mess
 
 /** Reads a number above `least`, or from it on. */
 function figure(name: "price" | "quantity" | "amount", positive: boolean): ReadField {
-  const expected = positive ? "above 0" : "0 or more";
+  const expected = `${positive ? "above 0" : "0 or more"}, and at most ${tradeLimits.figure}`;
   return (value, message, bytes) => {
     message[name] = NaN;
     if (value === undefined) return null;
     if (typeof value !== "number") return invalid(`${name} is ${described(value)}; a number is expected`);
-    if (!Number.isFinite(value) || value < 0 || (positive && value === 0))
+    if (value < 0 || (positive && value === 0) || value > tradeLimits.figure)
       return outOfRange(`${name} is ${written(bytes, value, name)}; it must be ${expected}`);
     message[name] = value + 0; // no negative zero
     return null;
@@ -204,7 +204,7 @@ function derive(message: TradeMessage, bytes: Uint8Array, problems: Rejection[])
       ),
     );
   } else if (has.price && has.quantity) {
-    message.amount = finite(price * quantity);
+    message.amount = price * quantity;
   } else if (has.amount && has.quantity) {
     message.price = positive(amount / quantity);
   } else if (has.amount && has.price) {
@@ -212,5 +212,5 @@ function derive(message: TradeMessage, bytes: Uint8Array, problems: Rejection[])
   }
 }
 
-const finite = (x: number): number => (Number.isFinite(x) ? x : NaN);
-const positive = (x: number): number => (Number.isFinite(x) && x > 0 ? x : NaN);
+/** A figure that the contract would take; otherwise NaN. */
+const positive = (x: number): number => (x > 0 && x <= tradeLimits.figure ? x : NaN);

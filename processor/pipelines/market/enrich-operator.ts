@@ -8,19 +8,17 @@ import type { StateEntry } from "../../runtime/machine.ts";
 import type { Items, Operator, StepContext } from "../../runtime/operator.ts";
 import { amountUsd, tradeFields } from "./enrich.ts";
 import type { ReferenceData } from "./reference-data.ts";
-import type { SymbolMemory } from "./symbol-memory.ts";
 import { type BookIndex, type Chunk, goneAt, minuteOf, TradeBook } from "./trade-book.ts";
 import { decodeTrades, encodeTrades } from "./trade-codec.ts";
 import type { TradeMessage } from "./trade-message.ts";
 
-/** What the operators of one partition share. */
+/** Where enriched trades go, and what is shared by all keys of a partition. */
 export interface EnrichOptions extends Pick<
   Semantics,
   "allowedLatenessMs" | "maxTradesPerPartition" | "maxKeptPerPartition"
 > {
   readonly to: string;
   readonly reference: ReferenceData;
-  readonly symbols: SymbolMemory;
   readonly index: BookIndex;
 }
 
@@ -50,8 +48,8 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
   }
 
   apply(book: TradeBook, keyed: KeyedState, message: TradeMessage, watermark: EpochMs, context: StepContext): void {
-    const { reference, index, to, maxTradesPerPartition } = this.#options;
-    message.tooLate = this.isTooLate(keyed, message.firstTime, watermark);
+    const { reference, to } = this.#options;
+    message.tooLate = this.isTooLate(book, keyed, message.firstTime, watermark);
     message.trade = null;
     if (message.tooLate) return;
     const usd = amountUsd(message, reference.inForce);
@@ -64,15 +62,13 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
       flags: version?.flags[message.key] ?? [],
       reference: version?.version ?? null,
     });
-    while (index.trades > maxTradesPerPartition) this.#letGo(index.oldest, context);
   }
 
   /** Whether no bar takes a trade of this time any more. */
-  isTooLate(keyed: KeyedState, time: EpochMs, watermark: EpochMs): boolean {
-    const { allowedLatenessMs, symbols } = this.#options;
+  isTooLate(book: TradeBook, keyed: KeyedState, time: EpochMs, watermark: EpochMs): boolean {
     const minute = minuteOf(time);
-    if (minute <= keyed.finalUpTo || watermark >= goneAt(minute, allowedLatenessMs)) return true;
-    return minute <= symbols.letGoUpTo(keyed.key);
+    if (minute <= keyed.finalUpTo || minute <= book.letGoUpTo) return true;
+    return watermark >= goneAt(minute, this.#options.allowedLatenessMs);
   }
 
   #book(book: TradeBook, keyed: KeyedState, message: TradeMessage, usd: number | null): void {
@@ -84,7 +80,7 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
       book.change(known, status);
       message.trade = known;
     } else {
-      book.symbol = keyed.key;
+      book.keyed = keyed;
       message.trade = book.add({
         id: message.tradeId,
         time: message.firstTime,
@@ -104,14 +100,18 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
     this.#changed.set(message.trade.chunk, keyed);
   }
 
-  /** Too many trades are kept: all symbols of the partition let the oldest minute go. */
-  #letGo(minute: EpochMs, context: StepContext): void {
-    const { index, symbols, maxKeptPerPartition } = this.#options;
-    for (const book of index.booksOf(minute)) {
-      const chunks = book.forgetUpTo(minute);
-      for (const { trades } of chunks) context.counters.add("processor.trades-let-go", trades.length);
-      this.#forget(chunks, context.generations);
-      symbols.letGo(book.symbol, minute, maxKeptPerPartition);
+  /** Lets the oldest minutes of the partition go, of all its symbols, until no more than `max` trades are kept. */
+  letGo(max: number, context: StepContext): void {
+    const { index } = this.#options;
+    while (index.trades > max) {
+      const minute = index.oldest;
+      for (const book of index.booksOf(minute)) {
+        const chunks = book.forgetUpTo(minute);
+        for (const { trades } of chunks) context.counters.add("processor.trades-let-go", trades.length);
+        this.#forget(chunks, context.generations);
+        book.letGoUpTo = minute;
+        context.markChanged(book.keyed!);
+      }
     }
   }
 
@@ -137,11 +137,15 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
     }
   }
 
-  /** Writes nothing: all state is in items. */
-  encode(): void {}
+  /** The trades are in items. */
+  encode({ letGoUpTo }: TradeBook, writer: Writer): void {
+    writer.f64(letGoUpTo);
+  }
 
-  decode(): TradeBook {
-    return this.create();
+  decode(reader: Reader): TradeBook {
+    const book = this.create();
+    book.letGoUpTo = reader.f64();
+    return book;
   }
 
   #encodeChanges(generation: number, generations: Generations, take: (entry: StateEntry) => void): void {
@@ -167,8 +171,8 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
   ): void {
     if (reader.f64() !== keyed.life) return;
     const minute = reader.f64();
-    if (this.isTooLate(keyed, minute, watermark)) return;
-    book.symbol = keyed.key;
+    if (this.isTooLate(book, keyed, minute, watermark)) return;
+    book.keyed = keyed;
     generations.stamp(book.restore(minute, reader.u32(), decodeTrades(reader)), generation);
   }
 

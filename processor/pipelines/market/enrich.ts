@@ -1,6 +1,9 @@
-import type { Trade, TradeSide, TradeStatus } from "../../../domain/market.ts";
+import { tradeLimits, type Trade, type TradeSide, type TradeStatus } from "../../../domain/market.ts";
 import type { Reference } from "../../../domain/reference.ts";
 import type { EpochMs } from "../../../domain/time.ts";
+
+/** No sum of such amounts overflows. */
+const MAX_USD = tradeLimits.figure ** 2;
 
 /** The content of a trade. Figures that it has not are NaN. */
 interface Content {
@@ -16,7 +19,7 @@ interface Content {
 export function amountUsd({ amount, currency }: Content, reference: Reference | null): number | null {
   const rate = currency === "USD" ? 1 : reference?.rates[currency];
   const usd = amount * (rate ?? NaN);
-  return Number.isFinite(usd) ? usd : null;
+  return usd <= MAX_USD ? usd : null;
 }
 
 /** A trade as outputs have it: what it has not is left out. */

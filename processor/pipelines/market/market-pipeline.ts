@@ -6,12 +6,13 @@ import { WindowOperator } from "../../operators/window-operator.ts";
 import type { LateOutput } from "../../runtime/late.ts";
 import type { Pipeline } from "../../runtime/pipeline.ts";
 import { bars, closeOf } from "./bar.ts";
+import { BoundOperator } from "./bound-operator.ts";
 import { ComplianceOperator } from "./compliance-operator.ts";
 import { decodeTrade } from "./decode-trade.ts";
 import { EnrichOperator } from "./enrich-operator.ts";
+import { LastCloses } from "./last-closes.ts";
 import { PositionOperator, Positions } from "./position-operator.ts";
 import { ReferenceData } from "./reference-data.ts";
-import { SymbolMemory } from "./symbol-memory.ts";
 import { BookIndex } from "./trade-book.ts";
 import { TradeDeduplication } from "./trade-deduplication.ts";
 import { TradeMessage } from "./trade-message.ts";
@@ -33,15 +34,15 @@ export function marketPipeline(): Pipeline<TradeMessage> {
     deadLetter: topics.deadLetter.name,
     open: () => {
       const reference = new ReferenceData();
-      const symbols = new SymbolMemory();
+      const closes = new LastCloses();
       const positions = new Positions();
       const index = new BookIndex();
       return {
         controls: { [controlTypes.reference]: reference.control },
-        kept: [reference.state, symbols.state, positions.state],
+        kept: [reference.state, closes.state, positions.state],
         asyncWork: null,
         build: (settings) => {
-          const enrich = new EnrichOperator({ ...settings, to: topics.marketEnriched.name, reference, symbols, index });
+          const enrich = new EnrichOperator({ ...settings, to: topics.marketEnriched.name, reference, index });
           const alertsTo = topics.marketAlerts.name;
           return {
             message: new TradeMessage(),
@@ -50,9 +51,10 @@ export function marketPipeline(): Pipeline<TradeMessage> {
             deduplication: new TradeDeduplication(enrich),
             operators: [
               enrich,
-              ...barWindows.map((window) => barOperator(window, settings, symbols)),
+              ...barWindows.map((window) => barOperator(window, settings, closes)),
               new PositionOperator({ ...settings, to: topics.marketPositions.name, alertsTo, positions }),
-              new ComplianceOperator({ to: alertsTo, reference, symbols }),
+              new ComplianceOperator({ to: alertsTo, reference, closes }),
+              new BoundOperator(enrich, settings),
             ],
           };
         },
@@ -64,7 +66,7 @@ export function marketPipeline(): Pipeline<TradeMessage> {
 function barOperator(
   { windowMs, slideMs }: (typeof barWindows)[number],
   { allowedLatenessMs, maxKeptPerPartition }: Semantics,
-  symbols: SymbolMemory,
+  closes: LastCloses,
 ): WindowOperator<TradeMessage> {
   const isTumbling = windowMs === slideMs;
   return new WindowOperator({
@@ -77,10 +79,10 @@ function barOperator(
     keyField: KEY_FIELD,
     late,
     // A cancelled trade is taken out of a bar by its other trades, which must all be there.
-    misses: ({ key }, message, start) => message.tooLate || (message.revokes && start <= symbols.letGoUpTo(key)),
+    misses: (message, start) => message.tooLate || (message.revokes && start <= message.book!.letGoUpTo),
     fired: (symbol, start, result) => {
       const close = closeOf(result);
-      if (isTumbling && close !== null) symbols.fired(symbol, start, close, maxKeptPerPartition);
+      if (isTumbling && close !== null) closes.fired(symbol, start, close, maxKeptPerPartition);
     },
   });
 }

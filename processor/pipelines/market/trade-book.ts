@@ -1,6 +1,7 @@
 import { barWindows, type TradeSide, type TradeStatus } from "../../../domain/market.ts";
 import { type EpochMs, MINUTE } from "../../../domain/time.ts";
 import type { Stamped } from "../../runtime/generations.ts";
+import type { KeyedState } from "../../runtime/keyed-state.ts";
 
 /** An alert that a trade raised, as its record has it. */
 export interface RaisedAlert {
@@ -107,7 +108,10 @@ export class TradeBook {
   readonly #ids = new Map<string, BookedTrade>();
   /** Sorted by start. */
   readonly #minutes: Minute[] = [];
-  symbol = "";
+  /** The newest minute that was let go because the partition kept too many trades; infinite when none was. */
+  letGoUpTo: EpochMs = -Infinity;
+  /** The key that the book is of; null for an empty one. */
+  keyed: KeyedState | null = null;
 
   constructor(index: BookIndex) {
     this.#index = index;

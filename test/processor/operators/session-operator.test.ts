@@ -41,6 +41,7 @@ function stepContext(): { readonly context: StepContext; readonly settle: () => 
     out,
     counters,
     generations: new Generations(),
+    markChanged: () => undefined,
     whenSettled: (work: () => void) => void settled.push(work),
   };
   const settle = () => {
