@@ -3,7 +3,7 @@ import { changeGroup, controlVersions, readSettingsHeader, settingsHeader } from
 import { MillraceError } from "../domain/errors.ts";
 import { progressRecord } from "../domain/records.ts";
 import { defaultSemantics, type Semantics, semanticsProblems } from "../domain/semantics.ts";
-import { controlTypes, topics } from "../domain/topics.ts";
+import { type ControlType, controlTypes, topics } from "../domain/topics.ts";
 import { type ChangeMade, lastChange, makeChange } from "./control-records.ts";
 import { readTopic, type TopicRecord } from "./read-topic.ts";
 
@@ -55,26 +55,26 @@ export async function applySettings(
     const scopes = `it is ${settings.watermark}, and ${wanted.watermark} was received`;
     throw new MillraceError("settings-refused", `the watermark's scope can't be changed: ${scopes}. Use a new topic.`);
   }
-  if (checkTasks) await checkThatTasksRead(kafka, topic);
+  if (checkTasks) await checkThatTasksRead(kafka, topic, controlTypes.settings);
   return makeChange(kafka, { topic, type: controlTypes.settings, value }, id);
 }
 
-/** @throws MillraceError `settings-refused` when a task's last progress is of a program that can't read the record */
-async function checkThatTasksRead(kafka: Kafka, topic: string): Promise<void> {
+/** @throws MillraceError `settings-refused` when a task's last progress is of a program that can't read such records */
+export async function checkThatTasksRead(kafka: Kafka, topic: string, type: ControlType): Promise<void> {
   const options = { groupId: changeGroup, lookBack: LOOK_BACK };
   const { records } = await readTopic(kafka, topics.progress.name, options);
-  const behind = tasksThatCannotRead(records, topic);
+  const behind = tasksThatCannotRead(records, topic, type);
   if (behind.length === 0) return;
   throw new MillraceError(
     "settings-refused",
-    `${behind.join(", ")} ran last in a version that does not read settings records of version ` +
-      `${controlVersions.settings}: it would stop there. Deploy this version of the processor first, and try again ` +
+    `${behind.join(", ")} ran last in a version that does not read ${type} records of version ` +
+      `${controlVersions[type]}: it would stop there. Deploy this version of the processor first, and try again ` +
       "when each task has committed something.",
   );
 }
 
-/** The tasks of a topic whose last progress does not say that they read `settings` records of our version. */
-export function tasksThatCannotRead(progress: readonly TopicRecord[], topic: string): string[] {
+/** The tasks of a topic whose last progress does not say that they read such control records of our version. */
+export function tasksThatCannotRead(progress: readonly TopicRecord[], topic: string, type: ControlType): string[] {
   const last = new Map<string, string>();
   for (const { key, value } of progress) {
     const isTask = key !== null && /^[^/#]+\/[^/#]+\/\d+$/.test(key) && key.split("/")[1] === topic;
@@ -82,7 +82,7 @@ export function tasksThatCannotRead(progress: readonly TopicRecord[], topic: str
   }
   const reads = (value: string): boolean => {
     const { controls } = progressRecord.parse(JSON.parse(value));
-    return (controls?.[controlTypes.settings] ?? 0) >= controlVersions.settings;
+    return (controls?.[type] ?? 0) >= controlVersions[type];
   };
   return [...last].filter(([, value]) => !reads(value)).map(([task]) => task);
 }

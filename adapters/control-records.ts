@@ -4,12 +4,14 @@ import { type ChangeRecord, changeRecord, CHANGE_HEADER, changeGroup, controlHea
 import { type ControlType, headers, topics } from "../domain/topics.ts";
 import { readTopic } from "./read-topic.ts";
 
-/** A change of what holds for an input topic: one control record of this type for each of its partitions. */
+/** A change of what holds for an input topic: control records of this type for each of its partitions. */
 export interface Change {
   readonly topic: string;
   readonly type: Exclude<ControlType, "tick">;
-  /** What the type's own header says. */
+  /** What changes, as `millrace-changes` has it. */
   readonly value: string;
+  /** The own headers of each record, in order. @default one record, whose type's own header is the value */
+  readonly records?: readonly Readonly<Record<string, string>>[];
 }
 
 /** What `makeChange` did. */
@@ -21,8 +23,9 @@ export interface ChangeMade {
 }
 
 /**
- * Appends a change to every partition of its topic. `millrace-changes` says so before, and again behind it: a command
- * that is interrupted is finished by giving it again, under the same id, so that a task takes the change once.
+ * Appends a change to every partition of its topic, its records in order. `millrace-changes` says so before, and again
+ * behind it: a command that is interrupted is finished by giving it again, under the same id, so that a task takes the
+ * change once.
  *
  * @param id Names the change. @default that of the interrupted command, or a new one
  */
@@ -53,14 +56,18 @@ export async function lastChange(kafka: Kafka, { topic, type }: Omit<Change, "va
 export async function appendChange(
   producer: Producer,
   partitions: readonly number[],
-  { topic, type, value }: Change,
+  { topic, type, value, records = [{ [controlHeaders[type]]: value }] }: Change,
   id: string,
 ): Promise<void> {
-  const own = { [headers.type]: type, [CHANGE_HEADER]: id, [controlHeaders[type]]: value };
+  const messages = records.map((own, i) => ({
+    key: null,
+    value: null,
+    headers: { [headers.type]: type, [CHANGE_HEADER]: records.length === 1 ? id : `${id}/${i}`, ...own },
+  }));
   // One request per partition: kafkajs, retrying a request to several leaders, may report records as written that it
   // never sent (see the bridge's KafkaSender).
   for (const partition of partitions)
-    await producer.send({ topic, acks: -1, messages: [{ partition, key: null, value: null, headers: own }] });
+    for (const message of messages) await producer.send({ topic, acks: -1, messages: [{ partition, ...message }] });
 }
 
 async function tell(producer: Producer, { topic, type }: Change, record: ChangeRecord): Promise<void> {

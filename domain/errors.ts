@@ -52,7 +52,7 @@ export const errorCodes = {
   "server-failed": "A local server ended at its start, or does not answer.",
   "control-unknown": "The log has a control record of a type or version that this program can't read.",
   "settings-unknown": "The state is from before settings stood in the log, and nothing says under which it was made.",
-  "settings-refused": "The settings can't be changed so, or not now; the message says why.",
+  "settings-refused": "Settings or reference data can't be changed so, or not now; the message says why.",
   "rescale-refused": "The number of partitions can't be changed now; the message says what has to be done first.",
   "model-refused": "A model does not fit its manifest.",
 } as const;

@@ -13,5 +13,5 @@ test("a task can't read settings records when its last progress does not say so"
     { partition: 1, key: "sensor/in/1#claim", value: "token" },
     { partition: 2, key: "sensor/other/2", value: progress() },
   ];
-  expect(tasksThatCannotRead(records, "in")).toEqual(["sensor/in/1"]);
+  expect(tasksThatCannotRead(records, "in", "settings")).toEqual(["sensor/in/1"]);
 });

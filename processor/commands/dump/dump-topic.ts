@@ -2,6 +2,7 @@ import type { Cluster } from "kafkajs";
 import { MillraceError } from "../../../domain/errors.ts";
 import { MODEL_HEADER } from "../../../domain/models.ts";
 import { pipelines } from "../../../domain/pipelines.ts";
+import { readReference, referenceHeaders } from "../../../domain/reference.ts";
 import { controlTypes, headers as headerNames, topics } from "../../../domain/topics.ts";
 import { partitionBounds } from "../../adapters/kafka-cluster.ts";
 import { fetchRecords } from "../../adapters/kafka-records.ts";
@@ -78,8 +79,9 @@ async function failuresOf(cluster: Cluster, partition: number, log: string): Pro
 }
 
 /**
- * The control records in [earliest, from) that are in force at `from`: the last `settings` record, and the `model`
- * records from the last one on that assigned the live model, or none.
+ * The control records in [earliest, from) that are in force at `from`: the last `settings` record, the `model` records
+ * from the last one on that assigned the live model, or none, and the parts of the last complete version of reference
+ * data, with those of a version that was begun behind it.
  */
 export async function controlsInForce(
   cluster: Cluster,
@@ -89,6 +91,7 @@ export async function controlsInForce(
 ): Promise<LogRecord[]> {
   let settings: LogRecord | null = null;
   let models: LogRecord[] = [];
+  let parts: LogRecord[] = [];
   for (let offset = earliest; offset < from;) {
     const { records, nextOffset } = await fetchRecords(cluster, topic, partition, offset);
     for (const record of records as LogRecord[]) {
@@ -96,10 +99,20 @@ export async function controlsInForce(
       const { [headerNames.type]: type, [MODEL_HEADER]: model } = record.headers;
       if (type === controlTypes.settings) settings = record;
       else if (type === controlTypes.model) models = [...(replacesAll(model) ? [] : models), record];
+      else if (type === controlTypes.reference) parts = partsInForce([...parts, record]);
     }
     offset = nextOffset;
   }
-  return [...(settings ? [settings] : []), ...models].sort((a, b) => a.offset - b.offset);
+  return [...(settings ? [settings] : []), ...models, ...parts].sort((a, b) => a.offset - b.offset);
+}
+
+/** Of parts of reference data: those of the last version that holds, and those behind it. */
+function partsInForce(parts: readonly LogRecord[]): LogRecord[] {
+  const { [referenceHeaders.part]: part, [referenceHeaders.parts]: count } = parts.at(-1)!.headers;
+  if (Number(part) + 1 !== Number(count)) return [...parts];
+  const version = parts.slice(-Number(count));
+  const read = readReference(version.map(({ headers }) => headers[referenceHeaders.text] ?? "").join(""));
+  return "data" in read ? version : parts.slice(0, -Number(count));
 }
 
 /** Whether a `model` record takes the place of all before it. */

@@ -19,6 +19,14 @@ beforeAll(async () => {
   producer = kafka.producer();
   await producer.connect();
   const control = (headers: Record<string, string>) => ({ key: null, value: null, headers });
+  const part = (version: string, number: number, parts: number, text: string) =>
+    control({
+      type: "reference",
+      "reference-version": version,
+      part: String(number),
+      parts: String(parts),
+      reference: text,
+    });
   const model = (stage: string) => control({ type: "model", model: JSON.stringify({ stage }) });
   const messages = [
     control({ type: "settings", settings: "first" }), // 0
@@ -30,6 +38,11 @@ beforeAll(async () => {
     model("canary"), // 6
     control({ type: "tick" }), // 7
     model("none"), // 8
+    part("v1", 0, 2, '{"version":'), // 9
+    part("v1", 1, 2, '"v1"}'), // 10
+    part("v2", 0, 2, '{"version":'), // 11
+    part("v3", 0, 1, '{"version":"v3","rates":{"EUR":-1}}'), // 12: is refused
+    part("v4", 0, 1, '{"version":"v4"}'), // 13
   ];
   for (const message of messages) await producer.send({ topic, messages: [message] });
   cluster = openCluster(kafka);
@@ -47,6 +60,11 @@ test.each([
   [5, [1, 2, 4]],
   [8, [4, 5, 6]],
   [9, [4, 8]],
+  [10, [4, 8, 9]],
+  [11, [4, 8, 9, 10]],
+  [12, [4, 8, 9, 10, 11]],
+  [13, [4, 8, 9, 10, 11]],
+  [14, [4, 8, 13]],
 ])("before offset %i the control records %j are in force", async (from, expected) => {
   const records = await controlsInForce(cluster, topic, 0, { earliest: 0, from });
   expect(records.map(({ offset }) => offset)).toEqual(expected);
