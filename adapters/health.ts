@@ -1,5 +1,4 @@
 import { createServer, type Server } from "node:http";
-import type { Metrics } from "./metrics.ts";
 
 type Status = "ok" | "degraded" | "down";
 
@@ -9,13 +8,23 @@ export interface Health {
   readonly components: Readonly<Record<string, { readonly status: Status; readonly detail?: string }>>;
 }
 
+/** Where `GET /metrics` comes from: the metrics of a program, or those of several parts together. */
+export interface MetricsSource {
+  snapshot(): object;
+}
+
 /**
  * Serves `GET /health` (503 when down) and `GET /metrics` as JSON; any other path is 404. Resolves when it listens.
  *
  * @param host Address to listen on: loopback, or `0.0.0.0` in a container
  * @throws Error when the port is taken
  */
-export function startHealthServer(port: number, host: string, health: () => Health, metrics: Metrics): Promise<Server> {
+export function startHealthServer(
+  port: number,
+  host: string,
+  health: () => Health,
+  metrics: MetricsSource,
+): Promise<Server> {
   const server = createServer((request, response) => {
     const [status, body] = answer(request.url, health, metrics);
     response.statusCode = status;
@@ -28,7 +37,7 @@ export function startHealthServer(port: number, host: string, health: () => Heal
   });
 }
 
-function answer(url: string | undefined, health: () => Health, metrics: Metrics): [status: number, body: object] {
+function answer(url: string | undefined, health: () => Health, metrics: MetricsSource): [status: number, body: object] {
   if (url === "/metrics") return [200, metrics.snapshot()];
   if (url !== "/health") return [404, { error: "use /health or /metrics" }];
   const body = health();

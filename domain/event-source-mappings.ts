@@ -1,5 +1,5 @@
 import { consumerGroups } from "./names.ts";
-import type { OfPipeline } from "./pipelines.ts";
+import { pipelineNames, pipelines, type OfPipeline } from "./pipelines.ts";
 import { tables, type TableSpec } from "./tables.ts";
 import { SECOND, type Milliseconds } from "./time.ts";
 import { topics } from "./topics.ts";
@@ -40,6 +40,13 @@ const lakeSources = Object.values<TableSpec>(tables).flatMap(({ sources, pipelin
   sources.map((topic) => ({ topic, ...(pipeline === undefined ? {} : { pipeline }) })),
 );
 
+/** What a pipeline writes for its readers: not the transformed readings, which would be most of what is audited. */
+const auditedTopics = pipelineNames.flatMap((pipeline) =>
+  pipelines[pipeline].outputs
+    .filter((key) => key !== "transformed")
+    .map((key) => ({ pipeline, topic: topics[key].name })),
+);
+
 export const eventSourceMappings: readonly EventSourceMapping[] = [
   {
     ...defaults,
@@ -71,6 +78,12 @@ export const eventSourceMappings: readonly EventSourceMapping[] = [
     ...source,
     functionName: "write-lake",
     consumerGroup: `${consumerGroups.writeLake}.${source.topic}`,
+  })),
+  ...auditedTopics.map((source): EventSourceMapping => ({
+    ...defaults,
+    ...source,
+    functionName: "audit-output",
+    consumerGroup: `${consumerGroups.auditOutput}.${source.topic}`,
   })),
 ];
 

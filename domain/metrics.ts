@@ -154,6 +154,117 @@ export const metrics = {
   "event-source.retries": { unit: "Count", kind: "counter", doc: "invocations that failed, wholly or in part" },
   "event-source.discarded": { unit: "Count", kind: "counter", doc: "records that went to an on-failure destination" },
   "event-source.lag": { unit: "Count", kind: "gauge", doc: "records that functions have not read yet" },
+  "audit-output.records": { unit: "Count", kind: "counter", doc: "output records read, each once" },
+  "audit-output.redelivered": {
+    unit: "Count",
+    kind: "counter",
+    doc: "output records that the event source delivered again",
+  },
+  "audit-output.unreadable": {
+    unit: "Count",
+    kind: "counter",
+    doc: "output records that do not follow their contract",
+  },
+  "audit-output.repeated-ids": {
+    unit: "Count",
+    kind: "counter",
+    doc: "output records whose id was read before in their topic; those of aborted transactions are read, too",
+  },
+  "audit-output.ids-out-of-order": {
+    unit: "Count",
+    kind: "counter",
+    doc: "output records whose id was not read before, though a later one was",
+  },
+  "audit-output.begun-anew": {
+    unit: "Count",
+    kind: "counter",
+    doc: "times that records of a partition were read elsewhere, so that its windows have no neighbour here",
+  },
+  "audit-output.keys": {
+    unit: "Count",
+    kind: "gauge",
+    doc: "sensors and symbols, per operator, whose windows are compared",
+  },
+  "audit-output.open-gaps": {
+    unit: "Count",
+    kind: "gauge",
+    doc: "windows that are missing between two neighbours and may still come",
+  },
+  "audit-output.unknown-revisions": {
+    unit: "Count",
+    kind: "counter",
+    doc: "revisions of windows that are not remembered: completeness leaves out what they added",
+  },
+  "audit-output.sensor-event-to-output": {
+    unit: "Milliseconds",
+    kind: "timing",
+    doc: "from a window's end to the timestamp of the record that was written for it",
+  },
+  "audit-output.sensor-event-to-read": {
+    unit: "Milliseconds",
+    kind: "timing",
+    doc: "from a window's end to when its record was read",
+  },
+  "audit-output.sensor-ingest-to-output": {
+    unit: "Milliseconds",
+    kind: "timing",
+    doc: "from ingest of the record that caused it to the timestamp of a window record",
+  },
+  "audit-output.sensor-ingest-to-read": {
+    unit: "Milliseconds",
+    kind: "timing",
+    doc: "from ingest of the record that caused it to when a window record was read",
+  },
+  "audit-output.sensor-missing-windows": {
+    unit: "Count",
+    kind: "counter",
+    doc: "windows that never came between two neighbours with traffic",
+  },
+  "audit-output.sensor-first-readings": {
+    unit: "Count",
+    kind: "counter",
+    doc: "readings in revision 0 of a window, once for each",
+  },
+  "audit-output.sensor-readings": {
+    unit: "Count",
+    kind: "counter",
+    doc: "those, the ones that later revisions added, and the ones that missed a window",
+  },
+  "audit-output.market-event-to-output": {
+    unit: "Milliseconds",
+    kind: "timing",
+    doc: "from a trade's time to the timestamp of the record that was written for it",
+  },
+  "audit-output.market-event-to-read": {
+    unit: "Milliseconds",
+    kind: "timing",
+    doc: "from a trade's time to when its record was read",
+  },
+  "audit-output.market-ingest-to-output": {
+    unit: "Milliseconds",
+    kind: "timing",
+    doc: "from ingest of the record that caused it to the timestamp of an enriched trade",
+  },
+  "audit-output.market-ingest-to-read": {
+    unit: "Milliseconds",
+    kind: "timing",
+    doc: "from ingest of the record that caused it to when an enriched trade was read",
+  },
+  "audit-output.market-missing-windows": {
+    unit: "Count",
+    kind: "counter",
+    doc: "bars that never came between two neighbours with traffic",
+  },
+  "audit-output.market-first-readings": {
+    unit: "Count",
+    kind: "counter",
+    doc: "trades in revision 0 of a bar, once for each",
+  },
+  "audit-output.market-readings": {
+    unit: "Count",
+    kind: "counter",
+    doc: "those, the ones that later revisions added, and the ones that missed a bar",
+  },
   "gateway.connections": { unit: "Count", kind: "gauge", doc: "open WebSocket connections" },
   "gateway.requests": { unit: "Count", kind: "counter", doc: "REST requests" },
   "gateway.posts": { unit: "Count", kind: "counter", doc: "messages posted to connections" },

@@ -9,6 +9,7 @@ export const consumerGroups = {
   writeFeatures: "millrace-write-features",
   storeSessions: "millrace-store-sessions",
   storeWindows: "millrace-store-windows",
+  auditOutput: "millrace-audit-output",
 } as const;
 
 /** Group of the MQTT shared subscription. */

@@ -11,6 +11,22 @@ export function recordId(log: string, partition: number, offset: number, n: numb
   return `${log}/${partition}/${offset}/${n}`;
 }
 
+/** Where an id's record comes from: an input offset, and the record's number among its outputs to one topic. */
+export interface RecordPosition {
+  readonly offset: number;
+  readonly n: number;
+}
+
+/** The source partition and the position that an id of `recordId` names; null for an id of another form. */
+export function readRecordId(id: string): { readonly source: string; readonly position: RecordPosition } | null {
+  const nAt = id.lastIndexOf("/");
+  const offsetAt = id.lastIndexOf("/", nAt - 1);
+  const n = Number(id.slice(nAt + 1));
+  const offset = Number(id.slice(offsetAt + 1, nAt));
+  if (offsetAt < 0 || !Number.isInteger(n) || !Number.isInteger(offset)) return null;
+  return { source: id.slice(0, offsetAt), position: { offset, n } };
+}
+
 /** Name of a session: its sensor and its first sample's time. */
 export function sessionId(sensorId: string, startMs: number): string {
   return `${sensorId}@${startMs}`;

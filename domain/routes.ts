@@ -19,6 +19,7 @@ export const functions = {
   "write-lake": { program: "writeLake", timeoutSeconds: 120, memoryMb: 1024 },
   "produce-trades": { program: "produceTrades", timeoutSeconds: 30, memoryMb: 512 },
   "write-features": { program: "writeFeatures", timeoutSeconds: 60, memoryMb: 512 },
+  "audit-output": { program: "auditOutput", timeoutSeconds: 60, memoryMb: 512 },
 } as const satisfies Record<
   string,
   { readonly program: string; readonly timeoutSeconds: number; readonly memoryMb: number }

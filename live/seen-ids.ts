@@ -1,8 +1,4 @@
-/** The position of a record in its source partition: an input offset, and the record's number among its outputs. */
-interface Position {
-  readonly offset: number;
-  readonly n: number;
-}
+import { readRecordId, type RecordPosition } from "../domain/records.ts";
 
 /** Number of topics and source partitions whose highest id is remembered, at most. */
 export const REMEMBERED_SOURCES = 10_000;
@@ -16,32 +12,23 @@ export const REMEMBERED_SOURCES = 10_000;
  * sent again: clients drop by id.
  */
 export class SeenIds {
-  readonly #highest = new Map<string, Position>();
+  readonly #highest = new Map<string, RecordPosition>();
 
   /** Whether a record of `topic` is new; from then on it counts as seen. An id of another form is always new. */
   isNew(topic: string, id: string): boolean {
-    const parsed = parse(id);
-    if (!parsed) return true;
-    const source = `${topic} ${parsed.source}`;
+    const read = readRecordId(id);
+    if (!read) return true;
+    const source = `${topic} ${read.source}`;
     const highest = this.#highest.get(source);
-    if (highest && !isBeyond(parsed, highest)) return false;
+    if (highest && !isBeyond(read.position, highest)) return false;
     // The source that was longest without a record goes first.
     this.#highest.delete(source);
-    this.#highest.set(source, parsed);
+    this.#highest.set(source, read.position);
     if (this.#highest.size > REMEMBERED_SOURCES) this.#highest.delete(this.#highest.keys().next().value!);
     return true;
   }
 }
 
-function parse(id: string): (Position & { readonly source: string }) | null {
-  const nAt = id.lastIndexOf("/");
-  const offsetAt = id.lastIndexOf("/", nAt - 1);
-  const n = Number(id.slice(nAt + 1));
-  const offset = Number(id.slice(offsetAt + 1, nAt));
-  if (offsetAt < 0 || !Number.isInteger(n) || !Number.isInteger(offset)) return null;
-  return { source: id.slice(0, offsetAt), offset, n };
-}
-
-function isBeyond(position: Position, other: Position): boolean {
+function isBeyond(position: RecordPosition, other: RecordPosition): boolean {
   return position.offset > other.offset || (position.offset === other.offset && position.n > other.n);
 }

@@ -134,6 +134,7 @@ export class Platform {
 
   async #startPrograms(home: Home): Promise<void> {
     this.#programs = localPrograms(this.#options, this.connections, await pickFreePorts(PROGRAM_COUNT));
+    this.#runFile?.setHealthPorts(Object.fromEntries(this.#programs.map(({ name, healthPort }) => [name, healthPort])));
     this.#callbacks.onProgress(`starting ${this.#programs.map(({ name }) => name).join(", ")}`);
     const launch = (programs: readonly Program[]): void => {
       for (const program of programs)

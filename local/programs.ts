@@ -130,6 +130,7 @@ const programs = [
       ...writeSettings("store", { ...common, mongodbUri }),
       ...writeSettings("writeLake", { ...common, firehoseEndpoint: url(options.ports.firehose) }),
       ...writeSettings("writeFeatures", { ...common, ...featureStore(options) }),
+      ...writeSettings("auditOutput", common),
       ...writeSettings("eventSource", {
         ...common,
         kafkaBrokers,

@@ -12,6 +12,8 @@ interface RunRecord {
   readonly owners: readonly ProcessIdentity[];
   /** Servers and programs, by name. */
   readonly processes: Readonly<Record<string, ProcessIdentity>>;
+  /** Where programs answer `GET /health` and `GET /metrics`, on loopback. */
+  readonly healthPorts?: Readonly<Record<string, number>>;
 }
 
 /** Time that an earlier start gets, after SIGTERM, to stop its programs and servers in order. */
@@ -22,7 +24,7 @@ const END_LIMIT_MS = 3_000;
 /** The file `run.json` of a home folder. It is written whenever a process starts, and removed when all have ended. */
 export class RunFile {
   readonly #file: string;
-  readonly #record: RunRecord & { processes: Record<string, ProcessIdentity> };
+  readonly #record: RunRecord & { processes: Record<string, ProcessIdentity>; healthPorts?: Record<string, number> };
 
   constructor(home: string) {
     this.#file = join(home, "run.json");
@@ -34,6 +36,12 @@ export class RunFile {
   add(name: string, pid: number): void {
     const identity = identify(pid);
     if (identity) this.#record.processes[name] = identity;
+    this.#write();
+  }
+
+  /** Records the health ports of the programs, for those who look at their metrics. */
+  setHealthPorts(ports: Record<string, number>): void {
+    this.#record.healthPorts = ports;
     this.#write();
   }
 

@@ -1,5 +1,6 @@
 import { semanticsTable } from "../../domain/semantics.ts";
-import { optionalText, text, whole } from "./setting.ts";
+import { semantics } from "./semantics.ts";
+import { choice, optionalText, text, whole } from "./setting.ts";
 import {
   checkpoints,
   common,
@@ -62,6 +63,17 @@ export const functions = {
     ),
     failureQueueUrl: optionalText("FAILURE_QUEUE_URL", "SQS queue of the records that were refused for good"),
     onFailureDir: optionalText("ON_FAILURE_DIR", "folder instead of the queue, locally"),
+  },
+  auditOutput: {
+    ...common,
+    idleTimeoutMs: semantics.idleTimeoutMs,
+    latenessMs: semantics.allowedLatenessMs,
+    metricsLog: choice(
+      "METRICS_LOG",
+      "whether metrics are written to the log, in CloudWatch's embedded metric format",
+      ["none", "emf"],
+      "none",
+    ),
   },
   /** `authorize-request`: who issues the tokens of the REST API. */
   authorizer: {

@@ -25,6 +25,7 @@ export interface KafkaConsumerProps {
   readonly cluster: KafkaCluster;
   readonly key: kms.IKey;
   readonly network?: MillraceFunctionProps["network"];
+  readonly reservedConcurrency?: MillraceFunctionProps["reservedConcurrency"];
 }
 
 /**
@@ -48,6 +49,7 @@ export class KafkaConsumer extends Construct implements iam.IGrantable {
       memoryMiB: memoryMb,
       key: props.key,
       ...(props.network ? { network: props.network } : {}),
+      ...(props.reservedConcurrency === undefined ? {} : { reservedConcurrency: props.reservedConcurrency }),
     });
     this.failures = failureQueue(this, "Failures", {
       queueName: resourceName(stack.config, `${props.name}-failures`),

@@ -4,6 +4,7 @@ import type { Environment } from "../../config/schema.ts";
 import { PARTITION_STOPPED } from "../../domain/names.ts";
 import { topics } from "../../domain/topics.ts";
 import { alarmLines, deliveryFreshness, messagesIn, runningTasks, timeLag } from "../constructs/metrics.ts";
+import type { AuditStack } from "../stacks/audit.ts";
 import type { DeliveryStack } from "../stacks/delivery.ts";
 import type { FeaturesStack } from "../stacks/features.ts";
 import type { IngestionStack } from "../stacks/ingestion.ts";
@@ -19,6 +20,7 @@ export interface MonitoredStacks {
   readonly lake: LakeStack;
   readonly delivery: DeliveryStack;
   readonly features: FeaturesStack;
+  readonly audit: AuditStack;
   readonly serving: ServingStack;
 }
 
@@ -124,8 +126,8 @@ function partitionAlarms(config: Environment, { processing }: MonitoredStacks): 
     }));
 }
 
-function functionAlarms({ delivery, features, serving, ingestion }: MonitoredStacks): AlarmSpec[] {
-  const consumers = [delivery.writeLake, features.writeFeatures, ...serving.stores];
+function functionAlarms({ delivery, features, audit, serving, ingestion }: MonitoredStacks): AlarmSpec[] {
+  const consumers = [delivery.writeLake, features.writeFeatures, audit.auditOutput, ...serving.stores];
   const queues = [
     ...consumers.map(({ failures, node }) => ({ name: node.id.replace("Consumer-", ""), queue: failures })),
     { name: "iot-rules", queue: ingestion.ruleFailures },

@@ -2,6 +2,7 @@ import { Validations, type App } from "aws-cdk-lib";
 import type { Environment } from "../../config/schema.ts";
 import type { MillraceStack } from "../constructs/millrace-stack.ts";
 import { MonitoringStack } from "../monitoring/monitoring-stack.ts";
+import { AuditStack } from "../stacks/audit.ts";
 import { DeliveryStack } from "../stacks/delivery.ts";
 import { FeaturesStack } from "../stacks/features.ts";
 import { IngestionStack } from "../stacks/ingestion.ts";
@@ -30,6 +31,7 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
   const ingestion = new IngestionStack(app, "ingestion", config, { network, security, streaming, state, processing });
   const delivery = new DeliveryStack(app, "delivery", config, { security, streaming, lake });
   const features = new FeaturesStack(app, "features", config, { security, streaming, lake });
+  const audit = new AuditStack(app, "audit", config, { security, streaming });
   const serving = new ServingStack(app, "serving", config, { network, security, streaming, state, processing, lake });
   const web = new WebStack(app, "web", config, { serving, security });
   const monitoring = new MonitoringStack(app, "monitoring", config, {
@@ -40,6 +42,7 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
     lake,
     delivery,
     features,
+    audit,
     serving,
   });
 
@@ -54,6 +57,7 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
     ingestion,
     delivery,
     features,
+    audit,
     serving,
     web,
     monitoring,

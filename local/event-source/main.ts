@@ -10,7 +10,7 @@ import { readSettings } from "../../config/settings.ts";
 import type { FunctionName } from "../../domain/api.ts";
 import { eventSourceMappings } from "../../domain/event-source-mappings.ts";
 import { existingWhere } from "../../domain/pipelines.ts";
-import { hasHandler, loadFunction, type Invoke } from "../lambda/invoke.ts";
+import { functionMetrics, hasHandler, loadFunction, type FunctionMetrics, type Invoke } from "../lambda/invoke.ts";
 import { groupLag } from "./lag.ts";
 import { KAFKA_RETRY, Poller } from "./poller.ts";
 
@@ -23,9 +23,13 @@ const kafka = createKafka(settings, "millrace-event-source", log, { retry: KAFKA
 
 const mappings = existingWhere(eventSourceMappings, settings.pipelines);
 const functions = new Map<string, Invoke>();
+const allMetrics: FunctionMetrics[] = [metrics];
 for (const name of new Set(mappings.map(({ functionName }) => functionName as FunctionName))) {
-  if (hasHandler(name)) functions.set(name, await loadFunction(name));
-  else log.warn({ function: name }, "the function does not exist: its mappings are ignored");
+  if (hasHandler(name)) {
+    functions.set(name, await loadFunction(name));
+    const own = await functionMetrics(name);
+    if (own !== null) allMetrics.push(own);
+  } else log.warn({ function: name }, "the function does not exist: its mappings are ignored");
 }
 const pollers = mappings.flatMap((mapping) => {
   const invoke = functions.get(mapping.functionName);
@@ -82,7 +86,7 @@ if (settings.healthPort > 0) {
         ),
       };
     },
-    metrics,
+    { snapshot: () => Object.assign({}, ...allMetrics.map((one) => one.snapshot())) as object },
   );
 }
 onShutdown(async () => {

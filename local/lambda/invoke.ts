@@ -27,6 +27,17 @@ export async function loadFunction(name: FunctionName): Promise<Invoke> {
   return invoker(name, module.handler, functions[name].timeoutSeconds * 1_000);
 }
 
+/** Figures of a function, as its module exports them under the name `metrics`. */
+export interface FunctionMetrics {
+  snapshot(): object;
+}
+
+/** The metrics that a function keeps; null when it keeps none. */
+export async function functionMetrics(name: FunctionName): Promise<FunctionMetrics | null> {
+  const module = (await import(pathToFileURL(handlerFile(name)).href)) as { metrics?: FunctionMetrics };
+  return module.metrics ?? null;
+}
+
 /** Applies a timeout to a handler. Lambda ends the process after the timeout; here the late result is ignored. */
 export function invoker(name: string, handler: Handler, timeoutMs: number): Invoke {
   return async (event) => {

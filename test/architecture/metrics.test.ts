@@ -3,7 +3,12 @@ import { metrics } from "../../domain/metrics.ts";
 import { sourceFiles } from "./source-files.ts";
 
 test("every metric is reported by the program that its name begins with", () => {
-  const folders: Record<string, string[]> = { firehose: ["local"], "event-source": ["local"], gateway: ["local"] };
+  const folders: Record<string, string[]> = {
+    firehose: ["local"],
+    "event-source": ["local"],
+    gateway: ["local"],
+    "audit-output": ["lambda/audit-output"],
+  };
   const reportedBy = (program: string): string =>
     (folders[program] ?? [program])
       .flatMap(sourceFiles)

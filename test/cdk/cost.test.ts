@@ -36,7 +36,7 @@ describe("the cost of dev", () => {
       documentInstances: 1,
       documentMinDcu: 0.5,
       partitions: 81,
-      eventSourceMappings: 9,
+      eventSourceMappings: 13,
       deliveryStreams: 6,
       webAclRules: 4,
     });

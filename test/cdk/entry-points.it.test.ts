@@ -143,6 +143,7 @@ const asked: Readonly<
     event: kafkaEvent,
     shows: ({ answer }) => expect(answer).toMatchObject({ batchItemFailures: [] }),
   },
+  "audit-output": { event: kafkaEvent, shows: ({ answer }) => expect(answer).toMatchObject({ batchItemFailures: [] }) },
   "issue-ticket": {
     event: rest("/tickets", "POST"),
     shows: ({ answer }) =>

@@ -1,0 +1,37 @@
+/** Number of timings kept: enough for percentiles of the recent past. */
+const TIMINGS_KEPT = 4_096;
+
+/** Percentiles in milliseconds. */
+export interface Percentiles {
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+}
+
+/** The last 4,096 of a series of durations, in milliseconds, and how many there were. */
+export class Timings {
+  readonly #values = new Float64Array(TIMINGS_KEPT);
+  #count = 0;
+
+  add(milliseconds: number): void {
+    this.#values[this.#count % TIMINGS_KEPT] = milliseconds;
+    this.#count++;
+  }
+
+  /** How many were added, those that are no longer kept included. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Those that are kept, ascending. */
+  sorted(): Float64Array {
+    return this.#values.slice(0, Math.min(this.#count, TIMINGS_KEPT)).sort();
+  }
+
+  /** Percentiles of those that are kept; of none, zeros. */
+  percentiles(): Percentiles {
+    const sorted = this.sorted();
+    const at = (q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
+    return { p50: at(0.5), p95: at(0.95), p99: at(0.99) };
+  }
+}
