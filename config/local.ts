@@ -9,6 +9,7 @@ export const localPorts = {
   dashboard: 8080,
   firehose: 8010,
   features: 8011,
+  events: 8002,
 } as const;
 export type LocalPort = keyof typeof localPorts;
 export const LOOPBACK = "127.0.0.1";

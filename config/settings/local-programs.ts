@@ -31,6 +31,20 @@ export const localPrograms = {
     dataDir: text("FEATURES_DIR", "folder of the local online store", ".millrace/data/features"),
     ...health,
   },
+  /** Local event bus; the environment also holds the settings of `produce-trades`. */
+  events: {
+    ...common,
+    port: whole("EVENTS_PORT", "port of the local EventBridge endpoint", localPorts.events, 0, 65_535),
+    dataDir: text("EVENTS_DIR", "folder of the events that wait for the function", ".millrace/data/events"),
+    journalBytes: whole(
+      "EVENTS_JOURNAL_BYTES",
+      "bytes of events that may wait for the function; above it, entries fail with ThrottlingException",
+      256 * 1024 * 1024,
+      1_024,
+    ),
+    onFailureDir: text("ON_FAILURE_DIR", "folder of the on-failure destinations", ".millrace/data/on-failure"),
+    ...health,
+  },
   /** Local event source mappings; the environment also holds the functions' settings. */
   eventSource: {
     ...common,

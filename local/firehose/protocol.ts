@@ -1,4 +1,5 @@
-import { ServiceError, validationError } from "../aws/service-error.ts";
+import { constraintError } from "../aws/json-protocol.ts";
+import { ServiceError } from "../aws/service-error.ts";
 
 /** Limits of the service, as in "Amazon Data Firehose Quota". */
 export const limits = { records: 500, callBytes: 4 * 1024 * 1024, recordBytes: 1_000 * 1024 } as const;
@@ -10,25 +11,6 @@ export const unavailable = (message: string, cause?: unknown): ServiceError =>
   new ServiceError("ServiceUnavailableException", 500, message, { cause });
 export const unknownStream = (name: unknown): ServiceError =>
   new ServiceError("ResourceNotFoundException", 400, `Firehose ${String(name)} not found under account 000000000000.`);
-
-/**
- * Parses the body of a call.
- *
- * @throws ServiceError `SerializationException`
- */
-export function parseBody(text: string): Record<string, unknown> {
-  try {
-    const body: unknown = JSON.parse(text);
-    if (typeof body === "object" && body !== null && !Array.isArray(body)) return body as Record<string, unknown>;
-  } catch {
-    // Not JSON: the same error as below.
-  }
-  throw new ServiceError("SerializationException", 400, "the body is not a JSON object");
-}
-
-/** A `ValidationException` in the words of the service. */
-const constraintError = (member: string, constraint: string): ServiceError =>
-  validationError(`Value at '${member}' failed to satisfy constraint: Member must ${constraint}`);
 
 /**
  * The data of a PutRecordBatch.

@@ -6,10 +6,11 @@ import type { Logger } from "../../adapters/log.ts";
 import type { Metrics } from "../../adapters/metrics.ts";
 import { deliveryStreamName } from "../../domain/names.ts";
 import { tables } from "../../domain/tables.ts";
+import { parseBody } from "../aws/json-protocol.ts";
 import { listen } from "../aws/listen.ts";
 import { ServiceError } from "../aws/service-error.ts";
 import { ParquetWriter } from "./parquet.ts";
-import { batchData, parseBody, recordData, unavailable, unknownStream } from "./protocol.ts";
+import { batchData, recordData, unavailable, unknownStream } from "./protocol.ts";
 import { DeliveryStream } from "./stream.ts";
 
 export interface FirehoseOptions {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Logger } from "../../adapters/log.ts";
 import type { Metrics } from "../../adapters/metrics.ts";
 import type { TableSpec } from "../../domain/tables.ts";
-import { Journal, type JournalEntry } from "./journal.ts";
+import { Journal, type JournalEntry } from "../aws/journal.ts";
 import type { ParquetWriter } from "./parquet.ts";
 import { rowFitter, type FittedRow, type RefusedRow } from "./rows.ts";
 

@@ -8,6 +8,7 @@ test("every metric is reported by the program that its name begins with", () => 
     "event-source": ["local"],
     gateway: ["local"],
     "audit-output": ["lambda/audit-output"],
+    events: ["local"],
   };
   const reportedBy = (program: string): string =>
     (folders[program] ?? [program])

@@ -95,6 +95,7 @@ export const folders: readonly Folder[] = [
   // The local endpoints: what they share, then each.
   { folder: "local/aws", imports: ["domain", "config"], packages: "any" },
   { folder: "local/event-source", imports: ["domain", "config", "adapters", "local/lambda"], packages: "any" },
+  { folder: "local/events", imports: ["domain", "config", "adapters", "local/lambda", "local/aws"], packages: "any" },
   { folder: "local/features", imports: ["domain", "config", "adapters", "local/aws"], packages: "any" },
   { folder: "local/firehose", imports: ["domain", "config", "adapters", "local/aws", "local/lake"], packages: "any" },
   { folder: "local/gateway", imports: ["domain", "config", "adapters", "local/aws", "local/lambda"], packages: "any" },

@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { localPorts } from "../../config/local.ts";
 import { readSettings } from "../../config/settings.ts";
-import { eventSourceMappings } from "../../domain/event-source-mappings.ts";
+import { eventSourceMappings, tradeQueue } from "../../domain/event-source-mappings.ts";
 import { backOff } from "../../local/event-source/retry.ts";
+import { limits as putEventsLimits } from "../../local/events/protocol.ts";
+import { backOff as queueBackOff } from "../../local/events/queue.ts";
 import { limits } from "../../local/firehose/protocol.ts";
 import { webSocketLimits } from "../../local/gateway/connections.ts";
 
@@ -12,10 +14,18 @@ const page = readFileSync(join(import.meta.dirname, "../../docs/local-endpoints.
 
 test("docs/local-endpoints.md states the ports, limits and defaults of the code", () => {
   const firehose = readSettings("firehose", {});
+  const events = readSettings("events", {});
   for (const sentence of [
     `(\`local/firehose\`, port ${localPorts.firehose})`,
     `(\`local/gateway\`, port ${localPorts.api}; dashboard ${localPorts.dashboard})`,
     `(\`local/features\`, port ${localPorts.features})`,
+    `(\`local/events\`, port ${localPorts.events})`,
+    `${putEventsLimits.entries} entries and ${putEventsLimits.requestBytes / 1024 ** 2} MiB per call`,
+    `batching window of ${tradeQueue.batchingWindowMs / 1_000} s`,
+    `at most ${tradeQueue.batchSize.toLocaleString("en-US")} and 6 MB in a batch`,
+    `double from ${queueBackOff(1)} ms to ${queueBackOff(1_000) / 1_000} s`,
+    `After ${tradeQueue.maxReceiveCount} deliveries`,
+    `Above ${events.journalBytes / 1024 ** 2} MiB (\`EVENTS_JOURNAL_BYTES\`)`,
     `${limits.records} records and ${limits.callBytes / 1024 ** 2} MiB per call`,
     `${(limits.recordBytes / 1024).toLocaleString("en-US")} KiB per record`,
     `${firehose.bufferMs / 1_000} s old (\`FIREHOSE_BUFFER_MS\`)`,

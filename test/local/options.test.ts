@@ -21,6 +21,7 @@ describe("npm start's command line", () => {
         dashboard: 8080,
         firehose: 8010,
         features: 8011,
+        events: 8002,
       },
     });
   });

@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncat
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { Journal, type JournalEntry } from "../../../local/firehose/journal.ts";
+import { Journal, type JournalEntry } from "../../../local/aws/journal.ts";
 
 let directory: string;
 beforeEach(() => {

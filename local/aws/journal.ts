@@ -18,11 +18,13 @@ interface Segment {
 }
 
 const SUFFIX = ".journal";
+/** Of a line without its data: checksum, time, two spaces, line feed. */
+const LINE_BYTES = 8 + 16 + 3;
 
 /**
- * The journal of one delivery stream: segment files with lines `<CRC-32 of the rest> <arrival ms> <base64>`. Appends
- * that arrive during a write share the next sync. Only the process that created a segment appends to it, so only its
- * last lines can be torn, and torn lines were never acknowledged.
+ * A journal of what a local endpoint has acknowledged: segment files with lines `<CRC-32 of the rest> <arrival ms>
+ * <base64>`. Appends that arrive during a write share the next sync. Only the process that created a segment appends to
+ * it, so only its last lines can be torn, and torn lines were never acknowledged.
  */
 export class Journal {
   readonly #directory: string;
@@ -57,6 +59,13 @@ export class Journal {
     return this.#segment
       ? { bytes: this.#segment.bytes, ageMs: nowMs - this.#segment.openedMs }
       : { bytes: 0, ageMs: 0 };
+  }
+
+  /** Bytes of all segments. */
+  bytes(): number {
+    let sum = this.#segment?.bytes ?? 0;
+    for (const bytes of this.#sealed.values()) sum += bytes;
+    return sum;
   }
 
   /** Resolves when the entries are on the disk. */
@@ -150,6 +159,11 @@ export class Journal {
   #path(name: string): string {
     return join(this.#directory, name + SUFFIX);
   }
+}
+
+/** Bytes that an entry with so many bytes of data takes in a journal, at most. */
+export function journalBytes(dataBytes: number): number {
+  return 4 * Math.ceil(dataBytes / 3) + LINE_BYTES;
 }
 
 function encodeLine(entry: JournalEntry): string {
