@@ -26,6 +26,29 @@ test("the table has every code of kafkajs that a producer, a transaction, a read
   expect(missing).toEqual([]);
 });
 
+test("codes have the names of Kafka's protocol guide", () => {
+  // kafkajs knows the codes up to 88, some by an older name.
+  const guide = {
+    "-1": "UNKNOWN_SERVER_ERROR",
+    6: "NOT_LEADER_OR_FOLLOWER",
+    14: "COORDINATOR_LOAD_IN_PROGRESS",
+    15: "COORDINATOR_NOT_AVAILABLE",
+    16: "NOT_COORDINATOR",
+    89: "THROTTLING_QUOTA_EXCEEDED",
+    90: "PRODUCER_FENCED",
+    100: "UNKNOWN_TOPIC_ID",
+    103: "INCONSISTENT_TOPIC_ID",
+    106: "FETCH_SESSION_TOPIC_ID_ERROR",
+    109: "OFFSET_MOVED_TO_TIERED_STORAGE",
+    110: "FENCED_MEMBER_EPOCH",
+    113: "STALE_MEMBER_EPOCH",
+    120: "TRANSACTION_ABORTABLE",
+  };
+  const named = Object.fromEntries(errorCodes.map(({ code, type }) => [code, type]));
+  const names: Readonly<Record<string, string>> = { ...named, ...guide };
+  for (const [code, { name }] of kafkaFailures) expect([code, name]).toEqual([code, names[code]]);
+});
+
 test("codes have the classes that the design names", () => {
   const classes: Record<FailureClass, readonly number[]> = {
     transient: [5, 6, 7, 14, 15, 16, 19, 20, 51],

@@ -1,7 +1,15 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import type { MillraceError } from "../../../domain/errors.ts";
 import type { LogBounds, Manifest, Progress } from "../../../processor/engine/ports.ts";
-import { type RecoveryChoice, type RecoveryPlan, recoveryPlan } from "../../../processor/engine/recovery-choices.ts";
+import {
+  choicesFor,
+  type RecoveryChoice,
+  recoveryChoices,
+  type RecoveryPlan,
+  recoveryPlan,
+} from "../../../processor/engine/recovery-choices.ts";
 
 type Choice = Exclude<RecoveryChoice, "try-again">;
 
@@ -71,6 +79,12 @@ const taken: readonly [string, Situation, RecoveryPlan][] = [
     { choice: "trust-snapshot", log: { earliest: 10, latest: 40 } },
     { keep: true, from: 40, until: 40 },
   ],
+  ["at the log's start", { choice: "start-over" }, { keep: false, from: 10, until: 10 }],
+  [
+    "in a log that ends where it was processed",
+    { choice: "start-over", log: { earliest: 10, latest: 50 } },
+    { keep: false, from: 10, until: 10 },
+  ],
   ["with nothing", { choice: "start-over", committed: null, snapshot: null }, { keep: false, from: 10, until: 10 }],
 ];
 
@@ -115,7 +129,48 @@ const refused: readonly [string, Situation, string][] = [
     { choice: "trust-snapshot", log: { earliest: 10, latest: 39 } },
     "a log with offset 40; the log starts at 10 and ends at 39",
   ],
+  [
+    "another log",
+    { choice: "start-over", log: { earliest: 10, latest: 49 } },
+    "the log that was processed up to 50; the log starts at 10 and ends at 49, so it is another log, whose outputs " +
+      "would have ids that were given before: start the processors with LOG_GENERATION one higher",
+  ],
 ];
+
+/** What each choice promises in its text: what it keeps, what it runs, and what is written again. */
+const promises: Record<RecoveryChoice, readonly RegExp[]> = {
+  "try-again": [/stopped the task is repaired/, /Changes nothing\.$/],
+  "accept-new-code": [/^Load the snapshot/, /Nothing is written twice/],
+  rebuild: [/^Forget the snapshot, run the whole log again/, /Nothing is written twice/],
+  "skip-lost": [/^Accept that the deleted records are lost/, /Nothing is written twice/],
+  "trust-snapshot": [/^Take the snapshot/, /written again, with the same ids\.$/],
+  "start-over": [/^Forget snapshot and progress/, /written again, with the same ids\.$/],
+};
+
+test("the texts of the choices say what happens to state and outputs, and docs/exactly-once.md lists them", () => {
+  expect(Object.keys(recoveryChoices)).toEqual(Object.keys(promises));
+  for (const [choice, patterns] of Object.entries(promises))
+    for (const pattern of patterns) expect(recoveryChoices[choice as RecoveryChoice]).toMatch(pattern);
+  const page = readFileSync(join(import.meta.dirname, "../../../docs/exactly-once.md"), "utf8");
+  const [, table] = page.split("## When a task has stopped");
+  const documented = [...table!.split("\n### ")[0]!.matchAll(/^\| `(.+?)` \|/gm)].map(([, name]) => name);
+  expect(documented).toEqual(Object.keys(promises));
+});
+
+test("an error that stops a task has the choices that help with it, the one that loses least first", () => {
+  expect(choicesFor).toEqual({
+    "output-refused": ["try-again"],
+    "model-refused": ["try-again", "accept-new-code", "rebuild"],
+    "step-kills-process": ["try-again"],
+    "replay-diverged": ["accept-new-code", "rebuild"],
+    "input-lost": ["skip-lost", "start-over"],
+    "progress-missing": ["trust-snapshot", "start-over"],
+    "snapshot-ahead": ["rebuild", "trust-snapshot"],
+    "snapshot-corrupt": ["rebuild", "start-over"],
+    "settings-unknown": ["accept-new-code", "start-over"],
+    "state-layout-unknown": ["rebuild", "start-over"],
+  });
+});
 
 describe("a recovery", () => {
   test.each(taken.map(([how, situation, expected]) => ({ how, situation, expected, choice: situation.choice })))(

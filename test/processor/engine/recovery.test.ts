@@ -1,10 +1,13 @@
 import { describe, expect, test } from "@jest/globals";
 import { createLogger } from "../../../adapters/log.ts";
+import { MillraceError } from "../../../domain/errors.ts";
+import type { Hold, Progress, TaskOutput } from "../../../processor/engine/ports.ts";
 import { quietObserver } from "../../../processor/engine/quiet-observer.ts";
 import type { RecoveryChoice } from "../../../processor/engine/recovery-choices.ts";
-import { diagnose, recover, type Diagnosis } from "../../../processor/engine/recovery.ts";
-import { stepAll, type OutputRecord, type StateMachine } from "../../../processor/runtime/machine.ts";
-import { countingMachineFactory } from "./counting-machine.ts";
+import { diagnose, holdTask, recover, type Diagnosis } from "../../../processor/engine/recovery.ts";
+import { stepAll, StepFailed, type OutputRecord, type StateMachine } from "../../../processor/runtime/machine.ts";
+import { countingMachineFactory, DECIDE, POISON } from "./counting-machine.ts";
+import { append, emptyWorld, runUntil, startTask } from "./one-task.ts";
 import { SOURCE, World } from "./simulated/world.ts";
 
 const NOW = "2026-01-01T00:00:00Z";
@@ -227,5 +230,207 @@ describe("a task that stopped with a named error", () => {
     const { open, ...given } = parts(world);
     await expect(world.until(recover(given, "rebuild", open, NOW))).rejects.toThrow("needs a progress record");
     expect((await diagnosis(world)).problem?.code).toBe("progress-missing");
+  });
+});
+
+/** A task that has committed all of `values`, with a snapshot below or without one, and runs no more. */
+async function deadTask(
+  values: readonly string[],
+  { snapshots = false, takes = true }: { readonly snapshots?: boolean; readonly takes?: boolean } = {},
+): Promise<World> {
+  const world = emptyWorld();
+  const factory = countingMachineFactory(SOURCE, "v1", takes);
+  const { process } = startTask(world, { factory, options: { snapshotIntervalMs: snapshots ? 1 : 1e9 } });
+  append(world, values.slice(0, 5));
+  await runUntil(world, () => world.caughtUp);
+  await world.kernel.run(world.kernel.now + 100, () => false);
+  append(world, values.slice(5));
+  await runUntil(world, () => world.caughtUp);
+  await world.kernel.run(world.kernel.now + 100, () => false);
+  world.kernel.kill(process);
+  return world;
+}
+
+async function recoveredBy(world: World, choice: RecoveryChoice): Promise<Progress | null> {
+  const { open, ...given } = parts(world);
+  return world.until(recover(given, choice, open, NOW));
+}
+
+const ones = (count: number): string[] => Array<string>(count).fill("x");
+/** Progress records of releases before settings stood in the log name no control records. */
+function withoutControls(world: World): void {
+  const { progress } = world.partitions[0]!;
+  for (const [i, entry] of progress.entries())
+    if (!("claim" in entry)) {
+      const { controls: _controls, ...before } = entry;
+      progress[i] = before;
+    }
+}
+
+describe("a diagnosis", () => {
+  test("of a task that only died finds no problem, with or without a snapshot", async () => {
+    for (const snapshots of [true, false]) {
+      const world = await deadTask(ones(9), { snapshots });
+      const progress = world.partitions[0]!.lastProgress();
+      expect(await diagnosis(world)).toEqual({
+        task: TASK,
+        progress,
+        manifest: world.table.manifests.get(TASK),
+        log: { earliest: 0, latest: 9 },
+        problem: null,
+        choices: [],
+      });
+      expect(world.partitions[0]!.epoch).toBe(1);
+    }
+  });
+
+  test("of a task that never ran, or has no manifest, finds no problem", async () => {
+    const never = emptyWorld();
+    expect(await diagnosis(never)).toMatchObject({ progress: null, manifest: null, problem: null });
+    const without = await deadTask(ones(5));
+    without.table.manifests.clear();
+    expect(await diagnosis(without)).toMatchObject({ manifest: null, problem: null });
+    const claimed = await deadTask(ones(5));
+    claimed.partitions[0]!.progress.splice(0);
+    expect(await diagnosis(claimed)).toMatchObject({ manifest: { covers: null }, progress: null, problem: null });
+  });
+
+  test("of other code says what was reached and what was committed, by which code", async () => {
+    const world = await deadTask(ones(9));
+    world.factory = countingMachineFactory(SOURCE, "v2");
+    const { chain } = world.partitions[0]!.lastProgress()!;
+    const { chain: reached } = await countedTo(world, 9);
+    expect((await diagnosis(world)).problem?.message).toContain(
+      `catching up reached offset 9 with chain ${reached}, but offset 9 with chain ${chain} was committed; ` +
+        "it was committed by code, settings and model v1, this is v2",
+    );
+  });
+
+  test("of an error without a choice has none, and a table that does not answer is no diagnosis", async () => {
+    const world = await deadTask([...ones(4), POISON]);
+    const stubborn = countingMachineFactory(SOURCE);
+    world.factory = {
+      ...stubborn,
+      create: () => Promise.reject(new MillraceError("step-failed-again", "simulated")),
+    };
+    expect(await diagnosis(world)).toMatchObject({ problem: { code: "step-failed-again" }, choices: [] });
+    world.kernel.plan = (_process, point) => (point === "manifest:read" ? "error-before" : null);
+    await expect(diagnosis(world)).rejects.toThrow("manifest:read failed");
+  });
+});
+
+describe("a command that holds a task", () => {
+  /** Outputs of owners that a rival fences before they claim, as long as `rivals` lasts. */
+  function contested(world: World, rivals: number) {
+    const process = world.kernel.process("command");
+    const [opened, discarded] = [[] as TaskOutput[], [] as TaskOutput[]];
+    const open = (): TaskOutput => {
+      const output = world.ports(process, 0).output;
+      const claim = output.claim.bind(output);
+      const isFenced = opened.push(output) <= rivals;
+      output.claim = async (token) => {
+        if (isFenced) await world.ports(process, 0).output.fence();
+        return claim(token);
+      };
+      output.discard = async () => void discarded.push(output);
+      return output;
+    };
+    const hold = holdTask({ command: "test", since: NOW }, open, world.runtime(process));
+    return { hold, opened, discarded };
+  }
+
+  test("fences again while its owner has not seen the hold, five times at most", async () => {
+    const world = await deadTask(ones(3));
+    const { hold, opened, discarded } = contested(world, 4);
+    const { output, committed } = await world.until(hold);
+    expect([opened.length, discarded]).toEqual([5, opened.slice(0, 4)]);
+    expect(output).toBe(opened[4]);
+    expect(committed?.nextOffset).toBe(3);
+    expect(world.partitions[0]!.hold).toEqual({ command: "test", since: NOW });
+    const never = contested(world, 99);
+    await expect(world.until(never.hold)).rejects.toMatchObject({ code: "fenced" });
+    expect([never.opened.length, never.discarded]).toEqual([5, never.opened]);
+  });
+
+  test("ends at once when what it does fails otherwise", async () => {
+    const world = await deadTask(ones(3));
+    world.kernel.plan = (_process, point) => (point === "claim:commit" ? "error-before" : null);
+    const { hold, opened, discarded } = contested(world, 0);
+    await expect(world.until(hold)).rejects.toThrow("claim:commit failed");
+    expect([opened.length, discarded]).toEqual([1, opened]);
+  });
+});
+
+describe("a recovery leaves", () => {
+  test("its hold in the log while it lasts, under its name", async () => {
+    const world = await deadTask(ones(9));
+    const holds: (Hold | null)[] = [];
+    world.kernel.plan = (_process, point) => {
+      if (point === "commit:send") holds.push(world.partitions[0]!.hold);
+      return null;
+    };
+    await recoveredBy(world, "rebuild");
+    expect(holds).toContainEqual({ command: "recover", since: NOW });
+    expect(world.partitions[0]!.hold).toBeNull();
+  });
+
+  test("all as it is by `try-again`", async () => {
+    const world = await deadTask(ones(9), { snapshots: true });
+    const [before, manifest] = [world.partitions[0]!.lastProgress(), world.table.manifests.get(TASK)!];
+    expect(await recoveredBy(world, "try-again")).toEqual(before);
+    expect(world.partitions[0]!.lastProgress()).toEqual(before);
+    const { covers, segments } = world.table.manifests.get(TASK)!;
+    expect({ covers, segments }).toEqual({ covers: manifest.covers, segments: manifest.segments });
+  });
+
+  test("a snapshot of what was committed by `rebuild`, and none by `start-over`", async () => {
+    const world = await deadTask(ones(9));
+    const { chain } = world.partitions[0]!.lastProgress()!;
+    const { controls } = world.partitions[0]!.lastProgress()!;
+    const common = { origin: 0, fingerprint: "v1", controls, failed: [] };
+    expect(await recoveredBy(world, "rebuild")).toStrictEqual({ nextOffset: 9, chain, ...common });
+    expect(world.table.manifests.get(TASK)?.covers).toMatchObject({ nextOffset: 9, chain });
+    expect(await recoveredBy(world, "start-over")).toStrictEqual({ nextOffset: 0, chain: "", ...common });
+    expect(world.table.manifests.get(TASK)).toMatchObject({ covers: null, segments: [] });
+  });
+
+  test("what a task ran under before settings stood in the log, but for `start-over`", async () => {
+    for (const [choice, before] of [
+      ["rebuild", "v1"],
+      ["start-over", undefined],
+    ] as const) {
+      const world = await deadTask(ones(9));
+      withoutControls(world);
+      expect((await recoveredBy(world, choice))?.before).toBe(before);
+    }
+  });
+
+  test("what failed and what was refused as it was, and finds again what older code failed on", async () => {
+    // Refused by a process that has no such model, and recovered by one that has it.
+    const refused = await deadTask([...ones(6), DECIDE, ...ones(3)], { takes: false });
+    const { chain, failed } = refused.partitions[0]!.lastProgress()!;
+    expect(failed).toEqual([{ offset: 6, key: null, message: "not here" }]);
+    expect((await recoveredBy(refused, "rebuild"))?.chain).toBe(chain);
+    // The snapshot covers the failure, so progress names it no more.
+    const poisoned = await deadTask([POISON, ...ones(8)], { snapshots: true });
+    const last = poisoned.partitions[0]!.lastProgress()!;
+    expect(last.failed).toEqual([]);
+    expect((await recoveredBy(poisoned, "rebuild"))?.chain).toBe(last.chain);
+  });
+
+  test("a record that fails even as a dead letter to who repairs the code", async () => {
+    const world = await deadTask(ones(5));
+    const factory = countingMachineFactory(SOURCE);
+    world.factory = {
+      ...factory,
+      create: async (origin) => {
+        const machine = await factory.create(origin);
+        machine.step = ({ offset }) => {
+          throw new StepFailed(offset, new Error("for ever"));
+        };
+        return machine;
+      },
+    };
+    await expect(recoveredBy(world, "rebuild")).rejects.toThrow("for ever");
   });
 });
