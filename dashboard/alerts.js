@@ -11,7 +11,7 @@ const UNITS = {
   "trade-amount": "USD",
   "price-deviation": "%",
   "account-rate": "trades/min",
-  "position-untracked": "accounts",
+  "position-untracked": "positions",
 };
 
 /** @param {AlertRecord} alert */

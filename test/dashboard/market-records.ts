@@ -1,5 +1,5 @@
 import { outputRecords, type AlertRecord, type BarRecord, type EnrichedRecord } from "../../domain/records.ts";
-import type { MarketData, PositionItem } from "./market-api.ts";
+import type { PageData, PositionItem } from "./page-api.ts";
 
 const MINUTE = 60_000;
 let records = 0;
@@ -87,7 +87,7 @@ export function alert(
 export const now = Date.UTC(2026, 0, 13, 14, 30);
 
 /** An hour and a half of a price that swings around 150, with a gap, and the same for a symbol at 64,000. */
-export function someMarket(): MarketData {
+export function someMarket(): PageData {
   const bars = [...swing("AAPL", 150).filter((_, i) => i < 40 || i > 44), ...swing("BTC-USD", 64_000)];
   return {
     symbols: [
@@ -120,6 +120,8 @@ export function someMarket(): MarketData {
       position("AAPL", "ACC-12", -340.5, -51_120.75),
       position("BTC-USD", "ACC-7", 0.25, 16_000),
     ],
+    sensors: [],
+    sessions: [],
   };
 }
 

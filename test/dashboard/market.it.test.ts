@@ -1,13 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import chromium from "@sparticuz/chromium";
-import { type Browser, chromium as browsers, type BrowserContextOptions, type Page } from "playwright-core";
+import { beforeEach, expect, test } from "@jest/globals";
+import type { BrowserContextOptions, Page } from "playwright-core";
 import { dashboardLibraries } from "../../domain/dashboard.ts";
-import { startDashboard } from "../../local/gateway/dashboard.ts";
 import { eventually } from "../support/eventually.ts";
-import { MarketApi } from "./market-api.ts";
+import { usePage } from "./browser.ts";
 import { alert, bar, now, someMarket, trade } from "./market-records.ts";
+import type { PageApi } from "./page-api.ts";
 
 const MINUTE = 60_000;
 const root = join(import.meta.dirname, "..", "..");
@@ -17,55 +16,19 @@ const colours = {
   dark: { up: [45, 212, 191], down: [251, 146, 60], card: [23, 32, 31] },
 };
 
-let browser: Browser;
-let api: MarketApi;
-let dashboard: { readonly port: number; close(): Promise<void> };
+let open: (address: string, options?: BrowserContextOptions) => Promise<Page>;
+let api: PageApi;
 let page: Page;
-/** What the browser refused or threw. */
-let refused: string[];
 
-beforeAll(async () => {
-  browser = await browsers.launch({ executablePath: await chromium.executablePath(), args: ["--no-sandbox"] });
+const stage = usePage();
+beforeEach(() => {
+  ({ api, open } = stage());
+  Object.assign(api.data, someMarket());
 });
-afterAll(() => browser.close());
-beforeEach(async () => {
-  api = new MarketApi(someMarket());
-  await api.start();
-  dashboard = await startDashboard({
-    port: 0,
-    folder: join(root, "dashboard"),
-    apiPort: api.port,
-    environment: "local",
-  });
-});
-afterEach(async () => {
-  await page.context().close();
-  await dashboard.close();
-  await api.stop();
-  expect(refused).toEqual([]);
-});
-
-async function open(address: string, options: BrowserContextOptions = {}): Promise<void> {
-  const context = await browser.newContext({
-    locale: "en-US",
-    viewport: { width: 1280, height: 1000 },
-    colorScheme: "light",
-    timezoneId: "UTC",
-    ...options,
-  });
-  page = await context.newPage();
-  await page.clock.setFixedTime(now + 30_000);
-  refused = [];
-  page.on("pageerror", ({ message }) => refused.push(message));
-  page.on("console", (message) => {
-    if (/Content Security Policy/i.test(message.text())) refused.push(message.text());
-  });
-  await page.goto(`http://127.0.0.1:${dashboard.port}/${address}`);
-}
 
 /** Opens the view of a symbol, and waits until its history is there and messages reach it. */
 async function openSymbol(symbol: string, options?: BrowserContextOptions): Promise<void> {
-  await open(`#/market/${symbol}`, options);
+  page = await open(`#/market/${symbol}`, options);
   await eventually(() => {
     expect([...api.subscriptions]).toEqual([symbol]);
   });
@@ -109,7 +72,7 @@ function pixels([red, green, blue]: readonly number[]): Promise<number> {
 }
 
 test("the market is linked where the API has it, and shows the most recently traded symbol", async () => {
-  await open("");
+  page = await open("");
   await page.getByRole("link", { name: "Market" }).click();
   await eventually(() => {
     expect(page.url()).toMatch(/#\/market\/AAPL$/);
@@ -126,7 +89,7 @@ test("the market is linked where the API has it, and shows the most recently tra
 
 test("where the API has no market, nothing links to it, and its address says so", async () => {
   api.market = false;
-  await open("#/market/AAPL");
+  page = await open("#/market/AAPL");
   await page.getByText("This environment does not run the market.").waitFor();
   expect(await page.getByRole("link", { name: "Market" }).count()).toBe(0);
 });

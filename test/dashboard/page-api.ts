@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
-import type { AlertRecord, BarRecord, EnrichedRecord } from "../../domain/records.ts";
+import type { Session } from "../../domain/api.ts";
+import type { AlertRecord, BarRecord, EnrichedRecord, WindowRecord } from "../../domain/records.ts";
 
 export interface MarketSymbolItem {
   readonly symbol: string;
@@ -19,17 +20,32 @@ export interface PositionItem {
   readonly timestamp: number;
 }
 
+export interface SensorItem {
+  readonly sensorId: string;
+  readonly samples: number;
+}
+
 /** What the API has, for tests to change between two looks of the page. */
-export interface MarketData {
+export interface PageData {
   symbols: MarketSymbolItem[];
   bars: BarRecord[];
   alerts: AlertRecord[];
   positions: PositionItem[];
+  sensors: SensorItem[];
+  sessions: Session[];
 }
 
-/** The market's part of the REST and WebSocket API, with data that a test gives. */
-export class MarketApi {
-  readonly data: MarketData;
+/** A message of the live feed, of a symbol or of a sensor. */
+export type LiveMessage =
+  | { readonly type: "trade"; readonly data: EnrichedRecord }
+  | { readonly type: "bar"; readonly data: BarRecord }
+  | { readonly type: "alert"; readonly data: AlertRecord }
+  | { readonly type: "window"; readonly data: WindowRecord }
+  | { readonly type: "samples"; readonly data: { readonly sensorId: string } & Readonly<Record<string, unknown>> };
+
+/** What the page uses of the REST and WebSocket API, with data that a test gives. */
+export class PageApi {
+  readonly data: PageData = { symbols: [], bars: [], alerts: [], positions: [], sensors: [], sessions: [] };
   /** What the newest connection is subscribed to. */
   readonly subscriptions = new Set<string>();
   /** Whether the environment runs the market. */
@@ -38,10 +54,6 @@ export class MarketApi {
   #server: Server | null = null;
   #webSockets: WebSocketServer | null = null;
   #connections = new Set<Socket>();
-
-  constructor(data: MarketData) {
-    this.data = data;
-  }
 
   /** Listens, the second time on the port of the first. */
   async start(): Promise<void> {
@@ -68,11 +80,12 @@ export class MarketApi {
     this.#server = null;
   }
 
-  /** Sends a message to the connections that are subscribed to its symbol; several messages as an array. */
-  send(
-    ...messages: readonly { type: "trade" | "bar" | "alert"; data: EnrichedRecord | BarRecord | AlertRecord }[]
-  ): void {
-    const wanted = messages.filter(({ data }) => this.subscriptions.has(data.symbol));
+  /** Sends those messages that the connection is subscribed to; several as an array. */
+  send(...messages: readonly LiveMessage[]): void {
+    const wanted = messages.filter(({ data }) => {
+      const subject: { readonly symbol?: string; readonly sensorId?: string } = data;
+      return this.subscriptions.has(subject.symbol ?? subject.sensorId ?? "");
+    });
     const text = JSON.stringify(wanted.length === 1 ? wanted[0] : wanted);
     if (wanted.length > 0) for (const client of this.#webSockets?.clients ?? []) client.send(text);
   }
@@ -80,11 +93,12 @@ export class MarketApi {
   #connect(socket: WebSocket): void {
     this.subscriptions.clear();
     socket.on("message", (bytes: Buffer) => {
-      const { action, symbol } = JSON.parse(bytes.toString("utf8")) as { action: string; symbol?: string };
-      if (symbol === undefined) return;
-      if (action === "subscribe") this.subscriptions.add(symbol);
-      else this.subscriptions.delete(symbol);
-      socket.send(JSON.stringify({ type: `${action}d`, symbol }));
+      const { action, ...subject } = JSON.parse(bytes.toString("utf8")) as Record<string, string>;
+      const name = subject["symbol"] ?? subject["sensorId"];
+      if (name === undefined) throw new Error(`a subscription to nothing: ${bytes.toString("utf8")}`);
+      if (action === "subscribe") this.subscriptions.add(name);
+      else this.subscriptions.delete(name);
+      socket.send(JSON.stringify({ type: `${action}d`, ...subject }));
     });
   }
 
@@ -99,7 +113,7 @@ export class MarketApi {
   }
 
   #body(path: string, query: URLSearchParams): unknown {
-    const { symbols, bars, alerts, positions } = this.data;
+    const { symbols, bars, alerts, positions, sensors, sessions } = this.data;
     const asked = (name: string, value: string): boolean => (query.get(name) ?? value) === value;
     const page = (items: readonly unknown[]): unknown => ({
       items: items.slice(0, Number(query.get("limit") ?? 100)),
@@ -109,7 +123,8 @@ export class MarketApi {
       return { name: "millrace", links: { sensors: "/sensors", ...(this.market && { symbols: "/symbols" }) } };
     if (path === "/health")
       return { status: "ok", components: { processor: { status: "ok", lag: 3, watermarkLagMs: 1_500 } } };
-    if (path === "/sensors" || path === "/sessions") return page([]);
+    if (path === "/sensors") return page(sensors);
+    if (path === "/sessions") return page(sessions.filter(({ sensorId }) => asked("sensorId", sensorId)));
     if (!this.market) return null;
     if (path === "/symbols") return page(symbols);
     if (path === "/alerts") return page(alerts.filter(({ symbol }) => asked("symbol", symbol)));
