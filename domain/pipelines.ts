@@ -1,4 +1,4 @@
-import type { TopicKey } from "./topics.ts";
+import type { ControlType, TopicKey } from "./topics.ts";
 
 /** A pipeline: which topic it reads, which it writes, and who reads it. */
 export interface PipelineSpec {
@@ -10,6 +10,8 @@ export interface PipelineSpec {
   readonly late: TopicKey;
   /** Consumer group of its processors. */
   readonly consumerGroup: string;
+  /** Control records that it takes besides `tick` and `settings`: any other type stops a partition. */
+  readonly controls: readonly ControlType[];
   /** Whether the bridge appends a tick a second to each input partition, so that silence passes too. */
   readonly ticked: boolean;
 }
@@ -24,6 +26,7 @@ export const pipelines = {
     outputs: ["transformed", "aggregated", "late", "sessions", "inference"],
     late: "late",
     consumerGroup: "millrace-processor-sensor",
+    controls: ["model"],
     ticked: true,
   },
   market: {
@@ -31,6 +34,7 @@ export const pipelines = {
     outputs: ["marketEnriched", "marketAggregated", "marketPositions", "marketAlerts", "marketLate"],
     late: "marketLate",
     consumerGroup: "millrace-processor-market",
+    controls: ["reference"],
     ticked: true,
   },
 } as const satisfies Record<string, PipelineSpec>;

@@ -53,7 +53,7 @@ export const health = { healthPort: whole("HEALTH_PORT", "port of GET /health; 0
 const pipelineSetting: Setting<PipelineName> = {
   env: "PIPELINE",
   doc: "which pipeline runs",
-  schema: z.enum(pipelineNames, { error: `there is no such pipeline; there is: ${pipelineNames.join(", ")}` }),
+  schema: z.enum(pipelineNames, { error: `there is no such pipeline; there are: ${pipelineNames.join(", ")}` }),
   default: "sensor",
 };
 /** Of the log in the input topic of the pipeline. */

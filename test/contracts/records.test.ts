@@ -3,12 +3,14 @@ import fc from "fast-check";
 import type { z } from "zod";
 import { decodeColumns } from "../../domain/columns.ts";
 import { MODEL_HEADER, type ModelManifest } from "../../domain/models.ts";
-import { pipelineNames, pipelines } from "../../domain/pipelines.ts";
+import { pipelines } from "../../domain/pipelines.ts";
 import { outputRecords, transformedHeader } from "../../domain/records.ts";
+import { referenceHeaders } from "../../domain/reference.ts";
 import { defaultSemantics, type Semantics } from "../../domain/semantics.ts";
 import { contentTypes, controlTypes, headers, topics } from "../../domain/topics.ts";
-import { sensorMachineFactory } from "../../processor/adapters/machine-factory.ts";
+import { machineFactory, sensorMachineFactory } from "../../processor/adapters/machine-factory.ts";
 import type { Model } from "../../processor/inference/model.ts";
+import { marketPipeline } from "../../processor/pipelines/market/market-pipeline.ts";
 import type { InputRecord, OutputRecord } from "../../processor/runtime/machine.ts";
 import { hostileStreams } from "../reference/streams.ts";
 
@@ -80,6 +82,39 @@ function usualLog(): InputRecord[] {
   return [...minute, message(start - 3_600_000, 60, start + 61_000)];
 }
 
+/** Outputs of trades with and without each field, executed, pending and cancelled, on time and late, under a rule. */
+async function marketOutputs(): Promise<OutputRecord[]> {
+  const start = Date.UTC(2026, 0, 13, 14, 30);
+  const reference = { version: "v1", rules: [{ name: "big", kind: "trade-amount", severity: "LOW", maxUsd: 10 }] };
+  const trades: readonly [timestamp: number, trade: object][] = [
+    [start, { trade_id: "1", price: 5, quantity: 4, side: "sell", account: "A" }],
+    [start + 1, { trade_id: "2", price: 5, currency: "EUR", status: "pending" }],
+    [start + 120_000, { trade_id: "3", price: 6 }],
+    [start, { trade_id: "1", price: 5, quantity: 4, side: "sell", account: "A", status: "cancelled" }],
+    [start - 900_000, { trade_id: "4", price: 6 }],
+  ];
+  const control = {
+    [headers.type]: controlTypes.reference,
+    [referenceHeaders.version]: "v1",
+    [referenceHeaders.part]: "0",
+    [referenceHeaders.parts]: "1",
+    [referenceHeaders.text]: JSON.stringify(reference),
+  };
+  const inputs = [
+    { key: null, value: null, headers: control },
+    ...trades.map(([timestamp, trade]) => ({
+      key: Buffer.from("AAPL"),
+      value: Buffer.from(JSON.stringify({ symbol: "AAPL", timestamp, ...trade })),
+      headers: {},
+    })),
+  ];
+  const origin = { partition: 0, restored: null, failures: new Map() };
+  const machine = await machineFactory(marketPipeline()).create(origin);
+  for (const [offset, input] of inputs.entries())
+    machine.step({ ...input, partition: 0, offset, timestamp: start + 120_000 });
+  return [...(await machine.settle())];
+}
+
 /** The record of an output as its topic's schema has it: JSON, or the header of the packed form. */
 function parseOutput({ topic, value, headers: { [headers.contentType]: contentType } }: OutputRecord): {
   received: unknown;
@@ -119,11 +154,22 @@ describe("every record that an operator emits follows its topic's schema", () =>
     }
   }, 60_000);
 
+  test("of the market: every topic and every optional field", async () => {
+    const outputs = await marketOutputs();
+    const records = expectSchemas(outputs) as Record<string, unknown>[];
+    const written = new Set(outputs.map(({ topic }) => topic));
+    expect([...written].sort()).toEqual(pipelines.market.outputs.map((key) => topics[key].name).sort());
+    expect(records.some(({ status }) => status === "withdrawn")).toBe(true);
+    expect(records.some(({ amountUsd }) => amountUsd === null)).toBe(true);
+    expect(records.some(({ open, count }) => open === null && count === 0)).toBe(true);
+    expect(records.some(({ account, side }) => account === "A" && side === "sell")).toBe(true);
+  });
+
   test.each(["packed", "json"] as const)("with every topic and every optional field, %s", async (transformedFormat) => {
     const outputs = await outputsOf(usualLog(), { ...defaultSemantics, transformedFormat }, true);
     const records = expectSchemas(outputs) as Record<string, unknown>[];
     const written = new Set(outputs.map(({ topic }) => topic));
-    const expected = pipelineNames.flatMap((name) => pipelines[name].outputs.map((key) => topics[key].name));
+    const expected: string[] = pipelines.sensor.outputs.map((key) => topics[key].name);
     expect([...written].sort()).toEqual(expected.sort());
     expect(records.some(({ label, probabilities }) => label === null && probabilities === null)).toBe(true);
     expect(records.some(({ label }) => label === "walk")).toBe(true);

@@ -4,9 +4,10 @@ import { makeChange } from "../../../adapters/control-records.ts";
 import { createKafka } from "../../../adapters/kafka.ts";
 import { runCommand } from "../../../adapters/run-command.ts";
 import { readSettings, type Settings } from "../../../config/settings.ts";
+import { MillraceError } from "../../../domain/errors.ts";
 import type { ModelControl } from "../../../domain/models.ts";
 import { pipelines } from "../../../domain/pipelines.ts";
-import { controlTypes, topics } from "../../../domain/topics.ts";
+import { type ControlType, controlTypes, topics } from "../../../domain/topics.ts";
 import { type ModelFiles, modelFiles } from "../../adapters/model-store.ts";
 import { parseModelArguments, type ModelCommand } from "./arguments.ts";
 import { readMlflow, type ImportedModel } from "./mlflow.ts";
@@ -17,6 +18,11 @@ const LOCAL_STORE = join(import.meta.dirname, "..", "..", "..", ".millrace", "mo
 async function main(args: readonly string[]): Promise<void> {
   const { command, source, brokers } = parseModelArguments(args);
   const settings = readSettings("processor", withConnectionOptions(process.env, { brokers }));
+  const takes: readonly ControlType[] = pipelines[settings.pipeline].controls;
+  if (!takes.includes(controlTypes.model)) {
+    const problem = `PIPELINE is ${settings.pipeline}, which takes no model records`;
+    throw new MillraceError("config-invalid", `${problem}: a pipeline with models is expected`);
+  }
   const store = modelFiles(source ?? settings.modelSource ?? LOCAL_STORE, settings.region);
   for (const line of await run(command, new ModelRegistry(store), store.place, settings)) console.log(line);
 }

@@ -19,7 +19,7 @@ Sends dead letters in again, each once, as new records of the topics that they c
 const pipelineOption: Option<PipelineName> = {
   isFlag: false,
   read: (received) => (isPipelineName(received) ? received : undefined),
-  expected: `there is no such pipeline; there is: ${pipelineNames.join(", ")}`,
+  expected: `there is no such pipeline; there are: ${pipelineNames.join(", ")}`,
 };
 
 export interface ReplayOptions {

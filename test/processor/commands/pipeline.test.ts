@@ -34,20 +34,30 @@ test.each([
 ])(
   "%s %j refuses a pipeline that is not there, and touches nothing",
   (program, args) => {
-    const { status, stdout, stderr } = run(program, args, { PIPELINE: "market" });
+    const { status, stdout, stderr } = run(program, args, { PIPELINE: "forex" });
     expect(status).toBe(1);
     expect(stdout).toBe("");
     expect(stderr).toContain("config-invalid");
-    expect(stderr).toContain('PIPELINE is "market": there is no such pipeline; there is: sensor');
+    expect(stderr).toContain('PIPELINE is "forex": there is no such pipeline; there are: sensor, market');
     expect(readdirSync(folder)).toEqual(["input.ndjson"]);
   },
   60_000,
 );
 
 test("a replay refuses --pipeline with a name that is not there", () => {
-  const { status, stdout, stderr } = run("commands/replay/main.ts", ["--input", "x", "--pipeline", "market"], {});
+  const { status, stdout, stderr } = run("commands/replay/main.ts", ["--input", "x", "--pipeline", "forex"], {});
   expect([status, stdout]).toEqual([1, ""]);
-  expect(stderr).toContain('arguments-invalid: --pipeline is "market"; there is no such pipeline; there is: sensor');
+  expect(stderr).toContain(
+    'arguments-invalid: --pipeline is "forex"; there is no such pipeline; there are: sensor, market',
+  );
+}, 60_000);
+
+test("a pipeline without models has none to promote", () => {
+  const { status, stdout, stderr } = run("commands/model/main.ts", ["off", "activity", "1.0.0"], {
+    PIPELINE: "market",
+  });
+  expect([status, stdout]).toEqual([1, ""]);
+  expect(stderr).toContain("config-invalid: PIPELINE is market, which takes no model records");
 }, 60_000);
 
 test("a replay's --pipeline stands above PIPELINE", () => {
@@ -55,7 +65,7 @@ test("a replay's --pipeline stands above PIPELINE", () => {
   expect(run("commands/replay/main.ts", args, { PIPELINE: "sensor" })).toEqual({ status: 0, stdout: "", stderr: "" });
 }, 60_000);
 
-test.each(["dump", "recover", "rescale", "replay", "model"])(
+test.each(["dump", "recover", "rescale", "replay", "model", "settings", "reference"])(
   "%s --help prints its usage",
   (command) => {
     const { status, stdout, stderr } = run(`commands/${command}/main.ts`, ["--help"], {});
