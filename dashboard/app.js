@@ -7,6 +7,9 @@ const REFRESH_MS = 2_000;
 /** Latencies and rates cover this much time, in ms. */
 const METRICS_MS = 10_000;
 
+/** The component of `GET /health` that each view is about. */
+const PROCESSORS = { sensors: "processor", market: "market-processor" };
+
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
@@ -80,7 +83,7 @@ function route() {
   }
   if (wanted === "market") views.market.show(decoded(name), new URLSearchParams(query).get("operator"));
   else views.sensors.show();
-  if (changed) void refreshView().catch(() => {});
+  if (changed) void Promise.allSettled([refreshHealth(), refreshView()]);
 }
 
 /** @param {string} text */
@@ -113,7 +116,7 @@ async function refreshHealth() {
   pill.title = Object.entries(components)
     .map(([name, { status: one, detail }]) => `${name}: ${one}${detail ? ` (${detail})` : ""}`)
     .join("\n");
-  const { lag, watermarkLagMs } = components.processor ?? {};
+  const { lag, watermarkLagMs } = components[PROCESSORS[shown ?? "sensors"]] ?? {};
   byId("metric-lag").textContent = lag === undefined ? "–" : lag.toLocaleString();
   byId("metric-watermark").textContent = watermarkLagMs == null ? "–" : `${(watermarkLagMs / 1_000).toFixed(1)} s`;
 }

@@ -28,9 +28,10 @@ export class Candles {
   /**
    * @param {Library} library
    * @param {HTMLElement} container
-   * @param {(time: number | null) => void} onHover Gets the time of the candle under the pointer, epoch ms.
+   * @param {{ onHover: (time: number | null) => void; onBeginning: () => void }} listeners `onHover` gets the time of
+   *   the candle under the pointer, epoch ms; `onBeginning` is called when the first candle comes into sight.
    */
-  constructor(library, container, onHover) {
+  constructor(library, container, { onHover, onBeginning }) {
     this.#container = container;
     this.#chart = library.createChart(container, {
       autoSize: true,
@@ -55,6 +56,9 @@ export class Candles {
     );
     this.#chart.panes()[1]?.setStretchFactor(0.3);
     this.#chart.subscribeCrosshairMove(({ time: at }) => onHover(typeof at === "number" ? at * 1_000 : null));
+    this.#chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
+      if (range && range.from < 0 && this.#shown.length > 0) onBeginning();
+    });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#paint());
     this.#paint();
   }

@@ -35,12 +35,6 @@ export function time(ms) {
   return isToday(date) ? clock : `${date.toLocaleDateString()} ${clock}`;
 }
 
-/** A time of today, or another day's date. @param {number} ms Epoch ms. */
-export function shortTime(ms) {
-  const date = new Date(ms);
-  return isToday(date) ? date.toLocaleTimeString() : date.toLocaleDateString();
-}
-
 /** @param {Date} date */
 function isToday(date) {
   return date.toDateString() === new Date().toDateString();

@@ -5,15 +5,14 @@ import { Bars, SLIDING, TUMBLING } from "./bars.js";
 import { Candles, loadCharts } from "./candles.js";
 import { Choices } from "./choices.js";
 import { request, RequestError } from "./client.js";
-import { amount, NOTHING, price, shortTime, showFigures, time } from "./format.js";
+import { amount, price, showFigures, time } from "./format.js";
 import { Positions } from "./positions.js";
 
 /** @typedef {import("./bars.js").Candle} Candle */
-/** @typedef {import("./bars.js").TradeRecord} TradeRecord */
-/** @typedef {{ symbol: string; lastSeen: number; trades?: number }} MarketSymbol */
+/** @typedef {{ symbol: string; lastSeen: number; lastClose: number | null; trades: number | null }} MarketSymbol */
 
-/** Bars that are loaded of each operator. */
-const HISTORY = 500;
+/** Bars of an operator that are loaded at once. */
+const PAGE = 300;
 /** Bars in the table. */
 const LISTED_BARS = 20;
 const MINUTE = 60_000;
@@ -41,6 +40,8 @@ export class MarketView {
   #symbol = "";
   #operator = TUMBLING;
   #bars = new Bars();
+  /** Where the bars before those that are there begin, per operator. @type {Map<string, string | null>} */
+  #older = new Map();
   /** @type {Candles | null} */
   #chart = null;
   /** Whether the chart's candles have changed since they were drawn; `first` where they are others altogether. */
@@ -50,8 +51,6 @@ export class MarketView {
   #drawnAt = 0;
   /** Time of the candle under the pointer. @type {number | null} */
   #hovered = null;
-  /** @type {TradeRecord | null} */
-  #lastTrade = null;
   /** Currencies of the symbol's trades that this page has seen. @type {Set<string>} */
   #currencies = new Set();
   #alerts;
@@ -106,7 +105,7 @@ export class MarketView {
     if (this.#symbol !== "") this.#live.subscribe({ symbol: this.#symbol }, false);
     this.#symbol = symbol;
     this.#bars = new Bars();
-    this.#lastTrade = null;
+    this.#older = new Map();
     this.#currencies.clear();
     this.#alerts.choose(symbol);
     this.#positions.choose(symbol);
@@ -122,35 +121,62 @@ export class MarketView {
 
   async #makeChart() {
     const library = await loadCharts();
-    this.#chart ??= new Candles(library, byId("candles"), (at) => {
-      this.#hovered = at;
-      this.#showFigures();
+    this.#chart ??= new Candles(library, byId("candles"), {
+      onHover: (at) => {
+        this.#hovered = at;
+        this.#showFigures();
+      },
+      onBeginning: () => void this.#loadOlder(),
     });
     this.#changed = { any: true, first: true };
   }
 
-  /** Fills the bars from the API: after a choice, and after a time without the live feed. */
+  /** Fills the newest bars from the API: after a choice, and after a time without the live feed. */
   async reload() {
     const [symbol, bars] = [this.#symbol, this.#bars];
     if (symbol === "") return;
-    const first = bars.candles(TUMBLING).every(({ final }) => !final);
+    const first = this.#older.size === 0;
     try {
-      const lists = await Promise.all(
-        [TUMBLING, SLIDING].map((operator) =>
-          request(
-            this.#config.restUrl,
-            `/symbols/${encodeURIComponent(symbol)}/bars?operator=${operator}&limit=${HISTORY}`,
-          ),
-        ),
-      );
-      for (const { items } of lists) for (const bar of items) bars.add(bar);
-      if (bars === this.#bars) notice("");
+      const older = await Promise.all([TUMBLING, SLIDING].map((operator) => this.#load(bars, symbol, operator)));
+      if (bars !== this.#bars) return;
+      notice("");
+      if (first) this.#older = new Map([TUMBLING, SLIDING].map((operator, i) => [operator, older[i] ?? null]));
     } catch (error) {
       if (bars !== this.#bars) return;
       if (error instanceof RequestError && error.status === 404) notice(`There is no bar of ${symbol} yet.`);
       else notice(`The bars of ${symbol} can't be read: ${error instanceof Error ? error.message : String(error)}`);
     }
     this.#changed = { any: true, first: this.#changed.first || first };
+  }
+
+  /** Loads the bars before those that are there: the chart shows its beginning. */
+  async #loadOlder() {
+    const [bars, operator] = [this.#bars, this.#operator];
+    const cursor = this.#older.get(operator);
+    if (!cursor) return;
+    this.#older.set(operator, null);
+    try {
+      const next = await this.#load(bars, this.#symbol, operator, cursor);
+      if (bars === this.#bars) this.#older.set(operator, next);
+    } catch {
+      if (bars === this.#bars) this.#older.set(operator, cursor);
+    }
+    this.#changed.any = true;
+  }
+
+  /**
+   * @param {Bars} bars
+   * @param {string} symbol
+   * @param {string} operator
+   * @param {string} [cursor]
+   * @returns {Promise<string | null>} The cursor of the bars before them.
+   */
+  async #load(bars, symbol, operator, cursor) {
+    const from = cursor === undefined ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+    const path = `/symbols/${encodeURIComponent(symbol)}/bars?operator=${operator}&limit=${PAGE}${from}`;
+    const { items, next } = await request(this.#config.restUrl, path);
+    for (const bar of items) bars.add(bar);
+    return next;
   }
 
   async refresh() {
@@ -173,10 +199,10 @@ export class MarketView {
     this.#choices.show(
       byActivity(this.#symbols)
         .filter(({ symbol }) => symbol.includes(wanted))
-        .map(({ symbol, lastSeen, trades }) => ({
+        .map(({ symbol, lastSeen, lastClose, trades }) => ({
           name: symbol,
-          note: trades === undefined ? shortTime(lastSeen) : amount(trades),
-          title: `last trade at ${time(lastSeen)}${trades === undefined ? "" : `, ${amount(trades)} trades`}`,
+          note: lastClose === null ? "" : price(lastClose),
+          title: `last seen ${time(lastSeen)}, ${amount(trades, "trades")} in the newest bar of five minutes`,
           chosen: symbol === this.#symbol,
         })),
     );
@@ -191,23 +217,18 @@ export class MarketView {
     if (type === "bar") {
       this.#bars.add(data);
       this.#changed.any = true;
+      // The history could not be read, or there was none.
+      if (this.#older.size === 0) void this.reload();
       return { items: 0, windows: 1, latency: null };
     }
     if (type === "trade") {
-      this.#trade(data);
+      this.#bars.trade(data);
+      this.#currencies.add(data.currency);
+      this.#changed.any = true;
       return { items: 1, windows: 0, latency: Date.now() - data.timestamp };
     }
     if (type === "alert") this.#alerts.add(data);
     return null;
-  }
-
-  /** @param {TradeRecord} trade */
-  #trade(trade) {
-    this.#bars.trade(trade);
-    this.#changed.any = true;
-    this.#currencies.add(trade.currency);
-    if (trade.status !== "executed" || trade.price === undefined) return;
-    if (!this.#lastTrade || trade.timestamp >= this.#lastTrade.timestamp) this.#lastTrade = trade;
   }
 
   /** Draws what has changed. @param {number} now */
@@ -227,9 +248,9 @@ export class MarketView {
     const newest = candles.at(-1);
     const candle = candles.find(({ time: at }) => at === this.#hovered) ?? newest;
     const unit = this.#currencies.size > 1 ? "(mixed currencies)" : ([...this.#currencies][0] ?? "");
-    const last = this.#lastPrice(candles);
-    byId("last-price").textContent = last ? price(last.price, last.currency ?? unit) : NOTHING;
-    byId("last-at").textContent = last ? `at ${time(last.at)}` : "";
+    const last = candles.findLast(({ close }) => close !== null);
+    byId("last-price").textContent = price(last?.close, unit);
+    byId("last-at").textContent = last ? `at ${time(last.lastTrade)}` : "";
     byId("bar-of").textContent = candle
       ? `${interval(candle.window)}${candle.final ? "" : ", not final: the trades that this page has seen so far"}`
       : "";
@@ -251,14 +272,6 @@ export class MarketView {
         ? `${candles.length} candles of ${this.#symbol}, the newest from ${interval(newest.window)}`
         : `No bars of ${this.#symbol}`,
     );
-  }
-
-  /** The newest known price. @param {Candle[]} candles */
-  #lastPrice(candles) {
-    const bar = candles.findLast(({ final, close }) => final && close !== null);
-    if (this.#lastTrade && !(bar && bar.time >= this.#lastTrade.timestamp))
-      return { price: this.#lastTrade.price, currency: this.#lastTrade.currency, at: this.#lastTrade.timestamp };
-    return bar ? { price: bar.close, at: bar.lastTrade ?? bar.window.end } : null;
   }
 }
 

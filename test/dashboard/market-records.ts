@@ -91,9 +91,10 @@ export function someMarket(): PageData {
   const bars = [...swing("AAPL", 150).filter((_, i) => i < 40 || i > 44), ...swing("BTC-USD", 64_000)];
   return {
     symbols: [
-      { symbol: "MSFT", firstSeen: now - 200 * MINUTE, lastSeen: now - 100 * MINUTE },
-      { symbol: "AAPL", firstSeen: now - 100 * MINUTE, lastSeen: now },
-      { symbol: "BTC-USD", firstSeen: now - 100 * MINUTE, lastSeen: now - MINUTE },
+      { symbol: "MSFT", lastSeen: now - 100 * MINUTE, lastClose: null, trades: null },
+      { symbol: "BTC-USD", lastSeen: now - MINUTE, lastClose: 64_012.5, trades: 20 },
+      { symbol: "TSLA", lastSeen: now + 4_000, lastClose: 250.5, trades: 11 },
+      { symbol: "AAPL", lastSeen: now + 2_000, lastClose: 148.95, trades: 20 },
     ],
     bars: [...bars, ...bars.map((one) => ({ ...one, ...fiveMinutes(one) }))],
     alerts: [

@@ -78,7 +78,15 @@ test("the market is linked where the API has it, and shows the most recently tra
     expect(page.url()).toMatch(/#\/market\/AAPL$/);
   });
   expect(await page.title()).toBe("AAPL · Millrace");
-  expect(await symbolList()).toEqual(["AAPL", "BTC-USD", "MSFT"]);
+  // AAPL and TSLA were traded in the same minute, AAPL more often.
+  expect(await symbolList()).toEqual(["AAPL", "TSLA", "BTC-USD", "MSFT"]);
+  expect(await page.locator("#symbols button").allTextContents()).toEqual([
+    "AAPL148.95",
+    "TSLA250.50",
+    "BTC-USD64,012.50",
+    "MSFT",
+  ]);
+  expect(await page.locator("#metric-lag").textContent()).toBe("7");
   expect(await page.locator("#symbols [aria-pressed=true]").getAttribute("data-name")).toBe("AAPL");
   await eventually(async () => {
     expect(await pixels(colours.light.up)).toBeGreaterThan(1_000);
@@ -122,12 +130,13 @@ test("keys move through the symbols, and a refresh keeps the focus and the order
   await openSymbol("AAPL");
   await page.getByRole("button", { name: "AAPL" }).focus();
   await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
   api.data.symbols = [
     ...api.data.symbols.map((one) => (one.symbol === "MSFT" ? { ...one, lastSeen: now + 2 * MINUTE } : one)),
-    { symbol: "NVDA", firstSeen: now, lastSeen: now + MINUTE },
+    { symbol: "NVDA", lastSeen: now + MINUTE, lastClose: 4, trades: 1 },
   ];
   await eventually(async () => {
-    expect(await symbolList()).toEqual(["AAPL", "BTC-USD", "MSFT", "NVDA"]);
+    expect(await symbolList()).toEqual(["AAPL", "TSLA", "BTC-USD", "MSFT", "NVDA"]);
   });
   expect(await page.evaluate("document.activeElement.dataset.name")).toBe("BTC-USD");
   await page.keyboard.press("Enter");
@@ -135,10 +144,25 @@ test("keys move through the symbols, and a refresh keeps the focus and the order
   expect(await page.evaluate("document.activeElement.dataset.name")).toBe("BTC-USD");
   await page.getByLabel("Find a symbol").focus();
   await eventually(async () => {
-    expect(await symbolList()).toEqual(["MSFT", "NVDA", "AAPL", "BTC-USD"]);
+    expect(await symbolList()).toEqual(["MSFT", "NVDA", "AAPL", "TSLA", "BTC-USD"]);
   });
   await page.keyboard.type("a");
-  expect(await symbolList()).toEqual(["NVDA", "AAPL"]);
+  expect(await symbolList()).toEqual(["NVDA", "AAPL", "TSLA"]);
+});
+
+test("the bars before are loaded when the chart comes to its beginning", async () => {
+  const flat = { open: 150, high: 151, low: 149, close: 150.5, volume: 10, vwap: 150 };
+  const bars = Array.from({ length: 700 }, (_, i) => bar("AAPL", now - (700 - i) * MINUTE, flat));
+  api.data.bars = bars;
+  await openSymbol("AAPL");
+  await page.getByRole("img", { name: "300 candles of AAPL" }).waitFor();
+  const box = (await page.locator("#candles").boundingBox())!;
+  await page.mouse.move(box.x + 300, box.y + 100);
+  // The wheel moves the chart sideways; the page asks for more each time that it comes to the beginning.
+  await eventually(async () => {
+    await page.mouse.wheel(-2_000, 0);
+    expect(await page.locator("#candles").getAttribute("aria-label")).toMatch(/^700 candles of AAPL/);
+  });
 });
 
 test("a revision replaces its candle, and an earlier one does not return", async () => {
@@ -205,6 +229,7 @@ test("trades form the candle of the running minute until its bar arrives", async
   });
   expect(await page.locator("#bar-of").textContent()).toMatch(/not final/);
   expect(await page.locator("#last-price").textContent()).toBe("158.00 USD");
+  expect(await page.locator("#last-at").textContent()).toBe(`at ${clock(at(12))}`);
   // E is cancelled, D is executed, and A is told again: (1,510 + 4,515 + 2,980 + 900) / 61 = 162.377…
   api.send(
     { type: "trade", data: trade("AAPL", "E", at(11), { price: 158, quantity: 40, status: "cancelled" }) },
@@ -239,6 +264,20 @@ test("trades form the candle of the running minute until its bar arrives", async
       final,
     ]);
   });
+});
+
+test("a symbol without bars says so, until its first bar", async () => {
+  page = await open("#/market/MSFT");
+  await page.getByText("There is no bar of MSFT yet.").waitFor();
+  await eventually(() => {
+    expect([...api.subscriptions]).toEqual(["MSFT"]);
+  });
+  api.data.bars = [bar("MSFT", now - 2 * MINUTE, { open: 4, high: 4, low: 4, close: 4 })];
+  api.send({ type: "bar", data: bar("MSFT", now - MINUTE, { open: 5, high: 5, low: 5, close: 5 }) });
+  await eventually(async () => {
+    expect((await newestBars(2)).map(([price]) => price)).toEqual(["5.00", "4.00"]);
+  });
+  expect(await page.locator("#market-notice").isVisible()).toBe(false);
 });
 
 test("a bar without prices is a gap with dashes", async () => {

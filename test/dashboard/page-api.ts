@@ -7,8 +7,9 @@ import type { AlertRecord, BarRecord, EnrichedRecord, WindowRecord } from "../..
 
 export interface MarketSymbolItem {
   readonly symbol: string;
-  readonly firstSeen: number;
   readonly lastSeen: number;
+  readonly lastClose: number | null;
+  readonly trades: number | null;
 }
 export interface PositionItem {
   readonly symbol: string;
@@ -115,14 +116,21 @@ export class PageApi {
   #body(path: string, query: URLSearchParams): unknown {
     const { symbols, bars, alerts, positions, sensors, sessions } = this.data;
     const asked = (name: string, value: string): boolean => (query.get(name) ?? value) === value;
-    const page = (items: readonly unknown[]): unknown => ({
-      items: items.slice(0, Number(query.get("limit") ?? 100)),
-      next: null,
-    });
+    const page = (items: readonly unknown[]): unknown => {
+      const from = Number(query.get("cursor") ?? 0);
+      const to = from + Number(query.get("limit") ?? 100);
+      return { items: items.slice(from, to), next: to < items.length ? String(to) : null };
+    };
     if (path === "/")
       return { name: "millrace", links: { sensors: "/sensors", ...(this.market && { symbols: "/symbols" }) } };
     if (path === "/health")
-      return { status: "ok", components: { processor: { status: "ok", lag: 3, watermarkLagMs: 1_500 } } };
+      return {
+        status: "ok",
+        components: {
+          processor: { status: "ok", lag: 3, watermarkLagMs: 1_500 },
+          "market-processor": { status: "ok", lag: 7 },
+        },
+      };
     if (path === "/sensors") return page(sensors);
     if (path === "/sessions") return page(sessions.filter(({ sensorId }) => asked("sensorId", sensorId)));
     if (!this.market) return null;
