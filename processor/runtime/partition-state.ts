@@ -122,7 +122,7 @@ export class PartitionState {
       const keyed = this.#waiting[at]!;
       if (this.waits(keyed)) taken.push(keyed);
     }
-    if (at > 0) this.#waiting = this.#waiting.slice(at);
+    this.#waiting = this.#waiting.slice(at);
     return taken;
   }
 

@@ -8,6 +8,7 @@ import type { OutputRecord, StateEntry } from "../../../processor/runtime/machin
 import { Message } from "../../../processor/runtime/message.ts";
 import type { PartitionMachine } from "../../../processor/runtime/partition-machine.ts";
 import type { Pipeline, Topology } from "../../../processor/runtime/pipeline.ts";
+import { noDeduplication } from "../runtime/pipeline-fixture.ts";
 
 /** A pipeline of its own: rows of numbers from JSON, no duplicates, no model, one window operator over `channels`. */
 function rowsPipeline(channels: readonly string[]): Pipeline {
@@ -34,13 +35,7 @@ function rowsPipeline(channels: readonly string[]): Pipeline {
         row.forEach((x, column) => (message.columns[column * 1_000] = x));
         return null;
       },
-      deduplication: {
-        create: () => null,
-        judge: () => "new",
-        add: () => undefined,
-        encode: () => undefined,
-        decode: () => null,
-      },
+      deduplication: noDeduplication,
       operators: [new WindowOperator({ ...windows, aggregate: channelStatistics(channels) })],
     };
   }

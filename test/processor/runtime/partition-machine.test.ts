@@ -1,127 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
-import { settingsHeader } from "../../../domain/controls.ts";
 import type { MillraceError } from "../../../domain/errors.ts";
-import { defaultSemantics, type Semantics } from "../../../domain/semantics.ts";
-import { machineFactory } from "../../../processor/adapters/machine-factory.ts";
 import { Writer } from "../../../processor/runtime/codec.ts";
-import {
-  type Failure,
-  failureId,
-  type InputRecord,
-  type MachineOrigin,
-  type OutputRecord,
-  type StateEntry,
-  type StateMachine,
-  StepFailed,
-} from "../../../processor/runtime/machine.ts";
-import { Message } from "../../../processor/runtime/message.ts";
-import type { Operator } from "../../../processor/runtime/operator.ts";
+import { type Failure, failureId, type MachineOrigin, StepFailed } from "../../../processor/runtime/machine.ts";
 import type { PartitionMachine } from "../../../processor/runtime/partition-machine.ts";
-import type { Pipeline } from "../../../processor/runtime/pipeline.ts";
-
-/** A record's value: a time, and what the operator is to do. */
-type Payload = "" | "throws" | "throws when it fires";
-
-class TestMessage extends Message {
-  payload: Payload = "";
-}
-
-/** Times that wait to fire; fires each 1,000 ms of watermark behind it. */
-interface Waiting {
-  times: number[];
-  isPoisoned: boolean;
-}
-
-const waiting: Operator<Waiting, TestMessage> = {
-  name: "waiting",
-  layout: 1,
-  create: () => ({ times: [], isPoisoned: false }),
-  apply: (state, _keyed, message) => {
-    if (message.payload === "throws") throw new Error("a bug on this record");
-    if (message.payload === "throws when it fires") state.isPoisoned = true;
-    state.times.push(message.firstTime);
-  },
-  fire: (state, keyed, upTo, _watermark, cause, { out }) => {
-    const due = state.times.filter((time) => time + 1_000 <= upTo);
-    if (state.isPoisoned && due.length > 0) throw new Error("a bug in what is open");
-    state.times = state.times.filter((time) => time + 1_000 > upTo);
-    const { watermark, finalUpTo } = keyed;
-    for (const t of due) out.json("out", keyed.key, { t, cause, watermark, finalUpTo: Math.max(finalUpTo, -1) });
-  },
-  dueAt: ({ times }) => Math.min(...times.map((time) => time + 1_000)),
-  encode: ({ times }, writer) => writer.f64s(Float64Array.from(times)),
-  decode: (reader) => ({ times: [...reader.f64s()], isPoisoned: false }),
-};
-
-const pipeline: Pipeline<TestMessage> = {
-  name: "test",
-  source: "in",
-  deadLetter: "dead",
-  open: () => ({
-    controls: {},
-    kept: [],
-    asyncWork: null,
-    build: ({ maxSensorsPerPartition }) => ({
-      maxKeys: maxSensorsPerPartition,
-      message: new TestMessage(1),
-      decode: (key, value, headers, message) => {
-        message.key = key;
-        message.rows = 1;
-        message.t[0] = Number(Buffer.from(value).toString());
-        message.payload = (headers["payload"] ?? "") as Payload;
-        return null;
-      },
-      deduplication: {
-        create: () => null,
-        judge: () => "new",
-        add: () => undefined,
-        encode: () => undefined,
-        decode: () => null,
-      },
-      operators: [waiting],
-    }),
-  }),
-};
-
-const settings: Semantics = {
-  ...defaultSemantics,
-  earliestTimeMs: 0,
-  outOfOrdernessMs: 0,
-  allowedLatenessMs: 2_000,
-  futureGuardMs: 1_000,
-  idleTimeoutMs: 1_000,
-  expiryMs: 3_000,
-  tombstoneMs: 2_000,
-};
-
-async function machine(given: Partial<Semantics> = {}, origin: Partial<MachineOrigin> = {}): Promise<StateMachine> {
-  const factory = machineFactory(pipeline, { initial: { ...settings, ...given } });
-  return await factory.create({ partition: 0, restored: null, failures: new Map(), ...origin });
-}
-
-function reading(offset: number, key: string, t: number, payload: Payload = ""): InputRecord {
-  const value = Buffer.from(String(t));
-  return { partition: 0, offset, timestamp: t, key: Buffer.from(key), value, headers: { payload } };
-}
-
-function tick(offset: number, timestamp: number, type = "tick"): InputRecord {
-  return { partition: 0, offset, timestamp, key: null, value: null, headers: { type } };
-}
+import { lines, machine, reading, Snapshots, tick, windowsOf } from "./pipeline-fixture.ts";
 
 function failures(...list: Failure[]): ReadonlyMap<string, Failure> {
   return new Map(list.map((failure) => [failureId(failure), failure]));
-}
-
-function line({ topic, key, value, headers }: OutputRecord): string {
-  const name = Buffer.from(key ?? "-").toString();
-  if (topic === "dead") return `dead ${name} ${value === null ? "null" : "value"} ${headers["error-code"]}`;
-  const { t, cause } = JSON.parse(Buffer.from(value!).toString()) as { t: number; cause: string };
-  return `${name} ${t} ${cause}`;
-}
-
-async function lines(of: StateMachine, records: readonly InputRecord[]): Promise<string[]> {
-  for (const record of records) of.step(record);
-  return (await of.settle()).map(line);
 }
 
 function thrownBy(work: () => void): unknown {
@@ -186,12 +71,6 @@ describe("settings", () => {
   });
 });
 
-/** A `settings` record. The fixture has no windows; one key a step switches. */
-function windowsOf(windowMs: number, offset: number): InputRecord {
-  const header = settingsHeader({ ...settings, maxSensorsPerStep: 1, windowMs, slideMs: windowMs });
-  return { ...tick(offset, 0), headers: { type: "settings", settings: header } };
-}
-
 test("the watermark's lag is the partition clock less the newest watermark, and 0 before any reading", async () => {
   const one = (await machine({ outOfOrdernessMs: 30 })) as PartitionMachine;
   await lines(one, [tick(0, 700)]);
@@ -248,27 +127,6 @@ describe("a step in which our own code throws", () => {
     }
   });
 });
-
-/** A machine's state, as increments by generation. */
-class Snapshots {
-  readonly generations = new Map<number, StateEntry[]>();
-
-  write(one: StateMachine, generation: number): readonly string[] {
-    const entries: StateEntry[] = [];
-    one.encodeChanges(generation, ({ key, value }) => entries.push({ key, value: Uint8Array.from(value) }));
-    this.generations.set(generation, entries);
-    const live = one.liveGenerations();
-    for (const written of this.generations.keys()) if (!live.includes(written)) this.generations.delete(written);
-    return entries.map(({ key }) => key);
-  }
-
-  get origin(): Pick<MachineOrigin, "restored"> {
-    const entries = [...this.generations].flatMap(([generation, list]) =>
-      list.map((entry) => ({ ...entry, generation })),
-    );
-    return { restored: { nextOffset: 100, chain: "0-00000000", entries } };
-  }
-}
 
 describe("a snapshot", () => {
   test("has a key that changed, and no other", async () => {
