@@ -9,7 +9,7 @@ import type { TradeMessage } from "./trade-message.ts";
 const EXECUTED = 0;
 const PENDING = 1;
 const CANCELLED = 2;
-/** Of the first trade with a price by (time, step of its first sight): time, step, price; likewise of the last. */
+/** Of the first trade with a price by (time, number): time, number, price; likewise of the last. */
 const OPEN = 3;
 const CLOSE = 6;
 const HIGH = 9;
@@ -168,17 +168,17 @@ function takeOut(
   addSums(bar, trade, -1);
 }
 
-/** Whether a trade comes before the one at an edge: by time, then by the step of its first sight. */
-function isBefore({ time, seenAt }: BookedTrade, bar: Float64Array, edge: number): boolean {
-  return time < bar[edge]! || (time === bar[edge] && seenAt < bar[edge + 1]!);
+/** Whether a trade comes before the one at an edge: by time, then by first sight. */
+function isBefore({ time, number }: BookedTrade, bar: Float64Array, edge: number): boolean {
+  return time < bar[edge]! || (time === bar[edge] && number < bar[edge + 1]!);
 }
 
-function isAt({ time, seenAt }: BookedTrade, bar: Float64Array, edge: number): boolean {
-  return time === bar[edge] && seenAt === bar[edge + 1];
+function isAt({ time, number }: BookedTrade, bar: Float64Array, edge: number): boolean {
+  return time === bar[edge] && number === bar[edge + 1];
 }
 
-function setEdge(bar: Float64Array, edge: number, { time, seenAt, price }: BookedTrade): void {
+function setEdge(bar: Float64Array, edge: number, { time, number, price }: BookedTrade): void {
   bar[edge] = time;
-  bar[edge + 1] = seenAt;
+  bar[edge + 1] = number;
   bar[edge + 2] = price;
 }

@@ -84,7 +84,6 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
       message.trade = book.add({
         id: message.tradeId,
         time: message.firstTime,
-        seenAt: keyed.lastSeenAt,
         price: message.price,
         quantity: message.quantity,
         amount: message.amount,
@@ -138,13 +137,15 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
   }
 
   /** The trades are in items. */
-  encode({ letGoUpTo }: TradeBook, writer: Writer): void {
+  encode({ letGoUpTo, count }: TradeBook, writer: Writer): void {
     writer.f64(letGoUpTo);
+    writer.f64(count);
   }
 
   decode(reader: Reader): TradeBook {
     const book = this.create();
     book.letGoUpTo = reader.f64();
+    book.count = reader.f64();
     return book;
   }
 

@@ -17,8 +17,8 @@ export interface RaisedAlert {
 export interface BookedTrade {
   readonly id: string;
   readonly time: EpochMs;
-  /** Offset of the step that saw it first. */
-  readonly seenAt: number;
+  /** Counts the symbol's trades by their first sight. */
+  readonly number: number;
   readonly price: number;
   readonly quantity: number;
   readonly amount: number;
@@ -110,6 +110,8 @@ export class TradeBook {
   readonly #minutes: Minute[] = [];
   /** The newest minute that was let go because the partition kept too many trades; infinite when none was. */
   letGoUpTo: EpochMs = -Infinity;
+  /** Trades that it has had. */
+  count = 0;
   /** The key that the book is of; null for an empty one. */
   keyed: KeyedState | null = null;
 
@@ -122,11 +124,11 @@ export class TradeBook {
   }
 
   /** Adds a trade to its minute's newest chunk. */
-  add(given: Omit<BookedTrade, "chunk">): BookedTrade {
+  add(given: Omit<BookedTrade, "chunk" | "number">): BookedTrade {
     const minute = this.#minuteAt(minuteOf(given.time));
     let chunk = minute.chunks.at(-1);
     if (!chunk || chunk.trades.length >= CHUNK_TRADES) chunk = addChunk(minute, (chunk?.number ?? -1) + 1);
-    const trade = { ...given, chunk };
+    const trade = { ...given, number: this.count++, chunk };
     (chunk.trades as BookedTrade[]).push(trade);
     this.#ids.set(trade.id, trade);
     this.#index.add(this, minute.start, 1);

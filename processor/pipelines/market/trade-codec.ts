@@ -8,7 +8,7 @@ export function encodeTrades(trades: readonly BookedTrade[], writer: Writer): vo
   for (const trade of trades) {
     writer.text(trade.id);
     writer.f64(trade.time);
-    writer.f64(trade.seenAt);
+    writer.f64(trade.number);
     writer.f64(trade.price);
     writer.f64(trade.quantity);
     writer.f64(trade.amount);
@@ -37,7 +37,7 @@ export function decodeTrades(reader: Reader): Omit<BookedTrade, "chunk">[] {
   return Array.from({ length: reader.u32() }, () => ({
     id: reader.text(),
     time: reader.f64(),
-    seenAt: reader.f64(),
+    number: reader.f64(),
     price: reader.f64(),
     quantity: reader.f64(),
     amount: reader.f64(),
