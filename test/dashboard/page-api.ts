@@ -51,6 +51,8 @@ export class PageApi {
   readonly subscriptions = new Set<string>();
   /** Whether the environment runs the market. */
   market = true;
+  /** The token that all but `/` and `/health` want; null for none. A ticket is then what opens a WebSocket. */
+  token: string | null = null;
   port = 0;
   #server: Server | null = null;
   #webSockets: WebSocketServer | null = null;
@@ -63,7 +65,10 @@ export class PageApi {
       this.#connections.add(socket);
       socket.on("close", () => this.#connections.delete(socket));
     });
-    this.#webSockets = new WebSocketServer({ server: this.#server });
+    this.#webSockets = new WebSocketServer({
+      server: this.#server,
+      verifyClient: ({ req }: { req: IncomingMessage }) => this.token === null || req.url === "/?ticket=T1",
+    });
     this.#webSockets.on("connection", (socket) => this.#connect(socket));
     this.#server.listen(this.port, "127.0.0.1");
     await once(this.#server, "listening");
@@ -105,12 +110,25 @@ export class PageApi {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://api");
-    const body = this.#body(pathname, searchParams);
-    response.writeHead(body === null ? 404 : 200, {
-      "content-type": body === null ? "application/problem+json" : "application/json",
-      "access-control-allow-origin": "*",
-    });
-    response.end(JSON.stringify(body ?? { type: "urn:millrace:problem:not-found", title: "none", status: 404 }));
+    const headers = { "access-control-allow-origin": "*", "access-control-allow-headers": "authorization" };
+    const [status, body] =
+      request.method === "OPTIONS"
+        ? [204, null]
+        : this.#refuses(pathname, request.headers.authorization)
+          ? [401, { type: "about:blank", status: 401 }]
+          : [200, this.#body(pathname, searchParams)];
+    if (status === 200 && body === null)
+      response
+        .writeHead(404, { ...headers, "content-type": "application/problem+json" })
+        .end(JSON.stringify({ type: "urn:millrace:problem:not-found", title: "none", status: 404 }));
+    else
+      response
+        .writeHead(status, { ...headers, "content-type": "application/json" })
+        .end(status === 204 ? "" : JSON.stringify(body));
+  }
+
+  #refuses(path: string, authorization: string | undefined): boolean {
+    return this.token !== null && path !== "/" && path !== "/health" && authorization !== `Bearer ${this.token}`;
   }
 
   #body(path: string, query: URLSearchParams): unknown {
@@ -131,6 +149,7 @@ export class PageApi {
           "market-processor": { status: "ok", lag: 7 },
         },
       };
+    if (path === "/tickets") return { ticket: "T1" };
     if (path === "/sensors") return page(sensors);
     if (path === "/sessions") return page(sessions.filter(({ sensorId }) => asked("sensorId", sensorId)));
     if (!this.market) return null;

@@ -6,10 +6,11 @@ import { now } from "./market-records.ts";
 
 let api: Stage["api"];
 let page: Page;
+let open: Stage["open"];
 
 const stage = usePage();
 beforeEach(async () => {
-  ({ api } = stage());
+  ({ api, open } = stage());
   api.data.sensors = ["s10", "s2", "s1"].map((sensorId) => ({ sensorId, samples: 1_500 }));
   api.data.sessions = [
     {
@@ -24,7 +25,7 @@ beforeEach(async () => {
       supersedes: [],
     },
   ];
-  page = await stage().open("");
+  page = await open("");
 });
 
 async function panels(): Promise<(string | null)[]> {
@@ -70,4 +71,17 @@ test("a refresh keeps the focus in the list of sensors", async () => {
     expect(await page.locator("#sensor-count").textContent()).toBe("4");
   });
   expect(await page.evaluate("document.activeElement.dataset.name")).toBe("s2");
+});
+
+test("where the API wants a token, the page asks for one, and connects with a ticket", async () => {
+  api.token = "a.b.c";
+  await api.stop();
+  await api.start();
+  page = await open("");
+  await page.getByLabel("Access token").fill("a.b.c");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await eventually(async () => {
+    expect(await panels()).toEqual(["s1", "s2"]);
+    expect([...api.subscriptions]).toEqual(["s1", "s2"]);
+  });
 });
