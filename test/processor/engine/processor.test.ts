@@ -145,7 +145,7 @@ test("a partition that the group gave to another while it waited for a hand-over
   expect(group.joined).toHaveLength(1);
 });
 
-test("tasks are listed by partition, and one that stays assigned goes on as it is", async () => {
+test("tasks are listed by partition, and one that stays assigned continues as it is", async () => {
   const { group, processor, fences, running, world, pass } = start({ partitions: 3 });
   await processor.start();
   expect(processor.joined).toBe(false);
@@ -177,11 +177,11 @@ test("a fence from outside the group makes the process join anew, later each tim
       expect(fences()).toBe(before); // it does not fence back
       expect(processor.tasks()).toEqual([]);
     }
-    const told = log.slice(from).filter(({ message }) => message.includes("joining anew"));
-    expect(told.every(({ level, fields }) => level === "warn" && fields["task"] === taskOf(0))).toBe(true);
+    const logged = log.slice(from).filter(({ message }) => message.includes("joining anew"));
+    expect(logged.every(({ level, fields }) => level === "warn" && fields["task"] === taskOf(0))).toBe(true);
     // It waits as long as it says.
-    expect(told.map(({ at, fields }) => at + (fields["waitMs"] as number))).toEqual(group.joined.slice(-times));
-    return told.map(({ fields }) => fields["waitMs"] as number);
+    expect(logged.map(({ at, fields }) => at + (fields["waitMs"] as number))).toEqual(group.joined.slice(-times));
+    return logged.map(({ fields }) => fields["waitMs"] as number);
   };
   expect(await waits(8)).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
   await pass(40_000);
@@ -206,7 +206,7 @@ test("a fence is logged with its task and reason", async () => {
 });
 
 test("tasks that are fenced together join anew once, and the others hand over before", async () => {
-  const { group, world, begin, pass, processor, log: told } = start({ partitions: 3 });
+  const { group, world, begin, pass, processor, log: logged } = start({ partitions: 3 });
   await begin([0, 1, 2]);
   const answer = Promise.withResolvers<boolean>();
   group.confirmed = answer.promise;
@@ -219,7 +219,7 @@ test("tasks that are fenced together join anew once, and the others hand over be
   await pass(5_000);
   answer.resolve(true);
   await pass(20_000);
-  expect(told.filter(({ message }) => message.includes("joining anew"))).toHaveLength(1);
+  expect(logged.filter(({ message }) => message.includes("joining anew"))).toHaveLength(1);
   expect([group.joined.length, progress]).toEqual([2, 1]);
   expect(processor.tasks()).toEqual([]);
 });
@@ -266,7 +266,7 @@ describe("after a fence", () => {
     await runUntil(world, running);
   });
 
-  test("of a task that was taken away, its successor goes on", async () => {
+  test("of a task that was taken away, its successor continues", async () => {
     const { group, processor, running, world, begin, pass, fenceIt, fences } = start();
     await begin([0]);
     append(world, ["x"]);
@@ -387,11 +387,11 @@ describe("a stopped partition", () => {
     const { processor, world, log, lags, stops, pass, running, mend } = await stoppedPartition(true);
     append(world, ["x", "x"]);
     await pass(150_000);
-    const told = log.filter(({ fields }) => fields["alarm"] !== undefined);
+    const logged = log.filter(({ fields }) => fields["alarm"] !== undefined);
     const error = processor.tasks()[0]!.stopped;
     const fields = { task: taskOf(0), code: "output-refused", alarm: PARTITION_STOPPED, err: error };
-    const [first] = told;
-    expect(told).toEqual(
+    const [first] = logged;
+    expect(logged).toEqual(
       [0, 60_000, 120_000].map((behind) => ({
         at: first!.at + behind,
         level: "error",

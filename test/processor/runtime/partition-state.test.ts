@@ -18,14 +18,14 @@ import {
   windowsOf,
 } from "./pipeline-fixture.ts";
 
-/** Readings of a key, and how often it has gone idle. Tells both with each reading. Survives a switch. */
-interface Told {
+/** Readings of a key, and how often it has gone idle. Emits both with each reading. Survives a switch. */
+interface Tally {
   readings: number;
   idles: number;
 }
 
-const told: Operator<Told, TestMessage> = {
-  name: "told",
+const tally: Operator<Tally, TestMessage> = {
+  name: "tally",
   layout: 1,
   create: () => ({ readings: 0, idles: 0 }),
   apply: (state, keyed, _message, _watermark, { out }) =>
@@ -39,8 +39,8 @@ const told: Operator<Told, TestMessage> = {
   },
 };
 
-/** Under windows of 1,000 ms the operator `told` is the first, under others it stands behind another. */
-const growing = pipelineOf(({ windowMs }) => (windowMs === 1_000 ? [told] : [waiting, told]));
+/** Under windows of 1,000 ms the operator `tally` is the first, under others it stands behind another. */
+const growing = pipelineOf(({ windowMs }) => (windowMs === 1_000 ? [tally] : [waiting, tally]));
 
 function restoredFrom(entries: Iterable<StateEntry & { readonly generation: number }>): Partial<MachineOrigin> {
   return { restored: { nextOffset: 100, chain: "0-00000000", entries } };
@@ -119,7 +119,7 @@ describe("a restored state", () => {
       await machine(
         {},
         {},
-        pipelineOf(() => [waiting, told]),
+        pipelineOf(() => [waiting, tally]),
       ),
       new Snapshots(),
     ];
@@ -128,7 +128,7 @@ describe("a restored state", () => {
     const next = await machine(
       {},
       snapshots.origin,
-      pipelineOf(() => [told, waiting]),
+      pipelineOf(() => [tally, waiting]),
     );
     expect(await lines(next, [reading(100, "a", 10)])).toEqual(["a 2 idles 0"]);
     next.flush();
@@ -140,7 +140,7 @@ describe("a restored state", () => {
       await machine(
         {},
         {},
-        pipelineOf(() => [told]),
+        pipelineOf(() => [tally]),
       ),
       new Snapshots(),
     ];
@@ -149,7 +149,7 @@ describe("a restored state", () => {
     const next = await machine(
       {},
       snapshots.origin,
-      pipelineOf(() => [waiting, told]),
+      pipelineOf(() => [waiting, tally]),
     );
     expect(await lines(next, [reading(100, "a", 10), tick(101, 1_011)])).toEqual(["a 2 idles 0", "a 10 idle"]);
     await expect(
@@ -160,7 +160,7 @@ describe("a restored state", () => {
       ),
     ).rejects.toMatchObject({
       code: "state-layout-unknown",
-      message: expect.stringMatching(/operators that this pipeline does not have: told\. Run `npm run recover`/),
+      message: expect.stringMatching(/operators that this pipeline does not have: tally\. Run `npm run recover`/),
     });
   });
 
@@ -169,7 +169,7 @@ describe("a restored state", () => {
       await machine(
         {},
         {},
-        pipelineOf(() => [{ ...told, layout: 2 }]),
+        pipelineOf(() => [{ ...tally, layout: 2 }]),
       ),
       new Snapshots(),
     ];
@@ -179,9 +179,9 @@ describe("a restored state", () => {
       machine(
         {},
         snapshots.origin,
-        pipelineOf(() => [told]),
+        pipelineOf(() => [tally]),
       ),
-    ).rejects.toThrow("the snapshot's state of told has layout 2; this version reads 1 to 1");
+    ).rejects.toThrow("the snapshot's state of tally has layout 2; this version reads 1 to 1");
   });
 
   test("with a key under settings that it does not have is refused", async () => {
