@@ -12,7 +12,8 @@ export default {
   network: { cidr: "10.20.0.0/16", natGateways: 0 },
   kafka: {},
   bridge: { tasks: 1, connectionsPerTask: 2 },
-  processor: { delivery: "transactional", sensor: { minTasks: 1, maxTasks: 2 } },
+  processor: { delivery: "transactional", sensor: { minTasks: 1, maxTasks: 2 }, market: { minTasks: 1, maxTasks: 2 } },
+  market: { generateTrades: true, archiveDays: 7 },
   live: { tasks: 1 },
   lake: {
     glacierAfterDays: 30,

@@ -1,4 +1,5 @@
 import {
+  ArnFormat,
   type aws_glue as glue,
   aws_iam as iam,
   aws_kinesisfirehose as firehose,
@@ -17,6 +18,9 @@ import { allow, allowKey } from "./grants.ts";
 import { tablePrefix } from "./lake-table.ts";
 import { logGroup } from "./log-group.ts";
 import type { MillraceStack } from "./millrace-stack.ts";
+
+/** Where a delivery stream reports what it could not write. */
+const LOG_STREAM = "delivery";
 
 export interface LakeDeliveryProps {
   readonly bucket: s3.IBucket;
@@ -45,7 +49,7 @@ export class LakeDelivery extends Construct {
     });
     const logStream = new logs.LogStream(this, "LogStream", {
       logGroup: log,
-      logStreamName: "delivery",
+      logStreamName: LOG_STREAM,
       removalPolicy: RemovalPolicy.DESTROY,
     });
     const role = this.#role(stack, table, props, log);
@@ -131,11 +135,17 @@ export class LakeDelivery extends Construct {
       ["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"],
       [glueArn("catalog"), glueArn(`database/${database}`), glueArn(`table/${database}/${table.name}`)],
     );
-    allow(role, ["logs:PutLogEvents"], [`${log.logGroupArn}:log-stream:*`]);
+    // Made of names: the ARN of a log group ends in `:*`, and no stream's ARN begins with that.
+    const logStreamArn = stack.formatArn({
+      service: "logs",
+      resource: "log-group",
+      resourceName: `${log.logGroupName}:log-stream:${LOG_STREAM}`,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+    allow(role, ["logs:PutLogEvents"], [logStreamArn]);
     acknowledgeWildcards(role, {
       [`/${tablePrefix(table)}*`]: "Firehose names its objects below the table's prefix itself",
       [`/errors/${table.name}/*`]: "Firehose names its error files itself",
-      ":log-stream:*": "Firehose names its log streams itself",
     });
     return role;
   }

@@ -106,3 +106,15 @@ export function lagPerTask(of: {
     label: "lag per task",
   });
 }
+
+/** Events that a rule could not hand to its target, for good. EventBridge reports it only where it is not zero. */
+export function failedInvocations(eventBus: string, rule: string, period: Duration): cloudwatch.Metric {
+  return new cloudwatch.Metric({
+    namespace: "AWS/Events",
+    metricName: "FailedInvocations",
+    dimensionsMap: { EventBusName: eventBus, RuleName: rule },
+    statistic: cloudwatch.Stats.SUM,
+    period,
+    label: rule,
+  });
+}

@@ -25,6 +25,7 @@ export interface Inventory {
   readonly webAclRules: number;
   readonly documentInstances: number;
   readonly documentMinDcu: number;
+  /** Those of Kafka: their pollers are paid for by the hour, those of queues are not. */
   readonly eventSourceMappings: number;
   readonly deliveryStreams: number;
   readonly mqttConnections: number;
@@ -69,7 +70,7 @@ export function inventoryOf(resources: readonly BilledResource[], config: Enviro
       (of("AWS::DocDB::DBCluster")[0]?.["ServerlessV2ScalingConfiguration"] as { MinCapacity?: number } | undefined)
         ?.MinCapacity ?? 0,
     ),
-    eventSourceMappings: of("AWS::Lambda::EventSourceMapping").length,
+    eventSourceMappings: of("AWS::Lambda::EventSourceMapping").filter(({ Topics }) => Topics !== undefined).length,
     deliveryStreams: of("AWS::KinesisFirehose::DeliveryStream").length,
     mqttConnections: config.bridge.tasks * config.bridge.connectionsPerTask,
   };

@@ -3,12 +3,20 @@ import { runningPipelines } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
 import { PARTITION_STOPPED } from "../../domain/names.ts";
 import { topics } from "../../domain/topics.ts";
-import { alarmLines, deliveryFreshness, messagesIn, runningTasks, timeLag } from "../constructs/metrics.ts";
+import {
+  alarmLines,
+  deliveryFreshness,
+  failedInvocations,
+  messagesIn,
+  runningTasks,
+  timeLag,
+} from "../constructs/metrics.ts";
 import type { AuditStack } from "../stacks/audit.ts";
 import type { DeliveryStack } from "../stacks/delivery.ts";
 import type { FeaturesStack } from "../stacks/features.ts";
 import type { IngestionStack } from "../stacks/ingestion.ts";
 import type { LakeStack } from "../stacks/lake.ts";
+import type { MarketStack } from "../stacks/market.ts";
 import type { ProcessingStack } from "../stacks/processing.ts";
 import type { ServingStack } from "../stacks/serving.ts";
 import type { StreamingStack } from "../stacks/streaming.ts";
@@ -22,6 +30,8 @@ export interface MonitoredStacks {
   readonly features: FeaturesStack;
   readonly audit: AuditStack;
   readonly serving: ServingStack;
+  /** Where the market runs. */
+  readonly market: MarketStack | undefined;
 }
 
 export interface AlarmSpec {
@@ -49,6 +59,7 @@ export function alarms(config: Environment, stacks: MonitoredStacks): AlarmSpec[
     ...functionAlarms(stacks),
     ...lakeAlarms(config, stacks),
     ...apiAlarms(stacks),
+    ...(stacks.market ? marketAlarms(stacks.market, stacks.streaming) : []),
   ];
 }
 
@@ -198,6 +209,46 @@ function apiAlarms({ serving }: MonitoredStacks): AlarmSpec[] {
       metric: api.metricLatency({ period: Duration.minutes(5), statistic: "p99" }),
       threshold: 2_000,
       evaluationPeriods: 3,
+      missing: "fine",
+    },
+  ];
+}
+
+/** Of the way in of trades, and of those that came too late. */
+function marketAlarms({ bus }: MarketStack, { clusterName }: StreamingStack): AlarmSpec[] {
+  const period = Duration.minutes(1);
+  return [
+    {
+      name: "failures-trades",
+      description: "trades that could not be appended to Kafka are in the queue trades-failures; send them again",
+      metric: bus.failures.metricApproximateNumberOfMessagesVisible({ period, statistic: cloudwatch.Stats.MAXIMUM }),
+      threshold: 0,
+      evaluationPeriods: 1,
+      missing: "fine",
+    },
+    {
+      name: "trades-undelivered",
+      description:
+        "the rule could not hand trades to the queue: its policy, or that of the queue's key, is not as it was",
+      metric: failedInvocations(bus.name, bus.ruleName, period),
+      threshold: 0,
+      evaluationPeriods: 1,
+      missing: "fine",
+    },
+    {
+      name: "trades-waiting",
+      description: "trades wait for Kafka for minutes: look at the log of produce-trades",
+      metric: bus.trades.metricApproximateAgeOfOldestMessage({ period, statistic: cloudwatch.Stats.MAXIMUM }),
+      threshold: LAG_SECONDS,
+      evaluationPeriods: 5,
+      missing: "fine",
+    },
+    {
+      name: "late-trades",
+      description: "trades missed their bars for a quarter of an hour; a producer's clock or a long outage",
+      metric: messagesIn(clusterName, topics.marketLate.name),
+      threshold: 1,
+      evaluationPeriods: 15,
       missing: "fine",
     },
   ];

@@ -2,7 +2,8 @@ import { aws_cloudwatch as cloudwatch, Duration } from "aws-cdk-lib";
 import { runningPipelines } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
 import { topics } from "../../domain/topics.ts";
-import { deliveryFreshness, messagesIn, offsetLag, timeLag } from "../constructs/metrics.ts";
+import { deliveryFreshness, failedInvocations, messagesIn, offsetLag, timeLag } from "../constructs/metrics.ts";
+import type { MarketStack } from "../stacks/market.ts";
 import type { MonitoredStacks } from "./alarms.ts";
 
 /** A third of CloudWatch's 24 columns. */
@@ -19,9 +20,13 @@ function graph(title: string, left: cloudwatch.IMetric[], unit: string): cloudwa
   });
 }
 
-/** The rows of the dashboard, in the order of the path: what comes in, how far the processor is, what goes out. */
+/**
+ * The rows of the dashboard, in the order of the path: what comes in (trades apart), how far the processor is, what
+ * goes out.
+ */
 export function dashboardRows(config: Environment, stacks: MonitoredStacks): cloudwatch.IWidget[][] {
-  return [throughputRow(config, stacks), lagRow(config, stacks), outputRow(stacks)];
+  const market = stacks.market ? [tradesRow(stacks.market)] : [];
+  return [throughputRow(config, stacks), ...market, lagRow(config, stacks), outputRow(stacks)];
 }
 
 function throughputRow(config: Environment, { streaming: { clusterName } }: MonitoredStacks): cloudwatch.IWidget[] {
@@ -33,6 +38,29 @@ function throughputRow(config: Environment, { streaming: { clusterName } }: Moni
     graph("Records in", inputs.map(rate), "records/s"),
     graph("Records out", outputs.map(rate), "records/s"),
     graph("Dead letters", [rate("deadLetter")], "records/s"),
+  ];
+}
+
+/** The way in of trades: the queue behind the event bus, and the function that empties it. */
+function tradesRow({ bus, produceTrades }: MarketStack): cloudwatch.IWidget[] {
+  const sum = { period: PERIOD, statistic: cloudwatch.Stats.SUM };
+  const most = { period: PERIOD, statistic: cloudwatch.Stats.MAXIMUM };
+  return [
+    graph(
+      "Trades: to Kafka",
+      [bus.trades.metricNumberOfMessagesSent(sum), bus.trades.metricNumberOfMessagesDeleted(sum)],
+      "events/min",
+    ),
+    graph("Trades: oldest that waits", [bus.trades.metricApproximateAgeOfOldestMessage(most)], "seconds"),
+    graph(
+      "Trades: failures",
+      [
+        produceTrades.function.metricErrors(sum),
+        failedInvocations(bus.name, bus.ruleName, PERIOD),
+        bus.failures.metricApproximateNumberOfMessagesVisible(most),
+      ],
+      "count",
+    ),
   ];
 }
 

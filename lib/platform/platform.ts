@@ -7,6 +7,7 @@ import { DeliveryStack } from "../stacks/delivery.ts";
 import { FeaturesStack } from "../stacks/features.ts";
 import { IngestionStack } from "../stacks/ingestion.ts";
 import { LakeStack } from "../stacks/lake.ts";
+import { MarketStack } from "../stacks/market.ts";
 import { NetworkStack } from "../stacks/network.ts";
 import { ProcessingStack } from "../stacks/processing.ts";
 import { SecurityStack } from "../stacks/security.ts";
@@ -27,6 +28,9 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
   const state = new StateStack(app, "state", config, { network, security });
   const lake = new LakeStack(app, "lake", config, { security });
 
+  const market =
+    config.processor.market === null ? [] : [new MarketStack(app, "market", config, { network, security, streaming })];
+
   const processing = new ProcessingStack(app, "processing", config, { network, security, streaming, state });
   const ingestion = new IngestionStack(app, "ingestion", config, { network, security, streaming, state, processing });
   const delivery = new DeliveryStack(app, "delivery", config, { security, streaming, lake });
@@ -44,6 +48,7 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
     features,
     audit,
     serving,
+    market: market[0],
   });
 
   Validations.of(app).addPlugins(new SolutionsChecks(app));
@@ -53,6 +58,7 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
     streaming,
     state,
     lake,
+    ...market,
     processing,
     ingestion,
     delivery,

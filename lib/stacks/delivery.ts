@@ -30,7 +30,7 @@ export class DeliveryStack extends MillraceStack {
         environment: config.name,
         earliestTimeMs: config.semantics.earliestTimeMs,
         logGeneration: config.processor.sensor?.logGeneration ?? 1,
-        marketLogGeneration: config.processor.market?.logGeneration ?? 1,
+        ...(config.processor.market ? { marketLogGeneration: config.processor.market.logGeneration } : {}),
       }),
       cluster: streaming.cluster,
       key: security.keys.operations,

@@ -1,6 +1,7 @@
 import { aws_ec2 as ec2, aws_iam as iam, type aws_kms as kms } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
+import type { PipelineName } from "../../domain/pipelines.ts";
 import { acknowledgeLint } from "../constructs/acknowledge.ts";
 import { logGroup } from "../constructs/log-group.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
@@ -18,9 +19,13 @@ const members = {
   topics: "function that creates the topics, and the ones that test Kafka",
   rest: "REST functions",
   store: "functions that store sessions and windows",
+  trades: "function that appends trades to Kafka",
   rotation: "function that rotates the password of the database",
 } as const;
 export type Member = keyof typeof members;
+
+/** Members that are there only where their pipeline runs. */
+const memberPipelines: Partial<Record<Member, PipelineName>> = { trades: "market" };
 
 /** Which members may open connections to which, and on what port. Every other connection is refused. */
 const connections: readonly {
@@ -29,7 +34,12 @@ const connections: readonly {
   readonly port: number;
   readonly what: string;
 }[] = [
-  { from: ["bridge", "processor", "live", "topics", "rest", "kafka"], to: "kafka", port: 9098, what: "Kafka with IAM" },
+  {
+    from: ["bridge", "processor", "live", "topics", "rest", "trades", "kafka"],
+    to: "kafka",
+    port: 9098,
+    what: "Kafka with IAM",
+  },
   { from: ["rest", "store", "rotation"], to: "documents", port: 27_017, what: "MongoDB wire protocol" },
   {
     from: ["bridge", "processor", "live", "topics", "rest", "store", "rotation", "kafka"],
@@ -65,6 +75,7 @@ const interfaceEndpoints = {
 /** VPC, subnets, endpoints, flow logs and every security group with its rules. */
 export class NetworkStack extends MillraceStack {
   readonly vpc: ec2.IVpc;
+  /** By member. Members of a pipeline that does not run have none. */
   readonly securityGroups: Readonly<Record<Member, ec2.SecurityGroup>>;
   /** Where most members run. They reach endpoints alone, and the internet by NAT where the config has one. */
   readonly privateSubnets: ec2.SubnetSelection;
@@ -113,8 +124,13 @@ export class NetworkStack extends MillraceStack {
   }
 
   #securityGroups(): Record<Member, ec2.SecurityGroup> {
+    const isThere = (member: Member): boolean => {
+      const pipeline = memberPipelines[member];
+      return pipeline === undefined || this.config.processor[pipeline] !== null;
+    };
+    const present = (Object.entries(members) as [Member, string][]).filter(([member]) => isThere(member));
     const groups = Object.fromEntries(
-      Object.entries(members).map(([member, description]) => [
+      present.map(([member, description]) => [
         member,
         new ec2.SecurityGroup(this, `Group-${member}`, {
           vpc: this.vpc,
@@ -125,7 +141,7 @@ export class NetworkStack extends MillraceStack {
       ]),
     ) as Record<Member, ec2.SecurityGroup>;
     for (const { from, to, port, what } of connections) {
-      for (const member of from)
+      for (const member of from.filter(isThere))
         groups[member].connections.allowTo(groups[to], ec2.Port.tcp(port), `${member} to ${to}: ${what}`);
     }
     for (const [member, what] of Object.entries(outside) as [Member, string][])

@@ -6,7 +6,7 @@ import { writeSettings } from "../../config/settings.ts";
 import { logName } from "../../domain/names.ts";
 import type { PipelineName } from "../../domain/pipelines.ts";
 import { pickSemantics } from "../../domain/semantics.ts";
-import { topics } from "../../domain/topics.ts";
+import { type TopicKey, topics } from "../../domain/topics.ts";
 import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
 import { allowReadBucket, allowTable } from "../constructs/grants.ts";
 import { lagPerTask } from "../constructs/metrics.ts";
@@ -24,6 +24,9 @@ export interface ProcessingNeeds {
   readonly streaming: StreamingStack;
   readonly state: StateStack;
 }
+
+/** Whether a pipeline scores: models are read by those that do. */
+const scores = (outputs: readonly TopicKey[]): boolean => outputs.includes("inference");
 
 /** ECS cluster, and one processor service per pipeline that the config runs. */
 export class ProcessingStack extends MillraceStack {
@@ -46,7 +49,10 @@ export class ProcessingStack extends MillraceStack {
     }
   }
 
-  #service({ name, size }: RunningPipeline, { network, security, streaming, state }: ProcessingNeeds): StreamService {
+  #service(
+    { name, size, outputs }: RunningPipeline,
+    { network, security, streaming, state }: ProcessingNeeds,
+  ): StreamService {
     const { config } = this;
     const { delivery, commitIntervalMs, snapshotIntervalMs } = config.processor;
     return new StreamService(this, {
@@ -73,7 +79,7 @@ export class ProcessingStack extends MillraceStack {
         delivery,
         commitIntervalMs,
         snapshotIntervalMs,
-        modelSource: `s3://${state.models.bucketName}/models`,
+        ...(scores(outputs) ? { modelSource: `s3://${state.models.bucketName}/models` } : {}),
         healthPort: HEALTH_PORT,
         ...config.semantics,
       }),
@@ -92,11 +98,10 @@ export class ProcessingStack extends MillraceStack {
     const log = logName(input, pipeline.size.logGeneration);
     cluster.grantTransactions(service, this.config.name, pipeline.name, log);
     allowTable(service, state.tables.checkpoints, security.keys.state, ["GetItem", "PutItem", "DeleteItem"]);
+    acknowledgeWildcards(service, { [`.${log}.*`]: "the transactional ids of one pipeline end in a partition number" });
+    if (!scores(pipeline.outputs)) return;
     allowReadBucket(service, state.models, security.keys.state);
-    acknowledgeWildcards(service, {
-      [`.${log}.*`]: "the transactional ids of one pipeline end in a partition number",
-      "/*": "models are read by their names, in a bucket that holds nothing else",
-    });
+    acknowledgeWildcards(service, { "/*": "models are read by their names, in a bucket that holds nothing else" });
   }
 
   /** The config's semantics in force, by a record in the input: behind the service, whose tasks must read it. */

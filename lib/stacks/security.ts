@@ -1,6 +1,7 @@
 import { aws_iam as iam, aws_kms as kms, Duration } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
+import { eventBusName } from "../../domain/market.ts";
 import { type DataClass, dataClasses } from "../constructs/data-class.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { logGroupName, resourceName } from "../names.ts";
@@ -26,6 +27,7 @@ export class SecurityStack extends MillraceStack {
     ) as Record<DataClass, kms.Key>;
     this.#letLogsEncrypt();
     this.#letEventsEncrypt();
+    if (config.processor.market !== null) this.#letEventBusEncrypt();
     if (config.lake.auditTrail) this.#letTrailEncrypt();
   }
 
@@ -65,6 +67,31 @@ export class SecurityStack extends MillraceStack {
         conditions: { StringEquals: { "aws:SourceAccount": this.account } },
       }),
     );
+  }
+
+  /**
+   * EventBridge may encrypt with the readings key: the trades on the bus and in its archive, each operation bound to
+   * this one bus, and what it sends to the queue of trades, for this account.
+   */
+  #letEventBusEncrypt(): void {
+    const events = [new iam.ServicePrincipal("events.amazonaws.com")];
+    const bus = this.#arnOf("events", `event-bus/${eventBusName(this.config.name)}`);
+    const statements: readonly iam.PolicyStatementProps[] = [
+      {
+        sid: "EventBusAndArchiveOfThisEnvironment",
+        actions: ["kms:Decrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"],
+        conditions: { StringEquals: { "kms:EncryptionContext:aws:events:event-bus:arn": bus } },
+      },
+      {
+        sid: "EventsOfThisAccount",
+        actions: ["kms:DescribeKey", "kms:Decrypt", "kms:GenerateDataKey"],
+        conditions: { StringEquals: { "aws:SourceAccount": this.account } },
+      },
+    ];
+    for (const statement of statements)
+      this.keys.readings.addToResourcePolicy(
+        new iam.PolicyStatement({ ...statement, principals: events, resources: ["*"] }),
+      );
   }
 
   /** CloudTrail may encrypt with the readings key, for the trail of this environment. */

@@ -23,11 +23,11 @@ describe("the cost of dev", () => {
       .reduce((sum, line) => sum + line.dollars, 0);
 
   test("is counted from its templates", () => {
-    // Bridge, processor and live: three tasks of one vCPU and 2 GB, two of them with a public address.
+    // Bridge, two processors and live: four tasks of one vCPU and 2 GB, two of them with a public address.
     // Seven endpoints in two zones.
     expect(inventory).toMatchObject({
-      vcpus: 3,
-      memoryGb: 6,
+      vcpus: 4,
+      memoryGb: 8,
       publicTasks: 2,
       natGateways: 0,
       endpointZones: 14,
@@ -35,17 +35,18 @@ describe("the cost of dev", () => {
       secrets: 1,
       documentInstances: 1,
       documentMinDcu: 0.5,
-      partitions: 81,
-      eventSourceMappings: 13,
-      deliveryStreams: 6,
+      // Fourteen topics of ten partitions, and one of one.
+      partitions: 141,
+      eventSourceMappings: 22,
+      deliveryStreams: 9,
       webAclRules: 4,
     });
   });
 
   test("without sensors is that of the cluster, the tasks and the network", () => {
-    // By hand: 730 × $0.75 and 81 partitions × 730 × $0.0015; 3 × 730 × $0.03238 and 6 × 730 × $0.00356.
-    expect(dollars(idle, "MSK Serverless")).toBeCloseTo(547.5 + 88.695, 6);
-    expect(dollars(idle, "Fargate")).toBeCloseTo(70.9122 + 15.5928, 6);
+    // By hand: 730 × $0.75 and 141 partitions × 730 × $0.0015; 4 × 730 × $0.03238 and 8 × 730 × $0.00356.
+    expect(dollars(idle, "MSK Serverless")).toBeCloseTo(547.5 + 154.395, 6);
+    expect(dollars(idle, "Fargate")).toBeCloseTo(94.5496 + 20.7904, 6);
     expect(dollars(idle, "Network")).toBeCloseTo(14 * HOURS * 0.01 + 2 * HOURS * 0.005, 6);
   });
 

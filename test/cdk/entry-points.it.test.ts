@@ -96,6 +96,17 @@ const socket = (routeKey: string): Record<string, unknown> => ({
   isBase64Encoded: false,
   ...(routeKey === "subscribe" ? { body: '{"action":"subscribe","sensorId":"s1"}' } : {}),
 });
+/** An EventBridge event, as the queue of trades gives it to the function. */
+const trade = {
+  id: "e-1",
+  "detail-type": "Trade",
+  source: "test",
+  time: "2026-01-13T14:30:45Z",
+  detail: { symbol: "AAPL", price: 150.25, quantity: 40 },
+};
+const queueEvent = {
+  Records: [{ messageId: "m-1", body: JSON.stringify(trade), attributes: { SentTimestamp: "1768314645000" } }],
+};
 const kafkaEvent = { eventSource: "aws:kafka", eventSourceArn: "arn", bootstrapServers: "b", records: {} };
 
 /** An event for each function, and what shows that the function ran. */
@@ -144,6 +155,10 @@ const asked: Readonly<
     shows: ({ answer }) => expect(answer).toMatchObject({ batchItemFailures: [] }),
   },
   "audit-output": { event: kafkaEvent, shows: ({ answer }) => expect(answer).toMatchObject({ batchItemFailures: [] }) },
+  "produce-trades": {
+    event: queueEvent,
+    shows: ({ answer }) => expect(answer).toEqual({ batchItemFailures: [] }),
+  },
   "issue-ticket": {
     event: rest("/tickets", "POST"),
     shows: ({ answer }) =>

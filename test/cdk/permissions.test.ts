@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
+import { environment } from "../../config/environments/index.ts";
 import { topics } from "../../domain/topics.ts";
 import { environments, resourcesOf, synthesised, type Resource, type Synthesised } from "./synthesised.ts";
 import { allowedWildcards, type AllowedWildcard } from "./wildcards/index.ts";
@@ -83,8 +84,27 @@ function allows(entry: AllowedWildcard, { stack, actions, resource }: FoundWildc
   );
 }
 
+/** Names of the resources on which a role of a stack has each action of Kafka. */
+function kafkaRights(platform: Synthesised, stack: string, role: string): Record<string, string[]> {
+  const found: Record<string, string[]> = {};
+  for (const { resource } of resourcesOf(platform, "AWS::IAM::Policy").filter(
+    (policy) => policy.stack === stack && JSON.stringify(policy.resource.Properties["Roles"]).includes(role),
+  )) {
+    for (const { Action, Resource } of statementsOf(resource)) {
+      for (const action of list(Action ?? []).filter((name) => name.startsWith("kafka-cluster:")))
+        (found[action.slice("kafka-cluster:".length)] ??= []).push(
+          ...list(Resource ?? []).map((text) => textOf(text).split("/").at(-1) ?? ""),
+        );
+    }
+  }
+  return Object.fromEntries(Object.entries(found).map(([action, names]) => [action, [...new Set(names)].sort()]));
+}
+
 describe.each(environments)("policies of %s", (env) => {
   let platform: Synthesised;
+  const { market } = environment(env).processor;
+  /** What is there where the market runs. */
+  const ofMarket = (...names: string[]): string[] => (market === null ? [] : names);
   beforeAll(async () => {
     platform = await synthesised(env);
   }, LIMIT_MS);
@@ -117,20 +137,7 @@ describe.each(environments)("policies of %s", (env) => {
   });
 
   test("give each program its topics, groups and transactional ids, and no others", () => {
-    const kafka = (stack: string, role: string): Record<string, string[]> => {
-      const found: Record<string, string[]> = {};
-      for (const { resource } of resourcesOf(platform, "AWS::IAM::Policy").filter(
-        (policy) => policy.stack === stack && JSON.stringify(policy.resource.Properties["Roles"]).includes(role),
-      )) {
-        for (const { Action, Resource } of statementsOf(resource)) {
-          for (const action of list(Action ?? []).filter((name) => name.startsWith("kafka-cluster:")))
-            (found[action.slice("kafka-cluster:".length)] ??= []).push(
-              ...list(Resource ?? []).map((text) => textOf(text).split("/").at(-1) ?? ""),
-            );
-        }
-      }
-      return Object.fromEntries(Object.entries(found).map(([action, names]) => [action, [...new Set(names)].sort()]));
-    };
+    const kafka = (stack: string, role: string): Record<string, string[]> => kafkaRights(platform, stack, role);
     const processor = kafka("processing", "Serviceprocessorsensor");
     expect(processor["ReadData"]).toEqual([topics.imuData.name, topics.progress.name].sort());
     expect(processor["WriteData"]).toEqual(
@@ -149,7 +156,7 @@ describe.each(environments)("policies of %s", (env) => {
     expect(processor["AlterGroup"]).toEqual(["millrace-processor-sensor"]);
     expect(processor["AlterTransactionalId"]).toEqual([`millrace.${env}.sensor.imu-data-all.*`]);
     const bridge = kafka("ingestion", "Servicebridge0");
-    expect(bridge["WriteData"]).toEqual([topics.deadLetter.name, topics.imuData.name].sort());
+    expect(bridge["WriteData"]).toEqual(["dead-letter", "imu-data-all", ...ofMarket("market-trades")]);
     expect(Object.keys(bridge)).not.toContain("ReadData");
     const live = kafka("serving", "Servicelive");
     expect(Object.keys(live)).not.toContain("WriteData");
@@ -162,8 +169,9 @@ describe.each(environments)("policies of %s", (env) => {
     expect(Object.keys(admin).filter((action) => action.startsWith("Delete"))).toEqual([]);
     // It puts settings in force.
     expect(admin["ReadData"]).toEqual([topics.changes.name, topics.progress.name].sort());
-    expect(admin["WriteData"]).toEqual([topics.changes.name, topics.imuData.name].sort());
-    for (const mapping of resourcesOf(platform, "AWS::Lambda::EventSourceMapping")) {
+    expect(admin["WriteData"]).toEqual(["imu-data-all", ...ofMarket("market-trades"), "millrace-changes"]);
+    const mappings = resourcesOf(platform, "AWS::Lambda::EventSourceMapping");
+    for (const mapping of mappings.filter(({ resource }) => resource.Properties["Topics"] !== undefined)) {
       const role = mapping.id.replace(/^Consumer([a-z]+)From.*$/, "Function$1");
       const rights = kafka(mapping.stack, role);
       expect(rights["ReadData"]).toEqual(expect.arrayContaining(mapping.resource.Properties["Topics"] as string[]));
@@ -180,6 +188,40 @@ describe.each(environments)("policies of %s", (env) => {
     }
   });
 });
+
+// https://docs.aws.amazon.com/msk/latest/developerguide/iam-access-control-use-cases.html
+test(
+  "policies of the market give its processor the market's topics, and the function that appends trades their topic",
+  async () => {
+    const platform = await synthesised("dev");
+    const processor = kafkaRights(platform, "processing", "Serviceprocessormarket");
+    expect(processor["ReadData"]).toEqual(["market-trades", "millrace-progress"]);
+    expect(processor["WriteData"]).toEqual([
+      "dead-letter",
+      "market-aggregated",
+      "market-alerts",
+      "market-enriched",
+      "market-late",
+      "market-positions",
+      "millrace-progress",
+    ]);
+    expect(processor["AlterGroup"]).toEqual(["millrace-processor-market"]);
+    expect(processor["AlterTransactionalId"]).toEqual(["millrace.dev.market.market-trades.*"]);
+    const produce = kafkaRights(platform, "market", "Functionproducetrades");
+    // Connect and WriteDataIdempotently are rights on the cluster: the last part of its ARN is its UUID.
+    expect(Object.keys(produce).toSorted()).toEqual(["Connect", "DescribeTopic", "WriteData", "WriteDataIdempotently"]);
+    expect([produce["WriteData"], produce["DescribeTopic"]]).toEqual([["market-trades"], ["market-trades"]]);
+    // It scores nothing: no right to the bucket of models.
+    const rights = JSON.stringify(
+      resourcesOf(platform, "AWS::IAM::Policy").filter(({ resource }) =>
+        JSON.stringify(resource.Properties["Roles"]).includes("Serviceprocessormarket"),
+      ),
+    );
+    expect(rights).toContain("dynamodb:PutItem");
+    expect(rights).not.toContain("s3:GetObject");
+  },
+  LIMIT_MS,
+);
 
 test(
   "a policy uses every wildcard that is listed",

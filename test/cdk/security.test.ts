@@ -1,11 +1,9 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { environment } from "../../config/environments/index.ts";
-import { pipelineNames } from "../../domain/pipelines.ts";
+import { runningPipelines } from "../../config/pipelines.ts";
 import { environments, resourcesOf, synthesised, type EnvironmentName, type Synthesised } from "./synthesised.ts";
 
 const LIMIT_MS = 300_000;
-/** Stacks whose loss would lose data. */
-const stateful = ["security", "network", "streaming", "state", "lake"];
 
 /** The value at a path; undefined where the path ends early. */
 function at(value: unknown, ...path: (string | number)[]): unknown {
@@ -15,6 +13,10 @@ function at(value: unknown, ...path: (string | number)[]): unknown {
 describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
   let platform: Synthesised;
   const config = environment(env);
+  const pipelines = runningPipelines(config);
+  const market = config.processor.market === null ? [] : ["market"];
+  /** Stacks whose loss would lose data. */
+  const stateful = ["security", "network", "streaming", "state", "lake", ...market];
   const all = (...types: string[]): ReturnType<typeof resourcesOf> => resourcesOf(platform, ...types);
   /** Names of the resources that fail a condition. */
   const failing = (types: string[], holds: (properties: Readonly<Record<string, unknown>>) => boolean): string[] => {
@@ -141,6 +143,8 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
       "AWS::KMS::Key",
       "AWS::SageMaker::FeatureGroup",
       "AWS::S3::Bucket",
+      "AWS::Events::EventBus",
+      "AWS::Events::Archive",
     ).filter(({ stack }) => stateful.includes(stack));
     expect([...new Set(stores.map(({ resource }) => resource.DeletionPolicy))]).toEqual([
       config.retainData ? "Retain" : "Delete",
@@ -182,6 +186,8 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
       "AWS::Glue::Database",
       "AWS::EC2::VPC",
       "AWS::SecretsManager::Secret",
+      "AWS::Events::EventBus",
+      "AWS::Events::Archive",
     );
     expect([...new Set(stores.map(({ stack }) => stack))].sort()).toEqual(stateful.toSorted());
     expect(
@@ -276,12 +282,12 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
     const processors = all("AWS::ECS::Service")
       .map(({ resource }) => String(resource.Properties["ServiceName"]))
       .filter((name) => name.includes("processor"));
-    expect(processors).toEqual([`millrace-${env}-processor-sensor`]);
+    expect(processors).toEqual(pipelines.map(({ name }) => `millrace-${env}-processor-${name}`));
   });
 
   test("scale the processor up to its partitions at most, by lag and by CPU", () => {
     const targets = all("AWS::ApplicationAutoScaling::ScalableTarget");
-    const sizes = pipelineNames.flatMap((name) => config.processor[name] ?? []);
+    const sizes = pipelines.map(({ size }) => size);
     expect(sizes.length).toBeGreaterThan(0);
     expect(
       targets.map(({ resource }) => [resource.Properties["MinCapacity"], resource.Properties["MaxCapacity"]]),
@@ -309,12 +315,19 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
     expect(
       failing(
         ["AWS::Lambda::EventSourceMapping"],
+        (mapping) => JSON.stringify(mapping["FunctionResponseTypes"]) === '["ReportBatchItemFailures"]',
+      ),
+    ).toEqual([]);
+    // Those of Kafka; the queue of trades has its own retries and failures.
+    expect(
+      failing(
+        ["AWS::Lambda::EventSourceMapping"],
         (mapping) =>
-          JSON.stringify(mapping["FunctionResponseTypes"]) === '["ReportBatchItemFailures"]' &&
-          mapping["BisectBatchOnFunctionError"] === true &&
-          at(mapping, "DestinationConfig", "OnFailure", "Destination") !== undefined &&
-          mapping["ProvisionedPollerConfig"] !== undefined &&
-          mapping["StartingPosition"] === "TRIM_HORIZON",
+          mapping["Topics"] === undefined ||
+          (mapping["BisectBatchOnFunctionError"] === true &&
+            at(mapping, "DestinationConfig", "OnFailure", "Destination") !== undefined &&
+            mapping["ProvisionedPollerConfig"] !== undefined &&
+            mapping["StartingPosition"] === "TRIM_HORIZON"),
       ),
     ).toEqual([]);
   });
@@ -404,6 +417,12 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
 
   test("deliver Parquet with buffers that Firehose accepts, and errors elsewhere", () => {
     const streams = all("AWS::KinesisFirehose::DeliveryStream");
+    // https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3: the ARN of the log stream.
+    const logged = all("AWS::IAM::Policy")
+      .filter(({ id }) => id.startsWith("Delivery"))
+      .map(({ resource }) => JSON.stringify(resource.Properties["PolicyDocument"]));
+    expect(logged.length).toBe(streams.length);
+    for (const policy of logged) expect(policy).toMatch(/:log-group:.{0,60}:log-stream:delivery"/);
     for (const { resource } of streams) {
       const destination = resource.Properties["ExtendedS3DestinationConfiguration"] as Record<string, unknown>;
       expect(
@@ -415,7 +434,7 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
       expect(destination["ErrorOutputPrefix"]).toContain("!{firehose:error-output-type}");
       expect(destination["Prefix"]).not.toContain("sensor");
     }
-    expect(streams.length).toBe(6);
+    expect(streams.length).toBe(config.processor.market === null ? 6 : 9);
   });
 
   test("keep the lake for seven years in production, archived", () => {

@@ -70,6 +70,8 @@ interface StandUp {
   readonly found: Found & {
     readonly buckets: Readonly<Record<string, { encryption: string; lifecycle: number }>>;
     readonly glue: Readonly<Record<string, readonly string[]>>;
+    readonly archives: Readonly<Record<string, string>>;
+    readonly rules: Readonly<Record<string, readonly string[]>>;
     readonly restApis: Readonly<Record<string, readonly string[]>>;
     readonly logGroups: readonly (readonly [string, number | null])[];
   };
@@ -158,7 +160,8 @@ described("dev's stacks on an AWS stand-in", () => {
   });
 
   test("have the lake's streams, database, tables and views", () => {
-    const tables = ["aggregated", "dead_letters", "inference", "late", "raw", "sessions"];
+    const market = ["market_aggregated", "market_alerts", "market_raw"];
+    const tables = ["aggregated", "dead_letters", "inference", "late", ...market, "raw", "sessions"];
     expect(result.found["deliveryStreams"]).toEqual(tables.map((name) => `millrace-dev-${name}`));
     expect(result.found.glue).toEqual({ millrace_dev: tables.flatMap((name) => [name, `${name}_exact`]) });
   });
@@ -174,6 +177,12 @@ described("dev's stacks on an AWS stand-in", () => {
     expect(result.found.logGroups.map(([name]) => name)).toEqual(
       expect.arrayContaining(named("AWS::Logs::LogGroup", "LogGroupName")),
     );
+  });
+
+  test("have the bus of the trades, with its archive, rule and queues", () => {
+    expect(result.found.archives).toMatchObject({ "millrace-dev-market": "millrace-dev-market" });
+    expect(result.found.rules["millrace-dev-market"]).toContain("millrace-dev-trades");
+    expect(result.found["queues"]).toEqual(named("AWS::SQS::Queue", "QueueName"));
   });
 
   test("have the API, the alarm topic and the alarms", () => {

@@ -7,6 +7,9 @@ import { eventually } from "../support/eventually.ts";
 export const root = join(import.meta.dirname, "../..");
 export const environments = ["dev", "staging", "prod"] as const;
 export type EnvironmentName = (typeof environments)[number];
+/** What is synthesised beside the environments: configs that no file has. Each has an app of its own. */
+const variants = { "market-prod": "test/cdk/prod-with-market.ts" } as const;
+export type SynthName = EnvironmentName | keyof typeof variants;
 
 export interface Resource {
   readonly Type: string;
@@ -49,6 +52,7 @@ const inputs = [
   "lib",
   "live",
   "processor",
+  "test/cdk/prod-with-market.ts",
   ".dockerignore",
   "Dockerfile",
   "cdk.json",
@@ -82,13 +86,14 @@ export function withoutAws(): NodeJS.ProcessEnv {
   );
 }
 
-/** Runs `bin/app.ts` as the CDK's command line does. */
+/** Runs `bin/app.ts`, or the app of a variant, as the CDK's command line does. */
 export function synthInto(folder: string, env: string): { status: number | null; output: string } {
+  const app = env in variants ? variants[env as keyof typeof variants] : "bin/app.ts";
   const context = {
     ...(JSON.parse(readFileSync(join(root, "cdk.json"), "utf8")) as { context: Record<string, unknown> }).context,
     env,
   };
-  const result = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", "bin/app.ts"], {
+  const result = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", app], {
     cwd: root,
     encoding: "utf8",
     env: { ...withoutAws(), CDK_OUTDIR: folder, CDK_CONTEXT_JSON: JSON.stringify(context) },
@@ -106,8 +111,8 @@ function acquire(lock: string): true {
   }
 }
 
-/** The synth of an environment, made once for one state of the sources, and kept in `.millrace/cdk`. */
-export async function synthesised(env: EnvironmentName): Promise<Synthesised> {
+/** The synth of an environment or a variant, made once for one state of the sources, and kept in `.millrace/cdk`. */
+export async function synthesised(env: SynthName): Promise<Synthesised> {
   const parent = join(root, ".millrace/cdk");
   const folder = join(parent, `${env}-${digest()}`);
   mkdirSync(parent, { recursive: true });
@@ -121,7 +126,7 @@ export async function synthesised(env: EnvironmentName): Promise<Synthesised> {
   return read(folder);
 }
 
-function make(env: EnvironmentName, folder: string): void {
+function make(env: SynthName, folder: string): void {
   const parent = join(folder, "..");
   for (const old of readdirSync(parent).filter((name) => name.startsWith(`${env}-`) && !name.endsWith(".lock")))
     rmSync(join(parent, old), { recursive: true, force: true });

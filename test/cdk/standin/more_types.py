@@ -3,6 +3,8 @@
 Each resource is made by its service's own API.
 """
 
+import json
+
 import boto3
 from moto.core.common_models import CloudFormationModel
 
@@ -132,7 +134,27 @@ def bucket(at, properties):
     )
 
 
+def event_bus(at, properties):
+    """An event bus. A reference to moto's own type is an object, not a name."""
+    arn = at("events").create_event_bus(Name=properties["Name"])["EventBusArn"]
+    return Made(properties["Name"], {"Arn": arn, "Name": properties["Name"]})
+
+
+def archive(at, properties):
+    """An archive of an event bus. moto's own type hands on a pattern that its service can't read."""
+    arn = at("events").create_archive(
+        ArchiveName=properties["ArchiveName"],
+        EventSourceArn=properties["SourceArn"],
+        Description=properties["Description"],
+        EventPattern=json.dumps(properties["EventPattern"]),
+        RetentionDays=int(properties["RetentionDays"]),
+    )["ArchiveArn"]
+    return Made(properties["ArchiveName"], {"Arn": arn, "ArchiveName": properties["ArchiveName"]})
+
+
 TYPES = {
+    "AWS::Events::EventBus": event_bus,
+    "AWS::Events::Archive": archive,
     "AWS::S3::Bucket": bucket,
     "AWS::KinesisFirehose::DeliveryStream": delivery_stream,
     "AWS::Glue::Database": glue_database,

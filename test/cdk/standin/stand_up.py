@@ -204,6 +204,15 @@ def read_back(port):
             (group["logGroupName"], group.get("retentionInDays"))
             for group in pages(logs, "describe_log_groups", "logGroups")
         ),
+        "queues": sorted(url.split("/")[-1] for url in at("sqs").list_queues().get("QueueUrls", [])),
+        "archives": {
+            archive["ArchiveName"]: archive["EventSourceArn"].split("/")[-1]
+            for archive in at("events").list_archives()["Archives"]
+        },
+        "rules": {
+            bus["Name"]: sorted(rule["Name"] for rule in at("events").list_rules(EventBusName=bus["Name"])["Rules"])
+            for bus in at("events").list_event_buses()["EventBuses"]
+        },
         "secrets": len(at("secretsmanager").list_secrets()["SecretList"]),
         "topics": sorted(topic["TopicArn"].split(":")[-1] for topic in at("sns").list_topics()["Topics"]),
         "alarms": sorted(alarm["AlarmName"] for alarm in pages(at("cloudwatch"), "describe_alarms", "MetricAlarms")),

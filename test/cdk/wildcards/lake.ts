@@ -12,12 +12,6 @@ export const lakeWildcards: readonly AllowedWildcard[] = [
   },
   {
     stacks,
-    actions: ["logs:PutLogEvents"],
-    resource: /^<[^>]+>:log-stream:\*$/,
-    reason: "Firehose names its log streams itself",
-  },
-  {
-    stacks,
     actions: ["s3:PutObject"],
     resource: /^<[^>]+>\/features\/\*$/,
     reason: "Feature Store names its objects itself",

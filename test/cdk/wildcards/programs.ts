@@ -11,7 +11,7 @@ export const programWildcards: readonly AllowedWildcard[] = [
   {
     stacks: ["processing"],
     actions: ["kafka-cluster:DescribeTransactionalId", "kafka-cluster:AlterTransactionalId"],
-    resource: /\/millrace\.[a-z]+\.sensor\.imu-data-all\.\*$/,
+    resource: /\/millrace\.[a-z]+\.(sensor\.imu-data-all|market\.market-trades)\.\*$/,
     reason: "the transactional ids of one pipeline end in a partition number",
   },
   {

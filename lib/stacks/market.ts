@@ -1,0 +1,91 @@
+import {
+  aws_events as events,
+  aws_events_targets as targets,
+  aws_lambda as lambda,
+  CfnOutput,
+  Duration,
+} from "aws-cdk-lib";
+import type { Construct } from "constructs";
+import type { Environment } from "../../config/schema.ts";
+import { writeSettings } from "../../config/settings.ts";
+import { tradeQueue } from "../../domain/event-source-mappings.ts";
+import { functions } from "../../domain/routes.ts";
+import { topics } from "../../domain/topics.ts";
+import { allowKey } from "../constructs/grants.ts";
+import { MillraceFunction } from "../constructs/millrace-function.ts";
+import { MillraceStack } from "../constructs/millrace-stack.ts";
+import { TradeBus } from "../constructs/trade-bus.ts";
+import { resourceName } from "../names.ts";
+import type { NetworkStack } from "./network.ts";
+import type { SecurityStack } from "./security.ts";
+import type { StreamingStack } from "./streaming.ts";
+
+export interface MarketNeeds {
+  readonly network: NetworkStack;
+  readonly security: SecurityStack;
+  readonly streaming: StreamingStack;
+}
+
+/** How trades come in: the event bus with its archive, the queue of trades, the function that appends them to Kafka. */
+export class MarketStack extends MillraceStack {
+  readonly bus: TradeBus;
+  readonly produceTrades: MillraceFunction;
+
+  constructor(scope: Construct, id: string, config: Environment, needs: MarketNeeds) {
+    super(scope, id, { config, stateful: true, description: "event bus of the trades, their archive and queue" });
+    this.bus = new TradeBus(this, needs.security.keys);
+    this.produceTrades = this.#produceTrades(needs);
+    this.#listen(needs.security);
+    if (config.market.generateTrades) this.#generate();
+    new CfnOutput(this, "EventBus", { value: this.bus.name, description: "event bus that producers put trades on" });
+  }
+
+  #produceTrades({ network, security, streaming }: MarketNeeds): MillraceFunction {
+    const { timeoutSeconds, memoryMb } = functions[tradeQueue.functionName];
+    const handler = new MillraceFunction(this, {
+      name: tradeQueue.functionName,
+      description: "trades of the event bus to Kafka",
+      environment: writeSettings("produceTrades", {
+        environment: this.config.name,
+        kafkaBrokers: streaming.cluster.bootstrapBrokers,
+        kafkaAuth: "iam",
+      }),
+      timeoutSeconds,
+      memoryMiB: memoryMb,
+      key: security.keys.operations,
+      network: { vpc: network.vpc, subnets: network.privateSubnets, securityGroup: network.securityGroups.trades },
+    });
+    streaming.cluster.grantWrite(handler, [topics.trades.name]);
+    return handler;
+  }
+
+  /** The queue to the function: messages that failed come again alone, after the visibility timeout. */
+  #listen({ keys }: SecurityStack): void {
+    this.bus.trades.grantConsumeMessages(this.produceTrades);
+    allowKey(this.produceTrades, keys.readings, "sqs", ["Decrypt"]);
+    const mapping = new lambda.EventSourceMapping(this, "TradesToKafka", {
+      target: this.produceTrades.function,
+      eventSourceArn: this.bus.trades.queueArn,
+      batchSize: tradeQueue.batchSize,
+      maxBatchingWindow: Duration.millis(tradeQueue.batchingWindowMs),
+      reportBatchItemFailures: true,
+      maxConcurrency: this.config.market.concurrency,
+    });
+    mapping.node.addDependency(this.produceTrades.role);
+  }
+
+  /** A minute of made-up trades, every minute. A second attempt makes the same trades; a late one makes none. */
+  #generate(): void {
+    new events.Rule(this, "GenerateSchedule", {
+      ruleName: resourceName(this.config, "generate-trades"),
+      description: "a minute of made-up trades",
+      schedule: events.Schedule.rate(Duration.minutes(1)),
+      targets: [
+        new targets.LambdaFunction(this.produceTrades.function, {
+          retryAttempts: 2,
+          maxEventAge: Duration.minutes(5),
+        }),
+      ],
+    });
+  }
+}
