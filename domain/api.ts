@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { SENSOR_ID } from "./imu.ts";
-import { cause, channelStatistics, windowRecord } from "./records.ts";
+import { codePoints, SENSOR_ID } from "./imu.ts";
+import { barOperators, SYMBOL, tradeLimits } from "./market.ts";
+import { cause, channelStatistics, outputRecords, windowRecord } from "./records.ts";
 
 export * from "./routes.ts";
 
@@ -62,6 +63,36 @@ export const sensorFeatures = z.object({
   features: z.record(z.string(), z.union([z.number(), z.string()])),
 });
 export type SensorFeatures = z.infer<typeof sensorFeatures>;
+
+/** A symbol of the market, and what its newest bars say. */
+export const marketSymbol = z.object({
+  symbol: z.string(),
+  lastSeen: epochMs.describe("newest event time that is known of it, epoch ms"),
+  lastClose: z.number().nullable().describe("close of its newest bar of a minute; null where that has no price"),
+  trades: z.int().nullable().describe("executed trades of its newest bar of five minutes; null before the first"),
+});
+export type MarketSymbol = z.infer<typeof marketSymbol>;
+
+export const bar = outputRecords.marketAggregated.omit({ schema: true });
+export type Bar = z.infer<typeof bar>;
+
+export const symbolFeatures = z.object({
+  symbol: z.string(),
+  operators: z.array(
+    z.object({
+      operator: z.string().describe("window operator, such as tumbling-60000"),
+      eventTime: epochMs.describe("end of the bar they describe plus its revision × 1 µs, epoch ms"),
+      features: z.record(z.string(), z.union([z.number(), z.string()])).describe("what is not known is left out"),
+    }),
+  ),
+});
+export type SymbolFeatures = z.infer<typeof symbolFeatures>;
+
+export const position = outputRecords.marketPositions.omit({ schema: true });
+export type AccountPosition = z.infer<typeof position>;
+
+export const alert = outputRecords.marketAlerts.omit({ schema: true });
+export type Alert = z.infer<typeof alert>;
 
 export const status = z.enum(["ok", "degraded", "down"]);
 const componentHealth = z.object({
@@ -183,6 +214,9 @@ const paging = {
   cursor: z.string().optional().describe("`next` of the page before, with the same other parameters"),
 };
 
+const symbolParameter = z.string().regex(SYMBOL, "must be 1 to 32 of A-Z 0-9 . : _ -");
+const [defaultBarOperator] = barOperators;
+
 /** Query parameters per list; unknown ones are refused. */
 export const queries = {
   none: z.strictObject({}),
@@ -194,8 +228,45 @@ export const queries = {
   }),
   sensors: z.strictObject(paging),
   windows: z.strictObject({ ...interval, ...paging }),
+  symbols: z.strictObject(paging),
+  bars: z.strictObject({
+    operator: z
+      .enum(barOperators as [string, ...string[]], `must be ${barOperators.join(" or ")}`)
+      .optional()
+      .describe(`window operator; ${defaultBarOperator} when absent`),
+    ...interval,
+    ...paging,
+  }),
+  positions: z
+    .strictObject({
+      account: z
+        .string()
+        .refine(
+          (account) => account !== "" && codePoints(account) <= tradeLimits.accountLength,
+          `must be 1 to ${tradeLimits.accountLength} characters`,
+        )
+        .optional()
+        .describe("only positions of this account; it or a symbol is needed"),
+      symbol: symbolParameter.optional().describe("only positions in this symbol; it or an account is needed"),
+      ...paging,
+    })
+    .refine(({ account, symbol }) => account !== undefined || symbol !== undefined, {
+      path: ["account"],
+      message: "account or symbol is needed, as in account=ACC-7",
+    }),
+  alerts: z.strictObject({
+    symbol: symbolParameter.optional().describe("only alerts of this symbol"),
+    from: instant.optional().describe("only trades of [from, to): epoch ms or ISO 8601"),
+    to: instant.optional().describe("only trades of [from, to): epoch ms or ISO 8601"),
+    status: z.enum(["raised", "withdrawn"], "must be raised or withdrawn").optional(),
+    ...paging,
+  }),
 };
-export const pathParameters = { sensorId: sensorIdParameter, sessionId: sessionIdParameter } as const;
+export const pathParameters = {
+  sensorId: sensorIdParameter,
+  sessionId: sessionIdParameter,
+  symbol: symbolParameter,
+} as const;
 
 // ---- WebSocket ----
 

@@ -73,6 +73,13 @@ export const eventSourceMappings: readonly EventSourceMapping[] = [
     topic: topics.marketAggregated.name,
     consumerGroup: `${consumerGroups.writeFeatures}.${topics.marketAggregated.name}`,
   },
+  ...[topics.marketAggregated, topics.marketPositions, topics.marketAlerts].map(({ name }): EventSourceMapping => ({
+    ...defaults,
+    pipeline: "market",
+    functionName: "store-market",
+    topic: name,
+    consumerGroup: `${consumerGroups.storeMarket}.${name}`,
+  })),
   ...lakeSources.map((source): EventSourceMapping => ({
     ...defaults,
     ...source,

@@ -10,6 +10,7 @@ export const consumerGroups = {
   storeSessions: "millrace-store-sessions",
   storeWindows: "millrace-store-windows",
   auditOutput: "millrace-audit-output",
+  storeMarket: "millrace-store-market",
 } as const;
 
 /** Group of the MQTT shared subscription. */
@@ -42,7 +43,15 @@ export function taskKey(pipeline: string, log: string, partition: number): strin
 export const PARTITION_STOPPED = "partition-stopped";
 
 /** MongoDB / DocumentDB collections. */
-export const collections = { sessions: "sessions", windows: "windows", sensors: "sensors" } as const;
+export const collections = {
+  sessions: "sessions",
+  windows: "windows",
+  sensors: "sensors",
+  bars: "bars",
+  positions: "positions",
+  alerts: "alerts",
+  symbols: "symbols",
+} as const;
 
 /** DynamoDB tables. An environment's table is named `millrace-<env>-<name>`. */
 export const dynamoTables = {

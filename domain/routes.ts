@@ -16,13 +16,15 @@ export const functions = {
   "read-openapi": { program: "rest", timeoutSeconds: 10, memoryMb: 256 },
   "store-sessions": { program: "store", timeoutSeconds: 60, memoryMb: 512 },
   "store-windows": { program: "store", timeoutSeconds: 60, memoryMb: 512 },
+  "read-market": { program: "rest", timeoutSeconds: 10, memoryMb: 512, pipeline: "market" },
+  "store-market": { program: "store", timeoutSeconds: 60, memoryMb: 512, pipeline: "market" },
   "write-lake": { program: "writeLake", timeoutSeconds: 120, memoryMb: 1024 },
   "produce-trades": { program: "produceTrades", timeoutSeconds: 30, memoryMb: 512 },
   "write-features": { program: "writeFeatures", timeoutSeconds: 60, memoryMb: 512 },
   "audit-output": { program: "auditOutput", timeoutSeconds: 60, memoryMb: 512 },
 } as const satisfies Record<
   string,
-  { readonly program: string; readonly timeoutSeconds: number; readonly memoryMb: number }
+  { readonly program: string; readonly timeoutSeconds: number; readonly memoryMb: number } & OfPipeline
 >;
 export type FunctionName = keyof typeof functions;
 
@@ -44,6 +46,11 @@ export const restRoutes: readonly RestRoute[] = [
   { method: "GET", path: "/sensors", function: "read-sensors", auth: "jwt" },
   { method: "GET", path: "/sensors/{sensorId}/windows", function: "read-sensors", auth: "jwt" },
   { method: "GET", path: "/sensors/{sensorId}/features", function: "read-sensors", auth: "jwt" },
+  { method: "GET", path: "/symbols", function: "read-market", auth: "jwt", pipeline: "market" },
+  { method: "GET", path: "/symbols/{symbol}/bars", function: "read-market", auth: "jwt", pipeline: "market" },
+  { method: "GET", path: "/symbols/{symbol}/features", function: "read-market", auth: "jwt", pipeline: "market" },
+  { method: "GET", path: "/positions", function: "read-market", auth: "jwt", pipeline: "market" },
+  { method: "GET", path: "/alerts", function: "read-market", auth: "jwt", pipeline: "market" },
   { method: "GET", path: "/openapi.json", function: "read-openapi", auth: "jwt" },
   { method: "GET", path: "/docs", function: "read-openapi", auth: "jwt" },
 ];

@@ -32,11 +32,12 @@ export const functions = {
       "Feature Store runtime endpoint instead of the region's own",
     ),
   },
-  /** `store-sessions` and `store-windows`. */
+  /** `store-sessions`, `store-windows` and `store-market`. */
   store: {
     ...common,
     ...mongo,
-    recentWindowsMs: whole("RECENT_WINDOWS_MS", "how long windows are kept for reading, ms", 86_400_000, 1),
+    recentWindowsMs: whole("RECENT_WINDOWS_MS", "how long windows and bars are kept for reading, ms", 86_400_000, 1),
+    recentAlertsMs: whole("RECENT_ALERTS_MS", "how long alerts are kept for reading, ms", 604_800_000, 1),
   },
   produceTrades: { ...common, ...kafka },
   writeLake: {

@@ -25,16 +25,27 @@ const kafka = createKafka(settings, "millrace-read-health", undefined, {
   retry: RETRY,
 });
 const readGroup = groupReader(kafka, pipelines.sensor.consumerGroup, topics.imuData.name);
+const readMarketGroup = settings.pipelines.includes("market")
+  ? groupReader(kafka, pipelines.market.consumerGroup, topics.trades.name)
+  : undefined;
 const database = mongoDatabase(settings, CHECK_LIMIT_MS);
 
 /** `GET /health`: 503 when a component is down. */
 export const handler = restFunction(log, {
   "/health": async (event) => {
     readParameters(event, queries.none);
-    const [group, store] = await Promise.all([check(CHECK_LIMIT_MS, readGroup), check(CHECK_LIMIT_MS, readStore)]);
-    for (const [component, { ok, ...outcome }] of Object.entries({ kafka: group, mongodb: store }))
+    const [group, store, market] = await Promise.all([
+      check(CHECK_LIMIT_MS, readGroup),
+      check(CHECK_LIMIT_MS, readStore),
+      readMarketGroup && check(CHECK_LIMIT_MS, readMarketGroup),
+    ]);
+    for (const [component, { ok, ...outcome }] of Object.entries({
+      kafka: group,
+      mongodb: store,
+      ...(market && { market }),
+    }))
       if (!ok) log.warn({ component, ...outcome }, "health check failed");
-    const health = healthOf(group, store, Date.now());
+    const health = healthOf(group, store, Date.now(), market);
     return json(health, health.status === "down" ? 503 : 200);
   },
 });

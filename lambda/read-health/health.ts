@@ -43,12 +43,22 @@ export async function check<T>(limitMs: number, run: () => Promise<T>): Promise<
 /**
  * The health that the checks add up to: that of the worst component. The texts of errors are for the log only, as
  * anybody may read this.
+ *
+ * @param market The consumer group of the market's processors, where they run.
  */
-export function healthOf(group: Check<GroupState>, store: Check<StoreState>, now: number): Health {
-  const components = {
+export function healthOf(
+  group: Check<GroupState>,
+  store: Check<StoreState>,
+  now: number,
+  market?: Check<GroupState>,
+): Health {
+  const newest = store.ok ? store.value.newestWindowEnd : null;
+  const watermarkLagMs = newest === null ? null : Math.max(0, now - newest);
+  const components: Record<string, ComponentHealth> = {
     kafka: kafkaHealth(group),
     mongodb: storeHealth(store),
-    processor: processorHealth(group, store, now),
+    processor: processorHealth(group, { watermarkLagMs }),
+    ...(market ? { "market-processor": processorHealth(market, {}) } : {}),
   };
   const statuses = Object.values(components).map((component) => component.status);
   const worst = (["down", "degraded"] as const).find((status) => statuses.includes(status));
@@ -67,14 +77,11 @@ function storeHealth(store: Check<StoreState>): ComponentHealth {
     : { status: "down", detail: "MongoDB does not answer", latencyMs: store.latencyMs };
 }
 
-function processorHealth(group: Check<GroupState>, store: Check<StoreState>, now: number): ComponentHealth {
+/** `more`: what else is known of the processors. */
+function processorHealth(group: Check<GroupState>, more: Pick<ComponentHealth, "watermarkLagMs">): ComponentHealth {
   if (!group.ok) return { status: "down", detail: "its consumer group cannot be seen, as Kafka does not answer" };
   const { state, members, lag } = group.value;
-  const newest = store.ok ? store.value.newestWindowEnd : null;
-  const measured = {
-    ...(lag === null ? {} : { lag }),
-    watermarkLagMs: newest === null ? null : Math.max(0, now - newest),
-  };
+  const measured = { ...(lag === null ? {} : { lag }), ...more };
   if (members === 0) return { status: "down", detail: `no processor is in its consumer group (${state})`, ...measured };
   if (state !== "Stable")
     return { status: "degraded", detail: `its consumer group is rebalancing (${state})`, ...measured };

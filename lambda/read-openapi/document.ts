@@ -1,20 +1,25 @@
 import { z } from "zod";
 import {
+  alert,
+  bar,
   health,
+  marketSymbol,
   page,
   pageLimits,
   pathParameters,
+  position,
   problem,
   PROBLEM_CONTENT_TYPE,
   problems,
   queries,
-  restRoutes,
   root,
   sensor,
   sensorFeatures,
   sensorWindow,
   session,
+  symbolFeatures,
   type ProblemCode,
+  type RestRoute,
 } from "../../domain/api.ts";
 
 type Json = Record<string, unknown>;
@@ -38,6 +43,15 @@ const schemas = {
   Window: sensorWindow,
   WindowPage: page(sensorWindow),
   Features: sensorFeatures,
+  Symbol: marketSymbol,
+  SymbolPage: page(marketSymbol),
+  Bar: bar,
+  BarPage: page(bar),
+  SymbolFeatures: symbolFeatures,
+  Position: position,
+  PositionPage: page(position),
+  Alert: alert,
+  AlertPage: page(alert),
   Problem: problem,
 };
 
@@ -86,6 +100,43 @@ const operations: Readonly<Record<string, Operation>> = {
     answer: { schema: "Features" },
     problems: ["invalid-request", "not-found", "unavailable"],
   },
+  "/symbols": {
+    summary: "Symbols of the market, most recently seen first",
+    description: "Those with a record in the last 30 days. One that trades while pages are read moves to the front.",
+    query: queries.symbols,
+    answer: { schema: "SymbolPage" },
+    problems: ["invalid-request", "unavailable"],
+  },
+  "/symbols/{symbol}/bars": {
+    summary: "Recent bars of a symbol, newest first",
+    description:
+      "The newest revision of each bar written in the last 24 hours, of one window operator. A figure that no trade " +
+      "tells is null. A page may be shorter than its limit, and still have a next one.",
+    query: queries.bars,
+    answer: { schema: "BarPage" },
+    problems: ["invalid-request", "not-found", "unavailable"],
+  },
+  "/symbols/{symbol}/features": {
+    summary: "The newest features of a symbol, for each window operator",
+    query: queries.none,
+    answer: { schema: "SymbolFeatures" },
+    problems: ["invalid-request", "not-found", "unavailable"],
+  },
+  "/positions": {
+    summary: "Positions of an account or in a symbol, most recently changed first",
+    description:
+      "Net of all executed trades that name the account: bought less sold. One of account and symbol is needed.",
+    query: queries.positions,
+    answer: { schema: "PositionPage" },
+    problems: ["invalid-request", "unavailable"],
+  },
+  "/alerts": {
+    summary: "Recent alerts, newest trade first",
+    description: "One that was withdrawn, as its trade was cancelled, stays listed with that status.",
+    query: queries.alerts,
+    answer: { schema: "AlertPage" },
+    problems: ["invalid-request", "unavailable"],
+  },
   "/openapi.json": {
     summary: "This document",
     query: queries.none,
@@ -100,10 +151,10 @@ const operations: Readonly<Record<string, Operation>> = {
   },
 };
 
-/** The REST API as an OpenAPI 3.1 document, from the schemas and routes that serve it. */
-export function openApiDocument(version: string): Json {
+/** Routes of a REST API as an OpenAPI 3.1 document, from the schemas that serve them. */
+export function openApiDocument(version: string, routes: readonly RestRoute[]): Json {
   const paths: Record<string, Json> = {};
-  for (const route of restRoutes)
+  for (const route of routes)
     paths[route.path] = { get: describe(route.path, operations[route.path]!, route.auth === "jwt") };
   return {
     openapi: "3.1.0",
@@ -111,8 +162,8 @@ export function openApiDocument(version: string): Json {
       title: "Millrace",
       version,
       description:
-        "Sessions, windows and features of sensors. Errors are RFC 9457 problem details. " +
-        "Times are epoch milliseconds of event time.",
+        "Sessions, windows and features of sensors, and a market where one runs. " +
+        "Errors are RFC 9457 problem details. Times are epoch milliseconds of event time.",
     },
     paths,
     components: {
@@ -179,7 +230,7 @@ function queryParametersOf(query: z.ZodObject): Json[] {
     return {
       name,
       in: "query",
-      required: false,
+      required: !(schema as z.ZodType).safeParse(undefined).success,
       ...(description ? { description } : {}),
       schema: name === "limit" ? limit : rest,
     };

@@ -1,6 +1,7 @@
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
-import { API_VERSION, queries } from "../../domain/api.ts";
+import { API_VERSION, queries, restRoutes } from "../../domain/api.ts";
+import { existingWhere } from "../../domain/pipelines.ts";
 import { readParameters } from "../shared/parameters.ts";
 import { commonHeaders } from "../shared/problems.ts";
 import { json, restFunction } from "../shared/rest.ts";
@@ -9,7 +10,7 @@ import { docsPage } from "./page.ts";
 
 const settings = readSettings("rest", process.env);
 const log = createLogger("read-openapi", settings.logLevel);
-const document = openApiDocument(API_VERSION);
+const document = openApiDocument(API_VERSION, existingWhere(restRoutes, settings.pipelines));
 const page = docsPage(document);
 
 /** `GET /openapi.json` and `GET /docs`. */

@@ -1,7 +1,7 @@
 import middy from "@middy/core";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
 import type { Logger } from "../../adapters/log.ts";
-import { restRoutes } from "../../domain/api.ts";
+import { restRoutes, type RestRoute } from "../../domain/api.ts";
 import { commonHeaders, ProblemError, problemResponse } from "./problems.ts";
 
 /** A function behind API Gateway REST. */
@@ -18,8 +18,14 @@ export function json(body: unknown, statusCode = 200): APIGatewayProxyResult {
  * A function behind API Gateway REST (proxy events, payload 1.0). `routes` has what answers GET, by the path of
  * `restRoutes`. Any other request is answered 405 with `Allow`, or 404. A `ProblemError` becomes problem details. Any
  * other error is logged and answered 500.
+ *
+ * @param existing The routes of this environment.
  */
-export function restFunction(log: Logger, routes: Readonly<Record<string, Answer>>): RestHandler {
+export function restFunction(
+  log: Logger,
+  routes: Readonly<Record<string, Answer>>,
+  existing: readonly RestRoute[] = restRoutes,
+): RestHandler {
   const handler = middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
     .use({
       onError: (request) => {
@@ -33,7 +39,7 @@ export function restFunction(log: Logger, routes: Readonly<Record<string, Answer
     })
     .handler((event: APIGatewayProxyEvent) => {
       const answer = event.httpMethod === "GET" ? routes[event.resource] : undefined;
-      if (!answer) throw notRouted(event.httpMethod, event.path);
+      if (!answer) throw notRouted(existing, event.httpMethod, event.path);
       return Promise.resolve(answer(event));
     });
   return handler as unknown as RestHandler;
@@ -44,8 +50,8 @@ function internalError(requestId: string | undefined): ProblemError {
 }
 
 /** The problem of a request that no route takes: 405 when its path has another method, else 404. */
-function notRouted(method: string, path: string): ProblemError {
-  const methods = restRoutes.filter((route) => matches(route.path, path)).map((route) => route.method);
+function notRouted(existing: readonly RestRoute[], method: string, path: string): ProblemError {
+  const methods = existing.filter((route) => matches(route.path, path)).map((route) => route.method);
   if (methods.length === 0 || methods.includes(method as "GET"))
     return new ProblemError("not-found", `there is no ${path}: GET / lists what there is`);
   return new ProblemError("method-not-allowed", `${path} does not have ${method}`, {

@@ -27,6 +27,17 @@ test("all is well", () => {
   });
 });
 
+test("the market's processors are a component of their own, where they run", () => {
+  expect(healthOf(group(), store(), 10_000, group({ lag: 0 })).components["market-processor"]).toEqual({
+    status: "ok",
+    lag: 0,
+  });
+  expect(healthOf(group(), store(), 10_000, group({ state: "Empty", members: 0, lag: 7 }))).toMatchObject({
+    status: "down",
+    components: { processor: { status: "ok" }, "market-processor": { status: "down", lag: 7 } },
+  });
+});
+
 test.each([
   ["Kafka does not answer", failed, store(), "down", { kafka: "down", mongodb: "ok", processor: "down" }],
   ["MongoDB does not answer", group(), failed, "down", { kafka: "ok", mongodb: "down", processor: "ok" }],

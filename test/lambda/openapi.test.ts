@@ -9,7 +9,7 @@ interface Operation {
   security: object[];
   operationId: string;
 }
-const document = openApiDocument("1.2.3") as {
+const document = openApiDocument("1.2.3", restRoutes) as {
   openapi: string;
   info: { version: string };
   paths: Record<string, Record<string, Operation>>;
