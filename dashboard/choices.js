@@ -1,6 +1,7 @@
 /**
  * A list of buttons that is renewed while it is in use: a button stays the same element, so it keeps the focus, and the
- * order stays while the list has the focus or the pointer. Arrow keys, Home and End move between the buttons.
+ * order stays while the keyboard's focus or the pointer is in the list. Arrow keys, Home and End move between the
+ * buttons.
  */
 export class Choices {
   #list;
@@ -30,7 +31,7 @@ export class Choices {
       entry.button.title = title ?? "";
       entry.button.setAttribute("aria-pressed", String(chosen));
     }
-    if (this.#list.matches(":hover, :focus-within")) return;
+    if (this.#list.matches(":hover, :has(:focus-visible)")) return;
     const items = choices.map(({ name }) => /** @type {HTMLLIElement} */ (this.#entries.get(name)?.item));
     if (items.every((item, i) => item === this.#list.children[i])) return;
     const { scrollTop } = this.#list;

@@ -65,6 +65,10 @@ export class MarketView {
       location.hash = address(symbol, this.#operator);
     });
     byId("symbol-filter").addEventListener("input", () => this.#showSymbols());
+    byId("symbol-filter").addEventListener("keydown", ({ key }) => {
+      const symbol = this.#found()[0]?.symbol ?? this.#wanted;
+      if (key === "Enter" && symbol !== "") location.hash = address(symbol, this.#operator);
+    });
     this.#alerts = new Alerts(config.restUrl);
     this.#positions = new Positions(config.restUrl);
     for (const radio of document.getElementsByName("operator"))
@@ -193,18 +197,23 @@ export class MarketView {
     }
   }
 
+  get #wanted() {
+    return inputById("symbol-filter").value.trim().toUpperCase();
+  }
+
+  #found() {
+    return byActivity(this.#symbols).filter(({ symbol }) => symbol.includes(this.#wanted));
+  }
+
   #showSymbols() {
-    const wanted = inputById("symbol-filter").value.trim().toUpperCase();
     byId("symbol-count").textContent = String(this.#symbols.length);
     this.#choices.show(
-      byActivity(this.#symbols)
-        .filter(({ symbol }) => symbol.includes(wanted))
-        .map(({ symbol, lastSeen, lastClose, trades }) => ({
-          name: symbol,
-          note: lastClose === null ? "" : price(lastClose),
-          title: `last seen ${time(lastSeen)}, ${amount(trades, "trades")} in the newest bar of five minutes`,
-          chosen: symbol === this.#symbol,
-        })),
+      this.#found().map(({ symbol, lastSeen, lastClose, trades }) => ({
+        name: symbol,
+        note: lastClose === null ? "" : price(lastClose),
+        title: `last seen ${time(lastSeen)}, ${amount(trades, "trades")} in the newest bar of five minutes`,
+        chosen: symbol === this.#symbol,
+      })),
     );
   }
 

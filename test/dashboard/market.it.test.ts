@@ -148,6 +148,22 @@ test("keys move through the symbols, and a refresh keeps the focus and the order
   });
   await page.keyboard.type("a");
   expect(await symbolList()).toEqual(["NVDA", "AAPL", "TSLA"]);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "NVDA", exact: true }).waitFor();
+  await page.keyboard.type("cme.es");
+  await page.keyboard.press("Enter");
+  await page.getByText("There is no bar of ACME.ES yet.").waitFor();
+});
+
+test("after a click the order follows the activity, and the button keeps the focus", async () => {
+  await openSymbol("AAPL");
+  await page.getByRole("button", { name: "BTC-USD" }).click();
+  await page.mouse.move(900, 600);
+  api.data.symbols = api.data.symbols.map((one) => (one.symbol === "MSFT" ? { ...one, lastSeen: now + MINUTE } : one));
+  await eventually(async () => {
+    expect(await symbolList()).toEqual(["MSFT", "AAPL", "TSLA", "BTC-USD"]);
+  });
+  expect(await page.evaluate("document.activeElement.dataset.name")).toBe("BTC-USD");
 });
 
 test("the bars before are loaded when the chart comes to its beginning", async () => {
