@@ -6,6 +6,8 @@ import { runCommand } from "../adapters/run-command.ts";
 import { LOOPBACK } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
 import { recordedFleet, syntheticFleet, type Fleet } from "./devices.ts";
+import { parseMarketOptions } from "./market/options.ts";
+import { simulateMarket } from "./market/simulate-market.ts";
 import { help, parseOptions, type SimulatorOptions } from "./options.ts";
 import { findRecordings, readRecordings } from "./read-recordings.ts";
 import { Report } from "./report.ts";
@@ -94,6 +96,8 @@ async function run(options: SimulatorOptions): Promise<void> {
 }
 
 await runCommand(async (args) => {
+  if (args.includes("--market"))
+    return await simulateMarket(parseMarketOptions(args), readSettings("simulator", process.env));
   const options = parseOptions(args);
   if (options === "help") console.log(help);
   else await run(options);

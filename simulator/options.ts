@@ -59,6 +59,7 @@ export const help = `npm run simulate -- [options]: sensors that publish by MQTT
   --connections N    MQTT connections (one per 80 messages per second, at most 100)
   --mqtt-url URL     the broker (MQTT_URL, mqtt://127.0.0.1:1883)
   --report FILE      write the acknowledged messages at the end, as JSON: per sensor and execution start, end, samples
+  --market           trades instead of sensors: npm run simulate -- --market --help
   --help             show this text`;
 
 type Values = Partial<Record<string, string | boolean>>;

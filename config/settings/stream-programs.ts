@@ -1,4 +1,5 @@
 import { SECOND } from "../../domain/time.ts";
+import { LOOPBACK, localPorts } from "../local.ts";
 import { semantics } from "./semantics.ts";
 import { choice, optionalText, text, whole } from "./setting.ts";
 import {
@@ -36,6 +37,11 @@ export const streamPrograms = {
   simulator: {
     ...common,
     mqttUrl: text("MQTT_URL", "mqtt://host:port of the broker", "mqtt://127.0.0.1:1883"),
+    eventsEndpoint: text(
+      "EVENTS_ENDPOINT",
+      "EventBridge endpoint that the simulated market puts trades to",
+      `http://${LOOPBACK}:${localPorts.events}`,
+    ),
     ...health,
   },
   processor: {

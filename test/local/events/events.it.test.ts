@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -16,7 +16,7 @@ import { createTopics } from "../../../adapters/kafka-topics.ts";
 import { localCredentials } from "../../../adapters/local-credentials.ts";
 import { newMessage, sqsEvent } from "../../../local/events/messages.ts";
 import { startServers, type Servers } from "../../../local/servers/index.ts";
-import { readTopic, testKafka, type StoredRecord } from "../../bridge/harness.ts";
+import { readTopic, startProgram as startHarnessProgram, testKafka, type StoredRecord } from "../../bridge/harness.ts";
 import { startFunction } from "../../lambda/function-process.ts";
 import { eventually } from "../../support/eventually.ts";
 import { freePort, killPrograms, startProgram } from "../support/program.ts";
@@ -185,6 +185,60 @@ test("no acknowledged trade is lost when the endpoint is killed again and again,
   };
   await eventually(missing, { until: (ids) => ids.length === 0, limitMs: LIMIT_MS, pauseMs: 1_000 });
   expect(acknowledged.length).toBeGreaterThan(800);
+});
+
+test("each trade that the simulated market reports is in the topic, with what was done to it", async () => {
+  const reportFile = join(folder, "report.json");
+  const faults = "duplicate=0.1,late=0.1,corrupt=0.1,cancelled=0.1,conflict=0.1";
+  const options = [
+    "--market",
+    "--once",
+    "--duration",
+    "4",
+    "--rate",
+    "200",
+    "--faults",
+    faults,
+    "--report",
+    reportFile,
+  ];
+  const simulator = startHarnessProgram(
+    "simulator/main.ts",
+    [...options, "--endpoint", `http://127.0.0.1:${port}`],
+    {},
+    join(folder, "simulator.log"),
+  );
+  expect((await simulator.exited).code).toBe(0);
+  const report = JSON.parse(readFileSync(reportFile, "utf8")) as {
+    run: string;
+    totals: Record<string, number>;
+    symbols: Record<string, Record<string, number>>;
+  };
+  const acknowledged = Object.values(report.totals).reduce((sum, count) => sum + count, 0);
+  const prefix = `SIM-${report.run}-`;
+  const trades = await eventually(
+    async () => {
+      const all = (await stored()).map(text).filter((value) => value.includes(prefix));
+      return all.map((value) => JSON.parse(value) as Record<string, string>);
+    },
+    { until: (found) => found.length >= acknowledged, limitMs: LIMIT_MS },
+  );
+  expect(trades).toHaveLength(acknowledged);
+  const { trade = 0, late = 0, corrupt, cancelled, conflict, executed } = report.totals;
+  // 200 a second for 4 s: a Poisson count of 800, of which six standard deviations are 170.
+  expect(Math.abs(trade + late - 800)).toBeLessThan(170);
+  const isCorrupt = ({ trade_id: id }: Record<string, string>): boolean => id!.endsWith("-x");
+  const valid = trades.filter((each) => !isCorrupt(each));
+  expect(trades.filter(isCorrupt)).toHaveLength(corrupt!);
+  expect(new Set(valid.map(({ trade_id: id }) => id)).size).toBe(trade + late);
+  expect(valid.filter(({ account }) => account === "ACC-conflict")).toHaveLength(conflict!);
+  expect(valid.filter(({ status }) => status === "cancelled")).toHaveLength(cancelled!);
+  const pending = new Set(valid.filter(({ status }) => status === "pending").map(({ trade_id: id }) => id));
+  expect(pending.size).toBe(executed);
+  for (const [symbol, kinds] of Object.entries(report.symbols))
+    expect(trades.filter((each) => each["symbol"] === symbol)).toHaveLength(
+      Object.values(kinds).reduce((sum, count) => sum + count, 0),
+    );
 });
 
 test("the function appends all but the messages that it reports, and generates trades by schedule", async () => {
