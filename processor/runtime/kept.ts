@@ -61,6 +61,11 @@ export class KeptState<V = unknown> {
     this.#changed.add(name);
   }
 
+  /** Notes that the value of an entry has changed in place. Its order stays. */
+  touch(name: string): void {
+    this.#changed.add(name);
+  }
+
   delete(name: string): void {
     const entry = this.#entries.get(name);
     if (!entry) return;

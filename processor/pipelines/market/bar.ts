@@ -57,37 +57,35 @@ export function bars(windowMs: Milliseconds): Aggregate<TradeMessage> {
   };
   return {
     size: SIZE,
-    fold(accumulator, at, rows, message, _from, _to, start) {
-      const bar = accumulator.subarray(at, at + SIZE);
-      if (rows === 0) bar.fill(0);
+    fold(bar, at, rows, message, _from, _to, start) {
+      if (rows === 0) bar.fill(0, at, at + SIZE);
       const trade = message.trade!;
       const { statusBefore } = message;
-      if (statusBefore === "pending") bar[PENDING]!--;
-      if (trade.status === "pending") bar[PENDING]!++;
-      if (trade.status === "cancelled") bar[CANCELLED]!++;
-      if (trade.status === "executed") takeIn(bar, trade);
-      else if (statusBefore === "executed") takeOut(bar, trade, message, start, windowMs);
+      if (statusBefore === "pending") bar[at + PENDING]!--;
+      if (trade.status === "pending") bar[at + PENDING]!++;
+      if (trade.status === "cancelled") bar[at + CANCELLED]!++;
+      if (trade.status === "executed") takeIn(bar, at, trade);
+      else if (statusBefore === "executed") takeOut(bar, at, trade, message, start, windowMs);
     },
-    result(accumulator, at) {
-      const bar = accumulator.subarray(at, at + SIZE);
-      const [trades, prices, amounts] = [bar[EXECUTED]!, bar[PRICES]!, bar[AMOUNTS]!];
+    result(bar, at) {
+      const [trades, prices, amounts] = [bar[at + EXECUTED]!, bar[at + PRICES]!, bar[at + AMOUNTS]!];
       const known = (count: number, value: number): number | null =>
         count > 0 && Number.isFinite(value) ? value : null;
       record["count"] = trades;
-      record["pending"] = bar[PENDING];
-      record["cancelled"] = bar[CANCELLED];
-      record["open"] = known(prices, bar[OPEN + 2]!);
-      record["high"] = known(prices, bar[HIGH]!);
-      record["low"] = known(prices, bar[LOW]!);
-      record["close"] = known(prices, bar[CLOSE + 2]!);
-      record["volume"] = known(bar[QUANTITIES]!, bar[VOLUME]!);
-      record["vwap"] = known(bar[PRODUCTS]!, bar[TURNOVER]! / bar[PRICED_VOLUME]!);
-      notional["sum"] = known(amounts, bar[NOTIONAL]!);
-      notional["mean"] = known(amounts, bar[NOTIONAL]! / amounts);
-      notional["min"] = known(amounts, bar[LEAST]!);
-      notional["max"] = known(amounts, bar[MOST]!);
-      record["firstTrade"] = known(trades, bar[FIRST]!);
-      record["lastTrade"] = known(trades, bar[LAST]!);
+      record["pending"] = bar[at + PENDING];
+      record["cancelled"] = bar[at + CANCELLED];
+      record["open"] = known(prices, bar[at + OPEN + 2]!);
+      record["high"] = known(prices, bar[at + HIGH]!);
+      record["low"] = known(prices, bar[at + LOW]!);
+      record["close"] = known(prices, bar[at + CLOSE + 2]!);
+      record["volume"] = known(bar[at + QUANTITIES]!, bar[at + VOLUME]!);
+      record["vwap"] = known(bar[at + PRODUCTS]!, bar[at + TURNOVER]! / bar[at + PRICED_VOLUME]!);
+      notional["sum"] = known(amounts, bar[at + NOTIONAL]!);
+      notional["mean"] = known(amounts, bar[at + NOTIONAL]! / amounts);
+      notional["min"] = known(amounts, bar[at + LEAST]!);
+      notional["max"] = known(amounts, bar[at + MOST]!);
+      record["firstTrade"] = known(trades, bar[at + FIRST]!);
+      record["lastTrade"] = known(trades, bar[at + LAST]!);
       return record;
     },
   };
@@ -98,50 +96,51 @@ export function closeOf(result: object): number | null {
   return (result as { readonly close: number | null }).close;
 }
 
-function takeIn(bar: Float64Array, trade: BookedTrade): void {
+function takeIn(bar: Float64Array, at: number, trade: BookedTrade): void {
   const { time, price } = trade;
-  if (bar[EXECUTED]!++ === 0) {
-    bar[FIRST] = time;
-    bar[LAST] = time;
+  if (bar[at + EXECUTED]!++ === 0) {
+    bar[at + FIRST] = time;
+    bar[at + LAST] = time;
   } else {
-    if (time < bar[FIRST]!) bar[FIRST] = time;
-    if (time > bar[LAST]!) bar[LAST] = time;
+    if (time < bar[at + FIRST]!) bar[at + FIRST] = time;
+    if (time > bar[at + LAST]!) bar[at + LAST] = time;
   }
   if (price === price) {
-    const isFirst = bar[PRICES]!++ === 0;
-    if (isFirst || isBefore(trade, bar, OPEN)) setEdge(bar, OPEN, trade);
-    if (isFirst || !isBefore(trade, bar, CLOSE)) setEdge(bar, CLOSE, trade);
-    if (isFirst || price > bar[HIGH]!) bar[HIGH] = price;
-    if (isFirst || price < bar[LOW]!) bar[LOW] = price;
+    const isFirst = bar[at + PRICES]!++ === 0;
+    if (isFirst || isBefore(trade, bar, at + OPEN)) setEdge(bar, at + OPEN, trade);
+    if (isFirst || !isBefore(trade, bar, at + CLOSE)) setEdge(bar, at + CLOSE, trade);
+    if (isFirst || price > bar[at + HIGH]!) bar[at + HIGH] = price;
+    if (isFirst || price < bar[at + LOW]!) bar[at + LOW] = price;
   }
   const { amountUsd } = trade;
   if (amountUsd === amountUsd) {
-    const isFirst = bar[AMOUNTS] === 0;
-    if (isFirst || amountUsd < bar[LEAST]!) bar[LEAST] = amountUsd;
-    if (isFirst || amountUsd > bar[MOST]!) bar[MOST] = amountUsd;
+    const isFirst = bar[at + AMOUNTS] === 0;
+    if (isFirst || amountUsd < bar[at + LEAST]!) bar[at + LEAST] = amountUsd;
+    if (isFirst || amountUsd > bar[at + MOST]!) bar[at + MOST] = amountUsd;
   }
-  addSums(bar, trade, 1);
+  addSums(bar, at, trade, 1);
 }
 
 /** Adds a trade's figures to the sums, or takes them out: `sign` is 1 or -1. */
-function addSums(bar: Float64Array, { price, quantity, amountUsd }: BookedTrade, sign: 1 | -1): void {
+function addSums(bar: Float64Array, at: number, { price, quantity, amountUsd }: BookedTrade, sign: 1 | -1): void {
   if (quantity === quantity) {
-    bar[QUANTITIES]! += sign;
-    addToPair(bar, VOLUME, sign * quantity);
+    bar[at + QUANTITIES]! += sign;
+    addToPair(bar, at + VOLUME, sign * quantity);
     if (price === price) {
-      bar[PRODUCTS]! += sign;
-      addToPair(bar, PRICED_VOLUME, sign * quantity);
-      addToPair(bar, TURNOVER, sign * price * quantity);
+      bar[at + PRODUCTS]! += sign;
+      addToPair(bar, at + PRICED_VOLUME, sign * quantity);
+      addToPair(bar, at + TURNOVER, sign * price * quantity);
     }
   }
   if (amountUsd === amountUsd) {
-    bar[AMOUNTS]! += sign;
-    addToPair(bar, NOTIONAL, sign * amountUsd);
+    bar[at + AMOUNTS]! += sign;
+    addToPair(bar, at + NOTIONAL, sign * amountUsd);
   }
 }
 
 function takeOut(
   bar: Float64Array,
+  at: number,
   trade: BookedTrade,
   { book }: TradeMessage,
   start: EpochMs,
@@ -149,23 +148,26 @@ function takeOut(
 ): void {
   const { time, price, amountUsd } = trade;
   const isEdge =
-    time === bar[FIRST] ||
-    time === bar[LAST] ||
+    time === bar[at + FIRST] ||
+    time === bar[at + LAST] ||
     (price === price &&
-      (isAt(trade, bar, OPEN) || isAt(trade, bar, CLOSE) || price === bar[HIGH] || price === bar[LOW])) ||
-    amountUsd === bar[LEAST] ||
-    amountUsd === bar[MOST];
+      (isAt(trade, bar, at + OPEN) ||
+        isAt(trade, bar, at + CLOSE) ||
+        price === bar[at + HIGH] ||
+        price === bar[at + LOW])) ||
+    amountUsd === bar[at + LEAST] ||
+    amountUsd === bar[at + MOST];
   if (isEdge) {
-    const [pending, cancelled] = [bar[PENDING]!, bar[CANCELLED]!];
-    bar.fill(0);
-    bar[PENDING] = pending;
-    bar[CANCELLED] = cancelled;
-    for (const other of book!.executedIn(start, start + windowMs)) takeIn(bar, other);
+    const [pending, cancelled] = [bar[at + PENDING]!, bar[at + CANCELLED]!];
+    bar.fill(0, at, at + SIZE);
+    bar[at + PENDING] = pending;
+    bar[at + CANCELLED] = cancelled;
+    for (const other of book!.executedIn(start, start + windowMs)) takeIn(bar, at, other);
     return;
   }
-  bar[EXECUTED]!--;
-  if (price === price) bar[PRICES]!--;
-  addSums(bar, trade, -1);
+  bar[at + EXECUTED]!--;
+  if (price === price) bar[at + PRICES]!--;
+  addSums(bar, at, trade, -1);
 }
 
 /** Whether a trade comes before the one at an edge: by time, then by first sight. */

@@ -81,20 +81,7 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
       message.trade = known;
     } else {
       book.keyed = keyed;
-      message.trade = book.add({
-        id: message.tradeId,
-        time: message.firstTime,
-        price: message.price,
-        quantity: message.quantity,
-        amount: message.amount,
-        currency: message.currency,
-        side: message.side,
-        account: message.account,
-        status,
-        amountUsd: usd ?? NaN,
-        inPosition: false,
-        raised: [],
-      });
+      message.trade = book.add(message, status, usd ?? NaN);
     }
     this.#changed.set(message.trade.chunk, keyed);
   }
@@ -174,7 +161,10 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
     const minute = reader.f64();
     if (this.isTooLate(book, keyed, minute, watermark)) return;
     book.keyed = keyed;
-    generations.stamp(book.restore(minute, reader.u32(), decodeTrades(reader)), generation);
+    generations.stamp(
+      book.restore(minute, reader.u32(), (chunk) => decodeTrades(reader, chunk)),
+      generation,
+    );
   }
 
   #rewriteUpTo(book: TradeBook, keyed: KeyedState, generation: number): void {

@@ -36,32 +36,32 @@ export class Positions {
       records: reader.f64(),
     }),
   });
-  /** Accounts of each symbol; null when they have not been counted since a restore. */
-  #accounts: Map<string, number> | null = null;
+  /** By symbol, then by account; null when they were not looked up since a restore. */
+  #bySymbol: Map<string, Map<string, Position>> | null = null;
 
-  /** How many accounts of a symbol are kept. */
-  accountsOf(symbol: string): number {
-    if (this.#accounts === null) {
-      this.#accounts = new Map();
-      for (const [name] of this.state.entries()) this.#count(name.slice(0, name.indexOf("/")));
-    }
-    return this.#accounts.get(symbol) ?? 0;
+  /** The positions of a symbol, by account. */
+  of(symbol: string): ReadonlyMap<string, Position> {
+    return this.#of(symbol);
   }
 
-  get(symbol: string, account: string): Position | undefined {
-    return this.state.get(`${symbol}/${account}`);
+  #of(symbol: string): Map<string, Position> {
+    if (this.#bySymbol === null) {
+      this.#bySymbol = new Map();
+      for (const [name, position] of this.state.entries()) {
+        const slash = name.indexOf("/");
+        this.#of(name.slice(0, slash)).set(name.slice(slash + 1), position);
+      }
+    }
+    let positions = this.#bySymbol.get(symbol);
+    if (!positions) this.#bySymbol.set(symbol, (positions = new Map()));
+    return positions;
   }
 
   add(symbol: string, account: string): Position {
-    this.accountsOf(symbol);
     const position = { quantity: new ExactSum(), notional: new ExactSum(), trades: 0, records: 0 };
+    this.#of(symbol).set(account, position);
     this.state.set(`${symbol}/${account}`, position);
-    this.#count(symbol);
     return position;
-  }
-
-  #count(symbol: string): void {
-    this.#accounts!.set(symbol, (this.#accounts!.get(symbol) ?? 0) + 1);
   }
 }
 
@@ -92,7 +92,7 @@ export class PositionOperator implements Operator<null, TradeMessage> {
   apply(_state: null, { key }: KeyedState, message: TradeMessage, _watermark: number, context: StepContext): void {
     const { trade } = message;
     if (trade === null || trade.account === null || trade.side === null) return;
-    const position = this.#options.positions.get(key, trade.account);
+    const position = this.#options.positions.of(key).get(trade.account);
     if (message.executes) {
       if (position) this.#change(key, trade, position, 1, context);
       else if (this.#hasRoom(key))
@@ -105,12 +105,12 @@ export class PositionOperator implements Operator<null, TradeMessage> {
 
   #hasRoom(symbol: string): boolean {
     const { positions, maxAccountsPerSymbol, maxKeptPerPartition } = this.#options;
-    return positions.accountsOf(symbol) < maxAccountsPerSymbol && positions.state.size < maxKeptPerPartition;
+    return positions.of(symbol).size < maxAccountsPerSymbol && positions.state.size < maxKeptPerPartition;
   }
 
   #untracked(symbol: string, trade: BookedTrade, context: StepContext): void {
     const { positions, maxAccountsPerSymbol, maxKeptPerPartition, alertsTo } = this.#options;
-    const accounts = positions.accountsOf(symbol);
+    const accounts = positions.of(symbol).size;
     const isFull = accounts >= maxAccountsPerSymbol;
     context.counters.add("processor.positions-untracked");
     const [figure, limit] = isFull ? [accounts, maxAccountsPerSymbol] : [positions.state.size, maxKeptPerPartition];
@@ -132,7 +132,7 @@ export class PositionOperator implements Operator<null, TradeMessage> {
     if (amountUsd === amountUsd) position.notional.add(direction * amountUsd);
     position.trades += sign;
     trade.inPosition = sign === 1;
-    this.#options.positions.state.set(`${symbol}/${account}`, position);
+    this.#options.positions.state.touch(`${symbol}/${account}`);
     context.out.json(this.#options.to, symbol, {
       symbol,
       account,

@@ -8,6 +8,36 @@ const PATTERN = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(\.\d+)?(?:[Zz]|
  * counts as the first second of the next minute.
  */
 export function readTimestamp(text: string): EpochMs | string {
+  const usual = readUsual(text);
+  return usual === usual ? usual : readAny(text);
+}
+
+/** Days of each month, of a year that is no leap year. */
+const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** Reads the usual form, `2026-01-13T14:30:45.123Z`; NaN for what is not, or may not be, such a time. */
+function readUsual(text: string): EpochMs {
+  if (text.length !== 24 || text[4] !== "-" || text[7] !== "-" || text[10] !== "T") return NaN;
+  if (text[13] !== ":" || text[16] !== ":" || text[19] !== "." || text[23] !== "Z") return NaN;
+  const [year, month, day] = [digits(text, 0, 4), digits(text, 5, 7), digits(text, 8, 10)];
+  const [hour, minute, second] = [digits(text, 11, 13), digits(text, 14, 16), digits(text, 17, 19)];
+  const isTime = hour < 24 && minute < 60 && second < 60;
+  if (!isTime || !(year >= 1_000 && day >= 1 && day <= DAYS[month - 1]!)) return NaN;
+  return Date.UTC(year, month - 1, day, hour, minute, second, digits(text, 20, 23));
+}
+
+/** The number that digits make; NaN where one is none. */
+function digits(text: string, from: number, to: number): number {
+  let number = 0;
+  for (let i = from; i < to; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) return NaN;
+    number = number * 10 + digit;
+  }
+  return number;
+}
+
+function readAny(text: string): EpochMs | string {
   const found = PATTERN.exec(text);
   if (!found) {
     const isLocal = PATTERN.test(`${text}Z`);

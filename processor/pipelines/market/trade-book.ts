@@ -13,28 +13,57 @@ export interface RaisedAlert {
   readonly reference: string | null;
 }
 
-/** A trade whose id is kept: its content, and what was made of it. Figures that it has not are NaN. */
-export interface BookedTrade {
-  readonly id: string;
-  readonly time: EpochMs;
-  /** Counts the symbol's trades by their first sight. */
-  readonly number: number;
+/** What a trade says. Figures that it has not are NaN. */
+export interface TradeContent {
+  readonly tradeId: string;
+  readonly firstTime: EpochMs;
   readonly price: number;
   readonly quantity: number;
   readonly amount: number;
   readonly currency: string;
   readonly side: TradeSide | null;
   readonly account: string | null;
+}
+
+/** A trade whose id is kept: its content, and what was made of it. */
+export class BookedTrade {
+  readonly id: string;
+  readonly time: EpochMs;
+  readonly price: number;
+  readonly quantity: number;
+  readonly amount: number;
+  readonly currency: string;
+  readonly side: TradeSide | null;
+  readonly account: string | null;
+  /** Counts the symbol's trades by their first sight. */
+  readonly number: number;
   status: TradeStatus;
-  /** The amount in US dollars by the reference data of the step in which it became executed. */
+  /** The amount in US dollars by the reference data of the step in which it became executed; NaN for none. */
   amountUsd: number;
   /** Whether it is in its account's position. */
-  inPosition: boolean;
+  inPosition = false;
   /** In the order in which they were raised. */
-  raised: readonly RaisedAlert[];
+  raised: readonly RaisedAlert[] = NO_ALERTS;
   /** Where it is in the book. */
-  chunk: Chunk;
+  readonly chunk: Chunk;
+
+  constructor(content: TradeContent, number: number, status: TradeStatus, amountUsd: number, chunk: Chunk) {
+    this.id = content.tradeId;
+    this.time = content.firstTime;
+    this.price = content.price;
+    this.quantity = content.quantity;
+    this.amount = content.amount;
+    this.currency = content.currency;
+    this.side = content.side;
+    this.account = content.account;
+    this.number = number;
+    this.status = status;
+    this.amountUsd = amountUsd;
+    this.chunk = chunk;
+  }
 }
+
+const NO_ALERTS: readonly RaisedAlert[] = [];
 
 /** Trades of one minute that one entry of a snapshot holds, in the order of their first sight. */
 export interface Chunk extends Stamped {
@@ -124,11 +153,11 @@ export class TradeBook {
   }
 
   /** Adds a trade to its minute's newest chunk. */
-  add(given: Omit<BookedTrade, "chunk" | "number">): BookedTrade {
-    const minute = this.#minuteAt(minuteOf(given.time));
+  add(content: TradeContent, status: TradeStatus, amountUsd: number): BookedTrade {
+    const minute = this.#minuteAt(minuteOf(content.firstTime));
     let chunk = minute.chunks.at(-1);
     if (!chunk || chunk.trades.length >= CHUNK_TRADES) chunk = addChunk(minute, (chunk?.number ?? -1) + 1);
-    const trade = { ...given, number: this.count++, chunk };
+    const trade = new BookedTrade(content, this.count++, status, amountUsd, chunk);
     (chunk.trades as BookedTrade[]).push(trade);
     this.#ids.set(trade.id, trade);
     this.#index.add(this, minute.start, 1);
@@ -185,11 +214,12 @@ export class TradeBook {
   }
 
   /** Takes a chunk back, in the place of an older encoding of it. */
-  restore(minuteStart: EpochMs, number: number, trades: readonly Omit<BookedTrade, "chunk">[]): Chunk {
+  restore(minuteStart: EpochMs, number: number, decode: (chunk: Chunk) => readonly BookedTrade[]): Chunk {
     const minute = this.#minuteAt(minuteStart);
     const chunk = minute.chunks.find((one) => one.number === number) ?? addChunk(minute, number);
-    this.#index.add(this, minuteStart, trades.length - chunk.trades.length);
-    chunk.trades = trades.map((trade) => ({ ...trade, chunk }));
+    const before = chunk.trades.length;
+    chunk.trades = decode(chunk);
+    this.#index.add(this, minuteStart, chunk.trades.length - before);
     for (const trade of chunk.trades) this.#ids.set(trade.id, trade);
     return chunk;
   }

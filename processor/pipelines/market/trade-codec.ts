@@ -1,6 +1,6 @@
 import { tradeSides, tradeStatuses } from "../../../domain/market.ts";
 import type { Reader, Writer } from "../../runtime/codec.ts";
-import type { BookedTrade, RaisedAlert } from "./trade-book.ts";
+import { BookedTrade, type Chunk, type RaisedAlert } from "./trade-book.ts";
 
 /** Writes the trades of a chunk. */
 export function encodeTrades(trades: readonly BookedTrade[], writer: Writer): void {
@@ -33,22 +33,24 @@ function encodeAlert({ rule, kind, severity, figure, limit, reference }: RaisedA
 }
 
 /** Reads what `encodeTrades` wrote. */
-export function decodeTrades(reader: Reader): Omit<BookedTrade, "chunk">[] {
-  return Array.from({ length: reader.u32() }, () => ({
-    id: reader.text(),
-    time: reader.f64(),
-    number: reader.f64(),
-    price: reader.f64(),
-    quantity: reader.f64(),
-    amount: reader.f64(),
-    amountUsd: reader.f64(),
-    currency: reader.text(),
-    side: tradeSides[reader.u8() - 1] ?? null,
-    account: reader.optionalText(),
-    status: tradeStatuses[reader.u8()]!,
-    inPosition: reader.u8() === 1,
-    raised: Array.from({ length: reader.u32() }, () => decodeAlert(reader)),
-  }));
+export function decodeTrades(reader: Reader, chunk: Chunk): BookedTrade[] {
+  return Array.from({ length: reader.u32() }, () => {
+    const tradeId = reader.text();
+    const firstTime = reader.f64();
+    const number = reader.f64();
+    const price = reader.f64();
+    const quantity = reader.f64();
+    const amount = reader.f64();
+    const amountUsd = reader.f64();
+    const currency = reader.text();
+    const side = tradeSides[reader.u8() - 1] ?? null;
+    const account = reader.optionalText();
+    const content = { tradeId, firstTime, price, quantity, amount, currency, side, account };
+    const trade = new BookedTrade(content, number, tradeStatuses[reader.u8()]!, amountUsd, chunk);
+    trade.inPosition = reader.u8() === 1;
+    trade.raised = Array.from({ length: reader.u32() }, () => decodeAlert(reader));
+    return trade;
+  });
 }
 
 function decodeAlert(reader: Reader): RaisedAlert {
