@@ -3,27 +3,23 @@ import { Alerts } from "./alerts.js";
 import { interval, showBars } from "./bar-table.js";
 import { Bars, SLIDING, TUMBLING } from "./bars.js";
 import { Candles, loadCharts } from "./candles.js";
-import { Choices } from "./choices.js";
 import { request, RequestError } from "./client.js";
 import { amount, price, showFigures, time } from "./format.js";
 import { Positions } from "./positions.js";
+import { Symbols } from "./symbols.js";
 
 /** @typedef {import("./bars.js").Candle} Candle */
-/** @typedef {{ symbol: string; lastSeen: number; lastClose: number | null; trades: number | null }} MarketSymbol */
 
 /** Bars of an operator that are loaded at once. */
 const PAGE = 300;
 /** Bars in the table. */
 const LISTED_BARS = 20;
-const MINUTE = 60_000;
 /** Time between two drawings of the chart. */
 const DRAW_MS = 250;
 const SYMBOL = /^[A-Z0-9.:_-]{1,32}$/;
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
-/** @param {string} id */
-const inputById = (id) => /** @type {HTMLInputElement} */ (document.getElementById(id));
 
 /** The address of the view of a symbol. @param {string} symbol @param {string} operator */
 function address(symbol, operator) {
@@ -34,9 +30,7 @@ function address(symbol, operator) {
 export class MarketView {
   #config;
   #live;
-  /** @type {MarketSymbol[]} */
-  #symbols = [];
-  #choices;
+  #symbols;
   #symbol = "";
   #operator = TUMBLING;
   #bars = new Bars();
@@ -61,13 +55,8 @@ export class MarketView {
   constructor(config, live) {
     this.#config = config;
     this.#live = live;
-    this.#choices = new Choices(byId("symbols"), (symbol) => {
+    this.#symbols = new Symbols(config.restUrl, (symbol) => {
       location.hash = address(symbol, this.#operator);
-    });
-    byId("symbol-filter").addEventListener("input", () => this.#showSymbols());
-    byId("symbol-filter").addEventListener("keydown", ({ key }) => {
-      const symbol = this.#found()[0]?.symbol ?? this.#wanted;
-      if (key === "Enter" && symbol !== "") location.hash = address(symbol, this.#operator);
     });
     this.#alerts = new Alerts(config.restUrl);
     this.#positions = new Positions(config.restUrl);
@@ -93,7 +82,10 @@ export class MarketView {
     this.#changed = { any: true, first: true };
     if (symbol !== "" && !SYMBOL.test(symbol)) return notice(`${symbol} is no symbol: A-Z 0-9 . : _ - are expected.`);
     if (symbol !== "" && symbol !== this.#symbol) this.#choose(symbol);
-    else if (first && this.#symbol !== "") this.#live.subscribe({ symbol: this.#symbol }, true);
+    else if (first && this.#symbol !== "") {
+      this.#live.subscribe({ symbol: this.#symbol }, true);
+      void this.reload();
+    }
     if (symbol === "" && this.#symbol !== "") history.replaceState(null, "", address(this.#symbol, this.#operator));
     document.title = `${this.#symbol || "Market"} · Millrace`;
     if (!this.#chart) void this.#makeChart();
@@ -117,7 +109,7 @@ export class MarketView {
     byId("symbol").textContent = symbol;
     document.title = `${symbol} · Millrace`;
     notice("");
-    this.#showSymbols();
+    this.#symbols.choose(symbol);
     this.#live.subscribe({ symbol }, true);
     void this.reload();
     void this.refresh().catch(() => {});
@@ -188,33 +180,11 @@ export class MarketView {
   }
 
   async #refreshSymbols() {
-    this.#symbols = (await request(this.#config.restUrl, "/symbols?limit=1000")).items;
-    this.#showSymbols();
-    const most = byActivity(this.#symbols)[0];
-    if (this.#symbol === "" && this.#visible) {
-      if (most) location.replace(address(most.symbol, this.#operator));
-      else notice("No trade has arrived yet. Start the simulator with --market, or put a trade on the event bus.");
-    }
-  }
-
-  get #wanted() {
-    return inputById("symbol-filter").value.trim().toUpperCase();
-  }
-
-  #found() {
-    return byActivity(this.#symbols).filter(({ symbol }) => symbol.includes(this.#wanted));
-  }
-
-  #showSymbols() {
-    byId("symbol-count").textContent = String(this.#symbols.length);
-    this.#choices.show(
-      this.#found().map(({ symbol, lastSeen, lastClose, trades }) => ({
-        name: symbol,
-        note: lastClose === null ? "" : price(lastClose),
-        title: `last seen ${time(lastSeen)}, ${amount(trades, "trades")} in the newest bar of five minutes`,
-        chosen: symbol === this.#symbol,
-      })),
-    );
+    await this.#symbols.refresh();
+    if (this.#symbol !== "" || !this.#visible) return;
+    const { mostRecent } = this.#symbols;
+    if (mostRecent) location.replace(address(mostRecent, this.#operator));
+    else notice("No trade has arrived yet. Start the simulator with --market, or put a trade on the event bus.");
   }
 
   /**
@@ -282,20 +252,6 @@ export class MarketView {
         : `No bars of ${this.#symbol}`,
     );
   }
-}
-
-/**
- * The most recently traded first, by the minute, so that the order holds for a while.
- *
- * @param {MarketSymbol[]} symbols
- */
-function byActivity(symbols) {
-  return symbols.toSorted(
-    (a, b) =>
-      Math.floor(b.lastSeen / MINUTE) - Math.floor(a.lastSeen / MINUTE) ||
-      (b.trades ?? 0) - (a.trades ?? 0) ||
-      a.symbol.localeCompare(b.symbol),
-  );
 }
 
 /** @param {string} text */

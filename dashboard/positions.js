@@ -2,16 +2,7 @@
 import { request } from "./client.js";
 import { amount, tableCell, time } from "./format.js";
 
-/**
- * @typedef {{
- *   symbol: string;
- *   account: string;
- *   quantity: number;
- *   notional: number;
- *   trades: number;
- *   timestamp: number;
- * }} Position
- */
+/** @typedef {import("../domain/api.ts").AccountPosition} AccountPosition */
 
 /** Positions that are listed. */
 const LISTED = 100;
@@ -50,14 +41,14 @@ export class Positions {
     this.#show(items);
   }
 
-  /** @param {Position[]} positions */
+  /** @param {AccountPosition[]} positions */
   #show(positions) {
     byId("positions-empty").hidden = positions.length > 0;
     byId("positions").replaceChildren(...positions.map(positionRow));
   }
 }
 
-/** @param {Position} position */
+/** @param {AccountPosition} position */
 function positionRow({ symbol, account, quantity, notional, trades, timestamp }) {
   const row = document.createElement("tr");
   row.dataset.position = `${symbol} ${account}`;

@@ -15,7 +15,7 @@ export interface Stage {
 
 /**
  * Gives each test of the file the page in a browser, and an API of its own. A test fails when the browser refuses
- * something by the Content-Security-Policy, or the page throws.
+ * something by the Content-Security-Policy, the API a request, or the page throws.
  */
 export function usePage(): () => Stage {
   let browser: Browser;
@@ -41,7 +41,7 @@ export function usePage(): () => Stage {
     for (const context of browser.contexts()) await context.close();
     await dashboard.close();
     await api.stop();
-    expect(refused).toEqual([]);
+    expect([...refused, ...api.refused]).toEqual([]);
   });
   const open = async (address: string, options: BrowserContextOptions = {}): Promise<Page> => {
     const context = await browser.newContext({

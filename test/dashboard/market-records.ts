@@ -1,5 +1,6 @@
+import type { AccountPosition } from "../../domain/api.ts";
 import { outputRecords, type AlertRecord, type BarRecord, type EnrichedRecord } from "../../domain/records.ts";
-import type { PageData, PositionItem } from "./page-api.ts";
+import type { PageData } from "./page-api.ts";
 
 const MINUTE = 60_000;
 let records = 0;
@@ -141,6 +142,6 @@ function fiveMinutes({ window: { start, end } }: BarRecord): Partial<BarRecord> 
   return { operator: "sliding-300000-60000", window: { start: end - 5 * MINUTE, end: start + MINUTE } };
 }
 
-function position(symbol: string, account: string, quantity: number, notional: number): PositionItem {
-  return { symbol, account, quantity, notional, trades: 12, revision: 11, timestamp: now - 30_000 };
+function position(symbol: string, account: string, quantity: number, notional: number): AccountPosition {
+  return { id: recordId(), symbol, account, quantity, notional, trades: 12, revision: 11, timestamp: now - 30_000 };
 }

@@ -166,6 +166,21 @@ test("after a click the order follows the activity, and the button keeps the foc
   expect(await page.evaluate("document.activeElement.dataset.name")).toBe("BTC-USD");
 });
 
+test("what came while the sensors were shown is there afterwards", async () => {
+  await openSymbol("AAPL");
+  await page.getByRole("link", { name: "Sensors" }).click();
+  await eventually(() => {
+    expect([...api.subscriptions]).toEqual([]);
+  });
+  api.data.bars = [...api.data.bars, bar("AAPL", now, { open: 1, high: 1, low: 1, close: 1 })];
+  await page.getByRole("link", { name: "Market" }).click();
+  await eventually(async () => {
+    expect((await newestBars(1))[0]![0]).toBe("1.00");
+  });
+  expect(page.url()).toMatch(/#\/market\/AAPL$/);
+  expect([...api.subscriptions]).toEqual(["AAPL"]);
+});
+
 test("the bars before are loaded when the chart comes to its beginning", async () => {
   const flat = { open: 150, high: 151, low: 149, close: 150.5, volume: 10, vwap: 150 };
   const bars = Array.from({ length: 700 }, (_, i) => bar("AAPL", now - (700 - i) * MINUTE, flat));

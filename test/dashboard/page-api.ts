@@ -2,37 +2,29 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
-import type { Session } from "../../domain/api.ts";
+import type { z } from "zod";
+import {
+  alert,
+  type AccountPosition,
+  bar,
+  type MarketSymbol,
+  marketSymbol,
+  position,
+  queries,
+  sensor,
+  type Sensor,
+  session,
+  type Session,
+} from "../../domain/api.ts";
 import type { AlertRecord, BarRecord, EnrichedRecord, WindowRecord } from "../../domain/records.ts";
-
-export interface MarketSymbolItem {
-  readonly symbol: string;
-  readonly lastSeen: number;
-  readonly lastClose: number | null;
-  readonly trades: number | null;
-}
-export interface PositionItem {
-  readonly symbol: string;
-  readonly account: string;
-  readonly quantity: number;
-  readonly notional: number;
-  readonly trades: number;
-  readonly revision: number;
-  readonly timestamp: number;
-}
-
-export interface SensorItem {
-  readonly sensorId: string;
-  readonly samples: number;
-}
 
 /** What the API has, for tests to change between two looks of the page. */
 export interface PageData {
-  symbols: MarketSymbolItem[];
+  symbols: MarketSymbol[];
   bars: BarRecord[];
   alerts: AlertRecord[];
-  positions: PositionItem[];
-  sensors: SensorItem[];
+  positions: AccountPosition[];
+  sensors: Sensor[];
   sessions: Session[];
 }
 
@@ -53,6 +45,8 @@ export class PageApi {
   market = true;
   /** The token that all but `/` and `/health` want; null for none. A ticket is then what opens a WebSocket. */
   token: string | null = null;
+  /** Requests that the API would refuse, with what is wrong with them. */
+  readonly refused: string[] = [];
   port = 0;
   #server: Server | null = null;
   #webSockets: WebSocketServer | null = null;
@@ -131,13 +125,21 @@ export class PageApi {
     return this.token !== null && path !== "/" && path !== "/health" && authorization !== `Bearer ${this.token}`;
   }
 
-  #body(path: string, query: URLSearchParams): unknown {
+  #body(path: string, parameters: URLSearchParams): unknown {
     const { symbols, bars, alerts, positions, sensors, sessions } = this.data;
-    const asked = (name: string, value: string): boolean => (query.get(name) ?? value) === value;
-    const page = (items: readonly unknown[]): unknown => {
-      const from = Number(query.get("cursor") ?? 0);
-      const to = from + Number(query.get("limit") ?? 100);
-      return { items: items.slice(from, to), next: to < items.length ? String(to) : null };
+    const list = <T extends object>(
+      query: z.ZodType,
+      item: z.ZodType,
+      all: readonly T[],
+      ...filters: (keyof T & string)[]
+    ): unknown => {
+      const read = query.safeParse(Object.fromEntries(parameters));
+      if (!read.success) this.refused.push(`${path}?${parameters.toString()}: ${read.error.message}`);
+      const found = all.filter((one) => filters.every((name) => (parameters.get(name) ?? one[name]) === one[name]));
+      const from = Number(parameters.get("cursor") ?? 0);
+      const to = from + Number(parameters.get("limit") ?? 100);
+      const items = found.slice(from, to).map((one) => item.parse(one));
+      return { items, next: to < found.length ? String(to) : null };
     };
     if (path === "/")
       return { name: "millrace", links: { sensors: "/sensors", ...(this.market && { symbols: "/symbols" }) } };
@@ -150,17 +152,15 @@ export class PageApi {
         },
       };
     if (path === "/tickets") return { ticket: "T1" };
-    if (path === "/sensors") return page(sensors);
-    if (path === "/sessions") return page(sessions.filter(({ sensorId }) => asked("sensorId", sensorId)));
+    if (path === "/sensors") return list(queries.sensors, sensor, sensors);
+    if (path === "/sessions") return list(queries.sessions, session, sessions, "sensorId");
     if (!this.market) return null;
-    if (path === "/symbols") return page(symbols);
-    if (path === "/alerts") return page(alerts.filter(({ symbol }) => asked("symbol", symbol)));
-    if (path === "/positions")
-      return page(positions.filter(({ symbol, account }) => asked("symbol", symbol) && asked("account", account)));
+    if (path === "/symbols") return list(queries.symbols, marketSymbol, symbols);
+    if (path === "/alerts") return list(queries.alerts, alert, alerts, "symbol");
+    if (path === "/positions") return list(queries.positions, position, positions, "symbol", "account");
     const symbol = /^\/symbols\/([^/]+)\/bars$/.exec(path)?.[1];
     if (symbol === undefined) return null;
-    const of = bars.filter((bar) => bar.symbol === decodeURIComponent(symbol));
-    if (of.length === 0) return null;
-    return page(of.filter(({ operator }) => asked("operator", operator)).toReversed());
+    const of = bars.filter((one) => one.symbol === decodeURIComponent(symbol));
+    return of.length === 0 ? null : list(queries.bars, bar, of.toReversed(), "operator");
   }
 }

@@ -11,7 +11,13 @@ let open: Stage["open"];
 const stage = usePage();
 beforeEach(async () => {
   ({ api, open } = stage());
-  api.data.sensors = ["s10", "s2", "s1"].map((sensorId) => ({ sensorId, samples: 1_500 }));
+  api.data.sensors = ["s10", "s2", "s1"].map((sensorId) => ({
+    sensorId,
+    firstSeen: now,
+    lastSeen: now,
+    sessions: 1,
+    samples: 1_500,
+  }));
   api.data.sessions = [
     {
       sensorId: "s1",
@@ -66,7 +72,7 @@ test("the other view gets the live feed while it is shown, and the sensors are a
 
 test("a refresh keeps the focus in the list of sensors", async () => {
   await page.locator("#sensors button").nth(1).focus();
-  api.data.sensors = [...api.data.sensors, { sensorId: "s0", samples: 0 }];
+  api.data.sensors = [...api.data.sensors, { ...api.data.sensors[0]!, sensorId: "s0" }];
   await eventually(async () => {
     expect(await page.locator("#sensor-count").textContent()).toBe("4");
   });
