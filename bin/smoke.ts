@@ -3,11 +3,12 @@ import { randomUUID } from "node:crypto";
 import { choice, parseCommandLine, text } from "../adapters/command-line.ts";
 import { runCommand } from "../adapters/run-command.ts";
 import { environment, environmentNames } from "../config/environments/index.ts";
-import { checkHealth, checkLive, checkSession, checkTransactions } from "../lib/smoke/checks.ts";
+import { checkFeatures, checkHealth, checkLive, checkSession, checkTransactions } from "../lib/smoke/checks.ts";
 import { findDeployment } from "../lib/smoke/deployment.ts";
 
 const USAGE = `npm run smoke -- --env ${environmentNames.join("|")} [--token JWT]
-Publishes a second of readings, waits for them over WebSocket and REST, and tries a Kafka transaction.
+Publishes a second of readings, waits for them over WebSocket and REST, looks for their features, and tries a Kafka
+transaction.
 --token is needed where the config names an issuer. The exit code is 1 when a check fails.`;
 
 await runCommand(async (args) => {
@@ -18,6 +19,7 @@ await runCommand(async (args) => {
     await check("REST /health", () => checkHealth(deployment)),
     await check("MQTT publish → WebSocket", () => checkLive(deployment, sensorId)),
     await check("session over REST", () => checkSession(deployment, sensorId)),
+    await check("feature store", () => checkFeatures(deployment, sensorId)),
     await check("Kafka transactions", () => checkTransactions(deployment)),
   ];
   process.exitCode = passed.every(Boolean) ? 0 : 1;

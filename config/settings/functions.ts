@@ -65,6 +65,21 @@ export const functions = {
     failureQueueUrl: optionalText("FAILURE_QUEUE_URL", "SQS queue of the records that were refused for good"),
     onFailureDir: optionalText("ON_FAILURE_DIR", "folder instead of the queue, locally"),
   },
+  checkFeatures: {
+    ...common,
+    ...running,
+    featureGroup: text("FEATURE_GROUP", "feature group of windowed features", "millrace-local-sensor-windows-v2"),
+    marketFeatureGroup: text("MARKET_FEATURE_GROUP", "feature group of bars", "millrace-local-market-bars-v2"),
+    featureStoreEndpoint: optionalText(
+      "FEATURE_STORE_ENDPOINT",
+      "Feature Store runtime endpoint instead of the region's own",
+    ),
+    offlineStoreEndpoint: optionalText(
+      "OFFLINE_STORE_ENDPOINT",
+      "endpoint of SageMaker and Athena instead of the region's own",
+    ),
+    athenaWorkGroup: text("ATHENA_WORK_GROUP", "Athena work group of the queries", "primary"),
+  },
   auditOutput: {
     ...common,
     idleTimeoutMs: semantics.idleTimeoutMs,

@@ -80,20 +80,30 @@ export async function checkSession({ restUrl, token }: Deployment, sensorId: str
   throw new Error(`no ended session of ${sensorId} within ${SESSION_LIMIT_MS} ms; last answer: ${last.slice(0, 300)}`);
 }
 
+/**
+ * Lets the function that checks the feature store look for the sensor's features, online and offline. The offline store
+ * may lack them: it is written within 15 minutes.
+ */
+export async function checkFeatures({ config }: Deployment, sensorId: string): Promise<string> {
+  const request = { identifiers: { sensorWindows: [sensorId] }, reads: 200 };
+  return (await invoke<{ text: string }>(config, "check-features", request)).text;
+}
+
+/** Calls a function of the environment, and gives its answer. */
+async function invoke<T>(config: Deployment["config"], name: string, request: object): Promise<T> {
+  const { Payload, FunctionError } = await new LambdaClient({ region: config.region }).send(
+    new InvokeCommand({ FunctionName: resourceName(config, name), Payload: Buffer.from(JSON.stringify(request)) }),
+  );
+  const answer = Buffer.from(Payload ?? []).toString();
+  if (FunctionError) throw new Error(`${name}: ${answer}`);
+  return JSON.parse(answer) as T;
+}
+
 /** Lets the functions inside the VPC try a transaction. Fails when the config's `delivery` does not hold. */
 export async function checkTransactions({ config }: Deployment): Promise<string> {
   const nonce = randomUUID();
-  const lambda = new LambdaClient({ region: config.region });
-  const invoke = async <T>(name: string): Promise<T> => {
-    const { Payload, FunctionError } = await lambda.send(
-      new InvokeCommand({ FunctionName: resourceName(config, name), Payload: Buffer.from(JSON.stringify({ nonce })) }),
-    );
-    const answer = Buffer.from(Payload ?? []).toString();
-    if (FunctionError) throw new Error(`${name}: ${answer}`);
-    return JSON.parse(answer) as T;
-  };
-  const produced = await invoke<Produced>("produce-test");
-  const consumed = await invoke<Consumed>("consume-test");
+  const produced = await invoke<Produced>(config, "produce-test", { nonce });
+  const consumed = await invoke<Consumed>(config, "consume-test", { nonce });
   const verdict = deliveryVerdict(config.processor.delivery, nonce, produced, consumed);
   if (!verdict.ok) throw new Error(verdict.detail);
   return verdict.detail;

@@ -4,6 +4,7 @@ import type { Environment } from "../../config/schema.ts";
 import { programs, writeSettings } from "../../config/settings.ts";
 import { featureGroupName } from "../../domain/names.ts";
 import { functions } from "../../domain/routes.ts";
+import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
 import { failureQueue } from "../constructs/failure-queue.ts";
 import { allow, allowKey } from "../constructs/grants.ts";
 import { KafkaConsumer } from "../constructs/kafka-consumer.ts";
@@ -49,9 +50,13 @@ export class FeaturesStack extends MillraceStack {
     );
     this.checkFeatures = new MillraceFunction(this, {
       name: "check-features",
-      description: "writes a record of its own and reads it back",
-      environment,
-      timeoutSeconds: 30,
+      description: "looks for the newest records in the online and the offline store, and for its own",
+      environment: writeSettings("checkFeatures", {
+        environment: config.name,
+        featureGroup: featureGroupName(config.name, "sensorWindows"),
+        athenaWorkGroup: lake.workGroup.name,
+      }),
+      timeoutSeconds: 60,
       memoryMiB: functions["write-features"].memoryMb,
       key: security.keys.operations,
       reservedConcurrency: 1,
@@ -63,11 +68,15 @@ export class FeaturesStack extends MillraceStack {
     });
     for (const [grantee, actions] of [
       [this.writeFeatures.function, ["sagemaker:PutRecord"]],
-      [this.checkFeatures, ["sagemaker:PutRecord", "sagemaker:GetRecord"]],
+      [
+        this.checkFeatures,
+        ["sagemaker:PutRecord", "sagemaker:GetRecord", "sagemaker:DeleteRecord", "sagemaker:DescribeFeatureGroup"],
+      ],
     ] as const) {
       allow(grantee, actions, [group]);
       allowKey(grantee, security.keys.readings, "sagemaker", ["Decrypt", "GenerateDataKey"]);
     }
+    this.#letQueryOfflineStore(lake, security, featureGroupName(config.name, "sensorWindows"));
     this.missedChecks = failureQueue(this, "MissedChecks", {
       queueName: resourceName(config, "missed-feature-checks"),
       key: security.keys.operations,
@@ -82,6 +91,41 @@ export class FeaturesStack extends MillraceStack {
           deadLetterQueue: this.missedChecks,
         }),
       ],
+    });
+  }
+
+  /** Athena reads a group's table, and writes results, with the rights of the caller. */
+  #letQueryOfflineStore({ bucket, workGroup }: LakeStack, { keys }: SecurityStack, group: string): void {
+    const glueArn = (resource: string, resourceName?: string): string =>
+      this.formatArn({ service: "glue", resource, ...(resourceName === undefined ? {} : { resourceName }) });
+    allow(
+      this.checkFeatures,
+      ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults"],
+      [this.formatArn({ service: "athena", resource: "workgroup", resourceName: workGroup.name })],
+    );
+    // Feature Store makes the table, and ends its name with the time.
+    const table = `${group.replaceAll("-", "_")}_*`;
+    allow(
+      this.checkFeatures,
+      ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"],
+      [
+        glueArn("catalog"),
+        glueArn("database", "sagemaker_featurestore"),
+        glueArn("table", `sagemaker_featurestore/${table}`),
+      ],
+    );
+    allow(this.checkFeatures, ["s3:GetBucketLocation", "s3:ListBucket"], [bucket.bucketArn]);
+    allow(this.checkFeatures, ["s3:GetObject"], [bucket.arnForObjects("features/*")]);
+    allow(
+      this.checkFeatures,
+      ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
+      [bucket.arnForObjects("query-results/*")],
+    );
+    allowKey(this.checkFeatures, keys.readings, "s3", ["Decrypt", "GenerateDataKey"]);
+    acknowledgeWildcards(this.checkFeatures, {
+      [`/${table}`]: "Feature Store ends the table's name with the time when it makes it",
+      "/features/*": "Feature Store names the objects of the table",
+      "/query-results/*": "Athena names the objects of results",
     });
   }
 }

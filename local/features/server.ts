@@ -2,8 +2,11 @@ import type { Server } from "node:http";
 import { createAdaptorServer } from "@hono/node-server";
 import { Hono, type Context } from "hono";
 import type { Logger } from "../../adapters/log.ts";
+import { parseBody } from "../aws/json-protocol.ts";
 import { listen } from "../aws/listen.ts";
 import { ServiceError } from "../aws/service-error.ts";
+import { CATALOG, DATABASE, OfflineStore, tableName } from "./offline-store.ts";
+import { Queries } from "./queries.ts";
 import { checkRecord, expiryOf, invalid, parseEventTime, type FeatureGroup, type FeatureValue } from "./records.ts";
 import { OnlineStore, type StoredRecord } from "./store.ts";
 
@@ -17,8 +20,15 @@ export interface FeatureStoreOptions {
 const MAX_BATCH = 100;
 const GROUP_PATH = "/FeatureGroup/:name";
 
+/** What the endpoint stores: opened when its port is its own. */
+interface Stores {
+  readonly online: OnlineStore;
+  readonly offline: OfflineStore;
+}
+
 /**
- * Starts the Feature Store runtime endpoint (REST-JSON protocol). It has an online store, but no offline store.
+ * Starts the Feature Store endpoint: the runtime's operations (REST-JSON protocol), SageMaker's description of a group,
+ * and Athena's queries of the offline stores (both AWS JSON 1.1).
  *
  * @throws MillraceError `port-taken`
  */
@@ -31,10 +41,12 @@ export async function startFeatureStore(
     if (!group) throw new ServiceError("ResourceNotFound", 404, `Feature group with name: [${name}] not found.`);
     return group;
   };
-  let opened: (store: OnlineStore) => void = () => {};
-  const ready = new Promise<OnlineStore>((resolve) => {
+  let opened: (stores: Stores) => void = () => {};
+  const ready = new Promise<Stores>((resolve) => {
     opened = resolve;
   });
+  const startedMs = Date.now();
+  const queries = new Queries();
   const app = new Hono();
 
   app.put(GROUP_PATH, async (context) => {
@@ -42,25 +54,39 @@ export async function startFeatureStore(
     const body = await bodyOf(context);
     const { identifier, eventTimeMs, values } = checkRecord(group, body["Record"]);
     const expiresAtMs = expiryOf(eventTimeMs, body["TtlDuration"]);
-    if (isOnline(body["TargetStores"] as string[] | undefined))
-      (await ready).put(group.name, identifier, eventTimeMs, values, expiresAtMs);
+    const targets = body["TargetStores"] as string[] | undefined;
+    const { online, offline } = await ready;
+    if (addresses(targets, "OnlineStore")) online.put(group.name, identifier, eventTimeMs, values, expiresAtMs);
+    if (addresses(targets, "OfflineStore")) offline.append(group.name, values, Date.now(), false);
     return context.body(null, 200);
   });
   app.get(GROUP_PATH, async (context) => {
     const group = findGroup(context.req.param("name"));
-    const found = (await ready).get(group.name, required(context, "RecordIdentifierValueAsString"), Date.now());
+    const found = (await ready).online.get(group.name, required(context, "RecordIdentifierValueAsString"), Date.now());
     const withExpiry = context.req.query("ExpirationTimeResponse") === "Enabled";
     return context.json(found ? present(group, found, context.req.queries("FeatureName"), withExpiry) : {});
   });
   app.delete(GROUP_PATH, async (context) => {
     const group = findGroup(context.req.param("name"));
     const identifier = required(context, "RecordIdentifierValueAsString");
-    const eventTimeMs = parseEventTime(group, required(context, "EventTime"));
+    const eventTime = required(context, "EventTime");
+    const eventTimeMs = parseEventTime(group, eventTime);
     const mode = context.req.query("DeletionMode") ?? "SoftDelete";
-    if (!isOnline(context.req.queries("TargetStores"))) return context.body(null, 200);
-    if (mode === "HardDelete") (await ready).remove(group.name, identifier, eventTimeMs);
-    else if (mode === "SoftDelete") (await ready).put(group.name, identifier, eventTimeMs, null, null);
-    else throw invalid(`DeletionMode must be SoftDelete or HardDelete, received ${JSON.stringify(mode)}`);
+    if (mode !== "HardDelete" && mode !== "SoftDelete")
+      throw invalid(`DeletionMode must be SoftDelete or HardDelete, received ${JSON.stringify(mode)}`);
+    const targets = context.req.queries("TargetStores");
+    const { online, offline } = await ready;
+    if (addresses(targets, "OnlineStore")) {
+      if (mode === "HardDelete") online.remove(group.name, identifier, eventTimeMs);
+      else online.put(group.name, identifier, eventTimeMs, null, null);
+    }
+    if (addresses(targets, "OfflineStore")) {
+      const values = [
+        { FeatureName: group.recordIdentifier, ValueAsString: identifier },
+        { FeatureName: group.eventTime, ValueAsString: eventTime },
+      ];
+      offline.append(group.name, values, Date.now(), true);
+    }
     return context.body(null, 200);
   });
   app.post("/BatchGetRecord", async (context) => {
@@ -78,7 +104,7 @@ export async function startFeatureStore(
       for (const RecordIdentifierValueAsString of RecordIdentifiersValueAsString) {
         try {
           const group = findGroup(FeatureGroupName);
-          const found = (await ready).get(group.name, RecordIdentifierValueAsString, Date.now());
+          const found = (await ready).online.get(group.name, RecordIdentifierValueAsString, Date.now());
           if (found)
             records.push({
               FeatureGroupName,
@@ -98,6 +124,15 @@ export async function startFeatureStore(
     }
     return context.json({ Records: records, Errors: errors, UnprocessedIdentifiers: [] });
   });
+  app.post("/", async (context) => {
+    const [service, operation = ""] = (context.req.header("x-amz-target") ?? "").split(".");
+    const body = parseBody(await context.req.text());
+    if (service === "SageMaker" && operation === "DescribeFeatureGroup")
+      return context.json(describe(findGroup(String(body["FeatureGroupName"])), startedMs));
+    const query = service === "AmazonAthena" ? queries.operations[operation] : undefined;
+    if (!query) throw new ServiceError("UnknownOperationException", 400, "there is no such operation here");
+    return context.json(query(body, (await ready).offline));
+  });
   app.notFound(() =>
     new ServiceError("UnknownOperationException", 404, "there is no such operation here").toResponse(),
   );
@@ -109,8 +144,11 @@ export async function startFeatureStore(
 
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   const port = await listen(server, options.port);
-  const store = new OnlineStore(options.dataDir);
-  opened(store);
+  const stores = {
+    online: new OnlineStore(options.dataDir),
+    offline: new OfflineStore(options.dataDir, options.groups),
+  };
+  opened(stores);
   return {
     port,
     close: async () => {
@@ -118,7 +156,8 @@ export async function startFeatureStore(
         server.close(resolve);
         server.closeIdleConnections();
       });
-      store.close();
+      stores.online.close();
+      stores.offline.close();
     },
   };
 }
@@ -138,8 +177,28 @@ function required(context: Context, name: string): string {
 }
 
 /** A call without target stores addresses both stores. */
-const isOnline = (targets: readonly string[] | undefined): boolean =>
-  targets === undefined || targets.length === 0 || targets.includes("OnlineStore");
+const addresses = (targets: readonly string[] | undefined, store: "OnlineStore" | "OfflineStore"): boolean =>
+  targets === undefined || targets.length === 0 || targets.includes(store);
+
+/** The answer of `DescribeFeatureGroup`, as far as a group here has what the service tells. */
+function describe(group: FeatureGroup, createdMs: number): object {
+  return {
+    FeatureGroupArn: `arn:aws:sagemaker:us-east-1:000000000000:feature-group/${group.name}`,
+    FeatureGroupName: group.name,
+    RecordIdentifierFeatureName: group.recordIdentifier,
+    EventTimeFeatureName: group.eventTime,
+    FeatureDefinitions: group.features.map(({ name, type }) => ({ FeatureName: name, FeatureType: type })),
+    CreationTime: createdMs / 1_000,
+    OnlineStoreConfig: { EnableOnlineStore: true },
+    OfflineStoreConfig: {
+      S3StorageConfig: { S3Uri: "s3://local/features" },
+      DataCatalogConfig: { Catalog: CATALOG, Database: DATABASE, TableName: tableName(group.name) },
+    },
+    FeatureGroupStatus: "Created",
+    OfflineStoreStatus: { Status: "Active" },
+    NextToken: "",
+  };
+}
 
 function present(
   group: FeatureGroup,

@@ -1,9 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
-import { featureGroups } from "../../domain/features.ts";
 import type { TopicSpec } from "../../domain/topics.ts";
 import { admit } from "../../lambda/admit-device/decide.ts";
 import { allowStage, bearerToken } from "../../lambda/authorize-request/policy.ts";
-import { canaryRecord, differences } from "../../lambda/check-features/check.ts";
 import { planTopics } from "../../lambda/create-topics/plan.ts";
 import { TICKET, ticketCounts, ticketKey } from "../../lambda/issue-ticket/ticket.ts";
 
@@ -103,20 +101,5 @@ describe("tickets and tokens", () => {
         Resource: "arn:aws:execute-api:us-east-1:123456789012:api1/v1/*",
       },
     ]);
-  });
-});
-
-describe("the feature check", () => {
-  test("names every feature that differs", () => {
-    const expected = canaryRecord(featureGroups.sensorWindows, 1_700_000_000_000, 7);
-    expect(expected.find(({ FeatureName }) => FeatureName === "event_time")?.ValueAsString).toBe("1700000000.000000");
-    expect(differences(expected, expected)).toEqual([]);
-    expect(
-      differences(
-        expected,
-        expected.map((feature) => (feature.FeatureName === "count" ? { ...feature, ValueAsString: "8" } : feature)),
-      ),
-    ).toEqual(["count is 8, expected 7"]);
-    expect(differences(expected, expected.slice(1))).toEqual(["sensor_id is absent, expected #millrace-check"]);
   });
 });

@@ -4,6 +4,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  AthenaClient,
+  GetQueryExecutionCommand,
+  GetQueryResultsCommand,
+  StartQueryExecutionCommand,
+} from "@aws-sdk/client-athena";
+import { DescribeFeatureGroupCommand, SageMakerClient } from "@aws-sdk/client-sagemaker";
+import {
   BatchGetRecordCommand,
   DeleteRecordCommand,
   GetRecordCommand,
@@ -32,12 +39,16 @@ afterEach(async () => {
 
 async function start(): Promise<void> {
   child = await startProgram("local/features/main.ts", { FEATURES_DIR: dataDir, FEATURES_PORT: String(port) });
-  client = new SageMakerFeatureStoreRuntimeClient({
+  client = new SageMakerFeatureStoreRuntimeClient(clientOptions());
+}
+
+function clientOptions() {
+  return {
     region: "us-east-1",
     endpoint: `http://127.0.0.1:${port}`,
     credentials: { accessKeyId: "local", secretAccessKey: "local" },
     maxAttempts: 1,
-  });
+  };
 }
 
 const record = (sensor: string, time: string, more: Record<string, string> = {}): FeatureValue[] =>
@@ -155,4 +166,50 @@ test("invalid calls are refused with the errors of the service", async () => {
     record("s".repeat(350 * 1024), "1783764000"),
   ])
     expect(await put(values)).toBe("ValidationError 400");
+});
+
+test("Athena reads the table that SageMaker names, with each record that was put and each deletion", async () => {
+  await put(record("s1", "1783764001", { count: "1" }));
+  await put(record("s1", "1783764000", { count: "2" }), { TargetStores: ["OfflineStore"] });
+  await put(record("s2", "1783764002"), { TargetStores: ["OnlineStore"] });
+  await client.send(
+    new DeleteRecordCommand({ FeatureGroupName, RecordIdentifierValueAsString: "s1", EventTime: "1783764003" }),
+  );
+  expect([await get("s1"), (await get("s2"))?.["event_time"]]).toEqual([undefined, "1783764002"]);
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  await start();
+
+  const sagemaker = new SageMakerClient(clientOptions());
+  const { OfflineStoreConfig, RecordIdentifierFeatureName, FeatureDefinitions } = await sagemaker.send(
+    new DescribeFeatureGroupCommand({ FeatureGroupName }),
+  );
+  expect(RecordIdentifierFeatureName).toBe("sensor_id");
+  expect(FeatureDefinitions).toContainEqual({ FeatureName: "count", FeatureType: "Integral" });
+  const { Database, TableName } = OfflineStoreConfig!.DataCatalogConfig!;
+  const athena = new AthenaClient(clientOptions());
+  const run = async (QueryString: string): Promise<string | undefined> =>
+    (await athena.send(new StartQueryExecutionCommand({ QueryString, WorkGroup: "primary" }))).QueryExecutionId;
+  const columns = 'sensor_id, event_time, "count", is_deleted';
+  const query = `SELECT ${columns} FROM "${Database}"."${TableName}" ORDER BY event_time`;
+  const QueryExecutionId = await run(query);
+  const { QueryExecution } = await athena.send(new GetQueryExecutionCommand({ QueryExecutionId }));
+  expect(QueryExecution).toMatchObject({ Query: query, Status: { State: "SUCCEEDED" } });
+  const { ResultSet } = await athena.send(new GetQueryResultsCommand({ QueryExecutionId }));
+  expect(ResultSet?.Rows?.map(({ Data }) => Data?.map(({ VarCharValue }) => VarCharValue ?? null))).toEqual([
+    ["sensor_id", "event_time", "count", "is_deleted"],
+    ["s1", "1783764000", "2", "false"],
+    ["s1", "1783764001", "1", "false"],
+    ["s1", "1783764003", null, "true"],
+  ]);
+
+  const failed = await run("SELECT nonsense FROM nowhere");
+  const { QueryExecution: failure } = await athena.send(new GetQueryExecutionCommand({ QueryExecutionId: failed }));
+  expect(failure?.Status).toMatchObject({ State: "FAILED", StateChangeReason: expect.stringContaining("nowhere") });
+  expect(await outcome(athena.send(new GetQueryResultsCommand({ QueryExecutionId: failed })))).toBe(
+    "InvalidRequestException 400",
+  );
+  expect(await outcome(sagemaker.send(new DescribeFeatureGroupCommand({ FeatureGroupName: "none" })))).toBe(
+    "ResourceNotFound 404",
+  );
 });

@@ -17,6 +17,24 @@ export const lakeWildcards: readonly AllowedWildcard[] = [
     reason: "Feature Store names its objects itself",
   },
   {
+    stacks: ["features"],
+    actions: ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"],
+    resource: /:table\/sagemaker_featurestore\/millrace_[a-z]+_sensor_windows_v2_\*$/,
+    reason: "Feature Store ends the name of an offline store's table with the time when it makes it",
+  },
+  {
+    stacks: ["features"],
+    actions: ["s3:GetObject"],
+    resource: /^<[^>]+>\/features\/\*$/,
+    reason: "Athena reads the objects of the table with the caller's rights",
+  },
+  {
+    stacks: ["features"],
+    actions: ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
+    resource: /^<[^>]+>\/query-results\/\*$/,
+    reason: "Athena names the objects of results, and writes and reads them with the caller's rights",
+  },
+  {
     stacks,
     actions: ["s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"],
     resource: OBJECTS_OF_A_BUCKET,
