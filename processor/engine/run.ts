@@ -74,10 +74,9 @@ export class Run {
     this.#committedOffset = parts.replica.machine.nextOffset;
   }
 
-  /** Makes `loop` return. */
+  /** Makes `loop` return, when its read does. */
   stop(): void {
     this.#stopping = true;
-    this.#parts.ports.input.wake();
   }
 
   /** The life has ended: what is not sent yet is not sent any more, also by a hand-over that was cut off. */

@@ -85,10 +85,6 @@ export class Reader {
     this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  get done(): boolean {
-    return this.#at === this.#buffer.length;
-  }
-
   #next(bytes: number): number {
     const at = this.#at;
     if (at + bytes > this.#buffer.length) {

@@ -41,10 +41,10 @@ export function letterOf(source: LetterSource, own: Headers, maxBytes: number): 
     { cut: "value, headers", key, headers: describing },
     { cut: "value, headers, key", key: key?.subarray(0, maxBytes >> 2) ?? null, headers: describing },
   ];
-  const fits = tries.findIndex(
+  const fitting = tries.find(
     (one) => sizeOf(one.key, null, { ...one.headers, [headerNames.cut]: one.cut }) <= maxBytes,
   );
-  const chosen = tries[fits < 0 ? tries.length - 1 : fits]!;
+  const chosen = fitting ?? tries.at(-1)!;
   const withCut = { ...chosen.headers, [headerNames.cut]: chosen.cut };
   const room = Math.max(0, maxBytes - sizeOf(chosen.key, null, withCut));
   return { key: chosen.key, value: value?.subarray(0, room) ?? null, headers: withCut };

@@ -2,6 +2,7 @@ import type { EngineObserver, TaskPorts } from "../../../processor/engine/ports.
 import { Turns } from "../../../processor/engine/suspects.ts";
 import { defaultTaskOptions, type TaskOptions } from "../../../processor/engine/task-options.ts";
 import { Task, type TaskEnd } from "../../../processor/engine/task.ts";
+import type { ProcessOutputs } from "../../../processor/engine/waiting-outputs.ts";
 import type { MachineFactory } from "../../../processor/runtime/machine.ts";
 import type { SimulatedProcess } from "./simulated/kernel.ts";
 import { World } from "./simulated/world.ts";
@@ -17,6 +18,8 @@ export interface OneTask {
   readonly fences: () => number;
   /** Virtual times at which lives ended. */
   readonly restarts: number[];
+  /** Outputs that wait in the process. */
+  readonly waiting: ProcessOutputs;
 }
 
 interface OneTaskOptions {
@@ -39,13 +42,14 @@ export function startTask(world: World, given: OneTaskOptions = {}, name = "p"):
   const process = world.kernel.process(name);
   const log: string[] = [];
   const restarts: number[] = [];
+  const waiting = { bytes: 0 };
   let fences = 0;
   const ignore = (): void => undefined;
   const task = new Task(0, {
     factory: given.factory ?? world.factory,
     options: { ...defaultTaskOptions, ...given.options },
     runtime: world.runtime(process),
-    waiting: { bytes: 0 },
+    waiting,
     turns: new Turns(),
     observer: {
       log: (_level, _fields, message) => log.push(message),
@@ -70,7 +74,7 @@ export function startTask(world: World, given: OneTaskOptions = {}, name = "p"):
     },
     confirm: () => given.confirm?.() ?? Promise.resolve(true),
   });
-  return { task, process, ended: task.run(), log, fences: () => fences, restarts };
+  return { task, process, ended: task.run(), log, fences: () => fences, restarts, waiting };
 }
 
 /** Appends records at once. */

@@ -92,7 +92,100 @@ describe("a task that is fenced", () => {
   });
 });
 
+describe("a running task", () => {
+  test("commits nothing while there is nothing to process, and reports how long its first output took", async () => {
+    const world = emptyWorld();
+    const [ages, commits] = [[] as number[], [] as number[]];
+    startTask(world, {
+      observer: {
+        recovered: (_task, ms) => ages.push(ms - world.kernel.now),
+        committed: (_task, { nextOffset }) => commits.push(nextOffset),
+      },
+    });
+    await runUntil(world, () => world.kernel.now > 10_000);
+    expect([ages, commits, world.partitions[0]!.lastProgress()]).toEqual([[], [], null]);
+    append(world, ["x"]);
+    await runUntil(world, () => world.caughtUp);
+    append(world, ["x"]);
+    await runUntil(world, () => world.caughtUp);
+    await world.kernel.run(world.kernel.now + 100, () => false);
+    expect([ages, commits]).toEqual([[0], [1, 2]]); // the life began at 0
+  });
+
+  test("steps what comes while a commit is under way, and reports each commit", async () => {
+    const world = emptyWorld();
+    const answer = Promise.withResolvers<void>();
+    const commits: { nextOffset: number; lag: number; latencyMs: number }[] = [];
+    let stepped = 0;
+    let asked = 0;
+    startTask(world, {
+      observer: {
+        stepped: (_task, records) => (stepped += records),
+        committed: (_task, { nextOffset, lag, latencyMs }) => commits.push({ nextOffset, lag, latencyMs }),
+      },
+      wrap: (ports) => {
+        const commit = ports.output.commit.bind(ports.output);
+        ports.output.commit = async (progress, last) => {
+          asked ||= world.kernel.now;
+          await answer.promise;
+          return commit(progress, last);
+        };
+        return ports;
+      },
+    });
+    append(world, ones(1));
+    await runUntil(world, () => asked > 0);
+    append(world, ones(40));
+    await runUntil(world, () => stepped === 41);
+    answer.resolve();
+    await runUntil(world, () => world.caughtUp);
+    await world.kernel.run(world.kernel.now + 100, () => false);
+    expect(commits.map(({ nextOffset, lag }) => [nextOffset, lag])).toEqual([
+      [1, 0],
+      [41, 0],
+    ]);
+    // The first waited for the other steps; a commit itself takes two calls of up to 10 ms.
+    expect(commits[0]!.latencyMs).toBeGreaterThan(0);
+    expect(commits[1]!.latencyMs).toBeLessThanOrEqual(20);
+  });
+
+  test("that ends takes what it has not sent off the account of its process", async () => {
+    const world = emptyWorld();
+    append(world, ones(5));
+    let failing = true;
+    world.kernel.plan = (_process, point, moment) =>
+      failing && point === "send" && moment === "before" ? "error-before" : null;
+    const { restarts, waiting } = startTask(world);
+    await runUntil(world, () => restarts.length > 3);
+    failing = false;
+    await runUntil(world, () => world.caughtUp);
+    await world.kernel.run(world.kernel.now + 100, () => false);
+    expect(waiting.bytes).toBe(0);
+  });
+});
+
 describe("a failure of a partition", () => {
+  test("leaves the task one that fails when its last commit moves nothing", async () => {
+    const world = emptyWorld();
+    append(world, ones(5));
+    let lives = 0;
+    const { task, ended } = startTask(world, {
+      wrap: (ports) => {
+        const read = ports.input.read.bind(ports.input);
+        const isFirst = ++lives === 1;
+        ports.input.read = (waitMs) => {
+          if (isFirst) throw new Error("a broker went away");
+          if (lives > 1) throw new MillraceError("input-lost", "simulated");
+          return read(waitMs);
+        };
+        return ports;
+      },
+    });
+    expect(await world.until(ended)).toMatchObject({ kind: "stopped", error: { code: "input-lost" } });
+    expect(world.partitions[0]!.lastProgress()?.nextOffset).toBe(0);
+    expect(String(task.failing?.error)).toContain("a broker went away");
+  });
+
   test("stops the task after one fence, whatever it was doing, and what was settled is committed", async () => {
     const refused = (): Promise<never> =>
       Promise.reject(new MillraceError("output-refused", "MESSAGE_TOO_LARGE, simulated"));
@@ -147,6 +240,57 @@ describe("a hand-over", () => {
     expect(world.table.manifests.get(TASK)?.covers?.nextOffset).toBe(20);
     const { committed, expected } = world.results()[0]!;
     expect(committed).toEqual(expected);
+  });
+
+  test("commits nothing more when the snapshot covers all", async () => {
+    const world = emptyWorld();
+    const { task, ended } = startTask(world, { options: { snapshotIntervalMs: 1 } });
+    append(world, ones(5));
+    await runUntil(world, () => world.table.manifests.get(TASK)?.covers?.nextOffset === 5);
+    const before = world.partitions[0]!.progress.length;
+    task.stop();
+    expect(await world.until(ended)).toEqual({ kind: "handed-over" });
+    expect(world.partitions[0]!.progress).toHaveLength(before);
+  });
+
+  test("that takes too long is cut off, and nothing is written behind it", async () => {
+    const world = emptyWorld();
+    const [asked, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let held = false;
+    const { task, ended, log } = startTask(world, {
+      options: { handOverMs: 700, commitIntervalMs: 3_500 },
+      wrap: (ports) => {
+        const send = ports.output.send.bind(ports.output);
+        ports.output.send = async (outputs) => {
+          held = true;
+          asked.resolve();
+          await answer.promise;
+          return send(outputs);
+        };
+        return ports;
+      },
+    });
+    append(world, ones(5));
+    await runUntil(world, () => held);
+    task.stop();
+    const from = world.kernel.now;
+    expect(await world.until(ended)).toEqual({ kind: "handed-over" });
+    expect(world.kernel.now - from).toBeGreaterThanOrEqual(700);
+    expect(world.kernel.now - from).toBeLessThan(800);
+    expect(log).toContain("the hand-over took too long and was cut off; the next owner catches up");
+    answer.resolve();
+    await world.kernel.run(world.kernel.now + 5_000, () => false);
+    expect(world.partitions[0]!.lastProgress()).toBeNull();
+  });
+
+  test("begins at once, whatever the task waits for", async () => {
+    const world = emptyWorld();
+    const { task, ended } = startTask(world);
+    await runUntil(world, () => world.kernel.now > 1_500);
+    task.stop();
+    const from = world.kernel.now;
+    await world.until(ended);
+    expect(world.kernel.now - from).toBeLessThan(50);
   });
 
   test("that is near makes the next commit take a snapshot", async () => {

@@ -49,6 +49,13 @@ test("a letter that fits exactly without its value keeps its headers", () => {
   expect(letterOf(source, own, bytes - 1).headers["long"]).toBeUndefined();
 });
 
+test("a letter whose own headers alone do not fit has them all the same", () => {
+  const source = { key: Buffer.alloc(900, 1), value: Buffer.alloc(900, 2), headers: { long: "x" } };
+  const letter = letterOf(source, { ...own, "error-message": "x".repeat(500) }, 400);
+  expect(letter).toMatchObject({ key: Buffer.alloc(100, 1), value: Buffer.alloc(0) });
+  expect(letter.headers).toMatchObject({ "error-message": "x".repeat(500), cut: "value, headers, key" });
+});
+
 test("an error message of more than 2,000 characters is cut, and says how long it was", () => {
   expect(shortened("x".repeat(2_000))).toBe("x".repeat(2_000));
   const cut = shortened("x".repeat(2_001));
