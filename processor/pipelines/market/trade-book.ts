@@ -63,7 +63,7 @@ export class BookedTrade {
   }
 }
 
-const NO_ALERTS: readonly RaisedAlert[] = [];
+const NO_ALERTS: readonly RaisedAlert[] = Object.freeze([]);
 
 /** Trades of one minute that one entry of a snapshot holds, in the order of their first sight. */
 export interface Chunk extends Stamped {
