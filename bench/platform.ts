@@ -41,7 +41,8 @@ export async function platformLatency(
 ): Promise<PlatformLatency> {
   const ports = await pickPlatformPorts();
   const simulatorArguments = [`--sensors=${sensors}`, `--rate=${hz}`];
-  const platform = new Platform({ home, ports, fresh: true, simulator: true, simulatorArguments }, process.env, {
+  const sensorsAlone = { simulator: true, simulatorArguments, market: false, marketArguments: [] };
+  const platform = new Platform({ home, ports, fresh: true, ...sensorsAlone }, process.env, {
     onProgress: () => undefined,
     onEvent: (message) => console.error(message),
   });

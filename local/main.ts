@@ -2,9 +2,11 @@
 import { join } from "node:path";
 import { LOOPBACK } from "../config/local.ts";
 import { MillraceError } from "../domain/errors.ts";
+import { eventBusName } from "../domain/market.ts";
 import { LatencyProbe } from "./latency.ts";
 import { parseStartOptions, startHelp, type StartOptions } from "./options.ts";
 import { Platform } from "./platform.ts";
+import { LOCAL_ENVIRONMENT } from "./programs.ts";
 import { statusLine } from "./status.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -84,21 +86,26 @@ async function stop(code: number): Promise<void> {
 }
 
 function addresses(): string {
-  const { ports, home, simulator, simulatorArguments } = options;
+  const { ports, home, simulator, simulatorArguments, market, marketArguments } = options;
   const { kafkaBrokers, mqttUrl, mongodbUri, dynamodbEndpoint } = platform.connections;
   const api = `http://${LOOPBACK}:${ports.api}`;
   const simulated = simulatorArguments.join(" ") || "20 sensors at 100 Hz";
+  const traded = marketArguments.join(" ") || "20 symbols, 50 trades a second";
   return [
     "Millrace is running",
     `  dashboard   http://${LOOPBACK}:${ports.dashboard}`,
     `  API         ${api} (documentation: ${api}/docs)`,
     `  WebSocket   ws://${LOOPBACK}:${ports.api}/?sensorId=…`,
     `  MQTT        ${mqttUrl} (publish to imu/{sensorId})`,
+    ...(market
+      ? [`  EventBridge http://${LOOPBACK}:${ports.events} (put trades on the bus ${eventBusName(LOCAL_ENVIRONMENT)})`]
+      : []),
     `  Kafka       ${kafkaBrokers}`,
     `  stores      ${mongodbUri}  ${dynamodbEndpoint}`,
     `  lake        ${join(home, "data", "lake")}`,
     `  logs        ${join(home, "logs")}`,
     `  simulator   ${simulator ? simulated : "none: publish your own readings"}`,
+    ...(market ? [`  market      ${simulator ? traded : "none: put your own trades"}`] : []),
     "Ctrl-C stops all of it.",
   ].join("\n");
 }

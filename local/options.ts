@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { localPorts, type LocalPort } from "../config/local.ts";
 import { MillraceError } from "../domain/errors.ts";
+import { marketHelp, parseMarketOptions } from "../simulator/market/options.ts";
 import { parseOptions } from "../simulator/options.ts";
 import { findRecordings } from "../simulator/read-recordings.ts";
 
@@ -8,8 +9,12 @@ import { findRecordings } from "../simulator/read-recordings.ts";
 export interface StartOptions {
   /** The simulator's part of the command line, validated. */
   readonly simulatorArguments: readonly string[];
-  /** Whether the simulator runs. */
+  /** Whether the simulators run. */
   readonly simulator: boolean;
+  /** Whether the market runs beside the sensors. */
+  readonly market: boolean;
+  /** The market simulator's part of the command line, validated. */
+  readonly marketArguments: readonly string[];
   /** Whether to delete the data of earlier starts. */
   readonly fresh: boolean;
   /** Folder of data, models and logs. */
@@ -37,7 +42,10 @@ export const startHelp = `npm start -- [options]: all of Millrace on this machin
   --faults LIST      probability per message, such as duplicate=0.01,late=0.01,corrupt=0.001,disconnect=0.01
   --seed N, --once, --format json|packed, --batch-ms MS, --pause-ms MS, --duration S
                      as for npm run simulate
-  --no-simulator     no simulated sensors: publish your own readings to the MQTT broker
+  --market           trades, too: event bus, processor and simulated market beside those of the sensors
+  --symbols N        number of simulated symbols (20)
+  --trade-rate R     simulated trades per second, of all symbols together (50)
+  --no-simulator     no simulated sensors and trades: publish your own readings to the MQTT broker
   --fresh            delete the data of earlier starts
   --home DIR         folder for data and logs (.millrace)
 ${portLines.join("\n")}
@@ -50,10 +58,13 @@ The programs also read their settings, such as SESSION_GAP_MS, from the environm
 type Draft = { -readonly [K in keyof StartOptions]: StartOptions[K] } & {
   ports: Record<LocalPort, number>;
   simulatorArguments: string[];
+  marketArguments: string[];
 };
 /** Applies an option's value; returns what was expected when the value is wrong. */
 type Apply = (draft: Draft, value: string) => string | void;
 
+/** Options of the market simulator, by the name that `npm run simulate -- --market` has for them. */
+const marketOptions = { "--symbols": "--symbols", "--trade-rate": "--rate" } as const;
 const simulatorOptions = [
   "--sensors",
   "--rate",
@@ -73,6 +84,12 @@ const withValue: Readonly<Record<string, Apply>> = {
       (draft, value) => void draft.simulatorArguments.push(`${name}=${name === "--data" ? resolve(value) : value}`),
     ]),
   ),
+  ...Object.fromEntries(
+    Object.entries(marketOptions).map(([name, own]): [string, Apply] => [
+      name,
+      (draft, value) => void draft.marketArguments.push(`${own}=${value}`),
+    ]),
+  ),
   "--home": (draft, value) => void (draft.home = resolve(value)),
   ...Object.fromEntries(
     portNames.map((name): [string, Apply] => [
@@ -83,6 +100,7 @@ const withValue: Readonly<Record<string, Apply>> = {
 };
 const flags: Readonly<Record<string, (draft: Draft) => void>> = {
   "--once": (draft) => void draft.simulatorArguments.push("--once"),
+  "--market": (draft) => (draft.market = true),
   "--no-simulator": (draft) => (draft.simulator = false),
   "--fresh": (draft) => (draft.fresh = true),
 };
@@ -94,7 +112,15 @@ const flags: Readonly<Record<string, (draft: Draft) => void>> = {
  */
 export function parseStartOptions(args: readonly string[], home: string): StartOptions | "help" {
   if (args.includes("--help") || args.includes("-h")) return "help";
-  const draft: Draft = { simulatorArguments: [], simulator: true, fresh: false, home, ports: { ...localPorts } };
+  const draft: Draft = {
+    simulatorArguments: [],
+    simulator: true,
+    market: false,
+    marketArguments: [],
+    fresh: false,
+    home,
+    ports: { ...localPorts },
+  };
   const problems: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
@@ -116,7 +142,7 @@ export function parseStartOptions(args: readonly string[], home: string): StartO
       problems.push(`${arg} is not an option of npm start`);
     }
   }
-  problems.push(...simulatorProblems(draft.simulatorArguments), ...sharedPorts(draft.ports));
+  problems.push(...simulatorProblems(draft.simulatorArguments), ...marketProblems(draft), ...sharedPorts(draft.ports));
   if (problems.length > 0) {
     const list = problems.map((problem) => `  - ${problem}`).join("\n");
     throw new MillraceError(
@@ -136,6 +162,20 @@ function port(text: string, set: (value: number) => void): string | void {
   const value = /^[0-9]+$/.test(text) ? Number(text) : 0;
   if (value < 1 || value > MAX_PORT) return `a whole number from 1 to ${MAX_PORT}`;
   set(value);
+}
+
+/** Problems of the market's options, under the names that they have here. */
+function marketProblems({ market, marketArguments }: Draft): string[] {
+  if (!market && marketArguments.length > 0)
+    return [`${Object.keys(marketOptions).join(" and ")} are options of the market: give --market, too`];
+  try {
+    parseMarketOptions(marketArguments);
+    return [];
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error;
+    const [problems] = error.message.split(`\n${marketHelp}`);
+    return problems!.split("\n").map((problem) => problem.replace(/^--rate /, "--trade-rate "));
+  }
 }
 
 /** Problems that the simulator would find in its arguments and recordings. They are reported here, not in its log. */

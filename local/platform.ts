@@ -7,6 +7,7 @@ import { createKafka } from "../adapters/kafka.ts";
 import { LOOPBACK, type LocalPort } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
 import { dynamoTableName } from "../domain/names.ts";
+import { existingWhere, pipelines, type OfPipeline } from "../domain/pipelines.ts";
 import { pickSemantics } from "../domain/semantics.ts";
 import { SECOND } from "../domain/time.ts";
 import { topics } from "../domain/topics.ts";
@@ -16,7 +17,7 @@ import { freeBytes, megabytes, openHome, type Home } from "./home.ts";
 import { prepareModels } from "./models.ts";
 import { portOption, type StartOptions } from "./options.ts";
 import { pickFreePorts, requireFreePorts, type WantedPort } from "./processes/ports.ts";
-import { LOCAL_ENVIRONMENT, localPrograms, modelStore, PROGRAM_COUNT, type Program } from "./programs.ts";
+import { LOCAL_ENVIRONMENT, localPrograms, modelStore, pipelinesOf, PROGRAM_COUNT, type Program } from "./programs.ts";
 import { endOrphanedProcesses, RunFile } from "./run-file.ts";
 import {
   connectionsTo,
@@ -40,11 +41,12 @@ const ownServer: Readonly<Record<ServerName, { variable: string; connection: key
   dynamodb: { variable: "DYNAMODB_ENDPOINT", connection: "dynamodbEndpoint" },
   mongodb: { variable: "MONGODB_URI", connection: "mongodbUri" },
 };
-const programPorts: readonly { name: LocalPort; purpose: string }[] = [
+const programPorts: readonly ({ name: LocalPort; purpose: string } & OfPipeline)[] = [
   { name: "api", purpose: "API and WebSocket" },
   { name: "dashboard", purpose: "dashboard" },
   { name: "firehose", purpose: "local Firehose endpoint" },
   { name: "features", purpose: "local Feature Store endpoint" },
+  { name: "events", purpose: "local EventBridge endpoint", pipeline: "market" },
 ];
 
 /** A disk with fewer free bytes counts as full. */
@@ -140,16 +142,16 @@ export class Platform {
       for (const program of programs)
         if (!this.#stopping) this.#supervisor.launch(programUnit(program, this.#env, home.logs));
     };
-    const publishes = ({ name }: Program): boolean => name === "simulator";
+    const publishes = ({ simulates }: Program): boolean => simulates;
     launch(this.#programs.filter((program) => !publishes(program)));
     const deadline = performance.now() + PROGRAMS_LIMIT_MS;
     const allRun = (): boolean => [...this.status().values()].every(({ state }) => state === "running");
     while (!allRun() && !this.#stopping && performance.now() < deadline) await delay(50);
-    // An MQTT broker acknowledges and drops a message without a subscriber, so the simulator starts last.
+    // An MQTT broker acknowledges and drops a message without a subscriber, so the simulators start last.
     launch(this.#programs.filter(publishes));
   }
 
-  /** Stops the simulator, then the programs, then the servers. */
+  /** Stops the simulators, then the programs, then the servers. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#supervisor.endRestarts();
@@ -213,15 +215,18 @@ export class Platform {
     const servers = this.#startsServers.flatMap((name) =>
       serverDefinitions[name].ports.map((port) => wanted(port, serverDefinitions[name].title)),
     );
-    return [...servers, ...programPorts.map(({ name, purpose }) => wanted(name, purpose))];
+    const programs = existingWhere(programPorts, pipelinesOf(this.#options));
+    return [...servers, ...programs.map(({ name, purpose }) => wanted(name, purpose))];
   }
 
   /** The environment names the settings that are to be in force: a start that differs from the log changes them. */
   async #applySettings(kafka: Kafka): Promise<void> {
     const wanted = pickSemantics(readSettings("processor", this.#env));
-    // This start's own processor reads what is appended: it runs later.
-    const made = await applySettings(kafka, topics.imuData.name, wanted, { checkTasks: false });
-    if (made) this.#callbacks.onProgress(`settings in force: change ${made.id}`);
+    for (const name of pipelinesOf(this.#options)) {
+      // This start's own processor reads what is appended: it runs later.
+      const made = await applySettings(kafka, topics[pipelines[name].input].name, wanted, { checkTasks: false });
+      if (made) this.#callbacks.onProgress(`settings of the pipeline ${name} in force: change ${made.id}`);
+    }
   }
 
   async #createTopicsAndTables(): Promise<void> {

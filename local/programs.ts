@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { LOOPBACK } from "../config/local.ts";
 import { writeSettings } from "../config/settings.ts";
 import { dynamoTableName, featureGroupName } from "../domain/names.ts";
+import { existingWhere, type OfPipeline, type PipelineName } from "../domain/pipelines.ts";
 import { SECOND, type Milliseconds } from "../domain/time.ts";
 import type { StartOptions } from "./options.ts";
 import type { Connections } from "./servers/index.ts";
@@ -24,6 +25,8 @@ export interface Program {
   readonly stopLimitMs: Milliseconds;
   /** Whether exit code 0 means that the program is done and is not started again. */
   readonly mayFinish: boolean;
+  /** Whether it makes what a real source would send. */
+  readonly simulates: boolean;
 }
 
 /** What the settings of the programs depend on. */
@@ -33,11 +36,13 @@ interface ProgramContext {
 }
 
 /** One entry of the table below: how `npm start` runs a program. */
-interface ProgramDefinition extends Pick<Program, "name" | "main" | "stopStage" | "stopLimitMs"> {
+interface ProgramDefinition extends Pick<Program, "name" | "main" | "stopStage" | "stopLimitMs">, OfPipeline {
   readonly args?: (options: StartOptions) => readonly string[];
   readonly settings: (context: ProgramContext, healthPort: number) => Readonly<Record<string, string>>;
   /** @default false */
   readonly mayFinish?: boolean;
+  /** Whether it makes what a real source would send. @default false */
+  readonly simulates?: boolean;
 }
 
 /** A program that hands over to its successor gets two seconds more than its own limit of 20 s. */
@@ -59,6 +64,11 @@ export function modelStore(home: string): string {
   return join(home, "models");
 }
 
+/** The pipelines that these options ask for. */
+export function pipelinesOf({ market }: StartOptions): PipelineName[] {
+  return market ? ["sensor", "market"] : ["sensor"];
+}
+
 function featureStore({
   ports,
 }: StartOptions): Record<"featureGroup" | "marketFeatureGroup" | "featureStoreEndpoint", string> {
@@ -67,6 +77,19 @@ function featureStore({
     marketFeatureGroup: featureGroupName(LOCAL_ENVIRONMENT, "marketBars"),
     featureStoreEndpoint: url(ports.features),
   };
+}
+
+function processorSettings(pipeline: PipelineName): ProgramDefinition["settings"] {
+  return ({ options, connections: { kafkaBrokers, dynamodbEndpoint } }, healthPort) =>
+    writeSettings("processor", {
+      ...common,
+      pipeline,
+      kafkaBrokers,
+      dynamodbEndpoint,
+      checkpointTable: tables.checkpointTable,
+      modelSource: modelStore(options.home),
+      healthPort,
+    });
 }
 
 /** The programs in the order of their start. */
@@ -105,6 +128,7 @@ const programs = [
     settings: ({ options, connections: { kafkaBrokers, mongodbUri, dynamodbEndpoint } }, healthPort) => ({
       ...writeSettings("rest", {
         ...common,
+        pipelines: pipelinesOf(options),
         ...featureStore(options),
         kafkaBrokers,
         mongodbUri,
@@ -114,6 +138,7 @@ const programs = [
       ...writeSettings("websocket", { ...common, dynamodbEndpoint, connectionsTable: tables.connectionsTable }),
       ...writeSettings("gateway", {
         ...common,
+        pipelines: pipelinesOf(options),
         port: options.ports.api,
         dashboardPort: options.ports.dashboard,
         dashboardDir,
@@ -133,6 +158,7 @@ const programs = [
       ...writeSettings("auditOutput", common),
       ...writeSettings("eventSource", {
         ...common,
+        pipelines: pipelinesOf(options),
         kafkaBrokers,
         onFailureDir: dataFolder(options, "on-failure"),
         healthPort,
@@ -144,15 +170,15 @@ const programs = [
     main: "processor/main.ts",
     stopStage: 2,
     stopLimitMs: HANDOVER_LIMIT_MS,
-    settings: ({ options, connections: { kafkaBrokers, dynamodbEndpoint } }, healthPort) =>
-      writeSettings("processor", {
-        ...common,
-        kafkaBrokers,
-        dynamodbEndpoint,
-        checkpointTable: tables.checkpointTable,
-        modelSource: modelStore(options.home),
-        healthPort,
-      }),
+    settings: processorSettings("sensor"),
+  },
+  {
+    name: "processor-market",
+    main: "processor/main.ts",
+    stopStage: 2,
+    stopLimitMs: HANDOVER_LIMIT_MS,
+    pipeline: "market",
+    settings: processorSettings("market"),
   },
   {
     name: "live",
@@ -162,6 +188,7 @@ const programs = [
     settings: ({ options, connections: { kafkaBrokers, dynamodbEndpoint } }, healthPort) =>
       writeSettings("live", {
         ...common,
+        pipelines: pipelinesOf(options),
         kafkaBrokers,
         dynamodbEndpoint,
         connectionsTable: tables.connectionsTable,
@@ -174,8 +201,25 @@ const programs = [
     main: "bridge/main.ts",
     stopStage: 2,
     stopLimitMs: HANDOVER_LIMIT_MS,
-    settings: ({ connections: { kafkaBrokers, mqttUrl } }, healthPort) =>
-      writeSettings("bridge", { ...common, kafkaBrokers, mqttUrl, healthPort }),
+    settings: ({ options, connections: { kafkaBrokers, mqttUrl } }, healthPort) =>
+      writeSettings("bridge", { ...common, pipelines: pipelinesOf(options), kafkaBrokers, mqttUrl, healthPort }),
+  },
+  {
+    name: "events",
+    main: "local/events/main.ts",
+    stopStage: 2,
+    stopLimitMs: HANDOVER_LIMIT_MS,
+    pipeline: "market",
+    settings: ({ options, connections: { kafkaBrokers } }, healthPort) => ({
+      ...writeSettings("produceTrades", { ...common, kafkaBrokers }),
+      ...writeSettings("events", {
+        ...common,
+        port: options.ports.events,
+        dataDir: dataFolder(options, "events"),
+        onFailureDir: dataFolder(options, "on-failure"),
+        healthPort,
+      }),
+    }),
   },
   {
     name: "simulator",
@@ -184,8 +228,25 @@ const programs = [
     stopLimitMs: STOP_LIMIT_MS,
     mayFinish: true,
     args: (options) => options.simulatorArguments,
+    simulates: true,
     settings: ({ connections: { mqttUrl } }, healthPort) =>
       writeSettings("simulator", { ...common, mqttUrl, healthPort }),
+  },
+  {
+    name: "simulator-market",
+    main: "simulator/main.ts",
+    stopStage: 1,
+    stopLimitMs: STOP_LIMIT_MS,
+    mayFinish: true,
+    args: ({ marketArguments, simulatorArguments }) => [
+      "--market",
+      ...marketArguments,
+      ...simulatorArguments.filter((argument) => /^--(?:seed|duration)=/.test(argument)),
+    ],
+    pipeline: "market",
+    simulates: true,
+    settings: ({ options }, healthPort) =>
+      writeSettings("simulator", { ...common, eventsEndpoint: url(options.ports.events), healthPort }),
   },
 ] as const satisfies readonly ProgramDefinition[];
 
@@ -205,10 +266,10 @@ export function localPrograms(
   healthPorts: readonly number[],
 ): Program[] {
   const context: ProgramContext = { options, connections };
-  return programs
-    .filter(({ name }) => options.simulator || name !== "simulator")
-    .map((definition: ProgramDefinition, i): Program => {
-      const { name, main, stopStage, stopLimitMs, mayFinish = false, args, settings } = definition;
+  return existingWhere<ProgramDefinition>(programs, pipelinesOf(options))
+    .filter(({ simulates = false }) => options.simulator || !simulates)
+    .map((definition, i): Program => {
+      const { name, main, stopStage, stopLimitMs, mayFinish = false, simulates = false, args, settings } = definition;
       const healthPort = healthPorts[i]!;
       return {
         name,
@@ -219,6 +280,7 @@ export function localPrograms(
         stopStage,
         stopLimitMs,
         mayFinish,
+        simulates,
       };
     });
 }

@@ -10,9 +10,15 @@ export interface StatusMetrics {
   readonly windowsPerSecond: number;
   readonly sessionsStarted: number;
   readonly deadLetters: number;
-  /** Records that the processor has not committed yet. */
+  /** Trades that the market's processor has accepted; undefined where it does not run. */
+  readonly tradesPerSecond: number | undefined;
+  /** Records that the processors have not committed yet. */
   readonly lag: number;
 }
+
+/** The processors, by the names of their programs. */
+const SENSORS = "processor";
+const MARKET = "processor-market";
 
 /**
  * Turns the programs' counters into the numbers of the status line. A counter that has gone down belongs to a program
@@ -21,29 +27,34 @@ export interface StatusMetrics {
 export class StatusMetricsTracker {
   readonly #last = new Map<string, number>();
   readonly #totals = new Map<string, number>();
-  #previous: { atMs: number; readings: number; windows: number } | undefined;
-  #lag = 0;
+  readonly #lags = new Map<string, number>();
+  #previous: { atMs: number; readings: number; windows: number; trades: number } | undefined;
 
   /**
    * @param snapshots Metrics by program, without the programs that did not answer.
    * @param atMs A monotonic time.
    */
   update(snapshots: ReadonlyMap<string, MetricsSnapshot>, atMs: Milliseconds): StatusMetrics {
-    for (const [program, snapshot] of snapshots) this.#count(program, snapshot);
-    const lag = snapshots.get("processor")?.["processor.lag" satisfies MetricName];
-    if (typeof lag === "number") this.#lag = lag;
-    const readings = this.#total("processor.readings");
-    const windows = this.#total("processor.windows");
+    for (const [program, snapshot] of snapshots) {
+      this.#count(program, snapshot);
+      const lag = snapshot["processor.lag" satisfies MetricName];
+      if (typeof lag === "number") this.#lags.set(program, lag);
+    }
+    const readings = this.#total(SENSORS, "processor.readings");
+    const windows = this.#total(SENSORS, "processor.windows");
+    const trades = this.#total(MARKET, "processor.readings");
     const seconds = this.#previous ? (atMs - this.#previous.atMs) / 1_000 : 0;
     const rate = (now: number, before = 0): number => (seconds > 0 ? (now - before) / seconds : 0);
+    const letters = [SENSORS, MARKET].map((program) => this.#total(program, "processor.dead-letters"));
     const metrics: StatusMetrics = {
       readingsPerSecond: rate(readings, this.#previous?.readings),
       windowsPerSecond: rate(windows, this.#previous?.windows),
-      sessionsStarted: this.#total("processor.sessions-started"),
-      deadLetters: this.#total("processor.dead-letters") + this.#total("bridge.dead-letters"),
-      lag: this.#lag,
+      sessionsStarted: this.#total(SENSORS, "processor.sessions-started"),
+      tradesPerSecond: this.#lags.has(MARKET) ? rate(trades, this.#previous?.trades) : undefined,
+      deadLetters: sum([...letters, this.#total("bridge", "bridge.dead-letters")]),
+      lag: sum(this.#lags.values()),
     };
-    this.#previous = { atMs, readings, windows };
+    this.#previous = { atMs, readings, windows, trades };
     return metrics;
   }
 
@@ -53,13 +64,19 @@ export class StatusMetricsTracker {
       const key = `${program} ${name}`;
       const last = this.#last.get(key) ?? 0;
       this.#last.set(key, value);
-      this.#totals.set(name, (this.#totals.get(name) ?? 0) + (value >= last ? value - last : value));
+      this.#totals.set(key, (this.#totals.get(key) ?? 0) + (value >= last ? value - last : value));
     }
   }
 
-  #total(name: MetricName): number {
-    return this.#totals.get(name) ?? 0;
+  #total(program: string, name: MetricName): number {
+    return this.#totals.get(`${program} ${name}`) ?? 0;
   }
+}
+
+function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
 }
 
 /** Percentiles in ms; undefined without a sample. */

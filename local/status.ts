@@ -21,6 +21,7 @@ export function statusLine(
     `in ${count(metrics.readingsPerSecond)} readings/s`,
     `out ${count(metrics.windowsPerSecond)} windows/s`,
     `sessions ${count(metrics.sessionsStarted)}`,
+    ...(metrics.tradesPerSecond === undefined ? [] : [`trades ${count(metrics.tradesPerSecond)}/s`]),
     `latency p50 ${ms(latency.p50)} p99 ${ms(latency.p99)} ms`,
     `dead letters ${count(metrics.deadLetters)}`,
     `lag ${count(metrics.lag)}`,

@@ -10,7 +10,8 @@ import { UP_LIMIT_MS, type Stage } from "./stage.ts";
 
 /** Starts another processor, as the platform starts its own. `stop` lets it hand over. */
 export async function startSecondProcessor({ home, ports, kafkaBrokers }: Stage): Promise<{ stop(): Promise<void> }> {
-  const options = { simulatorArguments: [], simulator: false, fresh: false, home, ports };
+  const sensorsAlone = { simulator: false, simulatorArguments: [], market: false, marketArguments: [] };
+  const options = { ...sensorsAlone, fresh: false, home, ports };
   const healthPorts = await pickFreePorts(PROGRAM_COUNT);
   const programs = localPrograms(options, { ...connectionsTo(ports), kafkaBrokers }, healthPorts);
   const program = programs.find(({ name }) => name === "processor")!;

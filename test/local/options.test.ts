@@ -9,6 +9,8 @@ describe("npm start's command line", () => {
     expect(parse("")).toEqual({
       simulatorArguments: [],
       simulator: true,
+      market: false,
+      marketArguments: [],
       fresh: false,
       home: "/home/millrace",
       ports: {
@@ -39,6 +41,19 @@ describe("npm start's command line", () => {
       home: "/elsewhere",
       ports: { kafkaController: 19093, kafka: 9092 },
     });
+  });
+
+  test("has a market with options of its own", () => {
+    expect(parse("--market --symbols 50 --trade-rate=500 --seed 3")).toMatchObject({
+      market: true,
+      marketArguments: ["--symbols=50", "--rate=500"],
+      simulatorArguments: ["--seed=3"],
+    });
+    expect(() => parse("--symbols 50")).toThrow("--symbols and --trade-rate are options of the market: give --market");
+    const wrong = (): unknown => parse("--market --symbols 0 --trade-rate fast");
+    expect(wrong).toThrow('--symbols is "0"; a whole number from 1 to 10000 is expected');
+    expect(wrong).toThrow('--trade-rate is "fast"; a number from 0.01 to 10000 is expected');
+    expect(wrong).not.toThrow("npm run simulate");
   });
 
   test("reports all problems at once, with the received values", () => {
@@ -83,6 +98,9 @@ describe("npm start's command line", () => {
       "--data",
       "--speed",
       "--faults",
+      "--market",
+      "--symbols",
+      "--trade-rate",
       "--no-simulator",
       "--fresh",
       "--home",
