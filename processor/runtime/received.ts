@@ -1,3 +1,5 @@
+import { firstBytes, formatInsteadOfJson } from "../../domain/signatures.ts";
+
 /** What of a payload is quoted in error messages, and how much of it. */
 
 /** Characters of a text, a number or a name that are quoted. */
@@ -42,3 +44,11 @@ export function written(json: Uint8Array | null, value: number, ...path: (string
 /** A reviver (ECMAScript proposal "JSON.parse source text access") that puts its text in the place of each number. */
 const sourceOfNumber = ((_name: string, value: unknown, { source }: { source: string }): unknown =>
   typeof value === "number" ? source : value) as (name: string, value: unknown) => unknown;
+
+/** Why bytes, called `what`, are no JSON: the format that they seem to have, or the parser's complaint. */
+export function whyNotJson(what: string, bytes: Uint8Array, error: unknown): string {
+  const problem = `${what} of ${bytes.length} bytes is not JSON in UTF-8`;
+  const instead = formatInsteadOfJson(bytes);
+  if (instead === null && error instanceof SyntaxError) return `${problem}: ${error.message}`;
+  return `${problem}: it begins with ${firstBytes(bytes)}, ${instead ?? "and some of its bytes are no UTF-8"}`;
+}

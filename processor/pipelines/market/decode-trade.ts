@@ -9,11 +9,10 @@ import {
   type TradeStatus,
   tradeStatuses,
 } from "../../../domain/market.ts";
-import { firstBytes, formatInsteadOfJson } from "../../../domain/signatures.ts";
 import { MAX_EPOCH_MS, unitOf } from "../../../domain/time.ts";
 import { contentTypes, headers as headerNames } from "../../../domain/topics.ts";
 import type { Rejection } from "../../runtime/message.ts";
-import { described, written } from "../../runtime/received.ts";
+import { described, whyNotJson, written } from "../../runtime/received.ts";
 import { readTimestamp } from "./read-timestamp.ts";
 import type { TradeMessage } from "./trade-message.ts";
 
@@ -72,18 +71,14 @@ function readJson(bytes: Uint8Array, contentType: string | undefined): Rejection
   try {
     json = JSON.parse(utf8.decode(bytes));
   } catch (error) {
-    return { code: "invalid-json", message: notJson(bytes, error) };
+    const message =
+      bytes.length === 0
+        ? "the record has no value; a trade as JSON is expected"
+        : whyNotJson("the value", bytes, error);
+    return { code: "invalid-json", message };
   }
   if (typeof json === "object" && json !== null && !Array.isArray(json)) return { json };
   return { code: "invalid-message", message: `the trade is ${described(json)}; an object is expected` };
-}
-
-function notJson(bytes: Uint8Array, error: unknown): string {
-  if (bytes.length === 0) return "the record has no value; a trade as JSON is expected";
-  const problem = `the value of ${bytes.length} bytes is not JSON in UTF-8`;
-  const instead = formatInsteadOfJson(bytes);
-  if (instead === null && error instanceof SyntaxError) return `${problem}: ${error.message}`;
-  return `${problem}: it begins with ${firstBytes(bytes)}, ${instead ?? "and some of its bytes are no UTF-8"}`;
 }
 
 function symbolProblem(key: string, { symbol, ticker }: Received): Rejection | null {

@@ -1,19 +1,13 @@
-import { tradeLimits, type Trade, type TradeSide, type TradeStatus } from "../../../domain/market.ts";
+import { tradeLimits, type Trade, type TradeStatus } from "../../../domain/market.ts";
 import type { Reference } from "../../../domain/reference.ts";
 import type { EpochMs } from "../../../domain/time.ts";
+import type { TradeContent } from "./trade-book.ts";
 
 /** No sum of such amounts overflows. */
 const MAX_USD = tradeLimits.figure ** 2;
 
-/** The content of a trade. Figures that it has not are NaN. */
-interface Content {
-  readonly price: number;
-  readonly quantity: number;
-  readonly amount: number;
-  readonly currency: string;
-  readonly side: TradeSide | null;
-  readonly account: string | null;
-}
+/** What both a message and a trade of the book have. */
+type Content = Pick<TradeContent, "price" | "quantity" | "amount" | "currency" | "side" | "account">;
 
 /** The amount in US dollars; null where the amount or the currency's rate is not known. */
 export function amountUsd({ amount, currency }: Content, reference: Reference | null): number | null {

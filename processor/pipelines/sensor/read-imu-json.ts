@@ -1,8 +1,7 @@
 import { codePoints, imuChannels, imuLimits } from "../../../domain/imu.ts";
-import { firstBytes, formatInsteadOfJson } from "../../../domain/signatures.ts";
 import type { SequencedMessage } from "../../operators/sequenced-message.ts";
 import { MAX_ROWS, type Rejection } from "../../runtime/message.ts";
-import { described, written } from "../../runtime/received.ts";
+import { described, whyNotJson, written } from "../../runtime/received.ts";
 import type { SampleTimes } from "./sample-times.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -38,11 +37,7 @@ export function readImuJson(bytes: Uint8Array, message: SequencedMessage): Rejec
 }
 
 function notJson(bytes: Uint8Array, error: unknown): string {
-  if (bytes.length === 0) return "the payload is empty";
-  const problem = `the payload of ${bytes.length} bytes is not JSON in UTF-8`;
-  const instead = formatInsteadOfJson(bytes);
-  if (instead === null && error instanceof SyntaxError) return `${problem}: ${error.message}`;
-  return `${problem}: it begins with ${firstBytes(bytes)}, ${instead ?? "and some of its bytes are no UTF-8"}`;
+  return bytes.length === 0 ? "the payload is empty" : whyNotJson("the payload", bytes, error);
 }
 
 function take({ seq, boot, t, hz, samples }: Shape, message: SequencedMessage): SampleTimes {
