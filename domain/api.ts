@@ -270,32 +270,41 @@ export const pathParameters = {
 
 // ---- WebSocket ----
 
-/** What a client sends. Exactly one of `sensorId` and `session`. */
+/** What a client sends. Exactly one of `sensorId`, `session` and `symbol`. */
 export const webSocketRequest = z
   .object({
     action: z.enum(["subscribe", "unsubscribe"]),
     sensorId: sensorIdParameter.optional(),
     session: sessionIdParameter.optional(),
+    symbol: symbolParameter.optional(),
   })
-  .refine((request) => (request.sensorId === undefined) !== (request.session === undefined), {
-    message: "needs exactly one of sensorId and session",
-  });
+  .refine(
+    ({ sensorId, session, symbol }) => [sensorId, session, symbol].filter((id) => id !== undefined).length === 1,
+    {
+      message: "needs exactly one of sensorId, session and symbol",
+    },
+  );
 export type WebSocketRequest = z.infer<typeof webSocketRequest>;
 
-/** What a client may subscribe to when it connects: `?sensorId=…` and `?session=…`, each repeatable. */
-export const connectParameters = { sensorId: sensorIdParameter, session: sessionIdParameter } as const;
-/** Subscriptions of one connection, at most. */
+/** What a client may subscribe to when it connects: `?sensorId=…`, `?session=…` and `?symbol=…`, each repeatable. */
+export const connectParameters = {
+  sensorId: sensorIdParameter,
+  session: sessionIdParameter,
+  symbol: symbolParameter,
+} as const;
+/** Subscriptions of one connection, at most, of each kind. */
 export const MAX_SUBSCRIPTIONS = 1_000;
 
 export type WebSocketAnswer =
   | { readonly type: "subscribed" | "unsubscribed"; readonly sensorId: string }
   | { readonly type: "subscribed" | "unsubscribed"; readonly session: string }
+  | { readonly type: "subscribed" | "unsubscribed"; readonly symbol: string }
   | { readonly type: "error"; readonly code: "invalid-message" | "too-many-subscriptions"; readonly message: string };
 
 /** What `live` sends; a frame is one of them or a JSON array of several. */
 export interface LiveMessage {
-  readonly type: "samples" | "window" | "session" | "inference" | "dropped" | "omitted";
-  readonly data: { readonly sensorId: string } & Readonly<Record<string, unknown>>;
+  readonly type: "samples" | "window" | "session" | "inference" | "trade" | "bar" | "alert" | "dropped" | "omitted";
+  readonly data: ({ readonly sensorId: string } | { readonly symbol: string }) & Readonly<Record<string, unknown>>;
 }
 /** Bytes of messages that share a frame, at most: a little under API Gateway's 32 KB. */
 export const MAX_FRAME_BYTES = 32_000;

@@ -154,6 +154,7 @@ export const metrics = {
   "processor.sensors": { unit: "Count", kind: "gauge", doc: "sensors in state, tombstones excluded" },
   "live.frames": { unit: "Count", kind: "counter", doc: "WebSocket frames sent" },
   "live.dropped-samples": { unit: "Count", kind: "counter", doc: "samples that slow clients lost" },
+  "live.dropped-trades": { unit: "Count", kind: "counter", doc: "trades that slow clients lost" },
   "live.omitted": { unit: "Count", kind: "counter", doc: "messages too large to send, whose clients were told so" },
   "live.closed-connections": { unit: "Count", kind: "counter", doc: "connections closed for being slow or too many" },
   "live.connections": { unit: "Count", kind: "gauge", doc: "WebSocket connections known" },

@@ -64,7 +64,7 @@ export function gatewayConnections(
     },
     forget,
     async close(connectionId) {
-      log.warn({ connectionId }, "connection is closed: it is too slow for its windows, sessions and inferences");
+      log.warn({ connectionId }, "connection is closed: it is too slow for what is never dropped");
       try {
         await client.send(new DeleteConnectionCommand({ ConnectionId: connectionId }));
       } catch (error) {
@@ -112,10 +112,11 @@ export function connectionsTable(
   };
 }
 
-function toItem({ connectionId, sensors, sessions }: Record<string, AttributeValue>): ConnectionItem {
+function toItem({ connectionId, sensors, sessions, symbols }: Record<string, AttributeValue>): ConnectionItem {
   return {
     connectionId: connectionId?.S ?? "",
     sensors: new Set(sensors?.SS),
     sessions: new Set(sessions?.SS),
+    symbols: new Set(symbols?.SS),
   };
 }

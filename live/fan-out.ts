@@ -2,7 +2,7 @@ import { setImmediate, setTimeout as delay } from "node:timers/promises";
 import type { Metrics } from "../adapters/metrics.ts";
 import type { Milliseconds } from "../domain/time.ts";
 import type { Message } from "./messages.ts";
-import { SendQueue, type Frame } from "./send-queue.ts";
+import { droppedIn, SendQueue, type Dropped, type Frame } from "./send-queue.ts";
 
 /**
  * What became of a posted frame. `sent`: accepted. `gone`: the connection has ended. `refused`: this frame will never
@@ -113,9 +113,14 @@ export class FanOut {
       this.#close(connectionId);
       return;
     }
-    if (dropped > 0) this.#metrics.add("live.dropped-samples", dropped);
+    this.#countDropped(dropped);
     if (this.#waitingBytes > this.#options.maxWaitingBytes) this.#closeSlowest();
     if (connection.alive && !connection.pumping) void this.#pump(connection);
+  }
+
+  #countDropped({ samples, trades }: Dropped): void {
+    if (samples > 0) this.#metrics.add("live.dropped-samples", samples);
+    if (trades > 0) this.#metrics.add("live.dropped-trades", trades);
   }
 
   /** Keeps count of the bytes that wait. */
@@ -189,9 +194,9 @@ export class FanOut {
   }
 
   #omit(connection: Connection, messages: readonly Message[]): void {
-    const samples = messages.reduce((sum, message) => sum + message.samples, 0);
-    this.#metrics.add("live.omitted", messages.filter(({ record }) => record !== null).length);
-    if (samples > 0) this.#metrics.add("live.dropped-samples", samples);
+    const omitted = messages.filter(({ droppable, record }) => droppable === null && record !== null);
+    this.#metrics.add("live.omitted", omitted.length);
+    this.#countDropped(droppedIn(messages));
     this.#counted(connection, (queue) => queue.omit(messages));
   }
 }

@@ -11,11 +11,11 @@ import { SECOND } from "../domain/time.ts";
 import { headers, topics } from "../domain/topics.ts";
 import { connectionsTable, gatewayConnections } from "./aws-connections.ts";
 import { FanOut } from "./fan-out.ts";
-import { liveTopics, readRecord } from "./messages.ts";
-import { route } from "./router.ts";
+import { isOfMarket, liveTopics, readRecord, type Message } from "./messages.ts";
+import { route, routeMarket } from "./router.ts";
 import { SeenIds } from "./seen-ids.ts";
 import { SessionExtents } from "./session-extents.ts";
-import { audiences, type Audience } from "./subscriptions.ts";
+import { audiences, noAudiences } from "./subscriptions.ts";
 import { tail, type Tail } from "./tail.ts";
 
 /** Time between two reads of the table of connections: the longest that a new subscription goes unnoticed. */
@@ -34,9 +34,10 @@ const gateway = gatewayConnections(
 );
 const fanOut = new FanOut(gateway, metrics);
 const seenIds = new SeenIds();
+const followed = liveTopics(settings.pipelines);
 const extents = new SessionExtents(settings.sessionGapMs);
 
-let subscribed = new Map<string, Audience>();
+let subscribed = noAudiences;
 let tableAnswers = true;
 let polling: NodeJS.Timeout | undefined;
 let records: Tail | undefined;
@@ -66,16 +67,23 @@ function health(): Health {
   };
 }
 
+function send(connectionId: string, messages: readonly Message[]): void {
+  fanOut.send(connectionId, messages);
+}
+
 function sendRecord(topic: string, { key, value, headers: received, offset }: KafkaMessage): void {
   if (value === null) return;
-  const audience = subscribed.get(key?.toString("utf8") ?? "");
+  const name = key?.toString("utf8") ?? "";
+  const sensor = subscribed.sensors.get(name);
+  const symbol = subscribed.symbols.get(name);
   // Session records are read without an audience, too: a later subscription may name one of the sessions.
-  if (!audience && topic !== topics.sessions.name) return;
+  if (!sensor && !symbol && topic !== topics.sessions.name) return;
   try {
     const record = readRecord(topic, received?.[headers.contentType]?.toString(), value);
     if (!seenIds.isNew(topic, record.data.id)) return;
     if (record.type === "session") extents.learn(record.data);
-    if (audience) route(record, audience, extents, (connectionId, messages) => fanOut.send(connectionId, messages));
+    if (isOfMarket(record)) routeMarket(record, symbol ?? [], send);
+    else if (sensor) route(record, sensor, extents, send);
   } catch (error) {
     log.error({ err: error, topic, offset }, "record does not have the form of its topic and was skipped");
   }
@@ -102,11 +110,11 @@ records = await tail(
     retry: { retries: Number.MAX_SAFE_INTEGER, initialRetryTime: 100, maxRetryTime: 2_000 },
   }),
   {
-    topics: liveTopics,
+    topics: followed,
     groupId: consumerGroups.live,
     log,
     onLag: (lag) => metrics.set("live.lag", lag),
     onRecord: sendRecord,
   },
 );
-log.info({ topics: liveTopics }, "live is up");
+log.info({ topics: followed }, "live is up");

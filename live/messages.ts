@@ -1,6 +1,14 @@
 import { MAX_FRAME_BYTES, MAX_MESSAGE_BYTES } from "../domain/api.ts";
 import { decodeColumns } from "../domain/columns.ts";
-import type { InferenceRecord, SessionRecord, WindowRecord } from "../domain/records.ts";
+import { existingWhere, type PipelineName } from "../domain/pipelines.ts";
+import type {
+  AlertRecord,
+  BarRecord,
+  EnrichedRecord,
+  InferenceRecord,
+  SessionRecord,
+  WindowRecord,
+} from "../domain/records.ts";
 import type { TableName } from "../domain/tables.ts";
 import type { EpochMs } from "../domain/time.ts";
 import { contentTypes, topics } from "../domain/topics.ts";
@@ -22,32 +30,58 @@ export type LiveRecord =
   | { readonly type: "samples"; readonly data: Samples }
   | { readonly type: "window"; readonly data: WindowRecord }
   | { readonly type: "session"; readonly data: SessionRecord }
-  | { readonly type: "inference"; readonly data: InferenceRecord };
+  | { readonly type: "inference"; readonly data: InferenceRecord }
+  | MarketRecord;
+
+/** A record about a symbol. */
+export type MarketRecord =
+  | { readonly type: "trade"; readonly data: EnrichedRecord }
+  | { readonly type: "bar"; readonly data: BarRecord }
+  | { readonly type: "alert"; readonly data: AlertRecord };
+
+export function isOfMarket(record: LiveRecord): record is MarketRecord {
+  return record.type === "trade" || record.type === "bar" || record.type === "alert";
+}
+
+/** A record about a sensor. */
+export type SensorRecord = Exclude<LiveRecord, MarketRecord>;
 
 /** A record that is sent as one message. */
 export type WholeRecord = Exclude<LiveRecord, { type: "samples" }>;
 
+/** Whom a message is about, as its data name it. */
+export type Subject = { readonly sensorId: string } | { readonly symbol: string };
+
 /** A message for clients: its JSON text, and what the send queue needs to know about it. */
 export interface Message {
   readonly type: LiveRecord["type"] | "omitted";
-  readonly sensorId: string;
+  readonly subject: Subject;
   readonly text: string;
   /** Length of `text` in UTF-8. */
   readonly bytes: number;
-  /** Readings in it; 0 unless it is `samples`. */
-  readonly samples: number;
+  /** Readings or trades in it, if a slow client may lose it: `samples` and `trade`. Null for all others. */
+  readonly droppable: number | null;
   /** The record that it carries; null for `samples`, and for `omitted`. */
   readonly record: WholeRecord | null;
 }
 
-const types: Readonly<Record<string, Exclude<LiveRecord["type"], "samples">>> = {
-  [topics.aggregated.name]: "window",
-  [topics.sessions.name]: "session",
-  [topics.inference.name]: "inference",
-};
+/** The topics that live reads, each with the type of its records. */
+const sources = [
+  { topic: topics.transformed.name, type: "samples" },
+  { topic: topics.aggregated.name, type: "window" },
+  { topic: topics.sessions.name, type: "session" },
+  { topic: topics.inference.name, type: "inference" },
+  { topic: topics.marketEnriched.name, type: "trade", pipeline: "market" },
+  { topic: topics.marketAggregated.name, type: "bar", pipeline: "market" },
+  { topic: topics.marketAlerts.name, type: "alert", pipeline: "market" },
+] as const satisfies readonly { topic: string; type: LiveRecord["type"]; pipeline?: PipelineName }[];
 
-/** The topics that live reads. */
-export const liveTopics: readonly string[] = [topics.transformed.name, ...Object.keys(types)];
+const types = new Map<string, LiveRecord["type"]>(sources.map(({ topic, type }) => [topic, type]));
+
+/** The topics that live reads where these pipelines run. */
+export function liveTopics(running: readonly PipelineName[]): string[] {
+  return existingWhere<{ topic: string; pipeline?: PipelineName }>(sources, running).map(({ topic }) => topic);
+}
 
 /**
  * Reads a record's value. JSON is passed on as it is, without validation: the processor has written it.
@@ -55,8 +89,8 @@ export const liveTopics: readonly string[] = [topics.transformed.name, ...Object
  * @throws Error when the value is not JSON, or not columns where the content type says so
  */
 export function readRecord(topic: string, contentType: string | undefined, value: Buffer): LiveRecord {
-  const type = types[topic];
-  if (type) return { type, data: JSON.parse(value.toString("utf8")) as never };
+  const type = types.get(topic) ?? "samples";
+  if (type !== "samples") return { type, data: JSON.parse(value.toString("utf8")) as never };
   return { type: "samples", data: contentType === contentTypes.columnsPacked ? fromPacked(value) : fromJson(value) };
 }
 
@@ -87,31 +121,56 @@ function fromJson(value: Buffer): Samples {
   return { id, sensorId, seq, ...(boot === undefined ? {} : { boot }), t, columns } as unknown as Samples;
 }
 
-/** A window, session or inference as a message: the record unchanged, or where it is if it exceeds a message. */
+/** A record as one message: the record unchanged, or where it is if it exceeds a message. */
 export function toMessage(record: WholeRecord): Message {
   const text = `{"type":"${record.type}","data":${JSON.stringify(record.data)}}`;
   const bytes = Buffer.byteLength(text);
   if (bytes > MAX_MESSAGE_BYTES) return omittedMessage(record, bytes);
-  return { type: record.type, sensorId: record.data.sensorId, text, bytes, samples: 0, record };
+  const droppable = record.type === "trade" ? 1 : null;
+  return { type: record.type, subject: subjectOf(record.data), text, bytes, droppable, record };
+}
+
+function subjectOf(data: WholeRecord["data"]): Subject {
+  return "symbol" in data ? { symbol: data.symbol } : { sensorId: data.sensorId };
 }
 
 /** Instead of a message of `bytes` bytes: which record the client misses, and where it can read it. */
-export function omittedMessage({ type, data }: WholeRecord, bytes: number): Message {
-  const { sensorId, id } = data;
-  const text = JSON.stringify({ type: "omitted", data: { sensorId, type, id, bytes, ...whereToRead(type, data) } });
-  return { type: "omitted", sensorId, text, bytes: Buffer.byteLength(text), samples: 0, record: null };
+export function omittedMessage(record: WholeRecord, bytes: number): Message {
+  const { type, data } = record;
+  const subject = subjectOf(data);
+  const text = JSON.stringify({
+    type: "omitted",
+    data: { ...subject, type, id: data.id, bytes, ...whereToRead(record) },
+  });
+  return { type: "omitted", subject, text, bytes: Buffer.byteLength(text), droppable: null, record: null };
 }
 
 /** `path`: of the REST API, null where it has none; `table`: of the lake, which has the record under its id. */
-function whereToRead(
-  type: WholeRecord["type"],
-  data: WholeRecord["data"],
-): { readonly path: string | null; readonly table: TableName } {
-  if (type === "session")
-    return { path: `/sessions/${encodeURIComponent((data as SessionRecord).sessionId)}`, table: "sessions" };
-  if (type === "inference") return { path: null, table: "inference" };
-  const { start, end } = (data as WindowRecord).window;
-  return { path: `/sensors/${encodeURIComponent(data.sensorId)}/windows?from=${start}&to=${end}`, table: "aggregated" };
+function whereToRead({ type, data }: WholeRecord): { readonly path: string | null; readonly table: TableName | null } {
+  const encoded = encodeURIComponent;
+  switch (type) {
+    case "session":
+      return { path: `/sessions/${encoded(data.sessionId)}`, table: "sessions" };
+    case "inference":
+      return { path: null, table: "inference" };
+    case "window": {
+      const { start, end } = data.window;
+      return { path: `/sensors/${encoded(data.sensorId)}/windows?from=${start}&to=${end}`, table: "aggregated" };
+    }
+    case "bar": {
+      const { start, end } = data.window;
+      const query = `operator=${data.operator}&from=${start}&to=${end}`;
+      return { path: `/symbols/${encoded(data.symbol)}/bars?${query}`, table: "market_aggregated" };
+    }
+    case "alert":
+      return {
+        path: `/alerts?symbol=${encoded(data.symbol)}&from=${data.trade.timestamp}&to=${data.trade.timestamp + 1}`,
+        table: "market_alerts",
+      };
+    case "trade":
+      // The lake has the trade as it was sent, in the log.
+      return { path: null, table: null };
+  }
 }
 
 /**
@@ -140,7 +199,14 @@ function samplesMessage(
   const data: Record<string, unknown> = { sensorId, id, seq, boot, ...part, t: cut(t, from, to, Number) };
   for (const name in columns) data[name] = cut(columns[name]!, from, to, shortDecimal);
   const text = `{"type":"samples","data":${JSON.stringify(data)}}`;
-  return { type: "samples", sensorId, text, bytes: Buffer.byteLength(text), samples: to - from, record: null };
+  return {
+    type: "samples",
+    subject: { sensorId },
+    text,
+    bytes: Buffer.byteLength(text),
+    droppable: to - from,
+    record: null,
+  };
 }
 
 function cut<T>(values: ArrayLike<number>, from: number, to: number, convert: (value: number) => T): T[] {
@@ -149,7 +215,10 @@ function cut<T>(values: ArrayLike<number>, from: number, to: number, convert: (v
   return result;
 }
 
-/** The message that says how many readings of a sensor a client did not get. */
-export function droppedText(sensorId: string, samples: number): string {
-  return JSON.stringify({ type: "dropped", data: { sensorId, samples } });
+/** The message that says how many readings of a sensor, or trades of a symbol, a client did not get. */
+export function droppedText(subject: Subject, count: number): string {
+  return JSON.stringify({
+    type: "dropped",
+    data: { ...subject, ...("symbol" in subject ? { trades: count } : { samples: count }) },
+  });
 }

@@ -1,18 +1,24 @@
 import {
   samplesMessages,
   toMessage,
-  type LiveRecord,
+  type MarketRecord,
   type Message,
   type Samples,
-  type WholeRecord,
+  type SensorRecord,
 } from "./messages.ts";
 import type { SessionExtents } from "./session-extents.ts";
 import type { Audience } from "./subscriptions.ts";
 
 type Send = (connectionId: string, messages: readonly Message[]) => void;
 
-/** Calls `send` for each connection of an audience that gets a record, with the messages that it gets. */
-export function route(record: LiveRecord, audience: Audience, extents: SessionExtents, send: Send): void {
+/** Calls `send` for each of the connections of a symbol, with the message of its record. */
+export function routeMarket(record: MarketRecord, connectionIds: readonly string[], send: Send): void {
+  const messages = [toMessage(record)];
+  for (const connectionId of connectionIds) send(connectionId, messages);
+}
+
+/** Calls `send` for each connection of an audience that gets a sensor's record, with the messages that it gets. */
+export function route(record: SensorRecord, audience: Audience, extents: SessionExtents, send: Send): void {
   if (record.type === "samples") routeSamples(record.data, audience, extents, send);
   else routeWhole(record, audience, extents, send);
 }
@@ -35,7 +41,12 @@ function routeSamples(samples: Samples, audience: Audience, extents: SessionExte
 }
 
 /** A session's connections get the records of the session, and the windows and inferences that overlap it. */
-function routeWhole(record: WholeRecord, audience: Audience, extents: SessionExtents, send: Send): void {
+function routeWhole(
+  record: Exclude<SensorRecord, { type: "samples" }>,
+  audience: Audience,
+  extents: SessionExtents,
+  send: Send,
+): void {
   const messages = [toMessage(record)];
   for (const connectionId of audience.all) send(connectionId, messages);
   for (const { sessionId, start, connectionIds } of audience.sessions) {

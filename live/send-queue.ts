@@ -1,10 +1,10 @@
 import { MAX_FRAME_BYTES } from "../domain/api.ts";
-import { droppedText, omittedMessage, type Message } from "./messages.ts";
+import { droppedText, omittedMessage, type Message, type Subject } from "./messages.ts";
 
 /** Bounds of the messages that wait for one connection. */
 export interface SendQueueLimits {
-  /** Bytes of samples. Above it, the oldest are dropped and counted. */
-  readonly samplesBytes: number;
+  /** Bytes of samples and trades. Above it, the oldest are dropped and counted. */
+  readonly droppableBytes: number;
   /** Bytes of all other messages, which are never dropped. Above it, the connection is closed. */
   readonly otherBytes: number;
 }
@@ -16,16 +16,22 @@ export interface Frame {
   readonly messages: readonly Message[];
 }
 
-export const sendQueueLimits: SendQueueLimits = { samplesBytes: 256 * 1024, otherBytes: 4 * 1024 * 1024 };
+export const sendQueueLimits: SendQueueLimits = { droppableBytes: 256 * 1024, otherBytes: 4 * 1024 * 1024 };
+
+/** Readings and trades that were dropped. */
+export interface Dropped {
+  readonly samples: number;
+  readonly trades: number;
+}
 
 /** The messages that wait for one connection, in order. */
 export class SendQueue {
   readonly #limits: SendQueueLimits;
   #queue: Message[] = [];
-  #samplesBytes = 0;
+  #droppableBytes = 0;
   #otherBytes = 0;
-  /** Readings dropped since the last `dropped` message, by sensor. */
-  readonly #dropped = new Map<string, number>();
+  /** Readings and trades dropped since the last `dropped` message, by what they are about. */
+  readonly #dropped = new Map<string, { readonly subject: Subject; readonly count: number }>();
 
   constructor(limits: SendQueueLimits = sendQueueLimits) {
     this.#limits = limits;
@@ -33,48 +39,53 @@ export class SendQueue {
 
   /** Bytes of all messages that wait. */
   get bytes(): number {
-    return this.#samplesBytes + this.#otherBytes;
+    return this.#droppableBytes + this.#otherBytes;
   }
 
   get isEmpty(): boolean {
     return this.#queue.length === 0 && this.#dropped.size === 0;
   }
 
-  /** Appends messages. Returns how many readings were dropped for them; null when the connection must be closed. */
-  push(messages: readonly Message[]): number | null {
+  /** Appends messages. Returns what was dropped for them; null when the connection must be closed. */
+  push(messages: readonly Message[]): Dropped | null {
     for (const message of messages) {
       this.#queue.push(message);
-      if (message.type === "samples") this.#samplesBytes += message.bytes;
-      else this.#otherBytes += message.bytes;
+      this.#count(message, message.bytes);
     }
     if (this.#otherBytes > this.#limits.otherBytes) return null;
-    return this.#samplesBytes > this.#limits.samplesBytes ? this.#dropOldest() : 0;
+    return this.#droppableBytes > this.#limits.droppableBytes ? this.#dropOldest() : droppedIn([]);
   }
 
-  /** Drops the oldest samples down to half of their bound, so that dropping is rare. */
-  #dropOldest(): number {
-    let total = 0;
+  #count({ droppable }: Message, bytes: number): void {
+    if (droppable === null) this.#otherBytes += bytes;
+    else this.#droppableBytes += bytes;
+  }
+
+  /** Drops the oldest samples and trades down to half of their bound, so that dropping is rare. */
+  #dropOldest(): Dropped {
+    const dropped: Message[] = [];
     this.#queue = this.#queue.filter((message) => {
-      if (message.type !== "samples" || this.#samplesBytes <= this.#limits.samplesBytes / 2) return true;
-      this.#samplesBytes -= message.bytes;
-      this.#countDropped(message);
-      total += message.samples;
+      if (message.droppable === null || this.#droppableBytes <= this.#limits.droppableBytes / 2) return true;
+      this.#count(message, -message.bytes);
+      this.#noteDropped(message.subject, message.droppable);
+      dropped.push(message);
       return false;
     });
-    return total;
+    return droppedIn(dropped);
   }
 
-  #countDropped({ sensorId, samples }: Message): void {
-    this.#dropped.set(sensorId, (this.#dropped.get(sensorId) ?? 0) + samples);
+  #noteDropped(subject: Subject, count: number): void {
+    const key = JSON.stringify(subject);
+    this.#dropped.set(key, { subject, count: (this.#dropped.get(key)?.count ?? 0) + count });
   }
 
   /**
-   * Tells of messages whose frame will never be accepted: samples by their number, each other one by where it can be
-   * read. What told of others is not told again.
+   * Tells of messages whose frame will never be accepted: samples and trades by their number, each other one by where
+   * it can be read. What told of others is not told again.
    */
   omit(messages: readonly Message[]): void {
     for (const message of messages) {
-      if (message.type === "samples") this.#countDropped(message);
+      if (message.droppable !== null) this.#noteDropped(message.subject, message.droppable);
       else if (message.record !== null) this.push([omittedMessage(message.record, message.bytes)]);
     }
   }
@@ -89,21 +100,29 @@ export class SendQueue {
       texts.push(text);
       bytes += size + 1;
     };
-    for (const [sensorId, samples] of this.#dropped) {
-      const text = droppedText(sensorId, samples);
+    for (const [key, { subject, count }] of this.#dropped) {
+      const text = droppedText(subject, count);
       if (!fits(text.length)) break;
       take(text, text.length);
-      this.#dropped.delete(sensorId);
+      this.#dropped.delete(key);
     }
     let taken = 0;
     for (const message of this.#queue) {
       if (!fits(message.bytes)) break;
       take(message.text, message.bytes);
-      if (message.type === "samples") this.#samplesBytes -= message.bytes;
-      else this.#otherBytes -= message.bytes;
+      this.#count(message, -message.bytes);
       taken++;
     }
     const messages = this.#queue.splice(0, taken);
     return { text: texts.length > 1 ? `[${texts.join(",")}]` : (texts[0] ?? ""), messages };
   }
+}
+
+/** What is lost with messages. */
+export function droppedIn(messages: readonly Message[]): Dropped {
+  let [samples, trades] = [0, 0];
+  for (const { type, droppable } of messages)
+    if (type === "trade") trades += droppable ?? 0;
+    else samples += droppable ?? 0;
+  return { samples, trades };
 }

@@ -5,7 +5,17 @@ export interface ConnectionItem {
   readonly connectionId: string;
   readonly sensors: ReadonlySet<string>;
   readonly sessions: ReadonlySet<string>;
+  readonly symbols: ReadonlySet<string>;
 }
+
+/** Who gets what. A symbol and a sensor may have the same name. */
+export interface Audiences {
+  readonly sensors: ReadonlyMap<string, Audience>;
+  /** Connections by symbol. */
+  readonly symbols: ReadonlyMap<string, readonly string[]>;
+}
+
+export const noAudiences: Audiences = { sensors: new Map(), symbols: new Map() };
 
 /** The connections that get data of one sensor. */
 export interface Audience {
@@ -28,17 +38,23 @@ interface MutableAudience {
 }
 
 /**
- * The audience of each sensor, by sensor id. A connection that gets all of a sensor's data is not among the audiences
- * of its sessions.
+ * The audience of each sensor and symbol. A connection that gets all of a sensor's data is not among the audiences of
+ * its sessions.
  */
-export function audiences(items: Iterable<ConnectionItem>): Map<string, Audience> {
+export function audiences(items: Iterable<ConnectionItem>): Audiences {
   const result = new Map<string, MutableAudience>();
+  const bySymbol = new Map<string, string[]>();
   const audienceOf = (sensorId: string): MutableAudience => {
     let audience = result.get(sensorId);
     if (!audience) result.set(sensorId, (audience = { all: [], sessions: [] }));
     return audience;
   };
-  for (const { connectionId, sensors, sessions } of items) {
+  for (const { connectionId, sensors, sessions, symbols } of items) {
+    for (const symbol of symbols) {
+      const known = bySymbol.get(symbol);
+      if (known) known.push(connectionId);
+      else bySymbol.set(symbol, [connectionId]);
+    }
     for (const sensorId of sensors) audienceOf(sensorId).all.push(connectionId);
     for (const sessionId of sessions) {
       const { sensorId, start } = parseSessionId(sessionId);
@@ -48,5 +64,5 @@ export function audiences(items: Iterable<ConnectionItem>): Map<string, Audience
       else audienceOf(sensorId).sessions.push({ sessionId, start, connectionIds: [connectionId] });
     }
   }
-  return result;
+  return { sensors: result, symbols: bySymbol };
 }

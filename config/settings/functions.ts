@@ -16,7 +16,7 @@ import {
 /** Settings of the Lambda functions. */
 export const functions = {
   /** WebSocket routes: connect, disconnect, subscribe. */
-  websocket: { ...common, ...connections },
+  websocket: { ...common, ...connections, ...running },
   /** REST routes. */
   rest: {
     ...common,

@@ -1,5 +1,6 @@
 import { connectParameters, MAX_SUBSCRIPTIONS } from "../../domain/api.ts";
-import type { Subscription } from "../shared/connections.ts";
+import type { PipelineName } from "../../domain/pipelines.ts";
+import { notHere, type Subscription } from "../shared/connections.ts";
 
 /** The query string of a WebSocket connect, as API Gateway gives it. */
 export interface ConnectQuery {
@@ -8,10 +9,15 @@ export interface ConnectQuery {
 }
 
 /**
- * The subscriptions of `?sensorId=…` and `?session=…`, each of which may be repeated, and what is wrong with them.
- * Other parameters, such as the ticket that the authorizer reads, are ignored.
+ * The subscriptions of `?sensorId=…`, `?session=…` and `?symbol=…`, each of which may be repeated, and what is wrong
+ * with them. Other parameters, such as the ticket that the authorizer reads, are ignored.
+ *
+ * @param running The pipelines of this environment.
  */
-export function connectSubscriptions(query: ConnectQuery): {
+export function connectSubscriptions(
+  query: ConnectQuery,
+  running: readonly PipelineName[],
+): {
   readonly subscriptions: Subscription[];
   readonly problems: string[];
 } {
@@ -20,11 +26,14 @@ export function connectSubscriptions(query: ConnectQuery): {
   for (const [name, kind] of [
     ["sensorId", "sensors"],
     ["session", "sessions"],
+    ["symbol", "symbols"],
   ] as const) {
     const single = query.queryStringParameters?.[name];
     for (const id of query.multiValueQueryStringParameters?.[name] ?? (single === undefined ? [] : [single])) {
       const parsed = connectParameters[name].safeParse(id);
-      if (parsed.success) subscriptions.push({ kind, id });
+      const missing = notHere(kind, running);
+      if (parsed.success && missing === null) subscriptions.push({ kind, id });
+      else if (parsed.success) problems.push(`${name} is ${JSON.stringify(id)}: ${missing}`);
       else problems.push(`${name} is ${JSON.stringify(id)}: ${parsed.error.issues[0]!.message}`);
     }
   }

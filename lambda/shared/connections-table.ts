@@ -16,12 +16,14 @@ import { HOUR } from "../../domain/time.ts";
  * - `connectionId`: string, the partition key. API Gateway's id of the connection.
  * - `sensors`: string set, absent when empty. The sensor ids that it has subscribed to.
  * - `sessions`: string set, absent when empty. The session ids that it has subscribed to.
+ * - `symbols`: string set, absent when empty. The symbols that it has subscribed to.
  * - `expiresAt`: number, the TTL attribute. Epoch seconds from which DynamoDB may delete the item.
  */
 export const connectionAttributes = {
   id: "connectionId",
   sensors: "sensors",
   sessions: "sessions",
+  symbols: "symbols",
   expiresAt: "expiresAt",
 } as const;
 

@@ -6,11 +6,12 @@ import {
   type DynamoDBClient,
 } from "@aws-sdk/client-dynamodb";
 import { MAX_SUBSCRIPTIONS } from "../../domain/api.ts";
+import type { PipelineName } from "../../domain/pipelines.ts";
 import { connectionAttributes, CONNECTION_LIFE_MS, ensureConnectionsTable } from "./connections-table.ts";
 
-/** A sensor or a session whose data a connection gets. */
+/** A sensor, a session or a symbol whose data a connection gets. */
 export interface Subscription {
-  readonly kind: "sensors" | "sessions";
+  readonly kind: "sensors" | "sessions" | "symbols";
   readonly id: string;
 }
 
@@ -95,4 +96,9 @@ export function dynamoDbConnections(client: DynamoDBClient, tableName: string, c
 
 function expiry(nowMs: number): { N: string } {
   return { N: String(Math.ceil((nowMs + CONNECTION_LIFE_MS) / 1_000)) };
+}
+
+/** Why nothing of a kind can be subscribed to where these pipelines run; null where it can. */
+export function notHere(kind: Subscription["kind"], running: readonly PipelineName[]): string | null {
+  return kind === "symbols" && !running.includes("market") ? "the market does not run in this environment" : null;
 }

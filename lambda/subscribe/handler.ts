@@ -1,11 +1,11 @@
 import { webSocketClients, webSocketFunction } from "../shared/websocket.ts";
 import { answerTo, parseRequest } from "./request.ts";
 
-const { log, connections } = webSocketClients("subscribe", process.env);
+const { log, connections, pipelines } = webSocketClients("subscribe", process.env);
 
 /** Routes `subscribe`, `unsubscribe` and `$default`: changes subscriptions. The body goes to the client. */
 export const handler = webSocketFunction(log, async (event) => {
-  const request = parseRequest(event.body);
+  const request = parseRequest(event.body, pipelines);
   if (!request.ok) return { statusCode: 200, body: JSON.stringify(request.answer) };
   const done = await connections.change(
     event.requestContext.connectionId,

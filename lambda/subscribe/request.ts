@@ -1,19 +1,20 @@
 import { MAX_SUBSCRIPTIONS, webSocketRequest, type WebSocketAnswer, type WebSocketRequest } from "../../domain/api.ts";
-import type { Subscription } from "../shared/connections.ts";
+import type { PipelineName } from "../../domain/pipelines.ts";
+import { notHere, type Subscription } from "../shared/connections.ts";
 
 /** A request to change a subscription, or the answer to a message that is none. */
 export type ParsedRequest =
   | { readonly ok: true; readonly action: WebSocketRequest["action"]; readonly subscription: Subscription }
   | { readonly ok: false; readonly answer: WebSocketAnswer };
 
-/** Reads a message of a client. */
-export function parseRequest(body: string | undefined): ParsedRequest {
+/** Reads a message of a client. `running`: the pipelines of this environment. */
+export function parseRequest(body: string | undefined, running: readonly PipelineName[]): ParsedRequest {
   const refuse = (why: string): ParsedRequest => ({
     ok: false,
     answer: {
       type: "error",
       code: "invalid-message",
-      message: `${why}; send {"action":"subscribe"|"unsubscribe","sensorId":"…"} or the same with "session"`,
+      message: `${why}; send {"action":"subscribe"|"unsubscribe","sensorId":"…"} or "session" or "symbol" instead`,
     },
   });
   let json: unknown;
@@ -29,12 +30,15 @@ export function parseRequest(body: string | undefined): ParsedRequest {
         .map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : `the message ${message}`))
         .join("; "),
     );
-  const { action, sensorId, session } = parsed.data;
-  return {
-    ok: true,
-    action,
-    subscription: sensorId === undefined ? { kind: "sessions", id: session! } : { kind: "sensors", id: sensorId },
-  };
+  const { action, sensorId, session, symbol } = parsed.data;
+  const subscription: Subscription =
+    sensorId !== undefined
+      ? { kind: "sensors", id: sensorId }
+      : session !== undefined
+        ? { kind: "sessions", id: session }
+        : { kind: "symbols", id: symbol! };
+  const missing = notHere(subscription.kind, running);
+  return missing === null ? { ok: true, action, subscription } : refuse(missing);
 }
 
 /** The answer to a change that was made, or that was refused (`done` is false) as there are too many subscriptions. */
@@ -52,5 +56,6 @@ export function answerTo(
         "unsubscribe from some, or open another connection",
     };
   const type = action === "subscribe" ? "subscribed" : "unsubscribed";
+  if (kind === "symbols") return { type, symbol: id };
   return kind === "sensors" ? { type, sensorId: id } : { type, session: id };
 }

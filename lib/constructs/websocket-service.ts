@@ -8,6 +8,7 @@ import {
 import { WebSocketLambdaAuthorizer } from "aws-cdk-lib/aws-apigatewayv2-authorizers";
 import { WebSocketLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
 import { Construct } from "constructs";
+import { runningPipelineNames } from "../../config/pipelines.ts";
 import type { OwnDomain } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { functions, ROUTE_SELECTION, webSocketRoutes, type FunctionName } from "../../domain/routes.ts";
@@ -92,6 +93,7 @@ export class WebSocketService extends Construct {
       description: `WebSocket: ${routeKeys.join(", ")}`,
       environment: writeSettings("websocket", {
         environment: stack.config.name,
+        pipelines: runningPipelineNames(stack.config),
         connectionsTable: connectionsTable.tableName,
       }),
       timeoutSeconds: functions[name].timeoutSeconds,

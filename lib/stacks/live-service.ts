@@ -52,9 +52,14 @@ export function liveService(
       healthPort: HEALTH_PORT,
     }),
   });
+  const market = [topics.marketEnriched, topics.marketAggregated, topics.marketAlerts];
+  const followed = [
+    ...[topics.transformed, topics.aggregated, topics.sessions, topics.inference],
+    ...(config.processor.market === null ? [] : market),
+  ];
   streaming.cluster.grantRead(
     service,
-    [topics.transformed, topics.aggregated, topics.sessions, topics.inference].map(({ name }) => name),
+    followed.map(({ name }) => name),
     [consumerGroups.live],
   );
   allowTable(service, connections, security.keys.state, ["DescribeTable", "Scan", "GetItem", "DeleteItem"]);

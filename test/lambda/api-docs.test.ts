@@ -36,7 +36,7 @@ test("docs/api.md has the limits of the code", () => {
     `${pageLimits.max.toLocaleString("en")}, ${pageLimits.default} when absent`,
     `at most ${MAX_SUBSCRIPTIONS.toLocaleString("en")} sensors`,
     `at most ${MAX_FRAME_BYTES.toLocaleString("en")} bytes`,
-    `${sendQueueLimits.samplesBytes / 1024} KB of samples`,
+    `${sendQueueLimits.droppableBytes / 1024} KB of samples and trades`,
     `${sendQueueLimits.otherBytes / 1024 / 1024} MB of them`,
   ])
     expect(doc).toContain(text);

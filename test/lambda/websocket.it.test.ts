@@ -10,7 +10,11 @@ import { webSocketEvent } from "./events.ts";
 import { startFunction, type FunctionProcess } from "./function-process.ts";
 
 const table = uniqueName("connections");
-const env = { DYNAMODB_ENDPOINT: sharedServers().dynamodbEndpoint, CONNECTIONS_TABLE: table };
+const env = {
+  DYNAMODB_ENDPOINT: sharedServers().dynamodbEndpoint,
+  CONNECTIONS_TABLE: table,
+  PIPELINES: "sensor,market",
+};
 const client = new DynamoDBClient({
   region: "us-east-1",
   endpoint: env.DYNAMODB_ENDPOINT,
@@ -69,6 +73,39 @@ test("a connection is in the table, with its first subscriptions, until it disco
   expect(await functions["disconnect"]!.invoke(webSocketEvent("$disconnect", "c1"))).toEqual({ statusCode: 200 });
 });
 
+test("symbols are subscribed to as sensors are", async () => {
+  expect(await connect("m1", { symbol: ["AAPL", "BRK.B"], sensorId: ["AAPL"] })).toEqual({ statusCode: 200 });
+  expect(await send("m1", '{"action":"subscribe","symbol":"MSFT"}')).toEqual({ type: "subscribed", symbol: "MSFT" });
+  expect(await send("m1", '{"action":"unsubscribe","symbol":"AAPL"}', "unsubscribe")).toEqual({
+    type: "unsubscribed",
+    symbol: "AAPL",
+  });
+  expect(await item("m1")).toMatchObject({ sensors: { SS: ["AAPL"] }, symbols: { SS: ["BRK.B", "MSFT"] } });
+  const refused = await connect("m2", { symbol: ["aapl"] });
+  expect(refused).toMatchObject({ statusCode: 400, body: expect.stringContaining('symbol is "aapl"') });
+});
+
+test("where no market runs, a symbol can't be subscribed to", async () => {
+  const without = { ...env, PIPELINES: "sensor" };
+  const fns = [startFunction("connect", without), startFunction("subscribe", without)] as const;
+  try {
+    expect(await fns[0].invoke(webSocketEvent("$connect", "m3", { query: { symbol: ["AAPL"] } }))).toEqual({
+      statusCode: 400,
+      body: 'symbol is "AAPL": the market does not run in this environment',
+    });
+    const body = '{"action":"subscribe","symbol":"AAPL"}';
+    const answer = await fns[1].invoke<{ body: string }>(webSocketEvent("subscribe", "m3", { body }));
+    expect(JSON.parse(answer.body)).toMatchObject({
+      type: "error",
+      code: "invalid-message",
+      message: expect.stringContaining("the market does not run in this environment"),
+    });
+    expect(await item("m3")).toBeUndefined();
+  } finally {
+    await Promise.all(fns.map((fn) => fn.stop()));
+  }
+});
+
 test("a connection with wrong parameters is refused, and the answer says why", async () => {
   const refused = await connect("c2", { sensorId: ["a b"], session: ["s1"] });
   expect(refused.statusCode).toBe(400);
@@ -102,6 +139,8 @@ test.each([
   '{"action":"subscribe"}',
   '{"action":"subscribe","sensorId":"a b"}',
   '{"action":"subscribe","sensorId":"a","session":"a@1"}',
+  '{"action":"subscribe","sensorId":"a","symbol":"A"}',
+  '{"action":"subscribe","symbol":"a"}',
 ])("%j is answered with what is wrong", async (body) => {
   expect(await send("c4", body, "$default")).toMatchObject({ type: "error", code: "invalid-message" });
   expect(await item("c4")).toBeUndefined();

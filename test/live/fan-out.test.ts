@@ -15,10 +15,10 @@ const options = {
 };
 const message = (name: string): Message => ({
   type: "window",
-  sensorId: "s1",
+  subject: { sensorId: "s1" },
   text: JSON.stringify(name),
   bytes: name.length + 2,
-  samples: 0,
+  droppable: null,
   record: null,
 });
 
@@ -203,22 +203,23 @@ test("each sensor has the connections that want all of it, and those that want o
     connectionId: string,
     sensors: string[],
     sessions: string[] = [],
+    symbols: string[] = [],
   ): Parameters<typeof audiences>[0] extends Iterable<infer T> ? T : never => ({
     connectionId,
     sensors: new Set(sensors),
     sessions: new Set(sessions),
+    symbols: new Set(symbols),
   });
-  expect(
-    Object.fromEntries(
-      audiences([
-        of("a", ["s1", "s2"], ["s1@5"]),
-        of("b", ["s1"]),
-        of("c", [], ["s1@5", "s3@1.5"]),
-        of("d", [], ["s1@5"]),
-        of("e", []),
-      ]),
-    ),
-  ).toEqual({
+  const { sensors, symbols } = audiences([
+    of("a", ["s1", "s2"], ["s1@5"], ["s1"]),
+    of("b", ["s1"]),
+    of("c", [], ["s1@5", "s3@1.5"], ["s1", "AAPL"]),
+    of("d", [], ["s1@5"]),
+    of("e", []),
+  ]);
+  // A symbol may have the name of a sensor.
+  expect(Object.fromEntries(symbols)).toEqual({ s1: ["a", "c"], AAPL: ["c"] });
+  expect(Object.fromEntries(sensors)).toEqual({
     s1: { all: ["a", "b"], sessions: [{ sessionId: "s1@5", start: 5, connectionIds: ["c", "d"] }] },
     s2: { all: ["a"], sessions: [] },
     s3: { all: [], sessions: [{ sessionId: "s3@1.5", start: 1.5, connectionIds: ["c"] }] },

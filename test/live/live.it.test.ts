@@ -10,7 +10,7 @@ import { createKafka } from "../../adapters/kafka.ts";
 import { encodeColumns } from "../../domain/columns.ts";
 import { topics } from "../../domain/topics.ts";
 import { ensureConnectionsTable } from "../../lambda/shared/connections-table.ts";
-import { ended, inferred, started, windowed } from "../lambda/records.ts";
+import { alerted, barred, ended, enriched, inferred, started, windowed } from "../lambda/records.ts";
 import { eventually } from "../support/eventually.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";
 import { gone, limited, startRecordingGateway, type RecordingGateway } from "./gateway.ts";
@@ -54,6 +54,7 @@ async function startLive(): Promise<ChildProcess> {
         KAFKA_BROKERS: servers.kafkaBrokers,
         DYNAMODB_ENDPOINT: servers.dynamodbEndpoint,
         CONNECTIONS_TABLE: table,
+        PIPELINES: "sensor,market",
         WEBSOCKET_ENDPOINT: gateway.endpoint,
         LOG_LEVEL: "info",
       },
@@ -78,13 +79,13 @@ async function stopLive(child: ChildProcess): Promise<number | null> {
  * Puts a subscription into the table and waits until live knows it: until a probe window of a sensor of its own
  * arrives.
  */
-async function subscribe(connectionId: string, kind: "sensors" | "sessions", id: string): Promise<void> {
+async function subscribe(connectionId: string, kind: "sensors" | "sessions" | "symbols", id: string): Promise<void> {
   const probe = uniqueName("probe");
   await dynamo.send(
     new UpdateItemCommand({
       TableName: table,
       Key: { connectionId: { S: connectionId } },
-      UpdateExpression: kind === "sensors" ? "ADD sensors :both" : "ADD sensors :probe, sessions :id",
+      UpdateExpression: kind === "sensors" ? "ADD sensors :both" : `ADD sensors :probe, ${kind} :id`,
       ExpressionAttributeValues:
         kind === "sensors" ? { ":both": { SS: [id, probe] } } : { ":probe": { SS: [probe] }, ":id": { SS: [id] } },
     }),
@@ -191,6 +192,66 @@ test("a subscriber gets samples, windows, sessions and inferences of its sensor,
     sessionId: `${mine}@1000`,
   });
   expect(received("one", other)).toEqual([]);
+});
+
+test("a subscriber of a symbol gets its trades, bars and alerts, and no other symbol's", async () => {
+  const [mine, other] = [uniqueName("MINE").toUpperCase(), uniqueName("OTHER").toUpperCase()];
+  await subscribe("trader", "symbols", mine);
+  const records = (symbol: string): [topic: string, value: Record<string, unknown>][] => [
+    [topics.marketEnriched.name, enriched(symbol, 61_000, { offset: offset++ })],
+    [topics.marketAggregated.name, barred(symbol, 0, { offset: offset++ })],
+    [topics.marketAggregated.name, barred(symbol, 0, { offset: offset++, windowMs: 300_000, slideMs: 60_000 })],
+    [topics.marketAggregated.name, barred(symbol, 0, { offset: offset++, revision: 1, close: null })],
+    [topics.marketAlerts.name, alerted(symbol, 61_000, { offset: offset++ })],
+    [topics.marketAlerts.name, alerted(symbol, 61_000, { offset: offset++, status: "withdrawn" })],
+  ];
+  for (const [topic, value] of records(other)) await publish(topic, other, value);
+  const sent = records(mine);
+  for (const [topic, value] of sent) await publish(topic, mine, value);
+  const ofSymbol = (symbol: string): Record<string, unknown>[] =>
+    gateway.messages("trader").filter(({ data }) => (data as { symbol?: string }).symbol === symbol);
+  const messages = await eventually(() => ofSymbol(mine), { until: (all) => all.length >= sent.length });
+  const type = (topic: string): string => ({ "market-enriched": "trade", "market-alerts": "alert" })[topic] ?? "bar";
+  const inOrder = (all: readonly unknown[]): string[] => all.map((one) => JSON.stringify(one)).toSorted();
+  expect(inOrder(messages)).toEqual(inOrder(sent.map(([topic, data]) => ({ type: type(topic), data }))));
+  expect(ofSymbol(other)).toEqual([]);
+});
+
+test("a slow client loses trades, learns how many, and gets every bar and alert", async () => {
+  const symbol = uniqueName("SLOW").toUpperCase();
+  await subscribe("slow-trader", "symbols", symbol);
+  let release = (): void => undefined;
+  const stalled = new Promise<void>((resolve) => (release = resolve));
+  gateway.behaviours.set("slow-trader", async (response) => {
+    await stalled;
+    response.writeHead(200).end();
+  });
+  // 2,000 trades of about 300 bytes are more than twice what may wait.
+  const trades = Array.from({ length: 2_000 }, () => enriched(symbol, 5, { offset: offset++ }));
+  await producer.send({
+    topic: topics.marketEnriched.name,
+    messages: trades.map((value) => ({ key: symbol, value: JSON.stringify(value) })),
+  });
+  const bars = Array.from({ length: 50 }, (_, i) => barred(symbol, i * 60_000, { offset: offset++ }));
+  await producer.send({
+    topic: topics.marketAggregated.name,
+    messages: bars.map((value) => ({ key: symbol, value: JSON.stringify(value) })),
+  });
+  await publish(topics.marketAlerts.name, symbol, alerted(symbol, 5, { offset: offset++ }));
+  await delay(200);
+  release();
+  const messages = await eventually(() => gateway.messages("slow-trader"), {
+    until: (all) => {
+      const count = (type: string): number => all.filter((message) => message["type"] === type).length;
+      const lost = all
+        .filter(({ type }) => type === "dropped")
+        .reduce((sum, { data }) => sum + (data as { trades: number }).trades, 0);
+      return count("bar") === 50 && count("alert") === 1 && count("trade") + lost >= 2_000;
+    },
+  });
+  const dropped = messages.filter(({ type }) => type === "dropped").map(({ data }) => data);
+  expect(dropped.length).toBeGreaterThan(0);
+  expect(dropped[0]).toEqual({ symbol, trades: expect.any(Number) });
 });
 
 test("records of an aborted and repeated transaction are sent once, before the commit", async () => {
@@ -322,16 +383,20 @@ test("a slow client loses samples, learns how many, and gets every window; no fr
   await publish(topics.sessions.name, sensor, started(sensor, 0, { offset: offset++ }));
   await delay(200);
   release();
+  const samplesOf = (all: readonly Record<string, unknown>[]): number =>
+    all.filter(({ type }) => type === "samples").reduce((sum, { data }) => sum + (data as { t: number[] }).t.length, 0);
+  const droppedOf = (all: readonly Record<string, unknown>[]): number =>
+    all
+      .filter(({ type }) => type === "dropped")
+      .reduce((sum, { data }) => sum + (data as { samples: number }).samples, 0);
+  // Topics are read apart, so the samples may come behind the session.
   const messages = await eventually(() => received("five", sensor), {
     until: (all) =>
-      all.some(({ type }) => type === "session") && all.filter(({ type }) => type === "window").length === 100,
+      all.some(({ type }) => type === "session") &&
+      all.filter(({ type }) => type === "window").length === 100 &&
+      samplesOf(all) + droppedOf(all) >= 100_000,
   });
-  const samples = messages
-    .filter(({ type }) => type === "samples")
-    .reduce((sum, { data }) => sum + (data as { t: number[] }).t.length, 0);
-  const dropped = messages
-    .filter(({ type }) => type === "dropped")
-    .reduce((sum, { data }) => sum + (data as { samples: number }).samples, 0);
+  const [samples, dropped] = [samplesOf(messages), droppedOf(messages)];
   expect(dropped).toBeGreaterThan(0);
   expect(samples + dropped).toBe(100_000);
   expect(Math.max(...gateway.frames.get("five")!.map((frame) => Buffer.byteLength(frame)))).toBeLessThan(32 * 1024);

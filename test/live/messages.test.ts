@@ -2,8 +2,8 @@ import { expect, test } from "@jest/globals";
 import { MAX_MESSAGE_BYTES } from "../../domain/api.ts";
 import { encodeColumns } from "../../domain/columns.ts";
 import { inferenceRecord, sessionRecord } from "../../domain/records.ts";
-import { readRecord, samplesMessages, toMessage } from "../../live/messages.ts";
-import { ended, inferred, windowed } from "../lambda/records.ts";
+import { liveTopics, readRecord, samplesMessages, toMessage } from "../../live/messages.ts";
+import { alerted, barred, ended, enriched, inferred, windowed } from "../lambda/records.ts";
 
 const rows = (count: number): { t: number[]; ax: number[]; lax: number[] } => ({
   t: Array.from({ length: count }, (_, i) => 1_657_533_977_813.5 + i * 5),
@@ -56,7 +56,7 @@ test("samples that exceed a frame come in parts that together are the whole", ()
   expect(data.map(({ part, parts }) => [part, parts])).toEqual(data.map((_, i) => [i, messages.length]));
   expect(data.flatMap((part) => part.t)).toEqual(t);
   expect(data.flatMap((part) => part.ax)).toEqual(ax);
-  expect(messages.reduce((sum, { samples }) => sum + samples, 0)).toBe(1_000);
+  expect(messages.reduce((sum, { droppable }) => sum + droppable!, 0)).toBe(1_000);
 });
 
 test("an inference without a label, as of a model that gives no finite number, is passed on unchanged", () => {
@@ -71,7 +71,53 @@ test("other records are sent unchanged", () => {
     readRecord("sensor-data-aggregated", undefined, Buffer.from(JSON.stringify(record))) as never,
   );
   expect(JSON.parse(message.text)).toEqual({ type: "window", data: record });
-  expect(message).toMatchObject({ type: "window", sensorId: "s1", samples: 0, bytes: message.text.length });
+  expect(message).toMatchObject({
+    type: "window",
+    subject: { sensorId: "s1" },
+    droppable: null,
+    bytes: message.text.length,
+  });
+});
+
+test("the market's records are sent unchanged, and of them a client may lose trades alone", () => {
+  for (const [topic, type, record] of [
+    ["market-enriched", "trade", enriched("AAPL", 5)],
+    ["market-aggregated", "bar", barred("AAPL", 0)],
+    ["market-alerts", "alert", alerted("AAPL", 5)],
+  ] as const) {
+    const message = toMessage(readRecord(topic, undefined, Buffer.from(JSON.stringify(record))) as never);
+    expect(JSON.parse(message.text)).toEqual({ type, data: record });
+    expect(message).toMatchObject({ subject: { symbol: "AAPL" }, droppable: type === "trade" ? 1 : null });
+  }
+});
+
+test("a bar or an alert that exceeds a message is told with its symbol, and where it can be read", () => {
+  const fill = "x".repeat(MAX_MESSAGE_BYTES);
+  const omitted = (type: "bar" | "alert" | "trade", record: object): unknown =>
+    JSON.parse(toMessage({ type, data: { ...record, fill } as never }).text);
+  expect(omitted("bar", barred("BRK.B", 60_000))).toMatchObject({
+    type: "omitted",
+    data: {
+      symbol: "BRK.B",
+      type: "bar",
+      path: "/symbols/BRK.B/bars?operator=tumbling-60000&from=60000&to=120000",
+      table: "market_aggregated",
+    },
+  });
+  expect(omitted("alert", alerted("A:B", 5))).toMatchObject({
+    data: { symbol: "A:B", path: "/alerts?symbol=A%3AB&from=5&to=6", table: "market_alerts" },
+  });
+  expect(omitted("trade", enriched("AAPL", 5))).toMatchObject({ data: { type: "trade", path: null, table: null } });
+});
+
+test("the market's topics are read where it runs", () => {
+  expect(liveTopics(["sensor"])).toEqual([
+    "sensor-data-transformed",
+    "sensor-data-aggregated",
+    "new-session-topic",
+    "sensor-inference",
+  ]);
+  expect(liveTopics(["sensor", "market"]).slice(4)).toEqual(["market-enriched", "market-aggregated", "market-alerts"]);
 });
 
 test("instead of a record that exceeds a message, a client gets where it can read it", () => {

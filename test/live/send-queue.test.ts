@@ -1,18 +1,22 @@
 import { expect, test } from "@jest/globals";
 import { MAX_MESSAGE_BYTES } from "../../domain/api.ts";
 import { sessionRecord } from "../../domain/records.ts";
-import { toMessage, type Message } from "../../live/messages.ts";
+import { toMessage, type Message, type Subject } from "../../live/messages.ts";
 import { SendQueue, type Frame } from "../../live/send-queue.ts";
 import { ended } from "../lambda/records.ts";
 
-function message(type: Message["type"], name: string, bytes = 100, samples = type === "samples" ? 10 : 0): Message {
+const symbol: Subject = { symbol: "AAPL" };
+const none = { samples: 0, trades: 0 };
+const counts: Partial<Record<Message["type"], number>> = { samples: 10, trade: 1 };
+
+function message(type: Message["type"], name: string, bytes = 100, droppable = counts[type] ?? null): Message {
   const text = JSON.stringify({ type, name, fill: "" });
   return {
     type,
-    sensorId: "s1",
+    subject: type === "trade" ? symbol : { sensorId: "s1" },
     text: text.replace('"fill":""', `"fill":"${"x".repeat(bytes - text.length)}"`),
     bytes,
-    samples,
+    droppable,
     record: null,
   };
 }
@@ -39,17 +43,27 @@ test("frames stay under 32 KB", () => {
 });
 
 test("above its bound the oldest samples are dropped and reported, and nothing else is", () => {
-  const queue = new SendQueue({ samplesBytes: 1_000, otherBytes: 10_000 });
-  expect(queue.push([message("window", "w0"), message("samples", "old", 400)])).toBe(0);
-  expect(queue.push([message("samples", "middle", 400), message("session", "s0")])).toBe(0);
-  expect(queue.push([message("samples", "new", 400)])).toBe(20);
+  const queue = new SendQueue({ droppableBytes: 1_000, otherBytes: 10_000 });
+  expect(queue.push([message("window", "w0"), message("samples", "old", 400)])).toEqual(none);
+  expect(queue.push([message("samples", "middle", 400), message("session", "s0")])).toEqual(none);
+  expect(queue.push([message("samples", "new", 400)])).toEqual({ samples: 20, trades: 0 });
   expect(names(queue.takeFrame())).toEqual([{ sensorId: "s1", samples: 20 }, "w0", "s0", "new"]);
   expect(queue.isEmpty).toBe(true);
 });
 
+test("trades are dropped as samples are, each symbol's counted apart; bars and alerts are not", () => {
+  const queue = new SendQueue({ droppableBytes: 1_000, otherBytes: 10_000 });
+  const trades = Array.from({ length: 4 }, (_, i) => message("trade", `t${i}`, 200));
+  const other: Message = { ...message("trade", "m0", 200), subject: { symbol: "MSFT" } };
+  expect(queue.push([message("bar", "b0"), ...trades, other])).toEqual(none);
+  expect(queue.push([message("alert", "a0", 900), message("samples", "s0", 200)])).toEqual({ samples: 0, trades: 4 });
+  expect(names(queue.takeFrame())).toEqual([{ symbol: "AAPL", trades: 4 }, "b0", "m0", "a0", "s0"]);
+  expect(queue.bytes).toBe(0);
+});
+
 test("when the windows alone exceed their bound, the connection must be closed", () => {
-  const queue = new SendQueue({ samplesBytes: 1_000, otherBytes: 1_000 });
-  expect(queue.push([message("window", "a", 600)])).toBe(0);
+  const queue = new SendQueue({ droppableBytes: 1_000, otherBytes: 1_000 });
+  expect(queue.push([message("window", "a", 600)])).toEqual(none);
   expect(queue.push([message("window", "b", 600)])).toBeNull();
 });
 
