@@ -12,6 +12,8 @@ import { Symbols } from "./symbols.js";
 
 /** Bars of an operator that are loaded at once. */
 const PAGE = 300;
+/** Bars of an operator that each refresh reads. */
+const NEWEST = 5;
 /** Bars in the table. */
 const LISTED_BARS = 20;
 /** Time between two drawings of the chart. */
@@ -45,6 +47,8 @@ export class MarketView {
   #drawnAt = 0;
   /** Time of the candle under the pointer. @type {number | null} */
   #hovered = null;
+  /** Trades that the live feed has left out since the newest bar. */
+  #skipped = 0;
   /** Currencies of the symbol's trades that this page has seen. @type {Set<string>} */
   #currencies = new Set();
   #alerts;
@@ -102,6 +106,7 @@ export class MarketView {
     this.#symbol = symbol;
     this.#bars = new Bars();
     this.#older = new Map();
+    this.#skipped = 0;
     this.#currencies.clear();
     this.#alerts.choose(symbol);
     this.#positions.choose(symbol);
@@ -152,7 +157,7 @@ export class MarketView {
     if (!cursor) return;
     this.#older.set(operator, null);
     try {
-      const next = await this.#load(bars, this.#symbol, operator, cursor);
+      const next = await this.#load(bars, this.#symbol, operator, { cursor });
       if (bars === this.#bars) this.#older.set(operator, next);
     } catch {
       if (bars === this.#bars) this.#older.set(operator, cursor);
@@ -164,19 +169,27 @@ export class MarketView {
    * @param {Bars} bars
    * @param {string} symbol
    * @param {string} operator
-   * @param {string} [cursor]
+   * @param {{ limit?: number; cursor?: string }} [page]
    * @returns {Promise<string | null>} The cursor of the bars before them.
    */
-  async #load(bars, symbol, operator, cursor) {
-    const from = cursor === undefined ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-    const path = `/symbols/${encodeURIComponent(symbol)}/bars?operator=${operator}&limit=${PAGE}${from}`;
+  async #load(bars, symbol, operator, { limit = PAGE, cursor } = {}) {
+    const query = new URLSearchParams({ operator, limit: String(limit), ...(cursor && { cursor }) });
+    const path = `/symbols/${encodeURIComponent(symbol)}/bars?${query}`;
     const { items, next } = await request(this.#config.restUrl, path);
     for (const bar of items) bars.add(bar);
     return next;
   }
 
   async refresh() {
-    await Promise.all([this.#refreshSymbols(), this.#alerts.refresh(), this.#positions.refresh()]);
+    await Promise.all([this.#refreshSymbols(), this.#refreshBars(), this.#alerts.refresh(), this.#positions.refresh()]);
+  }
+
+  /** Reads the newest bars, should the live feed have lost one; all of them where none have been read yet. */
+  async #refreshBars() {
+    const [symbol, bars] = [this.#symbol, this.#bars];
+    if (this.#older.size === 0) return this.reload();
+    await Promise.all([TUMBLING, SLIDING].map((operator) => this.#load(bars, symbol, operator, { limit: NEWEST })));
+    this.#changed.any = true;
   }
 
   async #refreshSymbols() {
@@ -196,8 +209,7 @@ export class MarketView {
     if (type === "bar") {
       this.#bars.add(data);
       this.#changed.any = true;
-      // The history could not be read, or there was none.
-      if (this.#older.size === 0) void this.reload();
+      this.#skipped = 0;
       return { items: 0, windows: 1, latency: null };
     }
     if (type === "trade") {
@@ -207,6 +219,10 @@ export class MarketView {
       return { items: 1, windows: 0, latency: Date.now() - data.timestamp };
     }
     if (type === "alert") this.#alerts.add(data);
+    else if (type === "dropped") {
+      this.#skipped += data.trades;
+      this.#changed.any = true;
+    }
     return null;
   }
 
@@ -230,9 +246,9 @@ export class MarketView {
     const last = candles.findLast(({ close }) => close !== null);
     byId("last-price").textContent = price(last?.close, unit);
     byId("last-at").textContent = last ? `at ${time(last.lastTrade)}` : "";
-    byId("bar-of").textContent = candle
-      ? `${interval(candle.window)}${candle.final ? "" : ", not final: the trades that this page has seen so far"}`
-      : "";
+    const skipped = this.#skipped === 0 ? "" : `; ${amount(this.#skipped)} were skipped, the page was too slow`;
+    const state = candle?.final ? "" : `, not final: the trades that this page has seen so far${skipped}`;
+    byId("bar-of").textContent = candle ? `${interval(candle.window)}${state}` : "";
     byId("bar-of").className = candle && !candle.final ? "forming" : "";
     showFigures(byId("bar-figures"), {
       open: price(candle?.open, unit),

@@ -181,6 +181,14 @@ test("what came while the sensors were shown is there afterwards", async () => {
   expect([...api.subscriptions]).toEqual(["AAPL"]);
 });
 
+test("a bar that the live feed has lost is there with the next refresh", async () => {
+  await openSymbol("AAPL");
+  api.data.bars = [...api.data.bars, bar("AAPL", now, { open: 1, high: 1, low: 1, close: 1 })];
+  await eventually(async () => {
+    expect((await newestBars(1))[0]![0]).toBe("1.00");
+  });
+});
+
 test("the bars before are loaded when the chart comes to its beginning", async () => {
   const flat = { open: 150, high: 151, low: 149, close: 150.5, volume: 10, vwap: 150 };
   const bars = Array.from({ length: 700 }, (_, i) => bar("AAPL", now - (700 - i) * MINUTE, flat));
@@ -258,7 +266,9 @@ test("trades form the candle of the running minute until its bar arrives", async
       ["150.50", "158.00", "149.00", "158.00", "100", "153.25", "5", "1", "0", "forming"],
     ]);
   });
-  expect(await page.locator("#bar-of").textContent()).toMatch(/not final/);
+  expect(await page.locator("#bar-of").textContent()).toMatch(/not final: the trades that this page has seen so far$/);
+  api.send({ type: "dropped", data: { symbol: "AAPL", trades: 1_200 } });
+  await page.getByText("1,200 were skipped, the page was too slow").waitFor();
   expect(await page.locator("#last-price").textContent()).toBe("158.00 USD");
   expect(await page.locator("#last-at").textContent()).toBe(`at ${clock(at(12))}`);
   // E is cancelled, D is executed, and A is told again: (1,510 + 4,515 + 2,980 + 900) / 61 = 162.377…

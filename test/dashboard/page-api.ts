@@ -33,6 +33,7 @@ export type LiveMessage =
   | { readonly type: "trade"; readonly data: EnrichedRecord }
   | { readonly type: "bar"; readonly data: BarRecord }
   | { readonly type: "alert"; readonly data: AlertRecord }
+  | { readonly type: "dropped"; readonly data: { readonly symbol: string; readonly trades: number } }
   | { readonly type: "window"; readonly data: WindowRecord }
   | { readonly type: "samples"; readonly data: { readonly sensorId: string } & Readonly<Record<string, unknown>> };
 
