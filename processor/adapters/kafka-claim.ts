@@ -27,7 +27,7 @@ export function readClaim(value: string): Claim {
 
 /** A record of `millrace-progress`. */
 export function inProgressTopic(key: string, value: string, headers: OutputRecord["headers"] = {}): OutputRecord {
-  return { topic: topics.progress.name, key, value: Buffer.from(value), headers, scored: false };
+  return { topic: topics.progress.name, key, value: Buffer.from(value), headers };
 }
 
 /** Bytes of a record as UTF-8 text. */

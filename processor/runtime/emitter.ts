@@ -18,7 +18,6 @@ export class PendingOutput implements OutputRecord {
   readonly topic: string;
   readonly key: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly scored = true;
   value: Uint8Array | null = null;
   /** The record's JSON up to the fields that are still missing, without the closing brace. */
   readonly #text: string;
@@ -103,13 +102,13 @@ export class Emitter {
   json(topic: string, key: string, fields: object): void {
     const id = this.nextId(topic);
     const value = Buffer.from(textOf(id, fields));
-    this.#emit({ topic, key, value, headers: this.#headers, scored: false }, id);
+    this.#emit({ topic, key, value, headers: this.#headers }, id);
   }
 
   /** Emits bytes of another content type that contain `id`, which `nextId(topic)` gave. */
   bytes(topic: string, key: string, value: Uint8Array, contentType: string, id: string): void {
     const headers = { ...this.#headers, [headerNames.contentType]: contentType };
-    this.#emit({ topic, key, value, headers, scored: false }, id);
+    this.#emit({ topic, key, value, headers }, id);
   }
 
   /**
@@ -144,7 +143,7 @@ export class Emitter {
     const { key, value, headers } = letterOf(source, own, this.maxOutputBytes);
     if (key !== null) this.#crc = crc32(key, this.#crc);
     this.#chain(deadLetter, value ?? "");
-    this.#outputs.push({ topic: deadLetter, key, value, headers, scored: false });
+    this.#outputs.push({ topic: deadLetter, key, value, headers });
   }
 
   #emit(output: OutputRecord & { readonly key: string; readonly value: Uint8Array }, id: string): void {

@@ -18,8 +18,6 @@ export interface OutputRecord {
   readonly key: Uint8Array | string | null;
   readonly value: Uint8Array | null;
   readonly headers: Readonly<Record<string, string>>;
-  /** Whether the content depends on scores. Such content stays out of the chain. */
-  readonly scored: boolean;
 }
 
 /** One item of a task's state: a key that is unique in the task, and its encoded value. */

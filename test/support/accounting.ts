@@ -226,7 +226,7 @@ export async function compareWithReplay(
     for (const topic of outputTopics) {
       const lines = (written.get(topic)![partition] ?? [])
         .filter(({ headers }) => headers[headerNames.stage] !== "bridge")
-        .map(({ key, value, headers }) => outputLine({ topic, key, value, headers, scored: false }));
+        .map(({ key, value, headers }) => outputLine({ topic, key, value, headers }));
       const expected = replayed.get(topic) ?? [];
       compared += lines.length;
       const at = lines.findIndex((line, i) => line !== expected[i]);

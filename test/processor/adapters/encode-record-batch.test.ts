@@ -83,7 +83,6 @@ test("the sends of a batch of outputs keep the order of each topic and stay belo
     key: "k",
     value: Buffer.alloc(i % 7 === 0 ? 400_000 : 10, i),
     headers: {},
-    scored: false,
   }));
   const sends = inSends(outputs);
   for (const topic of ["a", "b"]) {

@@ -78,7 +78,7 @@ class CountingMachine implements StateMachine {
   #emit(topic: string, key: string, id: string, value: string): void {
     const body = `${id} ${value}`;
     this.chain = createHash("sha1").update(this.chain).update(topic).update(body).digest("hex").slice(0, 12);
-    this.#outputs.push({ topic, key, value: Buffer.from(body), headers: {}, scored: false });
+    this.#outputs.push({ topic, key, value: Buffer.from(body), headers: {} });
   }
 
   async settle(): Promise<readonly OutputRecord[]> {

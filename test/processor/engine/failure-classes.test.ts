@@ -73,6 +73,7 @@ test("the class of an answer is found behind what kafkajs wraps it in, and for c
   expect(kafkaFailureOf(createErrorFromCode(90))).toEqual({ name: "PRODUCER_FENCED", class: "fenced" });
   expect(kafkaFailureOf(createErrorFromCode(4_711))).toEqual({ name: "error code 4711", class: "uncertain" });
   expect(kafkaFailureOf(Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }))).toBeNull();
+  expect(kafkaFailureOf(Object.assign(new Error("of another library"), { code: 5 }))).toBeNull();
 });
 
 test("only a named error is certain: everything else that ends a life is uncertain", () => {

@@ -30,7 +30,6 @@ export function portsContract(name: string, create: () => Promise<PortsWorld>): 
     key: "k",
     value: Buffer.from(value),
     headers: {},
-    scored: false,
   });
 
   describe(`ports, ${name}`, () => {

@@ -101,7 +101,6 @@ test("outputs of several megabytes go into one transaction", async () => {
     key: "k",
     value: Buffer.alloc(100_000, 65 + (i % 26)),
     headers: {},
-    scored: false,
   }));
   await output.send(large);
   await output.commit({ nextOffset: 1, origin: 0, fingerprint: "f", chain: "c", failed: [] }, []);

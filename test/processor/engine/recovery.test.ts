@@ -84,7 +84,7 @@ async function countedTo(world: World, offset: number): Promise<StateMachine> {
 function outputsOf(world: World): OutputRecord[] {
   return world.results()[0]!.expected.map((line) => {
     const [topic, key, ...body] = line.split(" ");
-    return { topic: topic!, key: key!, value: Buffer.from(body.join(" ")), headers: {}, scored: false };
+    return { topic: topic!, key: key!, value: Buffer.from(body.join(" ")), headers: {} };
   });
 }
 

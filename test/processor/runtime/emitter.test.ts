@@ -120,7 +120,6 @@ test("dead letters are counted, and say where they are from", () => {
       topic: "dead",
       key: null,
       value: null,
-      scored: false,
       headers: {
         a: "b",
         "error-code": "invalid-message",

@@ -80,6 +80,17 @@ test("the watermark's lag is the partition clock less the newest watermark, and 
   expect([one.watermarkLagMs, one.keyCount]).toEqual([130, 1]);
 });
 
+test("the chain follows from the outputs, and from nothing else", async () => {
+  const [one, same, other] = [await machine(), await machine(), await machine()];
+  for (const each of [one, same, other]) expect(each.chain).toBe("0-00000000");
+  await lines(one, [reading(0, "a", 0), tick(1, 1_001)]);
+  await lines(same, [reading(0, "a", 0), tick(1, 1_001), tick(2, 1_002)]);
+  await lines(other, [reading(0, "a", 1), tick(1, 1_002)]);
+  expect(one.chain).toMatch(/^1-[0-9a-f]{8}$/);
+  expect(same.chain).toBe(one.chain);
+  expect(other.chain).not.toBe(one.chain);
+});
+
 describe("a step in which our own code throws", () => {
   test("names its offset; the record is a dead letter then, and the stream continues", async () => {
     const bad = reading(1, "a", 100, "throws");
