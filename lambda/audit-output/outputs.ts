@@ -62,7 +62,7 @@ const bar = barRecord.pick({
 const session = z.object({ id: z.string(), type: z.enum(["started", "ended"]), start: z.number() });
 const inference = inferenceRecord.pick({ id: true, window: true });
 const late = outputRecords.late.pick({ id: true, operator: true }).extend({ t: z.array(z.unknown()) });
-const enriched = outputRecords.marketEnriched.pick({ id: true, timestamp: true });
+const enriched = outputRecords.marketEnriched.pick({ id: true, timestamp: true, status: true });
 const position = outputRecords.marketPositions.pick({ id: true, timestamp: true });
 const alert = outputRecords.marketAlerts
   .pick({ id: true, status: true })
@@ -112,8 +112,9 @@ export const auditedOutputs: Readonly<Record<string, AuditedOutput>> = {
     pipeline: "market",
     isTimed: true,
     read: (value) => {
-      const { id, timestamp } = enriched.parse(value);
-      return { id, eventTime: timestamp };
+      const { id, timestamp, status } = enriched.parse(value);
+      // A cancellation comes when somebody cancels.
+      return { id, eventTime: status === "cancelled" ? null : timestamp };
     },
   },
   [topics.marketAggregated.name]: {

@@ -122,8 +122,9 @@ function fargate({ config, flow: { readings }, inventory }: Basis): Item[] {
 }
 
 function lambda({ load, flow: { messages, windows, bytes }, inventory: { eventSourceMappings } }: Basis): Item[] {
-  const consumed = messages + 3 * windows + load.sensors;
-  const consumedBytes = bytes.input + 3 * bytes.windows + bytes.inference;
+  // Windows go to the lake, the store, the features and the audit; inferences to the lake and the audit.
+  const consumed = messages + 4 * windows + 2 * load.sensors;
+  const consumedBytes = bytes.input + 4 * bytes.windows + 2 * bytes.inference;
   const invocations = (consumed / 500) * SECONDS;
   const requests = load.requestsPerSecond * SECONDS;
   const pollerUnits = Math.max(Math.ceil(eventSourceMappings / 4), Math.ceil(consumedBytes / 20_000_000));

@@ -154,6 +154,12 @@ test("the market's outputs are read by their own contracts", () => {
   const unread = take(
     [
       { topic: "market-enriched", offset: 0, timestamp: T + 40, value: { ...base, ...trade, flags: [], amountUsd: 1 } },
+      {
+        topic: "market-enriched",
+        offset: 1,
+        timestamp: T + 9_000,
+        value: { ...base, ...trade, id: "market-trades/0/9/0", status: "cancelled" },
+      },
       { topic: "market-aggregated", offset: 0, timestamp, value: bar },
       { topic: "market-positions", offset: 0, timestamp: T + 50, value: { ...base, account: "a", timestamp: T } },
       { topic: "market-alerts", offset: 0, timestamp: T + 60, value: { ...base, status: "raised", trade } },
