@@ -181,7 +181,8 @@ export class Run {
   #sendOrCut(): void {
     const { runtime, options } = this.#parts;
     const intervalMs = Math.min(options.commitIntervalMs, mostBetweenCommitsMs(options));
-    const isDue = runtime.now() - this.#cutAt >= intervalMs;
+    // As `#waitMs` has it, to the last bit: otherwise a read that waits for nothing could come again and again.
+    const isDue = this.#cutAt + intervalMs - runtime.now() <= 0;
     if (this.#uncommitted && !this.#committing && isDue) this.#cut();
     else this.#sendWaiting();
   }

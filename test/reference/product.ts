@@ -1,6 +1,7 @@
 import type { Semantics } from "../../domain/semantics.ts";
 import { topics } from "../../domain/topics.ts";
-import { sensorMachineFactory } from "../../processor/adapters/machine-factory.ts";
+import { machineFactory, sensorMachineFactory } from "../../processor/adapters/machine-factory.ts";
+import { marketPipeline } from "../../processor/pipelines/market/market-pipeline.ts";
 import type {
   InputRecord,
   MachineFactory,
@@ -22,14 +23,37 @@ const ONE_BY_ONE: Cuts = { settleEvery: 1, restoreEvery: 0 };
 /** Generations kept before the oldest is rewritten. */
 const MAX_GENERATIONS = 3;
 
-/** Runs the product's machines, one per partition, over a log. */
+/** Runs the product's machines of the sensors, one per partition, over a log. */
 export async function productRun(
   log: readonly LogRecord[],
   settings: Semantics,
   flush: boolean,
   cuts: Cuts = ONE_BY_ONE,
 ): Promise<Run> {
-  const factory = sensorMachineFactory(settings);
+  return runMachines(sensorMachineFactory(settings), log, flush, cuts);
+}
+
+/** The same for the market. */
+export async function marketProductRun(
+  log: readonly LogRecord[],
+  settings: Semantics,
+  flush: boolean,
+  cuts: Cuts = ONE_BY_ONE,
+): Promise<Run> {
+  return runMachines(marketMachineFactory(settings), log, flush, cuts);
+}
+
+/** The market pipeline as the engine runs it; `initial`: what a log without a `settings` record runs on. */
+export function marketMachineFactory(initial: Semantics): MachineFactory {
+  return machineFactory(marketPipeline(), { initial });
+}
+
+async function runMachines(
+  factory: MachineFactory,
+  log: readonly LogRecord[],
+  flush: boolean,
+  cuts: Cuts,
+): Promise<Run> {
   const outputs: Output[] = [];
   const partitions = new Map<number, PartitionRun>();
   let current: PartitionRun | undefined;
@@ -130,7 +154,8 @@ function inputRecord({ key, ...rest }: LogRecord): InputRecord {
   return { ...rest, key: key === null ? null : Buffer.from(key) };
 }
 
-function readOutput({ topic, key, value, headers }: OutputRecord): Output {
+/** An output of a machine as the reference has it. */
+export function readOutput({ topic, key, value, headers }: OutputRecord): Output {
   const text = key === null || typeof key === "string" ? key : Buffer.from(key).toString("utf8");
   if (topic === topics.deadLetter.name || value === null)
     return { topic, key: text, value: value === null ? null : Uint8Array.from(value), headers };

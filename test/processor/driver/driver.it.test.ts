@@ -12,8 +12,10 @@ import { interceptPorts, type PortCall } from "../../../processor/engine/interce
 import type { TaskOutput, TaskPorts } from "../../../processor/engine/ports.ts";
 import { sharedServers } from "../../support/servers.ts";
 import { driverStories, failing, type Step, stream } from "./driver-stories.ts";
+import { marketStories } from "./market-stories.ts";
 
 driverStories("on Kafka", (factory) => driverOnKafka(factory, sharedServers()));
+marketStories("on Kafka", (factory) => driverOnKafka(factory, sharedServers()));
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, jest, test } from "@jest/globals";
-import type { Fault } from "./simulated/kernel.ts";
+import { type InjectedFault, kinds, planOf, RECOVERY, RUNNING } from "./simulated/crash-points.ts";
 import { World } from "./simulated/world.ts";
 
 const SEED = 7;
@@ -7,35 +7,12 @@ const RECORDS = 40;
 const FEED_MS = 2_500;
 const LIMIT_MS = 120_000;
 jest.setTimeout(180_000);
-type Moment = "before" | "after";
-interface InjectedFault {
-  readonly point: string;
-  readonly moment: Moment;
-  readonly fault: Fault;
-  /** Which time the point is reached, counted from the fault before, from 1. */
-  readonly occurrence: number;
-}
-
 /** Runs the same stream with these faults, one after another, and compares the outputs with the expected ones. */
 async function survive(
   faults: readonly InjectedFault[],
   { processors = 1, records = RECORDS, feedMs = FEED_MS } = {},
 ): Promise<World> {
-  let next = 0;
-  let seen = 0;
-  const world = new World({
-    seed: SEED,
-    partitions: 1,
-    processors,
-    plan: (_process, point, moment) => {
-      const injected = faults[next];
-      if (!injected || injected.point !== point || injected.moment !== moment || ++seen < injected.occurrence)
-        return null;
-      next++;
-      seen = 0;
-      return injected.fault;
-    },
-  });
+  const world = new World({ seed: SEED, partitions: 1, processors, plan: planOf(faults) });
   world.feed(records, feedMs, 0.05);
   const done = await world.kernel.run(LIMIT_MS, () => world.kernel.now > feedMs && world.caughtUp);
   const { committed, expected } = world.results()[0]!;
@@ -60,35 +37,6 @@ async function pointsReached(): Promise<Map<string, number>> {
   await world.kernel.run(LIMIT_MS, () => world.kernel.now > FEED_MS && world.caughtUp);
   return points;
 }
-
-const RECOVERY = [
-  "fence",
-  "claim:send",
-  "claim:commit",
-  "claim:read",
-  "manifest:read",
-  "manifest:write",
-  "bounds",
-  "segment:get",
-  "read",
-];
-const RUNNING = [
-  "read",
-  "send",
-  "commit:send",
-  "commit:end",
-  "segment:put",
-  "manifest:write",
-  "segment:delete",
-  "heartbeat",
-];
-const FAULTS: readonly Fault[] = ["crash", "error-before", "error-after"];
-const kinds = (points: readonly string[]): InjectedFault[] =>
-  points.flatMap((point) =>
-    (["before", "after"] as const).flatMap((moment) =>
-      FAULTS.map((fault) => ({ point, moment, fault, occurrence: 1 })),
-    ),
-  );
 
 describe("the engine, with a fault at each point of the protocol", () => {
   test("passes all points of the matrix in an undisturbed run", async () => {
