@@ -332,7 +332,7 @@ export class PartitionMachine implements StateMachine {
     const rejection = topology.decode(key, record.value ?? NO_BYTES, record.headers, message);
     if (rejection) return this.#reject(record, rejection);
     const known = this.#state.keys.get(key) ?? null;
-    const watermark = this.#state.watermarkOf(known);
+    const watermark = known === null ? -Infinity : this.#state.watermark(known);
     const admission = admit(message, known, watermark, record.timestamp, this.settings, deduplication);
     if (admission !== "new" && admission !== "duplicate") return this.#reject(record, admission);
     const keyed = known ?? this.#state.create(key, record.offset);

@@ -137,12 +137,6 @@ export class PartitionState {
     return this.regime.settings.watermark === "sensor" ? keyed.watermark : this.#watermark;
   }
 
-  /** The watermark of a key that may be new: null. */
-  watermarkOf(keyed: KeyedState | null): EpochMs {
-    if (keyed) return this.watermark(keyed);
-    return this.regime.settings.watermark === "sensor" ? -Infinity : this.#watermark;
-  }
-
   /** Moves the watermarks to the highest event times, less the bound in force; never back. */
   raiseWatermarks(keyed: KeyedState): void {
     const watermark = keyed.maxEventTime - this.regime.settings.outOfOrdernessMs;
@@ -204,10 +198,9 @@ export class PartitionState {
     return longest;
   }
 
-  /** `life`: the offset of the step that creates the key. */
+  /** A new key, whose operators begin with `beginAnew`. `life`: the offset of the step that creates it. */
   create(key: string, life: number): KeyedState {
     const keyed = new KeyedState(key, life, this.regime.topology.deduplication.create(), []);
-    this.beginAnew(keyed);
     keyed.lastSeen = this.silenceClock;
     keyed.lastSeenAt = life;
     keyed.generation = this.#forgotten.get(key)?.generation ?? -1;

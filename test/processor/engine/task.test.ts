@@ -1,7 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { MillraceError } from "../../../domain/errors.ts";
 import type { TaskPorts } from "../../../processor/engine/ports.ts";
-import { countingMachineFactory, POISON } from "./counting-machine.ts";
+import { StepFailed } from "../../../processor/runtime/machine.ts";
+import { countingMachineFactory, DECIDE, POISON } from "./counting-machine.ts";
 import { append, emptyWorld, runUntil, startTask } from "./one-task.ts";
 import { SOURCE } from "./simulated/world.ts";
 
@@ -164,6 +165,88 @@ describe("a running task", () => {
   });
 });
 
+test("commits are as far apart as the commit interval says", async () => {
+  const world = emptyWorld();
+  const intervals: number[] = [];
+  startTask(world, {
+    options: { commitIntervalMs: 1_000 },
+    observer: { committed: (_task, { intervalMs }) => intervals.push(intervalMs!) },
+  });
+  await runUntil(world, () => world.kernel.now > 500);
+  for (let i = 0; i < 50; i++) {
+    append(world, ones(1));
+    await world.kernel.run(world.kernel.now + 200, () => false);
+  }
+  // Ten seconds of records.
+  expect(intervals.length).toBeGreaterThanOrEqual(8);
+  expect(intervals.length).toBeLessThanOrEqual(11);
+  expect(Math.min(...intervals)).toBeGreaterThanOrEqual(1_000);
+});
+
+describe("a failure of a record", () => {
+  test("is logged with its place, the task runs on a new machine, and the next commit takes a snapshot", async () => {
+    const world = emptyWorld();
+    const logged: unknown[] = [];
+    let machines = 0;
+    const { fences } = startTask(world, {
+      options: { snapshotIntervalMs: NEVER },
+      observer: {
+        log: (level, fields, message) => logged.push([level, message, fields]),
+        running: () => void machines++,
+      },
+    });
+    append(world, ["x", POISON]);
+    await runUntil(world, () => world.table.manifests.get(TASK)?.covers?.nextOffset === 2);
+    expect([machines, fences()]).toEqual([2, 1]);
+    expect(logged).toContainEqual([
+      "error",
+      "the pipeline's code failed on a record, which goes to the dead letters",
+      { task: TASK, offset: 1, err: expect.any(StepFailed) },
+    ]);
+  });
+
+  test("while another key fires is logged with that key", async () => {
+    const world = emptyWorld();
+    const logged: unknown[] = [];
+    const factory = countingMachineFactory(SOURCE);
+    startTask(world, {
+      factory: {
+        ...factory,
+        create: async (origin) => {
+          const machine = await factory.create(origin);
+          const step = machine.step.bind(machine);
+          machine.step = (record) => {
+            if (origin.failures.size === 0) throw new StepFailed(record.offset, new Error("broken"), "k2");
+            step(record);
+          };
+          return machine;
+        },
+      },
+      observer: { log: (level, fields, message) => logged.push([level, message, fields]) },
+    });
+    append(world, ["x"]);
+    await runUntil(world, () => world.caughtUp);
+    expect(logged).toContainEqual([
+      "error",
+      "the pipeline's code failed on what a key had open, which is dropped",
+      { task: TASK, offset: 0, key: "k2", err: expect.any(StepFailed) },
+    ]);
+  });
+
+  test("that is a model which is refused is logged with the reason", async () => {
+    const world = emptyWorld();
+    const logged: unknown[] = [];
+    startTask(world, {
+      factory: countingMachineFactory(SOURCE, "v1", false),
+      observer: { log: (level, fields, message) => logged.push([level, message, fields]) },
+    });
+    append(world, [DECIDE]);
+    await runUntil(world, () => world.caughtUp);
+    const fields = { task: TASK, offset: 0, reason: "not here" };
+    expect(logged).toContainEqual(["error", "a model record is refused", fields]);
+  });
+});
+
 describe("a failure of a partition", () => {
   test("leaves the task one that fails when its last commit moves nothing", async () => {
     const world = emptyWorld();
@@ -240,6 +323,17 @@ describe("a hand-over", () => {
     expect(world.table.manifests.get(TASK)?.covers?.nextOffset).toBe(20);
     const { committed, expected } = world.results()[0]!;
     expect(committed).toEqual(expected);
+  });
+
+  test("takes a snapshot of what was committed before", async () => {
+    const world = emptyWorld();
+    const { task, ended } = startTask(world, { options: { snapshotIntervalMs: NEVER } });
+    append(world, ones(5));
+    await runUntil(world, () => world.caughtUp);
+    await world.kernel.run(world.kernel.now + 1_000, () => false);
+    task.stop();
+    expect(await world.until(ended)).toEqual({ kind: "handed-over" });
+    expect(world.table.manifests.get(TASK)?.covers?.nextOffset).toBe(5);
   });
 
   test("commits nothing more when the snapshot covers all", async () => {

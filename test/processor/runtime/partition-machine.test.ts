@@ -71,6 +71,23 @@ describe("settings", () => {
   });
 });
 
+test("a control record that is refused says what was received, and a change of settings is counted", async () => {
+  const one = (await machine()) as PartitionMachine;
+  const refused = [
+    windowsOf(500, 1, { watermark: "partition" }),
+    { ...windowsOf(500, 2), headers: { ...windowsOf(500, 2).headers, change: "ünïcode" } },
+  ];
+  for (const record of [reading(0, "a", 0), ...refused]) one.step(record);
+  expect((await one.settle()).map(({ headers }) => headers["error-message"])).toEqual([
+    "the settings are not taken: watermark can't be changed once there are readings: " +
+      "it is sensor, and partition was received",
+    'the header change is "ünïcode"; 1 to 128 printable ASCII characters are expected',
+  ]);
+  expect(one.counters.get("processor.settings-changes")).toBe(0);
+  await lines(one, [windowsOf(500, 3), windowsOf(500, 4)]);
+  expect(one.counters.get("processor.settings-changes")).toBe(1);
+});
+
 test("the watermark's lag is the partition clock less the newest watermark, and 0 before any reading", async () => {
   const one = (await machine({ outOfOrdernessMs: 30 })) as PartitionMachine;
   await lines(one, [tick(0, 700)]);

@@ -164,6 +164,20 @@ describe("a restored state", () => {
     });
   });
 
+  test("of a pipeline without asynchronous work gives it nothing to take back", async () => {
+    const [one, snapshots] = [await machine(), new Snapshots()];
+    await lines(one, [reading(0, "a", 0)]);
+    snapshots.write(one, 1);
+    const pipeline = pipelineOf(() => [waiting]);
+    const asyncWork = {
+      mustSettle: false,
+      settle: () => Promise.resolve(null),
+      encode: () => "",
+      restore: () => Promise.reject(new Error("there is nothing to restore")),
+    };
+    await machine({}, snapshots.origin, { ...pipeline, open: () => ({ ...pipeline.open(), asyncWork }) });
+  });
+
   test("of a layout of an operator that is not known is refused", async () => {
     const [one, snapshots] = [
       await machine(

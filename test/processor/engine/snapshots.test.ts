@@ -1,0 +1,126 @@
+import { expect, test } from "@jest/globals";
+import { createLogger } from "../../../adapters/log.ts";
+import type { EngineObserver, Manifest, Progress, SnapshotStore } from "../../../processor/engine/ports.ts";
+import { quietObserver } from "../../../processor/engine/quiet-observer.ts";
+import { Snapshots } from "../../../processor/engine/snapshots.ts";
+import type { StateMachine } from "../../../processor/runtime/machine.ts";
+import { countingMachineFactory } from "./counting-machine.ts";
+import { append, emptyWorld } from "./one-task.ts";
+import { SOURCE, type World } from "./simulated/world.ts";
+
+const TASK = `count/${SOURCE}/0`;
+const quiet = quietObserver(createLogger("test", "silent"));
+
+/** A claimed manifest in a world, and a machine that has counted three records. */
+async function claimed(observer: Partial<EngineObserver> = {}) {
+  const world = emptyWorld();
+  const process = world.kernel.process("p");
+  const store = world.ports(process, 0).snapshots;
+  const runtime = world.runtime(process);
+  const snapshots = await world.until(Snapshots.claim(store, TASK, runtime, { ...quiet, ...observer }));
+  const machine = await countingMachineFactory(SOURCE).create({ partition: 0, restored: null, failures: new Map() });
+  append(world, ["x", "x", "x"]);
+  for (const record of world.partitions[0]!.input) machine.step(record);
+  return { world, store, runtime, snapshots, machine };
+}
+
+const progressOf = ({ nextOffset, chain }: StateMachine): Progress => ({
+  nextOffset,
+  origin: 0,
+  fingerprint: "v1",
+  chain,
+  failed: [],
+});
+const manifestOf = (world: World): Manifest => world.table.manifests.get(TASK)!;
+
+test("a manifest that others write between every read and claim is given up after eight attempts", async () => {
+  const { world, store, runtime } = await claimed();
+  let reads = 0;
+  const contested: SnapshotStore = {
+    readManifest: (task) => {
+      reads++;
+      return store.readManifest(task);
+    },
+    writeManifest: () => Promise.resolve(false),
+    putSegment: () => Promise.resolve(),
+    getSegment: () => Promise.resolve(null),
+    deleteSegment: () => Promise.resolve(),
+  };
+  await expect(world.until(Snapshots.claim(contested, TASK, runtime, quiet))).rejects.toThrow(
+    `${TASK}: others wrote the manifest between reading and claiming it 8 times`,
+  );
+  expect(reads).toBe(8);
+});
+
+test("a snapshot waits for the table: first 0.2 s, then twice as long each time, at most 10 s", async () => {
+  const warnings: [number, string, unknown][] = [];
+  const written: object[] = [];
+  const { world, snapshots, machine } = await claimed({
+    log: (level, { task, generation }, message) =>
+      warnings.push([Math.floor(world.kernel.now), `${level} ${message}`, { task, generation }]),
+    snapshotWritten: (_task, facts) => written.push(facts),
+  });
+  world.kernel.maxDelayMs = 0;
+  world.kernel.plan = (_process, point) => (point === "segment:put" ? "error-before" : null);
+  const from = world.kernel.now;
+  const writing = snapshots.write(snapshots.capture(machine), progressOf(machine));
+  await world.kernel.run(from + 40_000, () => false);
+  expect(snapshots.idle).toBe(false);
+  world.kernel.plan = () => null;
+  await world.until(writing);
+  const times = warnings.map(([at]) => at - Math.floor(from));
+  expect(times).toEqual([0, 200, 600, 1_400, 3_000, 6_200, 12_600, 22_600, 32_600]);
+  expect(new Set(warnings.map(([, message]) => message))).toEqual(
+    new Set(["warn a snapshot could not be written; trying again"]),
+  );
+  expect(warnings[0]![2]).toEqual({ task: TASK, generation: 1 });
+  expect(snapshots.idle).toBe(true);
+  const { segments, covers } = manifestOf(world);
+  expect(covers).toEqual({ nextOffset: 3, origin: 0, fingerprint: "v1", chain: machine.chain });
+  expect(segments).toMatchObject([{ generation: 1, parts: 1 }]);
+  expect(written).toEqual([{ bytes: segments[0]!.bytes, milliseconds: 42_600 }]);
+});
+
+test("a segment that is gone is named", async () => {
+  const { world, snapshots, machine } = await claimed();
+  await world.until(snapshots.write(snapshots.capture(machine), progressOf(machine)));
+  world.table.segments.clear();
+  await expect(world.until(snapshots.load())).rejects.toMatchObject({
+    code: "snapshot-corrupt",
+    message: expect.stringContaining("segment 0 of generation 1 is missing or does not match its checksum"),
+  });
+});
+
+test("a snapshot under a manifest that another has claimed is not written, and what was there stays", async () => {
+  const { world, store, runtime, snapshots, machine } = await claimed();
+  await world.until(snapshots.write(snapshots.capture(machine), progressOf(machine)));
+  await world.until(Snapshots.claim(store, TASK, runtime, quiet));
+  const before = manifestOf(world);
+  machine.step({ ...world.partitions[0]!.input[0]!, offset: 3 });
+  const late = snapshots.write(snapshots.capture(machine), progressOf(machine));
+  await expect(world.until(late)).rejects.toMatchObject({
+    code: "outcome-unknown",
+    message: `${TASK}: another owner has claimed the snapshot manifest, so this one may have been fenced`,
+  });
+  await expect(world.until(snapshots.forget())).rejects.toMatchObject({ code: "outcome-unknown" });
+  expect(manifestOf(world)).toEqual(before);
+});
+
+test("a segment that no generation needs is deleted; one that can't be is left behind, and logged", async () => {
+  const logged: unknown[] = [];
+  const { world, snapshots, machine } = await claimed({
+    log: (level, fields, message) => logged.push([level, message, fields["generation"]]),
+  });
+  const write = async (): Promise<void> => {
+    machine.rewriteUpTo(99);
+    await world.until(snapshots.write(snapshots.capture(machine), progressOf(machine)));
+    await world.kernel.run(world.kernel.now + 100, () => false);
+  };
+  await write();
+  await write();
+  expect([...world.table.segments.keys()].map((key) => key.split("/").slice(-2))).toEqual([["2", "0"]]);
+  world.kernel.plan = (_process, point) => (point === "segment:delete" ? "error-before" : null);
+  await write();
+  expect(logged).toEqual([["debug", "a dropped segment could not be deleted", 2]]);
+  expect(manifestOf(world).segments.map(({ generation }) => generation)).toEqual([3]);
+});
