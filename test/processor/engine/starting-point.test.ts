@@ -49,3 +49,28 @@ test("chain and offset that were reached are those that were committed", () => {
     "replay-diverged",
   ]);
 });
+
+test("what keeps a task from beginning is said with both offsets, and with the command that helps", () => {
+  const messageOf = (work: () => unknown): string => {
+    try {
+      work();
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return "none";
+  };
+  const log = { earliest: 0, latest: 60 };
+  const help = "; see `npm run recover -- --task t`";
+  expect(messageOf(() => startingPoint("t", null, manifest(40), log))).toBe(
+    `t: a snapshot covers offsets below 40, but there is no progress record${help}`,
+  );
+  expect(messageOf(() => startingPoint("t", progress(50), manifest(51), log))).toBe(
+    `t: the snapshot covers offsets below 51, but only those below 50 were committed${help}`,
+  );
+  expect(messageOf(() => startingPoint("t", progress(50), manifest(40), { earliest: 41, latest: 60 }))).toBe(
+    `t: the log starts at 41, but the task needs offset 40: records were deleted before they were processed${help}`,
+  );
+  expect(messageOf(() => startingPoint("t", progress(50), { ...manifest(40), layout: 2 }, log))).toBe(
+    `t: the snapshot has layout 2, this version reads layout 1${help}`,
+  );
+});

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { MillraceError } from "../../../domain/errors.ts";
+import { PARTITION_STOPPED } from "../../../domain/names.ts";
 import type { TaskPorts } from "../../../processor/engine/ports.ts";
 import { StepFailed } from "../../../processor/runtime/machine.ts";
 import { countingMachineFactory, DECIDE, POISON } from "./counting-machine.ts";
@@ -43,12 +44,29 @@ describe("a task after an uncertain outcome", () => {
     let failing = true;
     world.kernel.plan = (_process, point, moment) =>
       failing && point === "commit:end" && moment === "before" ? "error-before" : null;
-    const { restarts, task } = startTask(world);
+    const alarms: [number, string, string, Record<string, unknown>][] = [];
+    const { restarts, task } = startTask(world, {
+      observer: {
+        log: (level, fields, message) =>
+          void (fields["alarm"] !== undefined && alarms.push([world.kernel.now, level, message, fields])),
+        restarted: () => restarts.push(world.kernel.now),
+      },
+    });
     await runUntil(world, () => world.kernel.now > 60_000);
+    expect(alarms).toEqual([]);
     // 0.1 s, doubled up to 10 s: 12 lives and the time that they take.
     expect(restarts.length).toBeLessThanOrEqual(13);
     expect(restarts.length).toBeGreaterThanOrEqual(8);
     expect(task.failing?.sinceMs).toBe(restarts[0]);
+    await runUntil(world, () => alarms.length > 0);
+    const [at, level, message, { err, sinceMs, ...fields }] = alarms[0]!;
+    expect([level, message, fields]).toEqual([
+      "error",
+      "task begins again and again without a commit",
+      { task: TASK, alarm: PARTITION_STOPPED },
+    ]);
+    expect([sinceMs, String(err)]).toEqual([at - restarts[0]!, "Error: simulated: commit:end failed"]);
+    expect(sinceMs).toBeGreaterThanOrEqual(60_000);
     failing = false;
     await runUntil(world, () => task.failing === null);
     failing = true;
@@ -91,6 +109,54 @@ describe("a task that is fenced", () => {
     expect(task.hold).toBeNull();
     expect(fences()).toBe(2);
   });
+});
+
+describe("a task that a command holds from its start", () => {
+  async function heldTask(confirm = true) {
+    const world = emptyWorld();
+    append(world, ones(5));
+    const command = world.ports(world.kernel.process("recover"), 0).output;
+    await world.until(command.hold({ command: "recover", since: "now" }));
+    const started = startTask(world, { confirm: () => Promise.resolve(confirm) });
+    await runUntil(world, () => started.task.phase === "held" && world.kernel.now > 5_000);
+    return { world, command, ...started };
+  }
+
+  test("says so once, and hands over when it is asked to stop, without a fence", async () => {
+    const { world, task, ended, fences, log } = await heldTask();
+    expect(log).toEqual(["a command holds the task, which waits"]);
+    task.stop();
+    expect(await world.until(ended)).toEqual({ kind: "handed-over" });
+    expect([fences(), task.hold]).toEqual([0, null]);
+  });
+
+  test("does not fence when the group has given the partition to another meanwhile", async () => {
+    const { world, command, ended, fences } = await heldTask(false);
+    await world.until(command.hold(null));
+    expect(await world.until(ended)).toMatchObject({
+      kind: "fenced",
+      error: { message: `${TASK}: the group gave this partition to another during a hold` },
+    });
+    expect(fences()).toBe(0);
+  });
+});
+
+test("a life that dies before its claim is in the log is not taken for fenced by the owner before it", async () => {
+  const world = emptyWorld();
+  append(world, ones(5));
+  const first = startTask(world);
+  await runUntil(world, () => world.caughtUp);
+  world.kernel.kill(first.process);
+  append(world, ones(1));
+  let failed = false;
+  world.kernel.plan = (_process, point) => {
+    if (failed || point !== "claim:send") return null;
+    failed = true;
+    return "error-before";
+  };
+  const { fences } = startTask(world, {}, "second");
+  await runUntil(world, () => world.caughtUp);
+  expect(fences()).toBe(2);
 });
 
 describe("a running task", () => {

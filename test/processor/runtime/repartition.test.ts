@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
+import { settingsHeader } from "../../../domain/controls.ts";
 import type { MillraceError } from "../../../domain/errors.ts";
-import { defaultSemantics } from "../../../domain/semantics.ts";
+import { defaultSemantics, type Semantics } from "../../../domain/semantics.ts";
 import { contentTypes, headers, topics } from "../../../domain/topics.ts";
 import { sensorMachineFactory } from "../../../processor/adapters/machine-factory.ts";
 import type { OutputRecord, StateEntry, StateMachine } from "../../../processor/runtime/machine.ts";
@@ -50,6 +51,14 @@ class Task {
 
   get nextOffset(): number {
     return this.#offset;
+  }
+
+  /** Appends a `settings` record. */
+  async settings(next: Semantics): Promise<void> {
+    const { partition } = this;
+    const record = { partition, offset: this.#offset++, timestamp: START, key: null, value: null };
+    this.#machine.step({ ...record, headers: { type: "settings", settings: settingsHeader(next) } });
+    for (const output of await this.#machine.settle()) this.outputs.push(output);
   }
 
   async step(timestamp: number, key: string | null, value: Buffer | null): Promise<void> {
@@ -194,9 +203,14 @@ test("a key's silence keeps its length, whatever the clock of its new task", asy
 });
 
 /** State of one key in its task, as of one message. */
-async function stateOf(partition: number, seq: number): Promise<TaskState> {
+async function stateOf(
+  partition: number,
+  seq: number,
+  { key = "s", t = START, changes = [] }: { key?: string; t?: number; changes?: readonly Partial<Semantics>[] } = {},
+): Promise<TaskState> {
   const task = await Task.create(partition);
-  await task.step(START, "s", Buffer.from(JSON.stringify({ seq, t: START, hz: 10, samples: [[1, 2, 3, 4, 5, 6]] })));
+  await task.step(t, key, Buffer.from(JSON.stringify({ seq, t, hz: 10, samples: [[1, 2, 3, 4, 5, 6]] })));
+  for (const change of changes) await task.settings({ ...semantics, ...change });
   task.snapshot();
   return task.state();
 }
@@ -209,15 +223,64 @@ test("state that an earlier attempt has copied is taken once", async () => {
   expect(second.map(({ key }) => key).filter((key) => key === "key/s")).toHaveLength(1);
 });
 
-test("tasks with different state of one key are refused, and so are tasks with different control records", async () => {
-  const refusal = (work: () => unknown): string => {
-    try {
-      work();
-    } catch (error) {
-      return `${(error as MillraceError).code} ${(error as Error).message}`;
-    }
-    return "none";
+const refusal = (work: () => unknown): string => {
+  try {
+    work();
+  } catch (error) {
+    return `${(error as MillraceError).code} ${(error as Error).message}`;
+  }
+  return "none";
+};
+
+test("tasks under different settings are refused, and so is one with a sensor that has not switched", async () => {
+  const [before, after] = [await stateOf(0, 0), await stateOf(1, 0, { key: "t", changes: [{ idleTimeoutMs: 9_000 }] })];
+  expect(refusal(() => repartition([before, after], 2, () => 1))).toMatch(
+    /^rescale-refused task-1 has other settings in force than task-0, or sensors that have not switched yet\./,
+  );
+  expect(refusal(() => repartition([after, { ...after, task: "task-2" }], 2, () => 1))).toBe("none");
+  const waiting = await Task.create(0);
+  await waiting.step(
+    START,
+    "a",
+    Buffer.from(JSON.stringify({ seq: 0, t: START, hz: 10, samples: [[1, 2, 3, 4, 5, 6]] })),
+  );
+  await waiting.step(
+    START,
+    "b",
+    Buffer.from(JSON.stringify({ seq: 0, t: START, hz: 10, samples: [[1, 2, 3, 4, 5, 6]] })),
+  );
+  await waiting.settings({ ...semantics, maxSensorsPerStep: 1 });
+  await waiting.settings({ ...semantics, maxSensorsPerStep: 1, idleTimeoutMs: 9_000 });
+  waiting.snapshot();
+  expect(refusal(() => repartition([waiting.state()], 2, () => 1))).toMatch(
+    /^rescale-refused task-0 has other settings/,
+  );
+});
+
+test("with one watermark per partition, event times must be within the allowed lateness of each other", async () => {
+  const changes = [{ watermark: "partition", idleTimeoutMs: 9_000 }] as const;
+  const states = async (apart: number): Promise<TaskState[]> => {
+    const tasks = [Task.create(0), Task.create(1), Task.create(2)].map(async (created, i) => {
+      const task = await created;
+      await task.settings({ ...semantics, ...changes[0] });
+      const t = START + i * apart;
+      const value = Buffer.from(JSON.stringify({ seq: 0, t, hz: 10, samples: [[1, 2, 3, 4, 5, 6]] }));
+      if (i < 2) await task.step(t, `k${i}`, value); // the third has read nothing yet
+      task.snapshot();
+      return task.state();
+    });
+    return Promise.all(tasks);
   };
+  const within = await states(19_999);
+  expect(refusal(() => repartition(within, 2, () => 1))).toBe("none");
+  const beyond = await states(20_000);
+  expect(refusal(() => repartition(beyond, 2, () => 1))).toBe(
+    "rescale-refused with one watermark per partition, the partitions' event times are 20000 ms apart; " +
+      "they must be within the allowed lateness (20000 ms)",
+  );
+});
+
+test("tasks with different state of one key are refused, and so are tasks with different control records", async () => {
   const [one, other] = [await stateOf(0, 0), await stateOf(1, 7)];
   expect(refusal(() => repartition([one, other], 2, () => 1))).toMatch(
     /^rescale-refused key "s" has state in task-0 and in task-1/,
