@@ -124,7 +124,9 @@ function judgeNewest({ newest, expectsRecords, nowMs }: GroupFindings, say: Say)
   if (best === undefined)
     return say(expectsRecords, "neither store has a record of the last day, or of what was asked for");
   const ageMs = nowMs - best.online * 1_000;
-  const what = `the newest record online is ${best.identifier} of ${iso(best.online)}, ${age(ageMs)} old`;
+  // A bar that fired because its symbol was silent ends later than now.
+  const when = ageMs < 0 ? `${age(-ageMs)} ahead` : `${age(ageMs)} old`;
+  const what = `the newest record online is ${best.identifier} of ${iso(best.online)}, ${when}`;
   if (best.offline !== null && best.offline >= best.online) return say(false, `${what}; the offline store has it`);
   const behind =
     best.offline === null

@@ -68,6 +68,11 @@ describe("the verdict", () => {
     });
   });
 
+  test("says of a bar that fired when its symbol fell silent that its end is ahead", () => {
+    const ahead = newest({ online: SECONDS + 200, offline: SECONDS + 200 });
+    expect(verdict(findings({ newest: [ahead] })).found[1]).toMatch(/3.3 min ahead; the offline store has it$/);
+  });
+
   test.each([
     ["that is as young as a record may be", { offline: null }, "the offline store has none of it"],
     ["whose newest is older", { offline: SECONDS - 302 }, "the offline store is 5.0 min behind"],
