@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
@@ -6,7 +6,7 @@ import type { SQSEvent } from "aws-lambda";
 import { createLogger } from "../../../adapters/log.ts";
 import { Metrics } from "../../../adapters/metrics.ts";
 import { tradeQueue } from "../../../domain/event-source-mappings.ts";
-import { failedIds, fittingMessages, newMessage, sqsRecord } from "../../../local/events/messages.ts";
+import { failedIds, fittingMessages, newMessage, QUEUE_NAME, sqsRecord } from "../../../local/events/messages.ts";
 import { backOff, EventQueue, failureFile, type EventQueueOptions } from "../../../local/events/queue.ts";
 import { eventually } from "../../support/eventually.ts";
 
@@ -69,6 +69,24 @@ describe("the queue", () => {
     await eventually(() => expect(metrics.snapshot()["events.waiting-bytes"]).toBe(0));
     expect(metrics.snapshot()).toMatchObject({ "events.delivered": 3, "events.retries": 2 });
     expect(queue.problem()).toBeNull();
+  });
+
+  test("has on the disk what it has acknowledged, until it is done", async () => {
+    let works = false;
+    const { queue } = await open((bodies) => (works ? [] : bodies));
+    const onDisk = (): string => {
+      const directory = join(folder, "data", QUEUE_NAME);
+      const lines = readdirSync(directory).flatMap((file) => readFileSync(join(directory, file), "utf8").split("\n"));
+      return lines.map((line) => Buffer.from(line.split(" ")[2] ?? "", "base64").toString()).join();
+    };
+    for (const body of ["first", "second", "third"]) {
+      await put(queue, body);
+      expect(onDisk()).toContain(body);
+    }
+    await eventually(() => expect(queue.problem()).not.toBeNull());
+    expect(onDisk()).toContain("first");
+    works = true;
+    await eventually(() => expect(onDisk()).toBe(""));
   });
 
   test("counts deliveries, and gives up after the last one", async () => {
