@@ -3,7 +3,7 @@ import { LOOPBACK } from "../config/local.ts";
 import { writeSettings } from "../config/settings.ts";
 import { dynamoTableName, featureGroupName } from "../domain/names.ts";
 import { existingWhere, type OfPipeline, type PipelineName } from "../domain/pipelines.ts";
-import { SECOND, type Milliseconds } from "../domain/time.ts";
+import { HOUR, SECOND, type Milliseconds } from "../domain/time.ts";
 import type { StartOptions } from "./options.ts";
 import type { Connections } from "./servers/index.ts";
 
@@ -47,6 +47,8 @@ interface ProgramDefinition extends Pick<Program, "name" | "main" | "stopStage" 
 
 /** A program that hands over to its successor gets two seconds more than its own limit of 20 s. */
 const HANDOVER_LIMIT_MS = 22 * SECOND;
+/** The local MongoDB server reads every alert for each list of them, so it keeps few. */
+const RECENT_ALERTS_MS = HOUR;
 const STOP_LIMIT_MS = 10 * SECOND;
 
 const common = { environment: LOCAL_ENVIRONMENT };
@@ -152,7 +154,7 @@ const programs = [
     stopStage: 2,
     stopLimitMs: HANDOVER_LIMIT_MS,
     settings: ({ options, connections: { kafkaBrokers, mongodbUri } }, healthPort) => ({
-      ...writeSettings("store", { ...common, mongodbUri }),
+      ...writeSettings("store", { ...common, mongodbUri, recentAlertsMs: RECENT_ALERTS_MS }),
       ...writeSettings("writeLake", { ...common, firehoseEndpoint: url(options.ports.firehose) }),
       ...writeSettings("writeFeatures", { ...common, ...featureStore(options) }),
       ...writeSettings("auditOutput", common),

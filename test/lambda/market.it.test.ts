@@ -309,6 +309,28 @@ test("what has expired is deleted, and the lists have their indexes", async () =
   );
 });
 
+test("where the market does not run, nothing names its routes", async () => {
+  const paths = ["/symbols", "/positions", "/alerts"];
+  for (const [pipelines, there] of [
+    ["sensor", false],
+    ["sensor,market", true],
+  ] as const) {
+    const fns = ["read-root", "read-openapi"].map((name) => startFunction(name, { ...env, PIPELINES: pipelines }));
+    try {
+      const body = async (at: number, event: unknown): Promise<Record<string, Record<string, unknown>>> =>
+        JSON.parse((await fns[at]!.invoke<{ body: string }>(event)).body);
+      const { links } = await body(0, restEvent("/"));
+      expect(paths.map((path) => Object.values(links!).includes(path))).toEqual(paths.map(() => there));
+      const document = await body(1, restEvent("/openapi.json"));
+      expect(paths.map((path) => path in document["paths"]!)).toEqual(paths.map(() => there));
+      const posted = await body(0, restEvent("/{proxy+}", { method: "POST", path: "/symbols" }));
+      expect(posted["status"]).toBe(there ? 405 : 404);
+    } finally {
+      await Promise.all(fns.map((fn) => fn.stop()));
+    }
+  }
+}, 60_000);
+
 test("a store that does not answer gives 503", async () => {
   const unreachable = startFunction("read-market", {
     ...env,
