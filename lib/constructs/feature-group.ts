@@ -1,22 +1,50 @@
 import { aws_iam as iam, type aws_kms as kms, type aws_s3 as s3, aws_sagemaker as sagemaker } from "aws-cdk-lib";
-import { EVENT_TIME_FEATURE, featureGroups } from "../../domain/features.ts";
+import { runningPipelineNames } from "../../config/pipelines.ts";
+import {
+  EVENT_TIME_FEATURE,
+  type FeatureGroupKey,
+  featureGroups,
+  type FeatureGroupSpec,
+} from "../../domain/features.ts";
 import { featureGroupName } from "../../domain/names.ts";
+import { existingWhere } from "../../domain/pipelines.ts";
 import { acknowledgeWildcards } from "./acknowledge.ts";
 import { allow, allowKey } from "./grants.ts";
 import type { MillraceStack } from "./millrace-stack.ts";
 
-/** The sensors' feature group of `domain/features.ts`: its online store, and its offline store in the lake's bucket. */
-export function featureGroup(stack: MillraceStack, bucket: s3.IBucket, key: kms.IKey): sagemaker.CfnFeatureGroup {
+/** Feature groups, by their key. Those of a pipeline that does not run are not there. */
+export type FeatureGroups = Readonly<Partial<Record<FeatureGroupKey, sagemaker.CfnFeatureGroup>>>;
+
+/** The feature groups of `domain/features.ts` that an environment has, and one role that writes their offline stores. */
+export function environmentFeatureGroups(stack: MillraceStack, bucket: s3.IBucket, key: kms.IKey): FeatureGroups {
   const role = offlineStoreRole(stack, bucket, key);
-  const group = new sagemaker.CfnFeatureGroup(stack, "FeatureGroup", {
-    featureGroupName: featureGroupName(stack.config.name, "sensorWindows"),
-    description: featureGroups.sensorWindows.doc,
-    recordIdentifierFeatureName: featureGroups.sensorWindows.recordIdentifier,
+  const all = (Object.keys(featureGroups) as FeatureGroupKey[]).map((group) => ({
+    group,
+    ...(featureGroups[group] as FeatureGroupSpec),
+  }));
+  return Object.fromEntries(
+    existingWhere(all, runningPipelineNames(stack.config)).map(({ group }) => [
+      group,
+      featureGroup(stack, group, { bucket, key, role }),
+    ]),
+  );
+}
+
+/** A feature group: its online store, and its offline store in the lake's bucket. */
+function featureGroup(
+  stack: MillraceStack,
+  name: FeatureGroupKey,
+  { bucket, key, role }: { readonly bucket: s3.IBucket; readonly key: kms.IKey; readonly role: iam.Role },
+): sagemaker.CfnFeatureGroup {
+  const spec: FeatureGroupSpec = featureGroups[name];
+  // The sensors' was the only one for a time: another id would replace it, with its data.
+  const id = name === "sensorWindows" ? "FeatureGroup" : `FeatureGroup-${name}`;
+  const group = new sagemaker.CfnFeatureGroup(stack, id, {
+    featureGroupName: featureGroupName(stack.config.name, name),
+    description: spec.doc,
+    recordIdentifierFeatureName: spec.recordIdentifier,
     eventTimeFeatureName: EVENT_TIME_FEATURE,
-    featureDefinitions: featureGroups.sensorWindows.features.map(({ name, type }) => ({
-      featureName: name,
-      featureType: type,
-    })),
+    featureDefinitions: spec.features.map(({ name: featureName, type }) => ({ featureName, featureType: type })),
     onlineStoreConfig: {
       EnableOnlineStore: true,
       SecurityConfig: { KmsKeyId: key.keyArn },

@@ -1,5 +1,6 @@
 import { aws_events as events, aws_events_targets as targets, type aws_sqs as sqs, Duration } from "aws-cdk-lib";
 import type { Construct } from "constructs";
+import { runningPipelineNames } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
 import { programs, writeSettings } from "../../config/settings.ts";
 import { featureGroupName } from "../../domain/names.ts";
@@ -35,11 +36,13 @@ export class FeaturesStack extends MillraceStack {
     super(scope, id, { config, stateful: false, description: "feature writer and checker" });
     const environment = writeSettings("writeFeatures", {
       environment: config.name,
+      pipelines: runningPipelineNames(config),
       featureGroup: featureGroupName(config.name, "sensorWindows"),
+      ...(lake.featureGroups.marketBars ? { marketFeatureGroup: featureGroupName(config.name, "marketBars") } : {}),
     });
     this.writeFeatures = new KafkaConsumer(this, {
       name: "write-features",
-      description: "windows to the feature store",
+      description: "windows and bars to the feature store",
       environment,
       cluster: streaming.cluster,
       key: security.keys.operations,
@@ -61,11 +64,9 @@ export class FeaturesStack extends MillraceStack {
       key: security.keys.operations,
       reservedConcurrency: 1,
     });
-    const group = this.formatArn({
-      service: "sagemaker",
-      resource: "feature-group",
-      resourceName: lake.featureGroup.ref,
-    });
+    const groups = Object.values(lake.featureGroups).map(({ ref }) =>
+      this.formatArn({ service: "sagemaker", resource: "feature-group", resourceName: ref }),
+    );
     for (const [grantee, actions] of [
       [this.writeFeatures.function, ["sagemaker:PutRecord"]],
       [
@@ -73,7 +74,7 @@ export class FeaturesStack extends MillraceStack {
         ["sagemaker:PutRecord", "sagemaker:GetRecord", "sagemaker:DeleteRecord", "sagemaker:DescribeFeatureGroup"],
       ],
     ] as const) {
-      allow(grantee, actions, [group]);
+      allow(grantee, actions, groups);
       allowKey(grantee, security.keys.readings, "sagemaker", ["Decrypt", "GenerateDataKey"]);
     }
     this.#letQueryOfflineStore(lake, security, featureGroupName(config.name, "sensorWindows"));

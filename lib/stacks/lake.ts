@@ -1,11 +1,4 @@
-import {
-  type aws_athena as athena,
-  aws_glue as glue,
-  aws_s3 as s3,
-  type aws_sagemaker as sagemaker,
-  CfnOutput,
-  Duration,
-} from "aws-cdk-lib";
+import { type aws_athena as athena, aws_glue as glue, aws_s3 as s3, CfnOutput, Duration } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import { runningPipelineNames } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
@@ -14,7 +7,7 @@ import { tables, type TableName, type TableSpec } from "../../domain/tables.ts";
 import { acknowledge } from "../constructs/acknowledge.ts";
 import { auditTrail } from "../constructs/audit-trail.ts";
 import { dataBucket } from "../constructs/data-bucket.ts";
-import { featureGroup } from "../constructs/feature-group.ts";
+import { environmentFeatureGroups, type FeatureGroups } from "../constructs/feature-group.ts";
 import { lakeBucket } from "../constructs/lake-bucket.ts";
 import { LakeDelivery } from "../constructs/lake-delivery.ts";
 import { lakeQueries } from "../constructs/lake-queries.ts";
@@ -28,7 +21,7 @@ export class LakeStack extends MillraceStack {
   readonly bucket: s3.IBucket;
   /** By table; those of a pipeline that does not run are not there. */
   readonly deliveries: Readonly<Partial<Record<TableName, LakeDelivery>>>;
-  readonly featureGroup: sagemaker.CfnFeatureGroup;
+  readonly featureGroups: FeatureGroups;
   readonly workGroup: athena.CfnWorkGroup;
 
   constructor(scope: Construct, id: string, config: Environment, { security }: { readonly security: SecurityStack }) {
@@ -42,7 +35,7 @@ export class LakeStack extends MillraceStack {
     this.bucket = lakeBucket(this, { accessLogs, key });
     this.deliveries = this.#tables(security);
     this.workGroup = lakeQueries(this, this.bucket, key);
-    this.featureGroup = featureGroup(this, this.bucket, key);
+    this.featureGroups = environmentFeatureGroups(this, this.bucket, key);
     if (config.lake.auditTrail) auditTrail(this, this.bucket, { accessLogs, key });
     new CfnOutput(this, "LakeBucket", { value: this.bucket.bucketName, description: "bucket of the lake" });
   }

@@ -163,6 +163,36 @@ describe.each(running)("with a market, $name", ({ name, env, archiveDays, concur
     expect(JSON.stringify(group.Properties["SecurityGroupEgress"] ?? [])).not.toContain("0.0.0.0/0");
   });
 
+  // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sagemaker-featuregroup.html
+  test("has a feature group of bars, and lets the writer and the checker use both groups and no other", () => {
+    const bars = one("AWS::SageMaker::FeatureGroup", "FeatureGroupName", `millrace-${env}-market-bars-v2`);
+    expect(bars.Properties).toMatchObject({
+      RecordIdentifierFeatureName: "symbol_operator",
+      EventTimeFeatureName: "event_time",
+    });
+    const definitions = bars.Properties["FeatureDefinitions"] as { FeatureName: string; FeatureType: string }[];
+    // Both must be defined: an identifier is a text, and this event time is epoch seconds.
+    expect(definitions).toContainEqual({ FeatureName: "symbol_operator", FeatureType: "String" });
+    expect(definitions).toContainEqual({ FeatureName: "event_time", FeatureType: "Fractional" });
+    expect(at(bars.Properties, "OnlineStoreConfig", "SecurityConfig", "KmsKeyId")).toBeDefined();
+    expect(bars.DeletionPolicy).toBe(retained ? "Retain" : "Delete");
+    const sensors = one("AWS::SageMaker::FeatureGroup", "FeatureGroupName", `millrace-${env}-sensor-windows-v2`);
+    const used = (role: string): string[] => {
+      const policies = all("AWS::IAM::Policy").filter(({ id }) => id.startsWith(role));
+      return policies
+        .flatMap(({ resource }) => at(resource.Properties, "PolicyDocument", "Statement") as Statement[])
+        .filter(({ Action }) => JSON.stringify(Action).includes("sagemaker:"))
+        .flatMap((statement) => at(statement, "Resource") as unknown[])
+        .map((resource) => JSON.stringify(resource));
+    };
+    for (const role of ["Functionwritefeatures", "Functioncheckfeatures"]) {
+      const resources = used(role);
+      expect(resources.length).toBe(2);
+      for (const { id } of [bars, sensors])
+        expect(resources.filter((text) => new RegExp(`ExportsOutputRef${id}[0-9A-F]{8}"`).test(text)).length).toBe(1);
+    }
+  });
+
   test("makes up trades where the config says so, and nowhere else", () => {
     const schedules = all("AWS::Events::Rule").filter(
       ({ resource }) => resource.Properties["Name"] === `millrace-${env}-generate-trades`,
