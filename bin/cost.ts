@@ -11,11 +11,13 @@ import { synthesisedResources } from "../lib/cost/synthesised.ts";
 import type { Workload } from "../lib/cost/workload.ts";
 
 const USAGE = `npm run cost -- --env ${environmentNames.join("|")} --sensors N --rate HZ [--batch MS]
-  [--format json|packed] [--viewers N] [--requests PER_SECOND] [--json]
+  [--format json|packed] [--viewers N] [--requests PER_SECOND] [--trades PER_SECOND] [--symbols N] [--json]
 Estimates an environment's monthly bill in US dollars.
 --rate is readings a second and sensor; --batch is the milliseconds in a message, 100 to 1,000 (default 1,000).
 --format is the form of the messages (default packed); --viewers is open WebSocket connections (default 10);
---requests is REST requests a second (default 1). --json prints the estimate for a program.`;
+--requests is REST requests a second (default 1).
+--trades is trades a second (default 0, and 0 where the market does not run); --symbols is how many are traded in each
+minute (default 100). --json prints the estimate for a program.`;
 
 const amount: Option<number> = {
   isFlag: false,
@@ -58,6 +60,8 @@ function readArguments(args: readonly string[]): { env: string; load: Workload; 
       format: choice(["json", "packed"]),
       viewers: amount,
       requests: amount,
+      trades: amount,
+      symbols: amount,
       json: flag,
     },
     required: ["env", "sensors", "rate"],
@@ -69,6 +73,8 @@ function readArguments(args: readonly string[]): { env: string; load: Workload; 
     format: values.format ?? "packed",
     viewers: values.viewers ?? 10,
     requestsPerSecond: values.requests ?? 1,
+    trades: values.trades ?? 0,
+    symbols: values.symbols ?? 100,
   };
   return { env: values.env, load, json: values.json ?? false };
 }

@@ -11,7 +11,10 @@ export const assumptions = [
     "event pollers share one unit for every four mappings or 20 MB/s",
   "the lake's objects spend their first days in S3 Standard and then in Glacier Instant Retrieval; " +
     "Parquet is a third of JSON; one month of data",
-  "the document database runs at its least capacity plus 1 DCU for every 500 windows written a second",
+  "the document database runs at its least capacity plus 1 DCU for every 500 windows, bars or positions written a " +
+    "second",
+  "a trade is 300 bytes, and one event of the bus; each is enriched and changes a position; two bars a symbol and " +
+    "minute; the audit reads every output but the transformed samples",
   "snapshots: 4 KB a sensor every 10 s, compressed; logs: 1 GB a month and task; " +
     "a WebSocket viewer gets 10 messages a second",
   "between zones and out to the internet nothing is counted but NAT",

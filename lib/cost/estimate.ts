@@ -1,4 +1,5 @@
 import type { Environment } from "../../config/schema.ts";
+import { tradeQueue } from "../../domain/event-source-mappings.ts";
 import type { Inventory } from "./inventory.ts";
 import { prices, type PriceName } from "./prices.ts";
 import { flowOf, sizes, type Flow, type Workload } from "./workload.ts";
@@ -34,13 +35,15 @@ type Item = readonly [what: string, price: PriceName, quantity: number];
 
 const services: Readonly<Record<string, (basis: Basis) => readonly Item[]>> = {
   "IoT Core": iotCore,
+  EventBridge: eventBus,
+  SQS: queue,
   "MSK Serverless": kafka,
   Fargate: fargate,
   Lambda: lambda,
   Firehose: firehose,
   S3: lake,
-  "Feature Store": ({ flow: { windows } }) => [
-    ["writes", "featureWrite", (windows * SECONDS * Math.ceil(sizes.window / 1_000)) / MILLION],
+  "Feature Store": ({ flow: { windows, bars } }) => [
+    ["writes", "featureWrite", ((windows * Math.ceil(sizes.window / 1_000) + bars) * SECONDS) / MILLION],
   ],
   DocumentDB: documents,
   DynamoDB: snapshots,
@@ -96,12 +99,32 @@ function iotCore({ load, flow: { messages, messageBytes }, inventory: { mqttConn
   ];
 }
 
+function eventBus({ config, flow: { trades } }: Basis): Item[] {
+  const bytes = trades * sizes.tradeEvent;
+  return [
+    ["trades", "busEvent", (trades * SECONDS) / MILLION],
+    ["archived", "archiveProcessing", (bytes * SECONDS) / GB],
+    ["kept in the archive", "archiveStorage", (bytes * DAY_SECONDS * config.market.archiveDays) / GB],
+  ];
+}
+
+/** A trade is sent alone, received and deleted in tens; Lambda's five pollers ask an empty queue every 20 s. */
+function queue({ config, flow: { trades } }: Basis): Item[] {
+  const polls = config.processor.market === null ? 0 : (5 / 20) * SECONDS;
+  return [["requests", "queueRequest", (1.2 * trades * SECONDS + polls) / MILLION]];
+}
+
 function kafka({ flow: { bytes }, inventory: { partitions } }: Basis): Item[] {
   const written = Object.values(bytes).reduce((sum, value) => sum + value, 0);
-  // Input: processor and lake. Transformed: live. Windows: live, lake, features, store. Inference: live and lake.
-  const read = 2 * bytes.input + bytes.transformed + 4 * bytes.windows + 2 * bytes.inference;
+  // Input: processor and lake. Transformed: live. Windows: live, lake, features, store, audit. Inference: live, lake,
+  // audit.
+  const sensors = 2 * bytes.input + bytes.transformed + 5 * bytes.windows + 3 * bytes.inference;
+  // Trades: processor and lake. Enriched: live and audit. Bars: live, lake, features, store, audit. Positions: store
+  // and audit.
+  const market = 2 * bytes.trades + 2 * bytes.enriched + 5 * bytes.bars + 2 * bytes.positions;
+  const read = sensors + market;
   // Transformed samples are kept for a day, the others for a week.
-  const kept = 7 * (bytes.input + bytes.windows + bytes.inference) + bytes.transformed;
+  const kept = 7 * (written - bytes.transformed) + bytes.transformed;
   return [
     ["cluster", "mskCluster", HOURS],
     ["partitions", "mskPartition", partitions * HOURS],
@@ -121,11 +144,21 @@ function fargate({ config, flow: { readings }, inventory }: Basis): Item[] {
   ];
 }
 
-function lambda({ load, flow: { messages, windows, bytes }, inventory: { eventSourceMappings } }: Basis): Item[] {
-  // Windows go to the lake, the store, the features and the audit; inferences to the lake and the audit.
-  const consumed = messages + 4 * windows + 2 * load.sensors;
-  const consumedBytes = bytes.input + 4 * bytes.windows + 2 * bytes.inference;
-  const invocations = (consumed / 500) * SECONDS;
+function lambda({ load, flow, inventory: { eventSourceMappings } }: Basis): Item[] {
+  const { messages, windows, trades, bars, bytes } = flow;
+  // Lake; windows and bars also by features, store and audit; inferences, enriched trades and positions by audit.
+  const consumed = messages + 4 * windows + 2 * load.sensors + 4 * trades + 4 * bars;
+  const consumedBytes =
+    bytes.input +
+    4 * bytes.windows +
+    2 * bytes.inference +
+    bytes.trades +
+    bytes.enriched +
+    4 * bytes.bars +
+    2 * bytes.positions;
+  // A batch of the queue is a second of trades, or a thousand.
+  const appends = Math.min(trades, 1 + trades / tradeQueue.batchSize);
+  const invocations = (consumed / 500 + appends) * SECONDS;
   const requests = load.requestsPerSecond * SECONDS;
   const pollerUnits = Math.max(Math.ceil(eventSourceMappings / 4), Math.ceil(consumedBytes / 20_000_000));
   return [
@@ -136,12 +169,17 @@ function lambda({ load, flow: { messages, windows, bytes }, inventory: { eventSo
   ];
 }
 
-/** The lake's rows a second and their bytes: raw messages (base64 and their columns), windows, inferences. */
-function lakeRows({ load, flow: { messages, messageBytes, windows } }: Basis): { perSecond: number; bytes: number }[] {
+/** The lake's rows a second and their bytes: logs (base64 and their columns), windows, inferences, bars. */
+function lakeRows({
+  load,
+  flow: { messages, messageBytes, windows, trades, bars },
+}: Basis): { perSecond: number; bytes: number }[] {
   return [
     { perSecond: messages, bytes: messageBytes * 1.37 + 200 },
     { perSecond: windows, bytes: sizes.lakeRow },
     { perSecond: load.sensors, bytes: sizes.inference },
+    { perSecond: trades, bytes: sizes.trade * 1.37 + 200 },
+    { perSecond: bars, bytes: sizes.bar },
   ];
 }
 
@@ -169,10 +207,13 @@ function lake(basis: Basis): Item[] {
   ];
 }
 
-function documents({ flow: { windows }, inventory: { documentInstances, documentMinDcu } }: Basis): Item[] {
+function documents({
+  flow: { windows, trades, bars },
+  inventory: { documentInstances, documentMinDcu },
+}: Basis): Item[] {
   return [
-    ["capacity", "documentDcu", documentInstances * (documentMinDcu + windows / 500) * HOURS],
-    ["I/O", "documentIo", (windows * SECONDS) / MILLION],
+    ["capacity", "documentDcu", documentInstances * (documentMinDcu + (windows + trades + bars) / 500) * HOURS],
+    ["I/O", "documentIo", ((windows + trades + bars) * SECONDS) / MILLION],
     ["a day of windows", "documentStorage", (windows * DAY_SECONDS * sizes.window) / GB],
   ];
 }

@@ -3,6 +3,8 @@ export interface Price {
   readonly dollars: number;
   readonly per: string;
   readonly source: keyof typeof sources;
+  /** Month of the price, as far as it is another one than `PRICES_AS_OF`. */
+  readonly asOf?: string;
 }
 
 /**
@@ -18,6 +20,7 @@ export const sources = {
   cloudFront: "https://aws.amazon.com/cloudfront/pricing/",
   cloudWatch: "https://aws.amazon.com/cloudwatch/pricing/",
   documentDb: "https://aws.amazon.com/documentdb/pricing/",
+  eventBridge: "https://aws.amazon.com/eventbridge/pricing/",
   dynamoDb: "https://aws.amazon.com/dynamodb/pricing/on-demand/",
   fargate: "https://aws.amazon.com/fargate/pricing/",
   firehose: "https://aws.amazon.com/firehose/pricing/",
@@ -29,6 +32,7 @@ export const sources = {
   s3: "https://aws.amazon.com/s3/pricing/",
   sageMaker: "https://aws.amazon.com/sagemaker/ai/pricing/",
   secretsManager: "https://aws.amazon.com/secrets-manager/pricing/",
+  sqs: "https://aws.amazon.com/sqs/pricing/",
   vpc: "https://aws.amazon.com/vpc/pricing/",
   waf: "https://aws.amazon.com/waf/pricing/",
 } as const;
@@ -45,6 +49,10 @@ export const prices = {
   mskStorage: { dollars: 0.1, per: "GB month", source: "msk" },
   fargateVcpu: { dollars: 0.03238, per: "arm64 vCPU hour", source: "fargate" },
   fargateMemory: { dollars: 0.00356, per: "arm64 GB hour", source: "fargate" },
+  busEvent: { dollars: 1.0, per: "million events of 64 KB", source: "eventBridge" },
+  archiveProcessing: { dollars: 0.1, per: "GB archived", source: "eventBridge" },
+  archiveStorage: { dollars: 0.023, per: "GB month of the archive", source: "eventBridge" },
+  queueRequest: { dollars: 0.4, per: "million requests of 64 KB", source: "sqs" },
   lambdaRequest: { dollars: 0.2, per: "million requests", source: "lambda" },
   lambdaDuration: { dollars: 0.0000133334, per: "arm64 GB second", source: "lambda" },
   lambdaPollerUnit: { dollars: 0.185, per: "event poller unit hour", source: "lambda" },

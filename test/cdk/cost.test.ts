@@ -2,11 +2,21 @@ import { beforeAll, describe, expect, test } from "@jest/globals";
 import { environment } from "../../config/environments/index.ts";
 import { estimate, HOURS } from "../../lib/cost/estimate.ts";
 import { inventoryOf, type Inventory } from "../../lib/cost/inventory.ts";
+import { costReport } from "../../lib/cost/report.ts";
 import type { Workload } from "../../lib/cost/workload.ts";
 import { synthesised } from "./synthesised.ts";
 
 const LIMIT_MS = 300_000;
-const idle: Workload = { sensors: 0, rateHz: 200, batchMs: 1_000, format: "packed", viewers: 0, requestsPerSecond: 0 };
+const idle: Workload = {
+  sensors: 0,
+  rateHz: 200,
+  batchMs: 1_000,
+  format: "packed",
+  viewers: 0,
+  requestsPerSecond: 0,
+  trades: 0,
+  symbols: 100,
+};
 
 describe("the cost of dev", () => {
   const config = environment("dev");
@@ -57,5 +67,32 @@ describe("the cost of dev", () => {
     const connections = ((1_002 * HOURS * 60) / 1_000_000) * 0.08;
     expect(dollars(load, "IoT Core")).toBeCloseTo(1_000 + 4_000 * 0.8 + 2_884 * 0.7 + connections, 4);
     expect(dollars({ ...load, batchMs: 100 }, "IoT Core")).toBeGreaterThan(8 * dollars(load, "IoT Core"));
+  });
+
+  test("of trades is that of the bus, its archive and the queue, and nothing where the market does not run", () => {
+    // 10 a second are 26.28 million a month, of 450 bytes each: 11.826 GB through the archive, which keeps seven days:
+    // 10 × 450 × 86,400 × 7 bytes.
+    const load = { ...idle, trades: 10 };
+    expect(dollars(load, "EventBridge")).toBeCloseTo(26.28 + 11.826 * 0.1 + 2.7216 * 0.023, 6);
+    // Sent alone, received and deleted in tens; and five pollers that ask every 20 s: 0.657 million a month.
+    expect(dollars(load, "SQS")).toBeCloseTo((1.2 * 26.28 + 0.657) * 0.4, 6);
+    const without = environment("prod");
+    for (const service of ["EventBridge", "SQS"])
+      expect(estimate(inventory, without, load).filter((line) => line.service === service)).toEqual([]);
+    expect(estimate(inventory, without, load)).toEqual(estimate(inventory, without, idle));
+  });
+
+  test("is told with the source and the month of each price, and the address of each source", () => {
+    const load = { ...idle, trades: 10 };
+    const report = costReport("dev", load, estimate(inventory, config, load)).split("\n");
+    const priced = report.filter((line) => line.includes(" per ") && line.startsWith("  "));
+    expect(priced.length).toBeGreaterThan(20);
+    const named = priced.map((line) => /\(([a-zA-Z0-9]+), (\d{4}-\d{2})\)$/.exec(line)?.[1]);
+    expect(named).not.toContain(undefined);
+    for (const source of new Set(named))
+      expect(report.some((line) => line.startsWith(`- ${source}: https://aws.amazon.com/`))).toBe(true);
+    expect(report).toContain(
+      `  ${"trades".padEnd(30)}${"26.28".padStart(14)} × 1 per million events of 64 KB (eventBridge, 2026-06)`,
+    );
   });
 });

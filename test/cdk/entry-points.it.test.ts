@@ -260,7 +260,7 @@ describe("under the environment of dev's templates", () => {
     LIMIT_MS,
   );
 
-  test.each(["bridge-0", "processor-sensor", "live"])(
+  test.each(["bridge-0", "processor-sensor", "processor-market", "live"])(
     "%s starts from its image's entry point and is healthy",
     async (name) => {
       const task = resourcesOf(platform, "AWS::ECS::TaskDefinition").find(
