@@ -3,6 +3,7 @@ import type { Construct } from "constructs";
 import { runningPipelineNames } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
 import { programs, writeSettings } from "../../config/settings.ts";
+import type { FeatureGroupKey } from "../../domain/features.ts";
 import { featureGroupName } from "../../domain/names.ts";
 import { functions } from "../../domain/routes.ts";
 import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
@@ -34,16 +35,16 @@ export class FeaturesStack extends MillraceStack {
     }: { readonly security: SecurityStack; readonly streaming: StreamingStack; readonly lake: LakeStack },
   ) {
     super(scope, id, { config, stateful: false, description: "feature writer and checker" });
-    const environment = writeSettings("writeFeatures", {
+    const groupSettings = {
       environment: config.name,
       pipelines: runningPipelineNames(config),
       featureGroup: featureGroupName(config.name, "sensorWindows"),
       ...(lake.featureGroups.marketBars ? { marketFeatureGroup: featureGroupName(config.name, "marketBars") } : {}),
-    });
+    };
     this.writeFeatures = new KafkaConsumer(this, {
       name: "write-features",
       description: "windows and bars to the feature store",
-      environment,
+      environment: writeSettings("writeFeatures", groupSettings),
       cluster: streaming.cluster,
       key: security.keys.operations,
     });
@@ -54,11 +55,7 @@ export class FeaturesStack extends MillraceStack {
     this.checkFeatures = new MillraceFunction(this, {
       name: "check-features",
       description: "looks for the newest records in the online and the offline store, and for its own",
-      environment: writeSettings("checkFeatures", {
-        environment: config.name,
-        featureGroup: featureGroupName(config.name, "sensorWindows"),
-        athenaWorkGroup: lake.workGroup.name,
-      }),
+      environment: writeSettings("checkFeatures", { ...groupSettings, athenaWorkGroup: lake.workGroup.name }),
       timeoutSeconds: 60,
       memoryMiB: functions["write-features"].memoryMb,
       key: security.keys.operations,
@@ -77,7 +74,7 @@ export class FeaturesStack extends MillraceStack {
       allow(grantee, actions, groups);
       allowKey(grantee, security.keys.readings, "sagemaker", ["Decrypt", "GenerateDataKey"]);
     }
-    this.#letQueryOfflineStore(lake, security, featureGroupName(config.name, "sensorWindows"));
+    this.#letQueryOfflineStores(lake, security);
     this.missedChecks = failureQueue(this, "MissedChecks", {
       queueName: resourceName(config, "missed-feature-checks"),
       key: security.keys.operations,
@@ -96,7 +93,7 @@ export class FeaturesStack extends MillraceStack {
   }
 
   /** Athena reads a group's table, and writes results, with the rights of the caller. */
-  #letQueryOfflineStore({ bucket, workGroup }: LakeStack, { keys }: SecurityStack, group: string): void {
+  #letQueryOfflineStores({ bucket, workGroup, featureGroups }: LakeStack, { keys }: SecurityStack): void {
     const glueArn = (resource: string, resourceName?: string): string =>
       this.formatArn({ service: "glue", resource, ...(resourceName === undefined ? {} : { resourceName }) });
     allow(
@@ -104,15 +101,17 @@ export class FeaturesStack extends MillraceStack {
       ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults"],
       [this.formatArn({ service: "athena", resource: "workgroup", resourceName: workGroup.name })],
     );
-    // Feature Store makes the table, and ends its name with the time.
-    const table = `${group.replaceAll("-", "_")}_*`;
+    // Feature Store makes the tables, and ends their names with the time.
+    const tables = (Object.keys(featureGroups) as FeatureGroupKey[]).map(
+      (group) => `${featureGroupName(this.config.name, group).replaceAll("-", "_")}_*`,
+    );
     allow(
       this.checkFeatures,
       ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"],
       [
         glueArn("catalog"),
         glueArn("database", "sagemaker_featurestore"),
-        glueArn("table", `sagemaker_featurestore/${table}`),
+        ...tables.map((table) => glueArn("table", `sagemaker_featurestore/${table}`)),
       ],
     );
     allow(this.checkFeatures, ["s3:GetBucketLocation", "s3:ListBucket"], [bucket.bucketArn]);
@@ -124,7 +123,9 @@ export class FeaturesStack extends MillraceStack {
     );
     allowKey(this.checkFeatures, keys.readings, "s3", ["Decrypt", "GenerateDataKey"]);
     acknowledgeWildcards(this.checkFeatures, {
-      [`/${table}`]: "Feature Store ends the table's name with the time when it makes it",
+      ...Object.fromEntries(
+        tables.map((table) => [`/${table}`, "Feature Store ends the table's name with the time when it makes it"]),
+      ),
       "/features/*": "Feature Store names the objects of the table",
       "/query-results/*": "Athena names the objects of results",
     });

@@ -1,5 +1,6 @@
-import { runningPipelineNames } from "../../config/pipelines.ts";
+import { runningPipelineNames, runningPipelines } from "../../config/pipelines.ts";
 import { writeSettings } from "../../config/settings.ts";
+import type { FeatureGroupKey } from "../../domain/features.ts";
 import { featureGroupName } from "../../domain/names.ts";
 import { existingWhere, pipelines } from "../../domain/pipelines.ts";
 import { functions, type FunctionName, restFallback, restRoutes } from "../../domain/routes.ts";
@@ -33,8 +34,14 @@ export function restFunctions(stack: MillraceStack, needs: RestNeeds): Record<st
   const { security, state, streaming } = needs;
   for (const name of names)
     if (readers.includes(name)) allowSecret(made[name], state.documentsSecret, security.keys.secrets);
-  streaming.cluster.grantReadLag(made["read-health"], [topics.imuData.name], [pipelines.sensor.consumerGroup]);
-  allowFeatures(stack, made["read-sensors"], needs);
+  const watched = [pipelines.sensor, ...runningPipelines(stack.config).filter(({ name }) => name !== "sensor")];
+  streaming.cluster.grantReadLag(
+    made["read-health"],
+    watched.map(({ input }) => topics[input].name),
+    watched.map(({ consumerGroup }) => consumerGroup),
+  );
+  allowFeatures(stack, made["read-sensors"], "sensorWindows", needs);
+  if (names.has("read-market")) allowFeatures(stack, made["read-market"], "marketBars", needs);
   return made;
 }
 
@@ -64,6 +71,9 @@ function reader(
       ...documentSettings(state),
       checkpointTable: state.tables.checkpoints.tableName,
       featureGroup: featureGroupName(stack.config.name, "sensorWindows"),
+      ...(stack.config.processor.market
+        ? { marketFeatureGroup: featureGroupName(stack.config.name, "marketBars") }
+        : {}),
     }),
     key: security.keys.operations,
     network: { vpc: network.vpc, subnets: network.privateSubnets, securityGroup: network.securityGroups.rest },
@@ -76,11 +86,16 @@ function common(name: FunctionName): { name: string; description: string; timeou
   return { name, description: `REST: ${paths.join(", ")}`, timeoutSeconds, memoryMiB: memoryMb };
 }
 
-function allowFeatures(stack: MillraceStack, handler: MillraceFunction, { security }: RestNeeds): void {
+function allowFeatures(
+  stack: MillraceStack,
+  handler: MillraceFunction,
+  name: FeatureGroupKey,
+  { security }: RestNeeds,
+): void {
   const group = stack.formatArn({
     service: "sagemaker",
     resource: "feature-group",
-    resourceName: featureGroupName(stack.config.name, "sensorWindows"),
+    resourceName: featureGroupName(stack.config.name, name),
   });
   allow(handler, ["sagemaker:GetRecord"], [group]);
   allowKey(handler, security.keys.readings, "sagemaker", ["Decrypt"]);

@@ -1,7 +1,10 @@
 import { CfnOutput } from "aws-cdk-lib";
 import type { Construct } from "constructs";
+import { runningPipelineNames } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
+import { existingWhere, type OfPipeline } from "../../domain/pipelines.ts";
+import { type FunctionName, functions } from "../../domain/routes.ts";
 import { allowSecret } from "../constructs/grants.ts";
 import { KafkaConsumer } from "../constructs/kafka-consumer.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
@@ -22,7 +25,8 @@ export interface ServingNeeds extends RestNeeds, LiveNeeds {
 const stores = {
   "store-sessions": "sessions to the document database",
   "store-windows": "windows of the last day to the document database",
-} as const;
+  "store-market": "bars, positions and alerts to the document database",
+} as const satisfies Partial<Record<FunctionName, string>>;
 
 /** REST API, WebSocket API, the service that feeds it, and the functions that store what the REST API reads. */
 export class ServingStack extends MillraceStack {
@@ -44,7 +48,12 @@ export class ServingStack extends MillraceStack {
   }
 
   #stores({ network, security, streaming, state }: ServingNeeds): KafkaConsumer[] {
-    return (Object.keys(stores) as (keyof typeof stores)[]).map((name) => {
+    const names = Object.keys(stores) as (keyof typeof stores)[];
+    const there = existingWhere(
+      names.map((name): OfPipeline & { name: typeof name } => ({ ...functions[name], name })),
+      runningPipelineNames(this.config),
+    );
+    return there.map(({ name }) => {
       const consumer = new KafkaConsumer(this, {
         name,
         description: stores[name],

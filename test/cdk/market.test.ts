@@ -193,6 +193,28 @@ describe.each(running)("with a market, $name", ({ name, env, archiveDays, concur
     }
   });
 
+  test("serves the market over REST, by functions that may use its store and its features and no topic", () => {
+    const paths = all("AWS::ApiGateway::Resource").map(({ resource }) => resource.Properties["PathPart"]);
+    expect(paths).toEqual(expect.arrayContaining(["symbols", "{symbol}", "bars", "positions", "alerts"]));
+    const policy = (id: string): string =>
+      JSON.stringify(
+        all("AWS::IAM::Policy")
+          .filter((each) => each.id.startsWith(id))
+          .map(({ resource }) => resource.Properties["PolicyDocument"]),
+      );
+    const read = policy("Functionreadmarket");
+    expect(read).toContain("secretsmanager:GetSecretValue");
+    expect(read).toContain(`feature-group/millrace-${env}-market-bars-v2`);
+    expect(read).not.toContain("sensor-windows");
+    expect(read).not.toContain("kafka-cluster:");
+    expect(policy("Functionstoremarket")).toContain("secretsmanager:GetSecretValue");
+    const mapped = all("AWS::Lambda::EventSourceMapping")
+      .filter(({ id }) => id.startsWith("Consumerstoremarket"))
+      .map(({ resource }) => at(resource.Properties, "Topics", 0));
+    expect(mapped.toSorted()).toEqual(["market-aggregated", "market-alerts", "market-positions"]);
+    expect(queue("store-market-failures").Properties["KmsMasterKeyId"]).toBeDefined();
+  });
+
   test("makes up trades where the config says so, and nowhere else", () => {
     const schedules = all("AWS::Events::Rule").filter(
       ({ resource }) => resource.Properties["Name"] === `millrace-${env}-generate-trades`,

@@ -160,11 +160,17 @@ describe.each(environments)("policies of %s", (env) => {
     expect(Object.keys(bridge)).not.toContain("ReadData");
     const live = kafka("serving", "Servicelive");
     expect(Object.keys(live)).not.toContain("WriteData");
-    expect(live["ReadData"]).toEqual(
-      [topics.transformed, topics.aggregated, topics.sessions, topics.inference].map(({ name }) => name).sort(),
-    );
+    expect(live["ReadData"]).toEqual([
+      ...ofMarket("market-aggregated", "market-alerts", "market-enriched"),
+      "new-session-topic",
+      "sensor-data-aggregated",
+      "sensor-data-transformed",
+      "sensor-inference",
+    ]);
     const health = kafka("serving", "Functionreadhealth");
     expect(Object.keys(health).sort()).toEqual(["Connect", "DescribeGroup", "DescribeTopic"]);
+    expect(health["DescribeGroup"]).toEqual([...ofMarket("millrace-processor-market"), "millrace-processor-sensor"]);
+    expect(health["DescribeTopic"]).toEqual(["imu-data-all", ...ofMarket("market-trades")]);
     const admin = kafka("streaming", "Functioncreatetopics");
     expect(Object.keys(admin).filter((action) => action.startsWith("Delete"))).toEqual([]);
     // It puts settings in force.
