@@ -15,7 +15,7 @@ import type { MillraceStack } from "./millrace-stack.ts";
 /** Feature groups, by their key. Those of a pipeline that does not run are not there. */
 export type FeatureGroups = Readonly<Partial<Record<FeatureGroupKey, sagemaker.CfnFeatureGroup>>>;
 
-/** The feature groups of `domain/features.ts` that an environment has, and one role that writes their offline stores. */
+/** The feature groups of `domain/features.ts` of an environment, and one role that writes their offline stores. */
 export function environmentFeatureGroups(stack: MillraceStack, bucket: s3.IBucket, key: kms.IKey): FeatureGroups {
   const role = offlineStoreRole(stack, bucket, key);
   const all = (Object.keys(featureGroups) as FeatureGroupKey[]).map((group) => ({

@@ -1,5 +1,6 @@
 import { aws_cloudwatch as cloudwatch, aws_logs as logs, Duration } from "aws-cdk-lib";
 import type { Construct } from "constructs";
+import type { MetricOf } from "../../domain/metrics.ts";
 
 /** Metrics as values, apart from what alarms on them and draws them. */
 
@@ -104,6 +105,23 @@ export function lagPerTask(of: {
     },
     period: Duration.minutes(1),
     label: "lag per task",
+  });
+}
+
+/** What a program of ours reports, by the name that `domain/metrics.ts` gives it; a counter's sum in the period. */
+export function reported(
+  environment: string,
+  program: string,
+  metric: MetricOf<"counter">,
+  period: Duration,
+): cloudwatch.Metric {
+  return new cloudwatch.Metric({
+    namespace: "Millrace",
+    metricName: metric,
+    dimensionsMap: { environment, program },
+    statistic: cloudwatch.Stats.SUM,
+    period,
+    label: metric,
   });
 }
 

@@ -1,6 +1,7 @@
 import { aws_cloudwatch as cloudwatch, Duration } from "aws-cdk-lib";
 import { runningPipelines } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
+import type { MetricOf } from "../../domain/metrics.ts";
 import { PARTITION_STOPPED } from "../../domain/names.ts";
 import { topics } from "../../domain/topics.ts";
 import {
@@ -8,6 +9,7 @@ import {
   deliveryFreshness,
   failedInvocations,
   messagesIn,
+  reported,
   runningTasks,
   timeLag,
 } from "../constructs/metrics.ts";
@@ -59,6 +61,7 @@ export function alarms(config: Environment, stacks: MonitoredStacks): AlarmSpec[
     ...functionAlarms(stacks),
     ...lakeAlarms(config, stacks),
     ...apiAlarms(stacks),
+    ...auditAlarms(config),
     ...(stacks.market ? marketAlarms(stacks.market, stacks.streaming) : []),
   ];
 }
@@ -211,6 +214,40 @@ function apiAlarms({ serving }: MonitoredStacks): AlarmSpec[] {
       evaluationPeriods: 3,
       missing: "fine",
     },
+  ];
+}
+
+/** What an outsider sees who reads the outputs. */
+function auditAlarms(config: Environment): AlarmSpec[] {
+  const found = (metric: MetricOf<"counter">): cloudwatch.Metric =>
+    reported(config.name, "audit-output", metric, Duration.minutes(5));
+  return [
+    {
+      name: "repeated-ids",
+      description:
+        "for a quarter of an hour outputs came twice: a task begins again and again, whose aborted transactions the " +
+        "audit reads, or a topic has two writers",
+      metric: found("audit-output.repeated-ids"),
+      threshold: 0,
+      evaluationPeriods: 3,
+      missing: "fine",
+    },
+    {
+      name: "unreadable-outputs",
+      description: "outputs do not follow their contract; the log of audit-output says which",
+      metric: found("audit-output.unreadable"),
+      threshold: 0,
+      evaluationPeriods: 1,
+      missing: "fine",
+    },
+    ...runningPipelines(config).map(({ name }): AlarmSpec => ({
+      name: `missing-windows-${name}`,
+      description: `windows of the ${name} pipeline never came, though those before and after them did`,
+      metric: found(`audit-output.${name}-missing-windows`),
+      threshold: 0,
+      evaluationPeriods: 1,
+      missing: "fine",
+    })),
   ];
 }
 

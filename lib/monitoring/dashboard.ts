@@ -1,8 +1,16 @@
 import { aws_cloudwatch as cloudwatch, Duration } from "aws-cdk-lib";
 import { runningPipelines } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
+import type { MetricOf } from "../../domain/metrics.ts";
 import { topics } from "../../domain/topics.ts";
-import { deliveryFreshness, failedInvocations, messagesIn, offsetLag, timeLag } from "../constructs/metrics.ts";
+import {
+  deliveryFreshness,
+  failedInvocations,
+  messagesIn,
+  offsetLag,
+  reported,
+  timeLag,
+} from "../constructs/metrics.ts";
 import type { MarketStack } from "../stacks/market.ts";
 import type { MonitoredStacks } from "./alarms.ts";
 
@@ -26,7 +34,7 @@ function graph(title: string, left: cloudwatch.IMetric[], unit: string): cloudwa
  */
 export function dashboardRows(config: Environment, stacks: MonitoredStacks): cloudwatch.IWidget[][] {
   const market = stacks.market ? [tradesRow(stacks.market)] : [];
-  return [throughputRow(config, stacks), ...market, lagRow(config, stacks), outputRow(stacks)];
+  return [throughputRow(config, stacks), ...market, lagRow(config, stacks), outputRow(stacks), auditRow(config)];
 }
 
 function throughputRow(config: Environment, { streaming: { clusterName } }: MonitoredStacks): cloudwatch.IWidget[] {
@@ -77,6 +85,22 @@ function lagRow(config: Environment, { streaming, processing }: MonitoredStacks)
       services.map((service) => service.metricCpuUtilization({ period: PERIOD, statistic: cloudwatch.Stats.MAXIMUM })),
       "%",
     ),
+  ];
+}
+
+/** What the outputs look like to somebody who reads them. */
+function auditRow(config: Environment): cloudwatch.IWidget[] {
+  const found = (metric: MetricOf<"counter">): cloudwatch.IMetric =>
+    reported(config.name, "audit-output", metric, PERIOD);
+  const missing = runningPipelines(config).map(({ name }) => found(`audit-output.${name}-missing-windows`));
+  return [
+    graph("Outputs audited", [found("audit-output.records")], "records/min"),
+    graph(
+      "Outputs seen twice, or unreadable",
+      (["audit-output.repeated-ids", "audit-output.unreadable"] as const).map(found),
+      "records/min",
+    ),
+    graph("Windows missing", missing, "windows/min"),
   ];
 }
 

@@ -47,7 +47,7 @@ describe("the cost of dev", () => {
       documentMinDcu: 0.5,
       // Fourteen topics of ten partitions, and one of one.
       partitions: 141,
-      eventSourceMappings: 22,
+      eventSourceMappings: 25,
       deliveryStreams: 9,
       webAclRules: 4,
     });

@@ -210,7 +210,7 @@ describe.each(running)("with a market, $name", ({ name, env, archiveDays, concur
     expect(policy("Functionstoremarket")).toContain("secretsmanager:GetSecretValue");
     const mapped = all("AWS::Lambda::EventSourceMapping")
       .filter(({ id }) => id.startsWith("Consumerstoremarket"))
-      .map(({ resource }) => at(resource.Properties, "Topics", 0));
+      .map(({ resource }) => String(at(resource.Properties, "Topics", 0)));
     expect(mapped.toSorted()).toEqual(["market-aggregated", "market-alerts", "market-positions"]);
     expect(queue("store-market-failures").Properties["KmsMasterKeyId"]).toBeDefined();
   });
@@ -251,6 +251,21 @@ describe.each(running)("with a market, $name", ({ name, env, archiveDays, concur
     expect(JSON.stringify(alarm("late-trades"))).toContain('"market-late"');
     expect(alarm("lag-market")).toMatchObject({ TreatMissingData: "breaching" });
     expect(JSON.stringify(alarm("lag-market"))).toContain('"millrace-processor-market"');
+    // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+    // An alarm names a metric by all of its dimensions: those that the function's lines have.
+    for (const [what, metric] of [
+      ["repeated-ids", "audit-output.repeated-ids"],
+      ["missing-windows-market", "audit-output.market-missing-windows"],
+      ["missing-windows-sensor", "audit-output.sensor-missing-windows"],
+    ] as const)
+      expect(at(alarm(what), "Metrics", 0, "MetricStat", "Metric")).toEqual({
+        Namespace: "Millrace",
+        MetricName: metric,
+        Dimensions: [
+          { Name: "environment", Value: env },
+          { Name: "program", Value: "audit-output" },
+        ],
+      });
     expect(alarm("partition-stopped-market")).toMatchObject({ Threshold: 0 });
     expect(alarm("running-market")).toMatchObject({ TreatMissingData: "breaching", Threshold: 1 });
   });

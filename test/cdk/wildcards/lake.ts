@@ -19,7 +19,7 @@ export const lakeWildcards: readonly AllowedWildcard[] = [
   {
     stacks: ["features"],
     actions: ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"],
-    resource: /:table\/sagemaker_featurestore\/millrace_[a-z]+_sensor_windows_v2_\*$/,
+    resource: /:table\/sagemaker_featurestore\/millrace_[a-z]+_(sensor_windows|market_bars)_v2_\*$/,
     reason: "Feature Store ends the name of an offline store's table with the time when it makes it",
   },
   {
