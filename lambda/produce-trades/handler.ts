@@ -19,6 +19,9 @@ const appender = new TradeAppender(
   }),
 );
 
+/** Ids of messages in a log line, at most: all of a batch fail when Kafka is away. */
+const LOGGED_IDS = 10;
+
 /** How many trades a schedule's event has made. */
 interface Generated {
   readonly generated: number;
@@ -48,15 +51,16 @@ async function appendMessages(messages: readonly SQSRecord[]): Promise<SQSBatchR
       records.push(tradeRecord(message.body, receiptOf(message)));
       sources.push(message);
     } catch (error) {
-      log.error({ err: error, messageId: message.messageId }, "no event of a trade: it will be delivered again");
+      log.error({ err: error, messageId: message.messageId }, "no event of a trade");
       failed.push(message);
     }
   }
   const refused = await appender.append(records);
-  for (const [index, error] of refused) {
-    const { messageId } = sources[index]!;
-    log.error({ messageId, error: error.message }, "a trade was not appended: it will be delivered again");
-    failed.push(sources[index]!);
+  for (const [error, indexes] of Map.groupBy(refused.keys(), (index) => refused.get(index)!.message)) {
+    const messages = indexes.map((index) => sources[index]!);
+    const messageIds = messages.slice(0, LOGGED_IDS).map(({ messageId }) => messageId);
+    log.error({ messages: messages.length, messageIds, error }, "trades were not appended");
+    failed.push(...messages);
   }
   return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
 }

@@ -25,7 +25,7 @@ const QUOTED_CHARACTERS = 200;
 
 /**
  * The record of an EventBridge event. Only the envelope is checked. `detail` stays as it was sent, each number
- * included; an absent (or null) `trade_id` becomes the event's `id`, and an absent `timestamp` its `time`.
+ * included; an absent `trade_id` becomes the event's `id`, and an absent `timestamp` its `time`.
  *
  * @param body The event as JSON
  * @throws Error which says what is wrong with the envelope, and what was received
@@ -34,8 +34,8 @@ export function tradeRecord(body: string, receipt: Receipt): TradeRecord {
   const event = envelope(body);
   const detail = {
     ...event.detail,
-    ...(event.detail["trade_id"] == null ? { trade_id: event.id } : {}),
-    ...(event.detail["timestamp"] == null ? { timestamp: event.time } : {}),
+    ...(event.detail["trade_id"] === undefined ? { trade_id: event.id } : {}),
+    ...(event.detail["timestamp"] === undefined ? { timestamp: event.time } : {}),
   };
   return recordOf(detail, { ...receipt, traceparent: event.detail["traceparent"] });
 }
