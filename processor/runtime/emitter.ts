@@ -8,6 +8,13 @@ import type { OutputRecord } from "./machine.ts";
 
 const JSON_HEADERS = Object.freeze({ [headerNames.contentType]: contentTypes.json });
 
+/** Longest traceparent that is carried on; that of W3C Trace Context, version 00, has 55 characters. */
+const MAX_TRACEPARENT = 256;
+/** An `ingest-ms` that is carried on: whole epoch milliseconds. */
+const INGEST_MS = /^\d{1,16}$/;
+
+type Headers = Readonly<Record<string, string>>;
+
 /** Room that an output leaves for the fields that come from scores: labels are bounded in number and length. */
 const SCORED_FIELDS_BYTES = 64 * 1_024;
 /** No bound is so low that a value of this size could exceed it. */
@@ -61,7 +68,7 @@ export class Emitter {
   /** See `EmitterOptions`; other settings may change it. */
   maxOutputBytes: number;
   #offset = 0;
-  #headers: Readonly<Record<string, string>> = JSON_HEADERS;
+  #headers: Headers = JSON_HEADERS;
   readonly #counts = new Map<string, number>();
   #outputs: OutputRecord[] = [];
   readonly #topicCrcs = new Map<string, number>();
@@ -83,11 +90,20 @@ export class Emitter {
     return `${this.#chained}-${this.#crc.toString(16).padStart(8, "0")}`;
   }
 
-  /** Begins a step. */
-  begin(offset: number, traceparent: string | undefined): void {
+  /** Begins the step of a record: its outputs carry on where it came from and when. */
+  begin(offset: number, source: Headers): void {
     this.#offset = offset;
-    this.#headers =
-      traceparent === undefined ? JSON_HEADERS : { ...JSON_HEADERS, [headerNames.traceparent]: traceparent };
+    const { [headerNames.traceparent]: trace, [headerNames.ingestMs]: ingested } = source;
+    const carriesTrace = trace !== undefined && trace.length <= MAX_TRACEPARENT;
+    const carriesIngest = ingested !== undefined && INGEST_MS.test(ingested);
+    if (!carriesTrace && !carriesIngest) this.#headers = JSON_HEADERS;
+    else {
+      this.#headers = {
+        ...JSON_HEADERS,
+        ...(carriesIngest ? { [headerNames.ingestMs]: ingested } : {}),
+        ...(carriesTrace ? { [headerNames.traceparent]: trace } : {}),
+      };
+    }
     if (this.#counts.size > 0) this.#counts.clear();
   }
 

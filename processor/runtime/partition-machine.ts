@@ -152,7 +152,7 @@ export class PartitionMachine implements StateMachine {
     if (offset < this.#nextOffset) throw new Error(`offset ${offset} was stepped already: next is ${this.#nextOffset}`);
     if (this.mustSettle) throw new Error(`settle before offset ${offset}: the step before it waits for that`);
     try {
-      this.#out.begin(offset, record.headers[headerNames.traceparent]);
+      this.#out.begin(offset, record.headers);
       this.#state.moveClock(record.timestamp); // 1
       this.#stepBudget = this.settings.maxSensorsPerStep;
       this.#switchWaiting(record);

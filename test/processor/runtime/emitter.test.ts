@@ -8,12 +8,26 @@ function emitter(): { readonly out: Emitter; readonly counters: Counters } {
   const counters = new Counters();
   const options = { log: "in", partition: 3, deadLetter: "dead", maxOutputBytes: MAX_BYTES, counters };
   const out = new Emitter(options, null);
-  out.begin(42, "00-trace");
+  out.begin(42, { traceparent: "00-trace" });
   return { out, counters };
 }
 
 /** `{"id":"in/3/42/0","schema":1,"x":"…"}`: 36 bytes around x. The key has 1, the headers have 55. */
 const AROUND = 36 + 1 + "content-typeapplication/jsontraceparent00-trace".length;
+
+test("an output carries on the trace and the ingest time of its source, unless they are none", () => {
+  const { out } = emitter();
+  const headersOf = (source: Record<string, string>): object => {
+    out.begin(43, source);
+    out.json("out", "k", {});
+    return out.take()[0]!.headers;
+  };
+  const json = { "content-type": "application/json" };
+  const carried = { traceparent: "00-1", "ingest-ms": "1657533977900" };
+  expect(headersOf({ ...carried, note: "its own" })).toEqual({ ...json, ...carried });
+  expect(headersOf({ traceparent: "0".repeat(257), "ingest-ms": "now" })).toEqual(json);
+  expect(headersOf({ "ingest-ms": "1".repeat(17) })).toEqual(json);
+});
 
 describe("an output", () => {
   test("as large as it may be is written", () => {
@@ -103,7 +117,7 @@ describe("the chain", () => {
     const options = { log: "in", partition: 3, deadLetter: "dead", maxOutputBytes: MAX_BYTES };
     const next = new Emitter({ ...options, counters: new Counters() }, out.chain);
     for (const each of [out, next]) {
-      each.begin(43, undefined);
+      each.begin(43, {});
       each.json("one", "k", { x: 2 });
     }
     expect(next.chain).toBe(out.chain);

@@ -9,7 +9,7 @@ test("the late rows of a message are written verbatim with what they missed, and
   const counters = new Counters();
   const options = { log: "in", partition: 3, deadLetter: "dead", maxOutputBytes: 1_000, counters };
   const out = new Emitter(options, null);
-  out.begin(42, undefined);
+  out.begin(42, {});
   const ignore = (): void => undefined;
   const context = { out, counters, generations: new Generations(), markChanged: ignore, whenSettled: ignore };
   const message = new Message(2);
