@@ -20,9 +20,10 @@ export async function openLake(lakeDir: string): Promise<DuckDBConnection> {
   return connection;
 }
 
+/** On what is no UTF-8, or no JSON, they give null, where DuckDB's own end the query. */
 const athenaFunctions = [
-  "CREATE MACRO from_utf8(bytes) AS decode(bytes)",
-  "CREATE MACRO json_extract_scalar(json, path) AS json_extract_string(json, path)",
+  "CREATE MACRO from_utf8(bytes) AS TRY(decode(bytes))",
+  "CREATE MACRO json_extract_scalar(text, path) AS CASE WHEN json_valid(text) THEN json_extract_string(text, path) END",
 ];
 
 /** SQL statements that create the views of a lake folder. */

@@ -90,7 +90,7 @@ test("each record is in the lake once, with its values, though Firehose refuses 
     { topic: "sensor-inference", offset: 3, key: "s1", value: inferred("s1", T, { offset: 3 }) },
     { topic: "sensor-inference", offset: 4, key: "s1", value: inferred("s1", T + 250, { offset: 4, label: null }) },
   ]);
-  const trade = (offset: number, text: string | null, headers = {}): RecordSpec => ({
+  const trade = (offset: number, text: string | Buffer | null, headers = {}): RecordSpec => ({
     topic: "market-trades",
     partition: 2,
     offset,
@@ -103,6 +103,8 @@ test("each record is in the lake once, with its values, though Firehose refuses 
     trade(1, '{"trade_id":"T-1","price":150,"quantity":10}'),
     trade(2, '{"trade_id":"T-2","price":152.25,"quantity":20,"status":"cancelled"}'),
     trade(3, null, { type: "tick" }),
+    trade(4, "{"),
+    trade(5, Buffer.from([0xff, 0x7b])),
     { topic: "market-aggregated", offset: 0, value: barred("AAPL", M, { offset: 2 }) },
     { topic: "market-aggregated", offset: 1, value: barred("AAPL", M, { offset: 4, revision: 1, count: 4 }) },
     { topic: "market-aggregated", offset: 2, value: barred("AAPL", M + 60_000, { offset: 9, close: null }) },
@@ -183,14 +185,19 @@ test("each record is in the lake once, with its values, though Firehose refuses 
     ]);
     const named = (name: string): Promise<Record<string, unknown>[]> =>
       select(namedQueries.find((query) => query.name === name)!.sql.replaceAll("2026-01-01", "2022-07-11"));
-    expect(await select("SELECT id, decode(from_base64(value)) AS value FROM market_raw_exact ORDER BY id")).toEqual([
-      { id: "market-trades/2/0", value: '{"trade_id":"T-1", "price":150,"quantity":10}' },
-      { id: "market-trades/2/1", value: '{"trade_id":"T-1","price":150,"quantity":10}' },
-      { id: "market-trades/2/2", value: '{"trade_id":"T-2","price":152.25,"quantity":20,"status":"cancelled"}' },
-      { id: "market-trades/2/3", value: null },
-    ]);
+    expect(await select("SELECT id, from_utf8(from_base64(value)) AS value FROM market_raw_exact ORDER BY id")).toEqual(
+      [
+        { id: "market-trades/2/0", value: '{"trade_id":"T-1", "price":150,"quantity":10}' },
+        { id: "market-trades/2/1", value: '{"trade_id":"T-1","price":150,"quantity":10}' },
+        { id: "market-trades/2/2", value: '{"trade_id":"T-2","price":152.25,"quantity":20,"status":"cancelled"}' },
+        { id: "market-trades/2/3", value: null },
+        { id: "market-trades/2/4", value: "{" },
+        { id: "market-trades/2/5", value: null },
+      ],
+    );
     expect(await named("trades-by-status")).toEqual([
       { status: "executed", records: 2, trades: 1 },
+      { status: "no trade", records: 2, trades: 0 },
       { status: "cancelled", records: 1, trades: 1 },
     ]);
     const bar = { open: 150, high: 152.25, low: 150, volume: 30, vwap: 151.5, amount_usd: 4_545 };
