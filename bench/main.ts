@@ -4,12 +4,13 @@ import { besideFlink, hasFlink } from "./flink.ts";
 import type { Load } from "./load.ts";
 import { longRun } from "./long-run.ts";
 import { type Distribution, platformLatency } from "./platform.ts";
-import { readingsPerSecond, largeState, latency, throughput, type Throughput } from "./scenarios.ts";
+import { readingsPerSecond, largeState, latency, marketThroughput, throughput, type Throughput } from "./scenarios.ts";
 
 const USAGE = `npm run bench -- [--only NAME,…] [options]: measures the processor on a real Kafka broker
 
   --only NAME,…      run these scenarios (all); a name may be given several times
   --messages N       messages of 20 readings in a filled topic (400000)
+  --trades N         trades in a filled topic (1000000)
   --seconds S        length of a measurement (20)
   --sensors N        sensors of the scenario "platform" (200)
   --flink DIR        folder of the Flink job
@@ -23,6 +24,7 @@ Scenarios:
   all        all outputs except inference
   sensors    windows only, with 10, 1,000 and 10,000 sensors
   inference  all outputs of 1,000 sensors, with the shipped model
+  market     everything of the market, 200 symbols
   latency    latency at 2,000 messages per second, and recovery from kill -9
   state      1,000 sensors with five minutes of allowed lateness, in real time: memory, and recovery from kill -9
   platform   npm start with --sensors sensors at 200 Hz and ten WebSocket clients: from MQTT to WebSocket, hop by hop
@@ -37,6 +39,7 @@ const { values } = parseArgs({
   options: {
     only: { type: "string" },
     messages: { type: "string", default: "400000" },
+    trades: { type: "string", default: "1000000" },
     seconds: { type: "string", default: "20" },
     sensors: { type: "string", default: "200" },
     flink: { type: "string" },
@@ -61,9 +64,12 @@ const report = (name: string, result: object, line: string): void => {
 };
 
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
-const showThroughput = ({ perCpuSecond, warmPerCpuSecond, perSecond, peakMb, check }: Throughput): string =>
+const showThroughput = (
+  { perCpuSecond, warmPerCpuSecond, perSecond, peakMb, check }: Omit<Throughput, "readings">,
+  what = "readings",
+): string =>
   [
-    `${million(perCpuSecond)} readings/CPU s (warm ${million(warmPerCpuSecond)})`,
+    `${million(perCpuSecond)} ${what}/CPU s (warm ${million(warmPerCpuSecond)})`,
     `${million(perSecond)}/s`,
     `${peakMb.toFixed(0)} MB`,
     check,
@@ -110,6 +116,11 @@ const scenarios: Record<string, () => Promise<void>> = {
       `1,000 sensors at 200 Hz: ${million(readings)} readings/s, ${inferences} inferences/s ` +
         `take ${(share * 100).toFixed(0)} % of a core`,
     );
+  },
+  market: async () => {
+    const load = { symbols: 200, trades: Number(values.trades), partitions: 2 };
+    const result = await marketThroughput(load, folderOf("market"));
+    report("market, 200 symbols", result, showThroughput(result, "trades"));
   },
   latency: async () => {
     const result = await latency(200, 2_000, Number(values.seconds), folderOf("latency"));
@@ -175,6 +186,7 @@ const unknown = wanted.filter((name) => !(name in scenarios));
 const problems = [
   ...unknown.map((name) => `there is no scenario ${name}`),
   ...(messages >= 10_000 ? [] : [`--messages is ${values.messages}: expected at least 10000`]),
+  ...(Number(values.trades) >= 10_000 ? [] : [`--trades is ${values.trades}: expected at least 10000`]),
   ...(Number(values.sensors) >= 1 ? [] : [`--sensors is ${values.sensors}: expected at least 1`]),
 ];
 if (problems.length > 0) {

@@ -1,5 +1,6 @@
 import type { Consumer, Kafka } from "kafkajs";
-import { windowRecord } from "../domain/records.ts";
+import { barOperators } from "../domain/market.ts";
+import { barRecord, windowRecord } from "../domain/records.ts";
 import { topics } from "../domain/topics.ts";
 
 export interface FollowedRecord {
@@ -75,6 +76,27 @@ export async function countReadings(
   clearTimeout(limit);
   await consumer.disconnect();
   return { readings, windows: counts.size, repeated };
+}
+
+/** Trades in the last revisions of the market's one-minute bars; reads until there are `expected`, at most 30 s. */
+export async function countTrades(kafka: Kafka, expected: number): Promise<number> {
+  const counts = new Map<string, number>();
+  let trades = 0;
+  let done: () => void = () => undefined;
+  const finished = new Promise<void>((resolve) => (done = resolve));
+  const consumer = await follow(kafka, topics.marketAggregated.name, "start", ({ value }) => {
+    const { symbol, operator, window, count } = barRecord.parse(JSON.parse(value!.toString("utf8")));
+    if (operator !== barOperators[0]) return;
+    const bar = `${symbol}@${window.start}`;
+    trades += count - (counts.get(bar) ?? 0);
+    counts.set(bar, count);
+    if (trades >= expected) done();
+  });
+  const limit = setTimeout(done, 30_000);
+  await finished;
+  clearTimeout(limit);
+  await consumer.disconnect();
+  return trades;
 }
 
 /** The value below which the fraction `q` (from 0 to 1) of the values lies; NaN without values. */

@@ -6,7 +6,8 @@ import { type ModelManifest, MODEL_HEADER } from "../domain/models.ts";
 import { controlTypes, headers, topics } from "../domain/topics.ts";
 import { withBenchServers, type BenchServers } from "./bench-servers.ts";
 import { fill, type Load, MESSAGE_MS, publishAtRate, READINGS_PER_MESSAGE } from "./load.ts";
-import { countReadings, follow, percentile } from "./outputs.ts";
+import { fillMarket, type MarketLoad } from "./market-load.ts";
+import { countReadings, countTrades, follow, percentile } from "./outputs.ts";
 import { type Sample, ProcessorProcess, until } from "./processor-process.ts";
 
 export interface Throughput {
@@ -51,22 +52,9 @@ export async function readThrough(
   control: number,
   sensors: number,
 ): Promise<Throughput> {
-  const records = messages + control;
   const processor = new ProcessorProcess(settings);
-  const sampled = (name: string, limitMs: number, holds: (sample: Sample) => boolean): Promise<Sample> =>
-    until(
-      name,
-      limitMs,
-      async () => {
-        const sample = await processor.sample();
-        return sample && holds(sample) ? sample : null;
-      },
-      SAMPLE_MS,
-    );
   try {
-    const first = await sampled("the first records", 120_000, (sample) => sample.records > 0);
-    const warm = await sampled("a tenth of the records", 120_000, (sample) => sample.records >= records / 10);
-    const last = await sampled("all records", 900_000, (sample) => sample.records >= records && sample.lag === 0);
+    const { first, warm, last } = await sampleThrough(processor, messages + control);
     const readings = (last.records - first.records) * READINGS_PER_MESSAGE;
     const expected = (messages - sensors) * READINGS_PER_MESSAGE;
     const counted = await countReadings(kafka, (found) => found >= expected);
@@ -84,6 +72,55 @@ export async function readThrough(
   } finally {
     await processor.kill("SIGTERM");
   }
+}
+
+/** The processor at its first records, at a tenth of them, and when it has committed all. */
+async function sampleThrough(
+  processor: ProcessorProcess,
+  records: number,
+): Promise<{ first: Sample; warm: Sample; last: Sample }> {
+  const sampled = (name: string, limitMs: number, holds: (sample: Sample) => boolean): Promise<Sample> =>
+    until(
+      name,
+      limitMs,
+      async () => {
+        const sample = await processor.sample();
+        return sample && holds(sample) ? sample : null;
+      },
+      SAMPLE_MS,
+    );
+  const first = await sampled("the first records", 120_000, (sample) => sample.records > 0);
+  const warm = await sampled("a tenth of the records", 120_000, (sample) => sample.records >= records / 10);
+  const last = await sampled("all records", 900_000, (sample) => sample.records >= records && sample.lag === 0);
+  return { first, warm, last };
+}
+
+export interface MarketThroughput extends Omit<Throughput, "readings"> {
+  readonly trades: number;
+}
+
+/** Fills the market's topic, reads it exactly once from start to end, and compares the bars with the input. */
+export function marketThroughput(load: MarketLoad, folder: string): Promise<MarketThroughput> {
+  const inputs = [topics.trades.name];
+  return withBenchServers({ partitions: load.partitions, folder, inputs }, async ({ kafka, settings }) => {
+    const trades = await fillMarket(kafka, load);
+    const processor = new ProcessorProcess({ ...settings, pipeline: "market" });
+    try {
+      const { first, warm, last } = await sampleThrough(processor, trades + load.partitions);
+      const expected = trades - load.symbols;
+      const counted = await countTrades(kafka, expected);
+      return {
+        trades: last.records - first.records,
+        perCpuSecond: (last.records - first.records) / (last.cpu - first.cpu),
+        warmPerCpuSecond: (last.records - warm.records) / (last.cpu - warm.cpu),
+        perSecond: (last.records - first.records) / ((last.at - first.at) / 1_000),
+        peakMb: last.peakMb,
+        check: counted === expected ? "exact" : `MISMATCH: ${counted} of ${expected} trades in bars`,
+      };
+    } finally {
+      await processor.kill("SIGTERM");
+    }
+  });
 }
 
 /**
