@@ -68,7 +68,7 @@ export class Ledger {
   /**
    * Waits until all that is acknowledged now is in Kafka.
    *
-   * @returns The numbers that are not there after `limitMs`. They are not waited for again.
+   * @returns The numbers that are not there after `limitMs`. They are not waited for again, but may still arrive.
    */
   async settle(limitMs: number): Promise<number[]> {
     const awaited = new Set(this.#missing);
@@ -80,6 +80,10 @@ export class Ledger {
     }
     for (const seq of awaited) this.#missing.delete(seq);
     return [...awaited];
+  }
+
+  hasArrived(seq: number): boolean {
+    return this.#arrived.has(seq);
   }
 
   /** Publishes no more, and waits for the acknowledgements. */

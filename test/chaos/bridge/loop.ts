@@ -34,8 +34,8 @@ export interface BridgeLoopResult {
   readonly acknowledged: number;
   /** Records that repeat an earlier one; the processor drops them. */
   readonly copies: number;
-  /** Acknowledged messages that did not reach Kafka, by the fault after which they were missing. */
-  readonly lost: readonly { readonly fault: FaultName; readonly messages: number }[];
+  /** Acknowledged messages that reached Kafka later than the limit after a fault, or not at all. */
+  readonly missing: readonly { readonly fault: FaultName; readonly late: number; readonly lost: number }[];
 }
 
 /**
@@ -61,7 +61,7 @@ export async function bridgeLoop(options: BridgeLoopOptions): Promise<BridgeLoop
     await subscribed(kafka);
     ledger = await Ledger.open(servers.mqttUrl, kafka, messagesPerSecond);
     const counts: Record<string, number> = {};
-    const lost: { fault: FaultName; messages: number }[] = [];
+    const overdue: { fault: FaultName; messages: readonly number[] }[] = [];
     const random = seededRandom(options.seed);
     const names = options.only ?? (Object.keys(faults) as FaultName[]);
     const pauseMs = (limit: number): number => random() * limit;
@@ -74,14 +74,24 @@ export async function bridgeLoop(options: BridgeLoopOptions): Promise<BridgeLoop
       if (random() < 0.5 && i < options.faults - 1) continue;
       const missing = await ledger.settle(SETTLE_LIMIT_MS);
       if (missing.length > 0) {
-        lost.push({ fault, messages: missing.length });
-        onProgress(`${fault} (fault ${i + 1}): ${missing.length} acknowledged messages did not reach Kafka`);
+        overdue.push({ fault, messages: missing });
+        onProgress(`${fault} (fault ${i + 1}): ${missing.length} acknowledged messages are not in Kafka yet`);
       } else if (i % 10 === 0) onProgress(`${i + 1} faults, ${ledger.acknowledged} messages acknowledged`);
     }
     await ledger.stopPublishing();
     const missing = await ledger.settle(SETTLE_LIMIT_MS);
-    if (missing.length > 0) lost.push({ fault: names.at(-1)!, messages: missing.length });
-    return { faults: counts, acknowledged: ledger.acknowledged, copies: ledger.copies, lost };
+    if (missing.length > 0) overdue.push({ fault: names.at(-1)!, messages: missing });
+    const { acknowledged, copies } = ledger;
+    const hasArrived = (seq: number): boolean => ledger!.hasArrived(seq);
+    return {
+      faults: counts,
+      acknowledged,
+      copies,
+      missing: overdue.map(({ fault, messages }) => {
+        const late = messages.filter(hasArrived).length;
+        return { fault, late, lost: messages.length - late };
+      }),
+    };
   } finally {
     await ledger?.close();
     await bridge.end();

@@ -38,14 +38,18 @@ const result = await bridgeLoop({
   only,
   onProgress: (message) => console.log(`  ${message}`),
 });
-const lost = result.lost.reduce((sum, { messages }) => sum + messages, 0);
+const total = (of: "late" | "lost"): string => {
+  const causes = result.missing.filter((each) => each[of] > 0).map((each) => `${each[of]} after ${each.fault}`);
+  return [result.missing.reduce((sum, each) => sum + each[of], 0), ...causes].join(", ");
+};
+const lost = result.missing.reduce((sum, each) => sum + each.lost, 0);
 const counts = Object.entries(result.faults).map(([name, times]) => `${times} ${name}`);
-const causes = result.lost.map(({ fault, messages }) => `${messages} after ${fault}`);
 console.log(`
 faults        ${counts.join(", ")}
 acknowledged  ${result.acknowledged}
 copies        ${result.copies}
-lost          ${[lost, ...causes].join(", ")}`);
+late          ${total("late")}
+lost          ${total("lost")}`);
 if (lost === 0) rmSync(home, { recursive: true, force: true });
 else console.log(`the data are kept in ${home}`);
 process.exit(lost === 0 ? 0 : 1);
