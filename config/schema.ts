@@ -102,7 +102,7 @@ export const environmentSchema = z.strictObject({
       /** Whether a schedule makes a minute of trades each minute, so that there is something to see. */
       generateTrades: z.boolean().default(false),
       /** Batches of trades that are appended to Kafka at once. Each opens about three connections to the cluster. */
-      concurrency: whole(2, 1_000).default(tradeQueue.maximumConcurrency),
+      concurrency: whole(2, 100).default(tradeQueue.maximumConcurrency),
       /** How long the event bus's archive keeps trades, to send them again. */
       archiveDays: whole(1, 3_650).default(30),
     })

@@ -127,6 +127,11 @@ const asked: Readonly<
     shows: ({ answer }) => expect(answer).toMatchObject({ statusCode: 200 }),
   },
   "read-sensors": { event: rest("/sensors"), shows: ({ answer }) => expect(answer).toMatchObject({ statusCode: 200 }) },
+  "read-market": { event: rest("/symbols"), shows: ({ answer }) => expect(answer).toMatchObject({ statusCode: 200 }) },
+  "store-market": {
+    event: kafkaEvent,
+    shows: ({ answer }) => expect(answer).toMatchObject({ batchItemFailures: [] }),
+  },
   "read-openapi": {
     event: rest("/openapi.json"),
     shows: ({ answer }) => expect(answer).toMatchObject({ statusCode: 200 }),
