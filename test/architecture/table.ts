@@ -136,4 +136,5 @@ export const folders: readonly Folder[] = [
     ],
     packages: "any",
   },
+  { folder: "examples", imports: [], packages: ["node:timers/promises", "@aws-sdk/client-eventbridge"] },
 ];

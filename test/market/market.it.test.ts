@@ -195,11 +195,11 @@ describe(`the market over ${TRADES} trades, its processor and its producer kille
 
   test("the highest revision of each bar is what DuckDB calculates from the log", async () => {
     const highest = new Map<string, BarRecord>();
-    const told = new Set<string>();
+    const revisions = new Set<string>();
     for (const bar of values<BarRecord>("marketAggregated")) {
       const name = `${bar.symbol} ${bar.operator} ${bar.window.start}`;
-      expect(told.has(`${name} ${bar.revision}`)).toBe(false);
-      told.add(`${name} ${bar.revision}`);
+      expect(revisions.has(`${name} ${bar.revision}`)).toBe(false);
+      revisions.add(`${name} ${bar.revision}`);
       if (bar.revision >= (highest.get(name)?.revision ?? 0)) highest.set(name, bar);
     }
     const rows = await expected.rows("SELECT * FROM bars");
