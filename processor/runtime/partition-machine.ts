@@ -410,8 +410,9 @@ export class PartitionMachine implements StateMachine {
     }
   }
 
+  /** Fires a key that is not expired. */
   #fireAll(keyed: KeyedState, upTo: EpochMs, cause: Cause): void {
-    const operators = keyed.regime?.topology.operators ?? [];
+    const { operators } = keyed.regime!.topology;
     for (let i = 0; i < operators.length; i++) {
       operators[i]!.release?.(keyed.operatorStates[i], keyed, upTo, this.#context);
     }

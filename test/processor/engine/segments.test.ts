@@ -46,7 +46,7 @@ test("what fills a segment takes one, and a byte more takes two", async () => {
   expect(await Promise.all(counts)).toEqual([[SEGMENT_BYTES], [SEGMENT_BYTES, 1]]);
 });
 
-test("segments that are cut or damaged are refused by name, with the reason", async () => {
+test("segments that are cut or damaged are refused with the reason", async () => {
   const [segment] = await segmentsOf([{ key: "key", value: Buffer.from("value") }]);
   // 4 bytes for the chunk, 8 for the entry, 3 and 5 for what is in it.
   expect(segment).toHaveLength(20);

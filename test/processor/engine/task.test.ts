@@ -443,6 +443,26 @@ describe("a hand-over", () => {
     expect(world.partitions[0]!.lastProgress()).toBeNull();
   });
 
+  test("whose commit is refused, or fenced, ends as that", async () => {
+    for (const [code, kind] of [
+      ["output-refused", "stopped"],
+      ["fenced", "fenced"],
+    ] as const) {
+      const world = emptyWorld();
+      const { task, ended } = startTask(world, {
+        options: { commitIntervalMs: 3_500 },
+        wrap: (ports) => {
+          ports.output.commit = () => Promise.reject(new MillraceError(code, "simulated"));
+          return ports;
+        },
+      });
+      append(world, ones(5));
+      await runUntil(world, () => task.phase === "running" && world.kernel.now > 500);
+      task.stop();
+      expect(await world.until(ended)).toMatchObject({ kind, error: { code } });
+    }
+  });
+
   test("begins at once, whatever the task waits for", async () => {
     const world = emptyWorld();
     const { task, ended } = startTask(world);

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
-import type { MillraceError } from "../../../domain/errors.ts";
+import { MillraceError } from "../../../domain/errors.ts";
 import { Writer } from "../../../processor/runtime/codec.ts";
 import { type Failure, failureId, type MachineOrigin, StepFailed } from "../../../processor/runtime/machine.ts";
 import type { PartitionMachine } from "../../../processor/runtime/partition-machine.ts";
-import { lines, machine, reading, Snapshots, tick, windowsOf } from "./pipeline-fixture.ts";
+import { lines, machine, pipelineOf, reading, Snapshots, tick, waiting, windowsOf } from "./pipeline-fixture.ts";
 
 function failures(...list: Failure[]): ReadonlyMap<string, Failure> {
   return new Map(list.map((failure) => [failureId(failure), failure]));
@@ -76,15 +76,17 @@ test("a control record that is refused says what was received, and a change of s
   const refused = [
     windowsOf(500, 1, { watermark: "partition" }),
     { ...windowsOf(500, 2), headers: { ...windowsOf(500, 2).headers, change: "ünïcode" } },
+    windowsOf(500, 3, { idleTimeoutMs: -1, maxSensorsPerStep: 0 }),
   ];
   for (const record of [reading(0, "a", 0), ...refused]) one.step(record);
   expect((await one.settle()).map(({ headers }) => headers["error-message"])).toEqual([
     "the settings are not taken: watermark can't be changed once there are readings: " +
       "it is sensor, and partition was received",
     'the header change is "ünïcode"; 1 to 128 printable ASCII characters are expected',
+    expect.stringMatching(/^the settings are not taken: idleTimeoutMs .*; maxSensorsPerStep /),
   ]);
   expect(one.counters.get("processor.settings-changes")).toBe(0);
-  await lines(one, [windowsOf(500, 3), windowsOf(500, 4)]);
+  await lines(one, [windowsOf(500, 4), windowsOf(500, 5)]);
   expect(one.counters.get("processor.settings-changes")).toBe(1);
 });
 
@@ -115,10 +117,30 @@ describe("a step in which our own code throws", () => {
     first.step(reading(0, "a", 0));
     const failure = thrownBy(() => first.step(bad)) as StepFailed;
     expect(failure).toBeInstanceOf(StepFailed);
-    expect([failure.offset, failure.key]).toEqual([1, null]);
+    expect([failure.offset, failure.key, failure.message]).toEqual([
+      1,
+      null,
+      "processing failed at offset 1: a bug on this record",
+    ]);
     const again = await machine({}, { failures: failures(failure) });
     const records = [reading(0, "a", 0), bad, reading(2, "a", 200), tick(3, 1_300)];
     expect(await lines(again, records)).toEqual(["dead a value processing-failed", "a 0 idle", "a 200 idle"]);
+  });
+
+  test("by a named error is a failure of the record with that error as its cause", async () => {
+    const cause = new MillraceError("state-layout-unknown", "not this record");
+    const throwing = pipelineOf(() => [
+      {
+        ...waiting,
+        apply: () => {
+          throw cause;
+        },
+      },
+    ]);
+    const one = await machine({}, {}, throwing);
+    const failure = thrownBy(() => one.step(reading(0, "a", 0))) as StepFailed;
+    expect(failure).toBeInstanceOf(StepFailed);
+    expect(failure.cause).toBe(cause);
   });
 
   test("while another key fires drops that key's state alone, with a dead letter that has its key", async () => {
@@ -134,6 +156,7 @@ describe("a step in which our own code throws", () => {
     for (const record of records.slice(0, 3)) first.step(record);
     const failure = thrownBy(() => first.step(records[3]!)) as StepFailed;
     expect([failure.offset, failure.key]).toEqual([3, "b"]);
+    expect(failure.message).toBe('the state of "b" failed at offset 3: a bug in what is open');
     const again = await machine({}, { failures: failures(failure) });
     const given = ["a 0 idle", "dead b null state-failed", "c 2 idle", "b 1501 idle", "d 1500 idle"];
     expect(await lines(again, records)).toEqual(given);
