@@ -163,6 +163,28 @@ describe.each(running)("with a market, $name", ({ name, env, archiveDays, concur
     expect(JSON.stringify(group.Properties["SecurityGroupEgress"] ?? [])).not.toContain("0.0.0.0/0");
   });
 
+  // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size
+  test("runs a processor of its own, with settings in force in its input, ticks, and the shared snapshots", () => {
+    const task = one("AWS::ECS::TaskDefinition", "Family", `millrace-${env}-processor-market`);
+    // 2 GB is a memory that Fargate has for one vCPU.
+    expect([task.Properties["Cpu"], task.Properties["Memory"]]).toEqual(["1024", "2048"]);
+    const variables = (family: string): Record<string, unknown> => {
+      const { Properties } = one("AWS::ECS::TaskDefinition", "Family", `millrace-${env}-${family}`);
+      const environmentOf = at(Properties, "ContainerDefinitions", 0, "Environment");
+      return Object.fromEntries((environmentOf as { Name: string; Value: unknown }[]).map((v) => [v.Name, v.Value]));
+    };
+    const market = variables("processor-market");
+    expect(market).toMatchObject({ PIPELINE: "market", LOG_GENERATION: "1", DELIVERY: "transactional" });
+    expect(market["CHECKPOINT_TABLE"]).toEqual(variables("processor-sensor")["CHECKPOINT_TABLE"]);
+    // It scores nothing, so it has no models.
+    expect(Object.keys(market)).not.toContain("MODEL_SOURCE");
+    expect(variables("bridge-0")["PIPELINES"]).toBe("sensor,market");
+    const inputs = all("Custom::PipelineSettings").map(({ resource }) => String(resource.Properties["Input"]));
+    expect(inputs.toSorted()).toEqual(["imu-data-all", "market-trades"]);
+    const [topics] = all("Custom::KafkaTopics");
+    expect(JSON.parse(String(topics?.resource.Properties["Inputs"]))).toEqual(["imu-data-all", "market-trades"]);
+  });
+
   // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sagemaker-featuregroup.html
   test("has a feature group of bars, and lets the writer and the checker use both groups and no other", () => {
     const bars = one("AWS::SageMaker::FeatureGroup", "FeatureGroupName", `millrace-${env}-market-bars-v2`);
