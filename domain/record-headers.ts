@@ -2,8 +2,8 @@
 export type RecordHeaders = readonly (readonly [name: string, value: Uint8Array | null])[];
 
 /**
- * Header values as UTF-8 text, by name. Of several headers of one name the last counts, as in Kafka's `lastHeader`. A
- * header that is null counts as absent.
+ * Header values as UTF-8 text, by name. The last header of a name counts, as in Kafka's `lastHeader`. A header that is
+ * null counts as absent.
  */
 export function textHeaders(headers: RecordHeaders): Readonly<Record<string, string>> {
   const last = new Map<string, string>();

@@ -11,8 +11,8 @@ export function parseSessionId(sessionId: string): { readonly sensorId: string; 
 }
 
 /**
- * Says which of a sensor's data is within a session: from the session's start for as long as samples follow one another
- * within the gap.
+ * Says which of a sensor's data is within a session: from the session's start until two samples are further apart than
+ * the gap.
  *
  * The last sample is known from the session's `ended` record, or from the samples themselves. The end of a session that
  * ended before this process started is not known: then everything after its start counts, until a gap.

@@ -134,7 +134,7 @@ export class MqttReceiver implements Receiver {
   }
 
   /**
-   * Subscribes for as long as `isNeeded`; true when the broker has confirmed the subscription.
+   * Subscribes, again and again while `isNeeded`. Gives true when the broker has confirmed the subscription.
    *
    * A session that an earlier process left has the subscription, unless that process died before it subscribed. A
    * message that arrives proves that it has. Only when none arrives does the client subscribe again, because a repeated

@@ -136,7 +136,7 @@ class Copies {
     return text;
   }
 
-  /** Of several headers of one name the last; none whose bytes are no UTF-8. */
+  /** Takes the last header of each name, unless its bytes are no UTF-8. */
   takeHeaders(headers: RecordHeaders): Record<string, string> {
     const texts = new Map(headers.map(([name, value]) => [name, value === null ? null : utf8Text(value)]));
     const taken: [string, string][] = [];

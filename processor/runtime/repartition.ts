@@ -52,7 +52,7 @@ interface Source {
 
 /**
  * Distributes the state of tasks over `count` partitions: each key's state goes to the task of `partitionOf(key)`.
- * Every task continues with the clocks of the one that is farthest, and each key stays silent for as long as it was.
+ * Every task continues with the clocks of the one that is farthest, and no key's silence gets longer or shorter.
  *
  * A rescale that was interrupted leaves a key in two tasks. Its state is taken from the task where it belongs, if both
  * have the same.
