@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import type { MachineFactory } from "../../../processor/runtime/machine.ts";
-import { countingMachineFactory } from "./counting-machine.ts";
+import { countingMachineFactory, POISON } from "./counting-machine.ts";
 import { append, emptyWorld, runUntil, startTask, type OneTask } from "./one-task.ts";
 import { SOURCE, type World } from "./simulated/world.ts";
 
@@ -69,6 +69,24 @@ test("deaths elsewhere do not count: records that are stepped and committed clea
   const last = startTask(world, {}, "last");
   await runUntil(world, () => world.caughtUp);
   expect(last.log.join()).not.toContain("step-kills-process");
+  const { committed, expected } = world.results()[0]!;
+  expect(committed).toEqual(expected);
+});
+
+test("a record on which our code throws comes again while records are attempted one by one", async () => {
+  const world = emptyWorld();
+  const first = startTask(world, { options: { commitIntervalMs: 3_000 } });
+  await runUntil(world, () => first.task.phase === "running");
+  append(world, ["x", POISON, "x", POISON, "x", "x"]);
+  // The first life dies before any commit, the second in an attempt of several records.
+  world.kernel.kill(first.process);
+  let second: OneTask | null = null;
+  second = startTask(world, { factory: deadlyFactory(world, () => second!, 0) }, "second");
+  await runUntil(world, () => !second!.process.alive);
+  const attempts = world.partitions[0]!.progress.flatMap((entry) => ("claim" in entry ? (entry.attempt ?? []) : []));
+  expect(attempts.at(-1)!.to).toBeGreaterThan(2);
+  startTask(world, {}, "third");
+  await runUntil(world, () => world.caughtUp);
   const { committed, expected } = world.results()[0]!;
   expect(committed).toEqual(expected);
 });

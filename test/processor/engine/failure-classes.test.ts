@@ -73,6 +73,8 @@ test("the class of an answer is found behind what kafkajs wraps it in, and for c
   expect(kafkaFailureOf(createErrorFromCode(90))).toEqual({ name: "PRODUCER_FENCED", class: "fenced" });
   expect(kafkaFailureOf(createErrorFromCode(4_711))).toEqual({ name: "error code 4711", class: "uncertain" });
   expect(kafkaFailureOf(Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }))).toBeNull();
+  const unknown = Object.assign(new Error("no number"), { type: "UNKNOWN", code: -99 });
+  expect(kafkaFailureOf(unknown)).toEqual({ name: "UNKNOWN_SERVER_ERROR", class: "uncertain" });
   expect(kafkaFailureOf(Object.assign(new Error("of another library"), { code: 5 }))).toBeNull();
 });
 

@@ -271,6 +271,31 @@ describe("a failure of a record", () => {
     ]);
   });
 
+  test("that comes up in catching up is logged, and the outputs do not come out as they were committed", async () => {
+    const world = emptyWorld();
+    append(world, ones(5));
+    const first = startTask(world, { options: { snapshotIntervalMs: NEVER } });
+    await runUntil(world, () => world.caughtUp);
+    world.kernel.kill(first.process);
+    const factory = countingMachineFactory(SOURCE);
+    const { ended, log } = startTask(world, {
+      factory: {
+        ...factory,
+        create: async (origin) => {
+          const machine = await factory.create(origin);
+          const step = machine.step.bind(machine);
+          machine.step = (record) => {
+            if (record.offset === 1 && origin.failures.size === 0) throw new StepFailed(1, new Error("new code"));
+            step(record);
+          };
+          return machine;
+        },
+      },
+    });
+    expect(await world.until(ended)).toMatchObject({ kind: "stopped", error: { code: "replay-diverged" } });
+    expect(log).toContain("the pipeline's code failed on a record, which goes to the dead letters");
+  });
+
   test("while another key fires is logged with that key", async () => {
     const world = emptyWorld();
     const logged: unknown[] = [];
@@ -311,6 +336,35 @@ describe("a failure of a record", () => {
     const fields = { task: TASK, offset: 0, reason: "not here" };
     expect(logged).toContainEqual(["error", "a model record is refused", fields]);
   });
+});
+
+test("what a settle decides is committed before an output of a later record is sent", async () => {
+  const world = emptyWorld();
+  append(world, ["x", DECIDE, "x", "x"]);
+  const commits: number[] = [];
+  startTask(world, {
+    options: { commitIntervalMs: 3_000 },
+    observer: { committed: (_task, { nextOffset }) => commits.push(nextOffset) },
+  });
+  await runUntil(world, () => world.caughtUp);
+  expect(commits[0]).toBe(2);
+});
+
+test("a task whose snapshot manifest another has claimed begins anew, and loses nothing", async () => {
+  const world = emptyWorld();
+  const { restarts, log } = startTask(world, { options: { snapshotIntervalMs: 100 } });
+  append(world, ones(3));
+  await runUntil(world, () => world.table.manifests.get(TASK)?.covers?.nextOffset === 3);
+  const manifest = world.table.manifests.get(TASK)!;
+  world.table.manifests.set(TASK, { ...manifest, owner: "other", version: manifest.version + 1 });
+  await world.kernel.run(world.kernel.now + 200, () => false);
+  append(world, ones(3));
+  await runUntil(world, () => restarts.length > 0);
+  expect(log.join()).toContain("another owner has claimed the snapshot manifest");
+  append(world, ones(3));
+  await runUntil(world, () => world.table.manifests.get(TASK)?.covers?.nextOffset === 9);
+  const { committed, expected } = world.results()[0]!;
+  expect([restarts.length, committed]).toEqual([1, expected]);
 });
 
 describe("a failure of a partition", () => {
@@ -417,8 +471,10 @@ describe("a hand-over", () => {
     const world = emptyWorld();
     const [asked, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     let held = false;
-    const { task, ended, log } = startTask(world, {
+    const logged: unknown[] = [];
+    const { task, ended } = startTask(world, {
       options: { handOverMs: 700, commitIntervalMs: 3_500 },
+      observer: { log: (...given) => logged.push(given) },
       wrap: (ports) => {
         const send = ports.output.send.bind(ports.output);
         ports.output.send = async (outputs) => {
@@ -437,7 +493,11 @@ describe("a hand-over", () => {
     expect(await world.until(ended)).toEqual({ kind: "handed-over" });
     expect(world.kernel.now - from).toBeGreaterThanOrEqual(700);
     expect(world.kernel.now - from).toBeLessThan(800);
-    expect(log).toContain("the hand-over took too long and was cut off; the next owner catches up");
+    expect(logged).toContainEqual([
+      "warn",
+      { task: TASK, ms: 700 },
+      "the hand-over took too long and was cut off; the next owner catches up",
+    ]);
     answer.resolve();
     await world.kernel.run(world.kernel.now + 5_000, () => false);
     expect(world.partitions[0]!.lastProgress()).toBeNull();
