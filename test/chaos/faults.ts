@@ -39,13 +39,16 @@ const MOVED: Bounds = { restarts: DEFAULT_PARTITIONS, fenced: DEFAULT_PARTITIONS
 /** Waits between lives grow: a task meets what lasts a minute some six times. */
 const LASTING: Bounds = { restarts: 6 * DEFAULT_PARTITIONS, fenced: DEFAULT_PARTITIONS };
 
-const killBounds: Readonly<Record<string, Bounds>> = { kafka: TWICE, processor: MOVED };
+const killBounds: Readonly<Record<string, Bounds>> = { kafka: TWICE, processor: MOVED, "processor-market": MOVED };
 
 /** The processes that `kill` chooses from. The processor and the bridge, which carry the guarantees, come twice. */
 export const PROCESSES = [
   ...["bridge", "processor", "live", "event-source", "gateway", "firehose", "features"],
   ...["kafka", "mqtt", "dynamodb", "mongodb", "processor", "bridge"],
 ];
+
+/** What `kill` chooses from besides, where the market runs. */
+const MARKET_PROCESSES = ["processor-market", "events", "processor-market"];
 
 /** Kills a process of the platform by `kill -9`, and waits for its successor. */
 export function killOf(process: string): Fault {
@@ -193,9 +196,12 @@ export const faultNames: readonly FaultName[] = ["kill", ...(Object.keys(faults)
 /**
  * Rounds of the chosen faults without end, each round in an order of its own. In between something is killed, if `kill`
  * is among them.
+ *
+ * @param withMarket Whether the market's processes are killed, too.
  */
-export function* faultRounds(names: readonly FaultName[], random: () => number): Generator<Fault> {
-  const killed = PROCESSES.filter((name) => name !== "kafka" || !names.includes("brokers"));
+export function* faultRounds(names: readonly FaultName[], random: () => number, withMarket: boolean): Generator<Fault> {
+  const processes = withMarket ? [...PROCESSES, ...MARKET_PROCESSES] : PROCESSES;
+  const killed = processes.filter((name) => name !== "kafka" || !names.includes("brokers"));
   const anyKill = (): Fault => killOf(killed[Math.floor(random() * killed.length)]!);
   const others = names.filter((name) => name !== "kill");
   for (;;) {

@@ -6,11 +6,12 @@ import { type FaultName, faultNames, faultRounds } from "./faults.ts";
 import { chaos } from "./run.ts";
 
 const USAGE = `npm run chaos -- [--minutes 10] [--sensors 40] [--rate 100] [--seed N] [--data DIR] [--pause-s 4]
-                 [--faults LIST]
+                 [--faults LIST] [--market]
 Runs the whole platform under load, injects faults one after the other, then accounts for every reading and replays the
 log. Exit code 1 when anything was lost or duplicated, when the replay differs, or when tasks restarted or were fenced
 more often than a fault explains, or without a reason of the failure table.
 
+  --market        a market runs beside the sensors: each trade is accounted for, and its processes are killed, too
   --faults LIST   which faults, separated by commas (all):
                   kill             a program or a server dies by kill -9; the processor and the bridge most often
                   brokers          Kafka has three brokers, and one of them dies and returns
@@ -31,6 +32,7 @@ const { values } = parseArgs({
     data: { type: "string" },
     "pause-s": { type: "string", default: "4" },
     faults: { type: "string" },
+    market: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -70,10 +72,21 @@ const simulator = [
   ...(values.data ? ["--data", values.data] : []),
 ];
 const random = seededRandom(seed);
-const { faults, accounts, replay, ok } = await chaos({
+const market = [
+  ...["--symbols", "20", "--rate", "50", "--seed", String(seed), "--duration", String(minutes * 60)],
+  ...["--faults", "duplicate=0.02,late=0.02,corrupt=0.002,cancelled=0.01,conflict=0.002"],
+];
+const {
+  faults,
+  accounts,
+  replay,
+  market: trades,
+  ok,
+} = await chaos({
   home,
   simulator,
-  faults: faultRounds(names, random),
+  ...(values.market ? { market } : {}),
+  faults: faultRounds(names, random, values.market),
   withBrokers: names.includes("brokers"),
   random,
   pauseMs: pauseS * 1_000,
@@ -101,7 +114,18 @@ duplicated    ${accounts.duplicated}
 sessions      ${accounts.sessionsExpected} expected, ${accounts.sessionsWrong.length} wrong
 dead letters  ${accounts.deadLetters} of ${accounts.deadLettersExpected} corrupt messages
 replay        ${replay.compared} records compared, ${replay.differences.length} differences`);
-for (const problem of [...problems, ...accounts.sessionsWrong, ...replay.differences].slice(0, 20))
+if (trades)
+  console.log(`trades        ${trades.accounts.acknowledged} acknowledged, ${trades.accounts.accounted} accounted for
+lost          ${trades.accounts.lost}
+duplicated    ${trades.accounts.duplicated}
+dead letters  ${trades.accounts.deadLetters} of ${trades.accounts.deadLettersExpected} corrupt and conflicting trades
+replay        ${trades.replay.compared} records compared, ${trades.replay.differences.length} differences`);
+for (const problem of [
+  ...problems,
+  ...accounts.sessionsWrong,
+  ...replay.differences,
+  ...(trades?.replay.differences ?? []),
+].slice(0, 20))
   console.log(`  ${problem}`);
 if (ok) rmSync(home, { recursive: true, force: true });
 else console.log(`seed ${seed}; the data are kept in ${home}`);

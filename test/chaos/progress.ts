@@ -1,5 +1,5 @@
 import type { Kafka } from "kafkajs";
-import { pipelines } from "../../domain/pipelines.ts";
+import { type PipelineName, pipelines } from "../../domain/pipelines.ts";
 import { topics } from "../../domain/topics.ts";
 import { eventually } from "../support/eventually.ts";
 
@@ -9,8 +9,8 @@ import { eventually } from "../support/eventually.ts";
  *
  * @throws Error with the partitions that are behind, after `limitMs`
  */
-export async function untilProcessed(kafka: Kafka, limitMs: number): Promise<void> {
-  const { input, consumerGroup: groupId } = pipelines.sensor;
+export async function untilProcessed(kafka: Kafka, limitMs: number, pipeline: PipelineName): Promise<void> {
+  const { input, consumerGroup: groupId } = pipelines[pipeline];
   const topic = topics[input].name;
   const admin = kafka.admin({ retry: { retries: 2 } });
   await admin.connect();

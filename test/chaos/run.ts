@@ -7,10 +7,17 @@ import { promisify } from "node:util";
 import type { Kafka } from "kafkajs";
 import { createKafka } from "../../adapters/kafka.ts";
 import { writeSettings } from "../../config/settings.ts";
+import type { PipelineName } from "../../domain/pipelines.ts";
 import { pickPlatformPorts } from "../../local/processes/ports.ts";
 import { type Accounts, isSettled, type Published, settleAccounts } from "../support/accounting.ts";
 import { eventually } from "../support/eventually.ts";
 import { KafkaCluster } from "../support/kafka-cluster.ts";
+import {
+  type AcknowledgedTrades,
+  isMarketSettled,
+  type MarketAccounts,
+  settleMarket,
+} from "../support/market-accounting.ts";
 import { StartedPlatform } from "../support/platform.ts";
 import type { Fault } from "./faults.ts";
 import { untilProcessed } from "./progress.ts";
@@ -28,6 +35,8 @@ export interface ChaosOptions {
   readonly home: string;
   /** Options of the simulator: what is published, and until when. */
   readonly simulator: readonly string[];
+  /** Options of the market simulator. @default no market runs */
+  readonly market?: readonly string[];
   /** Injected one after the other until the simulator has ended. */
   readonly faults: Iterable<Fault>;
   /** Whether Kafka is a cluster of three brokers instead of the platform's own. */
@@ -52,7 +61,12 @@ export interface ChaosResult {
   readonly faults: readonly InjectedFault[];
   readonly accounts: Accounts;
   readonly replay: { readonly compared: number; readonly differences: readonly string[] };
-  /** Every reading is accounted for once, the replay of the log gives the same bytes, and no fault has a problem. */
+  /** Of the market, where it runs. */
+  readonly market: { readonly accounts: MarketAccounts; readonly replay: ChaosResult["replay"] } | null;
+  /**
+   * Every reading and trade is accounted for once, the replay of the log gives the same bytes, and no fault has a
+   * problem.
+   */
   readonly ok: boolean;
 }
 
@@ -73,32 +87,44 @@ export async function chaos(
   const ports = await pickPlatformPorts();
   const kafkaBrokers = cluster?.kafkaBrokers ?? `127.0.0.1:${ports.kafka}`;
   const kafka = createKafka({ kafkaBrokers, kafkaAuth: "none", region: "local" }, "chaos");
-  const platform = new StartedPlatform(home, ports, ["--no-simulator"], cluster ? { KAFKA_BROKERS: kafkaBrokers } : {});
+  const platform = new StartedPlatform(
+    home,
+    ports,
+    ["--no-simulator", ...(options.market ? ["--market"] : [])],
+    cluster ? { KAFKA_BROKERS: kafkaBrokers } : {},
+  );
   const stage: Stage = {
     ...{ platform, home, ports, kafka, kafkaBrokers, cluster, random },
     ...{ appended: {}, settingsChanges: [] },
   };
-  let publication: Publication | undefined;
+  let publication: Publication<Published> | undefined;
+  let trades: Publication<AcknowledgedTrades> | undefined;
   const interrupt = (): void => platform.interrupt();
   process.once("exit", interrupt);
   try {
     await platform.untilUp(UP_LIMIT_MS);
     publication = publish(options, `mqtt://127.0.0.1:${ports.mqtt}`);
+    if (options.market) trades = publishTrades(home, options.market, `http://127.0.0.1:${ports.events}`);
     const faults = await injectFaults(stage, options, publication);
     const published = { ...(await publication.result), ...stage.appended };
     options.onProgress("everything is published; settling accounts");
     const accounts = await settle(kafka, published, stage.settingsChanges.length > 0);
-    const replay = await compareReplay(kafkaBrokers, join(home, "models"));
+    const replay = await compareReplay(kafkaBrokers, join(home, "models"), "sensor");
+    const market = trades ? await settleTrades(kafka, await trades.result, kafkaBrokers, home) : null;
     await afterwards({ ports, published, home });
     const ok =
-      isSettled(accounts) && replay.differences.length === 0 && faults.every(({ problems }) => problems.length === 0);
-    return { faults, accounts, replay, ok };
+      isSettled(accounts) &&
+      replay.differences.length === 0 &&
+      (market === null || (isMarketSettled(market.accounts) && market.replay.differences.length === 0)) &&
+      faults.every(({ problems }) => problems.length === 0);
+    return { faults, accounts, replay, market, ok };
   } catch (error) {
     throw new Error(`${(error as Error).message}\n--- the platform said:\n${platform.output.slice(-3_000)}`, {
       cause: error,
     });
   } finally {
     publication?.stop();
+    trades?.stop();
     platform.interrupt();
     await platform.exited;
     process.off("exit", interrupt);
@@ -106,27 +132,48 @@ export async function chaos(
   }
 }
 
-interface Publication {
+interface Publication<T> {
   /** Aborted when the simulator has ended. */
   readonly ended: AbortSignal;
-  readonly result: Promise<Published>;
+  readonly result: Promise<T>;
   stop(): void;
 }
 
 /** Starts the simulator; its report is the result. */
-function publish({ home, simulator }: ChaosOptions, mqttUrl: string): Publication {
-  const report = join(home, "published.json");
+function publish({ home, simulator }: ChaosOptions, mqttUrl: string): Publication<Published> {
   const settings = writeSettings("simulator", { mqttUrl, logLevel: "error", healthPort: 0 });
+  const report = join(home, "published.json");
+  return simulate(simulator, settings, report, (text) => (JSON.parse(text) as { sensors: Published }).sensors);
+}
+
+/** The same for the market. */
+function publishTrades(
+  home: string,
+  simulator: readonly string[],
+  eventsEndpoint: string,
+): Publication<AcknowledgedTrades> {
+  const settings = writeSettings("simulator", { eventsEndpoint, logLevel: "error", healthPort: 0 });
+  const report = join(home, "acknowledged.json");
+  const read = (text: string): AcknowledgedTrades => (JSON.parse(text) as { symbols: AcknowledgedTrades }).symbols;
+  return simulate(["--market", ...simulator], settings, report, read);
+}
+
+function simulate<T>(
+  args: readonly string[],
+  settings: Readonly<Record<string, string>>,
+  report: string,
+  read: (text: string) => T,
+): Publication<T> {
   const child = spawn(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", join(ROOT, "simulator", "main.ts"), ...simulator, "--report", report],
+    ["--disable-warning=ExperimentalWarning", join(ROOT, "simulator", "main.ts"), ...args, "--report", report],
     { env: { ...process.env, ...settings }, stdio: ["ignore", "ignore", "inherit"] },
   );
   const ended = new AbortController();
   const result = once(child, "exit").then(([code]) => {
     ended.abort();
     if (code !== 0) throw new Error(`the simulator ended with exit code ${code}`);
-    return (JSON.parse(readFileSync(report, "utf8")) as { sensors: Published }).sensors;
+    return read(readFileSync(report, "utf8"));
   });
   // Whoever awaits the result gets the failure; until then it is not an unhandled one.
   result.catch(() => undefined);
@@ -135,10 +182,11 @@ function publish({ home, simulator }: ChaosOptions, mqttUrl: string): Publicatio
 
 async function injectFaults(
   stage: Stage,
-  { faults, pauseMs, onProgress }: ChaosOptions,
-  { ended }: Publication,
+  { faults, market, pauseMs, onProgress }: ChaosOptions,
+  { ended }: Publication<Published>,
 ): Promise<InjectedFault[]> {
   const injected: InjectedFault[] = [];
+  const running: PipelineName[] = market ? ["sensor", "market"] : ["sensor"];
   const log = new TaskLog(stage.home);
   for (const { name, bounds, run } of faults) {
     await delay(pauseMs, undefined, { signal: ended }).catch(() => undefined);
@@ -151,17 +199,19 @@ async function injectFaults(
     try {
       what = await run(stage);
       at = Date.now();
-      await untilProcessed(stage.kafka, UP_LIMIT_MS);
+      for (const pipeline of running) await untilProcessed(stage.kafka, UP_LIMIT_MS, pipeline);
     } catch (error) {
       failure = error as Error;
     }
     const recoveryMs = Date.now() - at;
     const events = log.next();
     const restarts = Object.values(events.restarts).reduce((sum, count) => sum + count, 0);
+    // Each pipeline has as many tasks.
+    const [mostRestarts, mostFenced] = [bounds.restarts * running.length, bounds.fenced * running.length];
     const problems = [
       ...(failure ? [`${what === null ? "the fault failed" : "not all was processed"}: ${failure.message}`] : []),
-      ...(restarts > bounds.restarts ? [`${restarts} restarts; at most ${bounds.restarts} were expected`] : []),
-      ...(events.fenced > bounds.fenced ? [`${events.fenced} fenced; at most ${bounds.fenced} were expected`] : []),
+      ...(restarts > mostRestarts ? [`${restarts} restarts; at most ${mostRestarts} were expected`] : []),
+      ...(events.fenced > mostFenced ? [`${events.fenced} fenced; at most ${mostFenced} were expected`] : []),
       ...events.unnamed.map((error) => `a restart without a reason of the failure table: ${error}`),
       ...events.stopped.map((error) => `a task stopped: ${error}`),
     ];
@@ -192,11 +242,27 @@ async function settle(kafka: Kafka, published: Published, settingsChanged: boole
   });
 }
 
-async function compareReplay(brokers: string, models: string): Promise<ChaosResult["replay"]> {
+/** The same for the market, and whether its replay gives the same. */
+async function settleTrades(
+  kafka: Kafka,
+  acknowledged: AcknowledgedTrades,
+  kafkaBrokers: string,
+  home: string,
+): Promise<NonNullable<ChaosResult["market"]>> {
+  const deadline = Date.now() + SETTLE_LIMIT_MS;
+  const accounts = await eventually(() => settleMarket(kafka, acknowledged), {
+    until: (found) => isMarketSettled(found) || Date.now() > deadline,
+    limitMs: 2 * SETTLE_LIMIT_MS,
+    pauseMs: SETTLE_PAUSE_MS,
+  });
+  return { accounts, replay: await compareReplay(kafkaBrokers, join(home, "models"), "market") };
+}
+
+async function compareReplay(brokers: string, models: string, pipeline: PipelineName): Promise<ChaosResult["replay"]> {
   const program = join(ROOT, "test", "support", "compare-replay.ts");
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", program, brokers, models],
+    ["--disable-warning=ExperimentalWarning", program, brokers, models, pipeline],
     { maxBuffer: 1 << 28 },
   );
   return JSON.parse(stdout) as ChaosResult["replay"];

@@ -31,7 +31,7 @@ export class TaskLog {
 
   /** @param home The platform's folder */
   constructor(home: string) {
-    this.#files = ["processor", "processor-2"].map((name) => join(home, "logs", `${name}.log`));
+    this.#files = ["processor", "processor-2", "processor-market"].map((name) => join(home, "logs", `${name}.log`));
   }
 
   next(): TaskEvents {

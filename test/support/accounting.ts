@@ -1,11 +1,12 @@
 import type { Kafka } from "kafkajs";
+import { type PipelineName, pipelines } from "../../domain/pipelines.ts";
 import type { LateRecord, SessionRecord, WindowRecord } from "../../domain/records.ts";
 import { defaultSemantics, type Semantics } from "../../domain/semantics.ts";
-import { headers as headerNames, topics } from "../../domain/topics.ts";
+import { headers as headerNames, type TopicKey, topics } from "../../domain/topics.ts";
 import { openCluster, partitionBounds } from "../../processor/adapters/kafka-cluster.ts";
 import { fetchRecords } from "../../processor/adapters/kafka-records.ts";
-import { sensorMachineFactory } from "../../processor/adapters/machine-factory.ts";
 import { modelFiles, ModelStore } from "../../processor/adapters/model-store.ts";
+import { openPipeline } from "../../processor/adapters/open-pipeline.ts";
 import { outputLine } from "../../processor/commands/replay/lines.ts";
 import { Replay } from "../../processor/commands/replay/replay.ts";
 import type { InputRecord, OutputRecord } from "../../processor/runtime/machine.ts";
@@ -191,19 +192,15 @@ export async function compareWithReplay(
   kafka: Kafka,
   modelFolder: string,
   semantics: Semantics = defaultSemantics,
+  pipeline: PipelineName = "sensor",
 ): Promise<{ compared: number; differences: string[] }> {
-  const outputTopics = [
-    topics.aggregated,
-    topics.sessions,
-    topics.transformed,
-    topics.inference,
-    topics.late,
-    topics.deadLetter,
-  ].map(({ name }) => name);
+  const { input, outputs } = pipelines[pipeline];
+  const outputTopics = [...outputs.map((key: TopicKey) => topics[key].name), topics.deadLetter.name];
   const written = new Map(
     await Promise.all(outputTopics.map(async (topic) => [topic, await readTopic(kafka, topic)] as const)),
   );
-  const log = await readTopic(kafka, topics.imuData.name);
+  const source = topics[input].name;
+  const log = await readTopic(kafka, source);
   const scoring = { source: new ModelStore(modelFiles(modelFolder, "local")), refused: () => undefined };
   const differences: string[] = [];
   let compared = 0;
@@ -217,7 +214,7 @@ export async function compareWithReplay(
       }
     };
     await new Replay(
-      sensorMachineFactory(semantics, scoring),
+      openPipeline(pipeline, scoring, { initial: semantics }),
       async function* () {
         yield* records;
       },
@@ -225,7 +222,7 @@ export async function compareWithReplay(
     ).run(false);
     for (const topic of outputTopics) {
       const lines = (written.get(topic)![partition] ?? [])
-        .filter(({ headers }) => headers[headerNames.stage] !== "bridge")
+        .filter(({ headers }) => topic !== topics.deadLetter.name || headers[headerNames.sourceTopic] === source)
         .map(({ key, value, headers }) => outputLine({ topic, key, value, headers }));
       const expected = replayed.get(topic) ?? [];
       compared += lines.length;
