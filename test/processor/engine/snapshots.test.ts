@@ -124,3 +124,32 @@ test("a segment that no generation needs is deleted; one that can't be is left b
   expect(logged).toEqual([["debug", "a dropped segment could not be deleted", 2]]);
   expect(manifestOf(world).segments.map(({ generation }) => generation)).toEqual([3]);
 });
+
+test("a manifest whose answer was lost is not written twice", async () => {
+  const { world, snapshots, machine } = await claimed();
+  let lost = false;
+  world.kernel.plan = (_process, point) => {
+    if (lost || point !== "manifest:write") return null;
+    lost = true;
+    return "error-after";
+  };
+  const before = manifestOf(world).version;
+  await world.until(snapshots.write(snapshots.capture(machine), progressOf(machine)));
+  expect(manifestOf(world)).toMatchObject({ version: before + 1, covers: { nextOffset: 3 } });
+  expect(snapshots.manifest).toEqual(manifestOf(world));
+});
+
+test("a manifest that was given up while its write was under way is written over by the next", async () => {
+  const written: number[] = [];
+  const { world, snapshots, machine } = await claimed({ snapshotWritten: () => written.push(machine.nextOffset) });
+  const first = snapshots.write(snapshots.capture(machine), progressOf(machine));
+  await world.kernel.run(Infinity, () => manifestOf(world).covers !== null);
+  snapshots.giveUp();
+  expect(snapshots.idle).toBe(true);
+  machine.step({ ...world.partitions[0]!.input[0]!, offset: 3 });
+  machine.rewriteUpTo(1);
+  await world.until(Promise.all([first, snapshots.write(snapshots.capture(machine), progressOf(machine))]));
+  expect(written).toEqual([4]);
+  expect(manifestOf(world).covers?.nextOffset).toBe(4);
+  expect(snapshots.manifest).toEqual(manifestOf(world));
+});

@@ -18,7 +18,10 @@ describe("a task after an uncertain outcome", () => {
     world.kernel.plan = (_process, point, moment) =>
       point === "commit:end" && moment === "before" ? "error-before" : null;
     const { ended, fences } = startTask(world, { confirm: () => Promise.resolve(false) });
-    expect(await world.until(ended)).toMatchObject({ kind: "fenced" });
+    expect(await world.until(ended)).toMatchObject({
+      kind: "fenced",
+      error: { code: "fenced", message: `${TASK}: the group has given this partition to another` },
+    });
     expect(fences()).toBe(1);
   });
 
@@ -59,6 +62,7 @@ describe("a task after an uncertain outcome", () => {
     expect(restarts.length).toBeGreaterThanOrEqual(8);
     expect(task.failing?.sinceMs).toBe(restarts[0]);
     await runUntil(world, () => alarms.length > 0);
+    expect(task.phase).toBe("waiting");
     const [at, level, message, { err, sinceMs, ...fields }] = alarms[0]!;
     expect([level, message, fields]).toEqual([
       "error",
@@ -177,6 +181,8 @@ describe("a running task", () => {
     await runUntil(world, () => world.caughtUp);
     await world.kernel.run(world.kernel.now + 100, () => false);
     expect([ages, commits]).toEqual([[0], [1, 2]]); // the life began at 0
+    const fields = ["nextOffset", "origin", "fingerprint", "chain", "controls", "failed"];
+    expect(Object.keys(world.partitions[0]!.lastProgress()!)).toEqual(fields);
   });
 
   test("steps what comes while a commit is under way, and reports each commit", async () => {
