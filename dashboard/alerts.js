@@ -55,6 +55,8 @@ export class Alerts {
   #symbol = "";
   /** The later revision of each, by alert id. @type {Map<string, AlertRecord>} */
   #alerts = new Map();
+  /** What is shown, so that a row keeps its selected text when nothing has changed. */
+  #shown = "";
 
   /** @param {string} restUrl */
   constructor(restUrl) {
@@ -102,6 +104,9 @@ export class Alerts {
   #show() {
     const newest = [...this.#alerts.values()].sort((a, b) => b.trade.timestamp - a.trade.timestamp);
     for (const { alertId } of newest.splice(LISTED)) this.#alerts.delete(alertId);
+    const shown = JSON.stringify(newest);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
     byId("alerts-empty").hidden = newest.length > 0;
     byId("alerts").replaceChildren(...newest.map(alertRow));
   }

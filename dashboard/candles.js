@@ -9,8 +9,8 @@ const LIBRARY = "./vendor/lightweight-charts.js";
 const MINUTE = 60_000;
 /** Up to so many minutes without a bar are shown as a gap; of more, nothing is shown. */
 const MAX_GAP = 60;
-/** Candles in sight at first. */
-const IN_SIGHT = 90;
+/** Candles that there is room for at first: those that there are, within these. */
+const IN_SIGHT = { least: 30, most: 90 };
 
 /** Loads the library when the first chart needs it. @returns {Promise<Library>} */
 export function loadCharts() {
@@ -70,8 +70,9 @@ export class Candles {
     const colours = this.#colours();
     this.#prices.setData(points.map((point) => pricePoint(point, colours)));
     this.#volumes.setData(points.map((point) => volumePoint(point, colours)));
-    if (first)
-      this.#chart.timeScale().setVisibleLogicalRange({ from: points.length - IN_SIGHT, to: points.length + 2 });
+    if (!first) return;
+    const room = Math.min(IN_SIGHT.most, Math.max(IN_SIGHT.least, points.length));
+    this.#chart.timeScale().setVisibleLogicalRange({ from: points.length - room, to: points.length + 2 });
   }
 
   /** Takes the colours of the style sheet. */

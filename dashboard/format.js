@@ -23,6 +23,11 @@ export function amount(value, unit = "") {
   return value == null ? NOTHING : withUnit(value.toLocaleString(undefined, { maximumFractionDigits: 2 }), unit);
 }
 
+/** @param {number | null | undefined} value */
+export function trades(value) {
+  return amount(value, value === 1 ? "trade" : "trades");
+}
+
 /**
  * A time of today, with the date in front where it is another day's.
  *

@@ -4,7 +4,7 @@ import { interval, showBars } from "./bar-table.js";
 import { Bars, SLIDING, TUMBLING } from "./bars.js";
 import { Candles, loadCharts } from "./candles.js";
 import { request, RequestError } from "./client.js";
-import { amount, price, showFigures, time } from "./format.js";
+import { amount, price, showFigures, time, trades } from "./format.js";
 import { Positions } from "./positions.js";
 import { Symbols } from "./symbols.js";
 
@@ -257,9 +257,9 @@ export class MarketView {
       close: price(candle?.close, unit),
       vwap: price(candle?.vwap, unit),
       volume: amount(candle?.volume, "units"),
-      count: amount(candle?.count, "trades"),
-      pending: amount(candle?.pending, "trades"),
-      cancelled: amount(candle?.cancelled, "trades"),
+      count: trades(candle?.count),
+      pending: trades(candle?.pending),
+      cancelled: trades(candle?.cancelled),
     });
     byId("candles").setAttribute(
       "aria-label",

@@ -14,6 +14,8 @@ const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 export class Positions {
   #restUrl;
   #symbol = "";
+  /** What is shown, so that a row keeps its selected text when nothing has changed. */
+  #shown = "";
 
   /** @param {string} restUrl */
   constructor(restUrl) {
@@ -43,6 +45,9 @@ export class Positions {
 
   /** @param {AccountPosition[]} positions */
   #show(positions) {
+    const shown = JSON.stringify(positions);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
     byId("positions-empty").hidden = positions.length > 0;
     byId("positions").replaceChildren(...positions.map(positionRow));
   }

@@ -1,7 +1,7 @@
 /** The symbols of the market. */
 import { Choices } from "./choices.js";
 import { request } from "./client.js";
-import { amount, price, time } from "./format.js";
+import { price, time, trades as countOf } from "./format.js";
 
 /** @typedef {import("../domain/api.ts").MarketSymbol} MarketSymbol */
 
@@ -67,7 +67,7 @@ export class Symbols {
       this.#found.map(({ symbol, lastSeen, lastClose, trades }) => ({
         name: symbol,
         note: lastClose === null ? "" : price(lastClose),
-        title: `last seen ${time(lastSeen)}, ${amount(trades, "trades")} in the newest bar of five minutes`,
+        title: `last seen ${time(lastSeen)}, ${countOf(trades)} in the newest bar of five minutes`,
         chosen: symbol === this.#chosen,
       })),
     );

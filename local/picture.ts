@@ -8,12 +8,12 @@ import { LOOPBACK, localPorts } from "../config/local.ts";
 const DEFAULT_URL = `http://${LOOPBACK}:${localPorts.dashboard}`;
 const DEFAULT_FILE = "docs/images/dashboard.png";
 const USAGE = `npm run picture -- [--url URL] [--file FILE]
-Takes a picture of the dashboard, with the platform running and a model that scores.
+Takes a picture of the dashboard, with the platform running and a model that scores, or bars of the market.
   --url URL    the page (default: ${DEFAULT_URL})
   --file FILE  where the picture goes (default: ${DEFAULT_FILE})`;
 const SIZE = { width: 1280, height: 720 };
-/** An element of the timeline of activities: it is there once a model has scored. */
-const ACTIVITY = ".share";
+/** The timeline of activities, which is there once a model has scored; in the view of the market, a bar. */
+const READY = ".share, #bars tr";
 /** The traces show ten seconds: by then they are full. */
 const TRACE_MS = 11_500;
 
@@ -23,7 +23,7 @@ await runCommand(async (args) => {
   try {
     const page = await browser.newPage({ viewport: SIZE, colorScheme: "light" });
     await page.goto(values.url ?? DEFAULT_URL);
-    await page.waitForSelector(ACTIVITY);
+    await page.waitForSelector(READY, { state: "attached" });
     await page.waitForTimeout(TRACE_MS);
     await page.screenshot({ path: values.file ?? DEFAULT_FILE });
   } finally {
