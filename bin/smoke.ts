@@ -5,10 +5,11 @@ import { runCommand } from "../adapters/run-command.ts";
 import { environment, environmentNames } from "../config/environments/index.ts";
 import { checkFeatures, checkHealth, checkLive, checkSession, checkTransactions } from "../lib/smoke/checks.ts";
 import { findDeployment } from "../lib/smoke/deployment.ts";
+import { checkMarket } from "../lib/smoke/market.ts";
 
 const USAGE = `npm run smoke -- --env ${environmentNames.join("|")} [--token JWT]
-Publishes a second of readings, waits for them over WebSocket and REST, looks for their features, and tries a Kafka
-transaction.
+Publishes a second of readings, waits for them over WebSocket and REST, looks for their features, puts a trade on the
+event bus and waits for its position where the market runs, and tries a Kafka transaction.
 --token is needed where the config names an issuer. The exit code is 1 when a check fails.`;
 
 await runCommand(async (args) => {
@@ -20,6 +21,9 @@ await runCommand(async (args) => {
     await check("MQTT publish → WebSocket", () => checkLive(deployment, sensorId)),
     await check("session over REST", () => checkSession(deployment, sensorId)),
     await check("feature store", () => checkFeatures(deployment, sensorId)),
+    ...(deployment.config.processor.market === null
+      ? []
+      : [await check("PutEvents → position over REST", () => checkMarket(deployment, sensorId))]),
     await check("Kafka transactions", () => checkTransactions(deployment)),
   ];
   process.exitCode = passed.every(Boolean) ? 0 : 1;

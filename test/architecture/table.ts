@@ -82,7 +82,7 @@ export const folders: readonly Folder[] = [
     packages: "any",
   },
   { folder: "lib/cost", imports: ["config", "lib", "lib/platform"], packages: "any" },
-  { folder: "lib/smoke", imports: ["config", "lib"], packages: "any" },
+  { folder: "lib/smoke", imports: ["domain", "config", "lib"], packages: "any" },
   {
     folder: "bin",
     imports: ["config/environments", "adapters", "lib/platform", "lib/cost", "lib/smoke"],
