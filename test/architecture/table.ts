@@ -81,7 +81,7 @@ export const folders: readonly Folder[] = [
     imports: ["config", "lib/constructs", "lib/stacks", "lib/monitoring"],
     packages: "any",
   },
-  { folder: "lib/cost", imports: ["config", "lib", "lib/platform"], packages: "any" },
+  { folder: "lib/cost", imports: ["domain", "config", "lib", "lib/platform"], packages: "any" },
   { folder: "lib/smoke", imports: ["domain", "config", "lib"], packages: "any" },
   {
     folder: "bin",
