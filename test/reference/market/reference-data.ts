@@ -25,7 +25,9 @@ export class ReferenceData {
 
   usd(amount: number | undefined, currency: string): number | null {
     const rate = currency === "USD" ? 1 : this.inForce?.rates[currency];
-    return amount === undefined || rate === undefined ? null : amount * rate;
+    const usd = amount === undefined || rate === undefined ? null : amount * rate;
+    // No sum of amounts overflows.
+    return usd !== null && usd <= 1e200 ? usd : null;
   }
 
   /** Takes a control record; false when it breaks the contract. */
