@@ -302,6 +302,32 @@ describe("a failure of a record", () => {
     expect(log).toContain("the pipeline's code failed on a record, which goes to the dead letters");
   });
 
+  test("that fails even as a dead letter stops the task", async () => {
+    const world = emptyWorld();
+    append(world, ones(3));
+    const factory = countingMachineFactory(SOURCE);
+    const { ended } = startTask(world, {
+      factory: {
+        ...factory,
+        create: async (origin) => {
+          const machine = await factory.create(origin);
+          machine.step = ({ offset }) => {
+            throw new StepFailed(offset, new Error("for ever"));
+          };
+          return machine;
+        },
+      },
+    });
+    expect(await world.until(ended)).toMatchObject({
+      kind: "stopped",
+      error: {
+        code: "step-failed-again",
+        message:
+          `${TASK}: the record at offset 0 fails even as a dead letter: ` + "processing failed at offset 0: for ever",
+      },
+    });
+  });
+
   test("while another key fires is logged with that key", async () => {
     const world = emptyWorld();
     const logged: unknown[] = [];

@@ -19,6 +19,26 @@ function thrownBy(work: () => void): unknown {
 }
 
 describe("a step", () => {
+  test("is refused while the asynchronous work of the one before is not settled", async () => {
+    let mustSettle = false;
+    const pipeline = pipelineOf(() => [waiting]);
+    const asyncWork = {
+      get mustSettle() {
+        return mustSettle;
+      },
+      settle: () => Promise.resolve(null),
+      encode: () => "",
+      restore: () => Promise.resolve(),
+    };
+    const one = await machine({}, {}, { ...pipeline, open: () => ({ ...pipeline.open(), asyncWork }) });
+    one.step(tick(3, 0));
+    mustSettle = true;
+    expect(() => one.step(tick(4, 0))).toThrow("settle before offset 4: the step before it waits for that");
+    mustSettle = false;
+    one.step(tick(4, 0));
+    expect(one.nextOffset).toBe(5);
+  });
+
   test("is refused below the next offset", async () => {
     const one = await machine();
     one.step(tick(4, 0));

@@ -114,6 +114,15 @@ describe("a switch to other settings", () => {
 });
 
 describe("a restored state", () => {
+  test("fires what is due by the partition's watermark, whichever key moves it", async () => {
+    const whole = { watermark: "partition", idleTimeoutMs: 5_000, expiryMs: 9_000 } as const;
+    const [one, snapshots] = [await machine(whole), new Snapshots()];
+    await lines(one, [reading(0, "a", 0), reading(1, "c", 300)]);
+    snapshots.write(one, 1);
+    const next = await machine(whole, snapshots.origin);
+    expect(await lines(next, [reading(100, "b", 1_000)])).toEqual(["a 0 watermark"]);
+  });
+
   test("of operators that stand in another order now is that of their names", async () => {
     const [one, snapshots] = [
       await machine(
