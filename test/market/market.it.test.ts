@@ -22,8 +22,8 @@ import { ExpectedMarket } from "./expected.ts";
 import { CLOSING, manyTrades, type SentTrade, SYMBOLS } from "./trades.ts";
 
 jest.setTimeout(900_000);
-/** `MARKET_TRADES=100000` in the environment sends more. */
-const TRADES = Number(process.env["MARKET_TRADES"] ?? 20_000);
+/** `MARKET_TRADES` in the environment sends as many; a minute on two calm cores is enough for the default. */
+const TRADES = Number(process.env["MARKET_TRADES"] ?? (process.env["CI"] ? 20_000 : 100_000));
 const PARTITIONS = 3;
 const BATCH = 400;
 const root = join(import.meta.dirname, "../..");
@@ -172,16 +172,28 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Rows by a name, numbers to 12 digits: sums are rounded differently. */
-function rounded(rows: readonly Record<string, unknown>[]): Record<string, unknown>[] {
-  const digits = (value: unknown): unknown => {
-    if (typeof value === "bigint") return Number(value);
-    const isSum = typeof value === "number" && !Number.isInteger(value);
-    return isSum ? Number(value.toPrecision(11)) : (value ?? null);
-  };
-  return rows
-    .map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, digits(value)])))
-    .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+type Row = Readonly<Record<string, unknown>>;
+
+/** How two sets of rows differ, the first few: sums may do so by rounding, all else is exact. */
+function differences(found: readonly Row[], wanted: readonly Row[]): string[] {
+  const names = ["symbol", "operator", "start", "account", "alertId", "status"];
+  const plain = (value: unknown): unknown => (typeof value === "bigint" ? Number(value) : (value ?? null));
+  const byName = (rows: readonly Row[]): Map<string, Row> =>
+    new Map(rows.map((row) => [names.map((name) => JSON.stringify(plain(row[name]))).join(" "), row]));
+  const [ours, theirs] = [byName(found), byName(wanted)];
+  const isNear = (one: unknown, other: unknown): boolean =>
+    typeof one === "number" && typeof other === "number" && Math.abs(one - other) <= 1e-9 * Math.max(1, Math.abs(one));
+  const different = [...new Set([...ours.keys(), ...theirs.keys()])].flatMap((name) => {
+    const [one, other] = [ours.get(name), theirs.get(name)];
+    if (!one || !other) return [`${name} is ${one ? "unexpected" : "missing"}`];
+    return Object.keys(other).flatMap((field) => {
+      const [x, y] = [plain(one[field]), plain(other[field])];
+      return x === y || isNear(x, y)
+        ? []
+        : [`${name} ${field}: ${JSON.stringify(x)}, and by DuckDB ${JSON.stringify(y)}`];
+    });
+  });
+  return [...(found.length === ours.size ? [] : ["some are there twice"]), ...different].slice(0, 10);
 }
 
 describe(`the market over ${TRADES} trades, its processor and its producer killed on the way`, () => {
@@ -212,14 +224,7 @@ describe(`the market over ${TRADES} trades, its processor and its producer kille
         const { symbol, operator, window, notional, id: _i, schema: _s, revision: _r, cause: _c, ...figures } = bar;
         return { symbol, operator, start: window.start, ...figures, ...notional };
       });
-    const ordered = rows.map(
-      ({ symbol, operator, start, count, pending, cancelled, open, high, low, close, volume, vwap, ...rest }) => {
-        const { firstTrade, lastTrade, sum, mean, min, max } = rest;
-        const figures = { count, pending, cancelled, open, high, low, close, volume, vwap, firstTrade, lastTrade };
-        return { symbol, operator, start, ...figures, sum, mean, min, max };
-      },
-    );
-    expect(rounded(bars)).toEqual(rounded(ordered));
+    expect(differences(bars, rows)).toEqual([]);
     expect(bars.length).toBeGreaterThan(SYMBOLS.length * 60);
   });
 
@@ -230,17 +235,16 @@ describe(`the market over ${TRADES} trades, its processor and its producer kille
       expect(position.revision).toBe((last.get(name)?.revision ?? -1) + 1);
       last.set(name, position);
     }
-    const zero = (x: number): number => (Math.abs(x) < 1e-6 ? 0 : Number(x.toPrecision(9)));
-    const positions = [...last.values()].map(({ symbol, account, quantity, notional, trades }) => {
-      return { symbol, account, quantity: zero(quantity), notional: zero(notional), trades };
-    });
     const rows = await expected.rows("SELECT symbol, account, quantity, notional, trades FROM positions");
-    const wanted = rows.map((row) => {
-      return { ...row, quantity: zero(Number(row["quantity"])), notional: zero(Number(row["notional"])) };
-    });
-    expect(rounded(positions)).toEqual(rounded(wanted));
+    expect(
+      differences(
+        [...last.values()].map((position) => ({ ...position })),
+        rows,
+      ),
+    ).toEqual([]);
     const alerts = values<AlertRecord>("marketAlerts").map(({ alertId, status }) => ({ alertId, status }));
-    expect(rounded(alerts)).toEqual(rounded(await expected.rows(`SELECT "alertId", status FROM alerts`)));
+    expect(differences(alerts, await expected.rows(`SELECT "alertId", status FROM alerts`))).toEqual([]);
+    expect(alerts.length).toBeGreaterThan(0);
   });
 
   test("every record is in exactly one of results, late, dead letters and duplicates", async () => {
