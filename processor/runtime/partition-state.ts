@@ -101,7 +101,6 @@ export class PartitionState {
     const older = this.#waiting.filter((keyed) => this.waits(keyed));
     this.#waiting = older.concat(present.sort(byKey));
     this.#regimes.push(this.#regimeOf(before.id + 1, settings));
-    this.#raisePartitionWatermark();
   }
 
   /** Whether keys may wait for their switch. */
@@ -137,11 +136,19 @@ export class PartitionState {
     return this.regime.settings.watermark === "sensor" ? keyed.watermark : this.#watermark;
   }
 
-  /** Moves the watermarks to the highest event times, less the bound in force; never back. */
+  /**
+   * Moves the watermarks to the highest event times, less the bound in force; never back. The partition's moves with an
+   * accepted message alone, in whose step everything fires that is due by it: so a restore knows from the watermark
+   * what has fired.
+   */
   raiseWatermarks(keyed: KeyedState): void {
+    this.#raiseOwnWatermark(keyed);
+    this.#raisePartitionWatermark();
+  }
+
+  #raiseOwnWatermark(keyed: KeyedState): void {
     const watermark = keyed.maxEventTime - this.regime.settings.outOfOrdernessMs;
     if (watermark > keyed.watermark) keyed.watermark = watermark;
-    this.#raisePartitionWatermark();
   }
 
   #raisePartitionWatermark(): void {
@@ -214,7 +221,7 @@ export class PartitionState {
   beginAnew(keyed: KeyedState): void {
     keyed.regime = this.regime;
     keyed.operatorStates = keyed.regime.topology.operators.map((operator) => operator.create());
-    this.raiseWatermarks(keyed);
+    this.#raiseOwnWatermark(keyed);
   }
 
   forget(keyed: KeyedState): void {
@@ -351,7 +358,7 @@ export class PartitionState {
     const asyncState = reader.text();
     // Layout 1 knew no settings: those that it was made under are in force already.
     if (layout >= 2) this.#restoreSettings(reader);
-    this.#raisePartitionWatermark();
+    else this.#raisePartitionWatermark();
     // Empty where the version that wrote the snapshot had no asynchronous work.
     if (asyncState !== "") await this.#pipeline.asyncWork?.restore(asyncState);
     this.generations.stamp(this.#task, generation);

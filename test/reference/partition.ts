@@ -118,7 +118,6 @@ export abstract class Partition<K extends Keyed> {
     if (names.every((name) => next[name] === this.settings[name])) return true;
     const before = this.settings;
     this.settings = next;
-    this.partitionWatermark = Math.max(this.partitionWatermark, this.highest - next.outOfOrdernessMs);
     const switching = this.keys.filter(({ presence, settings }) => presence !== "expired" && settings === before);
     this.toSwitch.push(...switching);
     this.switchSome();
@@ -156,7 +155,6 @@ export abstract class Partition<K extends Keyed> {
   private raise(keyed: K): void {
     const { outOfOrdernessMs } = this.settings;
     keyed.watermark = Math.max(keyed.watermark, keyed.highest - outOfOrdernessMs);
-    this.partitionWatermark = Math.max(this.partitionWatermark, this.highest - outOfOrdernessMs);
   }
 
   flush(): void {
@@ -239,6 +237,7 @@ export abstract class Partition<K extends Keyed> {
       this.highest = Math.max(this.highest, t);
     }
     this.raise(keyed);
+    this.partitionWatermark = Math.max(this.partitionWatermark, this.highest - this.settings.outOfOrdernessMs);
     const moved = this.settings.watermark === "partition" ? this.keys : [keyed];
     for (const each of moved) this.fire(each, this.watermark(each), "watermark");
   }
