@@ -9,7 +9,7 @@ import { startServers, type Servers } from "../../../../local/servers/index.ts";
 import { readTopic, testKafka, type StoredRecord } from "../../../bridge/harness.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..", "..");
-const TOPICS = ["imu-data-all", "dead-letter", "millrace-progress"];
+const TOPICS = ["imu-data-all", "market-trades", "dead-letter", "millrace-progress"];
 
 let dataDir: string;
 let servers: Servers;
@@ -78,7 +78,7 @@ test("dead letters are reinjected, each once, as new records that name their dea
     // Written twice, as at-least-once delivery may do.
     { key: "foobar", value: "{}", partition: 0, headers: error("invalid-message", 18) },
     { key: null, value: null, partition: 1, headers: { type: "strange", ...error("invalid-message", 19) } },
-    { key: "BTC", value: "x", partition: 1, headers: { ...error("invalid-json", 1), "source-topic": "market-trades" } },
+    { key: "BTC", value: "x", partition: 1, headers: { ...error("invalid-json", 1), "source-topic": "forex-ticks" } },
     {
       key: "abc",
       value: "cut",
@@ -104,12 +104,18 @@ test("dead letters are reinjected, each once, as new records that name their dea
         "ingest-ms": "5",
       },
     },
+    {
+      key: "AAPL",
+      value: "y",
+      partition: 1,
+      headers: { ...error("invalid-json", 2), "source-topic": "market-trades" },
+    },
   ]);
 
   expect((await reinject("--dry-run")).summary).toEqual({
     dryRun: true,
-    letters: 7,
-    sent: { "imu-data-all": 4 },
+    letters: 8,
+    sent: { "imu-data-all": 4, "market-trades": 1 },
     before: 1,
     impossible: 2,
   });
@@ -134,7 +140,7 @@ test("dead letters are reinjected, each once, as new records that name their dea
   ]);
 
   const { summary, log } = await reinject();
-  expect(summary).toEqual({ letters: 7, sent: { "imu-data-all": 3 }, before: 2, impossible: 2 });
+  expect(summary).toEqual({ letters: 8, sent: { "imu-data-all": 3, "market-trades": 1 }, before: 2, impossible: 2 });
   expect(log).toContain(
     'dead-letter/1/2 (payload-too-large, key "abc") can\'t be sent again: its payload was cut: ' +
       "1000000 bytes, SHA-256 00ff",
@@ -155,9 +161,11 @@ test("dead letters are reinjected, each once, as new records that name their dea
   );
   expect(log).toContain(
     'dead-letter/1/1 (invalid-json, key "BTC") can\'t be sent again: ' +
-      'its source-topic is "market-trades"; known are imu-data-all',
+      'its source-topic is "forex-ticks"; known are imu-data-all and market-trades',
   );
 
-  expect((await reinject()).summary).toEqual({ letters: 7, sent: {}, before: 5, impossible: 2 });
+  expect(await source("market-trades")).toMatchObject([{ key: "AAPL", value: Buffer.from("y").toString("hex") }]);
+
+  expect((await reinject()).summary).toEqual({ letters: 8, sent: {}, before: 6, impossible: 2 });
   expect(await source("imu-data-all")).toHaveLength(4);
 }, 300_000);
