@@ -74,6 +74,7 @@ test("after endRestarts no unit is restarted, and stop kills a unit that ignores
   it.launch(unit("deaf", `process.on("SIGTERM", () => {}); console.log("up"); ${FOR_EVER}`, { stopLimitMs: 300 }));
   it.launch(unit("quick", FOR_EVER));
   await eventually(() => expect(readFileSync(join(folder, "deaf.log"), "utf8")).toContain("up"));
+  await eventually(() => expect(it.status().get("quick")?.pid).toBeDefined());
   it.endRestarts();
   process.kill(it.status().get("quick")!.pid!, "SIGINT");
   await it.stop(["deaf", "quick"]);
