@@ -19,7 +19,7 @@ const bar = new Promise((resolve) => {
   };
 });
 
-// Two trades of a minute, and one of the next: behind it nothing older is expected, and the minute's bar is told.
+// Two trades of a minute, and one of the next: behind it nothing older is expected, and the minute's bar is written.
 const minute = Math.floor(Date.now() / 60_000) * 60_000 - 120_000;
 const trades = [
   { trade_id: `A-${minute}`, symbol, timestamp: minute, price: 100, quantity: 3, side: "buy", account: "ACC-1" },

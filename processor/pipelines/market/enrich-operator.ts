@@ -13,10 +13,7 @@ import { decodeTrades, encodeTrades } from "./trade-codec.ts";
 import type { TradeMessage } from "./trade-message.ts";
 
 /** Where enriched trades go, and what is shared by all keys of a partition. */
-export interface EnrichOptions extends Pick<
-  Semantics,
-  "allowedLatenessMs" | "maxTradesPerPartition" | "maxKeptPerPartition"
-> {
+export interface EnrichOptions extends Pick<Semantics, "allowedLatenessMs"> {
   readonly to: string;
   readonly reference: ReferenceData;
   readonly index: BookIndex;
@@ -52,9 +49,9 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
     message.tooLate = this.isTooLate(book, keyed, message.firstTime, watermark);
     message.trade = null;
     if (message.tooLate) return;
-    const usd = amountUsd(message, reference.inForce);
-    this.#book(book, keyed, message, usd);
     const version = reference.inForce;
+    const usd = amountUsd(message, version);
+    this.#book(book, keyed, message, usd);
     context.out.json(to, message.key, {
       symbol: message.key,
       ...tradeFields(message.tradeId, message.firstTime, message, message.status),

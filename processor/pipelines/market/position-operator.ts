@@ -41,29 +41,35 @@ export class Positions {
 
   /** The positions of a symbol, by account. */
   of(symbol: string): ReadonlyMap<string, Position> {
-    return this.#of(symbol);
-  }
-
-  #of(symbol: string): Map<string, Position> {
-    if (this.#bySymbol === null) {
-      this.#bySymbol = new Map();
-      for (const [name, position] of this.state.entries()) {
-        const slash = name.indexOf("/");
-        this.#of(name.slice(0, slash)).set(name.slice(slash + 1), position);
-      }
-    }
-    let positions = this.#bySymbol.get(symbol);
-    if (!positions) this.#bySymbol.set(symbol, (positions = new Map()));
-    return positions;
+    return this.#symbols().get(symbol) ?? NO_POSITIONS;
   }
 
   add(symbol: string, account: string): Position {
     const position = { quantity: new ExactSum(), notional: new ExactSum(), trades: 0, records: 0 };
-    this.#of(symbol).set(account, position);
+    this.#insert(this.#symbols(), symbol, account, position);
     this.state.set(`${symbol}/${account}`, position);
     return position;
   }
+
+  #symbols(): Map<string, Map<string, Position>> {
+    if (this.#bySymbol) return this.#bySymbol;
+    this.#bySymbol = new Map();
+    for (const [name, position] of this.state.entries()) {
+      const slash = name.indexOf("/");
+      this.#insert(this.#bySymbol, name.slice(0, slash), name.slice(slash + 1), position);
+    }
+    return this.#bySymbol;
+  }
+
+  #insert(symbols: Map<string, Map<string, Position>>, symbol: string, account: string, position: Position): void {
+    const positions = symbols.get(symbol);
+    if (positions) positions.set(account, position);
+    else symbols.set(symbol, new Map([[account, position]]));
+  }
 }
+
+/** Those of a symbol that has none: looking one up leaves nothing behind. */
+const NO_POSITIONS: ReadonlyMap<string, Position> = new Map<string, Position>([]);
 
 /** Where positions and alerts go, and how many positions are kept. */
 export interface PositionOptions extends Pick<Semantics, "maxAccountsPerSymbol" | "maxKeptPerPartition"> {
@@ -73,8 +79,8 @@ export interface PositionOptions extends Pick<Semantics, "maxAccountsPerSymbol" 
 }
 
 /**
- * Net position of each account: sums that do not depend on the order of trades. It is told after each executed trade
- * with account and side, and when one of them is cancelled.
+ * Net position of each account: sums that do not depend on the order of trades. A record is written after each executed
+ * trade with account and side, and when one of them is cancelled.
  */
 export class PositionOperator implements Operator<null, TradeMessage> {
   readonly name = "positions";
