@@ -25,6 +25,18 @@ interface Kept<V> extends Stamped {
 
 /** Stands in the place of the layout of an entry that was deleted. */
 const DELETED = 0;
+/** Bytes in front of an entry's value: its layout and its order. */
+const HEADER_BYTES = 1 + 8;
+
+/** Whether an entry of kept state says that it was deleted. */
+export function isDeletedEntry(entry: Uint8Array): boolean {
+  return entry[0] === DELETED;
+}
+
+/** Whether two entries hold the same value. Their orders may differ: each task counts its own. */
+export function haveSameValue(one: Uint8Array, other: Uint8Array): boolean {
+  return one[0] === other[0] && Buffer.compare(one.subarray(HEADER_BYTES), other.subarray(HEADER_BYTES)) === 0;
+}
 
 /**
  * State that a pipeline keeps beside that of its operators: no expiry and no settings end it. Each entry is one of the

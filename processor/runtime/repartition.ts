@@ -3,6 +3,7 @@ import { MillraceError } from "../../domain/errors.ts";
 import type { Semantics } from "../../domain/semantics.ts";
 import { Changes } from "./changes.ts";
 import { Reader, Writer } from "./codec.ts";
+import { haveSameValue, isDeletedEntry } from "./kept.ts";
 import type { StateEntry } from "./machine.ts";
 import {
   isForgotten,
@@ -86,14 +87,17 @@ export function repartition(
   return { states: result, settings: settingsOf(clocks) };
 }
 
+/** Stands for an entry that a task never wrote: as if it was deleted. */
+const NO_ENTRY = Uint8Array.of(0);
+
 /** The entries of kept state, by their keys. What two tasks have must be the same in both. */
 function keptEntries(sources: readonly Source[]): ReadonlyMap<string, Owner> {
   const kept = new Map<string, Owner>();
   for (const source of sources) {
     for (const [entryKey, value] of source.entries) {
-      if (!isKept(entryKey)) continue;
+      if (!isKept(entryKey) || isDeletedEntry(value)) continue;
       const other = kept.get(entryKey);
-      if (other && Buffer.compare(other.value, value) !== 0) {
+      if (other && !haveSameValue(other.value, value)) {
         const key = keyOfKept(entryKey);
         throw key === null ? differentData(other.source, source) : differentStates(key, other.source, source);
       }
@@ -102,7 +106,8 @@ function keptEntries(sources: readonly Source[]): ReadonlyMap<string, Owner> {
   }
   const tasks = sources.filter(({ clocks }) => clocks !== null);
   for (const entryKey of kept.keys()) {
-    const without = keyOfKept(entryKey) === null && tasks.find(({ entries }) => !entries.has(entryKey));
+    const hasNone = ({ entries }: Source): boolean => isDeletedEntry(entries.get(entryKey) ?? NO_ENTRY);
+    const without = keyOfKept(entryKey) === null && tasks.find(hasNone);
     if (without) throw differentData(kept.get(entryKey)!.source, without);
   }
   return kept;

@@ -79,10 +79,10 @@ function bySymbol(outputs: readonly OutputRecord[]): Map<string, object[]> {
   return result;
 }
 
-async function snapshot(machine: StateMachine, partition: number): Promise<TaskState> {
+async function snapshot(machine: StateMachine, partition: number, generation = 1): Promise<TaskState> {
   const entries: StateEntry[] = [];
   await machine.settle();
-  machine.encodeChanges(1, ({ key, value }) => entries.push({ key, value: Uint8Array.from(value) }));
+  machine.encodeChanges(generation, ({ key, value }) => entries.push({ key, value: Uint8Array.from(value) }));
   return { task: `market/market-trades/${partition}`, partition, entries };
 }
 
@@ -111,6 +111,26 @@ test("after a rescale, bars, positions, last closes and reference data continue 
   expect([...topics].sort()).toEqual(["market-aggregated", "market-alerts", "market-enriched", "market-positions"]);
 });
 
+test("tasks that came to the same reference data by other records are put together", async () => {
+  const machines = await Promise.all([0, 1].map((partition) => open(partition, null)));
+  // A command that died behind its first part, in the first partition alone.
+  const { headers: whole } = reference("v0", 1);
+  const begun = { ...reference("v0", 1), headers: { ...whole, [referenceHeaders.parts]: "2" } };
+  await feed(machines[0]!, [begun], 0);
+  const first = await snapshot(machines[0]!, 0);
+  for (const [partition, machine] of machines.entries())
+    await feed(machine, [reference("v1", 1.25), ...own(minute(0), partition, oldPartition)], partition);
+  const [zero, one] = await Promise.all([0, 1].map((partition) => snapshot(machines[partition]!, partition, 2)));
+  const states = [{ ...zero!, entries: [...first.entries, ...zero!.entries] }, one!];
+  const { states: distributed } = repartition(states, 3, newPartition)!;
+  for (const [partition, entries] of distributed.entries()) {
+    const outputs = await feed(await open(partition, entries), own(minute(1), partition, newPartition), partition);
+    const enriched = outputs.filter(({ topic }) => topic === "market-enriched");
+    const versions = enriched.map(({ value }) => JSON.parse(Buffer.from(value!).toString("utf8")).reference as string);
+    expect(new Set(versions)).toEqual(new Set(["v1"]));
+  }
+});
+
 test("tasks with other reference data are refused", async () => {
   const machines = await Promise.all([0, 1].map((partition) => open(partition, null)));
   await feed(machines[0]!, [reference("v1", 1.25), ...own(minute(0), 0, oldPartition)], 0);
@@ -125,5 +145,5 @@ test("tasks with other reference data are refused", async () => {
 /** All of the state, as a machine writes it that had written it before. */
 async function snapshotAgain(machine: StateMachine, partition: number): Promise<TaskState> {
   machine.rewriteUpTo(10);
-  return snapshot(machine, partition);
+  return snapshot(machine, partition, 2);
 }
