@@ -1,10 +1,10 @@
 import type { Cluster, Kafka } from "kafkajs";
+import { openCluster, partitionBounds } from "../../adapters/kafka-cluster.ts";
+import { FetchFailed, fetchFrom } from "../../adapters/kafka-records.ts";
 import type { Logger } from "../../adapters/log.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import { kafkaFailures } from "../engine/failure-classes.ts";
 import type { LogBounds, TaskInput } from "../engine/ports.ts";
-import { openCluster, partitionBounds } from "./kafka-cluster.ts";
-import { FetchFailed, fetchFrom } from "./kafka-records.ts";
 import { PartitionReader } from "./partition-reader.ts";
 
 /**

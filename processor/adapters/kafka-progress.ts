@@ -1,11 +1,11 @@
 import type { Cluster } from "kafkajs";
+import { partitionBounds } from "../../adapters/kafka-cluster.ts";
+import { fetchRecords, type FetchedPartition } from "../../adapters/kafka-records.ts";
 import { progressRecord, type ProgressRecord } from "../../domain/records.ts";
 import { topics } from "../../domain/topics.ts";
 import type { Progress } from "../engine/ports.ts";
 import type { OutputRecord } from "../runtime/machine.ts";
 import { claimKey, inProgressTopic, OWNER_HEADER, readClaim, text } from "./kafka-claim.ts";
-import { partitionBounds } from "./kafka-cluster.ts";
-import { fetchRecords, type FetchedPartition } from "./kafka-records.ts";
 
 /** Offsets before the end of the partition at which the search begins. It goes further back if it finds nothing. */
 const FIRST_LOOK_BACK = 256;

@@ -1,10 +1,10 @@
 import type { Cluster } from "kafkajs";
+import { partitionBounds } from "../../adapters/kafka-cluster.ts";
+import { fetchRecords, ISOLATION, type Isolation } from "../../adapters/kafka-records.ts";
 import { topics } from "../../domain/topics.ts";
 import { isCommandToken, type Hold, type Standing } from "../engine/ports.ts";
 import type { InputRecord, OutputRecord } from "../runtime/machine.ts";
 import { claimKey, inProgressTopic, OWNER_HEADER, readClaim, text } from "./kafka-claim.ts";
-import { partitionBounds } from "./kafka-cluster.ts";
-import { fetchRecords, ISOLATION, type Isolation } from "./kafka-records.ts";
 
 /** Offsets before the end of the partition at which the search begins. It goes further back if it finds nothing. */
 const FIRST_LOOK_BACK = 256;

@@ -1,7 +1,7 @@
+import type { LogRecord } from "../../adapters/record-batches.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import type { LogBounds, TaskInput } from "../engine/ports.ts";
 import type { InputRecord } from "../runtime/machine.ts";
-import type { LogRecord } from "./record-batches.ts";
 
 /** Bytes fetched ahead. With this many, the partition is not fetched again until the task has read them. */
 export const PREFETCH_BYTES = 500_000;

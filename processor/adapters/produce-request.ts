@@ -1,4 +1,4 @@
-import { createErrorFromCode, type Exchange } from "./kafkajs-internals.ts";
+import { createErrorFromCode, type Exchange } from "../../adapters/kafkajs-internals.ts";
 
 /** Version 7: https://kafka.apache.org/protocol.html#The_Messages_Produce */
 const PRODUCE = { apiKey: 0, apiVersion: 7, apiName: "Produce" } as const;

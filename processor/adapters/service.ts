@@ -1,13 +1,13 @@
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { Kafka } from "kafkajs";
 import type { Health } from "../../adapters/health.ts";
+import { openCluster } from "../../adapters/kafka-cluster.ts";
 import type { Logger } from "../../adapters/log.ts";
 import type { EngineObserver, TaskPorts } from "../engine/ports.ts";
 import { Processor } from "../engine/processor.ts";
 import type { TaskOptions } from "../engine/task-options.ts";
 import type { MachineFactory } from "../runtime/machine.ts";
 import { DynamoSnapshots } from "./dynamo-snapshots.ts";
-import { openCluster } from "./kafka-cluster.ts";
 import { IdempotentOutput } from "./kafka-idempotent-output.ts";
 import { KafkaInput } from "./kafka-input.ts";
 import { KafkaMembership } from "./kafka-membership.ts";

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster, Kafka } from "kafkajs";
+import { openCluster } from "../../adapters/kafka-cluster.ts";
+import { createEosManager, sendTo, type EosManager } from "../../adapters/kafkajs-internals.ts";
 import { kafkaFailureOf, SAME_ANSWER_MS } from "../engine/failure-classes.ts";
 import type { OutputRecord } from "../runtime/machine.ts";
 import { encodeRecordBatch } from "./encode-record-batch.ts";
-import { openCluster } from "./kafka-cluster.ts";
-import { createEosManager, sendTo, type EosManager } from "./kafkajs-internals.ts";
 import { produceExchange, type TopicBatch } from "./produce-request.ts";
 import { rememberCoordinators } from "./remember-coordinators.ts";
 

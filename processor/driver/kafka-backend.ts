@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { DeleteTableCommand, type DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { type Admin, type Cluster, type Kafka, Partitioners, type Producer } from "kafkajs";
+import { openCluster } from "../../adapters/kafka-cluster.ts";
 import { createTopics } from "../../adapters/kafka-topics.ts";
 import { createKafka } from "../../adapters/kafka.ts";
 import { createLogger } from "../../adapters/log.ts";
@@ -8,7 +9,6 @@ import { topics } from "../../domain/topics.ts";
 import { createDynamo } from "../adapters/dynamo-client.ts";
 import { createCheckpointTable, DynamoSnapshots } from "../adapters/dynamo-snapshots.ts";
 import { claimKey } from "../adapters/kafka-claim.ts";
-import { openCluster } from "../adapters/kafka-cluster.ts";
 import { KafkaInput } from "../adapters/kafka-input.ts";
 import { TransactionalOutput } from "../adapters/kafka-output.ts";
 import { outputTarget, type OutputTarget } from "../adapters/output-target.ts";

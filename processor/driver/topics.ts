@@ -1,7 +1,7 @@
 import type { Admin, Cluster } from "kafkajs";
+import { fetchRecords } from "../../adapters/kafka-records.ts";
 import { createTopics } from "../../adapters/kafka-topics.ts";
 import { topics } from "../../domain/topics.ts";
-import { fetchRecords } from "../adapters/kafka-records.ts";
 import type { WrittenRecord } from "./backend.ts";
 
 /**

@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { expect, test } from "@jest/globals";
 import { crc32c } from "@node-rs/crc32";
 import { headersInOrder } from "../../adapters/kafkajs-headers.ts";
-import { decodeRecordBatches } from "../../processor/adapters/record-batches.ts";
+import { decodeRecordBatches } from "../../adapters/record-batches.ts";
 
 const load = createRequire(import.meta.url);
 const Decoder = load("kafkajs/src/protocol/decoder.js") as new (bytes: Buffer) => object;

@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { openCluster, partitionBounds } from "../../adapters/kafka-cluster.ts";
+import { fetchRecords } from "../../adapters/kafka-records.ts";
 import { createTopics } from "../../adapters/kafka-topics.ts";
 import { nodeArguments } from "../../config/node.ts";
 import { writeSettings } from "../../config/settings.ts";
@@ -12,8 +14,6 @@ import type { AlertRecord, BarRecord, EnrichedRecord, MarketLateRecord, Position
 import { headers, type TopicKey, topics } from "../../domain/topics.ts";
 import { newMessage, sqsEvent } from "../../local/events/messages.ts";
 import { startServers, type Servers } from "../../local/servers/index.ts";
-import { openCluster, partitionBounds } from "../../processor/adapters/kafka-cluster.ts";
-import { fetchRecords } from "../../processor/adapters/kafka-records.ts";
 import { testKafka } from "../bridge/harness.ts";
 import { startFunction } from "../lambda/function-process.ts";
 import { freePort } from "../local/support/program.ts";

@@ -1,10 +1,10 @@
 import type { Kafka } from "kafkajs";
+import { openCluster, partitionBounds } from "../../adapters/kafka-cluster.ts";
+import { fetchRecords } from "../../adapters/kafka-records.ts";
 import { type PipelineName, pipelines } from "../../domain/pipelines.ts";
 import type { LateRecord, SessionRecord, WindowRecord } from "../../domain/records.ts";
 import { defaultSemantics, type Semantics } from "../../domain/semantics.ts";
 import { headers as headerNames, type TopicKey, topics } from "../../domain/topics.ts";
-import { openCluster, partitionBounds } from "../../processor/adapters/kafka-cluster.ts";
-import { fetchRecords } from "../../processor/adapters/kafka-records.ts";
 import { modelFiles, ModelStore } from "../../processor/adapters/model-store.ts";
 import { openPipeline } from "../../processor/adapters/open-pipeline.ts";
 import { outputLine } from "../../processor/commands/replay/lines.ts";

@@ -1,13 +1,13 @@
 import type { Cluster } from "kafkajs";
+import { partitionBounds } from "../../../adapters/kafka-cluster.ts";
+import { fetchRecords } from "../../../adapters/kafka-records.ts";
+import type { LogRecord } from "../../../adapters/record-batches.ts";
 import { MillraceError } from "../../../domain/errors.ts";
 import { MODEL_HEADER } from "../../../domain/models.ts";
 import { pipelines } from "../../../domain/pipelines.ts";
 import { readReference, referenceHeaders } from "../../../domain/reference.ts";
 import { controlTypes, headers as headerNames, topics } from "../../../domain/topics.ts";
-import { partitionBounds } from "../../adapters/kafka-cluster.ts";
-import { fetchRecords } from "../../adapters/kafka-records.ts";
 import { failureOf } from "../../adapters/letter-failures.ts";
-import type { LogRecord } from "../../adapters/record-batches.ts";
 import type { Failure } from "../../runtime/machine.ts";
 import { headersField, inOneLine, keyFields, valueField } from "../replay/lines.ts";
 

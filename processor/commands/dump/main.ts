@@ -1,9 +1,9 @@
 import { withConnectionOptions } from "../../../adapters/command-line.ts";
+import { openCluster } from "../../../adapters/kafka-cluster.ts";
 import { createKafka } from "../../../adapters/kafka.ts";
 import { print, runCommand } from "../../../adapters/run-command.ts";
 import { readSettings } from "../../../config/settings.ts";
 import { logName } from "../../../domain/names.ts";
-import { openCluster } from "../../adapters/kafka-cluster.ts";
 import { parseDumpArguments } from "./arguments.ts";
 import { dumpTopic } from "./dump-topic.ts";
 

@@ -1,9 +1,9 @@
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { Kafka } from "kafkajs";
+import { openCluster } from "../../../adapters/kafka-cluster.ts";
 import type { Logger } from "../../../adapters/log.ts";
 import { taskKey } from "../../../domain/names.ts";
 import { DynamoSnapshots } from "../../adapters/dynamo-snapshots.ts";
-import { openCluster } from "../../adapters/kafka-cluster.ts";
 import { IdempotentOutput } from "../../adapters/kafka-idempotent-output.ts";
 import { KafkaInput } from "../../adapters/kafka-input.ts";
 import { KafkaMembership } from "../../adapters/kafka-membership.ts";

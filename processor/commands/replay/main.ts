@@ -1,11 +1,11 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { withConnectionOptions } from "../../../adapters/command-line.ts";
+import { openCluster } from "../../../adapters/kafka-cluster.ts";
 import { createKafka } from "../../../adapters/kafka.ts";
 import { print, runCommand } from "../../../adapters/run-command.ts";
 import { readSettings } from "../../../config/settings.ts";
 import { MillraceError } from "../../../domain/errors.ts";
-import { openCluster } from "../../adapters/kafka-cluster.ts";
 import { openModels } from "../../adapters/model-store.ts";
 import { openPipeline } from "../../adapters/open-pipeline.ts";
 import { rawLakeRecords } from "../../adapters/raw-lake.ts";

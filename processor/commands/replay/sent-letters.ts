@@ -1,7 +1,7 @@
 import type { Cluster, Message } from "kafkajs";
+import { partitionBounds } from "../../../adapters/kafka-cluster.ts";
+import { fetchRecords } from "../../../adapters/kafka-records.ts";
 import { topics } from "../../../domain/topics.ts";
-import { partitionBounds } from "../../adapters/kafka-cluster.ts";
-import { fetchRecords } from "../../adapters/kafka-records.ts";
 import type { InputRecord } from "../../runtime/machine.ts";
 import { letterName } from "./record-of-letter.ts";
 

@@ -1,10 +1,10 @@
 import type { Cluster } from "kafkajs";
+import { partitionBounds } from "../../../adapters/kafka-cluster.ts";
+import { fetchRecords } from "../../../adapters/kafka-records.ts";
 import { CHANGE_HEADER, controlVersions } from "../../../domain/controls.ts";
 import { controlTypes, headers as headerNames } from "../../../domain/topics.ts";
-import { partitionBounds } from "../../adapters/kafka-cluster.ts";
 import { TransactionalOutput } from "../../adapters/kafka-output.ts";
 import { toProgressRecord } from "../../adapters/kafka-progress.ts";
-import { fetchRecords } from "../../adapters/kafka-records.ts";
 import { outputTarget } from "../../adapters/output-target.ts";
 import { systemRuntime } from "../../adapters/runtime.ts";
 import { commandToken, type Progress, type TaskOutput } from "../../engine/ports.ts";

@@ -1,9 +1,9 @@
 import type { Admin, Cluster } from "kafkajs";
 import { appendChange, withIdempotentProducer } from "../../../adapters/control-records.ts";
+import { openCluster, partitionBounds } from "../../../adapters/kafka-cluster.ts";
 import { settingsHeader } from "../../../domain/controls.ts";
 import type { Semantics } from "../../../domain/semantics.ts";
 import { controlTypes, topics } from "../../../domain/topics.ts";
-import { openCluster, partitionBounds } from "../../adapters/kafka-cluster.ts";
 import type { StateEntry, StateMachine } from "../../runtime/machine.ts";
 import { repartition } from "../../runtime/repartition.ts";
 import { rescaleChange } from "./change.ts";

@@ -3,11 +3,11 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { Cluster, Consumer } from "kafkajs";
+import { openCluster } from "../../../adapters/kafka-cluster.ts";
+import { fetchRecords } from "../../../adapters/kafka-records.ts";
 import { createKafka } from "../../../adapters/kafka.ts";
 import { undecodableIn } from "../../../adapters/kafkajs-fetch.ts";
 import { installServers } from "../../../local/servers/install.ts";
-import { openCluster } from "../../../processor/adapters/kafka-cluster.ts";
-import { fetchRecords } from "../../../processor/adapters/kafka-records.ts";
 import { eventually } from "../../support/eventually.ts";
 import { sharedServers, uniqueName } from "../../support/servers.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
+import { LogRecord } from "../../../adapters/record-batches.ts";
 import { MillraceError } from "../../../domain/errors.ts";
 import { PartitionReader, PREFETCH_BYTES } from "../../../processor/adapters/partition-reader.ts";
-import { LogRecord } from "../../../processor/adapters/record-batches.ts";
 
 const recordAt = (offset: number): LogRecord => new LogRecord(0, offset, 0, null, null, Buffer.alloc(1), 0, 0);
 

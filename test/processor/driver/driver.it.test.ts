@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, expect, test } from "@jest/globals";
+import { openCluster } from "../../../adapters/kafka-cluster.ts";
+import { fetchRecords } from "../../../adapters/kafka-records.ts";
 import { createKafka } from "../../../adapters/kafka.ts";
 import { defaultSemantics } from "../../../domain/semantics.ts";
 import { headers, topics } from "../../../domain/topics.ts";
-import { openCluster } from "../../../processor/adapters/kafka-cluster.ts";
-import { fetchRecords } from "../../../processor/adapters/kafka-records.ts";
 import { sensorMachineFactory } from "../../../processor/adapters/machine-factory.ts";
 import { PipelineDriver } from "../../../processor/driver/driver.ts";
 import { driverOnKafka } from "../../../processor/driver/on-kafka.ts";

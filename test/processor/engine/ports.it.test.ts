@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from "@jest/globals";
+import { openCluster } from "../../../adapters/kafka-cluster.ts";
 import { createLogger } from "../../../adapters/log.ts";
 import { createDynamo } from "../../../processor/adapters/dynamo-client.ts";
 import { DynamoSnapshots } from "../../../processor/adapters/dynamo-snapshots.ts";
-import { openCluster } from "../../../processor/adapters/kafka-cluster.ts";
 import { KafkaInput } from "../../../processor/adapters/kafka-input.ts";
 import { TransactionalOutput } from "../../../processor/adapters/kafka-output.ts";
 import type { TaskPorts } from "../../../processor/engine/ports.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { Cluster, Producer } from "kafkajs";
+import { openCluster } from "../../../../adapters/kafka-cluster.ts";
 import { createKafka } from "../../../../adapters/kafka.ts";
-import { openCluster } from "../../../../processor/adapters/kafka-cluster.ts";
 import { controlsInForce } from "../../../../processor/commands/dump/dump-topic.ts";
 import { sharedServers, uniqueName } from "../../../support/servers.ts";
 

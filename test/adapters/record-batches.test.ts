@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { describe, expect, test } from "@jest/globals";
 import { crc32c } from "@node-rs/crc32";
 import fc from "fast-check";
-import { decodeRecordBatches } from "../../../processor/adapters/record-batches.ts";
+import { decodeRecordBatches } from "../../adapters/record-batches.ts";
 
 // kafkajs' own encoder: an independent implementation.
 const load = createRequire(import.meta.url);

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import type { Broker } from "kafkajs";
 
-// The parts of kafkajs behind its public types that the processor uses (docs/decisions/02-kafkajs.md).
+// The parts of kafkajs behind its public types that are used here (docs/decisions/02-kafkajs.md).
 
 const load = createRequire(import.meta.url);
 

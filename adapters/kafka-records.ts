@@ -1,5 +1,5 @@
 import type { Broker, Cluster } from "kafkajs";
-import { MillraceError } from "../../domain/errors.ts";
+import { MillraceError } from "../domain/errors.ts";
 import { askLeader } from "./kafka-cluster.ts";
 import { createErrorFromCode, fetchRequest, sendTo, type Exchange } from "./kafkajs-internals.ts";
 import { decodeRecordBatches, type AbortedTransaction, type LogRecord } from "./record-batches.ts";

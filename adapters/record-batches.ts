@@ -1,7 +1,6 @@
 import { crc32c } from "@node-rs/crc32";
-import { decompress } from "../../adapters/kafka-codecs.ts";
-import { textHeaders, type RecordHeaders } from "../../domain/record-headers.ts";
-import type { InputRecord } from "../runtime/machine.ts";
+import { textHeaders, type RecordHeaders } from "../domain/record-headers.ts";
+import { decompress } from "./kafka-codecs.ts";
 
 // Record batches of format 2, as a fetch returns them: https://kafka.apache.org/documentation/#recordbatch
 // kafkajs decodes each record through dozens of small objects and 64-bit integers of its own. At the rates of a
@@ -32,7 +31,7 @@ export interface AbortedTransaction {
 }
 
 /** A record as the log has it, byte for byte. Decodes its headers when they are asked for. */
-export class LogRecord implements InputRecord {
+export class LogRecord {
   readonly partition: number;
   readonly offset: number;
   readonly timestamp: number;

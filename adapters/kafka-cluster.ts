@@ -1,5 +1,4 @@
 import { AssignerProtocol, type Cluster, type Kafka } from "kafkajs";
-import type { LogBounds } from "../engine/ports.ts";
 
 /**
  * A kafkajs cluster of its own: connections, metadata and brokers, without a group or a position. kafkajs gives one
@@ -45,8 +44,16 @@ export async function askLeader<T>(cluster: Cluster, ask: () => Promise<T>): Pro
   }
 }
 
-/** Asks a partition's leader for the bounds of its log. @throws Error when the topic has no such partition */
-export async function partitionBounds(cluster: Cluster, topic: string, partition: number): Promise<LogBounds> {
+/**
+ * Asks a partition's leader for the bounds of its log: the offsets of its first record, and of the next to come.
+ *
+ * @throws Error when the topic has no such partition
+ */
+export async function partitionBounds(
+  cluster: Cluster,
+  topic: string,
+  partition: number,
+): Promise<{ readonly earliest: number; readonly latest: number }> {
   await cluster.connect();
   await cluster.addTargetTopic(topic);
   const boundAt = async (fromBeginning: boolean): Promise<number> => {
