@@ -3,8 +3,10 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { topics } from "../domain/topics.ts";
 import { withBenchServers } from "./bench-servers.ts";
+import { showThroughput, standardLoad } from "./engine-scenarios.ts";
+import { readThrough, type Throughput } from "./engine.ts";
 import { fill, FILL_START, type Load, message, MESSAGE_MS, READINGS_PER_MESSAGE } from "./load.ts";
-import { readThrough, type Throughput } from "./scenarios.ts";
+import { million, type Scenario } from "./scenario.ts";
 
 /** The Flink job expects its broker and its input here. */
 const FLINK_KAFKA_PORT = 9092;
@@ -20,6 +22,29 @@ export interface FlinkResult {
   readonly perSecond: number;
   readonly peakMb: number;
 }
+
+export const flink: Scenario = {
+  about: "the scenario windows in Apache Flink (--flink) and in Millrace, over the same messages; needs port 9092",
+  run: async (bench) => {
+    const { flink: folder, flinkVariant } = bench.options;
+    if (folder === undefined || !hasFlink(folder))
+      return bench.report("flink", { skipped: true }, "skipped: --flink DIR must name the folder of the Flink job");
+    const found = await besideFlink(
+      standardLoad(bench),
+      flinkVariant,
+      folder,
+      bench.folder("flink"),
+      bench.path(".millrace", "flink"),
+    );
+    const { perCpuSecond, perSecond, peakMb } = found.flink;
+    bench.report(
+      `flink ${flinkVariant}, parallelism 1`,
+      found.flink,
+      `${million(perCpuSecond)} readings/CPU s   ${million(perSecond)}/s   ${peakMb} MB`,
+    );
+    bench.report("  beside it, windows", found.millrace, showThroughput(found.millrace));
+  },
+};
 
 /** Whether the folder contains the Flink job. */
 export function hasFlink(folder: string): boolean {

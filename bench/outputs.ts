@@ -98,9 +98,3 @@ export async function countTrades(kafka: Kafka, expected: number): Promise<numbe
   await consumer.disconnect();
   return trades;
 }
-
-/** The value below which the fraction `q` (from 0 to 1) of the values lies; NaN without values. */
-export function percentile(values: readonly number[], q: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN;
-}

@@ -1,140 +1,208 @@
 import { rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Kafka } from "kafkajs";
-import WebSocket from "ws";
 import { createKafka } from "../adapters/kafka.ts";
 import { LOOPBACK } from "../config/local.ts";
 import { headers, topics } from "../domain/topics.ts";
 import { readRecord } from "../live/messages.ts";
-import { Platform } from "../local/platform.ts";
-import { pickPlatformPorts } from "../local/processes/ports.ts";
-import { follow, percentile } from "./outputs.ts";
+import { type Distribution, distribution, percentile, showDistribution } from "./distribution.ts";
+import { NpmStart } from "./npm-start.ts";
+import { follow } from "./outputs.ts";
 import { until } from "./processor-process.ts";
+import type { Bench, Scenario } from "./scenario.ts";
+import { showTargets, target, type Target } from "./target.ts";
+import { type ProcessShare, shares, sumShares, usages } from "./usage.ts";
+import { type Arrival, Viewers } from "./viewers-process.ts";
 
-/** Percentiles in ms; NaN without values. */
-export interface Distribution {
-  readonly p50: number;
-  readonly p99: number;
+/** How `npm start` is loaded and measured. */
+export interface PlatformLoad {
+  readonly sensors: number;
+  /** Samples per second of a sensor. */
+  readonly hz: number;
+  /** WebSocket clients, each on all sensors; the status line's own client comes on top. */
+  readonly clients: number;
+  readonly warmUpSeconds: number;
+  readonly seconds: number;
 }
 
-export interface PlatformLatency {
-  readonly readingsPerSecond: number;
+export interface PlatformResult {
+  readonly load: PlatformLoad;
+  /** From the start of `npm start` until it said that it runs, ms. */
+  readonly readyMs: number;
+  /** Servers, programs and `npm start` itself. */
+  readonly processes: readonly ProcessShare[];
+  readonly total: Omit<ProcessShare, "name">;
+  /** The clients' process. It is not part of the total. */
+  readonly viewers: ProcessShare | null;
+  /** Readings per second that the broker has acknowledged to the simulator, and that the processor has taken. */
+  readonly published: number;
+  readonly processed: number;
+  /** Records that the processor had not committed, and functions not read, at the begin and at the end. */
+  readonly lag: { readonly begin: number; readonly end: number };
+  /** Whether the lag has grown by less than the messages of a second. */
+  readonly lagFlat: boolean;
   /**
-   * Age of the newest sample of a `samples` message on arrival. A device publishes a message when it takes the last
-   * sample, so this is the time since the MQTT publish.
+   * From the MQTT publish to the arrival of the `samples` message: at the clients, or where there are none at the
+   * status line's own client, as the medians of what it shows for each ten seconds.
    */
-  readonly publishToWebSocket: Distribution;
-  readonly messages: number;
-  /** The same path hop by hop, measured afterwards with two additional Kafka consumers. */
+  readonly publishToSamples: Distribution;
+  /** The same path hop by hop, measured afterwards with one more client and two Kafka consumers. */
   readonly hops: Readonly<Record<string, Distribution>>;
+  readonly health: string;
+  readonly restarts: number;
 }
 
-const WARM_UP_MS = 20_000;
+const defaultLoads = [
+  { sensors: 20, hz: 100, clients: 0 },
+  { sensors: 200, hz: 200, clients: 10 },
+] as const;
+const DEFAULT_WARM_UP_SECONDS = 180;
+const DEFAULT_SECONDS = 60;
+/** Hops are read by kafkajs, message by message: a short look is enough, and all that a busy machine can spare. */
+const MAX_HOPS_SECONDS = 20;
 
-/** Runs the whole platform of `npm start` on free ports, with its simulator. The clients divide the sensors. */
-export async function platformLatency(
-  sensors: number,
-  hz: number,
-  clients: number,
-  seconds: number,
-  home: string,
-): Promise<PlatformLatency> {
-  const ports = await pickPlatformPorts();
-  const simulatorArguments = [`--sensors=${sensors}`, `--rate=${hz}`];
-  const sensorsAlone = { simulator: true, simulatorArguments, market: false, marketArguments: [] };
-  const platform = new Platform({ home, ports, fresh: true, ...sensorsAlone }, process.env, {
-    onProgress: () => undefined,
-    onEvent: (message) => console.error(message),
-  });
-  const sockets: WebSocket[] = [];
+export const platform: Scenario = {
+  about: "npm start with its simulator: 20 sensors x 100 Hz alone, then 200 x 200 Hz with 10 WebSocket clients",
+  run: async (bench) => void (await measurePlatforms(bench)),
+};
+
+/** The platform under the loads of the command line, or under both of the table of targets. */
+export async function measurePlatforms(bench: Bench): Promise<Target[]> {
+  const { sensors, rate, clients, warmUp, seconds } = bench.options;
+  const given = sensors !== undefined || rate !== undefined || clients !== undefined;
+  const loads = given ? [{ sensors: sensors ?? 20, hz: rate ?? 100, clients: clients ?? 0 }] : defaultLoads;
+  const rows: Target[] = [];
+  for (const load of loads) {
+    const measured = await measurePlatform(bench, {
+      ...load,
+      warmUpSeconds: warmUp ?? DEFAULT_WARM_UP_SECONDS,
+      seconds: seconds ?? DEFAULT_SECONDS,
+    });
+    report(bench, measured);
+    rows.push(...platformTargets(measured));
+  }
+  return rows;
+}
+
+/** Runs all of `npm start` on free ports, with its simulator and nothing left of earlier starts. */
+async function measurePlatform(bench: Bench, load: PlatformLoad): Promise<PlatformResult> {
+  const home = bench.folder(`platform-${load.sensors}`);
+  const started = await NpmStart.run(bench.path(), home, ["--sensors", `${load.sensors}`, "--rate", `${load.hz}`]);
+  let viewers: Viewers | undefined;
   try {
-    await platform.start();
-    const arrivals = new Arrivals();
-    for (const sensorIds of shares(await sensorIdsOf(ports.api, sensors), clients))
-      sockets.push(await subscribe(ports.api, sensorIds, arrivals));
-    await sleep(WARM_UP_MS);
-    arrivals.begin();
-    await platform.metrics(); // Rates cover the time since the call before.
-    await sleep(seconds * 1_000);
-    const { metrics } = await platform.metrics();
-    const ages = arrivals.end().map(({ receivedAt, newest }) => receivedAt - newest);
-    const kafka = createKafka(
-      { kafkaBrokers: platform.connections.kafkaBrokers, kafkaAuth: "none", region: "local" },
-      "bench",
-    );
-    const hops = await measureHops(kafka, arrivals, seconds);
+    const startedAt = performance.now();
+    const sensorIds = await sensorIdsOf(started.api, load.sensors);
+    if (load.clients > 0) viewers = await Viewers.connect(started.ports.api, load.clients, sensorIds);
+    await sleep(Math.max(0, load.warmUpSeconds * 1_000 - (performance.now() - startedAt)));
+
+    const before = await look(started, viewers);
+    const statusBefore = started.status.length;
+    viewers?.begin();
+    await sleep(load.seconds * 1_000);
+    const arrivals = viewers ? await viewers.end() : [];
+    const after = await look(started, viewers);
+    const status = started.status.slice(statusBefore);
+
+    const seconds = (after.at - before.at) / 1_000;
+    const all = shares(before.usages, after.usages, seconds);
+    const processes = all.filter(({ name }) => name !== "viewers");
+    const perSecond = (counter: "published" | "messages" | "processed"): number =>
+      (after[counter] - before[counter]) / seconds;
+    const health = await healthOf(started.api);
+    const hops = await measureHops(started, sensorIds, Math.min(load.seconds, MAX_HOPS_SECONDS));
     return {
-      readingsPerSecond: metrics.readingsPerSecond,
-      publishToWebSocket: distribution(ages),
-      messages: ages.length,
+      load,
+      readyMs: started.readyMs,
+      processes,
+      total: sumShares(processes),
+      viewers: all.find(({ name }) => name === "viewers") ?? null,
+      published: perSecond("published"),
+      processed: perSecond("processed"),
+      lag: { begin: before.lag, end: after.lag },
+      lagFlat: after.lag - before.lag < perSecond("messages"),
+      publishToSamples: viewers
+        ? distribution(arrivals.map(({ receivedAt, newest }) => receivedAt - newest))
+        : { p50: medianOf(status.map(({ p50 }) => p50)), p99: medianOf(status.map(({ p99 }) => p99)) },
       hops,
+      health,
+      restarts: status.at(-1)?.restarts ?? NaN,
     };
   } finally {
-    for (const socket of sockets) socket.terminate();
-    await platform.stop();
+    await viewers?.stop();
+    await started.stop();
     rmSync(home, { recursive: true, force: true });
   }
 }
 
-/** Records the arrivals of `samples` messages between `begin` and `end`. */
-class Arrivals {
-  #recorded: { readonly id: string; readonly newest: number; readonly receivedAt: number }[] | null = null;
-
-  begin(): void {
-    this.#recorded = [];
-  }
-
-  end(): { readonly id: string; readonly newest: number; readonly receivedAt: number }[] {
-    const recorded = this.#recorded ?? [];
-    this.#recorded = null;
-    return recorded;
-  }
-
-  receive(frame: string): void {
-    if (this.#recorded === null) return;
-    const receivedAt = Date.now();
-    const parsed = JSON.parse(frame) as Frame | Frame[];
-    for (const { type, data } of Array.isArray(parsed) ? parsed : [parsed]) {
-      if (type === "samples") this.#recorded.push({ id: data!.id, newest: data!.t.at(-1)!, receivedAt });
-    }
-  }
-}
-
-interface Frame {
-  readonly type: string;
-  readonly data?: { readonly id: string; readonly t: readonly number[] };
-}
-
-async function sensorIdsOf(apiPort: number, sensors: number): Promise<string[]> {
-  return until(
-    `${sensors} sensors in the REST API`,
-    60_000,
-    async () => {
-      const response = await fetch(`http://${LOOPBACK}:${apiPort}/sensors?limit=${sensors}`);
-      const { items } = (await response.json()) as { items?: { sensorId: string }[] };
-      return items?.length === sensors ? items.map(({ sensorId }) => sensorId) : null;
-    },
-    500,
+function medianOf(values: readonly number[]): number {
+  return percentile(
+    values.filter((value) => !Number.isNaN(value)),
+    0.5,
   );
 }
 
-function shares<T>(items: readonly T[], count: number): T[][] {
-  return Array.from({ length: count }, (_, share) => items.filter((_item, i) => i % count === share));
+/** Everything that is compared between the begin and the end of a measurement. */
+async function look(started: NpmStart, viewers: Viewers | undefined) {
+  const [simulator, processor, eventSource] = await Promise.all(
+    ["simulator", "processor", "event-source"].map((program) => started.metrics(program)),
+  );
+  const count = (metrics: Readonly<Record<string, unknown>>, name: string): number => Number(metrics[name] ?? NaN);
+  return {
+    at: performance.now(),
+    usages: usages({ ...started.pids(), ...(viewers ? { viewers: viewers.pid } : {}) }),
+    published: count(simulator!, "simulator.readings"),
+    messages: count(simulator!, "simulator.messages"),
+    processed: count(processor!, "processor.readings"),
+    lag: count(processor!, "processor.lag") + count(eventSource!, "event-source.lag"),
+  };
 }
 
-async function subscribe(apiPort: number, sensorIds: readonly string[], arrivals: Arrivals): Promise<WebSocket> {
-  const socket = new WebSocket(`ws://${LOOPBACK}:${apiPort}/`);
-  socket.on("message", (frame: Buffer) => arrivals.receive(frame.toString()));
-  await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
-  for (const sensorId of sensorIds) socket.send(JSON.stringify({ action: "subscribe", sensorId }));
-  return socket;
+/** The status of `GET /health`, and each component that is not ok. */
+export async function healthOf(api: string): Promise<string> {
+  try {
+    const response = await fetch(`${api}/health`, { signal: AbortSignal.timeout(10_000) });
+    const { status, components } = (await response.json()) as {
+      status: string;
+      components: Readonly<Record<string, { readonly status: string; readonly detail?: string }>>;
+    };
+    const bad = Object.entries(components).filter(([, component]) => component.status !== "ok");
+    return [status, ...bad.map(([name, { status: own, detail }]) => `${name} ${own} (${detail ?? "-"})`)].join(", ");
+  } catch (error) {
+    return `no answer (${(error as Error).message})`;
+  }
+}
+
+async function sensorIdsOf(api: string, sensors: number): Promise<string[]> {
+  return until(
+    `${sensors} sensors in the REST API`,
+    120_000,
+    async () => {
+      const found: string[] = [];
+      for (let cursor: string | null = ""; cursor !== null;) {
+        const next: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+        const response = await fetch(`${api}/sensors?limit=100${next}`);
+        if (!response.ok) return null;
+        const page = (await response.json()) as { items: { sensorId: string }[]; next: string | null };
+        found.push(...page.items.map(({ sensorId }) => sensorId));
+        cursor = page.next;
+      }
+      return found.length >= sensors ? found : null;
+    },
+    500,
+  );
 }
 
 /**
  * Measures each hop. Its times come from the bridge (receipt of a message, in a header), the broker (timestamp of input
  * records), and the processor (timestamp of its outputs).
  */
-async function measureHops(kafka: Kafka, arrivals: Arrivals, seconds: number): Promise<Record<string, Distribution>> {
+async function measureHops(
+  started: NpmStart,
+  sensorIds: readonly string[],
+  seconds: number,
+): Promise<Record<string, Distribution>> {
+  const kafkaBrokers = `${LOOPBACK}:${started.ports.kafka}`;
+  const kafka = createKafka({ kafkaBrokers, kafkaAuth: "none", region: "local" }, "bench");
+  const viewers = await Viewers.connect(started.ports.api, 1, sensorIds);
   const inputs = new Map<string, { readonly receivedAt: number; readonly appendedAt: number }>();
   const outputs = new Map<string, { readonly source: string; readonly sentAt: number }>();
   const consumers = [
@@ -146,18 +214,33 @@ async function measureHops(kafka: Kafka, arrivals: Arrivals, seconds: number): P
       outputs.set(id, { source: id.split("/").slice(1, 3).join("/"), sentAt: timestamp });
     }),
   ];
-  arrivals.begin();
+  viewers.begin();
   await sleep(seconds * 1_000);
-  const arrived = arrivals.end();
+  const arrivals = await viewers.end();
   await sleep(1_000); // Consumers of committed records get them later than live's clients.
-  await Promise.all(consumers.map((consumer) => consumer.disconnect()));
+  await Promise.all([viewers.stop(), ...consumers.map((consumer) => consumer.disconnect())]);
+  return hopsOf(arrivals, inputs, outputs);
+}
+
+/**
+ * The hops of the messages that arrived.
+ *
+ * @param inputs By partition and offset of the input record.
+ * @param outputs By the id of the output, with the input record that it came from.
+ */
+export function hopsOf(
+  arrivals: readonly Arrival[],
+  inputs: ReadonlyMap<string, { readonly receivedAt: number; readonly appendedAt: number }>,
+  outputs: ReadonlyMap<string, { readonly source: string; readonly sentAt: number }>,
+): Record<string, Distribution> {
   const hops: Record<string, number[]> = {
     "device to bridge": [],
     "bridge to Kafka": [],
     "Kafka to processor's output": [],
     "output to WebSocket": [],
+    "publish to WebSocket": [],
   };
-  for (const { id, newest, receivedAt } of arrived) {
+  for (const { id, newest, receivedAt } of arrivals) {
     const output = outputs.get(id);
     const input = output && inputs.get(output.source);
     if (!input) continue;
@@ -165,10 +248,64 @@ async function measureHops(kafka: Kafka, arrivals: Arrivals, seconds: number): P
     hops["bridge to Kafka"]!.push(input.appendedAt - input.receivedAt);
     hops["Kafka to processor's output"]!.push(output.sentAt - input.appendedAt);
     hops["output to WebSocket"]!.push(receivedAt - output.sentAt);
+    hops["publish to WebSocket"]!.push(receivedAt - newest);
   }
   return Object.fromEntries(Object.entries(hops).map(([name, values]) => [name, distribution(values)]));
 }
 
-function distribution(values: readonly number[]): Distribution {
-  return { p50: percentile(values, 0.5), p99: percentile(values, 0.99) };
+/** The rows of the table of targets that a measurement answers. A load that is not in the table has none. */
+export function platformTargets(result: PlatformResult): Target[] {
+  const { load, total, publishToSamples, published, processed, lagFlat } = result;
+  const cores = (value: number): string => `${value.toFixed(2)} cores`;
+  const ms = (value: number): string => `${value.toFixed(0)} ms`;
+  const is = ({ sensors, hz, clients }: (typeof defaultLoads)[number]): boolean =>
+    load.sensors === sensors && load.hz === hz && load.clients === clients;
+  const name = `npm start, ${load.sensors} x ${load.hz} Hz`;
+  if (is(defaultLoads[0]))
+    return [
+      target(`${name}: CPU of all`, total.cores, "at most", 0.4, cores),
+      target(`${name}: publish to samples, p50`, publishToSamples.p50, "below", 15, ms),
+      target(`${name}: publish to samples, p99`, publishToSamples.p99, "below", 50, ms),
+      target(`${name}: memory of all`, total.rssMb, "below", 1_800, (value) => `${value.toFixed(0)} MB`),
+    ];
+  if (!is(defaultLoads[1])) return [];
+  const share = processed / published;
+  return [
+    target(`${name}, 10 clients: CPU of all`, total.cores, "at most", 1.5, cores),
+    target(`${name}, 10 clients: processed of published`, share, "at least", 0.99, (value) => value.toFixed(2)),
+    { what: `${name}, 10 clients: lag`, target: "flat", measured: lagText(result), met: lagFlat },
+    target(`${name}, 10 clients: publish to samples, p99`, publishToSamples.p99, "below", 100, ms),
+  ];
+}
+
+function lagText({ lag, lagFlat }: PlatformResult): string {
+  return `${lag.begin} to ${lag.end}: ${lagFlat ? "flat" : "growing"}`;
+}
+
+function report(bench: Bench, result: PlatformResult): void {
+  const { load, processes, total, viewers, published, processed, hops } = result;
+  const perSecond = (value: number): string => Math.round(value).toLocaleString("en-US");
+  bench.report(
+    `platform, ${load.sensors} x ${load.hz} Hz`,
+    result,
+    `${load.clients} clients, ${load.seconds} s after ${load.warmUpSeconds} s of warming up`,
+  );
+  const share = ({ name, cores, rssMb }: Pick<ProcessShare, "name" | "cores" | "rssMb">): string =>
+    `  ${name.padEnd(28)} ${(cores * 100).toFixed(1).padStart(6)} % ${rssMb.toFixed(0).padStart(6)} MB`;
+  for (const process of processes) bench.print(share(process));
+  bench.print(
+    `${share({ name: "in all", ...total })} (${total.proportionalMb.toFixed(0)} MB when shared pages count once)`,
+  );
+  if (viewers) bench.print(share({ ...viewers, name: "clients (not in the sum)" }));
+  const lines: [string, string][] = [
+    ["ready", `${(result.readyMs / 1_000).toFixed(1)} s after the start`],
+    ["readings", `published ${perSecond(published)}/s, processed ${perSecond(processed)}/s`],
+    ["lag", lagText(result)],
+    ["publish to samples", showDistribution(result.publishToSamples)],
+    ["health, restarts", `${result.health}, ${result.restarts}`],
+    ...Object.entries(hops).map(([hop, found]): [string, string] => [hop, showDistribution(found)]),
+  ];
+  for (const [what, text] of lines) bench.print(`  ${what.padEnd(28)} ${text}`);
+  const rows = platformTargets(result);
+  if (rows.length > 0) bench.print(showTargets(rows));
 }

@@ -5,9 +5,10 @@ import type { Settings } from "../config/settings.ts";
 import { type ModelManifest, MODEL_HEADER } from "../domain/models.ts";
 import { controlTypes, headers, topics } from "../domain/topics.ts";
 import { withBenchServers, type BenchServers } from "./bench-servers.ts";
+import { percentile } from "./distribution.ts";
 import { fill, type Load, MESSAGE_MS, publishAtRate, READINGS_PER_MESSAGE } from "./load.ts";
 import { fillMarket, type MarketLoad } from "./market-load.ts";
-import { countReadings, countTrades, follow, percentile } from "./outputs.ts";
+import { countReadings, countTrades, follow } from "./outputs.ts";
 import { type Sample, ProcessorProcess, until } from "./processor-process.ts";
 
 export interface Throughput {
