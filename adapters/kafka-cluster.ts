@@ -6,11 +6,14 @@ import { AssignerProtocol, type Cluster, type Kafka } from "kafkajs";
  *
  * A task reads through the brokers because it must own its position. The consumer of kafkajs resets a position that
  * falls out of the log, and returns to the group's offset after a rebalance.
+ *
+ * @param isolation Whether the end of a partition is its last committed record or its last one. @default committed
  */
-export function openCluster(kafka: Kafka): Cluster {
+export function openCluster(kafka: Kafka, isolation: "committed" | "uncommitted" = "committed"): Cluster {
   let captured: Cluster | undefined;
   kafka.consumer({
     groupId: "unused",
+    readUncommitted: isolation === "uncommitted",
     allowAutoTopicCreation: false,
     partitionAssigners: [
       ({ cluster }) => {

@@ -10,6 +10,11 @@ export interface FetchPosition {
   readonly fetchOffset: number;
 }
 
+/** Where to fetch from, of any topic. */
+export interface TopicPosition extends FetchPosition {
+  readonly topic: string;
+}
+
 /** What a broker answered for one partition. */
 export interface FetchedPartition {
   readonly partition: number;
@@ -21,6 +26,10 @@ export interface FetchedPartition {
   readonly nextOffset: number;
   /** Why there is nothing from `nextOffset` on; null when there may be. */
   readonly problem: FetchFailed | MillraceError | null;
+}
+
+export interface FetchedTopicPartition extends FetchedPartition {
+  readonly topic: string;
 }
 
 /** Limits of one fetch. */
@@ -52,39 +61,57 @@ export type Isolation = (typeof ISOLATION)[keyof typeof ISOLATION];
 /** How long an answer may take, besides the time that the broker may hold the fetch. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
-/**
- * Sends one fetch of committed records to a broker. Request and connection are those of kafkajs; `record-batches.ts`
- * decodes the answer.
- *
- * @returns Of each partition what came, or its problem: a `FetchFailed` of Kafka's, such as that another broker leads
- *   it, or `input-undecodable`.
- * @throws The error of kafkajs when there is no answer.
- */
-export async function fetchFrom(
+/** As `fetchTopics`, of one topic. */
+export function fetchFrom(
   broker: Broker,
   topic: string,
   positions: readonly FetchPosition[],
   limits: FetchLimits,
   isolation: Isolation = ISOLATION.committed,
-): Promise<FetchedPartition[]> {
-  const from = new Map(positions.map(({ partition, fetchOffset }) => [partition, fetchOffset]));
-  const partitions = positions.map(({ partition, fetchOffset }) => ({
-    partition,
-    fetchOffset: String(fetchOffset),
-    maxBytes: limits.maxBytesPerPartition,
-  }));
+): Promise<FetchedTopicPartition[]> {
+  const ofTopic = positions.map(({ partition, fetchOffset }) => ({ topic, partition, fetchOffset }));
+  return fetchTopics(broker, ofTopic, limits, isolation);
+}
+
+/**
+ * Sends one fetch to a broker, for partitions of any number of topics. Request and connection are those of kafkajs;
+ * `record-batches.ts` decodes the answer.
+ *
+ * @returns Of each partition what came, or its problem: a `FetchFailed` of Kafka's, such as that another broker leads
+ *   it, or `input-undecodable`.
+ * @throws The error of kafkajs when there is no answer.
+ */
+export async function fetchTopics(
+  broker: Broker,
+  positions: readonly TopicPosition[],
+  limits: FetchLimits,
+  isolation: Isolation,
+): Promise<FetchedTopicPartition[]> {
+  const asked = new Map<string, Map<number, number>>();
+  for (const { topic, partition, fetchOffset } of positions) {
+    let offsets = asked.get(topic);
+    if (!offsets) asked.set(topic, (offsets = new Map()));
+    offsets.set(partition, fetchOffset);
+  }
   const request = fetchRequest({
     replicaId: -1,
     maxWaitTime: limits.maxWaitMs,
     minBytes: 1,
     maxBytes: limits.maxBytes,
     isolationLevel: isolation,
-    topics: [{ topic, partitions }],
+    topics: [...asked].map(([topic, offsets]) => ({
+      topic,
+      partitions: [...offsets].map(([partition, fetchOffset]) => ({
+        partition,
+        fetchOffset: String(fetchOffset),
+        maxBytes: limits.maxBytesPerPartition,
+      })),
+    })),
   });
-  const exchange: Exchange<FetchedPartition[]> = {
+  const exchange: Exchange<FetchedTopicPartition[]> = {
     request,
     requestTimeout: limits.maxWaitMs + REQUEST_TIMEOUT_MS,
-    response: { decode: (payload) => decodeAnswer(topic, from, payload), parse: (decoded) => decoded },
+    response: { decode: (payload) => decodeAnswer(asked, payload), parse: (decoded) => decoded },
   };
   try {
     return await sendTo(broker, exchange);
@@ -95,7 +122,10 @@ export async function fetchFrom(
 }
 
 /** Reads a Fetch response, version 10 (https://kafka.apache.org/protocol.html#The_Messages_Fetch). */
-function decodeAnswer(topic: string, from: ReadonlyMap<number, number>, payload: Buffer): FetchedPartition[] {
+function decodeAnswer(
+  asked: ReadonlyMap<string, ReadonlyMap<number, number>>,
+  payload: Buffer,
+): FetchedTopicPartition[] {
   let at = 4; // throttle time
   const int32 = (): number => payload.readInt32BE((at += 4) - 4);
   const int64 = (): bigint => payload.readBigInt64BE((at += 8) - 8);
@@ -103,10 +133,11 @@ function decodeAnswer(topic: string, from: ReadonlyMap<number, number>, payload:
   const code = int16();
   if (code !== 0) throw createErrorFromCode(code);
   at += 4; // session
-  const fetched: FetchedPartition[] = [];
+  const fetched: FetchedTopicPartition[] = [];
   for (let topics = int32(); topics > 0; topics--) {
-    const name = int16(); // only one topic was asked for
-    at += name;
+    const length = int16();
+    const topic = payload.toString("utf8", at, (at += length));
+    const from = asked.get(topic)!;
     for (let partitions = int32(); partitions > 0; partitions--) {
       const partition = int32();
       const error = int16();
@@ -119,12 +150,12 @@ function decodeAnswer(topic: string, from: ReadonlyMap<number, number>, payload:
       const fetchOffset = from.get(partition)!;
       if (error !== 0) {
         const problem = new FetchFailed(topic, partition, createErrorFromCode(error));
-        fetched.push({ partition, highWatermark, records: [], nextOffset: fetchOffset, problem });
+        fetched.push({ topic, partition, highWatermark, records: [], nextOffset: fetchOffset, problem });
       } else {
         const set = payload.subarray(at, at + bytes);
         const { records, nextOffset, undecodable } = decodeRecordBatches(partition, fetchOffset, set, aborted);
         const problem = undecodable && undecodableAt(topic, partition, nextOffset, undecodable);
-        fetched.push({ partition, highWatermark, records, nextOffset, problem });
+        fetched.push({ topic, partition, highWatermark, records, nextOffset, problem });
       }
       at += bytes;
     }

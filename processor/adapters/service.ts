@@ -2,6 +2,7 @@ import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { Kafka } from "kafkajs";
 import type { Health } from "../../adapters/health.ts";
 import { openCluster } from "../../adapters/kafka-cluster.ts";
+import { KafkaMembership } from "../../adapters/kafka-membership.ts";
 import type { Logger } from "../../adapters/log.ts";
 import type { EngineObserver, TaskPorts } from "../engine/ports.ts";
 import { Processor } from "../engine/processor.ts";
@@ -10,7 +11,6 @@ import type { MachineFactory } from "../runtime/machine.ts";
 import { DynamoSnapshots } from "./dynamo-snapshots.ts";
 import { IdempotentOutput } from "./kafka-idempotent-output.ts";
 import { KafkaInput } from "./kafka-input.ts";
-import { KafkaMembership } from "./kafka-membership.ts";
 import { TransactionalOutput } from "./kafka-output.ts";
 import { KeptSegments } from "./kept-segments.ts";
 import { outputTarget } from "./output-target.ts";
@@ -52,7 +52,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const progressCluster = openCluster(kafka);
   const table = new DynamoSnapshots(parts.dynamodb, parts.checkpointTable);
   const snapshots = new KeptSegments(table, parts.keptSegmentBytes);
-  const membership = new KafkaMembership(kafka, groupId, factory.sourceTopic, parts.logger);
+  const membership = new KafkaMembership(kafka, groupId, [factory.sourceTopic], parts.logger);
   const processor = new Processor(
     membership,
     {

@@ -1,12 +1,12 @@
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { Kafka } from "kafkajs";
 import { openCluster } from "../../../adapters/kafka-cluster.ts";
+import { KafkaMembership } from "../../../adapters/kafka-membership.ts";
 import type { Logger } from "../../../adapters/log.ts";
 import { taskKey } from "../../../domain/names.ts";
 import { DynamoSnapshots } from "../../adapters/dynamo-snapshots.ts";
 import { IdempotentOutput } from "../../adapters/kafka-idempotent-output.ts";
 import { KafkaInput } from "../../adapters/kafka-input.ts";
-import { KafkaMembership } from "../../adapters/kafka-membership.ts";
 import { TransactionalOutput } from "../../adapters/kafka-output.ts";
 import { currentProgress } from "../../adapters/kafka-progress.ts";
 import { outputTarget } from "../../adapters/output-target.ts";
@@ -80,7 +80,7 @@ export class Recovery {
     const membership = new KafkaMembership(
       this.#target.kafka,
       this.#target.groupId,
-      this.#target.factory.sourceTopic,
+      [this.#target.factory.sourceTopic],
       this.#target.logger,
     );
     await new Promise<void>(

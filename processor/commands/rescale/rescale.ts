@@ -1,6 +1,7 @@
 import type { Admin, Cluster } from "kafkajs";
 import { appendChange, withIdempotentProducer } from "../../../adapters/control-records.ts";
 import { openCluster, partitionBounds } from "../../../adapters/kafka-cluster.ts";
+import { keyPartitioner } from "../../../adapters/key-partitioner.ts";
 import { settingsHeader } from "../../../domain/controls.ts";
 import type { Semantics } from "../../../domain/semantics.ts";
 import { controlTypes, topics } from "../../../domain/topics.ts";
@@ -10,7 +11,7 @@ import { rescaleChange } from "./change.ts";
 import { HeldTask } from "./held-task.ts";
 import { refused } from "./refused.ts";
 import type { RescaleTarget } from "./target.ts";
-import { createPartitions, keyPartitioner, partitionCount } from "./topic-partitions.ts";
+import { createPartitions, partitionCount } from "./topic-partitions.ts";
 
 /** A rescale under way. */
 interface Rescaling {

@@ -1,4 +1,4 @@
-import { Partitioners, type Admin } from "kafkajs";
+import type { Admin } from "kafkajs";
 import { systemRuntime } from "../../adapters/runtime.ts";
 
 const LEADER_LIMIT_MS = 60_000;
@@ -7,19 +7,6 @@ const LEADER_RETRY_MS = 100;
 /** How many partitions a topic has. */
 export async function partitionCount(admin: Admin, topic: string): Promise<number> {
   return (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0]!.partitions.length;
-}
-
-/** The partition that Kafka's partitioner (murmur2) gives each key among `count` partitions. */
-export function keyPartitioner(topic: string, count: number): (key: string) => number {
-  const partitioner = Partitioners.DefaultPartitioner();
-  const partitionMetadata = Array.from({ length: count }, (_, partitionId) => ({
-    partitionErrorCode: 0,
-    partitionId,
-    leader: 0,
-    replicas: [],
-    isr: [],
-  }));
-  return (key) => partitioner({ topic, partitionMetadata, message: { key, value: null } });
 }
 
 /** Raises the partitions of these topics to at least `count`, and waits until each has a leader that answers. */

@@ -40,33 +40,44 @@ export function assignSticky(members: readonly StickyMember[], partitions: reado
   return assigned;
 }
 
-/** The assigner of one member of a group with a single topic. `owned` gives the partitions that it owns. */
-export function stickyAssigner(topic: string, owned: () => readonly number[]): PartitionAssigner {
+/**
+ * The assigner of one member of a group that reads these topics. Partitions of the same number stay together: a member
+ * has them of all topics. `owned` gives the numbers that it owns.
+ */
+export function stickyAssigner(topics: readonly string[], owned: () => readonly number[]): PartitionAssigner {
   return ({ cluster }) => ({
     name: NAME,
     version: VERSION,
     assign({ members }) {
-      const partitions = cluster
-        .findTopicPartitionMetadata(topic)
-        .map((metadata) => metadata.partitionId)
-        .sort((a, b) => a - b);
-      const assigned = assignSticky(members.map(stickyMember), partitions);
+      const partitionsOf = new Map(
+        topics.map((topic) => [
+          topic,
+          new Set(cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId)),
+        ]),
+      );
+      const numbers = [...new Set([...partitionsOf.values()].flatMap((partitions) => [...partitions]))];
+      const assigned = assignSticky(
+        members.map(stickyMember),
+        numbers.sort((a, b) => a - b),
+      );
       return Promise.resolve(
         [...assigned].map(([memberId, mine]) => ({
           memberId,
           memberAssignment: AssignerProtocol.MemberAssignment.encode({
             version: VERSION,
-            assignment: { [topic]: mine },
+            assignment: Object.fromEntries(
+              [...partitionsOf].map(([topic, partitions]) => [topic, mine.filter((number) => partitions.has(number))]),
+            ),
             userData: Buffer.alloc(0),
           }),
         })),
       );
     },
-    protocol: ({ topics }) => ({
+    protocol: ({ topics: subscribed }) => ({
       name: NAME,
       metadata: AssignerProtocol.MemberMetadata.encode({
         version: VERSION,
-        topics,
+        topics: subscribed,
         userData: Buffer.from(JSON.stringify(owned())),
       }),
     }),

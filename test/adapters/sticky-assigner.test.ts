@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { assignSticky } from "../../../processor/adapters/sticky-assigner.ts";
+import { AssignerProtocol, type Cluster } from "kafkajs";
+import { assignSticky, stickyAssigner } from "../../adapters/sticky-assigner.ts";
 
 const members = fc.uniqueArray(
   fc.record({ id: fc.string({ minLength: 1, maxLength: 3 }), owned: fc.uniqueArray(fc.nat(20)) }),
@@ -41,5 +42,34 @@ describe("the sticky assigner", () => {
     );
     expect(after.get("a")).toEqual(expect.arrayContaining([0, 1]));
     expect(after.get("b")).toEqual(expect.arrayContaining([2, 3]));
+  });
+
+  test("gives a member the partitions of the same number of all topics", async () => {
+    const counts: Record<string, number> = { long: 4, short: 2 };
+    const cluster = {
+      findTopicPartitionMetadata: (topic: string) =>
+        Array.from({ length: counts[topic]! }, (_, partitionId) => ({ partitionId })),
+    } as unknown as Cluster;
+    const assigner = stickyAssigner(["long", "short"], () => [1, 3])({ cluster } as never);
+    const { metadata } = assigner.protocol({ topics: ["long", "short"] });
+    const other = stickyAssigner(["long", "short"], () => [])({ cluster } as never).protocol({
+      topics: ["long", "short"],
+    });
+    const assigned = await assigner.assign({
+      members: [
+        { memberId: "a", memberMetadata: metadata },
+        { memberId: "b", memberMetadata: other.metadata },
+      ],
+      topics: ["long", "short"],
+    });
+    expect(
+      assigned.map(({ memberId, memberAssignment }) => [
+        memberId,
+        AssignerProtocol.MemberAssignment.decode(memberAssignment)!.assignment,
+      ]),
+    ).toEqual([
+      ["a", { long: [1, 3], short: [1] }],
+      ["b", { long: [0, 2], short: [0] }],
+    ]);
   });
 });
