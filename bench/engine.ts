@@ -1,8 +1,9 @@
 import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Kafka } from "kafkajs";
-import type { Settings } from "../config/settings.ts";
+import { applySettings } from "../adapters/apply-settings.ts";
 import { type ModelManifest, MODEL_HEADER } from "../domain/models.ts";
+import { type Semantics, semanticsOf } from "../domain/semantics.ts";
 import { controlTypes, headers, topics } from "../domain/topics.ts";
 import { withBenchServers, type BenchServers } from "./bench-servers.ts";
 import { percentile } from "./distribution.ts";
@@ -30,20 +31,32 @@ const SAMPLE_MS = 200;
 /** Fills a topic, reads it exactly once from start to end, and compares the windows with the input. */
 export function throughput(
   load: Load,
-  outputs: Settings<"processor">["outputs"],
+  outputs: Semantics["outputs"],
   folder: string,
   modelFolder?: string,
 ): Promise<Throughput> {
   return withBenchServers({ partitions: load.partitions, folder }, async ({ kafka, settings }) => {
-    const control = modelFolder ? await assignModel(kafka, load.partitions, modelFolder, folder) : 0;
+    const set = await putInForce(kafka, { outputs });
+    const assigned = modelFolder ? await assignModel(kafka, load.partitions, modelFolder, folder) : 0;
     const messages = await fill(kafka, load, topics.imuData.name);
     return await readThrough(
-      { kafka, settings: { ...settings, outputs, ...(modelFolder ? { modelSource: join(folder, "models") } : {}) } },
+      { kafka, settings: { ...settings, ...(modelFolder ? { modelSource: join(folder, "models") } : {}) } },
       messages,
-      control,
+      set + assigned,
       load.sensors,
     );
   });
+}
+
+/**
+ * Puts settings in force in the input topic, which must be empty. They stand in the log: a processor takes none of them
+ * from its environment.
+ *
+ * @returns Number of records
+ */
+export async function putInForce(kafka: Kafka, settings: Partial<Semantics>): Promise<number> {
+  const made = await applySettings(kafka, topics.imuData.name, semanticsOf(settings), { checkTasks: false });
+  return made!.partitions;
 }
 
 /** Runs a processor over the input topic, which holds `messages` messages and `control` other records. */
@@ -234,8 +247,8 @@ export interface LargeState {
  * and for a minute more. Then measures the recovery from kill -9.
  */
 export async function largeState(sensors: number, allowedLatenessMs: number, folder: string): Promise<LargeState> {
-  return withBenchServers({ partitions: 2, folder }, async ({ kafka, settings: base }) => {
-    const settings = { ...base, allowedLatenessMs, outputs: "windows" as const };
+  return withBenchServers({ partitions: 2, folder }, async ({ kafka, settings }) => {
+    await putInForce(kafka, { allowedLatenessMs, outputs: "windows" });
     let lastOutputAt = 0;
     const outputs = await follow(
       kafka,

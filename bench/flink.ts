@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { topics } from "../domain/topics.ts";
 import { withBenchServers } from "./bench-servers.ts";
 import { showThroughput, standardLoad } from "./engine-scenarios.ts";
-import { readThrough, type Throughput } from "./engine.ts";
+import { putInForce, readThrough, type Throughput } from "./engine.ts";
 import { fill, FILL_START, type Load, message, MESSAGE_MS, READINGS_PER_MESSAGE } from "./load.ts";
 import { million, type Scenario } from "./scenario.ts";
 
@@ -83,16 +83,12 @@ export function besideFlink(
         })),
       });
       await producer.disconnect();
+      const set = await putInForce(servers.kafka, { outputs: "windows" });
       await fill(servers.kafka, load, topics.imuData.name);
       const result = await runFlink(flink, variant, messages * READINGS_PER_MESSAGE, work);
       return {
         flink: result,
-        millrace: await readThrough(
-          { ...servers, settings: { ...servers.settings, outputs: "windows" } },
-          messages,
-          0,
-          load.sensors,
-        ),
+        millrace: await readThrough(servers, messages, set, load.sensors),
       };
     },
   );
