@@ -92,6 +92,7 @@ export const environmentSchema = z.strictObject({
   processor: z.strictObject({
     delivery: z.enum(["transactional", "idempotent"]),
     commitIntervalMs: whole(1, 10 * SECOND).default(100),
+    transactionsPerSecond: whole(1, 1_000).default(20),
     snapshotIntervalMs: whole(SECOND, 600 * SECOND).default(10 * SECOND),
     semantics: semantics.default({}),
     ...pipelineSizes,

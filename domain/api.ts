@@ -99,7 +99,7 @@ const componentHealth = z.object({
   status,
   detail: z.string().optional(),
   latencyMs: z.number().optional().describe("how long the check took"),
-  lag: z.int().optional().describe("records not yet processed"),
+  lag: z.int().optional().describe("records not yet processed, by offsets that are up to 10 s old"),
   watermarkLagMs: z
     .number()
     .nullable()

@@ -114,7 +114,7 @@ export const metrics = {
   "processor.lag": {
     unit: "Count",
     kind: "gauge",
-    doc: "records between the committed offset and the end of the log, all owned partitions",
+    doc: "records that are not processed yet, all owned partitions",
   },
   "processor.watermark-lag": {
     unit: "Milliseconds",

@@ -44,6 +44,7 @@ const service = await startService({
   options: {
     ...defaultTaskOptions,
     commitIntervalMs: settings.commitIntervalMs,
+    transactionsPerSecond: settings.transactionsPerSecond,
     snapshotIntervalMs: settings.snapshotIntervalMs,
     transactionTimeoutMs: settings.transactionTimeoutMs,
     maxUnsentOutputs: settings.maxUnsentOutputs,

@@ -58,7 +58,13 @@ export const streamPrograms = {
       "transactional",
     ),
     logGeneration,
-    commitIntervalMs: whole("COMMIT_INTERVAL_MS", "time between two commits, ms", 100, 1),
+    commitIntervalMs: whole("COMMIT_INTERVAL_MS", "least time between two commits of a task, ms", 100, 1),
+    transactionsPerSecond: whole(
+      "TRANSACTIONS_PER_SECOND",
+      "Kafka transactions a second of all tasks of the process; each task has at least one a second",
+      20,
+      1,
+    ),
     transactionTimeoutMs: whole(
       "TRANSACTION_TIMEOUT_MS",
       "time after which the broker aborts an open transaction, ms; a batch is cut at a quarter of it",

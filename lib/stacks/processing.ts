@@ -54,7 +54,7 @@ export class ProcessingStack extends MillraceStack {
     { network, security, streaming, state }: ProcessingNeeds,
   ): StreamService {
     const { config } = this;
-    const { delivery, commitIntervalMs, snapshotIntervalMs } = config.processor;
+    const { delivery, commitIntervalMs, transactionsPerSecond, snapshotIntervalMs } = config.processor;
     return new StreamService(this, {
       name: `processor-${name}`,
       program: "processor",
@@ -78,6 +78,7 @@ export class ProcessingStack extends MillraceStack {
         checkpointTable: state.tables.checkpoints.tableName,
         delivery,
         commitIntervalMs,
+        transactionsPerSecond,
         snapshotIntervalMs,
         ...(scores(outputs) ? { modelSource: `s3://${state.models.bucketName}/models` } : {}),
         healthPort: HEALTH_PORT,

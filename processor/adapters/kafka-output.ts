@@ -87,12 +87,13 @@ export class TransactionalOutput implements TaskOutput {
     await this.#classified(() => this.#send(outputs));
   }
 
-  async commit(progress: Progress, last: readonly OutputRecord[]): Promise<void> {
+  async commit(progress: Progress, last: readonly OutputRecord[], withGroupOffset = true): Promise<void> {
     const { task, groupId, sourceTopic } = this.#target;
     const outputs = [...last, toProgressRecord(task, progress, this.#token)];
     await this.#classified(async () => {
       await this.#producer.add(topicsOf(outputs));
-      await Promise.all([this.#append(outputs), this.#producer.sendOffset(groupId, sourceTopic, progress.nextOffset)]);
+      const groupOffset = withGroupOffset && this.#producer.sendOffset(groupId, sourceTopic, progress.nextOffset);
+      await Promise.all([this.#append(outputs), groupOffset]);
       await this.#producer.commit();
     });
   }

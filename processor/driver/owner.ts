@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemRuntime } from "../adapters/runtime.ts";
+import { CommitBudget } from "../engine/commit-budget.ts";
 import { interceptPorts } from "../engine/intercept.ts";
 import type { EngineObserver, Runtime, TaskPorts } from "../engine/ports.ts";
 import { Turns } from "../engine/suspects.ts";
@@ -14,6 +15,8 @@ const LIMIT_MS = 45_000;
 const options: TaskOptions = {
   ...defaultTaskOptions,
   commitIntervalMs: 0,
+  transactionsPerSecond: Infinity,
+  progressIntervalMs: 0,
   snapshotIntervalMs: Infinity,
   handOverMs: LIMIT_MS,
   backoffMs: { first: 100, most: 1_000 },
@@ -68,6 +71,7 @@ export class Owner {
       observer: this.#observer(),
       waiting: { bytes: 0 },
       turns: new Turns(),
+      budget: new CommitBudget(options.transactionsPerSecond),
       openPorts: () => this.#open(),
       confirm: () => this.#alive(() => Promise.resolve(true)),
     });
@@ -144,8 +148,8 @@ export class Owner {
           return progress;
         },
         send: async (outputs) => output.send(await this.#topics.address(outputs)),
-        commit: async (progress, last) => {
-          await output.commit(progress, await this.#topics.address(last));
+        commit: async (progress, last, withGroupOffset) => {
+          await output.commit(progress, await this.#topics.address(last), withGroupOffset);
           this.#setCommitted(progress.nextOffset);
         },
         discard: () => output.discard(),

@@ -49,7 +49,7 @@ function interceptOutput(output: TaskOutput, around: Around): TaskOutput {
     claim: (token, attempt) => around("claim", () => output.claim(token, attempt)),
     attempt: (attempt) => around("attempt", () => output.attempt(attempt)),
     send: (outputs) => around("send", () => output.send(outputs)),
-    commit: (progress, last) => around("commit", () => output.commit(progress, last)),
+    commit: (progress, last, withGroupOffset) => around("commit", () => output.commit(progress, last, withGroupOffset)),
     discard: () => output.discard(),
   };
 }

@@ -124,8 +124,12 @@ export interface TaskOutput {
   attempt(attempt: Attempt): Promise<void>;
   /** Step 5. Writes records inside the open transaction, or opens one. Uncommitted readers see them at once. */
   send(outputs: readonly OutputRecord[]): Promise<void>;
-  /** Step 5. Writes `last`, the progress record and the group's offset; commits everything since the last commit. */
-  commit(progress: Progress, last: readonly OutputRecord[]): Promise<void>;
+  /**
+   * Step 5. Writes `last` and the progress record; commits everything since the last commit.
+   *
+   * @param withGroupOffset Whether the group's offset is written, too. Only lag tools read it. @default true
+   */
+  commit(progress: Progress, last: readonly OutputRecord[], withGroupOffset?: boolean): Promise<void>;
   /** Throws the producer away without aborting or committing. Never rejects, may be called twice. */
   discard(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 import type { MillraceError } from "../../domain/errors.ts";
 import { PARTITION_STOPPED } from "../../domain/names.ts";
+import { CommitBudget } from "./commit-budget.ts";
 import type { Hold, Membership } from "./ports.ts";
 import { Turns } from "./suspects.ts";
 import { Task, type Failing, type TaskContext, type TaskEnd, type TaskPhase } from "./task.ts";
@@ -59,7 +60,7 @@ export class Processor {
   /** @param onLost Called when the process can do nothing more and should end. */
   constructor(
     membership: Membership,
-    context: Omit<TaskContext, "confirm" | "waiting" | "turns">,
+    context: Omit<TaskContext, "confirm" | "waiting" | "turns" | "budget">,
     onLost: (error: unknown) => void,
   ) {
     this.#membership = membership;
@@ -69,6 +70,7 @@ export class Processor {
       confirm: () => membership.confirm(),
       waiting: { bytes: 0 },
       turns: new Turns(),
+      budget: new CommitBudget(context.options.transactionsPerSecond),
     };
     this.#onLost = onLost;
   }

@@ -1,5 +1,6 @@
 import { controlVersions } from "../../domain/controls.ts";
 import { StepFailed, type InputRecord, type OutputRecord } from "../runtime/machine.ts";
+import type { CommitBudget } from "./commit-budget.ts";
 import { failureClass } from "./failure-classes.ts";
 import type { EngineObserver, Progress, Runtime, TaskPorts } from "./ports.ts";
 import type { Replica } from "./replica.ts";
@@ -11,6 +12,13 @@ import type { WaitingOutputs } from "./waiting-outputs.ts";
 
 /** Longest wait for records when no commit is due. */
 const IDLE_WAIT_MS = 1_000;
+/** Outputs are committed so long after their step, whatever the budget of the process: readers wait for them. */
+const MOST_OPEN_MS = 1_000;
+/**
+ * How far behind the group's offset may be, in time and in records. It costs two requests and three writes of a broker
+ * in each transaction, and only lag tools read it. Ten tasks so far behind stay below the lag that health calls late.
+ */
+const GROUP_OFFSET = { ms: 5_000, records: 500 } as const;
 
 interface RunParts {
   readonly task: string;
@@ -29,10 +37,19 @@ interface RunParts {
   readonly suspects: Suspects | null;
   /** Turns of the process's tasks at stepping suspects. */
   readonly turns: Turns;
+  /** Spreads the commits of the process's tasks. */
+  readonly budget: CommitBudget;
   /** Called when a commit has moved the task's progress. */
   onProgress(nextOffset: number): void;
   /** When this life began, by the runtime's clock. */
   readonly started: number;
+}
+
+/** What a commit writes, see `TaskOutput.commit`. */
+interface Cut {
+  readonly progress: Progress;
+  readonly last: readonly OutputRecord[];
+  readonly withGroupOffset: boolean;
 }
 
 /**
@@ -49,10 +66,14 @@ export class Run {
   /** The send or commit that is under way. Never rejects. */
   #busy: Promise<void> | null = null;
   #committing = false;
-  /** Whether records were stepped since the last cut. */
-  #uncommitted = false;
-  /** Time of the last cut. */
+  /** When the next cut is due; null while there is nothing to commit. */
+  #dueAt: number | null;
+  /** When the step began that gave the first output since the last cut; null when none did. */
+  #openSince: number | null = null;
+  /** Time of the last cut, or of the life's begin. */
   #cutAt: number;
+  /** The last cut that gave the group its offset; null before the first cut. */
+  #groupOffset: { readonly at: number; readonly offset: number } | null = null;
   /** Time from which a cut takes a snapshot. */
   #snapshotAt: number;
   /** Offset that the newest snapshot covers, or at which the state began. */
@@ -72,6 +93,8 @@ export class Run {
     this.#snapshotAt = now + parts.options.snapshotIntervalMs;
     this.#snapshotOffset = parts.snapshots.manifest.covers?.nextOffset ?? parts.origin;
     this.#committedOffset = parts.replica.machine.nextOffset;
+    // The life before may have committed more than it has given the group.
+    this.#dueAt = this.#committedOffset > parts.origin ? now + parts.options.progressIntervalMs : null;
   }
 
   /** Makes `loop` return, when its read does. */
@@ -122,12 +145,13 @@ export class Run {
     const { machine } = replica;
     const settled = this.#progress();
     this.#settled = settled;
-    const cutAt = this.#uncommitted ? this.#cutAt : runtime.now();
-    const isCutDue = (): boolean => runtime.now() - cutAt >= mostBetweenCommitsMs(options);
+    const begun = runtime.now();
+    const openSince = this.#openSince ?? begun;
+    const isCutDue = (): boolean => runtime.now() - openSince >= mostBetweenCommitsMs(options);
     try {
       const { outputs, stepped, decided } = await stepSome(machine, records, isCutDue);
       this.#settled = null;
-      this.#uncommitted = true;
+      this.#commitSoon(begun, outputs.length > 0);
       waiting.add(outputs);
       observer.stepped(task, stepped, outputs);
       if (decided) await this.#commitDecision();
@@ -137,6 +161,21 @@ export class Run {
       await this.#rebuild(error, settled);
       return []; // they come again
     }
+  }
+
+  /**
+   * Records were stepped: sets when they are committed. The first commit of a life does not wait, even without outputs:
+   * it shows that the process does not die of its records.
+   */
+  #commitSoon(begun: number, withOutputs: boolean): void {
+    const { options, budget } = this.#parts;
+    if (this.#openSince !== null) return;
+    if (withOutputs || this.#groupOffset === null) {
+      this.#openSince = begun;
+      const mostMs = mostBetweenCommitsMs(options);
+      const earliest = this.#cutAt + Math.min(options.commitIntervalMs, mostMs);
+      this.#dueAt = budget.take(earliest, begun + Math.min(MOST_OPEN_MS, mostMs));
+    } else this.#dueAt ??= this.#cutAt + options.progressIntervalMs;
   }
 
   /** Commits what was decided before an output of a later record is sent: another owner must not decide otherwise. */
@@ -179,11 +218,9 @@ export class Run {
   }
 
   #sendOrCut(): void {
-    const { runtime, options } = this.#parts;
-    const intervalMs = Math.min(options.commitIntervalMs, mostBetweenCommitsMs(options));
     // As `#waitMs` has it, to the last bit: otherwise a read that waits for nothing could come again and again.
-    const isDue = this.#cutAt + intervalMs - runtime.now() <= 0;
-    if (this.#uncommitted && !this.#committing && isDue) this.#cut();
+    const isDue = this.#dueAt !== null && this.#dueAt - this.#parts.runtime.now() <= 0;
+    if (isDue && !this.#committing) this.#cut();
     else this.#sendWaiting();
   }
 
@@ -252,9 +289,8 @@ export class Run {
 
   /** How long the next read may wait: until a commit is due, if there is something to commit. */
   #waitMs(): number {
-    if (!this.#uncommitted || this.#committing) return IDLE_WAIT_MS; // the end of a commit wakes the read
-    const intervalMs = Math.min(this.#parts.options.commitIntervalMs, mostBetweenCommitsMs(this.#parts.options));
-    return Math.max(0, this.#cutAt + intervalMs - this.#parts.runtime.now());
+    if (this.#dueAt === null || this.#committing) return IDLE_WAIT_MS; // the end of a commit wakes the read
+    return Math.min(IDLE_WAIT_MS, Math.max(0, this.#dueAt - this.#parts.runtime.now()));
   }
 
   /** Sends the waiting outputs inside the open transaction, unless a send or commit is under way. */
@@ -271,22 +307,31 @@ export class Run {
 
   /** Ends the transaction at the last settled record. `force`: even if none was stepped since the last cut. */
   #cut(force = false, progress = this.#progress()): void {
-    const { runtime, waiting } = this.#parts;
-    if (this.#failure || (!this.#uncommitted && !force)) return;
+    const { runtime, waiting, options } = this.#parts;
+    if (this.#failure || (this.#dueAt === null && !force)) return;
     const now = runtime.now();
     // 6. The state at the transaction's last record, encoded before any later step.
     const captured = this.#captureIfDue(now, progress.nextOffset, force);
     const { outputs: last, sent } = waiting.take();
-    this.#uncommitted = false;
+    const withGroupOffset = force || this.#openSince === null || this.#isGroupBehind(now, progress.nextOffset);
+    if (withGroupOffset) this.#groupOffset = { at: now, offset: progress.nextOffset };
+    // The offset that the group does not get now, it gets by the next commit without outputs.
+    this.#dueAt = withGroupOffset ? null : now + options.progressIntervalMs;
+    this.#openSince = null;
     this.#committing = true;
     const intervalMs = now - this.#cutAt;
     this.#cutAt = now;
     const sending = this.#busy;
     this.#runBeside(async () => {
       await sending;
-      if (!this.#failure) await this.#commit(progress, last, captured, intervalMs);
+      if (!this.#failure) await this.#commit({ progress, last, withGroupOffset }, captured, intervalMs);
       sent();
     });
+  }
+
+  #isGroupBehind(now: number, nextOffset: number): boolean {
+    const { at, offset } = this.#groupOffset ?? { at: -Infinity, offset: 0 };
+    return now - at >= GROUP_OFFSET.ms || nextOffset - offset >= GROUP_OFFSET.records;
   }
 
   #progress(): Progress {
@@ -313,14 +358,13 @@ export class Run {
   }
 
   async #commit(
-    progress: Progress,
-    last: readonly OutputRecord[],
+    { progress, last, withGroupOffset }: Cut,
     captured: Captured | null,
     intervalMs: number,
   ): Promise<void> {
     const { task, ports, runtime, snapshots, observer } = this.#parts;
     const begun = runtime.now();
-    await ports.output.commit(progress, last);
+    await ports.output.commit(progress, last, withGroupOffset);
     this.#committing = false;
     if (progress.nextOffset > this.#committedOffset) this.#parts.onProgress(progress.nextOffset);
     this.#committedOffset = progress.nextOffset;

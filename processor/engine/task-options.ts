@@ -1,7 +1,11 @@
 /** Timing and bounds of a task. */
 export interface TaskOptions {
-  /** Time between two commits. At most a quarter of `transactionTimeoutMs` counts. */
+  /** Least time between two commits. At most a quarter of `transactionTimeoutMs` counts. */
   readonly commitIntervalMs: number;
+  /** Transactions a second of all tasks of the process together, see `CommitBudget`. */
+  readonly transactionsPerSecond: number;
+  /** Time between two commits of a task without outputs. */
+  readonly progressIntervalMs: number;
   /** The coordinator aborts a transaction that is open for longer. A dead owner's holds up readers as long. */
   readonly transactionTimeoutMs: number;
   /** Time between two snapshots. */
@@ -26,6 +30,8 @@ const COMMIT_PART = 1 / 4;
 /** What a processor uses that sets no options. */
 export const defaultTaskOptions: TaskOptions = {
   commitIntervalMs: 100,
+  transactionsPerSecond: 20,
+  progressIntervalMs: 10_000,
   transactionTimeoutMs: 15_000,
   snapshotIntervalMs: 10_000,
   handOverMs: 10_000,
@@ -36,7 +42,7 @@ export const defaultTaskOptions: TaskOptions = {
   maxDeathsInStep: 3,
 };
 
-/** Longest time between two commits of a task that has something to commit: a batch is cut there. */
+/** Longest time that outputs may be open before their commit begins: a batch is cut there. */
 export function mostBetweenCommitsMs({ transactionTimeoutMs }: TaskOptions): number {
   return transactionTimeoutMs * COMMIT_PART;
 }

@@ -2,6 +2,7 @@ import { MillraceError } from "../../domain/errors.ts";
 import { PARTITION_STOPPED, taskKey } from "../../domain/names.ts";
 import { MINUTE, type Milliseconds } from "../../domain/time.ts";
 import { type Failure, failureId, type MachineFactory } from "../runtime/machine.ts";
+import type { CommitBudget } from "./commit-budget.ts";
 import { failureClass } from "./failure-classes.ts";
 import { needsRecovery } from "./needs-recovery.ts";
 import type { Attempt, EngineObserver, Hold, Runtime, Standing, TaskInput, TaskOutput, TaskPorts } from "./ports.ts";
@@ -33,6 +34,8 @@ export interface TaskContext {
   readonly waiting: ProcessOutputs;
   /** Turns of the tasks at stepping records on which the process may have died. */
   readonly turns: Turns;
+  /** Spreads the commits of the tasks. */
+  readonly budget: CommitBudget;
   /** Whether the group still gives this process its partitions. Blocks until the coordinator has answered. */
   confirm(): Promise<boolean>;
 }
@@ -355,7 +358,7 @@ export class Task {
 
   /** Steps 5 to 7. */
   async #process({ start, snapshots, replica }: TakenOver, ports: TaskPorts, started: number): Promise<void> {
-    const { runtime, factory, observer, options, turns } = this.#context;
+    const { runtime, factory, observer, options, turns, budget } = this.#context;
     // 5 and 6. Run and snapshot.
     this.#phase = "running";
     const facts = {
@@ -380,6 +383,7 @@ export class Task {
       waiting: new WaitingOutputs(options, this.#context.waiting),
       suspects: this.#uncommitted && new Suspects(this.#uncommitted.attempt),
       turns,
+      budget,
       onProgress: (nextOffset) => {
         this.#nextOffset = nextOffset;
         this.#failing = null;
@@ -387,7 +391,12 @@ export class Task {
       },
     });
     if (this.#stopping) this.#run.stop();
-    await this.#run.loop();
+    const leave = budget.join();
+    try {
+      await this.#run.loop();
+    } finally {
+      leave();
+    }
     // 7. Hand over.
     this.#phase = "handing-over";
     await this.#run.handOver();

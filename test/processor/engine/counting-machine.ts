@@ -12,6 +12,8 @@ import {
 } from "../../../processor/runtime/machine.ts";
 
 export const POISON = "poison";
+/** A record that gives no output, as a tick. */
+export const SILENT = "silent";
 /** A record that `settle` takes or refuses, as a model record. */
 export const DECIDE = "decide";
 
@@ -22,7 +24,7 @@ export function outputTopics(source: string): { counts: string; thirds: string; 
 
 /**
  * A small machine for tests of the engine: it counts records per key and outputs each count, every third to a second
- * topic too. A value of `poison` makes its code throw. Its state is one item per key.
+ * topic too. A value of `poison` makes its code throw; one of `silent` changes nothing. Its state is one item per key.
  */
 class CountingMachine implements StateMachine {
   nextOffset = 0;
@@ -62,7 +64,7 @@ class CountingMachine implements StateMachine {
       this.#emit(outputTopics(this.#topic).dead, name, id, text);
     else if (text === POISON) throw new StepFailed(offset, new Error("poisoned"));
     else if (text === DECIDE) this.#undecided = { offset, name, id };
-    else this.#count(name, id);
+    else if (text !== SILENT) this.#count(name, id);
     this.nextOffset = offset + 1;
   }
 
@@ -141,8 +143,10 @@ export function expectedOutputs(
   const { counts, thirds, dead } = outputTopics(sourceTopic);
   return log.flatMap(({ offset, key, value }, at) => {
     const id = `${sourceTopic}/${partition}/${offset}/0`;
+    if (value === SILENT) return [];
     if (value === POISON) return [`${dead} ${key} ${id} ${value}`];
-    const count = log.slice(0, at + 1).filter((each) => each.key === key && each.value !== POISON).length;
+    const isCounted = (each: { value: string }): boolean => each.value !== POISON && each.value !== SILENT;
+    const count = log.slice(0, at + 1).filter((each) => each.key === key && isCounted(each)).length;
     const lines = [`${counts} ${key} ${id} ${count}`];
     return count % 3 === 0 ? [...lines, `${thirds} ${key} ${id} ${count}`] : lines;
   });

@@ -13,7 +13,7 @@ async function survive(
   { processors = 1, records = RECORDS, feedMs = FEED_MS } = {},
 ): Promise<World> {
   const world = new World({ seed: SEED, partitions: 1, processors, plan: planOf(faults) });
-  world.feed(records, feedMs, 0.05);
+  world.feed(records, feedMs, { poison: 0.05, silent: 0.2 });
   const done = await world.kernel.run(LIMIT_MS, () => world.kernel.now > feedMs && world.caughtUp);
   const { committed, expected } = world.results()[0]!;
   const report = () => `${JSON.stringify(faults)}\n${world.kernel.trace.join("\n")}`;

@@ -1,3 +1,4 @@
+import { CommitBudget } from "../../../processor/engine/commit-budget.ts";
 import type { EngineObserver, TaskPorts } from "../../../processor/engine/ports.ts";
 import { Turns } from "../../../processor/engine/suspects.ts";
 import { defaultTaskOptions, type TaskOptions } from "../../../processor/engine/task-options.ts";
@@ -51,6 +52,7 @@ export function startTask(world: World, given: OneTaskOptions = {}, name = "p"):
     runtime: world.runtime(process),
     waiting,
     turns: new Turns(),
+    budget: new CommitBudget({ ...defaultTaskOptions, ...given.options }.transactionsPerSecond),
     observer: {
       log: (_level, _fields, message) => log.push(message),
       committed: ignore,

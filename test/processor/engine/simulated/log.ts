@@ -14,6 +14,7 @@ import type { Kernel, SimulatedProcess } from "./kernel.ts";
 interface OpenTransaction {
   readonly outputs: OutputRecord[];
   readonly progress: ProgressEntry[];
+  groupOffset?: number;
 }
 type ProgressEntry = { readonly claim: string; readonly attempt: Attempt | null } | (Progress & { owner: string });
 
@@ -25,6 +26,8 @@ export class SimulatedPartition {
   /** What a read-committed reader sees. */
   readonly committed: OutputRecord[] = [];
   readonly progress: ProgressEntry[] = [];
+  /** The group's offset; null before the first. */
+  groupOffset: number | null = null;
   epoch = 0;
   hold: Hold | null = null;
   open: OpenTransaction | null = null;
@@ -50,9 +53,10 @@ export class SimulatedPartition {
   }
 
   commit(epoch: number): void {
-    const { outputs, progress } = this.transaction(epoch);
+    const { outputs, progress, groupOffset } = this.transaction(epoch);
     this.committed.push(...outputs);
     this.progress.push(...progress);
+    if (groupOffset !== undefined) this.groupOffset = groupOffset;
     this.open = null;
   }
 
@@ -130,11 +134,12 @@ export class SimulatedOutput implements TaskOutput {
     await this.#call("send", () => this.#partition.transaction(this.#epoch).outputs.push(...outputs.slice(half)));
   }
 
-  async commit(progress: Progress, last: readonly OutputRecord[]): Promise<void> {
+  async commit(progress: Progress, last: readonly OutputRecord[], withGroupOffset = true): Promise<void> {
     await this.#call("commit:send", () => {
       const transaction = this.#partition.transaction(this.#epoch);
       transaction.outputs.push(...last);
       transaction.progress.push({ ...progress, owner: this.#token });
+      if (withGroupOffset) transaction.groupOffset = progress.nextOffset;
     });
     await this.#call("commit:end", () => this.#partition.commit(this.#epoch));
   }

@@ -3,8 +3,11 @@ import { type Fault, type FaultPlan, type SimulatedProcess } from "./kernel.ts";
 import { World } from "./world.ts";
 
 const FAULTS_UNTIL_MS = 8_000;
-/** Everything is committed so long after the last fault: pauses, restarts and waits end, and so many calls go by. */
-const PROGRESS_WITHIN = { ms: 25_000, calls: 500 } as const;
+/**
+ * Everything is committed, and the group knows, so long after the last fault: pauses, restarts and waits end, the
+ * interval of commits without outputs passes twice, and so many calls go by.
+ */
+const PROGRESS_WITHIN = { ms: 45_000, calls: 500 } as const;
 /**
  * Most fences, rejoins and restarts of lives that a fault may cause, for each partition: a crash or a pause moves all
  * partitions of a process, and back again. `free` is for the starts.
@@ -40,6 +43,8 @@ export async function simulate(
     plan: (process, point, moment) => plan(process, point, moment),
     task: {
       commitIntervalMs: pick(1, 200),
+      transactionsPerSecond: pick(1, 50),
+      progressIntervalMs: pick(1, 10_000),
       snapshotIntervalMs: pick(50, withZombies ? 300 : 2_000),
       handOverMs: pick(10, 2_000),
       // Crashes at random hit one record's step thrice, too: `deadly-record.test.ts` has its own.
@@ -51,9 +56,12 @@ export async function simulate(
   const atRandom = randomFaults(now, random, pick(0, 30) / 1_000, random() < 0.3);
   const plan = withZombies ? zombieFaults(now, random) : atRandom;
   world.kernel.maxDelayMs = [1, 5, 50, 400][pick(0, withZombies ? 1 : 3)]!;
-  world.feed(pick(withZombies ? 60 : 1, 120), FAULTS_UNTIL_MS, random() < 0.3 ? 0.05 : 0);
+  world.feed(pick(withZombies ? 60 : 1, 120), FAULTS_UNTIL_MS, {
+    poison: random() < 0.3 ? 0.05 : 0,
+    silent: random() < 0.5 ? random() : 0,
+  });
   const withinMs = PROGRESS_WITHIN.ms + PROGRESS_WITHIN.calls * world.kernel.maxDelayMs;
-  const isDone = (): boolean => world.kernel.now > FAULTS_UNTIL_MS && world.caughtUp;
+  const isDone = (): boolean => world.kernel.now > FAULTS_UNTIL_MS && world.caughtUp && world.groupCaughtUp;
   const done = await world.kernel.run(FAULTS_UNTIL_MS + withinMs, isDone);
   const late = done ? null : `not all was committed within ${withinMs} ms after the last fault`;
   return { problem: problemOf(world, late), trace: world.kernel.trace };

@@ -2,7 +2,7 @@ import type { Runtime, TaskPorts } from "../../../../processor/engine/ports.ts";
 import { Processor } from "../../../../processor/engine/processor.ts";
 import { defaultTaskOptions, type TaskOptions } from "../../../../processor/engine/task-options.ts";
 import type { MachineFactory } from "../../../../processor/runtime/machine.ts";
-import { countingMachineFactory, expectedOutputs } from "../counting-machine.ts";
+import { countingMachineFactory, expectedOutputs, POISON, SILENT } from "../counting-machine.ts";
 import { SimulatedGroup, SimulatedMembership } from "./group.ts";
 import { Kernel, type FaultPlan, type SimulatedProcess } from "./kernel.ts";
 import { SimulatedInput, SimulatedOutput, SimulatedPartition } from "./log.ts";
@@ -38,6 +38,8 @@ export class World {
   /** Tasks that stopped with a named error at some time, also if their process has lost the partition since. */
   readonly stops: string[] = [];
   tokens = 0;
+  /** Commits so far: when each was answered. */
+  readonly commits: { readonly task: string; readonly at: number }[] = [];
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -66,7 +68,7 @@ export class World {
                 `${Math.round(this.kernel.now)} ${process.name} ${message} ${JSON.stringify(fields)}`,
               );
           },
-          committed() {},
+          committed: (task) => void this.commits.push({ task, at: this.kernel.now }),
           stepped() {},
           snapshotWritten() {},
           restarted: (_task, error) => {
@@ -122,20 +124,22 @@ export class World {
     this.kernel.schedule(restartMs, null, () => this.#supervise());
   }
 
-  /** Appends records with random keys at random times within `forMs`; `poison` is the share of poisoned ones. */
-  feed(records: number, forMs: number, poison = 0): void {
+  /** Appends records with random keys at random times within `forMs`; `shares` are those of special ones. */
+  feed(records: number, forMs: number, shares: { readonly poison?: number; readonly silent?: number } = {}): void {
+    const { poison = 0, silent = 0 } = shares;
     for (let i = 0; i < records; i++) {
       const partition = Math.floor(this.kernel.random() * this.partitions.length);
       this.kernel.schedule(this.kernel.random() * forMs, null, () => {
         const log = this.partitions[partition]!;
         // A transaction marker takes an offset.
         const gap = this.kernel.random() < 0.05 ? 1 : 0;
+        const special = this.kernel.random();
         log.append({
           partition,
           offset: log.latest + gap,
           timestamp: Math.floor(this.kernel.now),
           key: Buffer.from(`k${Math.floor(this.kernel.random() * 5)}`),
-          value: Buffer.from(this.kernel.random() < poison ? "poison" : "x"),
+          value: Buffer.from(special < poison ? POISON : special < poison + silent ? SILENT : "x"),
           headers: {},
         });
       });
@@ -157,6 +161,11 @@ export class World {
     return this.partitions.every(
       (partition) => partition.input.length === 0 || partition.lastProgress()?.nextOffset === partition.latest,
     );
+  }
+
+  /** Whether the group's offsets say so, too. */
+  get groupCaughtUp(): boolean {
+    return this.partitions.every(({ input, groupOffset, latest }) => input.length === 0 || groupOffset === latest);
   }
 
   /** Messages of the errors that stopped tasks. */
