@@ -35,6 +35,9 @@ COPY adapters adapters
 COPY config config
 COPY domain domain
 COPY ${PROGRAM} ${PROGRAM}
+# The slim image has no store of certificate authorities. Node has its own; MQTT's client reads the system's.
+RUN install -d /etc/ssl/certs \
+  && node -p 'require("tls").rootCertificates.join("\n")' > /etc/ssl/certs/ca-certificates.crt
 # The root file system is read-only on AWS; a program may write to /tmp alone.
 RUN install -d -o node -g node -m 0700 /tmp/millrace
 VOLUME /tmp

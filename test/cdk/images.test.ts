@@ -1,5 +1,8 @@
+import { spawnSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import tls from "node:tls";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { nodeArguments } from "../../config/node.ts";
 import { HEALTH_PORT } from "../../lib/constructs/stream-service.ts";
@@ -104,6 +107,32 @@ describe.each(imagePrograms)("the image of %s", (program) => {
 interface StagedImage {
   readonly source: { readonly directory: string; readonly dockerBuildArgs?: Readonly<Record<string, string>> };
 }
+
+describe("the store of certificate authorities in an image", () => {
+  // https://github.com/awslabs/aws-c-io/blob/main/source/s2n/s2n_tls_channel_handler.c: Debian's store.
+  const store = "/etc/ssl/certs/ca-certificates.crt";
+  const made = /&& (node -p '[^']+') > (\S+)$/m.exec(dockerfile);
+
+  test("is where the MQTT client of the bridge looks for it", () => {
+    expect(made?.[2]).toBe(store);
+    expect(dockerfile.indexOf(made![0])).toBeGreaterThan(dockerfile.lastIndexOf("\nFROM "));
+    const client = join(root, "node_modules/aws-crt/dist/bin/linux-arm64-glibc/aws-crt-nodejs.node");
+    expect(readFileSync(client).includes(store)).toBe(true);
+  });
+
+  test("has Amazon's authorities, which sign the endpoints of IoT Core", () => {
+    // https://docs.aws.amazon.com/iot/latest/developerguide/server-authentication.html
+    const { stdout } = spawnSync("/bin/sh", ["-c", made![1]!], {
+      encoding: "utf8",
+      env: { PATH: `${dirname(process.execPath)}:/usr/bin:/bin` },
+    });
+    const subjects = (stdout.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map(
+      (pem) => new X509Certificate(pem).subject,
+    );
+    expect(subjects.length).toBe(tls.rootCertificates.length);
+    for (const n of [1, 3]) expect(subjects).toContain(`C=US\nO=Amazon\nCN=Amazon Root CA ${n}`);
+  });
+});
 
 test("images pin the Node that the project runs on, for a user who isn't root", () => {
   const image = `public.ecr.aws/docker/library/node:${process.versions.node}-bookworm-slim`;
