@@ -63,8 +63,14 @@ export const environmentSchema = z.strictObject({
     .regex(/^\d{12}$/, "expected 12 digits")
     .optional(),
   region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "expected a region such as eu-central-1"),
-  /** Not looked up, so that a synth needs no credentials. */
-  zones: z.array(z.string()).min(2).max(6),
+  /**
+   * Ids of availability zones. Their names mean another zone in each account, and not every service is in every zone.
+   * Not looked up, so that a synth needs no credentials.
+   */
+  zones: z
+    .array(z.string().regex(/^[a-z]+\d-az\d$/, "expected the id of a zone, such as use1-az4"))
+    .min(2)
+    .max(6),
   /** Tags of every resource, beside `project` and `environment`. */
   tags: z.record(z.string().min(1).max(128), z.string().max(256)).default({}),
   /** `true` keeps data when a stack is deleted, and protects stacks and stores from deletion. */
@@ -110,7 +116,8 @@ export const environmentSchema = z.strictObject({
     .prefault({}),
   live: z.strictObject({ tasks: whole(1, 100) }),
   lake: z.strictObject({
-    glacierAfterDays: whole(1, 3_650),
+    /** When rows are archived in Glacier Instant Retrieval; `null` for never. */
+    glacierAfterDays: whole(1, 3_650).nullable(),
     expireAfterDays: whole(1, 36_500).default(2_557),
     bufferMiB: whole(64, 128).default(128),
     bufferSeconds: whole(60, 900),

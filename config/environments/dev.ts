@@ -4,7 +4,7 @@ import type { EnvironmentInput } from "../schema.ts";
 export default {
   name: "dev",
   region: "us-east-1",
-  zones: ["us-east-1a", "us-east-1b"],
+  zones: ["use1-az4", "use1-az6"],
   tags: { owner: "platform", "cost-center": "millrace-dev" },
   retainData: false,
   ownsAccountSettings: true,
@@ -16,7 +16,7 @@ export default {
   market: { generateTrades: true, archiveDays: 7 },
   live: { tasks: 1 },
   lake: {
-    glacierAfterDays: 30,
+    glacierAfterDays: null,
     expireAfterDays: 60,
     bufferMiB: 64,
     bufferSeconds: 60,

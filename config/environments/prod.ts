@@ -8,7 +8,7 @@ import type { EnvironmentInput } from "../schema.ts";
 export default {
   name: "prod",
   region: "us-east-1",
-  zones: ["us-east-1a", "us-east-1b", "us-east-1c"],
+  zones: ["use1-az2", "use1-az4", "use1-az6"],
   tags: { owner: "platform", "cost-center": "millrace-prod" },
   retainData: true,
   ownsAccountSettings: true,
@@ -47,6 +47,12 @@ export default {
     burst: 2_000,
     requestsPerDay: 10_000_000,
   },
-  web: { domain: null, webAclArn: null },
+  web: {
+    domain: {
+      name: "millrace.example.com",
+      certificateArn: "arn:aws:acm:us-east-1:111122223333:certificate/00000000-0000-4000-8000-000000000000",
+    },
+    webAclArn: null,
+  },
   alarms: { email: "oncall@example.com" },
 } satisfies EnvironmentInput;

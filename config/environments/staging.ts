@@ -4,7 +4,7 @@ import type { EnvironmentInput } from "../schema.ts";
 export default {
   name: "staging",
   region: "us-east-1",
-  zones: ["us-east-1a", "us-east-1b"],
+  zones: ["use1-az4", "use1-az6"],
   tags: { owner: "platform", "cost-center": "millrace-staging" },
   retainData: false,
   ownsAccountSettings: false,
@@ -38,6 +38,12 @@ export default {
     burst: 400,
     requestsPerDay: 1_000_000,
   },
-  web: { domain: null, webAclArn: null },
+  web: {
+    domain: {
+      name: "staging.millrace.example.com",
+      certificateArn: "arn:aws:acm:us-east-1:111122223333:certificate/00000000-0000-4000-8000-000000000000",
+    },
+    webAclArn: null,
+  },
   alarms: { email: null },
 } satisfies EnvironmentInput;

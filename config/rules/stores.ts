@@ -1,11 +1,16 @@
 import { rule, type Rule } from "./rule.ts";
 
+/** Days that Glacier Instant Retrieval bills for an object at least. https://aws.amazon.com/s3/storage-classes/ */
+const GLACIER_MINIMUM_DAYS = 90;
+
 /** Rules of the lake and of the document database. */
 export const storeRules: readonly Rule[] = [
   rule(["lake"], ({ lake: { glacierAfterDays, expireAfterDays } }) => [
     [
-      expireAfterDays <= glacierAfterDays,
-      `lake.expireAfterDays: ${expireAfterDays}, not after glacierAfterDays (${glacierAfterDays})`,
+      glacierAfterDays !== null && expireAfterDays < glacierAfterDays + GLACIER_MINIMUM_DAYS,
+      `lake.expireAfterDays: ${expireAfterDays}, less than ${GLACIER_MINIMUM_DAYS} days after glacierAfterDays ` +
+        `(${glacierAfterDays}); Glacier Instant Retrieval bills ${GLACIER_MINIMUM_DAYS} days at least: ` +
+        "set glacierAfterDays to null, or keep rows longer",
     ],
   ]),
   rule(["lake", "region"], ({ lake: { replica }, region }) => {

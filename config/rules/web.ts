@@ -34,6 +34,21 @@ export const webRules: readonly Rule[] = [
       ],
     ];
   }),
+  rule(["api", "web"], ({ api: { corsOrigins }, web: { domain } }) => {
+    if (corsOrigins.includes("*")) return [];
+    const page = domain === null ? undefined : `https://${domain.name}`;
+    return [
+      [
+        page === undefined,
+        "api.corsOrigins: the page has no domain of its own, and CloudFront's is known only when it is there; " +
+          "give web.domain, or let in every origin (*)",
+      ],
+      [
+        page !== undefined && !corsOrigins.includes(page),
+        `api.corsOrigins: ${corsOrigins.join(", ")}; the page is at ${page} and could not read the API: add it`,
+      ],
+    ];
+  }),
   rule(["api", "retainData"], ({ api, retainData }) => [
     [
       retainData && api.auth === null,

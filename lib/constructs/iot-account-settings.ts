@@ -4,8 +4,12 @@ import { allow } from "./grants.ts";
 import { callIot } from "./iot-call.ts";
 import type { MillraceStack } from "./millrace-stack.ts";
 
-/** Settings of IoT Core that exist once in an account and region: its log, and the search for things. */
-export function ownAccountSettings(stack: MillraceStack, key: kms.IKey): void {
+/**
+ * Settings of IoT Core that exist once in an account and region: its log, and the search for things.
+ *
+ * @returns The log's, without which no other setting of logs is taken
+ */
+export function ownAccountSettings(stack: MillraceStack, key: kms.IKey): iot.CfnLogging {
   const role = new iam.Role(stack, "LoggingRole", {
     assumedBy: new iam.ServicePrincipal("iot.amazonaws.com", {
       conditions: { StringEquals: { "aws:SourceAccount": stack.account } },
@@ -44,4 +48,5 @@ export function ownAccountSettings(stack: MillraceStack, key: kms.IKey): void {
       physicalResourceId: cr.PhysicalResourceId.of("iot-fleet-indexing"),
     },
   });
+  return logging;
 }

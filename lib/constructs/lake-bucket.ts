@@ -7,8 +7,15 @@ import type { MillraceStack } from "./millrace-stack.ts";
 
 type LakeConfig = Environment["lake"];
 
-/** Prefixes with data: archived, deleted at last, and replicated. Under the others is what can be made again. */
-const DATA_PREFIXES = ["tables/", "features/"];
+/** Rows that Firehose writes, in files that nothing but their partition refers to: archived, and deleted at last. */
+const ROWS = "tables/";
+/**
+ * Iceberg tables of the feature store. Their metadata name each file, so no file may go before a snapshot that has it:
+ * they shrink by `VACUUM` or Glue's optimizer, never by a lifecycle rule.
+ */
+const ICEBERG = "features/";
+/** Prefixes with data. Under the others is what can be made again. */
+const DATA_PREFIXES = [ROWS, ICEBERG];
 
 /** The bucket of the lake, with its replica in another region where the config names one. */
 export function lakeBucket(
@@ -31,17 +38,21 @@ export function lakeBucket(
 
 function lifecycleRules(lake: LakeConfig): s3.LifecycleRule[] {
   return [
-    ...DATA_PREFIXES.map((prefix) => ({
-      id: nameOf(prefix),
-      prefix,
-      transitions: [
-        {
-          storageClass: s3.StorageClass.GLACIER_INSTANT_RETRIEVAL,
-          transitionAfter: Duration.days(lake.glacierAfterDays),
-        },
-      ],
+    {
+      id: nameOf(ROWS),
+      prefix: ROWS,
+      ...(lake.glacierAfterDays === null
+        ? {}
+        : {
+            transitions: [
+              {
+                storageClass: s3.StorageClass.GLACIER_INSTANT_RETRIEVAL,
+                transitionAfter: Duration.days(lake.glacierAfterDays),
+              },
+            ],
+          }),
       expiration: Duration.days(lake.expireAfterDays),
-    })),
+    },
     { id: "query-results", prefix: "query-results/", expiration: Duration.days(14) },
     { id: "errors", prefix: "errors/", expiration: Duration.days(90) },
     {

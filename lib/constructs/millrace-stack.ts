@@ -38,7 +38,7 @@ export class MillraceStack extends Stack {
     for (const [key, value] of Object.entries(tags)) Tags.of(this).add(key, value);
   }
 
-  /** The zones of the config: nothing is looked up, so a synth needs no credentials. */
+  /** The ids of the config's zones: nothing is looked up, so a synth needs no credentials. */
   override get availabilityZones(): string[] {
     return this.config.zones;
   }

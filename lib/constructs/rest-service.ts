@@ -36,11 +36,14 @@ export class RestService extends Construct {
   readonly api: apigateway.RestApi;
   readonly webAcl: waf.CfnWebACL;
   readonly url: string;
+  /** API Gateway's role for the logs of all APIs of the account, where the environment owns it. */
+  readonly logRole: apigateway.CfnAccount | undefined;
 
   constructor(stack: MillraceStack, props: RestServiceProps) {
     super(stack, "Rest");
     const { config } = stack;
     this.api = this.#api(stack, props.keys.operations);
+    this.logRole = this.api.node.findAll().find((child) => child instanceof apigateway.CfnAccount);
     this.#allowOtherOrigins();
     const secured = this.#authorizer(stack, props.keys.operations);
     this.#routes(config, props.functions, secured);

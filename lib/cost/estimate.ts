@@ -200,7 +200,8 @@ function firehose(basis: Basis): Item[] {
 function lake(basis: Basis): Item[] {
   const written = lakeRows(basis).reduce((sum, { perSecond, bytes }) => sum + perSecond * bytes, 0);
   const kept = (written * SECONDS) / 3 / GB;
-  const standard = Math.min(1, basis.config.lake.glacierAfterDays / 30);
+  const { glacierAfterDays } = basis.config.lake;
+  const standard = glacierAfterDays === null ? 1 : Math.min(1, glacierAfterDays / 30);
   return [
     ["lake, one month, standard", "s3Standard", kept * standard],
     ["lake, one month, archived", "s3Glacier", kept * (1 - standard)],

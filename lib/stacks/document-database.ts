@@ -33,8 +33,11 @@ export function documentDatabase(
     DOC3: "user and password come from Secrets Manager, by a reference that the rule can't read",
     DOC5: "the exports are called audit and profiler now; audit_logs=all has the events that the rule looks for",
   });
-  instances(stack, cluster);
+  const made = instances(stack, cluster);
   rotation(stack, secret, network);
+  // The first password is changed at once, by a function that logs in with it. The schedule is a child of the secret.
+  for (const schedule of secret.node.findAll().filter((child) => child instanceof secretsmanager.CfnRotationSchedule))
+    schedule.node.addDependency(...made);
   return { cluster, secret };
 }
 
@@ -80,8 +83,9 @@ function exportedLogs(stack: MillraceStack, cluster: docdb.DatabaseCluster): voi
 }
 
 /** The CDK makes no instances for a serverless cluster. Without one there is nothing to connect to. */
-function instances(stack: MillraceStack, cluster: docdb.DatabaseCluster): void {
-  for (let n = 1; n <= stack.config.documents.instances; n++) {
+function instances(stack: MillraceStack, cluster: docdb.DatabaseCluster): docdb.CfnDBInstance[] {
+  return Array.from({ length: stack.config.documents.instances }, (_, index) => {
+    const n = index + 1;
     const instance = new docdb.CfnDBInstance(stack, `DocumentsInstance${n}`, {
       dbClusterIdentifier: cluster.clusterIdentifier,
       dbInstanceIdentifier: resourceName(stack.config, `documents-${n}`),
@@ -95,7 +99,8 @@ function instances(stack: MillraceStack, cluster: docdb.DatabaseCluster): void {
       "E3620",
       "db.serverless is the class of DocumentDB Serverless, which the rule's list does not have yet",
     );
-  }
+    return instance;
+  });
 }
 
 /** A new password every month. The network stack has the rules of the connections, so the groups are immutable here. */

@@ -3,11 +3,11 @@ import type { Construct } from "constructs";
 import { runningPipelineNames } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
 import { programs, writeSettings } from "../../config/settings.ts";
-import type { FeatureGroupKey } from "../../domain/features.ts";
 import { featureGroupName } from "../../domain/names.ts";
 import { functions } from "../../domain/routes.ts";
 import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
 import { failureQueue } from "../constructs/failure-queue.ts";
+import { OFFLINE_TABLE_REASON, offlineTableName, offlineTables } from "../constructs/feature-group.ts";
 import { allow, allowKey } from "../constructs/grants.ts";
 import { KafkaConsumer } from "../constructs/kafka-consumer.ts";
 import { MillraceFunction } from "../constructs/millrace-function.ts";
@@ -93,27 +93,13 @@ export class FeaturesStack extends MillraceStack {
   }
 
   /** Athena reads a group's table, and writes results, with the rights of the caller. */
-  #letQueryOfflineStores({ bucket, workGroup, featureGroups }: LakeStack, { keys }: SecurityStack): void {
-    const glueArn = (resource: string, resourceName?: string): string =>
-      this.formatArn({ service: "glue", resource, ...(resourceName === undefined ? {} : { resourceName }) });
+  #letQueryOfflineStores({ bucket, workGroup }: LakeStack, { keys }: SecurityStack): void {
     allow(
       this.checkFeatures,
       ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults"],
       [this.formatArn({ service: "athena", resource: "workgroup", resourceName: workGroup.name })],
     );
-    // Feature Store makes the tables, and ends their names with the time.
-    const tables = (Object.keys(featureGroups) as FeatureGroupKey[]).map(
-      (group) => `${featureGroupName(this.config.name, group).replaceAll("-", "_")}_*`,
-    );
-    allow(
-      this.checkFeatures,
-      ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"],
-      [
-        glueArn("catalog"),
-        glueArn("database", "sagemaker_featurestore"),
-        ...tables.map((table) => glueArn("table", `sagemaker_featurestore/${table}`)),
-      ],
-    );
+    allow(this.checkFeatures, ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"], offlineTables(this));
     allow(this.checkFeatures, ["s3:GetBucketLocation", "s3:ListBucket"], [bucket.bucketArn]);
     allow(this.checkFeatures, ["s3:GetObject"], [bucket.arnForObjects("features/*")]);
     allow(
@@ -123,9 +109,7 @@ export class FeaturesStack extends MillraceStack {
     );
     allowKey(this.checkFeatures, keys.readings, "s3", ["Decrypt", "GenerateDataKey"]);
     acknowledgeWildcards(this.checkFeatures, {
-      ...Object.fromEntries(
-        tables.map((table) => [`/${table}`, "Feature Store ends the table's name with the time when it makes it"]),
-      ),
+      [`/${offlineTableName(this.config)}`]: OFFLINE_TABLE_REASON,
       "/features/*": "Feature Store names the objects of the table",
       "/query-results/*": "Athena names the objects of results",
     });

@@ -36,12 +36,15 @@ export class IngestionStack extends MillraceStack {
       key: security.keys.operations,
     });
     logPresence(this, this.ruleFailures, security.keys.operations);
-    new iot.CfnResourceSpecificLogging(this, "FleetLogging", {
+    const logging = config.ownsAccountSettings ? ownAccountSettings(this, security.keys.operations) : undefined;
+    const fleetLogging = new iot.CfnResourceSpecificLogging(this, "FleetLogging", {
       targetType: "THING_GROUP",
       targetName: thingGroup.ref,
       logLevel: config.retainData ? "WARN" : "INFO",
-    }).addResourceDependency(thingGroup);
-    if (config.ownsAccountSettings) ownAccountSettings(this, security.keys.operations);
+    });
+    fleetLogging.addResourceDependency(thingGroup);
+    // IoT Core refuses the level of a group while the account has no options of its log.
+    if (logging) fleetLogging.addResourceDependency(logging);
     this.bridges = bridges(this, needs);
     acknowledgeCdkFunctions(this, "AWS679f53fac002430cb0da5b7982bd2287", "makes one AWS call for a custom resource");
   }

@@ -2,7 +2,6 @@ import { aws_ec2 as ec2, aws_iam as iam, type aws_kms as kms } from "aws-cdk-lib
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import type { PipelineName } from "../../domain/pipelines.ts";
-import { acknowledgeLint } from "../constructs/acknowledge.ts";
 import { logGroup } from "../constructs/log-group.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { resourceName } from "../names.ts";
@@ -69,6 +68,8 @@ const interfaceEndpoints = {
   SecretsManager: ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
   Lambda: ec2.InterfaceVpcEndpointAwsService.LAMBDA,
   Sts: ec2.InterfaceVpcEndpointAwsService.STS,
+  // Where event source mappings send the offsets of what a function could not handle, from the cluster's subnets.
+  Sqs: ec2.InterfaceVpcEndpointAwsService.SQS,
   FeatureStore: ec2.InterfaceVpcEndpointAwsService.SAGEMAKER_FEATURESTORE_RUNTIME,
 } as const;
 
@@ -112,12 +113,11 @@ export class NetworkStack extends MillraceStack {
     this.vpc = vpc as ec2.IVpc;
     this.privateSubnets = { subnetGroupName: "private" };
     this.outboundSubnets = { subnetGroupName: nat ? "private" : "public" };
-    for (const subnet of vpc.node.findAll().filter((node) => node instanceof ec2.CfnSubnet))
-      acknowledgeLint(
-        subnet,
-        "W3010",
-        "the zones are the config's: a synth looks nothing up, and the subnets stay where they are",
-      );
+    // The CDK knows zones by name alone, and a name means another zone in each account.
+    for (const subnet of vpc.node.findAll().filter((node) => node instanceof ec2.CfnSubnet)) {
+      subnet.availabilityZoneId = subnet.availabilityZone;
+      subnet.availabilityZone = undefined;
+    }
     this.securityGroups = this.#securityGroups();
     this.#endpoints();
     this.#flowLogs(keys.operations);

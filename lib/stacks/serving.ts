@@ -42,6 +42,8 @@ export class ServingStack extends MillraceStack {
     this.stores = this.#stores(needs);
     this.rest = new RestService(this, { functions: restFunctions(this, needs), keys, ticketsTable });
     this.webSocket = new WebSocketService(this, { keys, ticketsTable, connectionsTable });
+    // API Gateway refuses a stage with logs while the account has no role for them.
+    if (this.rest.logRole) this.webSocket.stage.node.addDependency(this.rest.logRole);
     this.live = liveService(this, this.webSocket.stage, needs);
     new CfnOutput(this, "RestUrl", { value: this.rest.url, description: "REST API" });
     new CfnOutput(this, "WebSocketUrl", { value: this.webSocket.url, description: "WebSocket API" });

@@ -44,7 +44,7 @@ describe("an environment's config", () => {
         comitIntervalMs: 50,
       },
       api: { ...prod.api, domain: { name: "api.example.com" } },
-      zones: ["us-east-1a", "eu-west-1a"],
+      zones: ["use1-az4", "euw1-az1"],
     });
     expect(message).toContain("- nmae: there is no such setting");
     expect(message).toContain("network.natGatways: there is no such setting");
@@ -54,7 +54,7 @@ describe("an environment's config", () => {
     expect(message).toContain("kafka.retentionMs.imuData: 200000 ms, not above the allowed lateness (300000 ms)");
     expect(message).toContain("processor.sensor.maxTasks: 11, more than the 10 partitions of imu-data-all");
     expect(message).toContain("api.domain.certificateArn");
-    expect(message).toContain("eu-west-1a is not a zone of the region us-east-1");
+    expect(message).toContain("euw1-az1 is not a zone of us-east-1");
     expect(message).toMatch(/has 9 problem/);
   });
 
@@ -152,6 +152,17 @@ describe("an environment's config", () => {
       "web.domain.certificateArn",
     ],
     ["an open API where data is kept", { api: { ...prod.api, auth: null } }, "must not have an open API"],
+    // https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html
+    [
+      "an API that the page can't read",
+      { api: { ...prod.api, corsOrigins: ["https://other.example.com"] } },
+      "the page is at https://millrace.example.com and could not read the API",
+    ],
+    [
+      "an API for some origins, where the page's is not known",
+      { web: { ...prod.web, domain: null } },
+      "api.corsOrigins: the page has no domain of its own",
+    ],
     ["any origin where data is kept", { api: { ...prod.api, corsOrigins: ["*"] } }, "must name its origins"],
     [
       "a future guard as long as the lateness",
@@ -164,11 +175,14 @@ describe("an environment's config", () => {
       "kafka.partitions.aggregated",
     ],
     ["more NAT gateways than zones", { network: { ...prod.network, natGateways: 4 } }, "more than the 3 zones"],
+    // https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html: 90 days at least are billed.
     [
-      "a lake that expires before it is archived",
-      { lake: { ...prod.lake, glacierAfterDays: 90, expireAfterDays: 60 } },
-      "lake.expireAfterDays",
+      "a lake that expires less than 90 days after it is archived",
+      { lake: { ...prod.lake, glacierAfterDays: 30, expireAfterDays: 119 } },
+      "lake.expireAfterDays: 119, less than 90 days after glacierAfterDays (30)",
     ],
+    // https://docs.aws.amazon.com/global-infrastructure/latest/regions/az-ids.html
+    ["zones by name", { zones: ["us-east-1a", "us-east-1b"] }, "zones[0]: expected the id of a zone, such as use1-az4"],
     [
       "a database whose least capacity is above its most",
       { documents: { ...prod.documents, minCapacity: 64 } },
@@ -181,6 +195,22 @@ describe("an environment's config", () => {
     ],
   ])("refuses %s", (_what, change, problem) => {
     expect(problemsOf({ ...prod, ...change })).toContain(problem);
+  });
+
+  test.each([
+    ["us-east-1", "use1"],
+    ["eu-central-1", "euc1"],
+    ["ap-southeast-2", "apse2"],
+    ["ap-northeast-1", "apne1"],
+    ["us-gov-west-1", "usgw1"],
+    ["il-central-1", "ilc1"],
+  ])("takes the zones of %s by their ids, which begin with %s", (region, prefix) => {
+    const lake = { ...prod.lake, replica: null };
+    const [one, two] = [`${prefix}-az1`, `${prefix}-az2`];
+    expect(problemsOf({ ...prod, lake, region, zones: [one, two], network: { ...prod.network, natGateways: 2 } })).toBe(
+      "",
+    );
+    expect(problemsOf({ ...prod, lake, region, zones: [one, "usw9-az1"] })).toContain("usw9-az1 is not a zone of");
   });
 
   test("CIDR blocks overlap when one begins inside the other", () => {

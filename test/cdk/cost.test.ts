@@ -34,13 +34,13 @@ describe("the cost of dev", () => {
 
   test("is counted from its templates", () => {
     // Bridge, two processors and live: four tasks of one vCPU and 2 GB, two of them with a public address.
-    // Seven endpoints in two zones.
+    // Eight endpoints in two zones.
     expect(inventory).toMatchObject({
       vcpus: 4,
       memoryGb: 8,
       publicTasks: 2,
       natGateways: 0,
-      endpointZones: 14,
+      endpointZones: 16,
       keys: 4,
       secrets: 1,
       documentInstances: 1,
@@ -57,7 +57,7 @@ describe("the cost of dev", () => {
     // By hand: 730 × $0.75 and 141 partitions × 730 × $0.0015; 4 × 730 × $0.03238 and 8 × 730 × $0.00356.
     expect(dollars(idle, "MSK Serverless")).toBeCloseTo(547.5 + 154.395, 6);
     expect(dollars(idle, "Fargate")).toBeCloseTo(94.5496 + 20.7904, 6);
-    expect(dollars(idle, "Network")).toBeCloseTo(14 * HOURS * 0.01 + 2 * HOURS * 0.005, 6);
+    expect(dollars(idle, "Network")).toBeCloseTo(16 * HOURS * 0.01 + 2 * HOURS * 0.005, 6);
   });
 
   test("of IoT Core is that of three metered messages in units of 5 KB, by tiers", () => {

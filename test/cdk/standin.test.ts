@@ -147,7 +147,7 @@ described("dev's stacks on an AWS stand-in", () => {
     );
     expect(result.found.buckets["millrace-dev-lake-123456789012-us-east-1"]).toEqual({
       encryption: "aws:kms",
-      lifecycle: 5,
+      lifecycle: 4,
     });
     expect(result.found.buckets["millrace-dev-models-123456789012-us-east-1"]).toEqual({
       encryption: "aws:kms",

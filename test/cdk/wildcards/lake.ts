@@ -12,14 +12,20 @@ export const lakeWildcards: readonly AllowedWildcard[] = [
   },
   {
     stacks,
-    actions: ["s3:PutObject"],
+    actions: ["s3:PutObject", "s3:PutObjectAcl", "s3:GetObject"],
     resource: /^<[^>]+>\/features\/\*$/,
     reason: "Feature Store names its objects itself",
   },
   {
+    stacks,
+    actions: ["glue:GetTable", "glue:UpdateTable"],
+    resource: /:table\/sagemaker_featurestore\/millrace_[a-z]+_\*$/,
+    reason: "Feature Store ends the name of an offline store's table with the time when it makes it",
+  },
+  {
     stacks: ["features"],
     actions: ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"],
-    resource: /:table\/sagemaker_featurestore\/millrace_[a-z]+_(sensor_windows|market_bars)_v2_\*$/,
+    resource: /:table\/sagemaker_featurestore\/millrace_[a-z]+_\*$/,
     reason: "Feature Store ends the name of an offline store's table with the time when it makes it",
   },
   {

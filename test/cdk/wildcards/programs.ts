@@ -34,13 +34,15 @@ export const programWildcards: readonly AllowedWildcard[] = [
   },
 ];
 
-/** What Lambda does with the role of a function in the VPC. */
+/** What Lambda does with the role of a function in the VPC, or of one that an event source mapping calls. */
 function networkInterfaceActions(): string[] {
   return [
     "ec2:CreateNetworkInterface",
     "ec2:DeleteNetworkInterface",
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+    "ec2:DescribeSecurityGroups",
     "ec2:AssignPrivateIpAddresses",
     "ec2:UnassignPrivateIpAddresses",
   ];
