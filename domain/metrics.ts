@@ -158,7 +158,7 @@ export const metrics = {
   "live.omitted": { unit: "Count", kind: "counter", doc: "messages too large to send, whose clients were told so" },
   "live.closed-connections": { unit: "Count", kind: "counter", doc: "connections closed for being slow or too many" },
   "live.connections": { unit: "Count", kind: "gauge", doc: "WebSocket connections known" },
-  "live.lag": { unit: "Count", kind: "gauge", doc: "records live has not read yet" },
+  "live.lag": { unit: "Count", kind: "gauge", doc: "records that somebody watches and live has not read yet" },
   "firehose.records": {
     unit: "Count",
     kind: "counter",

@@ -21,6 +21,7 @@ const imagePackages = {
   live: [
     "@aws-sdk/client-apigatewaymanagementapi",
     "@aws-sdk/client-dynamodb",
+    "@node-rs/crc32",
     "aws-msk-iam-sasl-signer-js",
     "kafkajs",
     "lz4-napi",

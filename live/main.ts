@@ -1,8 +1,8 @@
-import type { KafkaMessage } from "kafkajs";
 import { startHealthServer, type Health } from "../adapters/health.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import { createLogger } from "../adapters/log.ts";
 import { Metrics } from "../adapters/metrics.ts";
+import type { LogRecord } from "../adapters/record-batches.ts";
 import { onShutdown } from "../adapters/shutdown.ts";
 import { LOOPBACK } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
@@ -16,10 +16,13 @@ import { route, routeMarket } from "./router.ts";
 import { SeenIds } from "./seen-ids.ts";
 import { SessionExtents } from "./session-extents.ts";
 import { audiences, noAudiences } from "./subscriptions.ts";
-import { tail, type Tail } from "./tail.ts";
+import { Tail } from "./tail.ts";
 
 /** Time between two reads of the table of connections: the longest that a new subscription goes unnoticed. */
 const POLL_MS = 0.4 * SECOND;
+
+/** Retries of one request; what fails for longer is tried again as a whole. */
+const KAFKA_RETRY = { retries: 5, initialRetryTime: 100, maxRetryTime: 1_000 } as const;
 
 const settings = readSettings("live", process.env);
 const log = createLogger("live", settings.logLevel);
@@ -36,11 +39,18 @@ const fanOut = new FanOut(gateway, metrics);
 const seenIds = new SeenIds();
 const followed = liveTopics(settings.pipelines);
 const extents = new SessionExtents(settings.sessionGapMs);
+const text = new TextDecoder();
+const tail = new Tail(createKafka(settings, "millrace-live", log, { retry: KAFKA_RETRY }), {
+  topics: followed,
+  groupId: consumerGroups.live,
+  log,
+  onLag: (lag) => metrics.set("live.lag", lag),
+  onRecord: sendRecord,
+});
 
 let subscribed = noAudiences;
 let tableAnswers = true;
 let polling: NodeJS.Timeout | undefined;
-let records: Tail | undefined;
 
 async function poll(): Promise<void> {
   try {
@@ -53,12 +63,13 @@ async function poll(): Promise<void> {
     if (tableAnswers) log.error({ err: error }, "the table of connections does not answer; the last list stays in use");
     tableAnswers = false;
   }
+  tail.watch(subscribed);
   polling = setTimeout(() => void poll(), POLL_MS);
 }
 
 function health(): Health {
-  const stopped = [...(records?.stopped ?? [])];
-  const kafka = !records?.joined ? "down" : stopped.length > 0 ? "degraded" : "ok";
+  const stopped = [...tail.stopped];
+  const kafka = !tail.joined ? "down" : stopped.length > 0 ? "degraded" : "ok";
   const detail = stopped.map(([partition, why]) => `${partition}: ${why}`).join("; ");
   const connections = tableAnswers ? "ok" : "degraded";
   return {
@@ -71,19 +82,20 @@ function send(connectionId: string, messages: readonly Message[]): void {
   fanOut.send(connectionId, messages);
 }
 
-function sendRecord(topic: string, { key, value, headers: received, offset }: KafkaMessage): void {
+function sendRecord(topic: string, record: LogRecord): void {
+  const { key, value, offset } = record;
   if (value === null) return;
-  const name = key?.toString("utf8") ?? "";
+  const name = key === null ? "" : text.decode(key);
   const sensor = subscribed.sensors.get(name);
   const symbol = subscribed.symbols.get(name);
   // Session records are read without an audience, too: a later subscription may name one of the sessions.
   if (!sensor && !symbol && topic !== topics.sessions.name) return;
   try {
-    const record = readRecord(topic, received?.[headers.contentType]?.toString(), value);
-    if (!seenIds.isNew(topic, record.data.id)) return;
-    if (record.type === "session") extents.learn(record.data);
-    if (isOfMarket(record)) routeMarket(record, symbol ?? [], send);
-    else if (sensor) route(record, sensor, extents, send);
+    const read = readRecord(topic, record.headers[headers.contentType], value);
+    if (!seenIds.isNew(topic, read.data.id)) return;
+    if (read.type === "session") extents.learn(read.data);
+    if (isOfMarket(read)) routeMarket(read, symbol ?? [], send);
+    else if (sensor) route(read, sensor, extents, send);
   } catch (error) {
     log.error({ err: error, topic, offset }, "record does not have the form of its topic and was skipped");
   }
@@ -101,20 +113,9 @@ const healthServer =
 onShutdown(async () => {
   clearTimeout(polling);
   healthServer?.close();
-  await records?.stop();
+  await tail.stop();
 }, 10 * SECOND);
 
 await poll();
-records = await tail(
-  createKafka(settings, "millrace-live", log, {
-    retry: { retries: Number.MAX_SAFE_INTEGER, initialRetryTime: 100, maxRetryTime: 2_000 },
-  }),
-  {
-    topics: followed,
-    groupId: consumerGroups.live,
-    log,
-    onLag: (lag) => metrics.set("live.lag", lag),
-    onRecord: sendRecord,
-  },
-);
-log.info({ topics: followed }, "live is up");
+tail.start();
+log.info({ topics: followed.map(({ topic }) => topic) }, "live is up");

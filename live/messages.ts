@@ -13,6 +13,7 @@ import type { TableName } from "../domain/tables.ts";
 import type { EpochMs } from "../domain/time.ts";
 import { contentTypes, topics } from "../domain/topics.ts";
 import { shortDecimal } from "./numbers.ts";
+import type { FollowedTopic } from "./watched.ts";
 
 /** A transformed message as columns, each as long as `t`. */
 export interface Samples {
@@ -79,22 +80,29 @@ const sources = [
 const types = new Map<string, LiveRecord["type"]>(sources.map(({ topic, type }) => [topic, type]));
 
 /** The topics that live reads where these pipelines run. */
-export function liveTopics(running: readonly PipelineName[]): string[] {
-  return existingWhere<{ topic: string; pipeline?: PipelineName }>(sources, running).map(({ topic }) => topic);
+export function liveTopics(running: readonly PipelineName[]): FollowedTopic[] {
+  return existingWhere<{ topic: string; pipeline?: PipelineName }>(sources, running).map(({ topic, pipeline }) => ({
+    topic,
+    ofMarket: pipeline === "market",
+    // Where a session ended is to be known when somebody subscribes to it.
+    always: topic === topics.sessions.name,
+  }));
 }
+
+const text = new TextDecoder();
 
 /**
  * Reads a record's value. JSON is passed on as it is, without validation: the processor has written it.
  *
  * @throws Error when the value is not JSON, or not columns where the content type says so
  */
-export function readRecord(topic: string, contentType: string | undefined, value: Buffer): LiveRecord {
+export function readRecord(topic: string, contentType: string | undefined, value: Uint8Array): LiveRecord {
   const type = types.get(topic) ?? "samples";
-  if (type !== "samples") return { type, data: JSON.parse(value.toString("utf8")) as never };
+  if (type !== "samples") return { type, data: JSON.parse(text.decode(value)) as never };
   return { type: "samples", data: contentType === contentTypes.columnsPacked ? fromPacked(value) : fromJson(value) };
 }
 
-function fromPacked(value: Buffer): Samples {
+function fromPacked(value: Uint8Array): Samples {
   const { header, t, values } = decodeColumns(value);
   const { id, sensorId, seq, boot, columns } = header;
   return {
@@ -107,7 +115,7 @@ function fromPacked(value: Buffer): Samples {
   };
 }
 
-function fromJson(value: Buffer): Samples {
+function fromJson(value: Uint8Array): Samples {
   const {
     id,
     sensorId,
@@ -116,7 +124,7 @@ function fromJson(value: Buffer): Samples {
     schema: _,
     t,
     ...columns
-  } = JSON.parse(value.toString("utf8")) as { schema: unknown; t: number[] } & Omit<Samples, "t" | "columns"> &
+  } = JSON.parse(text.decode(value)) as { schema: unknown; t: number[] } & Omit<Samples, "t" | "columns"> &
     Record<string, number[]>;
   return { id, sensorId, seq, ...(boot === undefined ? {} : { boot }), t, columns } as unknown as Samples;
 }

@@ -419,3 +419,32 @@ test("started again, live continues at the end of the log", async () => {
     0,
   );
 });
+
+test("what a killed process has not sent comes from the one that takes over", async () => {
+  // So many that each process has partitions of some of them.
+  const sensors = Array.from({ length: 8 }, (_, i) => uniqueName(`takeover-${i}`));
+  for (const sensor of sensors) await subscribe("seven", "sensors", sensor);
+  const other = await startLive();
+  let at = 0;
+  const publishAll = async (): Promise<void> => {
+    at++;
+    // Ids of one source partition grow, but these sensors may have several.
+    for (const [i, sensor] of sensors.entries())
+      await publish(topics.aggregated.name, sensor, {
+        ...windowed(sensor, at * 1_000),
+        id: `imu-data-all/${100 + i}/${offset++}/0`,
+      });
+  };
+  const windows = (): Set<string> => {
+    const all = sensors.flatMap((sensor) => received("seven", sensor));
+    return new Set(all.map(({ data }) => (data as { id: string }).id));
+  };
+  await publishAll();
+  await eventually(windows, { until: ({ size }) => size === sensors.length });
+  live.kill("SIGKILL");
+  await once(live, "exit");
+  // While the group waits for the process that is gone, nobody reads its partitions.
+  for (let i = 0; i < 3; i++) await publishAll();
+  await eventually(windows, { until: ({ size }) => size === at * sensors.length });
+  live = other;
+});
