@@ -4,6 +4,7 @@ import { recordId } from "../../domain/records.ts";
 import { contentTypes, headers as headerNames } from "../../domain/topics.ts";
 import type { Counters } from "./counters.ts";
 import { letterOf, type LetterSource, shortened, sizeOf } from "./dead-letters.ts";
+import { JsonBytes } from "./json-bytes.ts";
 import type { OutputRecord } from "./machine.ts";
 
 const JSON_HEADERS = Object.freeze({ [headerNames.contentType]: contentTypes.json });
@@ -71,6 +72,12 @@ export class Emitter {
   #headers: Headers = JSON_HEADERS;
   readonly #counts = new Map<string, number>();
   #outputs: OutputRecord[] = [];
+  readonly #bytes = new JsonBytes();
+  /** Of the record that is open: its topic, and its number among the step's outputs there. */
+  #openTopic = "";
+  #openNumber = 0;
+  /** The JSON of a record up to the offset in its id. */
+  readonly #idPrefix: string;
   readonly #topicCrcs = new Map<string, number>();
   #crc = 0;
   #chained = 0;
@@ -78,6 +85,7 @@ export class Emitter {
   constructor(options: EmitterOptions, chain: string | null) {
     this.#options = options;
     this.maxOutputBytes = options.maxOutputBytes;
+    this.#idPrefix = `{"id":"${recordId(options.log, options.partition, 0, 0).slice(0, -"0/0".length)}`;
     if (chain !== null) {
       const [chained, crc] = chain.split("-");
       this.#chained = Number(chained);
@@ -109,8 +117,16 @@ export class Emitter {
 
   /** The id of the next output to a topic. The caller must emit that output next. */
   nextId(topic: string): string {
+    return this.#idOf(this.#numberOf(topic));
+  }
+
+  #numberOf(topic: string): number {
     const n = this.#counts.get(topic) ?? 0;
     this.#counts.set(topic, n + 1);
+    return n;
+  }
+
+  #idOf(n: number): string {
     return recordId(this.#options.log, this.#options.partition, this.#offset, n);
   }
 
@@ -119,6 +135,29 @@ export class Emitter {
     const id = this.nextId(topic);
     const value = Buffer.from(textOf(id, fields));
     this.#emit({ topic, key, value, headers: this.#headers }, id);
+  }
+
+  /**
+   * Begins a record as `json` does, for records that are many: the caller writes the fields, each with a comma in
+   * front, and then calls `close`.
+   */
+  open(topic: string): JsonBytes {
+    const bytes = this.#bytes;
+    this.#openTopic = topic;
+    this.#openNumber = this.#numberOf(topic);
+    bytes.raw(this.#idPrefix);
+    bytes.number(this.#offset);
+    bytes.raw("/");
+    bytes.number(this.#openNumber);
+    bytes.raw('","schema":1');
+    return bytes;
+  }
+
+  /** Emits the record that `open` began. */
+  close(key: string): void {
+    this.#bytes.raw("}");
+    const output = { topic: this.#openTopic, key, value: this.#bytes.take(), headers: this.#headers };
+    this.#emit(output, this.#openNumber);
   }
 
   /** Emits bytes of another content type that contain `id`, which `nextId(topic)` gave. */
@@ -162,11 +201,11 @@ export class Emitter {
     this.#outputs.push({ topic: deadLetter, key, value, headers });
   }
 
-  #emit(output: OutputRecord & { readonly key: string; readonly value: Uint8Array }, id: string): void {
+  #emit(output: OutputRecord & { readonly key: string; readonly value: Uint8Array }, id: string | number): void {
     const { key, value, headers } = output;
     // The headers are ours and small: they are measured only where they could matter.
     const size = value.length <= SMALL_BYTES ? 0 : sizeOf(key, value, headers);
-    if (size > this.maxOutputBytes) return this.#tooLarge(output, id, size);
+    if (size > this.maxOutputBytes) return this.#tooLarge(output, typeof id === "number" ? this.#idOf(id) : id, size);
     this.#chain(output.topic, value);
     this.#outputs.push(output);
   }

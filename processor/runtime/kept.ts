@@ -14,7 +14,7 @@ export interface KeptCodec<V> {
    */
   readonly scope: "key" | "partition";
   encode(value: V, writer: Writer): void;
-  decode(reader: Reader): V;
+  decode(reader: Reader, name: string): V;
 }
 
 interface Kept<V> extends Stamped {
@@ -123,7 +123,7 @@ export class KeptState<V = unknown> {
       return;
     }
     const order = reader.f64();
-    this.#entries.set(name, Object.assign(stamped, { order, value: this.codec.decode(reader) }));
+    this.#entries.set(name, Object.assign(stamped, { order, value: this.codec.decode(reader, name) }));
     this.#order = Math.max(this.#order, order + 1);
     this.#isSorted = false;
   }

@@ -14,6 +14,7 @@ import { contentTypes, headers as headerNames } from "../../../domain/topics.ts"
 import type { Rejection } from "../../runtime/message.ts";
 import { described, whyNotJson, written } from "../../runtime/received.ts";
 import { readTimestamp } from "./read-timestamp.ts";
+import { scanTrade } from "./scan-trade.ts";
 import type { TradeMessage } from "./trade-message.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -36,22 +37,42 @@ export function decodeTrade(
   message: TradeMessage,
 ): Rejection | null {
   message.known = null;
-  const value = readJson(bytes, headers[headerNames.contentType]);
-  if ("code" in value) return value;
-  const received = value.json as Received;
   const problems: Rejection[] = [];
+  const contentType = headers[headerNames.contentType];
+  const isUsual =
+    (contentType === undefined || contentType === contentTypes.json) &&
+    bytes.length <= tradeLimits.payloadBytes &&
+    Buffer.isBuffer(bytes) &&
+    scanTrade(key, bytes, message);
+  if (!isUsual) readThoroughly(key, bytes, contentType, message, problems);
+  if (problems.length === 0) derive(message, bytes, problems);
+  if (problems.length > 0) return allOf(problems);
+  message.key = key;
+  message.rows = 1;
+  message.bytes = bytes;
+  return null;
+}
+
+/** Reads a trade that may be anything, and tells all that is wrong with it. */
+function readThoroughly(
+  key: string,
+  bytes: Uint8Array,
+  contentType: string | undefined,
+  message: TradeMessage,
+  problems: Rejection[],
+): void {
+  const value = readJson(bytes, contentType);
+  if ("code" in value) {
+    problems.push(value);
+    return;
+  }
+  const received = value.json as Received;
   const symbol = symbolProblem(key, received);
   if (symbol) problems.push(symbol);
   for (const name of fieldNames) {
     const problem = fieldReaders[name](received[name], message, bytes);
     if (problem) problems.push(problem);
   }
-  if (problems.length === 0) derive(message, bytes, problems);
-  if (problems.length > 0) return allOf(problems);
-  message.key = key;
-  message.rows = 1;
-  message.received = received;
-  return null;
 }
 
 /** Several problems as one: the first one's code. */
@@ -185,10 +206,12 @@ const fieldNames = Object.keys(fieldReaders) as (keyof typeof fieldReaders)[];
 /** Derives the figure that is missing of price × quantity = amount. Where all are given, they must agree. */
 function derive(message: TradeMessage, bytes: Uint8Array, problems: Rejection[]): void {
   const { price, quantity, amount } = message;
-  const has = { price: price === price, quantity: quantity === quantity, amount: amount === amount };
-  if (!has.price && !has.amount) {
+  const hasPrice = price === price;
+  const hasQuantity = quantity === quantity;
+  const hasAmount = amount === amount;
+  if (!hasPrice && !hasAmount) {
     problems.push(invalid("price and amount are missing; at least one of them is expected"));
-  } else if (has.price && has.quantity && has.amount) {
+  } else if (hasPrice && hasQuantity && hasAmount) {
     const product = price * quantity;
     if (Math.abs(product - amount) <= tradeLimits.agreement * Math.max(product, amount)) return;
     const received = (name: "price" | "quantity" | "amount"): string => written(bytes, message[name], name);
@@ -198,11 +221,11 @@ function derive(message: TradeMessage, bytes: Uint8Array, problems: Rejection[])
           `${product}: they must agree to ${tradeLimits.agreement} of the larger`,
       ),
     );
-  } else if (has.price && has.quantity) {
+  } else if (hasPrice && hasQuantity) {
     message.amount = price * quantity;
-  } else if (has.amount && has.quantity) {
+  } else if (hasAmount && hasQuantity) {
     message.price = positive(amount / quantity);
-  } else if (has.amount && has.price) {
+  } else if (hasAmount && hasPrice) {
     message.quantity = positive(amount / price);
   }
 }

@@ -6,7 +6,7 @@ import type { Generations } from "../../runtime/generations.ts";
 import type { KeyedState } from "../../runtime/keyed-state.ts";
 import type { StateEntry } from "../../runtime/machine.ts";
 import type { Items, Operator, StepContext } from "../../runtime/operator.ts";
-import { amountUsd, tradeFields } from "./enrich.ts";
+import { amountUsd, writeTrade } from "./enrich.ts";
 import type { ReferenceData } from "./reference-data.ts";
 import { type BookIndex, type Chunk, goneAt, minuteOf, TradeBook } from "./trade-book.ts";
 import { decodeTrades, encodeTrades } from "./trade-codec.ts";
@@ -52,13 +52,22 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
     const version = reference.inForce;
     const usd = amountUsd(message, version);
     this.#book(book, keyed, message, usd);
-    context.out.json(to, message.key, {
-      symbol: message.key,
-      ...tradeFields(message.tradeId, message.firstTime, message, message.status),
-      amountUsd: usd,
-      flags: version?.flags[message.key] ?? [],
-      reference: version?.version ?? null,
-    });
+    const { key, tradeId, firstTime, status } = message;
+    const bytes = context.out.open(to);
+    bytes.raw(',"symbol":"');
+    bytes.raw(key);
+    bytes.raw('"');
+    writeTrade(bytes, tradeId, firstTime, message, status);
+    bytes.raw(',"amountUsd":');
+    bytes.number(usd ?? NaN);
+    bytes.raw(',"flags":');
+    const flags = version?.flags[key];
+    if (flags) bytes.value(flags);
+    else bytes.raw("[]");
+    bytes.raw(',"reference":');
+    if (version) bytes.text(version.version);
+    else bytes.raw("null");
+    context.out.close(key);
   }
 
   /** Whether no bar takes a trade of this time any more. */

@@ -1,6 +1,7 @@
 import { tradeLimits, type Trade, type TradeStatus } from "../../../domain/market.ts";
 import type { Reference } from "../../../domain/reference.ts";
 import type { EpochMs } from "../../../domain/time.ts";
+import type { JsonBytes } from "../../runtime/json-bytes.ts";
 import type { TradeContent } from "./trade-book.ts";
 
 /** No sum of such amounts overflows. */
@@ -30,6 +31,41 @@ export function tradeFields(id: string, time: EpochMs, content: Content, status:
     ...(account === null ? {} : { account }),
     status,
   };
+}
+
+/** Writes the fields of `tradeFields`, each with a comma in front. */
+export function writeTrade(bytes: JsonBytes, id: string, time: EpochMs, content: Content, status: TradeStatus): void {
+  const { price, quantity, amount, currency, side, account } = content;
+  bytes.raw(',"trade_id":"');
+  bytes.raw(id);
+  bytes.raw('","timestamp":');
+  bytes.number(time);
+  if (price === price) {
+    bytes.raw(',"price":');
+    bytes.number(price);
+  }
+  if (quantity === quantity) {
+    bytes.raw(',"quantity":');
+    bytes.number(quantity);
+  }
+  if (amount === amount) {
+    bytes.raw(',"amount":');
+    bytes.number(amount);
+  }
+  bytes.raw(',"currency":"');
+  bytes.raw(currency);
+  if (side !== null) {
+    bytes.raw('","side":"');
+    bytes.raw(side);
+  }
+  bytes.raw('"');
+  if (account !== null) {
+    bytes.raw(',"account":');
+    bytes.text(account);
+  }
+  bytes.raw(',"status":"');
+  bytes.raw(status);
+  bytes.raw('"');
 }
 
 /** The amount in US dollars that a trade was counted with; null for none. */

@@ -10,6 +10,10 @@ import type { TradeMessage } from "./trade-message.ts";
 
 /** The net position of an account in a symbol. */
 interface Position {
+  /** Its name in the kept state: `<symbol>/<account>`. */
+  readonly name: string;
+  /** JSON of the symbol and the account: the first fields of its records. */
+  readonly owner: string;
   readonly quantity: ExactSum;
   readonly notional: ExactSum;
   trades: number;
@@ -29,7 +33,8 @@ export class Positions {
       writer.f64(trades);
       writer.f64(records);
     },
-    decode: (reader) => ({
+    decode: (reader, name) => ({
+      ...ownerOf(name),
       quantity: ExactSum.decode(reader),
       notional: ExactSum.decode(reader),
       trades: reader.f64(),
@@ -45,9 +50,10 @@ export class Positions {
   }
 
   add(symbol: string, account: string): Position {
-    const position = { quantity: new ExactSum(), notional: new ExactSum(), trades: 0, records: 0 };
+    const owner = ownerOf(`${symbol}/${account}`);
+    const position = { ...owner, quantity: new ExactSum(), notional: new ExactSum(), trades: 0, records: 0 };
     this.#insert(this.#symbols(), symbol, account, position);
-    this.state.set(`${symbol}/${account}`, position);
+    this.state.set(position.name, position);
     return position;
   }
 
@@ -55,8 +61,8 @@ export class Positions {
     if (this.#bySymbol) return this.#bySymbol;
     this.#bySymbol = new Map();
     for (const [name, position] of this.state.entries()) {
-      const slash = name.indexOf("/");
-      this.#insert(this.#bySymbol, name.slice(0, slash), name.slice(slash + 1), position);
+      const { symbol, account } = readName(name);
+      this.#insert(this.#bySymbol, symbol, account, position);
     }
     return this.#bySymbol;
   }
@@ -66,6 +72,17 @@ export class Positions {
     if (positions) positions.set(account, position);
     else symbols.set(symbol, new Map([[account, position]]));
   }
+}
+
+/** The symbol and the account of `<symbol>/<account>`; a symbol has no slash. */
+function readName(name: string): { symbol: string; account: string } {
+  const slash = name.indexOf("/");
+  return { symbol: name.slice(0, slash), account: name.slice(slash + 1) };
+}
+
+function ownerOf(name: string): Pick<Position, "name" | "owner"> {
+  const { symbol, account } = readName(name);
+  return { name, owner: `,"symbol":"${symbol}","account":${JSON.stringify(account)}` };
 }
 
 /** Those of a symbol that has none: looking one up leaves nothing behind. */
@@ -132,22 +149,26 @@ export class PositionOperator implements Operator<null, TradeMessage> {
   }
 
   #change(symbol: string, trade: BookedTrade, position: Position, sign: 1 | -1, context: StepContext): void {
-    const { side, quantity, amountUsd, time, account } = trade;
+    const { side, quantity, amountUsd, time } = trade;
     const direction = side === "buy" ? sign : -sign;
     if (quantity === quantity) position.quantity.add(direction * quantity);
     if (amountUsd === amountUsd) position.notional.add(direction * amountUsd);
     position.trades += sign;
     trade.inPosition = sign === 1;
-    this.#options.positions.state.touch(`${symbol}/${account}`);
-    context.out.json(this.#options.to, symbol, {
-      symbol,
-      account,
-      quantity: position.quantity.value,
-      notional: position.notional.value,
-      trades: position.trades,
-      revision: position.records++,
-      timestamp: time,
-    });
+    this.#options.positions.state.touch(position.name);
+    const bytes = context.out.open(this.#options.to);
+    bytes.raw(position.owner);
+    bytes.raw(',"quantity":');
+    bytes.number(position.quantity.value);
+    bytes.raw(',"notional":');
+    bytes.number(position.notional.value);
+    bytes.raw(',"trades":');
+    bytes.number(position.trades);
+    bytes.raw(',"revision":');
+    bytes.number(position.records++);
+    bytes.raw(',"timestamp":');
+    bytes.number(time);
+    context.out.close(symbol);
   }
 
   /** Writes nothing: positions are kept for good. */

@@ -2,6 +2,8 @@ import type { TradeSide, TradeStatus } from "../../../domain/market.ts";
 import { Message } from "../../runtime/message.ts";
 import type { BookedTrade, TradeBook } from "./trade-book.ts";
 
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** A decoded trade: one row at `t[0]`. Figures that it has not are NaN. */
 export class TradeMessage extends Message {
   override readonly names = { first: "timestamp", last: "timestamp", clock: "the sender's clock" };
@@ -14,8 +16,8 @@ export class TradeMessage extends Message {
   side: TradeSide | null = null;
   account: string | null = null;
   status: TradeStatus = "executed";
-  /** The trade as it was received. */
-  received: object = {};
+  /** The trade as it was received: JSON. Lent. */
+  bytes: Uint8Array = new Uint8Array(0);
 
   /** What the book has of this id, found by the deduplication; null for a new one. */
   known: BookedTrade | null = null;
@@ -33,6 +35,11 @@ export class TradeMessage extends Message {
 
   constructor() {
     super(0);
+  }
+
+  /** The trade as it was received. */
+  get received(): object {
+    return JSON.parse(utf8.decode(this.bytes)) as object;
   }
 
   /** Whether this message makes its trade executed. */

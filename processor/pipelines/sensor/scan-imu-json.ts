@@ -1,7 +1,7 @@
 import type { SequencedMessage } from "../../operators/sequenced-message.ts";
 import { MAX_ROWS } from "../../runtime/message.ts";
+import { INT_DIGITS, longNumber, POWERS_OF_TEN, scanNumber, scannedTo } from "../../runtime/scan-number.ts";
 import type { SampleTimes } from "./sample-times.ts";
-import { INT_DIGITS, longNumber, POWERS_OF_TEN, scanNumber, scannedTo } from "./scan-number.ts";
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { scanNumber, scannedTo } from "../../../../processor/pipelines/sensor/scan-number.ts";
+import { scanNumber, scannedTo } from "../../../processor/runtime/scan-number.ts";
 
 /** The expected number is that of JSON.parse, the sign of zero included. */
 function expectAsParsed(text: string): void {
