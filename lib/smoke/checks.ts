@@ -12,12 +12,34 @@ const LIVE_LIMIT_MS = 60_000;
 /** A session ends only after its gap, or when the sensor is idle. */
 const SESSION_LIMIT_MS = 120_000;
 
-/** Asks `GET /health`. */
-export async function checkHealth({ restUrl }: Deployment): Promise<string> {
+/** Processors join their group, and functions start cold: a new environment is down at first. */
+const HEALTH_LIMIT_MS = 120_000;
+const HEALTH_PAUSE_MS = 3_000;
+
+/**
+ * Asks `GET /health` until the environment serves.
+ *
+ * @throws Error with the last answer when it does not within two minutes
+ */
+export async function checkHealth(
+  { restUrl }: Pick<Deployment, "restUrl">,
+  { limitMs = HEALTH_LIMIT_MS, pauseMs = HEALTH_PAUSE_MS } = {},
+): Promise<string> {
+  const end = Date.now() + limitMs;
+  for (;;) {
+    const asked = await askHealth(restUrl).catch((error: unknown) => ({ ok: false, text: String(error) }));
+    if (asked.ok) return asked.text;
+    if (Date.now() + pauseMs > end) throw new Error(`not healthy within ${limitMs} ms; last answer: ${asked.text}`);
+    await sleep(pauseMs);
+  }
+}
+
+async function askHealth(restUrl: string): Promise<{ ok: boolean; text: string }> {
   const answer = await fetch(new URL("health", restUrl));
-  const health = (await answer.json()) as { status: string };
-  if (!answer.ok) throw new Error(`HTTP ${answer.status}: ${JSON.stringify(health)}`);
-  return health.status;
+  const text = await answer.text();
+  return answer.ok
+    ? { ok: true, text: (JSON.parse(text) as { status: string }).status }
+    : { ok: false, text: `HTTP ${answer.status}: ${text}` };
 }
 
 /** Subscribes over WebSocket, publishes a second of readings over MQTT, and waits for their samples. */

@@ -1,4 +1,7 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { expect, test } from "@jest/globals";
+import { checkHealth } from "../../lib/smoke/checks.ts";
 import { deliveryVerdict } from "../../lib/smoke/verdict.ts";
 
 const works = { commits: true, aborts: true, fences: true };
@@ -48,4 +51,29 @@ test.each([
   const verdict = deliveryVerdict(delivery, "n", produced, consumed);
   expect(verdict.ok).toBe(ok);
   expect(verdict.detail).toContain(detail);
+});
+
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html: the first request to a function waits
+// for its environment, which API Gateway may answer with 502 or 504.
+test.each([
+  ["retries until the environment serves", [502, 503, 200], "degraded"],
+  ["fails with the last answer when it does not", [503, 503, 503, 503, 503, 503], "not healthy within 40 ms"],
+] as const)("the smoke test %s", async (_what, statuses, expected) => {
+  let asked = 0;
+  const server = createServer((_, response) => {
+    response.statusCode = statuses[Math.min(asked++, statuses.length - 1)]!;
+    response.end(response.statusCode === 502 ? "Bad Gateway" : '{"status":"degraded"}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const restUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const limits = { limitMs: statuses.includes(200 as never) ? 60_000 : 40, pauseMs: 5 };
+  try {
+    const found = await checkHealth({ restUrl }, limits).catch((error: Error) => error.message);
+    expect(found).toContain(expected);
+    if (limits.limitMs === 60_000) expect(asked).toBe(3);
+    else expect(found).toContain('HTTP 503: {"status":"degraded"}');
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
 });

@@ -1,3 +1,4 @@
+import { connect, createServer as createTcpServer, type AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Partitioners, type Admin, type Consumer, type Producer } from "kafkajs";
 import { createTopics } from "../../adapters/kafka-topics.ts";
@@ -60,6 +61,33 @@ test("a group's members and lag, from before its first member to after its last"
   expect(await read()).toEqual({ state: "Stable", members: 1, lag: 3 });
   await Promise.all(clients.map((client) => client.disconnect()));
 });
+
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html: the first call makes the connections.
+test("health waits longer in the first call of an execution environment", async () => {
+  const { hostname, port } = new URL(mongodbUri.replace("mongodb:", "http:"));
+  const slow = createTcpServer((socket) => {
+    socket.on("error", () => undefined);
+    // Longer than a later call may take.
+    setTimeout(() => {
+      const upstream = connect(Number(port), hostname);
+      upstream.on("error", () => socket.destroy());
+      socket.pipe(upstream).pipe(socket);
+    }, 2_000);
+  });
+  await new Promise<void>((resolve) => slow.listen(0, "127.0.0.1", resolve));
+  const fn = startFunction("read-health", {
+    KAFKA_BROKERS: kafkaBrokers,
+    MONGODB_URI: `mongodb://127.0.0.1:${(slow.address() as AddressInfo).port}/?retryWrites=false&directConnection=true`,
+    MONGODB_DATABASE: uniqueName("health"),
+  });
+  try {
+    const { body } = await fn.invoke<{ body: string }>(restEvent("/health"));
+    expect(JSON.parse(body)).toMatchObject({ components: { mongodb: { status: "ok" } } });
+  } finally {
+    await fn.stop();
+    slow.close();
+  }
+}, 30_000);
 
 test("health answers within two seconds, even when no component does", async () => {
   const up = startFunction("read-health", {
