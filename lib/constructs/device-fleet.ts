@@ -104,7 +104,7 @@ export class DeviceFleet extends Construct {
   #claimPolicy({ name, arn }: Names): void {
     const claims = new iot.CfnPolicy(this, "ClaimPolicy", {
       policyName: name("claim"),
-      policyDocument: claimPolicyDocument(arn, name("sensor")),
+      policyDocument: claimPolicyDocument(arn, { templateName: name("sensor"), clientPrefix: name("claim-") }),
     });
     new CfnOutput(this, "ClaimPolicyName", {
       value: claims.ref,
@@ -134,8 +134,14 @@ function devicePolicyDocument(arn: (resource: string) => string): Record<string,
   };
 }
 
-/** A claim certificate may ask for a certificate and register with this environment's template, and nothing else. */
-function claimPolicyDocument(arn: (resource: string) => string, templateName: string): Record<string, unknown> {
+/**
+ * A claim certificate may ask for a certificate and register with this environment's template, and nothing else. It
+ * connects under a prefix that no device and no program has: IoT Core ends the connection that has an id already.
+ */
+function claimPolicyDocument(
+  arn: (resource: string) => string,
+  { templateName, clientPrefix }: { readonly templateName: string; readonly clientPrefix: string },
+): Record<string, unknown> {
   const topics = [
     "$aws/certificates/create/*",
     "$aws/certificates/create-from-csr/*",
@@ -144,7 +150,7 @@ function claimPolicyDocument(arn: (resource: string) => string, templateName: st
   return {
     Version: "2012-10-17",
     Statement: [
-      { Effect: "Allow", Action: ["iot:Connect"], Resource: [arn("client/*")] },
+      { Effect: "Allow", Action: ["iot:Connect"], Resource: [arn(`client/${clientPrefix}*`)] },
       {
         Effect: "Allow",
         Action: ["iot:Publish", "iot:Receive"],

@@ -53,14 +53,14 @@ export class IngestionStack extends MillraceStack {
     const { devices } = state.tables;
     const handler = new MillraceFunction(this, {
       name: "admit-device",
-      description: "pre-provisioning hook: only registered devices get a certificate",
+      description: "pre-provisioning hook: registered devices get a certificate, once",
       environment: writeSettings("devices", { environment: this.config.name, devicesTable: devices.tableName }),
       timeoutSeconds: 5,
       memoryMiB: 256,
       key: security.keys.operations,
       reservedConcurrency: 10,
     });
-    allowTable(handler, devices, security.keys.state, ["GetItem"]);
+    allowTable(handler, devices, security.keys.state, ["GetItem", "UpdateItem"]);
     return handler;
   }
 }

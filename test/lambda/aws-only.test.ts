@@ -59,6 +59,12 @@ describe("the pre-provisioning hook", () => {
   test.each([
     ["an unknown one", "sn-1", undefined],
     ["one whose registration has ended", "sn-1", { sensorId: "s01-sw", expiresAt: 2 }],
+    // https://docs.aws.amazon.com/iot/latest/developerguide/provision-wo-cert.html: a claim certificate is in many
+    // devices, and the hook is what keeps a copy of it from getting more certificates.
+    ["one whose serial number was used", "sn-1", { sensorId: "s01-sw", usedAt: 1 }],
+    ["one that is registered as what can be no sensor", "sn-1", { sensorId: "a/b" }],
+    // https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html: of two clients with one id the older is ended.
+    ["one that is registered under the id of a program", "sn-1", { sensorId: "millrace-dev-bridge-0-0" }],
     ["a serial number that can be no sensor", "a/b", { sensorId: "s01-sw" }],
     ["none", undefined, { sensorId: "s01-sw" }],
   ])("refuses %s", (_what, serialNumber, registration) => {

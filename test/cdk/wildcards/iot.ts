@@ -58,8 +58,8 @@ export const iotWildcards: readonly AllowedWildcard[] = [
   {
     stacks,
     actions: ["iot:Connect"],
-    resource: /:client\/\*$/,
-    reason: "claim policy: a device has no name before it provisions itself",
+    resource: /:client\/millrace-[a-z]+-claim-\*$/,
+    reason: "claim policy: a device has no name before it provisions itself; it makes one up, under a prefix",
   },
   {
     stacks,
