@@ -30,7 +30,7 @@ const pipelineSize = z.strictObject({
   minTasks: whole(1, 1_000),
   maxTasks: whole(1, 1_000),
   memoryMiB: z.literal([2048, 3072, 4096, 5120, 6144, 7168, 8192]).default(2048),
-  /** Records of lag per task above which a task is added. */
+  /** Records of lag per task that the number of tasks aims at. */
   lagPerTask: whole(1, 10_000_000).default(5_000),
   /** Generation of the log in the input topic: one more each time a lost log begins anew. */
   logGeneration: whole(1, 1_000_000).default(1),
@@ -42,6 +42,16 @@ const pipelineSizes = Object.fromEntries(
 ) as Record<PipelineName, z.ZodDefault<z.ZodNullable<typeof pipelineSize>>>;
 
 export type PipelineSize = z.output<typeof pipelineSize>;
+
+/** How trades come in, where `processor.market` has an entry. */
+export const marketSettings = z.strictObject({
+  /** Whether a schedule makes a minute of trades each minute, so that there is something to see. */
+  generateTrades: z.boolean().default(false),
+  /** Batches of trades that are appended to Kafka at once. Each opens about three connections to the cluster. */
+  concurrency: whole(2, 100).default(tradeQueue.maximumConcurrency),
+  /** How long the event bus's archive keeps trades, to send them again. */
+  archiveDays: whole(1, 3_650).default(30),
+});
 
 /** Overrides of `domain/semantics.ts`, each optional. */
 const semantics = z.strictObject(
@@ -103,18 +113,16 @@ export const environmentSchema = z.strictObject({
     semantics: semantics.default({}),
     ...pipelineSizes,
   }),
-  /** How trades come in, where `processor.market` has an entry. */
-  market: z
-    .strictObject({
-      /** Whether a schedule makes a minute of trades each minute, so that there is something to see. */
-      generateTrades: z.boolean().default(false),
-      /** Batches of trades that are appended to Kafka at once. Each opens about three connections to the cluster. */
-      concurrency: whole(2, 100).default(tradeQueue.maximumConcurrency),
-      /** How long the event bus's archive keeps trades, to send them again. */
-      archiveDays: whole(1, 3_650).default(30),
-    })
-    .prefault({}),
-  live: z.strictObject({ tasks: whole(1, 100) }),
+  market: marketSettings.prefault({}),
+  /** The number of tasks follows their CPU. */
+  live: z.strictObject({ minTasks: whole(1, 100), maxTasks: whole(1, 100) }),
+  functions: z.strictObject({
+    /**
+     * Whether the functions that should not run more often at once reserve their share of the account's concurrent
+     * executions. 100 of them must stay unreserved; a new account may have 10 in all, and refuses every reservation.
+     */
+    reserveConcurrency: z.boolean(),
+  }),
   lake: z.strictObject({
     /** When rows are archived in Glacier Instant Retrieval; `null` for never. */
     glacierAfterDays: whole(1, 3_650).nullable(),

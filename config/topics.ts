@@ -20,7 +20,7 @@ export function topicSettings(kafka: KafkaConfig, key: TopicKey): { partitions: 
  * Whether an environment has a topic. Those of a pipeline are there where it runs; those of the sensors always, because
  * every environment has devices and a bridge, which writes to their input.
  */
-function isThere(processor: Environment["processor"], key: TopicKey): boolean {
+export function hasTopic(processor: Environment["processor"], key: TopicKey): boolean {
   const pipeline = pipelineNames.find((name) => pipelines[name].input === key) ?? pipelineOfOutput(key);
   return pipeline === undefined || pipeline === "sensor" || processor[pipeline] !== null;
 }
@@ -30,14 +30,14 @@ function partitionsOf({ kafka, processor }: StreamingConfig, key: TopicKey): num
   const pipeline = pipelineOfOutput(key);
   const own = topicSettings(kafka, pipeline ? pipelines[pipeline].input : key).partitions;
   if (!sharedOutputs.includes(key)) return own;
-  const inputs = pipelineNames.map((name) => pipelines[name].input).filter((input) => isThere(processor, input));
+  const inputs = pipelineNames.map((name) => pipelines[name].input).filter((input) => hasTopic(processor, input));
   return Math.max(own, ...inputs.map((input) => topicSettings(kafka, input).partitions));
 }
 
 /** The topics of an environment, as they are created: those of `domain/topics.ts` with the config's settings. */
 export function environmentTopics(config: StreamingConfig): TopicSpec[] {
   return (Object.keys(topics) as TopicKey[])
-    .filter((key) => isThere(config.processor, key))
+    .filter((key) => hasTopic(config.processor, key))
     .map((key) => ({
       ...topics[key],
       retentionMs: topicSettings(config.kafka, key).retentionMs,

@@ -14,7 +14,8 @@ export default {
   bridge: { tasks: 1, connectionsPerTask: 2 },
   processor: { delivery: "transactional", sensor: { minTasks: 1, maxTasks: 2 }, market: { minTasks: 1, maxTasks: 2 } },
   market: { generateTrades: true, archiveDays: 7 },
-  live: { tasks: 1 },
+  live: { minTasks: 1, maxTasks: 2 },
+  functions: { reserveConcurrency: false },
   lake: {
     glacierAfterDays: null,
     expireAfterDays: 60,

@@ -20,7 +20,8 @@ export default {
     delivery: "transactional",
     sensor: { minTasks: 4, maxTasks: 20, memoryMiB: 4096 },
   },
-  live: { tasks: 3 },
+  live: { minTasks: 3, maxTasks: 10 },
+  functions: { reserveConcurrency: true },
   lake: {
     glacierAfterDays: 90,
     bufferMiB: 128,

@@ -13,7 +13,8 @@ export default {
   kafka: {},
   bridge: { tasks: 2, connectionsPerTask: 5 },
   processor: { delivery: "transactional", sensor: { minTasks: 2, maxTasks: 5 } },
-  live: { tasks: 2 },
+  live: { minTasks: 2, maxTasks: 4 },
+  functions: { reserveConcurrency: true },
   lake: {
     glacierAfterDays: 30,
     expireAfterDays: 180,

@@ -1,9 +1,12 @@
 import { pipelineNames, pipelineOfOutput, pipelines, type PipelineName } from "../../domain/pipelines.ts";
 import { semanticsOf, semanticsProblems } from "../../domain/semantics.ts";
 import { topics, type TopicKey } from "../../domain/topics.ts";
-import type { Environment } from "../schema.ts";
-import { topicSettings } from "../topics.ts";
+import { marketSettings, type Environment } from "../schema.ts";
+import { hasTopic, topicSettings } from "../topics.ts";
 import { rule, type Condition, type Rule } from "./rule.ts";
+
+/** The market's settings where the config has none. */
+const unset = marketSettings.parse({});
 
 /** Rules of topics and of the pipelines that read them. */
 export const streamingRules: readonly Rule[] = [
@@ -23,15 +26,33 @@ export const streamingRules: readonly Rule[] = [
       `processor: no pipeline runs; give an entry to one of: ${pipelineNames.join(", ")}`,
     ],
   ]),
-  rule(["market", "processor", "retainData"], ({ market: { generateTrades }, processor, retainData }) => [
-    [
-      generateTrades && processor.market === null,
-      "market.generateTrades: true, but the market does not run; give processor.market an entry",
+  rule(
+    ["market", "processor", "retainData"],
+    ({ market: { generateTrades, concurrency, archiveDays }, processor, retainData }) => [
+      [
+        generateTrades && processor.market === null,
+        "market.generateTrades: true, but the market does not run; give processor.market an entry",
+      ],
+      [
+        processor.market === null && (concurrency !== unset.concurrency || archiveDays !== unset.archiveDays),
+        "market: there are settings, but the market does not run; give processor.market an entry",
+      ],
+      [
+        generateTrades && retainData,
+        "market.generateTrades: an environment that keeps its data must not make up trades; leave it out",
+      ],
     ],
-    [
-      generateTrades && retainData,
-      "market.generateTrades: an environment that keeps its data must not make up trades; leave it out",
-    ],
+  ),
+  rule(["processor", "kafka"], ({ processor, kafka }) =>
+    (["partitions", "retentionMs"] as const).flatMap((setting) =>
+      (Object.keys(kafka[setting]) as TopicKey[]).map((key) => [
+        !hasTopic(processor, key),
+        `kafka.${setting}.${key}: the pipeline of ${topics[key].name} does not run; give it an entry in processor`,
+      ]),
+    ),
+  ),
+  rule(["live"], ({ live: { minTasks, maxTasks } }) => [
+    [minTasks > maxTasks, `live.minTasks: ${minTasks}, more than maxTasks (${maxTasks})`],
   ]),
   rule(["processor", "kafka"], (config) => pipelineNames.flatMap((name) => pipelineConditions(name, config))),
 ];

@@ -5,6 +5,7 @@ import {
   checkpoints,
   common,
   connections,
+  cors,
   dynamodb,
   kafka,
   logGeneration,
@@ -20,6 +21,7 @@ export const functions = {
   /** REST routes. */
   rest: {
     ...common,
+    ...cors,
     ...kafka,
     ...mongo,
     ...dynamodb,
@@ -101,6 +103,7 @@ export const functions = {
   /** `issue-ticket` and `authorize-connection`. */
   tickets: {
     ...common,
+    ...cors,
     ...dynamodb,
     ticketsTable: text("TICKETS_TABLE", "DynamoDB table of WebSocket tickets", "millrace-local-tickets"),
   },

@@ -50,6 +50,12 @@ export function choices<const T extends string>(
   return { env, doc, schema: schema as unknown as z.ZodType<readonly T[]>, default: fallback };
 }
 
+/** Some texts, with commas between them. */
+export function texts(env: string, doc: string, fallback: readonly string[]): Setting<readonly string[]> {
+  const schema = z.string().transform((text) => text.split(",").map((word) => word.trim()));
+  return { env, doc, schema: schema as unknown as z.ZodType<readonly string[]>, default: fallback };
+}
+
 /** One of several words. */
 export function choice<const T extends string>(
   env: string,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { pipelineNames, type PipelineName } from "../../domain/pipelines.ts";
-import { choice, choices, optionalText, text, whole, type Setting } from "./setting.ts";
+import { choice, choices, optionalText, text, texts, whole, type Setting } from "./setting.ts";
 
 /** Every program has these. */
 export const common = {
@@ -12,6 +12,13 @@ export const common = {
     ["trace", "debug", "info", "warn", "error"],
     "info",
   ),
+};
+
+/** Of what answers REST requests. */
+export const cors = {
+  corsOrigins: texts("CORS_ORIGINS", "origins whose pages may read the answers, with commas between them; * for any", [
+    "*",
+  ]),
 };
 
 export const kafka = {

@@ -3,7 +3,7 @@ import { PutItemCommand } from "@aws-sdk/client-dynamodb";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import { dynamoDbClient } from "../../adapters/dynamodb.ts";
 import { readSettings } from "../../config/settings.ts";
-import { commonHeaders } from "../shared/problems.ts";
+import { commonHeaders, corsHeaders, headerOf } from "../shared/problems.ts";
 import { TICKET_BYTES, TICKET_SECONDS, ticketKey } from "./ticket.ts";
 
 const settings = readSettings("tickets", process.env);
@@ -22,7 +22,11 @@ export async function handler(event: APIGatewayProxyEvent): Promise<APIGatewayPr
   );
   return {
     statusCode: 201,
-    headers: { "content-type": "application/json", ...commonHeaders },
+    headers: {
+      "content-type": "application/json",
+      ...commonHeaders,
+      ...corsHeaders(settings.corsOrigins, headerOf(event, "origin")),
+    },
     body: JSON.stringify({ ticket, expiresAt: expiresAt * 1_000 }),
   };
 }

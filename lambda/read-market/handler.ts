@@ -43,7 +43,7 @@ const collection = async <D extends Document>(name: string): Promise<Collection<
   (await database()).collection<D>(name);
 
 /** The routes of the market. */
-export const handler = restFunction(log, {
+export const handler = restFunction(log, settings.corsOrigins, {
   "/symbols": async (event) => {
     const query = readParameters(event, queries.symbols);
     const filter = symbolFilter(query, new Date());

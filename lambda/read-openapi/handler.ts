@@ -14,7 +14,7 @@ const document = openApiDocument(API_VERSION, existingWhere(restRoutes, settings
 const page = docsPage(document);
 
 /** `GET /openapi.json` and `GET /docs`. */
-export const handler = restFunction(log, {
+export const handler = restFunction(log, settings.corsOrigins, {
   "/openapi.json": (event) => {
     readParameters(event, queries.none);
     return json(document);

@@ -22,6 +22,7 @@ const links = {
 /** `GET /`, and the answer to every request that no route takes. */
 export const handler = restFunction(
   log,
+  settings.corsOrigins,
   {
     "/": (event) => {
       readParameters(event, queries.none);

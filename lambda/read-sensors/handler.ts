@@ -30,7 +30,7 @@ const database = mongoDatabase(settings, 2_000);
 const featureStore = featureStoreClient(settings.region, settings.featureStoreEndpoint);
 
 /** `GET /sensors`, `GET /sensors/{sensorId}/windows` and `GET /sensors/{sensorId}/features`. */
-export const handler = restFunction(log, {
+export const handler = restFunction(log, settings.corsOrigins, {
   "/sensors": async (event) => {
     const query = readParameters(event, queries.sensors);
     const filter = sensorFilter(query);

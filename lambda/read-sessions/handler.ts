@@ -16,7 +16,7 @@ const log = createLogger("read-sessions", settings.logLevel);
 const database = mongoDatabase(settings, 2_000);
 
 /** `GET /sessions` and `GET /sessions/{sessionId}`. */
-export const handler = restFunction(log, {
+export const handler = restFunction(log, settings.corsOrigins, {
   "/sessions": async (event) => {
     const query = readParameters(event, queries.sessions);
     const filter = sessionFilter(query);

@@ -28,8 +28,28 @@ export class ProblemError extends Error {
   }
 }
 
-/** Headers of every REST answer. Pages of any origin may read it, as there are no cookies. Nobody may cache it. */
-export const commonHeaders = { "access-control-allow-origin": "*", "cache-control": "no-store" } as const;
+/** Headers of every REST answer. Nobody may cache it. */
+export const commonHeaders = { "cache-control": "no-store" } as const;
+
+/**
+ * Headers that let a page read an answer: any page where the origins are `*`, else one whose origin is among them.
+ * There are no cookies.
+ *
+ * @param origin Header `Origin` of the request.
+ */
+export function corsHeaders(origins: readonly string[], origin: string | undefined): Record<string, string> {
+  if (origins.includes("*")) return { "access-control-allow-origin": "*" };
+  const allowed = origin !== undefined && origins.includes(origin);
+  return { vary: "Origin", ...(allowed ? { "access-control-allow-origin": origin } : {}) };
+}
+
+/** A header of a request; API Gateway passes names on as the client wrote them. */
+export function headerOf(
+  { headers }: { readonly headers: Readonly<Record<string, string | undefined>> | null },
+  name: string,
+): string | undefined {
+  return Object.entries(headers ?? {}).find(([key]) => key.toLowerCase() === name)?.[1];
+}
 
 /** The answer that has an error as problem details; `instance` is the path of the request. */
 export function problemResponse(error: ProblemError, instance: string): APIGatewayProxyResult {

@@ -2,7 +2,7 @@ import middy from "@middy/core";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
 import type { Logger } from "../../adapters/log.ts";
 import { restRoutes, type RestRoute } from "../../domain/api.ts";
-import { commonHeaders, ProblemError, problemResponse } from "./problems.ts";
+import { commonHeaders, corsHeaders, headerOf, ProblemError, problemResponse } from "./problems.ts";
 
 /** A function behind API Gateway REST. */
 export type RestHandler = (event: APIGatewayProxyEvent, context?: Context) => Promise<APIGatewayProxyResult>;
@@ -19,15 +19,28 @@ export function json(body: unknown, statusCode = 200): APIGatewayProxyResult {
  * `restRoutes`. Any other request is answered 405 with `Allow`, or 404. A `ProblemError` becomes problem details. Any
  * other error is logged and answered 500.
  *
+ * @param corsOrigins Origins whose pages may read the answers.
  * @param existing The routes of this environment.
  */
 export function restFunction(
   log: Logger,
+  corsOrigins: readonly string[],
   routes: Readonly<Record<string, Answer>>,
   existing: readonly RestRoute[] = restRoutes,
 ): RestHandler {
+  const letRead = ({
+    event,
+    response,
+  }: {
+    event: APIGatewayProxyEvent;
+    response: APIGatewayProxyResult | null;
+  }): void => {
+    if (response !== null)
+      response.headers = { ...response.headers, ...corsHeaders(corsOrigins, headerOf(event, "origin")) };
+  };
   const handler = middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
     .use({
+      after: letRead,
       onError: (request) => {
         const { path, requestContext } = request.event;
         const requestId = requestContext?.requestId;
@@ -35,6 +48,7 @@ export function restFunction(
         if (!known || known.code === "unavailable")
           log.error({ err: request.error, path, requestId }, "request failed");
         request.response = problemResponse(known ?? internalError(requestId), path);
+        letRead(request);
       },
     })
     .handler((event: APIGatewayProxyEvent) => {

@@ -24,7 +24,8 @@ export interface MillraceFunctionProps {
     readonly securityGroup: ec2.ISecurityGroup;
   };
   /**
-   * How many may run at once. It protects what the function calls, and takes this share of the account's limit.
+   * How many may run at once, where the environment reserves concurrency. It protects what the function calls, and
+   * takes this share of the account's limit.
    *
    * @default - no limit but the account's
    */
@@ -61,7 +62,9 @@ export class MillraceFunction extends Construct implements iam.IGrantable {
       logGroup: log,
       loggingFormat: lambda.LoggingFormat.JSON,
       tracing: lambda.Tracing.ACTIVE,
-      ...(props.reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: props.reservedConcurrency }),
+      ...(props.reservedConcurrency === undefined || !config.functions.reserveConcurrency
+        ? {}
+        : { reservedConcurrentExecutions: props.reservedConcurrency }),
       ...(props.network
         ? { vpc: props.network.vpc, vpcSubnets: props.network.subnets, securityGroups: [props.network.securityGroup] }
         : {}),

@@ -13,6 +13,7 @@ import { Construct } from "constructs";
 import { runningPipelineNames } from "../../config/pipelines.ts";
 import type { Environment, OwnDomain } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
+import { PROBLEM_CONTENT_TYPE, PROBLEM_TYPE_PREFIX, problems } from "../../domain/api.ts";
 import { existingWhere } from "../../domain/pipelines.ts";
 import { restFallback, restRoutes } from "../../domain/routes.ts";
 import { resourceName } from "../names.ts";
@@ -97,6 +98,21 @@ export class RestService extends Construct {
     const responseHeaders = { "Access-Control-Allow-Origin": "'*'" };
     this.api.addGatewayResponse("ClientErrors", { type: apigateway.ResponseType.DEFAULT_4XX, responseHeaders });
     this.api.addGatewayResponse("ServerErrors", { type: apigateway.ResponseType.DEFAULT_5XX, responseHeaders });
+    // API Gateway's name for a path or a method that is not there; its own answer would be 403.
+    const { status, title } = problems["not-found"];
+    this.api.addGatewayResponse("NotThere", {
+      type: apigateway.ResponseType.MISSING_AUTHENTICATION_TOKEN,
+      statusCode: String(status),
+      responseHeaders: { ...responseHeaders, "Content-Type": `'${PROBLEM_CONTENT_TYPE}'` },
+      templates: {
+        "application/json": JSON.stringify({
+          type: `${PROBLEM_TYPE_PREFIX}not-found`,
+          title,
+          status,
+          detail: "there is no such path or method: GET / lists what there is",
+        }),
+      },
+    });
   }
 
   /** The routes of the domain. The fallback answers other methods of known paths with 405, other paths with 404. */
@@ -120,7 +136,11 @@ export class RestService extends Construct {
     const issue = new MillraceFunction(stack, {
       name: "issue-ticket",
       description: "REST: /tickets, for a WebSocket connection",
-      environment: writeSettings("tickets", { environment: stack.config.name, ticketsTable: ticketsTable.tableName }),
+      environment: writeSettings("tickets", {
+        environment: stack.config.name,
+        corsOrigins: stack.config.api.corsOrigins,
+        ticketsTable: ticketsTable.tableName,
+      }),
       timeoutSeconds: 10,
       memoryMiB: 256,
       key: keys.operations,

@@ -24,7 +24,8 @@ export interface StreamServiceProps {
   readonly program: ImageProgram;
   readonly cluster: ecs.ICluster;
   readonly environment: Readonly<Record<string, string>>;
-  readonly desiredCount: number;
+  /** @default - left out, because something scales the service: a deployment would set the number back each time */
+  readonly desiredCount?: number;
   readonly cpu: 256 | 512 | 1024;
   readonly memoryMiB: number;
   readonly key: kms.IKey;
@@ -69,7 +70,7 @@ export class StreamService extends Construct implements iam.IGrantable {
       serviceName: resourceName(config, props.name),
       cluster: props.cluster,
       taskDefinition: task,
-      desiredCount: props.desiredCount,
+      ...(props.desiredCount === undefined ? {} : { desiredCount: props.desiredCount }),
       circuitBreaker: { enable: true, rollback: true },
       ...(props.deployment === "rolling"
         ? { minHealthyPercent: 100, maxHealthyPercent: 200 }

@@ -1,5 +1,7 @@
+import { runningPipelines } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
 import { environmentTopics } from "../../config/topics.ts";
+import { resourceName } from "../names.ts";
 
 /** A resource of a template, as far as a bill depends on it. */
 export interface BilledResource {
@@ -9,7 +11,7 @@ export interface BilledResource {
 
 /** What an environment's templates have that is paid for whether anything arrives or not. */
 export interface Inventory {
-  /** VCPUs and GB of all tasks at their desired count. */
+  /** VCPUs and GB of all tasks, of each service as many as it has at least. */
   readonly vcpus: number;
   readonly memoryGb: number;
   readonly publicTasks: number;
@@ -37,10 +39,18 @@ export function inventoryOf(resources: readonly BilledResource[], config: Enviro
     resources.filter(({ Type }) => Type === type).map(({ Properties }) => Properties ?? {});
   const services = of("AWS::ECS::Service");
   const tasks = of("AWS::ECS::TaskDefinition");
+  const scaled = new Map([
+    [resourceName(config, "live"), config.live.minTasks],
+    ...runningPipelines(config).map(
+      ({ name, size }) => [resourceName(config, `processor-${name}`), size.minTasks] as const,
+    ),
+  ]);
+  const countOf = (service: Readonly<Record<string, unknown>>): number =>
+    scaled.get(service["ServiceName"] as string) ?? Number(service["DesiredCount"]);
   const sizes = services.map((service) => {
     const task = tasks.find(({ Family }) => Family === service["ServiceName"]);
     return {
-      count: Number(service["DesiredCount"]),
+      count: countOf(service),
       cpu: Number(task?.["Cpu"]) / 1024,
       memory: Number(task?.["Memory"]) / 1024,
     };
@@ -54,7 +64,7 @@ export function inventoryOf(resources: readonly BilledResource[], config: Enviro
     publicTasks: sum(
       services
         .filter((service) => JSON.stringify(service["NetworkConfiguration"]).includes('"AssignPublicIp":"ENABLED"'))
-        .map((service) => Number(service["DesiredCount"])),
+        .map(countOf),
     ),
     partitions: sum(environmentTopics(config).map(({ partitions }) => partitions)),
     natGateways: of("AWS::EC2::NatGateway").length,

@@ -31,7 +31,10 @@ export function dashboardDistribution(
     comment: resourceName(stack.config, "dashboard"),
     defaultRootObject: "index.html",
     defaultBehavior: {
-      origin: origins.S3BucketOrigin.withOriginAccessControl(bucket),
+      // Who may not list a bucket gets 403 for a file that is not there.
+      origin: origins.S3BucketOrigin.withOriginAccessControl(bucket, {
+        originAccessLevels: [cloudfront.AccessLevel.READ, cloudfront.AccessLevel.LIST],
+      }),
       viewerProtocolPolicy: cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
       responseHeadersPolicy,
       allowedMethods: cloudfront.AllowedMethods.ALLOW_GET_HEAD,

@@ -6,12 +6,16 @@ import { topics } from "../../domain/topics.ts";
 import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
 import { allow, allowTable } from "../constructs/grants.ts";
 import type { MillraceStack } from "../constructs/millrace-stack.ts";
+import { scaleByCpu, tasks } from "../constructs/scaling.ts";
 import { HEALTH_PORT, StreamService } from "../constructs/stream-service.ts";
 import type { NetworkStack } from "./network.ts";
 import type { ProcessingStack } from "./processing.ts";
 import type { SecurityStack } from "./security.ts";
 import type { StateStack } from "./state.ts";
 import type { StreamingStack } from "./streaming.ts";
+
+/** Sending frames takes a burst of CPU when many clients connect at once; a task has one vCPU. */
+const LIVE_CPU_PERCENT = 50;
 
 export interface LiveNeeds {
   readonly network: NetworkStack;
@@ -33,7 +37,6 @@ export function liveService(
     name: "live",
     program: "live",
     cluster: processing.cluster,
-    desiredCount: config.live.tasks,
     cpu: 1024,
     memoryMiB: 2048,
     key: security.keys.operations,
@@ -64,6 +67,7 @@ export function liveService(
   );
   allowTable(service, connections, security.keys.state, ["DescribeTable", "Scan", "GetItem", "DeleteItem"]);
   allowConnections(stack, service, stage);
+  scaleByCpu(service.service.autoScaleTaskCount(tasks(config.live)), LIVE_CPU_PERCENT);
   return service;
 }
 

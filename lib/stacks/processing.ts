@@ -1,4 +1,4 @@
-import { Aws, aws_ecs as ecs, CustomResource, Duration } from "aws-cdk-lib";
+import { Aws, aws_ecs as ecs, CustomResource } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import { runningPipelines, type RunningPipeline } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
@@ -11,12 +11,16 @@ import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
 import { allowReadBucket, allowTable } from "../constructs/grants.ts";
 import { lagPerTask } from "../constructs/metrics.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
+import { scaleByCpu, scaleByMetric, tasks } from "../constructs/scaling.ts";
 import { HEALTH_PORT, StreamService } from "../constructs/stream-service.ts";
 import { resourceName } from "../names.ts";
 import type { NetworkStack } from "./network.ts";
 import type { SecurityStack } from "./security.ts";
 import type { StateStack } from "./state.ts";
 import type { StreamingStack } from "./streaming.ts";
+
+/** A task has one vCPU, and catches up after a restart with what is left of it. */
+const CPU_PERCENT = 65;
 
 export interface ProcessingNeeds {
   readonly network: NetworkStack;
@@ -59,7 +63,6 @@ export class ProcessingStack extends MillraceStack {
       name: `processor-${name}`,
       program: "processor",
       cluster: this.cluster,
-      desiredCount: size.minTasks,
       // One vCPU: a task's work runs on one thread; a second thread scores beside it.
       cpu: 1024,
       memoryMiB: size.memoryMiB,
@@ -115,15 +118,11 @@ export class ProcessingStack extends MillraceStack {
     resource.node.addDependency(service);
   }
 
-  /** Between the config's task counts: by CPU, and by lag per task where the CPU is not what limits. */
+  /** Between the config's task counts, out and in: by CPU, and by lag per task where the CPU is not what limits. */
   #scale({ service }: StreamService, { size, ...pipeline }: RunningPipeline, streaming: StreamingStack): void {
-    const scaling = service.autoScaleTaskCount({ minCapacity: size.minTasks, maxCapacity: size.maxTasks });
-    scaling.scaleOnCpuUtilization("Cpu", {
-      targetUtilizationPercent: 65,
-      scaleInCooldown: Duration.minutes(10),
-      scaleOutCooldown: Duration.minutes(2),
-    });
-    scaling.scaleOnMetric("Lag", {
+    const scaling = service.autoScaleTaskCount(tasks(size));
+    scaleByCpu(scaling, CPU_PERCENT);
+    scaleByMetric(scaling, "Lag", {
       metric: lagPerTask({
         kafkaCluster: streaming.clusterName,
         group: pipeline.consumerGroup,
@@ -131,12 +130,7 @@ export class ProcessingStack extends MillraceStack {
         ecsCluster: this.cluster.clusterName,
         service: service.serviceName,
       }),
-      scalingSteps: [
-        { lower: size.lagPerTask, change: 1 },
-        { lower: 5 * size.lagPerTask, change: 3 },
-      ],
-      evaluationPeriods: 2,
-      cooldown: Duration.minutes(3),
+      targetValue: size.lagPerTask,
     });
   }
 }

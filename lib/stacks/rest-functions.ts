@@ -50,6 +50,7 @@ function plain(stack: MillraceStack, name: FunctionName, { security }: RestNeeds
     ...common(name),
     environment: writeSettings("rest", {
       environment: stack.config.name,
+      corsOrigins: stack.config.api.corsOrigins,
       pipelines: runningPipelineNames(stack.config),
     }),
     key: security.keys.operations,
@@ -65,6 +66,7 @@ function reader(
     ...common(name),
     environment: writeSettings("rest", {
       environment: stack.config.name,
+      corsOrigins: stack.config.api.corsOrigins,
       pipelines: runningPipelineNames(stack.config),
       kafkaBrokers: streaming.cluster.bootstrapBrokers,
       kafkaAuth: "iam",

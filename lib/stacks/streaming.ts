@@ -89,7 +89,10 @@ export class StreamingStack extends MillraceStack {
     return lookup.getResponseField("BootstrapBrokerStringSaslIam");
   }
 
-  /** Only principals of this account may connect, whatever their IAM policies allow to those of others. */
+  /**
+   * Principals of other accounts may not connect, whatever policies allow them. Services that act by themselves have no
+   * account; those that act with a role have the role's.
+   */
   #clusterPolicy(clusterArn: string): void {
     new msk.CfnClusterPolicy(this, "ClusterPolicy", {
       clusterArn,
@@ -97,9 +100,14 @@ export class StreamingStack extends MillraceStack {
         statements: [
           new iam.PolicyStatement({
             sid: "OwnAccountOnly",
-            principals: [new iam.AccountRootPrincipal()],
+            effect: iam.Effect.DENY,
+            principals: [new iam.AnyPrincipal()],
             actions: ["kafka-cluster:Connect"],
             resources: [clusterArn],
+            conditions: {
+              StringNotEquals: { "aws:PrincipalAccount": this.account },
+              Bool: { "aws:PrincipalIsAWSService": "false" },
+            },
           }),
         ],
       }),

@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { environment } from "../../config/environments/index.ts";
+import { runningPipelines } from "../../config/pipelines.ts";
+import { problem } from "../../domain/api.ts";
 import { environments, resourcesOf, synthesised, type Resource, type Synthesised } from "./synthesised.ts";
 
 // What the documentation of AWS demands of the templates. Each test names the page.
@@ -157,6 +159,126 @@ describe.each(environments)("the templates of %s", (env) => {
         id,
         config.ownsAccountSettings,
       ]);
+  });
+
+  test("reserve concurrency only where the config says so", () => {
+    // https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html: 100 executions must stay unreserved.
+    // A new account has fewer: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    const reserving = all("AWS::Lambda::Function").filter(
+      ({ resource }) => resource.Properties["ReservedConcurrentExecutions"] !== undefined,
+    );
+    expect(reserving.length).toBe(config.functions.reserveConcurrency ? 6 : 0);
+  });
+
+  test("leave the number of tasks to what scales a service, and scale it in only when nothing wants it", () => {
+    // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-auto-scaling.html: a desired count that is
+    // given sets the service back. And several policies of target tracking scale in when all agree:
+    // https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
+    const counts = Object.fromEntries(
+      all("AWS::ECS::Service").map(({ resource: { Properties } }) => [
+        String(Properties["ServiceName"]).replace(`millrace-${env}-`, ""),
+        Properties["DesiredCount"],
+      ]),
+    );
+    const bridges = Array.from({ length: config.bridge.tasks }, (_, n) => [`bridge-${n}`, 1]);
+    expect(counts).toEqual({
+      ...Object.fromEntries(bridges),
+      ...Object.fromEntries(runningPipelines(config).map(({ name }) => [`processor-${name}`, undefined])),
+      live: undefined,
+    });
+    const policies = all("AWS::ApplicationAutoScaling::ScalingPolicy").map(({ resource }) => resource.Properties);
+    expect([...new Set(policies.map((policy) => policy["PolicyType"]))]).toEqual(["TargetTrackingScaling"]);
+    expect(JSON.stringify(policies)).not.toContain("DisableScaleIn");
+    const expressions = policies.flatMap((policy) => {
+      const { CustomizedMetricSpecification: custom } = policy["TargetTrackingScalingPolicyConfiguration"] as {
+        CustomizedMetricSpecification?: { Metrics: { Id: string; ReturnData: boolean; Expression?: string }[] };
+      };
+      return custom ? [custom.Metrics] : [];
+    });
+    expect(expressions.length).toBe(runningPipelines(config).length);
+    // https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-target-tracking-metric-math.html
+    for (const metrics of expressions) {
+      expect(metrics.map(({ Id, ReturnData }) => [Id, ReturnData])).toEqual([
+        ["lag", false],
+        ["tasks", false],
+        ["value", true],
+      ]);
+      expect(metrics[2]!.Expression).toBe("IF(tasks > 0, lag / tasks, lag)");
+    }
+  });
+
+  test("refuse the cluster to other accounts, by a denial, which nothing can allow", () => {
+    // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+    const [policy] = all("AWS::MSK::ClusterPolicy");
+    const { Statement } = policy!.resource.Properties["Policy"] as { Statement: Statement[] };
+    expect(Statement).toEqual([
+      {
+        Sid: "OwnAccountOnly",
+        Effect: "Deny",
+        Principal: { AWS: "*" },
+        Action: "kafka-cluster:Connect",
+        Resource: expect.anything(),
+        Condition: {
+          StringNotEquals: { "aws:PrincipalAccount": { Ref: "AWS::AccountId" } },
+          Bool: { "aws:PrincipalIsAWSService": "false" },
+        },
+      },
+    ]);
+  });
+
+  test("let a claim certificate connect under a prefix that no program and no device has", () => {
+    // https://docs.aws.amazon.com/iot/latest/developerguide/provision-wo-cert.html
+    const claim = all("AWS::IoT::Policy").find(
+      ({ resource }) => resource.Properties["PolicyName"] === `millrace-${env}-claim`,
+    );
+    const { Statement } = claim!.resource.Properties["PolicyDocument"] as { Statement: Statement[] };
+    const connect = Statement.filter(({ Action }) => list(Action).includes("iot:Connect"));
+    expect(connect.map(({ Resource }) => list(Resource).map((resource) => JSON.stringify(resource)))).toEqual([
+      [expect.stringMatching(new RegExp(`:client/millrace-${env}-claim-\\*"`))],
+    ]);
+  });
+
+  test("tell the functions which origins may read their answers", () => {
+    // https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html: with a proxy integration the
+    // function answers with the header.
+    const methods = all("AWS::ApiGateway::Method").filter(
+      ({ resource }) => resource.Properties["HttpMethod"] !== "OPTIONS",
+    );
+    const called = new Set(
+      methods.map(
+        ({ resource }) => /"(Function[a-z]+Function[0-9A-F]{8})"/.exec(JSON.stringify(resource.Properties))?.[1],
+      ),
+    );
+    expect(called.size).toBeGreaterThan(4);
+    for (const id of called) {
+      const { Properties } = platform.templates["serving"]!.Resources[id!]!;
+      const { Variables } = Properties["Environment"] as { Variables: Record<string, string> };
+      expect([id, Variables["CORS_ORIGINS"]]).toEqual([id, config.api.corsOrigins.join(",")]);
+    }
+    if (config.web.domain !== null) expect(config.api.corsOrigins).toContain(`https://${config.web.domain.name}`);
+  });
+
+  test("answer 404 for what is not there: a path of the API, a file of the page", () => {
+    // https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
+    const missing = all("AWS::ApiGateway::GatewayResponse").find(
+      ({ resource }) => resource.Properties["ResponseType"] === "MISSING_AUTHENTICATION_TOKEN",
+    )?.resource.Properties;
+    expect(missing).toMatchObject({
+      StatusCode: "404",
+      ResponseParameters: { "gatewayresponse.header.Content-Type": "'application/problem+json'" },
+    });
+    const templates = missing!["ResponseTemplates"] as Record<string, string>;
+    expect(problem.parse({ ...(JSON.parse(templates["application/json"]!) as object), instance: "/" })).toMatchObject({
+      status: 404,
+      type: "urn:millrace:problem:not-found",
+    });
+    // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html: 404 for who may list the bucket, else 403.
+    const policies = all("AWS::S3::BucketPolicy").filter(({ stack }) => stack === "web");
+    const ofCloudFront = policies
+      .flatMap(({ resource }) => (resource.Properties["PolicyDocument"] as { Statement: Statement[] }).Statement)
+      .filter(({ Principal }) => JSON.stringify(Principal).includes("cloudfront"))
+      .flatMap(({ Action }) => list(Action));
+    expect(ofCloudFront.toSorted()).toEqual(["s3:GetObject", "s3:ListBucket"]);
   });
 
   test("change the database's password when there is an instance to log in to", () => {

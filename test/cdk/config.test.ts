@@ -110,9 +110,10 @@ describe("an environment's config", () => {
     // The shared topics are as wide as the widest input that is there.
     const wide = { ...prod.kafka, partitions: { imuData: 20, trades: 30 } };
     const progress = (entry: object): number | undefined =>
-      environmentTopics(readEnvironment({ ...prod, kafka: wide, processor: { ...others, ...entry } })).find(
-        ({ name }) => name === "millrace-progress",
-      )?.partitions;
+      environmentTopics({
+        kafka: wide,
+        processor: readEnvironment({ ...prod, processor: { ...others, ...entry } }).processor,
+      }).find(({ name }) => name === "millrace-progress")?.partitions;
     expect(progress({ sensor })).toBe(20);
     expect(progress({ sensor, market: size })).toBe(30);
   });
@@ -122,6 +123,21 @@ describe("an environment's config", () => {
       "made-up trades where no market runs",
       { retainData: false, market: { generateTrades: true } },
       "market.generateTrades: true, but the market does not run",
+    ],
+    [
+      "settings of a market that does not run",
+      { market: { archiveDays: 90 } },
+      "market: there are settings, but the market does not run",
+    ],
+    [
+      "topics of a market that does not run",
+      { kafka: { ...prod.kafka, partitions: { imuData: 20, trades: 5 } } },
+      "kafka.partitions.trades: the pipeline of market-trades does not run",
+    ],
+    [
+      "fewer tasks of live at most than at least",
+      { live: { minTasks: 4, maxTasks: 3 } },
+      "live.minTasks: 4, more than maxTasks (3)",
     ],
     [
       "made-up trades where data is kept",

@@ -49,7 +49,9 @@ describe("docs/security.md", () => {
 
 test("docs/deployment.md says what the environments' configs say", () => {
   const documented = Object.fromEntries(
-    rows(page("deployment.md"), /^(zones|input|processor|market$|logs)/).map(([what = "", ...cells]) => [what, cells]),
+    rows(page("deployment.md"), /^(zones|input|processor|live|concurrency|market$|logs)/).map(
+      ([what = "", ...cells]) => [what, cells],
+    ),
   );
   const configs = environments.map((env) => environment(env));
   expect(documented["zones, NAT gateways"]).toEqual(
@@ -58,6 +60,10 @@ test("docs/deployment.md says what the environments' configs say", () => {
   expect(documented["input partitions"]).toEqual(configs.map(({ kafka }) => String(kafka.partitions.imuData ?? 10)));
   expect(documented["processor tasks"]).toEqual(
     configs.map(({ processor: { sensor } }) => `${sensor?.minTasks}–${sensor?.maxTasks}`),
+  );
+  expect(documented["live tasks"]).toEqual(configs.map(({ live }) => `${live.minTasks}–${live.maxTasks}`));
+  expect(documented["concurrency reserved for functions"]).toEqual(
+    configs.map(({ functions }) => (functions.reserveConcurrency ? "yes" : "no")),
   );
   expect(documented["market"]).toEqual(
     configs.map(({ processor, market }) => {

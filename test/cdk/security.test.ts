@@ -285,22 +285,23 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
     expect(processors).toEqual(pipelines.map(({ name }) => `millrace-${env}-processor-${name}`));
   });
 
-  test("scale the processor up to its partitions at most, by lag and by CPU", () => {
+  test("scale the processor up to its partitions at most, by lag and by CPU, and live by CPU", () => {
     const targets = all("AWS::ApplicationAutoScaling::ScalableTarget");
-    const sizes = pipelines.map(({ size }) => size);
-    expect(sizes.length).toBeGreaterThan(0);
+    const sizes = [...pipelines.map(({ size }) => size), config.live];
+    expect(sizes.length).toBeGreaterThan(1);
     expect(
       targets.map(({ resource }) => [resource.Properties["MinCapacity"], resource.Properties["MaxCapacity"]]),
     ).toEqual(sizes.map(({ minTasks, maxTasks }) => [minTasks, maxTasks]));
     expect(
-      all("AWS::ApplicationAutoScaling::ScalingPolicy")
-        .map(({ resource }) => resource.Properties["PolicyType"])
-        .toSorted((a, b) => String(a).localeCompare(String(b))),
-    ).toEqual(sizes.flatMap(() => ["StepScaling", "TargetTrackingScaling"]).sort());
-    const lag = all("AWS::CloudWatch::Alarm").filter(({ resource }) =>
-      JSON.stringify(resource.Properties["Metrics"] ?? "").includes("SumOffsetLag"),
+      all("AWS::ApplicationAutoScaling::ScalingPolicy").map(({ resource }) => resource.Properties["PolicyType"]),
+    ).toEqual([
+      ...pipelines.flatMap(() => ["TargetTrackingScaling", "TargetTrackingScaling"]),
+      "TargetTrackingScaling",
+    ]);
+    const lag = all("AWS::ApplicationAutoScaling::ScalingPolicy").filter(({ resource }) =>
+      JSON.stringify(resource.Properties).includes("SumOffsetLag"),
     );
-    expect(lag.length).toBeGreaterThan(0);
+    expect(lag.length).toBe(pipelines.length);
   });
 
   test("trace every function of ours, run it on arm64, and retry what it could not take", () => {
@@ -372,7 +373,7 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
       all("AWS::ApiGateway::GatewayResponse")
         .map(({ resource }) => String(resource.Properties["ResponseType"]))
         .sort(),
-    ).toEqual(["DEFAULT_4XX", "DEFAULT_5XX"]);
+    ).toEqual(["DEFAULT_4XX", "DEFAULT_5XX", "MISSING_AUTHENTICATION_TOKEN"]);
   });
 
   test("have a firewall and throttling before the API", () => {

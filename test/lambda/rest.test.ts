@@ -7,7 +7,7 @@ import { json, restFunction } from "../../lambda/shared/rest.ts";
 import { restEvent } from "./events.ts";
 
 const log = createLogger("test", "silent");
-const fn = restFunction(log, {
+const fn = restFunction(log, ["*"], {
   "/sessions": () => json({ fine: true }),
   "/sensors": () => {
     throw new Error("secret detail");
@@ -39,6 +39,22 @@ test.each([
     expect(body).toMatchObject({ status, instance: path });
     expect(body.type).toMatch(/^urn:millrace:problem:[a-z-]+$/);
     expect(answer.body).not.toContain("secret");
+  }
+});
+
+// https://fetch.spec.whatwg.org/#http-access-control-allow-origin: one origin or *.
+test.each([
+  ["https://a.example", "https://a.example"],
+  ["https://b.example", "https://b.example"],
+  ["https://c.example", undefined],
+  [undefined, undefined],
+])("a page of %s may read what %s may", async (origin, allowed) => {
+  const some = restFunction(log, ["https://a.example", "https://b.example"], { "/sessions": () => json({}) });
+  for (const resource of ["/sessions", "/{proxy+}"]) {
+    const event = restEvent(resource, { method: "GET", path: resource });
+    const { headers } = await some({ ...event, headers: origin === undefined ? {} : { Origin: origin } });
+    expect(headers!["access-control-allow-origin"]).toBe(allowed);
+    expect(headers!["vary"]).toBe("Origin");
   }
 });
 

@@ -28,9 +28,9 @@ export const programWildcards: readonly AllowedWildcard[] = [
   },
   {
     stacks: ["web"],
-    actions: ["s3:GetObject"],
+    actions: ["s3:GetObject", "s3:ListBucket"],
     resource: OBJECTS_OF_A_BUCKET,
-    reason: "bucket policy: CloudFront, of this one distribution, reads every file of the dashboard",
+    reason: "bucket policy: CloudFront, of this one distribution, reads every file, and knows what is none",
   },
 ];
 
