@@ -13,7 +13,7 @@ export type PostOutcome = "sent" | "gone" | "refused" | "retry";
 /** The @connections API, and the table of connections. */
 export interface ConnectionsPort {
   /** Posts a frame. Never rejects. */
-  post(connectionId: string, frame: string): Promise<PostOutcome>;
+  post(connectionId: string, frame: Frame): Promise<PostOutcome>;
   /** Removes a connection that is gone from the table. */
   forget(connectionId: string): Promise<void>;
   /** Closes a connection and removes it from the table. */
@@ -32,13 +32,14 @@ const wallPacer: Pacer = { now: () => performance.now(), pause: (ms) => delay(ms
 /** Rate and retry of the posts, and bounds. */
 export interface FanOutOptions {
   /**
-   * Frames a second of all connections together, at most. A post costs a fraction of a millisecond of CPU, whatever its
-   * size.
+   * Frames a second of all connections together, at most. A post costs a fraction of a millisecond of CPU, hardly more
+   * for a large frame: so there may be more that are `full`.
    */
-  readonly framesPerSecond: number;
+  readonly framesPerSecond: { readonly partial: number; readonly full: number };
   /**
    * Bounds of the time from one frame of a connection to its next. Messages that arrive meanwhile share the next frame.
-   * The first frame after a pause is sent at once.
+   * The first frame after a pause is sent at once. Later ones fall on multiples of the time, so that connections that
+   * get the same messages get the same frames.
    */
   readonly frameIntervalMs: { readonly min: Milliseconds; readonly max: Milliseconds };
   /** Wait before a frame is sent again; it doubles from `first` up to `max`. */
@@ -50,7 +51,7 @@ export interface FanOutOptions {
 }
 
 export const fanOutDefaults: FanOutOptions = {
-  framesPerSecond: 500,
+  framesPerSecond: { partial: 500, full: 2_000 },
   frameIntervalMs: { min: 2, max: 100 },
   backoffMs: { first: 50, max: 2_000 },
   maxConnections: 10_000,
@@ -163,7 +164,8 @@ export class FanOut {
         connection,
         this.#counted(connection, (queue) => queue.takeFrame()),
       );
-      const rest = this.#frameIntervalMs() - (this.#pacer.now() - started);
+      const intervalMs = this.#frameIntervalMs(connection.queue.hasFullFrame);
+      const rest = intervalMs > 0 ? (Math.floor(started / intervalMs) + 1) * intervalMs - this.#pacer.now() : 0;
       if (rest > 0) await this.#pacer.pause(rest);
     }
     connection.pumping = false;
@@ -171,17 +173,18 @@ export class FanOut {
   }
 
   /** The frames a second are shared by the connections that have messages to send. */
-  #frameIntervalMs(): Milliseconds {
+  #frameIntervalMs(full: boolean): Milliseconds {
     const { framesPerSecond, frameIntervalMs } = this.#options;
-    return Math.min(frameIntervalMs.max, Math.max(frameIntervalMs.min, (this.#pumping * 1_000) / framesPerSecond));
+    const shared = (this.#pumping * 1_000) / framesPerSecond[full ? "full" : "partial"];
+    return Math.min(frameIntervalMs.max, Math.max(frameIntervalMs.min, shared));
   }
 
-  async #postUntilDone(connection: Connection, { text, messages }: Frame): Promise<void> {
+  async #postUntilDone(connection: Connection, frame: Frame): Promise<void> {
     let pauseMs = this.#options.backoffMs.first;
     while (connection.alive) {
-      const outcome = await this.#port.post(connection.id, text);
+      const outcome = await this.#port.post(connection.id, frame);
       if (outcome === "sent") this.#metrics.add("live.frames");
-      if (outcome === "refused" && connection.alive) this.#omit(connection, messages);
+      if (outcome === "refused" && connection.alive) this.#omit(connection, frame.messages);
       if (outcome === "gone" && connection.alive) {
         this.#drop(connection);
         this.#gone.add(connection.id);

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { MAX_FRAME_BYTES } from "../domain/api.ts";
 import { droppedText, omittedMessage, type Message, type Subject } from "./messages.ts";
 
@@ -9,12 +10,32 @@ export interface SendQueueLimits {
   readonly otherBytes: number;
 }
 
-/** One message, or a JSON array of several, and what is in it. */
-export interface Frame {
+/** One message, or a JSON array of several, and what is in it. Connections that get the same messages share it. */
+export class Frame {
   /** Empty when nothing waited. */
   readonly text: string;
   readonly messages: readonly Message[];
+  #body: Buffer | undefined;
+  #sha256: string | undefined;
+
+  constructor(text: string, messages: readonly Message[]) {
+    this.text = text;
+    this.messages = messages;
+  }
+
+  /** `text` in UTF-8. */
+  get body(): Buffer {
+    return (this.#body ??= Buffer.from(this.text));
+  }
+
+  /** Hash of `body`, in hex. */
+  get sha256(): string {
+    return (this.#sha256 ??= hash("sha256", this.body));
+  }
 }
+
+/** The last frame that began with a message. */
+const lastFrames = new WeakMap<Message, Frame>();
 
 export const sendQueueLimits: SendQueueLimits = { droppableBytes: 256 * 1024, otherBytes: 4 * 1024 * 1024 };
 
@@ -40,6 +61,11 @@ export class SendQueue {
   /** Bytes of all messages that wait. */
   get bytes(): number {
     return this.#droppableBytes + this.#otherBytes;
+  }
+
+  /** Whether more waits than fits into a frame. */
+  get hasFullFrame(): boolean {
+    return this.bytes >= MAX_FRAME_BYTES;
   }
 
   get isEmpty(): boolean {
@@ -92,30 +118,47 @@ export class SendQueue {
 
   /** Removes and returns the next frame: one message, or a JSON array of as many as fit. */
   takeFrame(): Frame {
-    const texts: string[] = [];
-    // The brackets; `take` adds a comma for each message.
+    const notices: string[] = [];
+    // The brackets; `fits` adds a comma for each message.
     let bytes = 2;
-    const fits = (more: number): boolean => texts.length === 0 || bytes + more + 1 <= MAX_FRAME_BYTES;
-    const take = (text: string, size: number): void => {
-      texts.push(text);
-      bytes += size + 1;
+    let count = 0;
+    const fits = (more: number): boolean => {
+      if (count > 0 && bytes + more + 1 > MAX_FRAME_BYTES) return false;
+      bytes += more + 1;
+      count++;
+      return true;
     };
-    for (const [key, { subject, count }] of this.#dropped) {
-      const text = droppedText(subject, count);
+    for (const [key, { subject, count: lost }] of this.#dropped) {
+      const text = droppedText(subject, lost);
       if (!fits(text.length)) break;
-      take(text, text.length);
+      notices.push(text);
       this.#dropped.delete(key);
     }
     let taken = 0;
     for (const message of this.#queue) {
       if (!fits(message.bytes)) break;
-      take(message.text, message.bytes);
       this.#count(message, -message.bytes);
       taken++;
     }
     const messages = this.#queue.splice(0, taken);
-    return { text: texts.length > 1 ? `[${texts.join(",")}]` : (texts[0] ?? ""), messages };
+    return notices.length > 0 ? frameOf(notices, messages) : sharedFrame(messages);
   }
+}
+
+function frameOf(notices: readonly string[], messages: readonly Message[]): Frame {
+  const texts = [...notices, ...messages.map(({ text }) => text)];
+  return new Frame(texts.length > 1 ? `[${texts.join(",")}]` : (texts[0] ?? ""), messages);
+}
+
+/** The frame of these messages: the one that another connection got, if it was the same. */
+function sharedFrame(messages: readonly Message[]): Frame {
+  const first = messages[0];
+  const last = first && lastFrames.get(first);
+  if (last?.messages.length === messages.length && messages.every((message, i) => message === last.messages[i]))
+    return last;
+  const frame = frameOf([], messages);
+  if (first) lastFrames.set(first, frame);
+  return frame;
 }
 
 /** What is lost with messages. */

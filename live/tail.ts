@@ -26,7 +26,7 @@ const FETCH_BYTES = { maxBytes: 10_485_760, maxBytesPerPartition: 1_048_576 } as
  * Wait after a small answer, so that the next fetch brings the records of some milliseconds: a request costs more than
  * the records in it.
  */
-const LINGER_MS = 6;
+const LINGER_MS = 8;
 /** An answer from this size on is followed at once: there is more. */
 const LARGE_ANSWER_BYTES = 262_144;
 /** First and longest wait after a failed fetch. It doubles. */

@@ -9,7 +9,7 @@ import { eventually } from "../support/eventually.ts";
 
 const options = {
   ...fanOutDefaults,
-  framesPerSecond: 1e9,
+  framesPerSecond: { partial: 1e9, full: 1e9 },
   frameIntervalMs: { min: 0, max: 0 },
   backoffMs: { first: 1, max: 4 },
 };
@@ -35,7 +35,7 @@ function manualPort(): ConnectionsPort & {
     posts,
     forgotten,
     closed,
-    post: (id, frame) => new Promise((end) => posts.push({ id, frame, end })),
+    post: (id, { text: frame }) => new Promise((end) => posts.push({ id, frame, end })),
     forget: async (id) => void forgotten.push(id),
     close: async (id) => void closed.push(id),
   };
@@ -119,7 +119,7 @@ function manualPacer(): Pacer & { readonly pauses: { ms: number; end: () => void
 test("the next frame of a connection waits until its share of the frames a second has passed", async () => {
   const port = manualPort();
   const pacer = manualPacer();
-  const paced = { ...options, framesPerSecond: 500, frameIntervalMs: { min: 2, max: 100 } };
+  const paced = { ...options, framesPerSecond: { partial: 500, full: 2_000 }, frameIntervalMs: { min: 2, max: 100 } };
   const fanOut = new FanOut(port, new Metrics(), paced, pacer);
   const ids = Array.from({ length: 10 }, (_, i) => `c${i}`);
   fanOut.update(new Set(ids));
@@ -143,7 +143,7 @@ test.each([
 ])("the pause of %s is within its bounds", async (_, count, expected) => {
   const port = manualPort();
   const pacer = manualPacer();
-  const paced = { ...options, framesPerSecond: 500, frameIntervalMs: { min: 2, max: 100 } };
+  const paced = { ...options, framesPerSecond: { partial: 500, full: 2_000 }, frameIntervalMs: { min: 2, max: 100 } };
   const fanOut = new FanOut(port, new Metrics(), paced, pacer);
   const ids = Array.from({ length: count }, (__, i) => `c${i}`);
   fanOut.update(new Set(ids));
@@ -151,6 +151,27 @@ test.each([
   await eventually(() => expect(port.posts).toHaveLength(count));
   port.posts[0]!.end("sent");
   await eventually(() => expect(pacer.pauses.map(({ ms }) => ms)).toEqual([expected]));
+});
+
+test("what fills a frame does not wait for more, and frames fall on multiples of their interval", async () => {
+  const port = manualPort();
+  const pacer = manualPacer();
+  const paced = { ...options, framesPerSecond: { partial: 10, full: 100 }, frameIntervalMs: { min: 2, max: 100 } };
+  const fanOut = new FanOut(port, new Metrics(), paced, pacer);
+  fanOut.update(new Set(["a"]));
+  pacer.nowMs = 1_033;
+  fanOut.send("a", [message("1")]);
+  await eventually(() => expect(port.posts).toHaveLength(1));
+  pacer.nowMs = 1_034;
+  port.posts[0]!.end("sent");
+  await eventually(() => expect(pacer.pauses.map(({ ms }) => ms)).toEqual([66]));
+  const large = { ...message("2"), bytes: 20_000 };
+  fanOut.send("a", [large, large, large, large]);
+  pacer.nowMs = 1_103;
+  pacer.pauses[0]!.end();
+  await eventually(() => expect(port.posts).toHaveLength(2));
+  port.posts[1]!.end("sent");
+  await eventually(() => expect(pacer.pauses.map(({ ms }) => ms)).toEqual([66, 7]));
 });
 
 test("of a frame that will never be accepted the client is told", async () => {

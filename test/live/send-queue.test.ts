@@ -100,3 +100,18 @@ test("of a frame that was refused the client is notices what it misses, once", (
   expect(queue.isEmpty).toBe(true);
   expect(queue.bytes).toBe(0);
 });
+
+test("connections that get the same messages share a frame; one that missed some has its own", () => {
+  const [a, b, c] = ["a", "b", "c"].map((name) => message("window", name));
+  const queues = Array.from({ length: 3 }, () => new SendQueue());
+  for (const queue of queues) queue.push([a!, b!]);
+  queues[2]!.push([c!]);
+  const [first, second, third] = queues.map((queue) => queue.takeFrame());
+  expect(second).toBe(first);
+  expect(names(third!)).toEqual(["a", "b", "c"]);
+  expect([first!.body.toString(), first!.sha256.length]).toEqual([first!.text, 64]);
+  // What a client is told alone is in no shared frame.
+  const slow = new SendQueue({ droppableBytes: 150, otherBytes: 10_000 });
+  slow.push([message("samples", "x"), message("samples", "y"), a!, b!]);
+  expect(names(slow.takeFrame())).toEqual([{ sensorId: "s1", samples: 20 }, "a", "b"]);
+});
