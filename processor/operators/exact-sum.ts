@@ -12,16 +12,18 @@ export class ExactSum {
 
   add(x: number): void {
     const parts = this.#parts;
+    const before = parts.length;
     let count = 0;
     let high = x;
-    for (const part of parts) {
+    for (let i = 0; i < before; i++) {
+      const part = parts[i]!;
       const sum = high + part;
       const rest = Math.abs(high) < Math.abs(part) ? high - (sum - part) : part - (sum - high);
       if (rest !== 0) parts[count++] = rest;
       high = sum;
     }
-    parts.length = count;
-    if (high !== 0) parts.push(high);
+    if (high !== 0) parts[count++] = high;
+    if (count < before) parts.length = count;
   }
 
   /** The sum as the nearest double; of two, the even one. */

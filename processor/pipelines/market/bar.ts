@@ -1,7 +1,7 @@
 import type { EpochMs, Milliseconds } from "../../../domain/time.ts";
 import type { Aggregate } from "../../operators/aggregate.ts";
 import { addToPair } from "../../operators/exact-sum.ts";
-import type { BookedTrade } from "./trade-book.ts";
+import { AMOUNT_USD, type BookedTrade, NUMBER, PRICE, QUANTITY, TIME } from "./trade-book.ts";
 import type { TradeMessage } from "./trade-message.ts";
 
 // What the doubles of an accumulator hold.
@@ -96,8 +96,11 @@ export function closeOf(result: object): number | null {
   return (result as { readonly close: number | null }).close;
 }
 
-function takeIn(bar: Float64Array, at: number, trade: BookedTrade): void {
-  const { time, price } = trade;
+function takeIn(bar: Float64Array, at: number, { figures, at: own }: BookedTrade): void {
+  const time = figures[own + TIME]!;
+  const number = figures[own + NUMBER]!;
+  const price = figures[own + PRICE]!;
+  const amountUsd = figures[own + AMOUNT_USD]!;
   if (bar[at + EXECUTED]!++ === 0) {
     bar[at + FIRST] = time;
     bar[at + LAST] = time;
@@ -107,22 +110,24 @@ function takeIn(bar: Float64Array, at: number, trade: BookedTrade): void {
   }
   if (price === price) {
     const isFirst = bar[at + PRICES]!++ === 0;
-    if (isFirst || isBefore(trade, bar, at + OPEN)) setEdge(bar, at + OPEN, trade);
-    if (isFirst || !isBefore(trade, bar, at + CLOSE)) setEdge(bar, at + CLOSE, trade);
+    if (isFirst || isBefore(time, number, bar, at + OPEN)) setEdge(bar, at + OPEN, time, number, price);
+    if (isFirst || !isBefore(time, number, bar, at + CLOSE)) setEdge(bar, at + CLOSE, time, number, price);
     if (isFirst || price > bar[at + HIGH]!) bar[at + HIGH] = price;
     if (isFirst || price < bar[at + LOW]!) bar[at + LOW] = price;
   }
-  const { amountUsd } = trade;
   if (amountUsd === amountUsd) {
     const isFirst = bar[at + AMOUNTS] === 0;
     if (isFirst || amountUsd < bar[at + LEAST]!) bar[at + LEAST] = amountUsd;
     if (isFirst || amountUsd > bar[at + MOST]!) bar[at + MOST] = amountUsd;
   }
-  addSums(bar, at, trade, 1);
+  addSums(bar, at, figures, own, 1);
 }
 
 /** Adds a trade's figures to the sums, or takes them out: `sign` is 1 or -1. */
-function addSums(bar: Float64Array, at: number, { price, quantity, amountUsd }: BookedTrade, sign: 1 | -1): void {
+function addSums(bar: Float64Array, at: number, figures: Float64Array, own: number, sign: 1 | -1): void {
+  const price = figures[own + PRICE]!;
+  const quantity = figures[own + QUANTITY]!;
+  const amountUsd = figures[own + AMOUNT_USD]!;
   if (quantity === quantity) {
     bar[at + QUANTITIES]! += sign;
     addToPair(bar, at + VOLUME, sign * quantity);
@@ -167,11 +172,11 @@ function takeOut(
   }
   bar[at + EXECUTED]!--;
   if (price === price) bar[at + PRICES]!--;
-  addSums(bar, at, trade, -1);
+  addSums(bar, at, trade.figures, trade.at, -1);
 }
 
 /** Whether a trade comes before the one at an edge: by time, then by first sight. */
-function isBefore({ time, number }: BookedTrade, bar: Float64Array, edge: number): boolean {
+function isBefore(time: EpochMs, number: number, bar: Float64Array, edge: number): boolean {
   return time < bar[edge]! || (time === bar[edge] && number < bar[edge + 1]!);
 }
 
@@ -179,7 +184,7 @@ function isAt({ time, number }: BookedTrade, bar: Float64Array, edge: number): b
   return time === bar[edge] && number === bar[edge + 1];
 }
 
-function setEdge(bar: Float64Array, edge: number, { time, number, price }: BookedTrade): void {
+function setEdge(bar: Float64Array, edge: number, time: EpochMs, number: number, price: number): void {
   bar[edge] = time;
   bar[edge + 1] = number;
   bar[edge + 2] = price;

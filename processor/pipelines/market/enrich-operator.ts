@@ -99,7 +99,7 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
       const minute = index.oldest;
       for (const book of index.booksOf(minute)) {
         const chunks = book.forgetUpTo(minute);
-        for (const { trades } of chunks) context.counters.add("processor.trades-let-go", trades.length);
+        for (const { size } of chunks) context.counters.add("processor.trades-let-go", size);
         this.#forget(chunks, context.generations);
         book.letGoUpTo = minute;
         context.markChanged(book.keyed!);
@@ -148,7 +148,7 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
       writer.f64(keyed.life);
       writer.f64(chunk.minute);
       writer.u32(chunk.number);
-      encodeTrades(chunk.trades, writer);
+      encodeTrades(chunk, writer);
       generations.stamp(chunk, generation);
       take({ key: `${keyed.key}/${chunk.minute}.${chunk.number}`, value: writer.take() });
     }

@@ -1,4 +1,4 @@
-import { barWindows, type TradeSide, type TradeStatus } from "../../../domain/market.ts";
+import { barWindows, type TradeSide, tradeSides, type TradeStatus, tradeStatuses } from "../../../domain/market.ts";
 import { type EpochMs, MINUTE } from "../../../domain/time.ts";
 import type { Stamped } from "../../runtime/generations.ts";
 import type { KeyedState } from "../../runtime/keyed-state.ts";
@@ -25,56 +25,200 @@ export interface TradeContent {
   readonly account: string | null;
 }
 
-/** A trade whose id is kept: its content, and what was made of it. */
-export class BookedTrade {
-  readonly id: string;
-  readonly time: EpochMs;
-  readonly price: number;
-  readonly quantity: number;
-  readonly amount: number;
-  readonly currency: string;
-  readonly side: TradeSide | null;
-  readonly account: string | null;
-  /** Counts the symbol's trades by their first sight. */
-  readonly number: number;
-  status: TradeStatus;
-  /** The amount in US dollars by the reference data of the step in which it became executed; NaN for none. */
-  amountUsd: number;
-  /** Whether it is in its account's position. */
-  inPosition = false;
-  /** In the order in which they were raised. */
-  raised: readonly RaisedAlert[] = NO_ALERTS;
-  /** Where it is in the book. */
-  readonly chunk: Chunk;
+/** Trades of a chunk, at most. */
+const CHUNK_TRADES = 256;
+/** Trades that a new chunk has room for: most symbols trade little in a minute. */
+const FIRST_TRADES = 4;
 
-  constructor(content: TradeContent, number: number, status: TradeStatus, amountUsd: number, chunk: Chunk) {
-    this.id = content.tradeId;
-    this.time = content.firstTime;
-    this.price = content.price;
-    this.quantity = content.quantity;
-    this.amount = content.amount;
-    this.currency = content.currency;
-    this.side = content.side;
-    this.account = content.account;
-    this.number = number;
-    this.status = status;
-    this.amountUsd = amountUsd;
-    this.chunk = chunk;
-  }
-}
+// What the figures of a trade are.
+export const TIME = 0;
+export const NUMBER = 1;
+export const PRICE = 2;
+export const QUANTITY = 3;
+export const AMOUNT = 4;
+export const AMOUNT_USD = 5;
+const FIGURES = 6;
+
+// What the words of a trade are: indexes of `tradeSides` and `tradeStatuses`, and 1 for yes.
+const SIDE = 0;
+const STATUS = 1;
+const IN_POSITION = 2;
+const WORDS = 3;
+const NO_SIDE = 255;
 
 const NO_ALERTS: readonly RaisedAlert[] = Object.freeze([]);
 
-/** Trades of one minute that one entry of a snapshot holds, in the order of their first sight. */
-export interface Chunk extends Stamped {
+/**
+ * Trades of one minute that one entry of a snapshot holds, in the order of their first sight. They are columns, so that
+ * a trade costs no object.
+ */
+export class Chunk implements Stamped {
   readonly minute: EpochMs;
   /** Counts the chunks of a minute. */
   readonly number: number;
-  trades: readonly BookedTrade[];
+  /** Where its book has it. */
+  readonly slot: number;
+  generation = -1;
+  changed = false;
+  size = 0;
+  figures = new Float64Array(FIRST_TRADES * FIGURES);
+  readonly ids: string[] = [];
+  readonly currencies: string[] = [];
+  readonly accounts: (string | null)[] = [];
+  /** Side, status, and whether it is in its account's position: three bytes for each trade. */
+  words = new Uint8Array(FIRST_TRADES * WORDS);
+  /** Alerts of the trades that raised any, in the order in which they were raised. */
+  readonly raised = new Map<number, readonly RaisedAlert[]>();
+
+  constructor(minute: EpochMs, number: number, slot: number) {
+    this.minute = minute;
+    this.number = number;
+    this.slot = slot;
+  }
+
+  get isFull(): boolean {
+    return this.size >= CHUNK_TRADES;
+  }
+
+  /** `number`: counts the symbol's trades by their first sight. */
+  add(content: TradeContent, number: number, status: TradeStatus, amountUsd: number): BookedTrade {
+    const row = this.size++;
+    const at = row * FIGURES;
+    if (at === this.figures.length) {
+      const larger = new Float64Array(2 * at);
+      larger.set(this.figures);
+      this.figures = larger;
+      const more = new Uint8Array(2 * row * WORDS);
+      more.set(this.words);
+      this.words = more;
+    }
+    const { figures } = this;
+    figures[at + TIME] = content.firstTime;
+    figures[at + NUMBER] = number;
+    figures[at + PRICE] = content.price;
+    figures[at + QUANTITY] = content.quantity;
+    figures[at + AMOUNT] = content.amount;
+    figures[at + AMOUNT_USD] = amountUsd;
+    this.ids.push(content.tradeId);
+    this.currencies.push(content.currency);
+    this.accounts.push(content.account);
+    const words = row * WORDS;
+    this.words[words + SIDE] = content.side === null ? NO_SIDE : tradeSides.indexOf(content.side);
+    this.words[words + STATUS] = tradeStatuses.indexOf(status);
+    this.words[words + IN_POSITION] = 0;
+    return new BookedTrade(this, row);
+  }
+
+  clear(): void {
+    this.size = 0;
+    this.ids.length = this.currencies.length = this.accounts.length = 0;
+    this.raised.clear();
+  }
+
+  *trades(): Iterable<BookedTrade> {
+    for (let row = 0; row < this.size; row++) yield new BookedTrade(this, row);
+  }
 }
 
-/** Trades of a chunk, at most. */
-const CHUNK_TRADES = 256;
+/** A trade whose id is kept: its content, and what was made of it. It is a row of a chunk. */
+export class BookedTrade {
+  /** Where it is in the book. */
+  readonly chunk: Chunk;
+  readonly #row: number;
+
+  constructor(chunk: Chunk, row: number) {
+    this.chunk = chunk;
+    this.#row = row;
+  }
+
+  /** Its figures begin at `at` in these. */
+  get figures(): Float64Array {
+    return this.chunk.figures;
+  }
+
+  get at(): number {
+    return this.#row * FIGURES;
+  }
+
+  get id(): string {
+    return this.chunk.ids[this.#row]!;
+  }
+
+  get time(): EpochMs {
+    return this.chunk.figures[this.#row * FIGURES + TIME]!;
+  }
+
+  /** Counts the symbol's trades by their first sight. */
+  get number(): number {
+    return this.chunk.figures[this.#row * FIGURES + NUMBER]!;
+  }
+
+  get price(): number {
+    return this.chunk.figures[this.#row * FIGURES + PRICE]!;
+  }
+
+  get quantity(): number {
+    return this.chunk.figures[this.#row * FIGURES + QUANTITY]!;
+  }
+
+  get amount(): number {
+    return this.chunk.figures[this.#row * FIGURES + AMOUNT]!;
+  }
+
+  /** The amount in US dollars by the reference data of the step in which it became executed; NaN for none. */
+  get amountUsd(): number {
+    return this.chunk.figures[this.#row * FIGURES + AMOUNT_USD]!;
+  }
+
+  set amountUsd(amount: number) {
+    this.chunk.figures[this.#row * FIGURES + AMOUNT_USD] = amount;
+  }
+
+  get currency(): string {
+    return this.chunk.currencies[this.#row]!;
+  }
+
+  get side(): TradeSide | null {
+    return tradeSides[this.chunk.words[this.#row * WORDS + SIDE]!] ?? null;
+  }
+
+  get account(): string | null {
+    return this.chunk.accounts[this.#row]!;
+  }
+
+  get status(): TradeStatus {
+    return tradeStatuses[this.chunk.words[this.#row * WORDS + STATUS]!]!;
+  }
+
+  set status(status: TradeStatus) {
+    this.chunk.words[this.#row * WORDS + STATUS] = tradeStatuses.indexOf(status);
+  }
+
+  /** Whether it is in its account's position. */
+  get inPosition(): boolean {
+    return this.chunk.words[this.#row * WORDS + IN_POSITION] === 1;
+  }
+
+  set inPosition(is: boolean) {
+    this.chunk.words[this.#row * WORDS + IN_POSITION] = is ? 1 : 0;
+  }
+
+  /** In the order in which they were raised. */
+  get raised(): readonly RaisedAlert[] {
+    return this.chunk.raised.get(this.#row) ?? NO_ALERTS;
+  }
+
+  set raised(alerts: readonly RaisedAlert[]) {
+    if (alerts.length > 0) this.chunk.raised.set(this.#row, alerts);
+    else this.chunk.raised.delete(this.#row);
+  }
+
+  /** A number that names it in its book. */
+  get handle(): number {
+    return this.chunk.slot * CHUNK_TRADES + this.#row;
+  }
+}
+
 /** How long after the start of a minute the last bar ends that its trades are in. */
 const LAST_BAR_END = Math.max(...barWindows.map(({ windowMs }) => windowMs));
 
@@ -97,12 +241,9 @@ export function goneAt(minute: EpochMs, allowedLatenessMs: number): EpochMs {
 
 /** How many trades the books of a partition keep, and which of them have trades of which minute. */
 export class BookIndex {
-  #trades = 0;
+  /** How many trades the books keep. */
+  trades = 0;
   readonly #minutes = new Map<EpochMs, Set<TradeBook>>();
-
-  get trades(): number {
-    return this.#trades;
-  }
 
   /** The oldest minute that a book has trades of. */
   get oldest(): EpochMs {
@@ -113,15 +254,13 @@ export class BookIndex {
     return [...(this.#minutes.get(minute) ?? [])];
   }
 
-  add(book: TradeBook, minute: EpochMs, trades: number): void {
-    this.#trades += trades;
+  add(book: TradeBook, minute: EpochMs): void {
     const books = this.#minutes.get(minute);
     if (books) books.add(book);
     else this.#minutes.set(minute, new Set([book]));
   }
 
-  forget(book: TradeBook, minute: EpochMs, trades: number): void {
-    this.#trades -= trades;
+  forget(book: TradeBook, minute: EpochMs): void {
     const books = this.#minutes.get(minute);
     books?.delete(book);
     if (books?.size === 0) this.#minutes.delete(minute);
@@ -134,7 +273,11 @@ export class BookIndex {
  */
 export class TradeBook {
   readonly #index: BookIndex;
-  readonly #ids = new Map<string, BookedTrade>();
+  /** Each id's trade, by its handle. */
+  readonly #ids = new Map<string, number>();
+  /** Chunks by their slot. */
+  readonly #slots: (Chunk | null)[] = [];
+  readonly #freeSlots: number[] = [];
   /** Sorted by start. */
   readonly #minutes: Minute[] = [];
   /** The newest minute that was let go because the partition kept too many trades; infinite when none was. */
@@ -149,19 +292,20 @@ export class TradeBook {
   }
 
   find(id: string): BookedTrade | undefined {
-    return this.#ids.get(id);
+    const handle = this.#ids.get(id);
+    if (handle === undefined) return undefined;
+    return new BookedTrade(this.#slots[Math.floor(handle / CHUNK_TRADES)]!, handle % CHUNK_TRADES);
   }
 
   /** Adds a trade to its minute's newest chunk. */
   add(content: TradeContent, status: TradeStatus, amountUsd: number): BookedTrade {
     const minute = this.#minuteAt(minuteOf(content.firstTime));
     let chunk = minute.chunks.at(-1);
-    if (!chunk || chunk.trades.length >= CHUNK_TRADES) chunk = addChunk(minute, (chunk?.number ?? -1) + 1);
-    const trade = new BookedTrade(content, this.count++, status, amountUsd, chunk);
-    (chunk.trades as BookedTrade[]).push(trade);
-    this.#ids.set(trade.id, trade);
-    this.#index.add(this, minute.start, 1);
-    if (trade.status === "executed") countAccount(minute, trade.account, 1);
+    if (!chunk || chunk.isFull) chunk = this.#addChunk(minute, (chunk?.number ?? -1) + 1);
+    const trade = chunk.add(content, this.count++, status, amountUsd);
+    this.#ids.set(content.tradeId, trade.handle);
+    this.#index.trades++;
+    if (status === "executed") countAccount(minute, content.account, 1);
     return trade;
   }
 
@@ -177,7 +321,8 @@ export class TradeBook {
   *executedIn(start: EpochMs, end: EpochMs): Iterable<BookedTrade> {
     for (const minute of this.#minutes) {
       if (minute.start < start || minute.start >= end) continue;
-      for (const { trades } of minute.chunks) for (const trade of trades) if (trade.status === "executed") yield trade;
+      for (const chunk of minute.chunks)
+        for (const trade of chunk.trades()) if (trade.status === "executed") yield trade;
     }
   }
 
@@ -201,9 +346,13 @@ export class TradeBook {
     const gone = this.#minutes.findLastIndex(({ start }) => start <= minute) + 1;
     const chunks: Chunk[] = [];
     for (const { start, chunks: own } of this.#minutes.splice(0, gone)) {
-      const trades = own.flatMap((chunk) => chunk.trades);
-      for (const { id } of trades) this.#ids.delete(id);
-      this.#index.forget(this, start, trades.length);
+      for (const { ids, size, slot } of own) {
+        for (const id of ids) this.#ids.delete(id);
+        this.#index.trades -= size;
+        this.#slots[slot] = null;
+        this.#freeSlots.push(slot);
+      }
+      this.#index.forget(this, start);
       chunks.push(...own);
     }
     return chunks;
@@ -214,31 +363,37 @@ export class TradeBook {
   }
 
   /** Takes a chunk back, in the place of an older encoding of it. */
-  restore(minuteStart: EpochMs, number: number, decode: (chunk: Chunk) => readonly BookedTrade[]): Chunk {
+  restore(minuteStart: EpochMs, number: number, decode: (chunk: Chunk) => void): Chunk {
     const minute = this.#minuteAt(minuteStart);
-    const chunk = minute.chunks.find((one) => one.number === number) ?? addChunk(minute, number);
-    const before = chunk.trades.length;
-    chunk.trades = decode(chunk);
-    this.#index.add(this, minuteStart, chunk.trades.length - before);
-    for (const trade of chunk.trades) this.#ids.set(trade.id, trade);
+    const chunk = minute.chunks.find((one) => one.number === number) ?? this.#addChunk(minute, number);
+    this.#index.trades -= chunk.size;
+    chunk.clear();
+    decode(chunk);
+    this.#index.trades += chunk.size;
+    for (const trade of chunk.trades()) this.#ids.set(trade.id, trade.handle);
     return chunk;
   }
 
   #minuteAt(start: EpochMs): Minute {
+    const newest = this.#minutes.at(-1);
+    if (newest?.start === start) return newest;
     const at = this.#minutes.findLastIndex((minute) => minute.start <= start);
     const found = this.#minutes[at];
     if (found?.start === start) return found;
     const minute: Minute = { start, chunks: [], accounts: null };
     this.#minutes.splice(at + 1, 0, minute);
+    this.#index.add(this, start);
     return minute;
   }
-}
 
-function addChunk(minute: Minute, number: number): Chunk {
-  const chunk: Chunk = { minute: minute.start, number, trades: [], generation: -1, changed: false };
-  minute.chunks.push(chunk);
-  minute.chunks.sort((a, b) => a.number - b.number);
-  return chunk;
+  #addChunk(minute: Minute, number: number): Chunk {
+    const slot = this.#freeSlots.pop() ?? this.#slots.length;
+    const chunk = new Chunk(minute.start, number, slot);
+    this.#slots[slot] = chunk;
+    minute.chunks.push(chunk);
+    minute.chunks.sort((a, b) => a.number - b.number);
+    return chunk;
+  }
 }
 
 function countAccount({ accounts }: Minute, account: string | null, by: number): void {

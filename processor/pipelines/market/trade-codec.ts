@@ -1,11 +1,11 @@
 import { tradeSides, tradeStatuses } from "../../../domain/market.ts";
 import type { Reader, Writer } from "../../runtime/codec.ts";
-import { BookedTrade, type Chunk, type RaisedAlert } from "./trade-book.ts";
+import type { Chunk, RaisedAlert } from "./trade-book.ts";
 
 /** Writes the trades of a chunk. */
-export function encodeTrades(trades: readonly BookedTrade[], writer: Writer): void {
-  writer.u32(trades.length);
-  for (const trade of trades) {
+export function encodeTrades(chunk: Chunk, writer: Writer): void {
+  writer.u32(chunk.size);
+  for (const trade of chunk.trades()) {
     writer.text(trade.id);
     writer.f64(trade.time);
     writer.f64(trade.number);
@@ -32,9 +32,9 @@ function encodeAlert({ rule, kind, severity, figure, limit, reference }: RaisedA
   writer.optionalText(reference);
 }
 
-/** Reads what `encodeTrades` wrote. */
-export function decodeTrades(reader: Reader, chunk: Chunk): BookedTrade[] {
-  return Array.from({ length: reader.u32() }, () => {
+/** Reads what `encodeTrades` wrote into an empty chunk. */
+export function decodeTrades(reader: Reader, chunk: Chunk): void {
+  for (let left = reader.u32(); left > 0; left--) {
     const tradeId = reader.text();
     const firstTime = reader.f64();
     const number = reader.f64();
@@ -46,11 +46,10 @@ export function decodeTrades(reader: Reader, chunk: Chunk): BookedTrade[] {
     const side = tradeSides[reader.u8() - 1] ?? null;
     const account = reader.optionalText();
     const content = { tradeId, firstTime, price, quantity, amount, currency, side, account };
-    const trade = new BookedTrade(content, number, tradeStatuses[reader.u8()]!, amountUsd, chunk);
+    const trade = chunk.add(content, number, tradeStatuses[reader.u8()]!, amountUsd);
     trade.inPosition = reader.u8() === 1;
     trade.raised = Array.from({ length: reader.u32() }, () => decodeAlert(reader));
-    return trade;
-  });
+  }
 }
 
 function decodeAlert(reader: Reader): RaisedAlert {
