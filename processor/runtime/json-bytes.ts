@@ -3,7 +3,11 @@ const SLAB_BYTES = 64 * 1_024;
 /** Characters of a number, at most: `-1.2345678901234567e-308`. */
 const NUMBER_BYTES = 24;
 /** Decimal places that prices and amounts often have: such a number is written without the search for its digits. */
-const PLACES = [100, 10_000] as const;
+const MAX_PLACES = 4;
+const POWERS_OF_TEN = [1, 10, 100, 1_000, 10_000] as const;
+/** A long number is divided into its last digits and the others. */
+const LOW_DIGITS = 9;
+const LOW = 1e9;
 /** Decimals of up to 15 digits differ as doubles: the one that gives a double is its shortest text. */
 const SHORTEST_BELOW = 1e15;
 
@@ -60,11 +64,11 @@ export class JsonBytes {
   /** A number as `JSON.stringify` writes it. */
   number(x: number): void {
     this.#room(NUMBER_BYTES);
-    if (Number.isSafeInteger(x)) return this.#decimal(x, 1);
-    for (let i = 0; i < PLACES.length; i++) {
-      const scaled = Math.round(x * PLACES[i]!);
+    if (Number.isSafeInteger(x)) return this.#decimal(x, 0);
+    for (let places = 1; places <= MAX_PLACES; places++) {
+      const scaled = Math.round(x * POWERS_OF_TEN[places]!);
       if (Math.abs(scaled) >= SHORTEST_BELOW) break;
-      if (scaled / PLACES[i]! === x) return this.#decimal(scaled, PLACES[i]!);
+      if (scaled / POWERS_OF_TEN[places]! === x) return this.#decimal(scaled, places);
     }
     if (Number.isFinite(x)) this.raw(`${x}`);
     else this.raw("null");
@@ -78,32 +82,26 @@ export class JsonBytes {
     this.#at += this.#slab.write(json, this.#at, most);
   }
 
-  /** A whole number divided by 1, or by one of `PLACES`: then the quotient is not whole. */
-  #decimal(scaled: number, scale: number): void {
+  /** A whole number divided by a power of ten, `decimals`: the smallest that gives this quotient. */
+  #decimal(scaled: number, decimals: number): void {
     const slab = this.#slab;
     let rest = Math.abs(scaled);
     if (scaled < 0) slab[this.#at++] = MINUS;
-    let decimals = scale === 1 ? 0 : scale === 100 ? 2 : 4;
-    while (decimals > 0 && rest % 10 === 0) {
-      rest /= 10;
-      decimals--;
-    }
-    let digits = decimals + 1;
-    for (let power = 10 ** digits; rest >= power; power *= 10) digits++;
-    let at = (this.#at += digits + (decimals > 0 ? 1 : 0));
-    // A division of 32-bit numbers is several times faster than one of doubles.
-    let low = rest;
+    // Whole numbers of 32 bits are divided several times faster than doubles.
     let high = 0;
-    if (rest >= 1e9) {
-      high = Math.floor(rest / 1e9);
-      low = rest - high * 1e9;
+    if (rest >= LOW) {
+      high = Math.floor(rest / LOW) | 0;
+      rest -= high * LOW;
     }
+    let low = rest | 0;
+    const digits = Math.max(high > 0 ? LOW_DIGITS + digitsOf(high) : digitsOf(low), decimals + 1);
+    let at = (this.#at += digits + (decimals > 0 ? 1 : 0));
     for (let i = 0; i < digits; i++) {
-      if (i === 9) low = high;
+      if (i === LOW_DIGITS) low = high;
+      if (i === decimals && i > 0) slab[--at] = POINT;
       const tens = (low / 10) | 0;
       slab[--at] = ZERO + low - tens * 10;
       low = tens;
-      if (i + 1 === decimals) slab[--at] = POINT;
     }
   }
 
@@ -113,4 +111,11 @@ export class JsonBytes {
     this.#from = this.#at;
     return taken;
   }
+}
+
+/** Digits of a whole number below 10^9. */
+function digitsOf(n: number): number {
+  let digits = 1;
+  for (let rest = (n / 10) | 0; rest > 0; rest = (rest / 10) | 0) digits++;
+  return digits;
 }
