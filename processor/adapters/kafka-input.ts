@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster, Kafka } from "kafkajs";
 import { openCluster, partitionBounds } from "../../adapters/kafka-cluster.ts";
 import { FetchFailed, fetchFrom } from "../../adapters/kafka-records.ts";
@@ -12,6 +13,11 @@ import { PartitionReader } from "./partition-reader.ts";
  * waits for it.
  */
 const LIMITS = { maxWaitMs: 50, maxBytes: 10_485_760, maxBytesPerPartition: 262_144 } as const;
+/**
+ * After an answer of less than `bytes` the next fetch waits for `lingerMs`. A fetch costs both sides more than a
+ * record: where records trickle, one brings several. The wait is the most that a record's latency grows by.
+ */
+export const TRICKLE = { bytes: 65_536, lingerMs: 5 } as const;
 /** First and longest wait after a failed fetch. It doubles. */
 const RETRY_MS = { first: 50, most: 1_000 } as const;
 
@@ -118,7 +124,8 @@ export class KafkaInput {
         const mine = new Set(leaders[node] ?? []);
         const readers = withRoom.filter((reader) => mine.has(reader.partition));
         if (readers.length === 0) return;
-        await this.#fetch(node, readers);
+        const bytes = await this.#fetch(node, readers);
+        if (bytes > 0 && bytes < TRICKLE.bytes) await sleep(TRICKLE.lingerMs);
         wait = RETRY_MS.first;
       } catch (error) {
         await this.#afterError(error, wait);
@@ -127,13 +134,15 @@ export class KafkaInput {
     }
   }
 
-  async #fetch(node: string, readers: readonly PartitionReader[]): Promise<void> {
+  /** @returns Bytes of the records that came. */
+  async #fetch(node: string, readers: readonly PartitionReader[]): Promise<number> {
     await this.#cluster.refreshMetadataIfNecessary();
     const broker = await this.#cluster.findBroker({ nodeId: node });
     const asked = new Map(readers.map((reader) => [reader.partition, { reader, position: reader.position }]));
     const positions = readers.map(({ partition, fetchOffset }) => ({ partition, fetchOffset }));
     const answer = await fetchFrom(broker, this.#topic, positions, LIMITS);
     let failed: FetchFailed | null = null;
+    let bytes = 0;
     for (const fetched of answer) {
       const { reader, position } = asked.get(fetched.partition)!;
       if (!reader.isAt(position)) continue;
@@ -144,10 +153,12 @@ export class KafkaInput {
         continue;
       }
       this.#refusedSince.delete(reader);
+      for (const { size } of records) bytes += size;
       reader.deliver(records, nextOffset, highWatermark);
       if (problem) reader.fail(problem);
     }
     if (failed) throw failed;
+    return bytes;
   }
 
   /** Whether Kafka has refused a partition for so long that no retry will help. The reader then fails. */
@@ -170,7 +181,7 @@ export class KafkaInput {
     this.#logger.warn({ err: error }, "a fetch failed; trying again");
     if (name === "KafkaJSConnectionClosedError" && host !== undefined && port !== undefined)
       this.#cluster.removeBroker({ host, port });
-    await new Promise((resolve) => setTimeout(resolve, wait));
+    await sleep(wait);
     await this.#cluster
       .connect()
       .then(() => this.#cluster.refreshMetadata())

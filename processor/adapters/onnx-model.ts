@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { MillraceError } from "../../domain/errors.ts";
 import type { ModelManifest, ModelProbe } from "../../domain/models.ts";
@@ -49,6 +50,11 @@ class OnnxModel implements Model {
   get reference(): Model["reference"] {
     const { name, version, sha256 } = this.manifest;
     return { name, version, sha256 };
+  }
+
+  /** What was fetched at once is stepped by all its tasks before Node looks for more. */
+  gather(): Promise<void> {
+    return setImmediate();
   }
 
   async run(

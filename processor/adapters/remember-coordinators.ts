@@ -1,13 +1,15 @@
 import type { Broker, Cluster } from "kafkajs";
 
-/** How long the answer holds to which broker coordinates a transaction or a group. */
-const COORDINATOR_MS = 1_000;
+/** How long the answer holds to which broker coordinates a transaction or a group, if nothing fails. */
+const COORDINATOR_MS = 5_000;
 
 /**
- * Makes an answer to which broker coordinates hold for a second. kafkajs asks before each request to a coordinator,
+ * Makes an answer to which broker coordinates hold for a while. kafkajs asks before each request to a coordinator,
  * which doubles their number.
+ *
+ * @returns Forgets the answers, after a request that failed.
  */
-export function rememberCoordinators(cluster: Cluster): void {
+export function rememberCoordinators(cluster: Cluster): () => void {
   const ask = cluster.findGroupCoordinator.bind(cluster);
   const known = new Map<string, { readonly broker: Promise<Broker>; readonly askedAt: number }>();
   cluster.findGroupCoordinator = (whose: { readonly groupId: string; readonly coordinatorType?: number }) => {
@@ -19,4 +21,5 @@ export function rememberCoordinators(cluster: Cluster): void {
     broker.catch(() => known.delete(name));
     return broker;
   };
+  return () => known.clear();
 }

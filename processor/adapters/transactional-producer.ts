@@ -24,12 +24,16 @@ export class TransactionalProducer {
   readonly #eos: EosManager;
   readonly #transactionalId: string;
   readonly #partition: number;
+  readonly #forgetCoordinators: () => void;
+  /** Topics that the open transaction writes to, and those that the one before wrote to. */
+  #topics = new Set<string>();
+  #topicsBefore: ReadonlySet<string> = new Set();
   #openedAt: number | null = null;
   #closed = false;
 
   constructor(kafka: Kafka, transactionalId: string, partition: number, transactionTimeout: number) {
     this.#cluster = openCluster(kafka);
-    rememberCoordinators(this.#cluster);
+    this.#forgetCoordinators = rememberCoordinators(this.#cluster);
     this.#transactionalId = transactionalId;
     this.#partition = partition;
     this.#eos = createEosManager({
@@ -55,11 +59,14 @@ export class TransactionalProducer {
   }
 
   /**
-   * Adds topics to the open transaction, or opens one. Takes all of them at once, because the coordinator writes its
-   * log for each request.
+   * Adds topics to the open transaction, or opens one. The coordinator writes its log for each request, so a
+   * transaction begins with the topics that the one before wrote to: most come again.
    */
-  async add(topics: readonly string[]): Promise<void> {
+  async add(given: readonly string[]): Promise<void> {
+    let topics = given;
+    for (const topic of given) this.#topics.add(topic);
     if (this.#openedAt === null) {
+      topics = [...new Set([...this.#topicsBefore, ...given])];
       this.#eos.beginTransaction();
       this.#openedAt = performance.now();
     }
@@ -111,6 +118,8 @@ export class TransactionalProducer {
   async commit(): Promise<void> {
     await this.#eos.commit();
     this.#openedAt = null;
+    this.#topicsBefore = this.#topics;
+    this.#topics = new Set();
   }
 
   async disconnect(): Promise<void> {
@@ -170,6 +179,7 @@ export class TransactionalProducer {
 
   async #freshMetadata(): Promise<void> {
     if (this.#closed) return;
+    this.#forgetCoordinators();
     await this.#cluster
       .connect()
       .then(() => this.#cluster.refreshMetadata())

@@ -16,6 +16,8 @@ export interface Model {
    * probabilities and the next state.
    */
   run(readings: Float32Array, state: Float32Array): Promise<{ probabilities: Float32Array; state: Float32Array }>;
+  /** Resolves when all tasks of the process that step now have asked for their scores. @default at once */
+  gather?(): Promise<void>;
 }
 
 /** Where models come from. */
