@@ -34,34 +34,34 @@ export function channelStatistics(channels: readonly string[]): Aggregate {
       for (let channel = 0; channel < width; channel++) {
         const first = channel * MAX_ROWS + from;
         const last = channel * MAX_ROWS + to;
+        const slot = at + channel * CHANNEL;
         const origin = columns[first]!;
         let sum = 0;
         let squares = 0;
-        let min = origin;
-        let max = origin;
-        for (let i = first + 1; i < last; i++) {
+        // From the window's own extremes on: the more rows it has, the fewer are new ones, and each is a branch that a
+        // CPU can't predict.
+        let min = count === 0 ? origin : accumulator[slot + 2]!;
+        let max = count === 0 ? origin : accumulator[slot + 3]!;
+        for (let i = first; i < last; i++) {
           const x = columns[i]!;
           const d = x - origin;
           sum += d;
           squares += d * d;
-          min = Math.min(min, x);
-          max = Math.max(max, x);
+          if (x < min) min = x;
+          if (x > max) max = x;
         }
+        accumulator[slot + 2] = min;
+        accumulator[slot + 3] = max;
         const mean = origin + sum / rows;
         const deviations = Math.max(0, squares - (sum * sum) / rows);
-        const slot = at + channel * CHANNEL;
         if (count === 0) {
           accumulator[slot] = mean;
           accumulator[slot + 1] = deviations;
-          accumulator[slot + 2] = min;
-          accumulator[slot + 3] = max;
           continue;
         }
         const delta = mean - accumulator[slot]!;
         accumulator[slot] = accumulator[slot]! + (delta * rows) / total;
         accumulator[slot + 1] = accumulator[slot + 1]! + deviations + (delta * delta * count * rows) / total;
-        if (min < accumulator[slot + 2]!) accumulator[slot + 2] = min;
-        if (max > accumulator[slot + 3]!) accumulator[slot + 3] = max;
       }
     },
     result(accumulator, at, count) {
