@@ -14,6 +14,10 @@ const MAGIC = 2;
 /** Bit of the attributes. */
 const TRANSACTIONAL = 0x10;
 
+const NO_BYTES = Buffer.alloc(0);
+/** Characters of a text, such as a key, for which a loop is faster than a call of native code. */
+const SHORT = 64;
+
 /** The producer of a batch, as the broker checks it. */
 export interface BatchOrigin {
   readonly producerId: bigint;
@@ -24,11 +28,24 @@ export interface BatchOrigin {
   readonly timestamp: number;
 }
 
+type Headers = OutputRecord["headers"];
+
 /** Encodes records as one uncompressed transactional record batch. There must be at least one. */
 export function encodeRecordBatch(records: readonly OutputRecord[], origin: BatchOrigin): Buffer {
-  const sizes = records.map((record, i) => bodySize(record, i));
+  // Neighbours often share their headers: those are then encoded once.
+  let headers: Headers | null = null;
+  let encoded: Buffer = NO_BYTES;
+  const encodedHeaders: Buffer[] = [];
+  const sizes: number[] = [];
   let length = BATCH_HEADER;
-  for (const size of sizes) length += varintSize(size) + size;
+  for (let i = 0; i < records.length; i++) {
+    const record = records[i]!;
+    if (record.headers !== headers) encoded = encodeHeaders((headers = record.headers));
+    encodedHeaders.push(encoded);
+    const size = 2 + varintSize(i) + fieldSize(record.key) + fieldSize(record.value) + encoded.length;
+    sizes.push(size);
+    length += varintSize(size) + size;
+  }
   const bytes = Buffer.allocUnsafe(length);
   bytes.writeBigInt64BE(0n, 0); // the broker sets the offsets
   bytes.writeInt32BE(length - LOG_OVERHEAD, 8);
@@ -43,38 +60,37 @@ export function encodeRecordBatch(records: readonly OutputRecord[], origin: Batc
   bytes.writeInt32BE(origin.firstSequence, 53);
   bytes.writeInt32BE(records.length, 57);
   let at = BATCH_HEADER;
-  for (let i = 0; i < records.length; i++) at = writeRecord(bytes, writeVarint(bytes, at, sizes[i]!), records[i]!, i);
+  for (let i = 0; i < records.length; i++) {
+    at = writeVarint(bytes, at, sizes[i]!);
+    bytes[at++] = 0; // attributes
+    bytes[at++] = 0; // timestamp delta
+    at = writeVarint(bytes, at, i);
+    at = writeField(bytes, at, records[i]!.key);
+    at = writeField(bytes, at, records[i]!.value);
+    bytes.set(encodedHeaders[i]!, at);
+    at += encodedHeaders[i]!.length;
+  }
   bytes.writeUInt32BE(crc32c(bytes.subarray(CHECKED_FROM)), 17);
   return bytes;
 }
 
-function bodySize({ key, value, headers }: OutputRecord, offsetDelta: number): number {
-  let size = 2 + varintSize(offsetDelta) + fieldSize(key) + fieldSize(value);
+/** The headers of a record with their count. */
+function encodeHeaders(headers: Headers): Buffer {
+  let size = 0;
   let count = 0;
   for (const name in headers) {
     size += fieldSize(name) + fieldSize(headers[name]!);
     count++;
   }
-  return size + varintSize(count);
-}
-
-function writeRecord(bytes: Buffer, from: number, { key, value, headers }: OutputRecord, offsetDelta: number): number {
-  let at = from;
-  bytes[at++] = 0; // attributes
-  bytes[at++] = 0; // timestamp delta
-  at = writeVarint(bytes, at, offsetDelta);
-  at = writeField(bytes, at, key);
-  at = writeField(bytes, at, value);
-  let count = 0;
-  for (const _ in headers) count++;
-  at = writeVarint(bytes, at, count);
+  const bytes = Buffer.allocUnsafe(varintSize(count) + size);
+  let at = writeVarint(bytes, 0, count);
   for (const name in headers) at = writeField(bytes, writeField(bytes, at, name), headers[name]!);
-  return at;
+  return bytes;
 }
 
 function fieldSize(field: Uint8Array | string | null): number {
   if (field === null) return 1;
-  const length = typeof field === "string" ? Buffer.byteLength(field) : field.length;
+  const length = typeof field === "string" ? utf8Length(field) : field.length;
   return varintSize(length) + length;
 }
 
@@ -85,8 +101,20 @@ function writeField(bytes: Buffer, at: number, field: Uint8Array | string | null
     bytes.set(field, from);
     return from + field.length;
   }
-  const from = writeVarint(bytes, at, Buffer.byteLength(field));
-  return from + bytes.write(field, from);
+  const from = writeVarint(bytes, at, utf8Length(field));
+  if (field.length > SHORT) return from + bytes.write(field, from);
+  for (let i = 0; i < field.length; i++) {
+    const unit = field.charCodeAt(i);
+    if (unit > 0x7f) return from + bytes.write(field, from);
+    bytes[from + i] = unit;
+  }
+  return from + field.length;
+}
+
+function utf8Length(text: string): number {
+  if (text.length > SHORT) return Buffer.byteLength(text);
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return Buffer.byteLength(text);
+  return text.length;
 }
 
 /** Bytes that a 32-bit number takes as a zigzag varint. */
