@@ -70,6 +70,9 @@ export class Emitter {
   maxOutputBytes: number;
   #offset = 0;
   #headers: Headers = JSON_HEADERS;
+  /** `#headers` with another content type; what they were made from. */
+  #bytesHeaders: Headers = JSON_HEADERS;
+  #bytesHeadersOf: Headers | null = null;
   readonly #counts = new Map<string, number>();
   #outputs: OutputRecord[] = [];
   readonly #bytes = new JsonBytes();
@@ -162,8 +165,11 @@ export class Emitter {
 
   /** Emits bytes of another content type that contain `id`, which `nextId(topic)` gave. */
   bytes(topic: string, key: string, value: Uint8Array, contentType: string, id: string): void {
-    const headers = { ...this.#headers, [headerNames.contentType]: contentType };
-    this.#emit({ topic, key, value, headers }, id);
+    if (this.#bytesHeadersOf !== this.#headers || this.#bytesHeaders[headerNames.contentType] !== contentType) {
+      this.#bytesHeadersOf = this.#headers;
+      this.#bytesHeaders = Object.freeze({ ...this.#headers, [headerNames.contentType]: contentType });
+    }
+    this.#emit({ topic, key, value, headers: this.#bytesHeaders }, id);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { type ColumnsHeader, encodeColumns } from "../../../domain/columns.ts";
+import { encodeColumns } from "../../../domain/columns.ts";
 import { transformedColumns, windowChannels } from "../../../domain/imu.ts";
 import type { EpochMs, Milliseconds } from "../../../domain/time.ts";
 import { contentTypes } from "../../../domain/topics.ts";
@@ -73,8 +73,10 @@ export class TransformOperator implements OrderedOperator<Gravity, SequencedMess
   #emitPacked(message: SequencedMessage, context: StepContext): void {
     const { key, rows, t } = message;
     const id = context.out.nextId(this.#to);
-    const header: Omit<ColumnsHeader, "columns"> = { id, schema: 1, ...identify(message), count: rows };
-    const headerJson = `${JSON.stringify(header).slice(0, -1)},"columns":${COLUMN_NAMES}}`;
+    // The JSON of a `ColumnsHeader`, by hand: ids and keys need no escapes.
+    const boot = message.boot === null ? "" : `,"boot":${JSON.stringify(message.boot)}`;
+    const identity = `"sensorId":"${key}","seq":${message.seq}${boot}`;
+    const headerJson = `{"id":"${id}","schema":1,${identity},"count":${rows},"columns":${COLUMN_NAMES}}`;
     const bytes = encodeColumns(headerJson, rows, t, this.#columns, transformedColumns.length, MAX_ROWS);
     context.out.bytes(this.#to, key, bytes, contentTypes.columnsPacked, id);
   }
