@@ -80,6 +80,7 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
     const { sessionGapMs, late } = this.#options;
     this.#forgetFinal(sessions, watermark);
     const firstInTime = this.#firstInTime(message, keyed.finalUpTo, watermark);
+    if (firstInTime === 0 && this.#extendLast(sessions, message, watermark)) return;
     for (const missed of clusterRows(message, 0, firstInTime, sessionGapMs)) {
       const interval = { start: missed.start, end: missed.end + sessionGapMs };
       emitLate(late, message, "session", interval, missed.from, missed.to, context);
@@ -171,10 +172,29 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
   /** The first row that is not final, and not too late: the watermark has not reached its time + gap + lateness. */
   #firstInTime(message: Message, finalUpTo: EpochMs, watermark: EpochMs): number {
     const { sessionGapMs, allowedLatenessMs } = this.#options;
-    const isOver = (t: EpochMs): boolean => t <= finalUpTo || watermark >= t + sessionGapMs + allowedLatenessMs;
+    const { t, rows } = message;
     let row = 0;
-    while (row < message.rows && isOver(message.t[row]!)) row++;
+    while (row < rows && (t[row]! <= finalUpTo || watermark >= t[row]! + sessionGapMs + allowedLatenessMs)) row++;
     return row;
+  }
+
+  /**
+   * Adds a message to the last session where that is all that it does, as nearly every message: it has no gap, begins
+   * within the session or at most the gap behind it, and the session does not end by it.
+   */
+  #extendLast(sessions: Session[], message: M, watermark: EpochMs): boolean {
+    const gap = this.#options.sessionGapMs;
+    const session = sessions.at(-1);
+    const { rows, t, firstTime, lastTime } = message;
+    if (!session || firstTime < session.start || firstTime - session.end > gap) return false;
+    const end = Math.max(session.end, lastTime);
+    if (watermark >= end + gap) return false;
+    for (let row = 1; row < rows; row++) if (t[row]! - t[row - 1]! > gap) return false;
+    session.samples += rows;
+    session.sum += this.#sumOf(message, 0, rows);
+    session.end = end;
+    session.due = true;
+    return true;
   }
 
   /**
@@ -191,7 +211,7 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
     const kept = joined[0] && joined[0].start <= cluster.start ? joined[0] : null;
     const session = kept ?? newSession(cluster);
     session.samples += cluster.to - cluster.from;
-    session.sum += this.#sumOf(message, cluster);
+    session.sum += this.#sumOf(message, cluster.from, cluster.to);
     session.end = Math.max(session.end, cluster.end);
     session.due = true;
     const swallowed = kept ? joined.slice(1) : joined;
@@ -209,7 +229,7 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
     if (touched.at(-1)?.session !== session) touched.push({ session, isNew: kept === null });
   }
 
-  #sumOf({ columns }: M, { from, to }: Cluster): number {
+  #sumOf({ columns }: M, from: number, to: number): number {
     const { meanWarning } = this.#options;
     if (!meanWarning) return 0;
     const column = meanWarning.column * MAX_ROWS;
