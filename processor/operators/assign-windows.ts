@@ -2,15 +2,12 @@ import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import type { Message } from "../runtime/message.ts";
 
 /**
- * Calls `visit` for every window `[start, start + size)` that holds rows of the message, with the range of those rows,
- * by ascending start. Starts are multiples of `slide`; rows are sorted by time.
+ * Finds every window `[start, start + size)` that holds rows of the message, with the range of those rows: fills
+ * `found` with start, from and to of each, by ascending start. Starts are multiples of `slide`; rows are sorted by
+ * time.
  */
-export function assignWindows(
-  message: Message,
-  size: Milliseconds,
-  slide: Milliseconds,
-  visit: (start: EpochMs, from: number, to: number) => void,
-): void {
+export function assignWindows(message: Message, size: Milliseconds, slide: Milliseconds, found: number[]): void {
+  found.length = 0;
   const { t, rows } = message;
   let from = 0;
   let to = 0;
@@ -24,7 +21,7 @@ export function assignWindows(
     }
     if (to < from) to = from;
     while (to < rows && t[to]! < start + size) to++;
-    visit(start, from, to);
+    found.push(start, from, to);
     start += slide;
   }
 }

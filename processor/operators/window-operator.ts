@@ -55,6 +55,8 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
   readonly #table: WindowTable;
   /** Keys with windows that have changed since they were encoded. */
   #changed: { readonly windows: KeyWindows; readonly keyed: KeyedState }[] = [];
+  /** Windows of the message at hand, as `assignWindows` finds them. */
+  readonly #found: number[] = [];
   /** Windows that the message at hand makes fire again. */
   readonly #again: number[] = [];
   readonly items: Items<KeyWindows>;
@@ -80,12 +82,17 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
     const table = this.#table;
     const again = this.#again;
     again.length = 0;
-    assignWindows(message, windowMs, slideMs, (start, from, to) => {
+    const found = this.#found;
+    assignWindows(message, windowMs, slideMs, found);
+    for (let i = 0; i < found.length; i += 3) {
+      const start = found[i]!;
+      const from = found[i + 1]!;
+      const to = found[i + 2]!;
       const end = start + windowMs;
       const isFinal = start <= keyed.finalUpTo || watermark >= end + allowedLatenessMs;
       if (isFinal || misses?.(message, start)) {
         emitLate(late, message, this.name, { start, end }, from, to, context);
-        return;
+        continue;
       }
       const window = this.#windowAt(windows, start);
       const chunk = table.chunk(window);
@@ -96,7 +103,7 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
       this.#markChanged(windows, keyed, window, start);
       if (watermark >= end) again.push(window);
       else if (chunk[at + DUE] === 0) this.#makeDue(windows, window);
-    });
+    }
     for (const window of again) this.#emit(windows, keyed, window, "late", context);
   }
 

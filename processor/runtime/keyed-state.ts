@@ -47,6 +47,9 @@ export class KeyedState implements Stamped {
   }
 }
 
+/** Nearly every step finds no key silent, so it should cost none an array. */
+const NONE: readonly KeyedState[] = [];
+
 /** Keys of one presence, the longest silent first. */
 export class SilenceList {
   #head: KeyedState | null = null;
@@ -86,8 +89,8 @@ export class SilenceList {
   }
 
   /** Takes out all keys that were last seen before `lastSeen`, the longest silent first. */
-  takeSeenBefore(lastSeen: Milliseconds): KeyedState[] {
-    if (this.#head === null || this.#head.lastSeen >= lastSeen) return [];
+  takeSeenBefore(lastSeen: Milliseconds): readonly KeyedState[] {
+    if (this.#head === null || this.#head.lastSeen >= lastSeen) return NONE;
     const taken: KeyedState[] = [];
     for (let keyed: KeyedState | null = this.#head; keyed && keyed.lastSeen < lastSeen; keyed = this.#head) {
       this.remove(keyed);

@@ -235,22 +235,27 @@ export class PartitionMachine implements StateMachine {
   /** 2. Keys that have been silent for too long go idle, expire, or are forgotten. */
   #sweepSilent({ offset, key }: InputRecord): void {
     const { idleTimeoutMs, expiryMs, tombstoneMs } = this.settings;
-    const { silence, silenceClock, silent, keys } = this.#state;
-    const [active, idle, expired] = silence;
-    const found = active.takeSeenBefore(silenceClock - idleTimeoutMs);
-    for (const keyed of found.sort(byKey)) this.#state.becomeSilent(keyed, offset);
+    const { silence, silenceClock, silent } = this.#state;
+    const found = silence[PRESENCE.active].takeSeenBefore(silenceClock - idleTimeoutMs);
+    if (found.length > 0) for (const keyed of found.toSorted(byKey)) this.#state.becomeSilent(keyed, offset);
+    if (silent.length > 0) this.#sweepWaiting(offset, key);
+    const gone = silence[PRESENCE.idle].takeSeenBefore(silenceClock - expiryMs);
+    for (let i = 0; i < gone.length; i++) this.#expire(gone[i]!, offset);
+    const over = silence[PRESENCE.expired].takeSeenBefore(silenceClock - expiryMs - tombstoneMs);
+    for (let i = 0; i < over.length; i++) this.#state.forget(over[i]!);
+  }
+
+  /** Of the silent keys, as many as a step may go idle, and the record's own. */
+  #sweepWaiting(offset: number, key: Uint8Array | null): void {
+    const { silent, keys } = this.#state;
     const first = silent.splice(0, this.#stepBudget);
     this.#stepBudget -= first.length;
     for (const keyed of first) this.#goIdle(keyed, offset);
-    if (silent.length > 0 && key !== null) {
-      const own = keys.get(keyText(key));
-      if (own?.presence === PRESENCE.silent) {
-        this.#state.takeOut(own);
-        this.#goIdle(own, offset);
-      }
-    }
-    for (const keyed of idle.takeSeenBefore(silenceClock - expiryMs)) this.#expire(keyed, offset);
-    for (const keyed of expired.takeSeenBefore(silenceClock - expiryMs - tombstoneMs)) this.#state.forget(keyed);
+    if (silent.length === 0 || key === null) return;
+    const own = keys.get(keyText(key));
+    if (own?.presence !== PRESENCE.silent) return;
+    this.#state.takeOut(own);
+    this.#goIdle(own, offset);
   }
 
   /** What a silent key, which is in no list, has open fires. */
@@ -469,7 +474,35 @@ function isControl({ key, value, headers }: InputRecord, type: string): boolean 
   return key === null && value === null && headers[headerNames.type] === type;
 }
 
+/**
+ * Texts of keys that were seen last, by a hash of their bytes: the same string again costs no allocation, and maps know
+ * its hash. A text is ASCII and has as many characters as its key has bytes.
+ */
+const keyTexts: string[] = Array.from({ length: 1_024 }, () => "");
+/** Bytes of a key whose text is kept: the longest that a sensor has. */
+const MAX_KEPT_KEY = 128;
+
 /** Keys are ASCII when they are valid; text decoding is for the message that says that one is not. */
 function keyText(key: Uint8Array): string {
+  const { length } = key;
+  if (length > MAX_KEPT_KEY) return decoded(key);
+  let hash = length;
+  for (let i = 0; i < length; i++) hash = (Math.imul(hash, 31) + key[i]!) | 0;
+  const slot = hash & (keyTexts.length - 1);
+  const kept = keyTexts[slot]!;
+  if (isText(key, kept)) return kept;
+  const text = decoded(key);
+  if (isText(key, text)) keyTexts[slot] = text;
+  return text;
+}
+
+/** Whether the bytes are those of an ASCII text. */
+function isText(bytes: Uint8Array, text: string): boolean {
+  if (text.length !== bytes.length) return false;
+  for (let i = 0; i < bytes.length; i++) if (text.charCodeAt(i) !== bytes[i] || bytes[i]! > 0x7f) return false;
+  return true;
+}
+
+function decoded(key: Uint8Array): string {
   return Buffer.isBuffer(key) ? key.toString("utf8") : utf8.decode(key);
 }
