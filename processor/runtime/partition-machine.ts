@@ -7,6 +7,7 @@ import { controlTypes, headers as headerNames } from "../../domain/topics.ts";
 import { admit } from "./admit.ts";
 import { Counters } from "./counters.ts";
 import { Emitter } from "./emitter.ts";
+import { keyText } from "./key-text.ts";
 import { byKey, type KeyedState, PRESENCE } from "./keyed-state.ts";
 import {
   type Failure,
@@ -24,7 +25,6 @@ import type { StepContext } from "./operator.ts";
 import { hasSettings, PartitionState } from "./partition-state.ts";
 import type { PartitionPipeline, Pipeline } from "./pipeline.ts";
 
-const utf8 = new TextDecoder();
 /** Characters of a letter's name, `<topic>/<partition>/<offset>`; Kafka's topics have at most 249. */
 const MAX_LETTER_NAME = 300;
 /** Stands for a record without a value: no form of message. */
@@ -472,37 +472,4 @@ function unknownControl(type: string, offset: number): MillraceError {
 
 function isControl({ key, value, headers }: InputRecord, type: string): boolean {
   return key === null && value === null && headers[headerNames.type] === type;
-}
-
-/**
- * Texts of keys that were seen last, by a hash of their bytes: the same string again costs no allocation, and maps know
- * its hash. A text is ASCII and has as many characters as its key has bytes.
- */
-const keyTexts: string[] = Array.from({ length: 1_024 }, () => "");
-/** Bytes of a key whose text is kept: the longest that a sensor has. */
-const MAX_KEPT_KEY = 128;
-
-/** Keys are ASCII when they are valid; text decoding is for the message that says that one is not. */
-function keyText(key: Uint8Array): string {
-  const { length } = key;
-  if (length > MAX_KEPT_KEY) return decoded(key);
-  let hash = length;
-  for (let i = 0; i < length; i++) hash = (Math.imul(hash, 31) + key[i]!) | 0;
-  const slot = hash & (keyTexts.length - 1);
-  const kept = keyTexts[slot]!;
-  if (isText(key, kept)) return kept;
-  const text = decoded(key);
-  if (isText(key, text)) keyTexts[slot] = text;
-  return text;
-}
-
-/** Whether the bytes are those of an ASCII text. */
-function isText(bytes: Uint8Array, text: string): boolean {
-  if (text.length !== bytes.length) return false;
-  for (let i = 0; i < bytes.length; i++) if (text.charCodeAt(i) !== bytes[i] || bytes[i]! > 0x7f) return false;
-  return true;
-}
-
-function decoded(key: Uint8Array): string {
-  return Buffer.isBuffer(key) ? key.toString("utf8") : utf8.decode(key);
 }
