@@ -48,7 +48,7 @@ export class KeyedState implements Stamped {
 }
 
 /** Nearly every step finds no key silent, so it should cost none an array. */
-const NONE: readonly KeyedState[] = [];
+const NONE: readonly KeyedState[] = Object.freeze([]);
 
 /** Keys of one presence, the longest silent first. */
 export class SilenceList {
