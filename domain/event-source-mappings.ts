@@ -59,6 +59,8 @@ export const eventSourceMappings: readonly EventSourceMapping[] = [
     functionName: "store-windows",
     topic: topics.aggregated.name,
     consumerGroup: consumerGroups.storeWindows,
+    // A document has a minute of windows and is written anew with each batch.
+    batchingWindowMs: 2 * SECOND,
   },
   {
     ...defaults,

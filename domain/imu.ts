@@ -50,6 +50,11 @@ export function windowOperatorName(windowMs: Milliseconds, slideMs: Milliseconds
   return windowMs === slideMs ? `tumbling-${windowMs}` : `sliding-${windowMs}-${slideMs}`;
 }
 
+/** The length of the windows of an operator with such a name. */
+export function windowMsOf(operator: string): Milliseconds {
+  return Number(operator.split("-")[1]);
+}
+
 /** Length of a text in Unicode code points: what the contract calls characters. */
 export function codePoints(text: string): number {
   return Array.from(text).length;

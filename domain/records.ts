@@ -2,6 +2,7 @@ import { z } from "zod";
 import { transformedColumns, windowChannels } from "./imu.ts";
 import { severities, trade } from "./market.ts";
 import type { PipelineName, pipelines } from "./pipelines.ts";
+import type { EpochMs } from "./time.ts";
 
 /**
  * `<source topic>/<partition>/<offset>/<n>`: depends on nothing but the input; n counts per output topic. `log`: the
@@ -30,6 +31,12 @@ export function readRecordId(id: string): { readonly source: string; readonly po
 /** Name of a session: its sensor and its first sample's time. */
 export function sessionId(sensorId: string, startMs: number): string {
   return `${sensorId}@${startMs}`;
+}
+
+/** The sensor and the start (epoch ms) that a session's id names: `<sensorId>@<start>`. */
+export function parseSessionId(sessionId: string): { readonly sensorId: string; readonly start: EpochMs } {
+  const at = sessionId.lastIndexOf("@");
+  return { sensorId: sessionId.slice(0, at), start: Number(sessionId.slice(at + 1)) };
 }
 
 /** What every derived record begins with. The processor's emitter writes both. */

@@ -4,12 +4,6 @@ import type { EpochMs, Milliseconds, TimeInterval } from "../domain/time.ts";
 /** Number of sessions whose last known sample is remembered, at most. */
 export const REMEMBERED_SESSIONS = 10_000;
 
-/** The sensor and the start (epoch ms) that a session's id names: `<sensorId>@<start>`. */
-export function parseSessionId(sessionId: string): { readonly sensorId: string; readonly start: EpochMs } {
-  const at = sessionId.lastIndexOf("@");
-  return { sensorId: sessionId.slice(0, at), start: Number(sessionId.slice(at + 1)) };
-}
-
 /**
  * Says which of a sensor's data is within a session: from the session's start until two samples are further apart than
  * the gap.

@@ -1,4 +1,4 @@
-import { parseSessionId } from "./session-extents.ts";
+import { parseSessionId } from "../domain/records.ts";
 
 /** A connection and what it has subscribed to. */
 export interface ConnectionItem {

@@ -17,12 +17,22 @@ export interface StartOptions {
   readonly marketArguments: readonly string[];
   /** Whether to delete the data of earlier starts. */
   readonly fresh: boolean;
+  /**
+   * Sessions and sensors that the store keeps, at most.
+   *
+   * @default `KEPT`
+   */
+  readonly keepSessions?: number;
+  readonly keepSensors?: number;
   /** Folder of data, models and logs. */
   readonly home: string;
   readonly ports: Readonly<Record<LocalPort, number>>;
 }
 
 const MAX_PORT = 65_535;
+/** What the local store keeps where nothing else is said. A day of twenty simulated sensors has 43,000 sessions. */
+export const KEPT = { sessions: 50_000, sensors: 10_000 } as const;
+
 const portNames = Object.keys(localPorts) as LocalPort[];
 
 /** The option that sets a port: `--port-kafka-controller` for `kafkaController`. */
@@ -46,6 +56,8 @@ export const startHelp = `npm start -- [options]: all of Millrace on this machin
   --symbols N        number of simulated symbols (20)
   --trade-rate R     simulated trades per second, of all symbols together (50)
   --no-simulator     no simulated sensors and trades: publish your own readings to the MQTT broker
+  --keep-sessions N  sessions that the API can list, at most (${KEPT.sessions}); those that began first go
+  --keep-sensors N   sensors that the API can list, at most (${KEPT.sensors}); those not heard for longest go
   --fresh            delete the data of earlier starts
   --home DIR         folder for data and logs (.millrace)
 ${portLines.join("\n")}
@@ -90,6 +102,8 @@ const withValue: Readonly<Record<string, Apply>> = {
       (draft, value) => void draft.marketArguments.push(`${own}=${value}`),
     ]),
   ),
+  "--keep-sessions": (draft, value) => positive(value, (n) => (draft.keepSessions = n)),
+  "--keep-sensors": (draft, value) => positive(value, (n) => (draft.keepSensors = n)),
   "--home": (draft, value) => void (draft.home = resolve(value)),
   ...Object.fromEntries(
     portNames.map((name): [string, Apply] => [
@@ -161,6 +175,12 @@ function split(arg: string): [string, string] {
 function port(text: string, set: (value: number) => void): string | void {
   const value = /^[0-9]+$/.test(text) ? Number(text) : 0;
   if (value < 1 || value > MAX_PORT) return `a whole number from 1 to ${MAX_PORT}`;
+  set(value);
+}
+
+function positive(text: string, set: (value: number) => void): string | void {
+  const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : 0;
+  if (value < 1) return "a whole number from 1 to 999999999";
   set(value);
 }
 

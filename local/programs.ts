@@ -4,7 +4,7 @@ import { writeSettings } from "../config/settings.ts";
 import { dynamoTableName, featureGroupName } from "../domain/names.ts";
 import { existingWhere, type OfPipeline, type PipelineName } from "../domain/pipelines.ts";
 import { HOUR, SECOND, type Milliseconds } from "../domain/time.ts";
-import type { StartOptions } from "./options.ts";
+import { KEPT, type StartOptions } from "./options.ts";
 import type { Connections } from "./servers/index.ts";
 
 /** The environment's name on one machine. It is part of the names of tables, feature groups and transactions. */
@@ -154,7 +154,13 @@ const programs = [
     stopStage: 2,
     stopLimitMs: HANDOVER_LIMIT_MS,
     settings: ({ options, connections: { kafkaBrokers, mongodbUri } }, healthPort) => ({
-      ...writeSettings("store", { ...common, mongodbUri, recentAlertsMs: RECENT_ALERTS_MS }),
+      ...writeSettings("store", {
+        ...common,
+        mongodbUri,
+        maxSessions: options.keepSessions ?? KEPT.sessions,
+        maxSensors: options.keepSensors ?? KEPT.sensors,
+        recentAlertsMs: RECENT_ALERTS_MS,
+      }),
       ...writeSettings("writeLake", { ...common, firehoseEndpoint: url(options.ports.firehose) }),
       ...writeSettings("writeFeatures", { ...common, ...featureStore(options) }),
       ...writeSettings("auditOutput", common),

@@ -5,7 +5,7 @@ import { queries } from "../../domain/api.ts";
 import { collections } from "../../domain/names.ts";
 import { pipelines } from "../../domain/pipelines.ts";
 import { topics } from "../../domain/topics.ts";
-import type { WindowDocument } from "../shared/documents.ts";
+import { NEWEST_WINDOW, type NewestDocument } from "../shared/documents.ts";
 import { mongoDatabase } from "../shared/mongo.ts";
 import { readParameters } from "../shared/parameters.ts";
 import { json, restFunction } from "../shared/rest.ts";
@@ -56,12 +56,6 @@ export const handler = restFunction(log, settings.corsOrigins, {
 
 async function readStore(): Promise<StoreState> {
   const db = await database();
-  const newest = await db
-    .collection<WindowDocument>(collections.windows)
-    .find()
-    .sort({ end: -1 })
-    .limit(1)
-    .project<{ end: number }>({ end: 1 })
-    .toArray();
-  return { newestWindowEnd: newest[0]?.end ?? null };
+  const newest = await db.collection<NewestDocument>(collections.newest).findOne({ _id: NEWEST_WINDOW });
+  return { newestWindowEnd: newest?.end ?? null };
 }

@@ -1,7 +1,6 @@
 import type { Bar } from "../../domain/api.ts";
-import { windowOperatorName } from "../../domain/imu.ts";
-import { barWindows } from "../../domain/market.ts";
-import type { EpochMs, Milliseconds } from "../../domain/time.ts";
+import { windowMsOf } from "../../domain/imu.ts";
+import type { EpochMs } from "../../domain/time.ts";
 import {
   BARS_DOCUMENT_MS,
   barsDocumentId,
@@ -73,8 +72,4 @@ function hourOf(time: EpochMs): EpochMs {
 function hoursDown(newest: EpochMs, first: EpochMs): EpochMs[] {
   const count = Math.min(DOCUMENTS_PER_READ, (newest - hourOf(first)) / BARS_DOCUMENT_MS + 1);
   return Array.from({ length: count }, (_, i) => newest - i * BARS_DOCUMENT_MS);
-}
-
-function windowMsOf(operator: string): Milliseconds {
-  return barWindows.find(({ windowMs, slideMs }) => windowOperatorName(windowMs, slideMs) === operator)?.windowMs ?? 0;
 }

@@ -4,8 +4,8 @@ import { readSettings } from "../../config/settings.ts";
 import { pageLimits, queries, type SensorFeatures } from "../../domain/api.ts";
 import { featureGroups } from "../../domain/features.ts";
 import { collections } from "../../domain/names.ts";
-import { toPage } from "../shared/cursor.ts";
-import type { SensorDocument, SessionDocument, WindowDocument } from "../shared/documents.ts";
+import { decodeCursor, encodeCursor, toPage } from "../shared/cursor.ts";
+import type { SensorDocument, WindowsDocument } from "../shared/documents.ts";
 import { featureStoreClient } from "../shared/feature-store.ts";
 import { toFeatures } from "../shared/features.ts";
 import { mongoDatabase } from "../shared/mongo.ts";
@@ -13,16 +13,8 @@ import { readParameters } from "../shared/parameters.ts";
 import { ProblemError } from "../shared/problems.ts";
 import { json, restFunction } from "../shared/rest.ts";
 import { readable } from "../shared/unavailable.ts";
-import {
-  sensorFilter,
-  sensorListIdentity,
-  sessionTotals,
-  toSensor,
-  toWindow,
-  windowFilter,
-  windowListIdentity,
-  type SessionTotals,
-} from "./lists.ts";
+import { sensorFilter, sensorListIdentity, toSensor, windowListIdentity } from "./lists.ts";
+import { findWindows } from "./windows.ts";
 
 const settings = readSettings("rest", process.env);
 const log = createLogger("read-sensors", settings.logLevel);
@@ -35,58 +27,35 @@ export const handler = restFunction(log, settings.corsOrigins, {
     const query = readParameters(event, queries.sensors);
     const filter = sensorFilter(query);
     const limit = query.limit ?? pageLimits.default;
-    const { found, totals } = await readable("MongoDB", async () => {
-      const db = await database();
-      const found = await db
+    const found = await readable("MongoDB", async () =>
+      (await database())
         .collection<SensorDocument>(collections.sensors)
-        .find(filter)
+        .find(filter, { projection: { hours: 0 } })
         .sort({ firstSeen: -1, _id: -1 })
         .limit(limit + 1)
-        .toArray();
-      const totals = await db
-        .collection<SessionDocument>(collections.sessions)
-        .aggregate<SessionTotals>(sessionTotals(found.slice(0, limit).map(({ _id }) => _id)))
-        .toArray();
-      return { found, totals: new Map(totals.map((total) => [total._id, total])) };
-    });
+        .toArray(),
+    );
     return json(
-      toPage(
-        found,
-        limit,
-        sensorListIdentity,
-        ({ firstSeen, _id }) => ({ value: firstSeen, id: _id }),
-        (document) => toSensor(document, totals.get(document._id)),
-      ),
+      toPage(found, limit, sensorListIdentity, ({ firstSeen, _id }) => ({ value: firstSeen, id: _id }), toSensor),
     );
   },
   "/sensors/{sensorId}/windows": async (event) => {
     const { sensorId, ...query } = readParameters(event, queries.windows, ["sensorId"]);
-    const filter = windowFilter(sensorId, query, new Date());
-    const limit = query.limit ?? pageLimits.default;
-    const found = await readable("MongoDB", async () => {
+    const { from, to, cursor, limit = pageLimits.default } = query;
+    const identity = windowListIdentity(sensorId, query);
+    const after = cursor === undefined ? undefined : decodeCursor(cursor, identity);
+    const { windows, next } = await readable("MongoDB", async () => {
       const db = await database();
-      const windows = await db
-        .collection<WindowDocument>(collections.windows)
-        .find(filter)
-        .sort({ start: -1, _id: -1 })
-        .limit(limit + 1)
-        .toArray();
-      if (
-        windows.length === 0 &&
-        !(await db.collection<SensorDocument>(collections.sensors).findOne({ _id: sensorId }))
-      )
-        throw new ProblemError("not-found", `there is no sensor ${sensorId}`);
-      return windows;
+      const sensor = await db
+        .collection<SensorDocument>(collections.sensors)
+        .findOne({ _id: sensorId }, { projection: { hours: 1 } });
+      if (!sensor) throw new ProblemError("not-found", `there is no sensor ${sensorId}`);
+      const documents = db.collection<WindowsDocument>(collections.windows);
+      return findWindows(sensor, { from, to, after }, { limit, nowMs: Date.now() }, (ids) =>
+        documents.find({ _id: { $in: [...ids] } }).toArray(),
+      );
     });
-    return json(
-      toPage(
-        found,
-        limit,
-        windowListIdentity(sensorId, query),
-        ({ start, _id }) => ({ value: start, id: _id }),
-        toWindow,
-      ),
-    );
+    return json({ items: windows, next: next && encodeCursor(next, identity) });
   },
   "/sensors/{sensorId}/features": async (event) => {
     const { sensorId } = readParameters(event, queries.none, ["sensorId"]);

@@ -1,68 +1,119 @@
 import type { Db } from "mongodb";
 import { collections } from "../../domain/names.ts";
-import type { Cause } from "../../domain/records.ts";
+import type { WindowRecord } from "../../domain/records.ts";
+import { DAY, HOUR, MINUTE, type EpochMs, type Milliseconds } from "../../domain/time.ts";
 
-/** A session in MongoDB. */
-export interface SessionDocument {
-  /** Session id. */
-  readonly _id: string;
-  readonly sensorId: string;
-  readonly start: number;
-  /**
-   * Which record of the session the document shows: 1 is `started`, 2 + revision is `ended`. 0 is none: only that the
-   * session was superseded is known.
-   */
-  readonly version: number;
-  readonly status: "open" | "ended";
-  readonly end: number | null;
-  readonly samples: number | null;
-  readonly revision: number | null;
-  /** Ids that its records have named, in no order; a hidden session's, too. */
-  readonly supersedes: readonly string[];
-  readonly activity: Readonly<Record<string, number>> | null;
-  /** Codes of `sessionWarnings`; absent in documents of versions that had none. */
-  readonly warnings?: readonly string[];
-  /** Whether the session was merged into another one. The document then stays as a hidden tombstone. */
-  readonly superseded: boolean;
-}
+// What the store holds of sensors. Everything that a function reads or writes has an id that it can calculate, or finds
+// in another document: the local server has no other index, and elsewhere what is read is what is paid for.
 
-/** The newest revision of a window in MongoDB. */
-export interface WindowDocument {
-  /** `<sensor>/<operator>/<start>` */
+/** The windows of a sensor and operator that start within a minute. */
+export interface WindowsDocument {
+  /** `<sensor>/<operator>/<start of the minute>` */
   readonly _id: string;
-  readonly sensorId: string;
-  readonly operator: string;
-  readonly start: number;
-  readonly end: number;
-  readonly revision: number;
-  readonly recordId: string;
-  readonly cause: Cause;
-  readonly count: number;
-  readonly channels: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  /** When MongoDB deletes it. */
+  /** The newest revision of each window, by its start: `revised([revision], window)`. */
+  readonly windows: Readonly<Record<string, string>>;
+  /** When MongoDB deletes it: some time after its last window was written. */
   readonly expireAt: Date;
 }
 
-/** A sensor in MongoDB. Its times are event times, epoch ms. */
+/** A window as it is stored: its record without the schema's number. */
+export type StoredWindow = Omit<WindowRecord, "schema">;
+
+/** Length of time whose windows are in a document, and over which a sensor's document says that there are any. */
+export const WINDOWS_MS = { document: MINUTE, index: HOUR } as const;
+
+export function windowsDocumentId(sensorId: string, operator: string, minute: EpochMs): string {
+  return `${sensorId}/${operator}/${minute}`;
+}
+
+/** A session. */
+export interface SessionDocument {
+  /** Session id. */
+  readonly _id: string;
+  /**
+   * `revised([version], fields)`, where the version says which record it shows: 1 is `started`, 2 + revision is
+   * `ended`. Absent while only that the session was superseded is known.
+   */
+  readonly record?: string;
+  /** Ids that its records have named, in no order; a hidden session's, too. */
+  readonly supersedes?: readonly string[];
+  /** Whether the session was merged into another one. The document then stays as a hidden tombstone. */
+  readonly superseded?: true;
+  readonly expireAt: Date;
+}
+
+/** What the newest record of a session says. */
+export interface SessionFields {
+  readonly sensorId: string;
+  readonly start: EpochMs;
+  readonly status: "open" | "ended";
+  readonly end: EpochMs | null;
+  readonly samples: number | null;
+  readonly revision: number | null;
+  readonly activity: Readonly<Record<string, number>> | null;
+  /** Codes of `sessionWarnings`. */
+  readonly warnings: readonly string[];
+}
+
+/** The sessions that start within a time: of one sensor a day, of all sensors ten minutes. */
+export interface SessionListDocument {
+  /** `<sensor>/<start of the day>` in `session-days`, `<start of the ten minutes>` in `session-times` */
+  readonly _id: string;
+  /** `revised([version], samples)` of each, by `fieldName(session id)`. The version of a hidden one is `HIDDEN`. */
+  readonly sessions?: Readonly<Record<string, string>>;
+  readonly expireAt?: Date;
+}
+
+/** The document of `session-times` that says on which days sessions start. */
+export interface SessionDaysDocument {
+  readonly _id: typeof SESSION_DAYS;
+  readonly days?: Readonly<Record<string, true>>;
+}
+export const SESSION_DAYS = "days";
+
+/** Version of a session that was merged into another one: higher than any that a record has. */
+export const HIDDEN = Number.MAX_SAFE_INTEGER;
+
+/** The time whose sessions of all sensors are in a document, and over which `SESSION_DAYS` says that there are any. */
+export const SESSION_TIMES_MS = { document: 10 * MINUTE, index: DAY } as const;
+/** Length of time whose sessions of one sensor are in a document. */
+export const SESSION_DAY_MS: Milliseconds = DAY;
+
+/** A sensor. Its times are event times, epoch ms. */
 export interface SensorDocument {
   /** Sensor id. */
   readonly _id: string;
-  readonly firstSeen: number;
-  readonly lastSeen: number;
+  readonly firstSeen: EpochMs;
+  readonly lastSeen: EpochMs;
+  /** By operator: the hours in which windows start, and when the last of their windows expires. */
+  readonly hours?: Readonly<Record<string, Readonly<Record<string, Date>>>>;
+  /** The days on which sessions start, how many of them are listed, and the readings in these. */
+  readonly days?: Readonly<Record<string, SessionTotals>>;
+  readonly expireAt: Date;
 }
 
-/** Creates the indexes for reading lists and for expiring windows, if they do not exist. */
+export interface SessionTotals {
+  readonly sessions: number;
+  readonly samples: number;
+}
+
+/** What is newest of a kind. */
+export interface NewestDocument {
+  readonly _id: typeof NEWEST_WINDOW;
+  /** Its end, epoch ms. */
+  readonly end: EpochMs;
+}
+export const NEWEST_WINDOW = "window";
+
+/** The start of the length of time, aligned to the epoch, that an event time lies in. */
+export function startOf(time: EpochMs, lengthMs: Milliseconds): EpochMs {
+  return Math.floor(time / lengthMs) * lengthMs;
+}
+
+/** Creates the indexes that expire documents, if they do not exist. */
 export async function createIndexes(db: Db): Promise<void> {
-  await db.collection<SessionDocument>(collections.sessions).createIndexes([
-    { key: { start: -1, _id: -1 }, name: "newest" },
-    { key: { sensorId: 1, start: -1, _id: -1 }, name: "newest-of-sensor" },
-  ]);
-  await db.collection<WindowDocument>(collections.windows).createIndexes([
-    { key: { sensorId: 1, start: -1, _id: -1 }, name: "newest-of-sensor" },
-    { key: { end: -1 }, name: "newest" },
-    { key: { expireAt: 1 }, name: "expiry", expireAfterSeconds: 0 },
-  ]);
-  await db
-    .collection<SensorDocument>(collections.sensors)
-    .createIndexes([{ key: { firstSeen: -1, _id: -1 }, name: "newest" }]);
+  const expiry = { key: { expireAt: 1 }, name: "expiry", expireAfterSeconds: 0 } as const;
+  const { windows, sensors, sessions, sessionDays, sessionTimes } = collections;
+  for (const name of [windows, sensors, sessions, sessionDays, sessionTimes])
+    await db.collection(name).createIndexes([expiry]);
 }

@@ -38,7 +38,7 @@ export type PositionKey = keyof typeof positionParts;
 export interface PositionsDocument {
   /** `account/<part>/<account>` or `symbol/<part>/<symbol>` */
   readonly _id: string;
-  /** The newest position of each symbol, or account: `revised([revision], position)`, by `positionField`. */
+  /** The newest position of each symbol, or account: `revised([revision], position)`, by `fieldName`. */
   readonly positions: Readonly<Record<string, string>>;
 }
 
@@ -53,11 +53,6 @@ export function positionsDocumentIds(key: PositionKey, name: string): string[] {
 /** The id of the document of an account or a symbol that has a position, by the other one of the two. */
 export function positionsDocumentId(key: PositionKey, name: string, other: string): string {
   return `${key}/${createHash("sha256").update(other).digest()[0]! % positionParts[key]}/${name}`;
-}
-
-/** A symbol or account as the name of a field, which can't have every character. */
-export function positionField(name: string): string {
-  return Buffer.from(name).toString("base64url");
 }
 
 /** An alert in MongoDB. What its records share is set by either. */

@@ -15,3 +15,8 @@ export function revised(rank: readonly number[], value: unknown): string {
 export function valueOf<T>(text: string, ranks = 1): T {
   return JSON.parse(text.slice(ranks * (REVISION_DIGITS + 1))) as T;
 }
+
+/** The first number of the rank of a text of `revised`. */
+export function rankOf(text: string): number {
+  return Number(text.slice(0, REVISION_DIGITS));
+}

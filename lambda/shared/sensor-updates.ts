@@ -1,22 +1,20 @@
+import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import type { SensorDocument } from "./documents.ts";
-import type { UpdateOne } from "./mongo.ts";
+import type { MergedUpdates } from "./merged-updates.ts";
 
-/** First and last known event time of a sensor, epoch ms. */
+/** First and last event time that a record says of a sensor. */
 export interface Sighting {
   readonly sensorId: string;
-  readonly first: number;
-  readonly last: number;
+  readonly first: EpochMs;
+  readonly last: EpochMs;
+  /** Time of the record. */
+  readonly timestamp: EpochMs;
 }
 
-/** One update per sensor. It sets a minimum and a maximum, so order and repetition do not matter. */
-export function sensorUpdates(sightings: Iterable<Sighting>): UpdateOne<SensorDocument>[] {
-  const seen = new Map<string, { first: number; last: number }>();
-  for (const { sensorId, first, last } of sightings) {
-    const known = seen.get(sensorId);
-    seen.set(sensorId, { first: Math.min(known?.first ?? first, first), last: Math.max(known?.last ?? last, last) });
-  }
-  return [...seen].map(([sensorId, { first, last }]) => ({
-    filter: { _id: sensorId },
-    update: { $min: { firstSeen: first }, $max: { lastSeen: last } },
-  }));
+/** Adds a sighting to the updates of sensors. They expire `keepMs` after their last record. */
+export function addSighting(updates: MergedUpdates<SensorDocument>, seen: Sighting, keepMs: Milliseconds): void {
+  const { sensorId, first, last, timestamp } = seen;
+  updates.min(sensorId, "firstSeen", first);
+  updates.max(sensorId, "lastSeen", last);
+  updates.max(sensorId, "expireAt", new Date(timestamp + keepMs));
 }

@@ -1,8 +1,8 @@
 import type { AlertRecord, BarRecord, PositionRecord } from "../../domain/records.ts";
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
+import { fieldName } from "../shared/field-names.ts";
 import {
   barsDocumentId,
-  positionField,
   positionsDocumentId,
   type AlertDocument,
   type BarsDocument,
@@ -12,9 +12,9 @@ import {
   type StoredPosition,
   type SymbolDocument,
 } from "../shared/market-documents.ts";
+import { MergedUpdates } from "../shared/merged-updates.ts";
 import type { UpdateOne } from "../shared/mongo.ts";
 import { revised } from "../shared/revised.ts";
-import { MergedUpdates } from "./merged-updates.ts";
 
 /** A record and the timestamp of its Kafka record. */
 export interface Stamped<T> {
@@ -41,8 +41,8 @@ export function positionUpdates(positions: readonly PositionRecord[]): UpdateOne
   for (const { schema: _, ...position } of positions) {
     const { symbol, account, revision } = position;
     const text = revised([revision], position satisfies StoredPosition);
-    updates.max(positionsDocumentId("account", account, symbol), `positions.${positionField(symbol)}`, text);
-    updates.max(positionsDocumentId("symbol", symbol, account), `positions.${positionField(account)}`, text);
+    updates.max(positionsDocumentId("account", account, symbol), `positions.${fieldName(symbol)}`, text);
+    updates.max(positionsDocumentId("symbol", symbol, account), `positions.${fieldName(account)}`, text);
   }
   return updates.all;
 }

@@ -1,41 +1,115 @@
-import type { SessionRecord } from "../../domain/records.ts";
-import type { SessionDocument } from "../shared/documents.ts";
+import { parseSessionId, type SessionRecord } from "../../domain/records.ts";
+import type { EpochMs, Milliseconds } from "../../domain/time.ts";
+import {
+  HIDDEN,
+  SESSION_DAY_MS,
+  SESSION_DAYS,
+  SESSION_TIMES_MS,
+  startOf,
+  type SensorDocument,
+  type SessionDaysDocument,
+  type SessionDocument,
+  type SessionFields,
+  type SessionListDocument,
+  type SessionTotals,
+} from "../shared/documents.ts";
+import { fieldName } from "../shared/field-names.ts";
+import { MergedUpdates } from "../shared/merged-updates.ts";
 import type { UpdateOne } from "../shared/mongo.ts";
-import type { Sighting } from "../shared/sensor-updates.ts";
+import { rankOf, revised, valueOf } from "../shared/revised.ts";
+import { addSighting } from "../shared/sensor-updates.ts";
+
+/** A session record and the timestamp of its Kafka record. */
+export interface StampedSession {
+  readonly session: SessionRecord;
+  readonly timestamp: EpochMs;
+}
+
+/** What records do to the collections. Any order and any repetition of a session's records gives the same documents. */
+export interface SessionUpdates {
+  readonly sessions: UpdateOne<SessionDocument>[];
+  readonly sessionDays: UpdateOne<SessionListDocument>[];
+  readonly sessionTimes: UpdateOne<SessionListDocument | SessionDaysDocument>[];
+  readonly sensors: UpdateOne<SensorDocument>[];
+}
 
 /**
- * The updates that write session records to MongoDB. Any order and any repetition of a session's records gives the same
- * documents:
+ * The updates that write session records. They expire `keepMs` after the last record.
  *
- * - A record replaces a document only if its version is higher (`started` is 1, `ended` is 2 + revision). So `started`
- *   after `ended` changes nothing, and neither does an older revision.
- * - The sessions that a record supersedes are marked, whatever their version. If a mark arrives first, it creates a
- *   tombstone of version 0. The session's own records fill it in, and it stays hidden.
- *
- * Each record names only what no record named before: `supersededBy` keeps the union.
+ * - The record of the highest version stays (`started` is 1, `ended` is 2 + revision), whatever the order.
+ * - The sessions that a record supersedes are hidden, whatever their version. Where that comes first, it creates a
+ *   tombstone. The session's own records fill it in, and it stays hidden.
+ * - Each record names only what no record named before: `supersedes` is the union.
  */
-export function sessionUpdates(records: readonly SessionRecord[]): UpdateOne<SessionDocument>[] {
-  const newest = new Map<string, SessionRecord>();
-  const superseded = new Set<string>();
-  for (const record of records) {
-    const known = newest.get(record.sessionId);
-    if (!known || versionOf(record) > versionOf(known)) newest.set(record.sessionId, record);
-    for (const id of record.supersedes) superseded.add(id);
+export function sessionUpdates(records: readonly StampedSession[], keepMs: Milliseconds): SessionUpdates {
+  const sessions = new MergedUpdates<SessionDocument>();
+  const sessionDays = new MergedUpdates<SessionListDocument>();
+  const sessionTimes = new MergedUpdates<SessionListDocument & SessionDaysDocument>();
+  const sensors = new MergedUpdates<SensorDocument>();
+  for (const { session, timestamp } of records) {
+    const expireAt = new Date(timestamp + keepMs);
+    const list = (sessionId: string, version: number, samples: number | null): void => {
+      const { sensorId, start } = parseSessionId(sessionId);
+      const entry = revised([version], samples);
+      const day = sessionDayId(sensorId, start);
+      const time = String(startOf(start, SESSION_TIMES_MS.document));
+      sessionDays.max(day, `sessions.${fieldName(sessionId)}`, entry);
+      sessionTimes.max(time, `sessions.${fieldName(sessionId)}`, entry);
+      sessionDays.max(day, "expireAt", expireAt);
+      sessionTimes.max(time, "expireAt", expireAt);
+      sessions.max(sessionId, "expireAt", expireAt);
+      sessionTimes.set(SESSION_DAYS, `days.${startOf(start, SESSION_TIMES_MS.index)}`, true);
+    };
+    const { sessionId, supersedes } = session;
+    const version = versionOf(session);
+    const fields = fieldsOf(session);
+    sessions.max(sessionId, "record", revised([version], fields));
+    sessions.addAll(sessionId, "supersedes", supersedes);
+    list(sessionId, version, fields.samples);
+    for (const hidden of supersedes) {
+      sessions.set(hidden, "superseded", true);
+      list(hidden, HIDDEN, null);
+    }
+    const last = session.type === "ended" ? session.end : session.start;
+    addSighting(sensors, { sensorId: session.sensorId, first: session.start, last, timestamp }, keepMs);
   }
-  return [...[...newest.values()].map(replaceOlder), ...[...superseded].map(hide)];
+  return {
+    sessions: sessions.all,
+    sessionDays: sessionDays.all,
+    sessionTimes: sessionTimes.all as SessionUpdates["sessionTimes"],
+    sensors: sensors.all,
+  };
+}
+
+/** The id of the list of a sensor's sessions that start on the same day as one. */
+export function sessionDayId(sensorId: string, start: EpochMs): string {
+  return `${sensorId}/${startOf(start, SESSION_DAY_MS)}`;
+}
+
+/** The updates that count the sessions of days in the sensors' documents: listed ones, and the readings in them. */
+export function totalsUpdates(days: readonly SessionListDocument[]): UpdateOne<SensorDocument>[] {
+  const updates = new MergedUpdates<SensorDocument>();
+  for (const { _id, sessions = {} } of days) {
+    const at = _id.lastIndexOf("/");
+    const listed = Object.values(sessions).filter((entry) => rankOf(entry) !== HIDDEN);
+    const samples = listed.reduce((sum, entry) => sum + (valueOf<number | null>(entry) ?? 0), 0);
+    updates.set(_id.slice(0, at), `days.${_id.slice(at + 1)}`, {
+      sessions: listed.length,
+      samples,
+    } satisfies SessionTotals);
+  }
+  return updates.all;
 }
 
 function versionOf(record: SessionRecord): number {
   return record.type === "started" ? 1 : 2 + record.revision;
 }
 
-function replaceOlder(record: SessionRecord): UpdateOne<SessionDocument> {
-  const version = versionOf(record);
+function fieldsOf(record: SessionRecord): SessionFields {
   const ended = record.type === "ended" ? record : null;
-  const fields: Omit<SessionDocument, "_id" | "superseded" | "supersedes"> = {
+  return {
     sensorId: record.sensorId,
     start: record.start,
-    version,
     status: ended ? "ended" : "open",
     end: ended?.end ?? null,
     samples: ended?.samples ?? null,
@@ -43,29 +117,4 @@ function replaceOlder(record: SessionRecord): UpdateOne<SessionDocument> {
     activity: ended?.activity ?? null,
     warnings: ended?.warnings ?? [],
   };
-  return {
-    filter: { _id: record.sessionId, version: { $lt: version } },
-    update: { $set: fields, $setOnInsert: { superseded: false, supersedes: [] } },
-  };
-}
-
-function hide(sessionId: string): UpdateOne<SessionDocument> {
-  const tombstone = { version: 0, supersedes: [] };
-  return { filter: { _id: sessionId }, update: { $set: { superseded: true }, $setOnInsert: tombstone } };
-}
-
-/** The updates that add to each session what its records say that it supersedes. They come behind `sessionUpdates`. */
-export function supersededBy(records: readonly SessionRecord[]): UpdateOne<SessionDocument>[] {
-  const named = new Map<string, string[]>();
-  for (const { sessionId, supersedes } of records)
-    if (supersedes.length > 0) named.set(sessionId, [...(named.get(sessionId) ?? []), ...supersedes]);
-  return [...named].map(([sessionId, ids]) => ({
-    filter: { _id: sessionId },
-    update: { $addToSet: { supersedes: { $each: [...new Set(ids)] } } },
-  }));
-}
-
-/** When a session's record says that its sensor has sent. */
-export function sightingOf(record: SessionRecord): Sighting {
-  return { sensorId: record.sensorId, first: record.start, last: record.type === "ended" ? record.end : record.start };
 }

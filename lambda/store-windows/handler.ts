@@ -1,46 +1,43 @@
-import type { Db } from "mongodb";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
 import { collections } from "../../domain/names.ts";
 import { windowRecord } from "../../domain/records.ts";
 import { MINUTE } from "../../domain/time.ts";
-import { createIndexes, type SensorDocument, type WindowDocument } from "../shared/documents.ts";
+import { createIndexes, type NewestDocument, type SensorDocument, type WindowsDocument } from "../shared/documents.ts";
 import { batchFunction, parseRecords } from "../shared/kafka-event.ts";
-import { bulkInsertOrUpdate, bulkUpsert, mongoDatabase } from "../shared/mongo.ts";
-import { sensorUpdates } from "../shared/sensor-updates.ts";
-import { sightingOf, windowUpdates } from "./window-updates.ts";
+import { bulkUpsert, mongoDatabase } from "../shared/mongo.ts";
+import { letSensorsGo, letWindowsGo } from "./let-go.ts";
+import { newestUpdates, sensorUpdates, windowUpdates, type Kept } from "./window-updates.ts";
 
 const settings = readSettings("store", process.env);
 const log = createLogger("store-windows", settings.logLevel);
-/** Time between two deletions of expired windows. */
-const EXPIRY_INTERVAL_MS = MINUTE;
+const kept: Kept = { windowsMs: settings.recentWindowsMs, sensorsMs: settings.recentSessionsMs };
+/** Time between two looks for what has expired. Each reads the documents of all sensors. */
+const LET_GO_INTERVAL_MS = MINUTE;
 const database = mongoDatabase(settings, 5_000, createIndexes);
 
-let expiredAt = -Infinity;
+let lookedAt = -Infinity;
 
-/** `sensor-data-aggregated` to MongoDB, idempotently: to the collections `windows` and `sensors`. */
+/** `sensor-data-aggregated` to MongoDB, idempotently: to the collections `windows`, `sensors` and `newest`. */
 export const handler = batchFunction(log, async (records) => {
   const { taken, refused } = parseRecords(records, windowRecord, log);
-  const windows = taken.map(({ record, value }) => ({
-    window: value,
-    timestamp: record.timestamp,
-  }));
+  const windows = taken.map(({ record, value }) => ({ window: value, timestamp: record.timestamp }));
   const db = await database();
-  await bulkInsertOrUpdate(
-    db.collection<WindowDocument>(collections.windows),
-    windowUpdates(windows, settings.recentWindowsMs),
-  );
-  await bulkUpsert(db.collection<SensorDocument>(collections.sensors), sensorUpdates(windows.map(sightingOf)));
-  await deleteExpired(db, Date.now());
+  await bulkUpsert(db.collection<WindowsDocument>(collections.windows), windowUpdates(windows, kept));
+  await bulkUpsert(db.collection<SensorDocument>(collections.sensors), sensorUpdates(windows, kept));
+  await bulkUpsert(db.collection<NewestDocument>(collections.newest), newestUpdates(windows));
+  await letGo(Date.now());
   return refused;
 });
 
-/** The local server has no indexes that expire documents. On other servers the index on `expireAt` does this, too. */
-async function deleteExpired(db: Db, nowMs: number): Promise<void> {
-  if (nowMs - expiredAt < EXPIRY_INTERVAL_MS) return;
-  expiredAt = nowMs;
-  await db
-    .collection<WindowDocument>(collections.windows)
-    .deleteMany({ expireAt: { $lte: new Date(nowMs) } })
-    .catch((error: unknown) => log.warn({ err: error }, "expired windows were not deleted"));
+async function letGo(now: number): Promise<void> {
+  if (now - lookedAt < LET_GO_INTERVAL_MS) return;
+  lookedAt = now;
+  const db = await database();
+  try {
+    await letWindowsGo(db, now);
+    if (settings.maxSensors > 0) await letSensorsGo(db, settings.maxSensors);
+  } catch (error) {
+    log.warn({ err: error }, "expired windows and sensors were not deleted");
+  }
 }

@@ -1,7 +1,13 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LOOPBACK } from "../../config/local.ts";
+import { MillraceError } from "../../domain/errors.ts";
 import { probePort } from "../processes/ports.ts";
 import type { ServerDefinition, ServerPorts } from "./definition.ts";
+
+/** File of the data. Its name changes with the layout of the documents. */
+const FILE = "store-2.mv";
+const OLDER_FILE = "millrace.mv";
 
 /** A server that speaks version 8 of MongoDB's wire protocol. */
 export const mongodb: ServerDefinition = {
@@ -10,7 +16,16 @@ export const mongodb: ServerDefinition = {
   ports: ["mongodb"],
   mainClass: "MongoDbServer",
   javaOptions: ["-Xmx192m", "-Xms32m", "-XX:+UseSerialGC"],
-  prepare: (folder, ports) => [join(folder, "millrace.mv"), String(ports.mongodb)],
+  prepare(folder, ports) {
+    const older = join(folder, OLDER_FILE);
+    if (existsSync(older))
+      throw new MillraceError(
+        "data-folder-broken",
+        `${older} holds windows and sessions in the layout of an older version, which this one can't read. ` +
+          "Delete the data with --fresh, or start that version.",
+      );
+    return [join(folder, FILE), String(ports.mongodb)];
+  },
   probe: (ports) => probePort(ports.mongodb),
 };
 

@@ -41,7 +41,7 @@ beforeAll(async () => {
   const now = Date.now();
   const windows = [0, 1_000, 2_000, 3_000]
     .map((start) => ({ value: windowed("a", start), timestamp: now }))
-    .concat({ value: windowed("a", 4_000), timestamp: now - DAY - 1 });
+    .concat({ value: windowed("a", 64_000), timestamp: now - DAY - 1 });
   await stores[0]!.invoke(mskEvent(sessions.map((value, offset) => ({ topic: "new-session-topic", offset, value }))));
   await stores[1]!.invoke(
     mskEvent(windows.map((record, offset) => ({ topic: "sensor-data-aggregated", offset, ...record }))),
@@ -226,7 +226,7 @@ test("sensors are listed with what is known of them, page by page", async () => 
   ]);
   const rest = await get(readSensors, "/sensors", { query: { limit: "4", cursor: body.next! } });
   expect(rest.body).toEqual({
-    items: [{ sensorId: "a", firstSeen: 0, lastSeen: 10_000, sessions: 2, samples: 11 }],
+    items: [{ sensorId: "a", firstSeen: 0, lastSeen: 64_000, sessions: 2, samples: 11 }],
     next: null,
   });
 });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { MongoClient, type Db } from "mongodb";
 import { sharedServers, uniqueName } from "../support/servers.ts";
-import { mskEvent } from "./events.ts";
+import { mskEvent, restEvent } from "./events.ts";
 import { startFunction, type FunctionProcess } from "./function-process.ts";
 import { ended, started, windowed } from "./records.ts";
 
@@ -49,16 +49,21 @@ async function sessionsOf(sensorId: string): Promise<unknown[]> {
     .toArray();
   return documents
     .filter(({ superseded }) => superseded !== true)
-    .map(({ _id, status, end, samples, revision, supersedes, activity, warnings }) => ({
-      sessionId: _id,
-      status,
-      end,
-      samples,
-      revision,
-      supersedes: (supersedes as string[]).toSorted(),
-      activity,
-      warnings,
-    }));
+    .map(({ _id, record, supersedes = [] }) => {
+      // Behind the version, 16 digits, and a space.
+      const fields = JSON.parse((record as string).slice(17)) as Record<string, unknown>;
+      const { status, end, samples, revision, activity, warnings } = fields;
+      return {
+        sessionId: _id,
+        status,
+        end,
+        samples,
+        revision,
+        supersedes: (supersedes as string[]).toSorted(),
+        activity,
+        warnings,
+      };
+    });
 }
 
 /**
@@ -132,10 +137,13 @@ test("any order and repetition of session records, split into any events, gives 
         size,
       );
       expect(await sessionsOf(sensor)).toEqual(outcome(sensor));
+      // 40 and 5 readings of two that have ended, and one that is open; the others are hidden.
       expect(await db.collection("sensors").findOne({ _id: sensor as never })).toEqual({
         _id: sensor,
         firstSeen: 500,
         lastSeen: 31_000,
+        days: { 0: { sessions: 3, samples: 45 } },
+        expireAt: expect.any(Date),
       });
     }),
     { numRuns: 60 },
@@ -157,6 +165,9 @@ test("two simultaneous deliveries of the same records give the same sessions", a
   expect(await sessionsOf("twice")).toEqual(outcome("twice"));
 });
 
+/** 1657533977 s lies in the minute that begins at 1657533960 s. */
+const windowsOf = (sensor: string): never => `${sensor}/tumbling-1000/1657533960000` as never;
+
 test("the highest revision of a window stays, in whatever order the revisions arrive", async () => {
   let run = 0;
   const now = Date.now();
@@ -175,17 +186,22 @@ test("the highest revision of a window stays, in whatever order the revisions ar
         size,
         now,
       );
-      const windows = await db.collection("windows").find({ sensorId: sensor }).toArray();
-      expect(windows).toEqual([
-        expect.objectContaining({
-          revision: 2,
-          count: 102,
-          recordId: "imu-data-all/0/2/0",
-          start: 1_657_533_977_000,
-          end: 1_657_533_978_000,
-          expireAt: new Date(now + 86_400_000),
-        }),
-      ]);
+      const [document] = await db
+        .collection("windows")
+        .find({ _id: windowsOf(sensor) })
+        .toArray();
+      expect(document).toMatchObject({ expireAt: new Date(now + 86_400_000) });
+      const { 1657533977000: text } = document!["windows"] as Record<string, string>;
+      expect(JSON.parse(text!.slice(17))).toMatchObject({
+        id: "imu-data-all/0/2/0",
+        revision: 2,
+        count: 102,
+        window: { start: 1_657_533_977_000, end: 1_657_533_978_000 },
+      });
+      // The hour of 10:06:17 is that of 10:00:00.
+      expect(await db.collection("sensors").findOne({ _id: sensor as never })).toMatchObject({
+        hours: { "tumbling-1000": { 1657533600000: new Date(now + 86_400_000) } },
+      });
     }),
     { numRuns: 30 },
   );
@@ -204,20 +220,71 @@ test("a record that can't be read is reported as failed, and the others are stor
   expect(await sessionsOf("after")).toHaveLength(1);
 });
 
-test("windows expire and the lists have their indexes", async () => {
+test("windows expire by hours, by an index and without one", async () => {
   const indexes = await db.collection("windows").indexes();
   expect(indexes).toContainEqual(expect.objectContaining({ key: { expireAt: 1 }, expireAfterSeconds: 0 }));
-  // A new process deletes expired windows with its first event.
+  // A new process lets go with its first event. What it has just written has expired, and another sensor's has not.
+  const before = Date.now() - 86_400_001;
+  await deliver(storeWindows, "sensor-data-aggregated", [windowed("stays", 1_657_533_977_000)], 1);
   const fresh = startFunction("store-windows", env);
-  await deliver(fresh, "sensor-data-aggregated", [windowed("old", 0)], 1, Date.now() - 86_400_001);
+  const old = [windowed("old", 1_657_533_977_000), windowed("old", 1_657_533_977_000, { lengthMs: 2_000 })];
+  await deliver(fresh, "sensor-data-aggregated", old, 2, before);
   await fresh.stop();
-  expect(await db.collection("windows").countDocuments({ sensorId: "old" })).toBe(0);
-  expect((await db.collection("sessions").indexes()).map(({ key }) => key)).toEqual(
-    expect.arrayContaining([
-      { start: -1, _id: -1 },
-      { sensorId: 1, start: -1, _id: -1 },
-    ]),
-  );
+  expect(await db.collection("windows").findOne({ _id: windowsOf("old") })).toBeNull();
+  expect(await db.collection("windows").findOne({ _id: "old/tumbling-2000/1657533960000" as never })).toBeNull();
+  expect(await db.collection("sensors").findOne({ _id: "old" as never })).toMatchObject({
+    hours: { "tumbling-1000": {}, "tumbling-2000": {} },
+  });
+  expect(await db.collection("windows").findOne({ _id: windowsOf("stays") })).not.toBeNull();
+});
+
+test("over the bound of sessions the oldest that have ended go, from all lists", async () => {
+  const own = { ...env, MONGODB_DATABASE: uniqueName("bounded") };
+  const bounded = startFunction("store-sessions", { ...own, MAX_SESSIONS: "3" });
+  const read = startFunction("read-sessions", own);
+  try {
+    const MINUTES_20 = 1_200_000;
+    const records = [
+      started("a", 0),
+      ended("b", 1_000, 2_000, 10),
+      ended("a", MINUTES_20, MINUTES_20 + 1_000, 20),
+      ended("a", 2 * MINUTES_20, 2 * MINUTES_20 + 1_000, 30),
+      ended("a", 3 * MINUTES_20, 3 * MINUTES_20 + 1_000, 40),
+    ];
+    await deliver(bounded, "new-session-topic", records);
+    const answer = await read.invoke<{ body: string }>(restEvent("/sessions", {}));
+    const { items } = JSON.parse(answer.body) as { items: { sessionId: string }[] };
+    // Two had to go: those of b and of a that have ended first. The open one stays.
+    expect(items.map(({ sessionId }) => sessionId)).toEqual(["a@3600000", "a@2400000", "a@0"]);
+    const bounds = client.db(own.MONGODB_DATABASE);
+    expect(await bounds.collection("sessions").countDocuments()).toBe(3);
+    expect(await bounds.collection("session-days").findOne({ _id: "b/0" as never })).toBeNull();
+    expect(await bounds.collection("session-times").findOne({ _id: "1200000" as never })).toBeNull();
+    expect(await bounds.collection("sensors").findOne({ _id: "a" as never })).toMatchObject({
+      days: { 0: { sessions: 3, samples: 70 } },
+    });
+    expect(await bounds.collection("sensors").findOne({ _id: "b" as never })).toMatchObject({ days: {} });
+  } finally {
+    await Promise.all([bounded.stop(), read.stop()]);
+    await client.db(own.MONGODB_DATABASE).dropDatabase();
+  }
+});
+
+test("over the bound of sensors the longest silent go, with their windows", async () => {
+  const own = { ...env, MONGODB_DATABASE: uniqueName("bounded") };
+  const bounded = startFunction("store-windows", { ...own, MAX_SENSORS: "1" });
+  try {
+    const windows = [windowed("newer", 1_657_533_978_000), windowed("older", 1_657_533_977_000)];
+    await deliver(bounded, "sensor-data-aggregated", windows);
+    const bounds = client.db(own.MONGODB_DATABASE);
+    expect((await bounds.collection("sensors").find().toArray()).map(({ _id }) => String(_id))).toEqual(["newer"]);
+    expect((await bounds.collection("windows").find().toArray()).map(({ _id }) => String(_id))).toEqual([
+      windowsOf("newer"),
+    ]);
+  } finally {
+    await bounded.stop();
+    await client.db(own.MONGODB_DATABASE).dropDatabase();
+  }
 });
 
 test("a store that cannot be reached fails the whole event", async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import type { SessionRecord } from "../../domain/records.ts";
-import { parseSessionId, REMEMBERED_SESSIONS, SessionExtents } from "../../live/session-extents.ts";
+import { parseSessionId } from "../../domain/records.ts";
+import { REMEMBERED_SESSIONS, SessionExtents } from "../../live/session-extents.ts";
 import { ended } from "../lambda/records.ts";
 
 test("a session's id names its sensor, which may have colons, and its start, which may have fractions", () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { openHome } from "../../local/home.ts";
 import { installServers } from "../../local/servers/install.ts";
 import { kafka } from "../../local/servers/kafka.ts";
+import { mongodb } from "../../local/servers/mongodb.ts";
 
 let folder: string;
 beforeAll(() => {
@@ -64,6 +65,17 @@ test("Kafka's damaged meta.properties is reported before Kafka is started", () =
   mkdirSync(join(data, "logs"), { recursive: true });
   writeFileSync(join(data, "logs", "meta.properties"), "version=1\n");
   expect(() => kafka.prepare(data, { kafka: 1, kafkaController: 2, mqtt: 3, dynamodb: 4, mongodb: 5 })).toThrow(
+    expect.objectContaining({ code: "data-folder-broken", message: expect.stringContaining("--fresh") }),
+  );
+});
+
+test("the store's data of a version with another layout is refused, with what to do", () => {
+  const data = join(folder, "mongodb");
+  mkdirSync(data, { recursive: true });
+  const ports = { kafka: 1, kafkaController: 2, mqtt: 3, dynamodb: 4, mongodb: 5 };
+  expect(mongodb.prepare(data, ports)).toEqual([join(data, "store-2.mv"), "5"]);
+  writeFileSync(join(data, "millrace.mv"), "");
+  expect(() => mongodb.prepare(data, ports)).toThrow(
     expect.objectContaining({ code: "data-folder-broken", message: expect.stringContaining("--fresh") }),
   );
 });

@@ -1,14 +1,15 @@
 import type { Document } from "mongodb";
-import type { UpdateOne } from "../shared/mongo.ts";
+import type { UpdateOne } from "./mongo.ts";
 
 type Comparable = number | string | Date;
+type Fields = Record<string, unknown>;
 
 /**
- * Updates of documents, one per document. They compare or set the same, so order and repetition do not matter, and they
- * filter by `_id` alone.
+ * Updates of documents, one per document. They compare, collect or set the same, so order and repetition do not matter,
+ * and they filter by `_id` alone.
  */
 export class MergedUpdates<D extends Document & { readonly _id: string }> {
-  readonly #byId = new Map<string, Record<"$max" | "$min" | "$set", Record<string, unknown>>>();
+  readonly #byId = new Map<string, Record<"$max" | "$min" | "$set" | "$addToSet", Fields>>();
 
   max(id: string, field: string, value: Comparable): void {
     const { $max } = this.#of(id);
@@ -27,6 +28,14 @@ export class MergedUpdates<D extends Document & { readonly _id: string }> {
     this.#of(id).$set[field] = value;
   }
 
+  /** Adds values to a list that has each once. */
+  addAll(id: string, field: string, values: readonly string[]): void {
+    if (values.length === 0) return;
+    const { $addToSet } = this.#of(id);
+    const known = $addToSet[field] as { readonly $each: readonly string[] } | undefined;
+    $addToSet[field] = { $each: [...new Set([...(known?.$each ?? []), ...values])] };
+  }
+
   get all(): UpdateOne<D>[] {
     return [...this.#byId].map(([_id, operators]) => ({
       filter: { _id: _id as D["_id"] },
@@ -34,9 +43,9 @@ export class MergedUpdates<D extends Document & { readonly _id: string }> {
     }));
   }
 
-  #of(id: string): Record<"$max" | "$min" | "$set", Record<string, unknown>> {
+  #of(id: string): Record<"$max" | "$min" | "$set" | "$addToSet", Fields> {
     let operators = this.#byId.get(id);
-    if (!operators) this.#byId.set(id, (operators = { $max: {}, $min: {}, $set: {} }));
+    if (!operators) this.#byId.set(id, (operators = { $max: {}, $min: {}, $set: {}, $addToSet: {} }));
     return operators;
   }
 }

@@ -1,0 +1,119 @@
+import type { SensorWindow } from "../../domain/api.ts";
+import { windowMsOf } from "../../domain/imu.ts";
+import type { EpochMs } from "../../domain/time.ts";
+import type { Position } from "../shared/cursor.ts";
+import {
+  startOf,
+  WINDOWS_MS,
+  windowsDocumentId,
+  type SensorDocument,
+  type StoredWindow,
+  type WindowsDocument,
+} from "../shared/documents.ts";
+import { valueOf } from "../shared/revised.ts";
+
+/** Documents of the first read of a page; each read has twice as many, up to the most; and those of all reads. */
+const DOCUMENTS = { first: 4, mostOfRead: 128, mostOfPage: 4_096 } as const;
+
+/** Which windows are wanted: those that overlap [from, to) and come after a position of the list. */
+export interface WindowsQuery {
+  readonly from?: EpochMs | undefined;
+  readonly to?: EpochMs | undefined;
+  readonly after?: Position | undefined;
+}
+
+/** Windows, newest first. */
+export interface FoundWindows {
+  readonly windows: readonly SensorWindow[];
+  /** The next page has what comes after it; null when there is no more. */
+  readonly next: Position | null;
+}
+
+/**
+ * At most `limit` windows of a sensor. Where windows are far apart a page may be shorter, even empty, and still have a
+ * next one: a request reads a bounded number of documents.
+ *
+ * @param read Gives the documents of these ids that exist, in any order.
+ */
+export async function findWindows(
+  { _id: sensorId, hours = {} }: Pick<SensorDocument, "_id" | "hours">,
+  query: WindowsQuery,
+  { limit, nowMs }: { readonly limit: number; readonly nowMs: EpochMs },
+  read: (ids: readonly string[]) => Promise<readonly WindowsDocument[]>,
+): Promise<FoundWindows> {
+  const minutes = minutesDown(hours, query, nowMs);
+  const found: SensorWindow[] = [];
+  let documents = 0;
+  for (let size: number = DOCUMENTS.first; found.length <= limit; size = Math.min(size * 2, DOCUMENTS.mostOfRead)) {
+    // Whole minutes, so that all operators of a minute are sorted together.
+    const taken: Minute[] = [];
+    for (let ids = 0; ids < size;) {
+      const { value: minute, done } = minutes.next();
+      if (done) break;
+      taken.push(minute);
+      ids += minute.operators.length;
+    }
+    if (taken.length === 0) return { windows: found, next: null };
+    const ids = taken.flatMap(({ start, operators }) =>
+      operators.map((name) => windowsDocumentId(sensorId, name, start)),
+    );
+    found.push(...(await read(ids)).flatMap((document) => windowsOf(document, query, nowMs)).toSorted(newestFirst));
+    documents += ids.length;
+    if (documents >= DOCUMENTS.mostOfPage && found.length <= limit)
+      return { windows: found, next: { value: taken.at(-1)!.start, id: "" } };
+  }
+  return { windows: found.slice(0, limit), next: placeOf(found[limit - 1]!) };
+}
+
+/** A minute in which windows of operators may start. */
+interface Minute {
+  readonly start: EpochMs;
+  readonly operators: readonly string[];
+}
+
+/** The minutes in which wanted windows may start, newest first. */
+function* minutesDown(
+  hours: NonNullable<SensorDocument["hours"]>,
+  { from = -Infinity, to = Infinity, after }: WindowsQuery,
+  nowMs: EpochMs,
+): Generator<Minute, undefined> {
+  const byHour = new Map<EpochMs, string[]>();
+  for (const [operator, ofOperator] of Object.entries(hours))
+    for (const [hour, expireAt] of Object.entries(ofOperator))
+      if (expireAt.getTime() > nowMs) byHour.set(Number(hour), [...(byHour.get(Number(hour)) ?? []), operator]);
+  const newest = Math.min(to, after?.value ?? Infinity);
+  for (const [hour, operators] of [...byHour].toSorted(([a], [b]) => b - a)) {
+    for (let start = hour + WINDOWS_MS.index - WINDOWS_MS.document; start >= hour; start -= WINDOWS_MS.document) {
+      if (start > newest) continue;
+      const wanted = operators.filter((name) => start >= startOf(from - windowMsOf(name), WINDOWS_MS.document));
+      if (wanted.length > 0) yield { start, operators: wanted };
+    }
+  }
+}
+
+function windowsOf(
+  { windows, expireAt }: WindowsDocument,
+  { from = -Infinity, to = Infinity, after }: WindowsQuery,
+  nowMs: EpochMs,
+): StoredWindow[] {
+  if (expireAt.getTime() <= nowMs) return [];
+  return Object.values(windows)
+    .map((text) => valueOf<StoredWindow>(text))
+    .filter((stored) => {
+      const { start, end } = stored.window;
+      return start < to && end > from && (after === undefined || isAfter(placeOf(stored), after));
+    });
+}
+
+/** Where a window stands in the list: by its start, then by its operator, both descending. */
+function placeOf({ sensorId, operator, window }: Pick<SensorWindow, "sensorId" | "operator" | "window">): Position {
+  return { value: window.start, id: `${sensorId}/${operator}/${window.start}` };
+}
+
+function isAfter(one: Position, other: Position): boolean {
+  return one.value < other.value || (one.value === other.value && one.id < other.id);
+}
+
+function newestFirst(one: StoredWindow, other: StoredWindow): number {
+  return isAfter(placeOf(one), placeOf(other)) ? 1 : -1;
+}
