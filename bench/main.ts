@@ -5,11 +5,13 @@ import { flink } from "./flink.ts";
 import { type BenchOptions, parseBenchOptions, usage } from "./options.ts";
 import { platform } from "./platform.ts";
 import { Bench, type Scenario } from "./scenario.ts";
+import { store } from "./store.ts";
 
 /** All scenarios, in the order of a run without `--only`. */
 const scenarios: Readonly<Record<string, Scenario>> = {
   ...engineScenarios,
   platform,
+  store,
   flink,
 };
 

@@ -19,11 +19,12 @@ const numberOptions = {
   messages: { about: "messages of 20 readings in a filled topic (400000)", min: 10_000 },
   trades: { about: "trades in a filled topic (1000000)", min: 10_000 },
   rounds: { about: "how often what is compared runs in turns (3)", min: 1 },
-  sensors: { about: "platform: sensors, in one run instead of the two of DESIGN's table", min: 1 },
+  sensors: { about: "platform: sensors, in one run instead of the two of DESIGN's table; store: sensors (20)", min: 1 },
+  hours: { about: "store: hours that it holds when it is asked (24)", min: 1 },
   rate: { about: "platform: samples per second of a sensor (100)", min: 1 },
   clients: { about: "platform: WebSocket clients, each on all sensors (0)", min: 0 },
   warmUp: { about: "platform: seconds before a measurement (180)", min: 0 },
-  seconds: { about: "length of a measurement (latency 20, platform 60)", min: 1 },
+  seconds: { about: "length of a measurement (latency 20, platform and store 60)", min: 1 },
   minutes: { about: "length of the scenario hour (60)", min: 1 },
 } as const satisfies Record<string, NumberSpec>;
 type NumberOption = keyof typeof numberOptions;

@@ -131,6 +131,8 @@ export const folders: readonly Folder[] = [
       "local",
       "local/processes",
       "local/servers",
+      "local/event-source",
+      "local/lambda",
       "processor/runtime",
       "processor/adapters",
     ],
