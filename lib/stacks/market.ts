@@ -11,7 +11,7 @@ import { writeSettings } from "../../config/settings.ts";
 import { tradeQueue } from "../../domain/event-source-mappings.ts";
 import { functions } from "../../domain/routes.ts";
 import { topics } from "../../domain/topics.ts";
-import { allowKey } from "../constructs/grants.ts";
+import { allow, allowKey } from "../constructs/grants.ts";
 import { MillraceFunction } from "../constructs/millrace-function.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { TradeBus } from "../constructs/trade-bus.ts";
@@ -61,7 +61,12 @@ export class MarketStack extends MillraceStack {
 
   /** The queue to the function: messages that failed come again alone, after the visibility timeout. */
   #listen({ keys }: SecurityStack): void {
-    this.bus.trades.grantConsumeMessages(this.produceTrades);
+    // What AWSLambdaSQSQueueExecutionRole allows, on the one queue.
+    allow(
+      this.produceTrades,
+      ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+      [this.bus.trades.queueArn],
+    );
     allowKey(this.produceTrades, keys.readings, "sqs", ["Decrypt"]);
     const mapping = new lambda.EventSourceMapping(this, "TradesToKafka", {
       target: this.produceTrades.function,
