@@ -81,6 +81,19 @@ export const environmentSchema = z.strictObject({
     .array(z.string().regex(/^[a-z]+\d-az\d$/, "expected the id of a zone, such as use1-az4"))
     .min(2)
     .max(6),
+  /**
+   * What the environment was deployed with, where that cannot change without losing data: copied here after the first
+   * deployment. A config that differs from it is refused. `null`: not deployed yet, or nothing to lose.
+   */
+  deployed: z
+    .strictObject({
+      name: z.string(),
+      region: z.string(),
+      zones: z.array(z.string()),
+      cidr: z.string(),
+    })
+    .nullable()
+    .default(null),
   /** Tags of every resource, beside `project` and `environment`. */
   tags: z.record(z.string().min(1).max(128), z.string().max(256)).default({}),
   /** `true` keeps data when a stack is deleted, and protects stacks and stores from deletion. */

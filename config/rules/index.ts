@@ -1,11 +1,12 @@
 import type { Environment } from "../schema.ts";
+import { deployedRules } from "./deployed.ts";
 import { networkRules } from "./network.ts";
 import type { Rule } from "./rule.ts";
 import { storeRules } from "./stores.ts";
 import { streamingRules } from "./streaming.ts";
 import { webRules } from "./web.ts";
 
-const rules: readonly Rule[] = [...networkRules, ...streamingRules, ...storeRules, ...webRules];
+const rules: readonly Rule[] = [...deployedRules, ...networkRules, ...streamingRules, ...storeRules, ...webRules];
 
 /**
  * Contradictions between fields that are each well-formed, one sentence each, with the path of the field.

@@ -213,6 +213,41 @@ describe("an environment's config", () => {
     expect(problemsOf({ ...prod, ...change })).toContain(problem);
   });
 
+  // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
+  // "Update requires: Replacement" have AWS::MSK::ServerlessCluster's VpcConfigs and ClusterName, AWS::EC2::VPC's
+  // CidrBlock and AWS::EC2::Subnet's AvailabilityZoneId.
+  test.each([
+    ["name", { name: "prod2" }, "name: prod2, deployed is prod: "],
+    [
+      "zones",
+      { zones: ["use1-az1", "use1-az4", "use1-az6"] },
+      "zones: use1-az1,use1-az4,use1-az6, deployed is use1-az2,use1-az4,use1-az6: subnets would be replaced",
+    ],
+    [
+      "the order of zones",
+      { zones: ["use1-az4", "use1-az2", "use1-az6"] },
+      "zones: use1-az4,use1-az2,use1-az6, deployed is use1-az2,use1-az4,use1-az6: subnets would be replaced",
+    ],
+    [
+      "CIDR",
+      { network: { ...prod.network, cidr: "10.50.0.0/16" } },
+      "network.cidr: 10.50.0.0/16, deployed is 10.40.0.0/16: the VPC would be replaced",
+    ],
+    [
+      "region",
+      { region: "us-west-2", zones: ["usw2-az1", "usw2-az2", "usw2-az3"], lake: { ...prod.lake, replica: null } },
+      "region: us-west-2, deployed is us-east-1: ",
+    ],
+  ])("refuses another %s once it is deployed, with the way to change it", (_what, change, problem) => {
+    const { name, region, zones, network } = prod;
+    const deployed = { name, region, zones, cidr: network.cidr };
+    expect(problemsOf({ ...prod, deployed })).toBe("");
+    expect(problemsOf({ ...prod, ...change })).toBe("");
+    const message = problemsOf({ ...prod, deployed, ...change });
+    expect(message).toContain(problem);
+    expect(message).toContain("move to a new environment (docs/deployment.md#what-cannot-be-changed)");
+  });
+
   test.each([
     ["us-east-1", "use1"],
     ["eu-central-1", "euc1"],
