@@ -1,19 +1,21 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Admin, ITopicConfig } from "kafkajs";
-import { topics, type TopicSpec } from "../domain/topics.ts";
+import { topicConfig, topics, type TopicSpec } from "../domain/topics.ts";
 
 /** A topic of Millrace in the form that `createTopics` of kafkajs takes. The cluster says how many replicas. */
-export function topicConfig(spec: TopicSpec, name = spec.name, partitions = spec.partitions): ITopicConfig {
+export function topicToCreate(
+  spec: TopicSpec,
+  {
+    name = spec.name,
+    partitions = spec.partitions,
+    replicationFactor = -1,
+  }: { readonly name?: string; readonly partitions?: number; readonly replicationFactor?: number } = {},
+): ITopicConfig {
   return {
     topic: name,
     numPartitions: partitions,
-    replicationFactor: -1,
-    configEntries: [
-      { name: "cleanup.policy", value: spec.cleanup },
-      { name: "retention.ms", value: String(spec.retentionMs) },
-      { name: "message.timestamp.type", value: spec.timestampType },
-      { name: "max.message.bytes", value: String(spec.maxMessageBytes) },
-    ],
+    replicationFactor,
+    configEntries: Object.entries(topicConfig(spec)).map(([key, value]) => ({ name: key, value })),
   };
 }
 
@@ -34,7 +36,7 @@ export async function createTopics(
   const missing = (options.specs ?? Object.values(topics)).filter(({ name }) => !existing.has(name));
   if (missing.length === 0) return [];
   await admin.createTopics({
-    topics: missing.map((spec) => topicConfig(spec, spec.name, options.partitions ?? spec.partitions)),
+    topics: missing.map((spec) => topicToCreate(spec, { partitions: options.partitions ?? spec.partitions })),
     // kafkajs would ask for the leaders only once, a broker that may not know of the topic yet.
     waitForLeaders: false,
   });

@@ -55,6 +55,22 @@ declare module "kafkajs/src/protocol/decoder.js" {
   /** Reads a response. */
   export default class Decoder {
     constructor(bytes: Buffer);
+    readInt8(): number;
+    readInt16(): number;
+    readInt32(): number;
+    readString(): string | null;
+    readArray<T>(read: (decoder: Decoder) => T): T[];
     readVarIntArray: (this: Decoder, read: (decoder: Decoder) => unknown) => unknown[];
+  }
+}
+
+declare module "kafkajs/src/protocol/encoder.js" {
+  /** Writes a request. */
+  export default class Encoder {
+    readonly buffer: Buffer;
+    writeInt8(value: number): this;
+    writeBoolean(value: boolean): this;
+    writeString(value: string): this;
+    writeArray(elements: readonly Encoder[]): this;
   }
 }

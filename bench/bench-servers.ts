@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from "node:fs";
 import type { Kafka } from "kafkajs";
-import { createTopics, topicConfig } from "../adapters/kafka-topics.ts";
+import { createTopics, topicToCreate } from "../adapters/kafka-topics.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import type { Settings } from "../config/settings.ts";
 import { topics } from "../domain/topics.ts";
@@ -40,7 +40,7 @@ export async function withBenchServers<T>(
     const admin = kafka.admin();
     await admin.connect();
     // The local broker's retention is small, for a laptop's disk. A filled topic must stay until it is read.
-    const filled = [topics.imuData.name, ...inputs].map((name) => topicConfig(topics.imuData, name, partitions));
+    const filled = [topics.imuData.name, ...inputs].map((name) => topicToCreate(topics.imuData, { name, partitions }));
     await admin.createTopics({
       topics: filled.map((topic) => ({
         ...topic,

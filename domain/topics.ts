@@ -15,6 +15,20 @@ export interface TopicSpec {
   readonly purpose: string;
 }
 
+/**
+ * The settings of a topic by Kafka's names. MSK Serverless takes `cleanup.policy` at creation alone, and would keep 250
+ * GiB of a partition where `retention.bytes` is not given: age alone decides here.
+ */
+export function topicConfig(spec: Omit<TopicSpec, "name" | "partitions" | "purpose">): Record<string, string> {
+  return {
+    "cleanup.policy": spec.cleanup,
+    "message.timestamp.type": spec.timestampType,
+    "max.message.bytes": String(spec.maxMessageBytes),
+    "retention.ms": String(spec.retentionMs),
+    "retention.bytes": "-1",
+  };
+}
+
 export const DEFAULT_PARTITIONS = 10;
 const MAX_MESSAGE_BYTES = 1_048_588;
 

@@ -1,7 +1,8 @@
-import kafkajs, { type Admin } from "kafkajs";
-import { untilLed } from "../../adapters/kafka-topics.ts";
+import kafkajs, { type Admin, type Kafka } from "kafkajs";
+import { alterTopics } from "../../adapters/alter-topics.ts";
+import { topicToCreate, untilLed } from "../../adapters/kafka-topics.ts";
 import type { TopicSpec } from "../../domain/topics.ts";
-import { planTopics, topicConfig, type ExistingTopic, type TopicPlan } from "./plan.ts";
+import { planTopics, type ExistingTopic, type TopicPlan } from "./plan.ts";
 
 /** Reads partitions and settings of those of these topics that the cluster has. */
 export async function readTopics(admin: Admin, names: readonly string[]): Promise<Map<string, ExistingTopic>> {
@@ -25,12 +26,12 @@ export async function readTopics(admin: Admin, names: readonly string[]): Promis
 }
 
 /**
- * Gives the cluster these topics: creates missing ones, adds partitions, and changes settings that differ. A second run
- * changes nothing.
+ * Gives the cluster these topics: creates missing ones, and changes settings that differ. A second run changes nothing.
  *
- * @throws Error before anything is changed, when a topic would have to be deleted; it names every such topic
+ * @throws Error before anything is changed, when a topic would have to be deleted or widened; it names every such topic
  */
 export async function applyTopics(
+  kafka: Kafka,
   admin: Admin,
   wanted: readonly TopicSpec[],
   replicationFactor = -1,
@@ -46,32 +47,10 @@ export async function applyTopics(
   if (plan.create.length > 0) {
     await admin.createTopics({
       waitForLeaders: false,
-      topics: plan.create.map((spec) => ({
-        topic: spec.name,
-        numPartitions: spec.partitions,
-        replicationFactor,
-        configEntries: Object.entries(topicConfig(spec)).map(([name, value]) => ({ name, value })),
-      })),
+      topics: plan.create.map((spec) => topicToCreate(spec, { replicationFactor })),
     });
     for (const { name } of plan.create) await untilLed(admin, name);
   }
-  if (plan.widen.length > 0)
-    await admin.createPartitions({
-      topicPartitions: plan.widen.map(({ name, partitions }) => ({ topic: name, count: partitions })),
-    });
-  if (plan.alter.length > 0) {
-    // AlterConfigs replaces all settings of a topic, so the request has those that stay as well.
-    const altered = new Set(plan.alter.map(({ name }) => name));
-    await admin.alterConfigs({
-      validateOnly: false,
-      resources: wanted
-        .filter(({ name }) => altered.has(name))
-        .map((spec) => ({
-          type: kafkajs.ConfigResourceTypes.TOPIC,
-          name: spec.name,
-          configEntries: Object.entries(topicConfig(spec)).map(([name, value]) => ({ name, value })),
-        })),
-    });
-  }
+  if (plan.alter.length > 0) await alterTopics(kafka, plan.alter);
   return plan;
 }

@@ -51,12 +51,12 @@ async function makeTopics(
   const admin = kafka.admin();
   await admin.connect();
   try {
-    const plan = await applyTopics(admin, topics);
+    const plan = await applyTopics(kafka, admin, topics);
     const created = plan.create.map(({ name }) => name);
-    logger.info({ created, widened: plan.widen, altered: plan.alter, notes: plan.notes }, "topics are as wanted");
+    logger.info({ created, altered: plan.alter, notes: plan.notes }, "topics are as wanted");
     for (const name of created.filter((each) => inputs.has(each)))
       await applySettings(kafka, name, wanted, { checkTasks: false });
-    return { Created: String(created.length), Widened: String(plan.widen.length), Altered: String(plan.alter.length) };
+    return { Created: String(created.length), Altered: String(plan.alter.length) };
   } finally {
     await admin.disconnect();
   }

@@ -92,18 +92,12 @@ export class KafkaCluster {
     );
   }
 
-  /** Allows creating topics, adding partitions and changing settings. Deleting topics is left out. */
+  /** Allows creating topics and changing settings. Deleting topics and adding partitions are left out. */
   grantAdminister(grantee: iam.IGrantable, topics: readonly string[]): void {
     this.grantConnect(grantee);
     this.#allow(
       grantee,
-      [
-        "CreateTopic",
-        "DescribeTopic",
-        "AlterTopic",
-        "DescribeTopicDynamicConfiguration",
-        "AlterTopicDynamicConfiguration",
-      ],
+      ["CreateTopic", "DescribeTopic", "DescribeTopicDynamicConfiguration", "AlterTopicDynamicConfiguration"],
       topics.map((topic) => this.#arnOf("topic", topic)),
     );
   }

@@ -162,7 +162,8 @@ export class StreamingStack extends MillraceStack {
   #topics(needs: StreamingNeeds): string {
     const handler = this.#kafkaTool(needs, {
       name: "create-topics",
-      description: "custom resources: creates and widens the topics, never deletes; puts settings in force",
+      description:
+        "custom resources: creates topics and alters their settings, never deletes or widens; puts settings in force",
       timeoutSeconds: 300,
     });
     const wanted = [...environmentTopics(this.config), checkTopic];

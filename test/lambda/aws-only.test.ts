@@ -20,15 +20,17 @@ const asWanted = {
   "message.timestamp.type": "LogAppendTime",
   "max.message.bytes": "1048588",
   "retention.ms": "3600000",
+  // https://docs.aws.amazon.com/msk/latest/developerguide/serverless-config.html: 250 GiB where it is not given.
+  "retention.bytes": "-1",
 };
 
 describe("the plan for topics", () => {
   test("creates what is missing and leaves what is there", () => {
     const plan = planTopics([spec("a"), spec("b")], new Map([["a", { partitions: 10, config: asWanted }]]));
     expect(plan.create.map(({ name }) => name)).toEqual(["b"]);
-    expect([plan.widen, plan.alter, plan.problems, plan.notes]).toEqual([[], [], [], []]);
+    expect([plan.alter, plan.problems, plan.notes]).toEqual([[], [], []]);
   });
-  test("widens, and never takes partitions away", () => {
+  test("never widens, because keys would move without their state, and never takes partitions away", () => {
     const plan = planTopics(
       [spec("a", { partitions: 20 }), spec("b", { partitions: 5 })],
       new Map([
@@ -36,14 +38,17 @@ describe("the plan for topics", () => {
         ["b", { partitions: 10, config: asWanted }],
       ]),
     );
-    expect(plan.widen).toEqual([{ name: "a", partitions: 20 }]);
-    expect(plan.problems).toEqual([]);
+    expect(plan.problems).toEqual([expect.stringMatching(/^a has 10 partitions, wanted are 20: .*npm run rescale/)]);
     expect(plan.notes[0]).toContain("b has 10 partitions, wanted are 5");
   });
   test("alters settings that differ, but says that compaction can't be changed", () => {
     expect(
       planTopics([spec("a", { retentionMs: 7_200_000 })], new Map([["a", { partitions: 10, config: asWanted }]])).alter,
     ).toEqual([{ name: "a", config: { "retention.ms": "7200000" } }]);
+    const bounded = { ...asWanted, "retention.bytes": "268435456000" };
+    expect(planTopics([spec("a")], new Map([["a", { partitions: 10, config: bounded }]])).alter).toEqual([
+      { name: "a", config: { "retention.bytes": "-1" } },
+    ]);
     expect(
       planTopics([spec("a", { cleanup: "compact" })], new Map([["a", { partitions: 10, config: asWanted }]]))
         .problems[0],
