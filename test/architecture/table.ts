@@ -82,10 +82,11 @@ export const folders: readonly Folder[] = [
     packages: "any",
   },
   { folder: "lib/cost", imports: ["domain", "config", "lib", "lib/platform"], packages: "any" },
+  { folder: "lib/preflight", imports: ["config", "lib", "lib/cost"], packages: "any" },
   { folder: "lib/smoke", imports: ["domain", "config", "lib"], packages: "any" },
   {
     folder: "bin",
-    imports: ["config/environments", "adapters", "lib/platform", "lib/cost", "lib/smoke"],
+    imports: ["config/environments", "adapters", "lib/platform", "lib/cost", "lib/preflight", "lib/smoke"],
     packages: "any",
   },
   { folder: "local/processes", imports: ["domain", "config"], packages: "any" },

@@ -1,0 +1,25 @@
+/** `npm run preflight`: what an account lacks before an environment can be deployed. It changes nothing. */
+import { choice, parseCommandLine } from "../adapters/command-line.ts";
+import { runCommand } from "../adapters/run-command.ts";
+import { environment, environmentNames } from "../config/environments/index.ts";
+import { synthesisedResources } from "../lib/cost/synthesised.ts";
+import { readFacts } from "../lib/preflight/facts.ts";
+import { missing, toLookAt } from "../lib/preflight/preflight.ts";
+
+const USAGE = `npm run preflight -- --env ${environmentNames.join("|")}
+Reads what the account has in the environment's region, and says what is missing before anything is created.
+The exit code is 1 when something is.`;
+
+await runCommand(async (args) => {
+  const { values } = parseCommandLine(args, {
+    usage: USAGE,
+    options: { env: choice(environmentNames) },
+    required: ["env"],
+  });
+  const config = environment(values.env);
+  const found = missing(config, synthesisedResources(config), await readFacts(config));
+  for (const sentence of found) process.stdout.write(`MISSING ${sentence}\n`);
+  for (const sentence of toLookAt(config)) process.stdout.write(`look at ${sentence}\n`);
+  if (found.length === 0) process.stdout.write("nothing is missing of what was read\n");
+  process.exitCode = found.length === 0 ? 0 : 1;
+});

@@ -1,0 +1,105 @@
+import type { Environment } from "../../config/schema.ts";
+import type { BilledResource } from "../cost/inventory.ts";
+import { resourceName } from "../names.ts";
+
+/** What an account and region have, before anything is deployed there. */
+export interface AccountFacts {
+  /** Lambda's quota of concurrent executions. */
+  readonly concurrentExecutions: number;
+  /** Version of the CDK's bootstrap stack; `null`: the account is not bootstrapped in this region. */
+  readonly bootstrapVersion: number | null;
+  /** Status of each CloudFormation stack, by name. */
+  readonly stacks: ReadonlyMap<string, string>;
+  readonly tables: readonly string[];
+  readonly buckets: readonly string[];
+  /** Whether the replica's bucket keeps versions; `null`: there is none, or the config names none. */
+  readonly replicaVersioned: boolean | null;
+}
+
+/** https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html */
+const UNRESERVED_AT_LEAST = 100;
+/** https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html: the assets' roles and the version parameter. */
+const BOOTSTRAP_AT_LEAST = 6;
+/** Stacks in these states take no update. */
+const STUCK = /^(ROLLBACK_COMPLETE|.*_FAILED)$/;
+
+/**
+ * What is missing in an account before an environment can be deployed, one sentence each with what to do.
+ *
+ * @param resources Resources of the environment's templates.
+ */
+export function missing(config: Environment, resources: readonly BilledResource[], facts: AccountFacts): string[] {
+  return [
+    ...bootstrap(facts),
+    ...concurrency(resources, facts),
+    ...stuckStacks(config, facts),
+    ...keptNames(config, facts),
+    ...replica(config, facts),
+  ];
+}
+
+function bootstrap({ bootstrapVersion }: AccountFacts): string[] {
+  if (bootstrapVersion !== null && bootstrapVersion >= BOOTSTRAP_AT_LEAST) return [];
+  const found = bootstrapVersion === null ? "is not bootstrapped" : `has bootstrap version ${bootstrapVersion}`;
+  return [`the account ${found} in this region, ${BOOTSTRAP_AT_LEAST} is needed: npx cdk bootstrap`];
+}
+
+function concurrency(resources: readonly BilledResource[], { concurrentExecutions }: AccountFacts): string[] {
+  const reserved = resources
+    .filter(({ Type }) => Type === "AWS::Lambda::Function")
+    .reduce((sum, { Properties }) => sum + Number(Properties?.["ReservedConcurrentExecutions"] ?? 0), 0);
+  if (reserved === 0 || concurrentExecutions - reserved >= UNRESERVED_AT_LEAST) return [];
+  return [
+    `Lambda's quota of concurrent executions is ${concurrentExecutions}; the functions reserve ${reserved}, and ` +
+      `${UNRESERVED_AT_LEAST} must stay unreserved: raise the quota, or set functions.reserveConcurrency to false`,
+  ];
+}
+
+function stuckStacks(config: Environment, { stacks }: AccountFacts): string[] {
+  return [...stacks]
+    .filter(([name, status]) => name.startsWith(resourceName(config, "")) && STUCK.test(status))
+    .map(([name, status]) => `the stack ${name} is ${status} and takes no update: delete it, or end its rollback`);
+}
+
+/** Names that a former deployment has kept: CloudFormation makes nothing under a name that is taken. */
+function keptNames(config: Environment, { stacks, tables, buckets }: AccountFacts): string[] {
+  const prefix = resourceName(config, "");
+  const isThere = (stack: string): boolean => stacks.has(resourceName(config, stack));
+  return [
+    ...tables
+      .filter((name) => name.startsWith(prefix) && !isThere("state"))
+      .map((name) => `the table ${name} is there, and its stack is not: delete it, or import it into the stack`),
+    ...buckets
+      .filter((name) => name.startsWith(prefix) && name !== replicaName(config))
+      .filter(() => !["lake", "state", "web"].some(isThere))
+      .map((name) => `the bucket ${name} is there, and its stack is not: delete it, or import it into the stack`),
+  ];
+}
+
+function replicaName({ lake }: Environment): string | undefined {
+  return lake.replica?.bucketArn.split(":::")[1];
+}
+
+function replica(config: Environment, { replicaVersioned }: AccountFacts): string[] {
+  const name = replicaName(config);
+  if (name === undefined || replicaVersioned === true) return [];
+  return [
+    replicaVersioned === null
+      ? `the replica's bucket ${name} is not there, or is not yours: make it beforehand, versioned`
+      : `the replica's bucket ${name} keeps no versions: replication needs them`,
+  ];
+}
+
+/** What the command does not read, each with the call that does. */
+export function toLookAt(config: Environment): string[] {
+  return [
+    `zones ${config.zones.join(", ")}: aws ec2 describe-availability-zones --region ${config.region}`,
+    "Fargate's quota, one vCPU a task: aws service-quotas get-service-quota --service-code fargate " +
+      "--quota-code L-3032A538",
+    "role of ECS: aws iam get-role --role-name AWSServiceRoleForECS (missing: aws iam create-service-linked-role " +
+      "--aws-service-name ecs.amazonaws.com)",
+    config.ownsAccountSettings
+      ? "no other environment of this account and region owns the account's settings (ownsAccountSettings)"
+      : "API Gateway's log role, made by the environment with ownsAccountSettings: aws apigateway get-account",
+  ];
+}
