@@ -2,6 +2,7 @@ import { barWindows, type TradeSide, tradeSides, type TradeStatus, tradeStatuses
 import { type EpochMs, MINUTE } from "../../../domain/time.ts";
 import type { Stamped } from "../../runtime/generations.ts";
 import type { KeyedState } from "../../runtime/keyed-state.ts";
+import { TradeIds } from "./trade-ids.ts";
 
 /** An alert that a trade raised, as its record has it. */
 export interface RaisedAlert {
@@ -273,8 +274,7 @@ export class BookIndex {
  */
 export class TradeBook {
   readonly #index: BookIndex;
-  /** Each id's trade, by its handle. */
-  readonly #ids = new Map<string, number>();
+  readonly #ids = new TradeIds((handle) => this.#trade(handle).id);
   /** Chunks by their slot. */
   readonly #slots: (Chunk | null)[] = [];
   readonly #freeSlots: number[] = [];
@@ -292,8 +292,11 @@ export class TradeBook {
   }
 
   find(id: string): BookedTrade | undefined {
-    const handle = this.#ids.get(id);
-    if (handle === undefined) return undefined;
+    const handle = this.#ids.find(id);
+    return handle < 0 ? undefined : this.#trade(handle);
+  }
+
+  #trade(handle: number): BookedTrade {
     return new BookedTrade(this.#slots[Math.floor(handle / CHUNK_TRADES)]!, handle % CHUNK_TRADES);
   }
 
@@ -367,6 +370,7 @@ export class TradeBook {
     const minute = this.#minuteAt(minuteStart);
     const chunk = minute.chunks.find((one) => one.number === number) ?? this.#addChunk(minute, number);
     this.#index.trades -= chunk.size;
+    for (const id of chunk.ids) this.#ids.delete(id);
     chunk.clear();
     decode(chunk);
     this.#index.trades += chunk.size;
