@@ -45,6 +45,8 @@ export interface PlatformResult {
    * status line's own client, as the medians of what it shows for each ten seconds.
    */
   readonly publishToSamples: Distribution;
+  /** Connections of clients that the platform closed, because they or it were too slow. */
+  readonly closed: number;
   /** The same path hop by hop, measured afterwards with one more client and two Kafka consumers. */
   readonly hops: Readonly<Record<string, Distribution>>;
   readonly health: string;
@@ -98,7 +100,7 @@ async function measurePlatform(bench: Bench, load: PlatformLoad): Promise<Platfo
     const statusBefore = started.status.length;
     viewers?.begin();
     await sleep(load.seconds * 1_000);
-    const arrivals = viewers ? await viewers.end() : [];
+    const seen = (await viewers?.end()) ?? { arrivals: [], closed: 0 };
     const after = await look(started, viewers);
     const status = started.status.slice(statusBefore);
 
@@ -120,8 +122,9 @@ async function measurePlatform(bench: Bench, load: PlatformLoad): Promise<Platfo
       lag: { begin: before.lag, end: after.lag },
       lagFlat: after.lag - before.lag < perSecond("messages"),
       publishToSamples: viewers
-        ? distribution(arrivals.map(({ receivedAt, newest }) => receivedAt - newest))
+        ? distribution(seen.arrivals.map(({ receivedAt, newest }) => receivedAt - newest))
         : { p50: medianOf(status.map(({ p50 }) => p50)), p99: medianOf(status.map(({ p99 }) => p99)) },
+      closed: seen.closed,
       hops,
       health,
       restarts: status.at(-1)?.restarts ?? NaN,
@@ -216,7 +219,7 @@ async function measureHops(
   ];
   viewers.begin();
   await sleep(seconds * 1_000);
-  const arrivals = await viewers.end();
+  const { arrivals } = await viewers.end();
   await sleep(1_000); // Consumers of committed records get them later than live's clients.
   await Promise.all([viewers.stop(), ...consumers.map((consumer) => consumer.disconnect())]);
   return hopsOf(arrivals, inputs, outputs);
@@ -274,6 +277,7 @@ export function platformTargets(result: PlatformResult): Target[] {
     target(`${name}, 10 clients: CPU of all`, total.cores, "at most", 1.5, cores),
     target(`${name}, 10 clients: processed of published`, share, "at least", 0.99, (value) => value.toFixed(2)),
     { what: `${name}, 10 clients: lag`, target: "flat", measured: lagText(result), met: lagFlat },
+    target(`${name}, 10 clients: connections closed`, result.closed, "at most", 0, String),
     target(`${name}, 10 clients: publish to samples, p99`, publishToSamples.p99, "below", 100, ms),
   ];
 }
@@ -302,6 +306,7 @@ function report(bench: Bench, result: PlatformResult): void {
     ["readings", `published ${perSecond(published)}/s, processed ${perSecond(processed)}/s`],
     ["lag", lagText(result)],
     ["publish to samples", showDistribution(result.publishToSamples)],
+    ...(load.clients > 0 ? [["connections closed", String(result.closed)] as [string, string]] : []),
     ["health, restarts", `${result.health}, ${result.restarts}`],
     ...Object.entries(hops).map(([hop, found]): [string, string] => [hop, showDistribution(found)]),
   ];

@@ -1,5 +1,4 @@
 import { fork, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
 
 /** A `samples` message that a client received. Times are epoch ms. */
@@ -10,6 +9,17 @@ export interface Arrival {
   readonly receivedAt: number;
 }
 
+export interface Seen {
+  /** The messages of a sample of the frames; of all, where there is one client. */
+  readonly arrivals: readonly Arrival[];
+  /** Connections that the platform has closed. The client came back each time. */
+  readonly closed: number;
+}
+
+/** Time that subscriptions may take: each client makes one after the other. */
+const SUBSCRIBE_LIMIT_MS = 300_000;
+const ANSWER_LIMIT_MS = 30_000;
+
 /** WebSocket clients in a process of their own, so that the CPU time of a platform is not theirs. */
 export class Viewers {
   readonly #child: ChildProcess;
@@ -18,13 +28,23 @@ export class Viewers {
     this.#child = child;
   }
 
-  /** Resolves when each of `clients` clients has subscribed to all of the sensors. */
+  /**
+   * Resolves when each of `clients` clients has once been subscribed to all of the sensors.
+   *
+   * @throws Error when that takes five minutes
+   */
   static async connect(apiPort: number, clients: number, sensorIds: readonly string[]): Promise<Viewers> {
     const child = fork(join(import.meta.dirname, "viewers.ts"), [String(apiPort), String(clients), ...sensorIds], {
       execArgv: ["--disable-warning=ExperimentalWarning"],
     });
-    await once(child, "message");
-    return new Viewers(child);
+    const viewers = new Viewers(child);
+    try {
+      await viewers.#answer(SUBSCRIBE_LIMIT_MS);
+    } catch (error) {
+      await viewers.stop();
+      throw error;
+    }
+    return viewers;
   }
 
   get pid(): number {
@@ -35,16 +55,30 @@ export class Viewers {
     this.#child.send("begin");
   }
 
-  /** What arrived since `begin`, of a sample of the frames. */
-  async end(): Promise<Arrival[]> {
+  /** What was seen since `begin`. */
+  async end(): Promise<Seen> {
     this.#child.send("end");
-    const [arrivals] = (await once(this.#child, "message")) as [Arrival[]];
-    return arrivals;
+    return (await this.#answer(ANSWER_LIMIT_MS)) as Seen;
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = new Promise((resolve) => this.#child.once("exit", resolve));
     this.#child.kill();
-    await once(this.#child, "exit");
+    await ended;
+  }
+
+  /** The next message of the clients' process. */
+  #answer(limitMs: number): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const fail = (): void => reject(new Error(`the WebSocket clients gave no answer within ${limitMs / 1_000} s`));
+      const timer = setTimeout(fail, limitMs);
+      this.#child.once("exit", fail);
+      this.#child.once("message", (message) => {
+        clearTimeout(timer);
+        this.#child.off("exit", fail);
+        resolve(message);
+      });
+    });
   }
 }

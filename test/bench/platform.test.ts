@@ -9,6 +9,7 @@ const measured = {
   lag: { begin: 5, end: 9 },
   lagFlat: true,
   publishToSamples: { p50: 14, p99: 60 },
+  closed: 2,
 } as unknown as PlatformResult;
 
 describe("the platform's measurement", () => {
@@ -28,6 +29,7 @@ describe("the platform's measurement", () => {
       ["0.41 cores", true],
       ["0.99", true],
       ["5 to 90000: growing", false],
+      ["2", false],
       ["60 ms", true],
     ]);
   });
