@@ -23,6 +23,8 @@ export interface Program {
   readonly stopStage: 1 | 2 | 3;
   /** Time between SIGTERM and SIGKILL. */
   readonly stopLimitMs: Milliseconds;
+  /** Bound of its old generation, MB: V8 lets the heap grow less between collections the lower it is. */
+  readonly heapMb: number;
   /** Whether exit code 0 means that the program is done and is not started again. */
   readonly mayFinish: boolean;
   /** Whether it makes what a real source would send. */
@@ -39,6 +41,8 @@ interface ProgramContext {
 interface ProgramDefinition extends Pick<Program, "name" | "main" | "stopStage" | "stopLimitMs">, OfPipeline {
   readonly args?: (options: StartOptions) => readonly string[];
   readonly settings: (context: ProgramContext, healthPort: number) => Readonly<Record<string, string>>;
+  /** @default DEFAULT_HEAP_MB */
+  readonly heapMb?: number;
   /** @default false */
   readonly mayFinish?: boolean;
   /** Whether it makes what a real source would send. @default false */
@@ -50,6 +54,10 @@ const HANDOVER_LIMIT_MS = 22 * SECOND;
 /** The local MongoDB server reads every alert for each list of them, so it keeps few. */
 const RECENT_ALERTS_MS = HOUR;
 const STOP_LIMIT_MS = 10 * SECOND;
+/** Programs without keyed state need some 30 MB. V8's own bound, up to 4 GB, lets them take several times that. */
+const DEFAULT_HEAP_MB = 512;
+/** State of some 50,000 sensors. */
+const PROCESSOR_HEAP_MB = 2_048;
 
 const common = { environment: LOCAL_ENVIRONMENT };
 const tables = {
@@ -176,6 +184,7 @@ const programs = [
   {
     name: "processor",
     main: "processor/main.ts",
+    heapMb: PROCESSOR_HEAP_MB,
     stopStage: 2,
     stopLimitMs: HANDOVER_LIMIT_MS,
     settings: processorSettings("sensor"),
@@ -183,6 +192,7 @@ const programs = [
   {
     name: "processor-market",
     main: "processor/main.ts",
+    heapMb: PROCESSOR_HEAP_MB,
     stopStage: 2,
     stopLimitMs: HANDOVER_LIMIT_MS,
     pipeline: "market",
@@ -287,6 +297,7 @@ export function localPrograms(
         healthPort,
         stopStage,
         stopLimitMs,
+        heapMb: definition.heapMb ?? DEFAULT_HEAP_MB,
         mayFinish,
         simulates,
       };

@@ -37,7 +37,7 @@ export function serverUnit(
 
 /** The unit of a program. It gets this process' environment, its settings, and credentials for the local endpoints. */
 export function programUnit(program: Program, env: Readonly<Record<string, string | undefined>>, logDir: string): Unit {
-  const { name, stopLimitMs, mayFinish, healthPort } = program;
+  const { name, stopLimitMs, mayFinish, healthPort, heapMb } = program;
   const credentials = {
     AWS_ACCESS_KEY_ID: "local",
     AWS_SECRET_ACCESS_KEY: "local",
@@ -49,7 +49,7 @@ export function programUnit(program: Program, env: Readonly<Record<string, strin
     name,
     spec: {
       name,
-      command: [process.execPath, ...nodeArguments(name), program.main, ...program.args],
+      command: [process.execPath, ...nodeArguments(name), `--max-old-space-size=${heapMb}`, program.main, ...program.args],
       env: { ...env, ...credentials, ...program.settings },
       cwd: ROOT,
       logFile: join(logDir, `${name}.log`),

@@ -29,6 +29,9 @@ export interface ServerDefinition {
   probe(ports: ServerPorts): Promise<void>;
 }
 
+/** By default each thread may get an arena of the C library's memory of its own, and keep what it once held. */
+const serverEnvironment = { MALLOC_ARENA_MAX: "2" };
+
 /** How to start the process of a server that is prepared. */
 export function serverProcess(
   definition: ServerDefinition,
@@ -54,7 +57,7 @@ export function serverProcess(
       definition.mainClass,
       ...args,
     ],
-    env: {},
+    env: serverEnvironment,
     cwd: installation.folder,
     logFile,
     outlivesInterrupt: true,

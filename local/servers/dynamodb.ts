@@ -7,7 +7,7 @@ export const dynamodb: ServerDefinition = {
   title: "DynamoDB Local",
   ports: ["dynamodb"],
   mainClass: "DynamoDbServer",
-  javaOptions: ["-Xmx256m", "-Xms32m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
+  javaOptions: ["-Xmx256m", "-Xms32m", "-Xmn16m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
   prepare: (folder, ports) => [folder, String(ports.dynamodb)],
   // The request is not signed, so the answer is 400. Any answer means that the server is running.
   probe: async (ports) => void (await fetch(dynamodbEndpoint(ports), { signal: AbortSignal.timeout(2_000) })),

@@ -15,7 +15,7 @@ export const mongodb: ServerDefinition = {
   title: "MongoDB wire server",
   ports: ["mongodb"],
   mainClass: "MongoDbServer",
-  javaOptions: ["-Xmx192m", "-Xms32m", "-XX:+UseSerialGC"],
+  javaOptions: ["-Xmx192m", "-Xms32m", "-Xmn24m", "-XX:+UseSerialGC"],
   prepare(folder, ports) {
     const older = join(folder, OLDER_FILE);
     if (existsSync(older))
