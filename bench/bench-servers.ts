@@ -3,6 +3,7 @@ import type { Kafka } from "kafkajs";
 import { createTopics, topicToCreate } from "../adapters/kafka-topics.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import type { Settings } from "../config/settings.ts";
+import { pipelines } from "../domain/pipelines.ts";
 import { topics } from "../domain/topics.ts";
 import { pickFreePorts } from "../local/processes/ports.ts";
 import { startServers } from "../local/servers/index.ts";
@@ -12,6 +13,8 @@ export interface BenchServers {
   readonly kafka: Kafka;
   /** Settings for a processor on these servers. */
   readonly settings: Partial<Settings<"processor">> & { healthPort: number };
+  /** Forgets all that processors did. With the settings returned, the next reads the filled topics from the start. */
+  readonly again: () => Promise<BenchServers["settings"]>;
 }
 
 export interface BenchServersOptions {
@@ -22,6 +25,26 @@ export interface BenchServersOptions {
   readonly kafkaPort?: number;
   /** Additional topics with the configuration of the input topic. */
   readonly inputs?: readonly string[];
+}
+
+/** Deletes the groups of processors, and creates all topics but the filled ones anew. */
+async function forget(kafka: Kafka, partitions: number, filled: ReadonlySet<string>): Promise<void> {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    const existing = new Set(await admin.listTopics());
+    const groups = new Set((await admin.listGroups()).groups.map(({ groupId }) => groupId));
+    await admin.deleteGroups(
+      Object.values(pipelines).flatMap(({ consumerGroup }) => (groups.has(consumerGroup) ? [consumerGroup] : [])),
+    );
+    const written = Object.values(topics).flatMap(({ name }) =>
+      existing.has(name) && !filled.has(name) ? [name] : [],
+    );
+    await admin.deleteTopics({ topics: written });
+    await createTopics(admin, { partitions });
+  } finally {
+    await admin.disconnect();
+  }
 }
 
 /** Starts Kafka and DynamoDB Local, creates the topics, runs `work`, and stops the servers. */
@@ -51,16 +74,20 @@ export async function withBenchServers<T>(
     await createTopics(admin, { partitions });
     await admin.disconnect();
     const [healthPort] = await pickFreePorts(1);
-    return await work({
-      kafka,
-      settings: {
-        environment: "bench",
-        kafkaBrokers: servers.kafkaBrokers,
-        dynamodbEndpoint: servers.dynamodbEndpoint,
-        healthPort: healthPort!,
-        logLevel: "error",
-      },
+    let runs = 0;
+    const nextSettings = (): BenchServers["settings"] => ({
+      environment: `bench-${++runs}`,
+      checkpointTable: `bench-${runs}-checkpoints`,
+      kafkaBrokers: servers.kafkaBrokers,
+      dynamodbEndpoint: servers.dynamodbEndpoint,
+      healthPort: healthPort!,
+      logLevel: "error",
     });
+    const again = async (): Promise<BenchServers["settings"]> => {
+      await forget(kafka, partitions, new Set(filled.map(({ topic }) => topic)));
+      return nextSettings();
+    };
+    return await work({ kafka, settings: nextSettings(), again });
   } finally {
     await servers.stop();
     rmSync(folder, { recursive: true, force: true });

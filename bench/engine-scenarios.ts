@@ -10,6 +10,7 @@ import {
 } from "./engine.ts";
 import type { Load } from "./load.ts";
 import { longRun } from "./long-run.ts";
+import type { MarketLoad } from "./market-load.ts";
 import { million, seconds, type Bench, type Scenario } from "./scenario.ts";
 
 /** The shipped model has hops of 250 ms. */
@@ -21,6 +22,11 @@ const DEFAULT_LATENCY_SECONDS = 20;
 /** The load of a filled topic. */
 export function standardLoad(bench: Bench): Load {
   return { sensors: 200, messages: bench.options.messages ?? DEFAULT_MESSAGES, partitions: 2, format: "json" };
+}
+
+/** The load of the market's filled topic. */
+export function marketLoad(bench: Bench): MarketLoad {
+  return { symbols: 200, trades: bench.options.trades ?? DEFAULT_TRADES, partitions: 2 };
 }
 
 export function showThroughput(
@@ -114,8 +120,7 @@ export const engineScenarios = {
   market: {
     about: "everything of the market, 200 symbols",
     run: async (bench) => {
-      const load = { symbols: 200, trades: bench.options.trades ?? DEFAULT_TRADES, partitions: 2 };
-      const result = await marketThroughput(load, bench.folder("market"));
+      const result = await marketThroughput(marketLoad(bench), bench.folder("market"));
       bench.report("market, 200 symbols", result, showThroughput(result, "trades"));
     },
   },

@@ -11,6 +11,7 @@ import { fill, type Load, MESSAGE_MS, publishAtRate, READINGS_PER_MESSAGE } from
 import { fillMarket, type MarketLoad } from "./market-load.ts";
 import { countReadings, countTrades, follow } from "./outputs.ts";
 import { type Sample, ProcessorProcess, until } from "./processor-process.ts";
+import { thisVersion } from "./versions.ts";
 
 export interface Throughput {
   readonly readings: number;
@@ -40,10 +41,9 @@ export function throughput(
     const assigned = modelFolder ? await assignModel(kafka, load.partitions, modelFolder, folder) : 0;
     const messages = await fill(kafka, load, topics.imuData.name);
     return await readThrough(
-      { kafka, settings: { ...settings, ...(modelFolder ? { modelSource: join(folder, "models") } : {}) } },
-      messages,
-      set + assigned,
-      load.sensors,
+      kafka,
+      { ...settings, ...(modelFolder ? { modelSource: join(folder, "models") } : {}) },
+      { messages, control: set + assigned, sensors: load.sensors },
     );
   });
 }
@@ -61,12 +61,12 @@ export async function putInForce(kafka: Kafka, settings: Partial<Semantics>): Pr
 
 /** Runs a processor over the input topic, which holds `messages` messages and `control` other records. */
 export async function readThrough(
-  { kafka, settings }: BenchServers,
-  messages: number,
-  control: number,
-  sensors: number,
+  kafka: Kafka,
+  settings: BenchServers["settings"],
+  { messages, control, sensors }: { readonly messages: number; readonly control: number; readonly sensors: number },
+  version = thisVersion,
 ): Promise<Throughput> {
-  const processor = new ProcessorProcess(settings);
+  const processor = new ProcessorProcess(version, settings);
   try {
     const { first, warm, last } = await sampleThrough(processor, messages + control);
     const readings = (last.records - first.records) * READINGS_PER_MESSAGE;
@@ -116,25 +116,35 @@ export interface MarketThroughput extends Omit<Throughput, "readings"> {
 /** Fills the market's topic, reads it exactly once from start to end, and compares the bars with the input. */
 export function marketThroughput(load: MarketLoad, folder: string): Promise<MarketThroughput> {
   const inputs = [topics.trades.name];
-  return withBenchServers({ partitions: load.partitions, folder, inputs }, async ({ kafka, settings }) => {
-    const trades = await fillMarket(kafka, load);
-    const processor = new ProcessorProcess({ ...settings, pipeline: "market" });
-    try {
-      const { first, warm, last } = await sampleThrough(processor, trades + load.partitions);
-      const expected = trades - load.symbols;
-      const counted = await countTrades(kafka, expected);
-      return {
-        trades: last.records - first.records,
-        perCpuSecond: (last.records - first.records) / (last.cpu - first.cpu),
-        warmPerCpuSecond: (last.records - warm.records) / (last.cpu - warm.cpu),
-        perSecond: (last.records - first.records) / ((last.at - first.at) / 1_000),
-        peakMb: last.peakMb,
-        check: counted === expected ? "exact" : `MISMATCH: ${counted} of ${expected} trades in bars`,
-      };
-    } finally {
-      await processor.kill("SIGTERM");
-    }
-  });
+  return withBenchServers({ partitions: load.partitions, folder, inputs }, async ({ kafka, settings }) =>
+    readMarketThrough(kafka, settings, await fillMarket(kafka, load), load),
+  );
+}
+
+/** Runs a processor over the market's input topic, which holds `trades` trades and one other record per partition. */
+export async function readMarketThrough(
+  kafka: Kafka,
+  settings: BenchServers["settings"],
+  trades: number,
+  load: MarketLoad,
+  version = thisVersion,
+): Promise<MarketThroughput> {
+  const processor = new ProcessorProcess(version, { ...settings, pipeline: "market" });
+  try {
+    const { first, warm, last } = await sampleThrough(processor, trades + load.partitions);
+    const expected = trades - load.symbols;
+    const counted = await countTrades(kafka, expected);
+    return {
+      trades: last.records - first.records,
+      perCpuSecond: (last.records - first.records) / (last.cpu - first.cpu),
+      warmPerCpuSecond: (last.records - warm.records) / (last.cpu - warm.cpu),
+      perSecond: (last.records - first.records) / ((last.at - first.at) / 1_000),
+      peakMb: last.peakMb,
+      check: counted === expected ? "exact" : `MISMATCH: ${counted} of ${expected} trades in bars`,
+    };
+  } finally {
+    await processor.kill("SIGTERM");
+  }
 }
 
 /**
@@ -194,7 +204,7 @@ export async function latency(sensors: number, perSecond: number, seconds: numbe
       const caused = timestamps.get(`${partition}/${offset}`);
       if (measuring && caused !== undefined) latencies.push(receivedAt - caused);
     });
-    const processor = new ProcessorProcess(settings);
+    const processor = new ProcessorProcess(thisVersion, settings);
     const load = publishAtRate(kafka, { sensors, partitions: 2, format: "json" }, perSecond);
     await until("the first window", 60_000, () => Promise.resolve(lastOutputAt > 0 ? true : null));
     await new Promise((resolve) => setTimeout(resolve, 5_000));
@@ -225,7 +235,7 @@ async function recover(
   // Windows that were committed before the kill may still be on their way to this consumer.
   await new Promise((resolve) => setTimeout(resolve, 200));
   const before = Date.now();
-  const next = new ProcessorProcess(settings);
+  const next = new ProcessorProcess(thisVersion, settings);
   const recoveredAt = await until("a window after the kill", 60_000, () =>
     Promise.resolve(lastOutputAt() > before ? lastOutputAt() : null),
   );
@@ -256,7 +266,7 @@ export async function largeState(sensors: number, allowedLatenessMs: number, fol
       "start",
       ({ receivedAt }) => (lastOutputAt = receivedAt),
     );
-    const processor = new ProcessorProcess(settings);
+    const processor = new ProcessorProcess(thisVersion, settings);
     const load = publishAtRate(kafka, { sensors, partitions: 2, format: "json" }, (sensors * 1_000) / MESSAGE_MS);
     await new Promise((resolve) => setTimeout(resolve, allowedLatenessMs + 60_000));
     const { peakMb } = processor.usage();

@@ -88,7 +88,11 @@ export function besideFlink(
       const result = await runFlink(flink, variant, messages * READINGS_PER_MESSAGE, work);
       return {
         flink: result,
-        millrace: await readThrough(servers, messages, set, load.sensors),
+        millrace: await readThrough(servers.kafka, servers.settings, {
+          messages,
+          control: set,
+          sensors: load.sensors,
+        }),
       };
     },
   );

@@ -1,5 +1,6 @@
 /** `npm run bench`: measures Millrace on real servers, on this machine. */
 import { join } from "node:path";
+import { compareVersions, comparisonProblem } from "./compare.ts";
 import { engineScenarios } from "./engine-scenarios.ts";
 import { flink } from "./flink.ts";
 import { type BenchOptions, parseBenchOptions, usage } from "./options.ts";
@@ -23,6 +24,8 @@ try {
     process.exit(0);
   }
   options = parsed;
+  const problem = options.compare === undefined ? undefined : comparisonProblem(options.only ?? []);
+  if (problem !== undefined) throw new Error(problem);
 } catch (error) {
   console.error(`${(error as Error).message}\n${usage(scenarios)}`);
   process.exit(2);
@@ -30,5 +33,6 @@ try {
 
 const bench = new Bench(options, join(import.meta.dirname, ".."));
 const all = Object.keys(scenarios).filter((name) => !scenarios[name]!.onlyByName);
-for (const name of options.only ?? all) await scenarios[name]!.run(bench);
+if (options.compare !== undefined) await compareVersions(bench, options.compare);
+else for (const name of options.only ?? all) await scenarios[name]!.run(bench);
 if (options.json) console.log(JSON.stringify(bench.results, null, 2));

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { nodeArguments } from "../config/node.ts";
 import { writeSettings, type Settings } from "../config/settings.ts";
+import { cpuOfStat, kilobytes } from "./usage.ts";
+import type { Version } from "./versions.ts";
 
 /** Measurements of a running processor, by the operating system and by the program itself. */
 export interface Sample {
@@ -21,10 +22,9 @@ export class ProcessorProcess {
   readonly #port: number;
   readonly #ended: Promise<void>;
 
-  constructor(settings: Partial<Settings<"processor">> & { healthPort: number }) {
+  constructor(version: Version, settings: Partial<Settings<"processor">> & { healthPort: number }) {
     this.#port = settings.healthPort;
-    const program = join(import.meta.dirname, "..", "processor", "main.ts");
-    this.#child = spawn(process.execPath, [...nodeArguments("processor"), program], {
+    this.#child = spawn(process.execPath, [...version.nodeArguments, join(version.root, "processor", "main.ts")], {
       env: { ...process.env, ...writeSettings("processor", settings) },
       stdio: ["ignore", "ignore", "inherit"],
     });
@@ -47,12 +47,10 @@ export class ProcessorProcess {
     }
   }
 
-  /** Reads /proc. Linux counts CPU time in ticks of 10 ms. */
+  /** Reads /proc: these measurements need Linux. */
   usage(): Pick<Sample, "cpu" | "peakMb"> {
-    const pid = this.#child.pid!;
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
-    const peak = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))!;
-    return { cpu: (Number(fields[11]) + Number(fields[12])) / 100, peakMb: Number(peak[1]) / 1_024 };
+    const read = (file: string): string => readFileSync(`/proc/${this.#child.pid}/${file}`, "utf8");
+    return { cpu: cpuOfStat(read("stat")), peakMb: kilobytes(read("status"), "VmHWM") / 1_024 };
   }
 
   async kill(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
