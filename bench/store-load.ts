@@ -1,5 +1,5 @@
 // Fills the document store through the functions that write it, says so to its parent, and then writes what the sensors
-// would go on to send, until it is killed. Arguments: sensors, hours.
+// would send next, until it is killed. Arguments: sensors, hours.
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventSourceMappings } from "../domain/event-source-mappings.ts";
 import { HOUR, SECOND, type EpochMs } from "../domain/time.ts";

@@ -15,11 +15,22 @@ import { readParameters } from "../shared/parameters.ts";
 import { ProblemError } from "../shared/problems.ts";
 import { json, restFunction } from "../shared/rest.ts";
 import { readable } from "../shared/unavailable.ts";
-import { findSessions, listIds, listIdentity, toSession, type Reads } from "./session-list.ts";
+import {
+  findSessions,
+  listIds,
+  listIdentity,
+  sensorsBefore,
+  toSession,
+  type Reads,
+  type SessionQuery,
+} from "./session-list.ts";
 
 const settings = readSettings("rest", process.env);
 const log = createLogger("read-sessions", settings.logLevel);
 const database = mongoDatabase(settings, 2_000);
+
+/** Sensors that a request reads, at most. */
+const MOST_SENSORS = 10_000;
 
 type Db = Awaited<ReturnType<typeof database>>;
 
@@ -31,7 +42,7 @@ export const handler = restFunction(log, settings.corsOrigins, {
     const { sessions, next } = await readable("MongoDB", async () => {
       const db = await database();
       const days = Object.keys(await daysOf(db, query.sensorId)).map(Number);
-      return findSessions(query, listIds(query, days), limit, readsOf(db, query.sensorId));
+      return findSessions(query, listIds(query, days), await sensorsOf(db, query), limit, readsOf(db, query.sensorId));
     });
     return json({ items: sessions, next: next && encodeCursor(next, listIdentity(query)) });
   },
@@ -63,6 +74,18 @@ async function daysOf(db: Db, sensorId: string | undefined): Promise<Readonly<Re
           .collection<SensorDocument>(collections.sensors)
           .findOne({ _id: sensorId }, { projection: { days: 1 } });
   return document?.days ?? {};
+}
+
+/** The sensors that `findSessions` looks for before `from`; null without `from`, or where there are too many. */
+async function sensorsOf(db: Db, { sensorId, from }: SessionQuery): Promise<Set<string> | null> {
+  if (from === undefined) return null;
+  if (sensorId !== undefined) return new Set([sensorId]);
+  const sensors = await db
+    .collection<SensorDocument>(collections.sensors)
+    .find({}, { projection: { firstSeen: 1, newestSession: 1 } })
+    .limit(MOST_SENSORS + 1)
+    .toArray();
+  return sensors.length > MOST_SENSORS ? null : sensorsBefore(from, sensors);
 }
 
 function readsOf(db: Db, sensorId: string | undefined): Reads {

@@ -6,8 +6,9 @@ import type { EpochMs } from "../../domain/time.ts";
 import { decodeCursor, type Position } from "../shared/cursor.ts";
 import {
   HIDDEN,
-  SESSION_DAY_MS,
   SESSION_TIMES_MS,
+  type ListedSession,
+  type SensorDocument,
   type SessionDocument,
   type SessionFields,
   type SessionListDocument,
@@ -18,37 +19,44 @@ import { rankOf, valueOf } from "../shared/revised.ts";
 export type SessionQuery = z.infer<typeof queries.sessions>;
 
 /** Lists of the first read of a page (each read has twice as many, up to the most), and those of all reads. */
-const LISTS = { first: 2, mostOfRead: 256, mostOfPage: 4_096 } as const;
+const LISTS = { first: 4, mostOfRead: 256, mostOfPage: 4_096 } as const;
 /** Sessions that are read for a page, at most. */
 const MOST_SESSIONS = 4_000;
-/** Version of a session that is open. */
-const OPEN = 1;
-
 /** What a cursor of a list of sessions is bound to. */
 export function listIdentity({ sensorId, from, to, status }: SessionQuery): unknown {
   return ["sessions", sensorId, from, to, status];
 }
 
-/** Where the lists of a query are: of one sensor by day, of all by ten minutes. */
+/** Where the lists of a query are: of one sensor by day, of all by minute. */
 export function listIds({ sensorId }: SessionQuery, days: Iterable<EpochMs>): Iterable<List> {
   const newestFirst = [...days].sort((a, b) => b - a);
-  if (sensorId !== undefined)
-    return newestFirst.map((start) => ({ id: `${sensorId}/${start}`, start, lengthMs: SESSION_DAY_MS }));
-  return tenMinutesDown(newestFirst);
+  if (sensorId !== undefined) return newestFirst.map((start) => ({ id: `${sensorId}/${start}`, start }));
+  return minutesDown(newestFirst);
 }
 
 /** A document that lists the sessions that start within a time. */
 export interface List {
   readonly id: string;
   readonly start: EpochMs;
-  readonly lengthMs: number;
 }
 
-function* tenMinutesDown(days: readonly EpochMs[]): Generator<List> {
-  const { document: lengthMs, index } = SESSION_TIMES_MS;
+function* minutesDown(days: readonly EpochMs[]): Generator<List> {
+  const { document: minute, index } = SESSION_TIMES_MS;
   for (const day of days)
-    for (let start = day + index - lengthMs; start >= day; start -= lengthMs)
-      yield { id: String(start), start, lengthMs };
+    for (let start = day + index - minute; start >= day; start -= minute) yield { id: String(start), start };
+}
+
+/**
+ * The sensors of which a session that begins before `from` may last until then: a sensor's sessions do not overlap, so
+ * none does where the one that began last has ended before.
+ */
+export function sensorsBefore(from: EpochMs, sensors: Iterable<SensorDocument>): Set<string> {
+  const may = new Set<string>();
+  for (const { _id, firstSeen, newestSession } of sensors) {
+    const end = newestSession === undefined ? null : (valueOf<ListedSession | null>(newestSession, 2)?.end ?? null);
+    if (firstSeen < from && (end === null || end >= from)) may.add(_id);
+  }
+  return may;
 }
 
 /** Sessions, newest first. */
@@ -70,54 +78,61 @@ export interface Reads {
  * and still have a next one: a request reads a bounded number of documents.
  *
  * @param lists Those that may have sessions of the query, newest first.
+ * @param before With `from`: the sensors of which a session that begins before may be wanted; null where that is not
+ *   known. The search ends when it has come to such a session of each. It takes them out.
  */
 export async function findSessions(
   query: SessionQuery,
   lists: Iterable<List>,
+  before: Set<string> | null,
   limit: number,
   reads: Reads,
 ): Promise<FoundSessions> {
-  const { sensorId, to = Infinity, from = -Infinity, status, cursor } = query;
+  const { to = Infinity, from = -Infinity, cursor } = query;
   const after = cursor === undefined ? undefined : decodeCursor(cursor, listIdentity(query));
   const newest = Math.min(to, after?.value ?? Infinity);
-  const all = lists[Symbol.iterator]();
+  const isDone = (): boolean => before?.size === 0;
   const found: Session[] = [];
   let [listsRead, sessionsRead] = [0, 0];
-  for (let size: number = LISTS.first; ; size = Math.min(size * 2, LISTS.mostOfRead)) {
-    const taken: List[] = [];
-    while (taken.length < size) {
-      const { value: list, done } = all.next();
-      if (done) break;
-      if (list.start <= newest) taken.push(list);
-    }
-    if (taken.length === 0) return { sessions: found, next: null };
-    const candidates = (await reads.lists(taken.map(({ id }) => id)))
-      .flatMap(({ sessions = {} }) =>
-        Object.entries(sessions).flatMap(([name, entry]) => candidate(name, entry, status)),
-      )
-      .filter((place) => place.value < to && (after === undefined || isAfter(place, after)))
+  for (const chunk of chunksOf(lists, (list) => list.start <= newest || list.start < from)) {
+    const places = (await reads.lists(chunk.map(({ id }) => id)))
+      .flatMap(({ sessions = {} }) => Object.entries(sessions).flatMap(([name, entry]) => listed(name, entry)))
       .sort((a, b) => (isAfter(a, b) ? 1 : -1));
-    for (let at = 0; at < candidates.length; at += limit + 1) {
-      const slice = candidates.slice(at, at + limit + 1);
-      const byId = new Map(
-        (await reads.sessions(slice.map(({ id }) => id))).map((document) => [document._id, document]),
-      );
-      for (const { id } of slice) {
-        const session = toSession(byId.get(id));
-        if (!session || (status !== undefined && session.status !== status)) continue;
-        if (session.end === null || session.end >= from) found.push(session);
-        // A sensor's sessions do not overlap: those before one that begins before the time have ended before it, too.
-        else if (sensorId !== undefined && session.start < from)
-          return pageOf(found, limit) ?? { sessions: found, next: null };
-      }
+    const wanted: Place[] = [];
+    for (const place of places) {
+      if (place.value < from && isDone()) break;
+      if (isWanted(place, query, after)) wanted.push(place);
+      if (place.value < from) before?.delete(parseSessionId(place.id).sensorId);
+    }
+    for (let at = 0; at < wanted.length; at += limit + 1) {
+      const slice = wanted.slice(at, at + limit + 1);
+      const documents = await reads.sessions(slice.map(({ id }) => id));
+      const byId = new Map(documents.map((document) => [document._id, document]));
+      found.push(...slice.flatMap(({ id }) => toSession(byId.get(id)) ?? []));
       const page = pageOf(found, limit);
       if (page) return page;
       sessionsRead += slice.length;
-      if (sessionsRead >= MOST_SESSIONS) return { sessions: found, next: slice.at(-1)! };
+      if (sessionsRead >= MOST_SESSIONS) return { sessions: found, next: placeOf(slice.at(-1)!) };
     }
-    listsRead += taken.length;
-    if (listsRead >= LISTS.mostOfPage) return { sessions: found, next: { value: taken.at(-1)!.start, id: "" } };
+    const last = chunk.at(-1)!;
+    if (last.start < from && isDone()) break;
+    listsRead += chunk.filter(({ start }) => start <= newest).length;
+    if (listsRead >= LISTS.mostOfPage) return { sessions: found, next: { value: last.start, id: "" } };
   }
+  return { sessions: found, next: null };
+}
+
+/** Lists in the order given, by reads that grow. */
+function* chunksOf(lists: Iterable<List>, isWanted: (list: List) => boolean): Generator<List[]> {
+  let [size, chunk]: [number, List[]] = [LISTS.first, []];
+  for (const list of lists) {
+    if (!isWanted(list)) continue;
+    chunk.push(list);
+    if (chunk.length < size) continue;
+    yield chunk;
+    [size, chunk] = [Math.min(size * 2, LISTS.mostOfRead), []];
+  }
+  if (chunk.length > 0) yield chunk;
 }
 
 /** The first page of more sessions than it takes; null while they are not more. */
@@ -127,13 +142,30 @@ function pageOf(found: readonly Session[], limit: number): FoundSessions | null 
   return { sessions: found.slice(0, limit), next: { value: start, id: sessionId } };
 }
 
-/** The place of a session of a list, unless it can't be one that is wanted. */
-function candidate(name: string, entry: string, status: SessionQuery["status"]): Position[] {
-  const version = rankOf(entry);
-  if (version === HIDDEN || (status === "open" && version !== OPEN) || (status === "ended" && version === OPEN))
-    return [];
+/** A session of a list, and its place in the order. */
+interface Place extends Position {
+  readonly end: EpochMs | null;
+}
+
+/** A session as a list has it; nothing where it is hidden. */
+function listed(name: string, entry: string): Place[] {
+  if (rankOf(entry) === HIDDEN) return [];
   const id = idOfField(name);
-  return [{ value: parseSessionId(id).start, id }];
+  return [{ value: parseSessionId(id).start, id, end: valueOf<ListedSession>(entry).end }];
+}
+
+function isWanted(
+  place: Place,
+  { from = -Infinity, to = Infinity, status }: SessionQuery,
+  after: Position | undefined,
+): boolean {
+  if (place.value >= to || (after !== undefined && !isAfter(place, after))) return false;
+  if (status !== undefined && (status === "open") !== (place.end === null)) return false;
+  return place.end === null || place.end >= from;
+}
+
+function placeOf({ value, id }: Place): Position {
+  return { value, id };
 }
 
 /** Whether a place comes after another one in the list, which is sorted by start and id, both descending. */

@@ -55,13 +55,19 @@ export interface SessionFields {
   readonly warnings: readonly string[];
 }
 
-/** The sessions that start within a time: of one sensor a day, of all sensors ten minutes. */
+/** The sessions that start within a time: of one sensor a day, of all sensors a minute. */
 export interface SessionListDocument {
-  /** `<sensor>/<start of the day>` in `session-days`, `<start of the ten minutes>` in `session-times` */
+  /** `<sensor>/<start of the day>` in `session-days`, `<start of the minute>` in `session-times` */
   readonly _id: string;
-  /** `revised([version], samples)` of each, by `fieldName(session id)`. The version of a hidden one is `HIDDEN`. */
+  /** `revised([version], ListedSession)` of each, by `fieldName(session id)`; of a hidden one `HIDDEN` and null. */
   readonly sessions?: Readonly<Record<string, string>>;
   readonly expireAt?: Date;
+}
+
+/** What a list says of a session besides its id, which has the start; null where it is hidden. */
+export interface ListedSession {
+  readonly end: EpochMs | null;
+  readonly samples: number | null;
 }
 
 /** The document of `session-times` that says on which days sessions start. */
@@ -75,7 +81,7 @@ export const SESSION_DAYS = "days";
 export const HIDDEN = Number.MAX_SAFE_INTEGER;
 
 /** The time whose sessions of all sensors are in a document, and over which `SESSION_DAYS` says that there are any. */
-export const SESSION_TIMES_MS = { document: 10 * MINUTE, index: DAY } as const;
+export const SESSION_TIMES_MS = { document: MINUTE, index: DAY } as const;
 /** Length of time whose sessions of one sensor are in a document. */
 export const SESSION_DAY_MS: Milliseconds = DAY;
 
@@ -87,6 +93,8 @@ export interface SensorDocument {
   readonly lastSeen: EpochMs;
   /** By operator: the hours in which windows start, and when the last of their windows expires. */
   readonly hours?: Readonly<Record<string, Readonly<Record<string, Date>>>>;
+  /** The session that began last: `revised([start, version], ListedSession)`. */
+  readonly newestSession?: string;
   /** The days on which sessions start, how many of them are listed, and the readings in these. */
   readonly days?: Readonly<Record<string, SessionTotals>>;
   readonly expireAt: Date;

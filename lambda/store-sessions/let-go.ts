@@ -18,7 +18,7 @@ import { sessionDayId, totalsUpdates } from "./session-updates.ts";
 const OPEN = 1;
 
 /**
- * Lets the sessions go that began first, where there are more than `most`: ended and hidden ones, by ten minutes at a
+ * Lets the sessions go that began first, where there are more than `most`: ended and hidden ones, by a minute at a
  * time. Open ones stay.
  */
 export async function letSessionsGo(db: Db, most: number): Promise<void> {

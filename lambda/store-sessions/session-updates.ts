@@ -6,6 +6,7 @@ import {
   SESSION_DAYS,
   SESSION_TIMES_MS,
   startOf,
+  type ListedSession,
   type SensorDocument,
   type SessionDaysDocument,
   type SessionDocument,
@@ -48,9 +49,9 @@ export function sessionUpdates(records: readonly StampedSession[], keepMs: Milli
   const sensors = new MergedUpdates<SensorDocument>();
   for (const { session, timestamp } of records) {
     const expireAt = new Date(timestamp + keepMs);
-    const list = (sessionId: string, version: number, samples: number | null): void => {
+    const list = (sessionId: string, version: number, listed: ListedSession | null): void => {
       const { sensorId, start } = parseSessionId(sessionId);
-      const entry = revised([version], samples);
+      const entry = revised([version], listed);
       const day = sessionDayId(sensorId, start);
       const time = String(startOf(start, SESSION_TIMES_MS.document));
       sessionDays.max(day, `sessions.${fieldName(sessionId)}`, entry);
@@ -58,6 +59,7 @@ export function sessionUpdates(records: readonly StampedSession[], keepMs: Milli
       sessionDays.max(day, "expireAt", expireAt);
       sessionTimes.max(time, "expireAt", expireAt);
       sessions.max(sessionId, "expireAt", expireAt);
+      sensors.max(sensorId, "newestSession", revised([Math.max(0, Math.floor(start)), version], listed));
       sessionTimes.set(SESSION_DAYS, `days.${startOf(start, SESSION_TIMES_MS.index)}`, true);
     };
     const { sessionId, supersedes } = session;
@@ -65,7 +67,8 @@ export function sessionUpdates(records: readonly StampedSession[], keepMs: Milli
     const fields = fieldsOf(session);
     sessions.max(sessionId, "record", revised([version], fields));
     sessions.addAll(sessionId, "supersedes", supersedes);
-    list(sessionId, version, fields.samples);
+    const listed: ListedSession = { end: fields.end, samples: fields.samples };
+    list(sessionId, version, listed);
     for (const hidden of supersedes) {
       sessions.set(hidden, "superseded", true);
       list(hidden, HIDDEN, null);
@@ -92,7 +95,7 @@ export function totalsUpdates(days: readonly SessionListDocument[]): UpdateOne<S
   for (const { _id, sessions = {} } of days) {
     const at = _id.lastIndexOf("/");
     const listed = Object.values(sessions).filter((entry) => rankOf(entry) !== HIDDEN);
-    const samples = listed.reduce((sum, entry) => sum + (valueOf<number | null>(entry) ?? 0), 0);
+    const samples = listed.reduce((sum, entry) => sum + (valueOf<ListedSession>(entry).samples ?? 0), 0);
     updates.set(_id.slice(0, at), `days.${_id.slice(at + 1)}`, {
       sessions: listed.length,
       samples,

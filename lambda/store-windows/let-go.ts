@@ -19,13 +19,10 @@ export async function letWindowsGo(db: Db, now: EpochMs): Promise<void> {
     for (const [operator, ofOperator] of Object.entries(hours))
       for (const [hour, expireAt] of Object.entries(ofOperator)) {
         if (expireAt.getTime() > now) continue;
-        const field = `hours.${operator}.${hour}`;
+        await deleteHour(db, sensorId, operator, Number(hour));
         // Not where a late window has just been written.
-        const { modifiedCount } = await sensors.updateOne(
-          { _id: sensorId, [field]: expireAt },
-          { $unset: { [field]: "" } },
-        );
-        if (modifiedCount === 1) await deleteHour(db, sensorId, operator, Number(hour));
+        const field = `hours.${operator}.${hour}`;
+        await sensors.updateOne({ _id: sensorId, [field]: expireAt }, { $unset: { [field]: "" } });
       }
 }
 

@@ -143,6 +143,7 @@ test("any order and repetition of session records, split into any events, gives 
         firstSeen: 500,
         lastSeen: 31_000,
         days: { 0: { sessions: 3, samples: 45 } },
+        newestSession: expect.stringMatching(/^0000000000030000 0000000000000002 /),
         expireAt: expect.any(Date),
       });
     }),

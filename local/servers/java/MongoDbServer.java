@@ -42,7 +42,7 @@ public final class MongoDbServer {
 
   public static void main(String[] args) {
     StopWithParent.watch();
-    MVStore store = new MVStore.Builder().fileName(args[0]).autoCommitBufferSize(0).open();
+    MVStore store = new MVStore.Builder().fileName(args[0]).autoCommitBufferSize(0).compress().open();
     // Only the newest version of a page is read. By default the file also keeps old versions, and grows.
     store.setRetentionTime(0);
     store.setVersionsToKeep(0);
