@@ -19,6 +19,7 @@ import {
   findSessions,
   listIds,
   listIdentity,
+  reachOf,
   sensorsBefore,
   toSession,
   type Reads,
@@ -76,8 +77,10 @@ async function daysOf(db: Db, sensorId: string | undefined): Promise<Readonly<Re
   return document?.days ?? {};
 }
 
-/** The sensors that `findSessions` looks for before `from`; null without `from`, or where there are too many. */
-async function sensorsOf(db: Db, { sensorId, from }: SessionQuery): Promise<Set<string> | null> {
+/** The sensors of which `findSessions` looks for older sessions; null where all are wanted, or there are too many. */
+async function sensorsOf(db: Db, query: SessionQuery): Promise<Set<string> | null> {
+  const { sensorId } = query;
+  const from = reachOf(query);
   if (from === undefined) return null;
   if (sensorId !== undefined) return new Set([sensorId]);
   const sensors = await db

@@ -46,6 +46,11 @@ function* minutesDown(days: readonly EpochMs[]): Generator<List> {
     for (let start = day + index - minute; start >= day; start -= minute) yield { id: String(start), start };
 }
 
+/** Until when a wanted session lasts, at least. An open one has no end. */
+export function reachOf({ from, status }: SessionQuery): EpochMs | undefined {
+  return status === "open" ? Infinity : from;
+}
+
 /**
  * The sensors of which a session that begins before `from` may last until then: a sensor's sessions do not overlap, so
  * none does where the one that began last has ended before.
@@ -78,7 +83,7 @@ export interface Reads {
  * and still have a next one: a request reads a bounded number of documents.
  *
  * @param lists Those that may have sessions of the query, newest first.
- * @param before With `from`: the sensors of which a session that begins before may be wanted; null where that is not
+ * @param before The sensors of which a session that begins before `reachOf` may be wanted; null where that is not
  *   known. The search ends when it has come to such a session of each. It takes them out.
  */
 export async function findSessions(
@@ -88,7 +93,8 @@ export async function findSessions(
   limit: number,
   reads: Reads,
 ): Promise<FoundSessions> {
-  const { to = Infinity, from = -Infinity, cursor } = query;
+  const { to = Infinity, cursor } = query;
+  const from = reachOf(query) ?? -Infinity;
   const after = cursor === undefined ? undefined : decodeCursor(cursor, listIdentity(query));
   const newest = Math.min(to, after?.value ?? Infinity);
   const isDone = (): boolean => before?.size === 0;

@@ -1,7 +1,13 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import type { SessionRecord } from "../../domain/records.ts";
-import { findSessions, listIds, sensorsBefore, type SessionQuery } from "../../lambda/read-sessions/session-list.ts";
+import {
+  findSessions,
+  listIds,
+  reachOf,
+  sensorsBefore,
+  type SessionQuery,
+} from "../../lambda/read-sessions/session-list.ts";
 import { encodeCursor } from "../../lambda/shared/cursor.ts";
 import { sessionUpdates } from "../../lambda/store-sessions/session-updates.ts";
 import { ended, started } from "./records.ts";
@@ -110,12 +116,13 @@ test("pages have exactly the sessions of the query, newest first", async () => {
         const found: string[] = [];
         let cursor: string | undefined;
         for (let pages = 0; pages < 1_000; pages++) {
+          const reach = reachOf(query);
           const before =
-            from === undefined
+            reach === undefined
               ? null
               : sensorId !== undefined
                 ? new Set([sensorId])
-                : sensorsBefore(from, documentsOf<never>(updates.sensors).values());
+                : sensorsBefore(reach, documentsOf<never>(updates.sensors).values());
           const page = await findSessions({ ...query, cursor }, listIds(query, days), before, limit, {
             lists: (ids) => read(lists, ids),
             sessions: (ids) => read(byId, ids),
