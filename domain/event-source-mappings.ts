@@ -16,7 +16,7 @@ export interface EventSourceMapping extends OfPipeline {
   readonly consumerGroup: string;
   /** Records of one invocation, at most; an event also stays under 6 MB. */
   readonly batchSize: number;
-  /** How long records are gathered before the function is invoked. */
+  /** How long records are gathered before the function is invoked; Lambda takes half a second or whole seconds. */
   readonly batchingWindowMs: Milliseconds;
   /** Retries after the first attempt; then the records go to the on-failure destination. */
   readonly maximumRetryAttempts: number;
@@ -35,6 +35,18 @@ const defaults = {
   maximumRecordAgeMs: -1,
   bisectBatchOnError: true,
 } as const;
+
+/** Nobody waits for these: an event may be as large as Lambda allows, 10,000 records or 6 MB. */
+const patient = { ...defaults, batchSize: 10_000 } as const;
+
+/** Firehose gathers for minutes afterwards, and locally for seconds. */
+const lake = { ...patient, batchingWindowMs: 5 * SECOND } as const;
+
+/** Of two windows of a sensor in one event only the newer is written, so two seconds halve the bill of one a second. */
+const features = { ...patient, batchingWindowMs: 2 * SECOND } as const;
+
+/** As often as it writes its metrics. */
+const audit = { ...patient, batchingWindowMs: 10 * SECOND } as const;
 
 const lakeSources = Object.values<TableSpec>(tables).flatMap(({ sources, pipeline }) =>
   sources.map((topic) => ({ topic, ...(pipeline === undefined ? {} : { pipeline }) })),
@@ -63,13 +75,13 @@ export const eventSourceMappings: readonly EventSourceMapping[] = [
     batchingWindowMs: 2 * SECOND,
   },
   {
-    ...defaults,
+    ...features,
     functionName: "write-features",
     topic: topics.aggregated.name,
     consumerGroup: consumerGroups.writeFeatures,
   },
   {
-    ...defaults,
+    ...features,
     pipeline: "market",
     functionName: "write-features",
     topic: topics.marketAggregated.name,
@@ -83,13 +95,13 @@ export const eventSourceMappings: readonly EventSourceMapping[] = [
     consumerGroup: `${consumerGroups.storeMarket}.${name}`,
   })),
   ...lakeSources.map((source): EventSourceMapping => ({
-    ...defaults,
+    ...lake,
     ...source,
     functionName: "write-lake",
     consumerGroup: `${consumerGroups.writeLake}.${source.topic}`,
   })),
   ...auditedTopics.map((source): EventSourceMapping => ({
-    ...defaults,
+    ...audit,
     ...source,
     functionName: "audit-output",
     consumerGroup: `${consumerGroups.auditOutput}.${source.topic}`,

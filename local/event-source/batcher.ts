@@ -1,5 +1,4 @@
 import { MAX_EVENT_BYTES } from "../../domain/event-source-mappings.ts";
-import type { Milliseconds } from "../../domain/time.ts";
 import { eventBytes, failedFrom, partitionName, type KafkaRecord } from "./event.ts";
 import type { Outcome } from "./retry.ts";
 
@@ -22,25 +21,20 @@ interface Waiting {
 }
 
 /**
- * Gathers slices of several partitions into one event until the batching window ends or the event is full. Then it
- * invokes the function, and settles each slice with its own outcome.
+ * Gathers slices of several partitions into events: all that are given in one turn of the event loop, as those of one
+ * fetch are, until an event is full. Then it invokes the function, and settles each slice with its own outcome.
  */
 export class Batcher {
   readonly #options: {
     batchSize: number;
-    windowMs: Milliseconds;
     invoke: (records: readonly KafkaRecord[]) => Promise<unknown>;
   };
   #waiting: Waiting[] = [];
   #records = 0;
   #bytes = ENVELOPE_BYTES;
-  #timer: NodeJS.Timeout | undefined;
+  #flushing: NodeJS.Immediate | undefined;
 
-  constructor(options: {
-    batchSize: number;
-    windowMs: Milliseconds;
-    invoke: (records: readonly KafkaRecord[]) => Promise<unknown>;
-  }) {
+  constructor(options: { batchSize: number; invoke: (records: readonly KafkaRecord[]) => Promise<unknown> }) {
     this.#options = options;
   }
 
@@ -61,13 +55,13 @@ export class Batcher {
       this.#records += records.length;
       this.#bytes += bytes;
       if (this.#records >= this.#options.batchSize) this.#flush();
-      else this.#timer ??= setTimeout(() => this.#flush(), this.#options.windowMs);
+      else this.#flushing ??= setImmediate(() => this.#flush());
     });
   }
 
   #flush(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    clearImmediate(this.#flushing);
+    this.#flushing = undefined;
     const slices = this.#waiting;
     this.#waiting = [];
     this.#records = 0;

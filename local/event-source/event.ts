@@ -1,5 +1,6 @@
 import type { MSKEvent, MSKRecord } from "aws-lambda";
 import type { BatchResponse } from "../../domain/api.ts";
+import type { RecordHeaders } from "../../domain/record-headers.ts";
 
 /** A Kafka record on its way to a function. */
 export interface KafkaRecord {
@@ -7,9 +8,9 @@ export interface KafkaRecord {
   readonly partition: number;
   readonly offset: number;
   readonly timestampMs: number;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers: readonly (readonly [string, Buffer | null])[];
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: RecordHeaders;
 }
 
 export const CLUSTER_ARN = "arn:aws:kafka:us-east-1:000000000000:cluster/local/00000000-0000-0000-0000-000000000000-s1";
@@ -26,12 +27,16 @@ export function mskEvent(records: readonly KafkaRecord[], brokers: string, times
       offset,
       timestamp: timestampMs,
       timestampType: timestampType as MSKRecord["timestampType"],
-      ...(key === null ? {} : { key: key.toString("base64") }),
-      ...(value === null ? {} : { value: value.toString("base64") }),
+      ...(key === null ? {} : { key: base64(key) }),
+      ...(value === null ? {} : { value: base64(value) }),
       headers: headers.map(([name, bytes]) => ({ [name]: bytes === null ? null : [...bytes] })),
     } as MSKRecord);
   }
   return { eventSource: "aws:kafka", eventSourceArn: CLUSTER_ARN, bootstrapServers: brokers, records: byPartition };
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 }
 
 /** Bytes of a record's fixed fields in the event's JSON, rounded up. */
@@ -39,12 +44,12 @@ const RECORD_OVERHEAD = 160;
 
 /** Bytes of a record in the event's JSON, rounded up. */
 export function eventBytes({ topic, key, value, headers }: KafkaRecord): number {
-  const base64 = (bytes: Buffer | null): number => Math.ceil((bytes?.length ?? 0) / 3) * 4;
+  const base64Bytes = (bytes: Uint8Array | null): number => Math.ceil((bytes?.length ?? 0) / 3) * 4;
   return (
     RECORD_OVERHEAD +
     topic.length +
-    base64(key) +
-    base64(value) +
+    base64Bytes(key) +
+    base64Bytes(value) +
     headers.reduce(
       (sum, [name, bytes]) => sum + Buffer.byteLength(JSON.stringify(name)) + 8 + (bytes?.length ?? 0) * 4,
       0,

@@ -1,6 +1,6 @@
 // The local event source: polls Kafka and invokes the Lambda functions of the event source mappings.
-import type { Admin } from "kafkajs";
 import { startHealthServer } from "../../adapters/health.ts";
+import { openCluster } from "../../adapters/kafka-cluster.ts";
 import { createKafka } from "../../adapters/kafka.ts";
 import { createLogger } from "../../adapters/log.ts";
 import { Metrics } from "../../adapters/metrics.ts";
@@ -11,7 +11,7 @@ import type { FunctionName } from "../../domain/api.ts";
 import { eventSourceMappings } from "../../domain/event-source-mappings.ts";
 import { existingWhere } from "../../domain/pipelines.ts";
 import { functionMetrics, hasHandler, loadFunction, type FunctionMetrics, type Invoke } from "../lambda/invoke.ts";
-import { groupLag } from "./lag.ts";
+import { totalLag } from "./lag.ts";
 import { KAFKA_RETRY, Poller } from "./poller.ts";
 
 const LAG_INTERVAL_MS = 5_000;
@@ -20,6 +20,7 @@ const settings = readSettings("eventSource", process.env);
 const log = createLogger("event-source", settings.logLevel);
 const metrics = new Metrics();
 const kafka = createKafka(settings, "millrace-event-source", log, { retry: KAFKA_RETRY });
+const cluster = openCluster(kafka, "uncommitted");
 
 const mappings = existingWhere(eventSourceMappings, settings.pipelines);
 const functions = new Map<string, Invoke>();
@@ -40,7 +41,7 @@ const pollers = mappings.flatMap((mapping) => {
           poller: new Poller({
             mapping,
             invoke,
-            kafka,
+            cluster,
             brokers: settings.kafkaBrokers,
             onFailureDir: settings.onFailureDir,
             log,
@@ -52,16 +53,10 @@ const pollers = mappings.flatMap((mapping) => {
 });
 for (const { poller } of pollers) poller.start();
 
-let admin: Admin | null = null;
 async function measureLag(): Promise<void> {
   try {
-    if (admin === null) {
-      admin = kafka.admin();
-      await admin.connect();
-    }
-    let lag = 0;
-    for (const { mapping } of pollers) lag += await groupLag(admin, mapping.consumerGroup, mapping.topic);
-    metrics.set("event-source.lag", lag);
+    const progress = pollers.map(({ mapping, poller }) => ({ topic: mapping.topic, committed: poller.committed }));
+    metrics.set("event-source.lag", await totalLag(cluster, progress));
   } catch (error) {
     log.debug({ err: error }, "cannot measure the lag");
   }
@@ -92,6 +87,6 @@ if (settings.healthPort > 0) {
 onShutdown(async () => {
   clearInterval(lagTimer);
   await Promise.all(pollers.map(({ poller }) => poller.stop()));
-  await admin?.disconnect();
+  await cluster.disconnect();
 }, 20_000);
 log.info({ mappings: pollers.map(({ mapping }) => mapping.consumerGroup) }, "event source is ready");

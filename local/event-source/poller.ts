@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
-import { undecodableIn } from "../../adapters/kafkajs-fetch.ts";
-import { headersInOrder } from "../../adapters/kafkajs-headers.ts";
+import type { Cluster } from "kafkajs";
+import { partitionBounds } from "../../adapters/kafka-cluster.ts";
+import { FetchFailed, type FetchedPartition } from "../../adapters/kafka-records.ts";
 import type { Logger } from "../../adapters/log.ts";
 import type { Metrics } from "../../adapters/metrics.ts";
+import type { LogRecord } from "../../adapters/record-batches.ts";
 import type { EventSourceMapping } from "../../domain/event-source-mappings.ts";
 import type { Milliseconds } from "../../domain/time.ts";
 import { topics, type TopicSpec } from "../../domain/topics.ts";
@@ -11,12 +12,15 @@ import type { Invoke } from "../lambda/invoke.ts";
 import { Batcher, fittingPrefix } from "./batcher.ts";
 import { writeDiscarded, type Discarded } from "./destination.ts";
 import { mskEvent, type KafkaRecord } from "./event.ts";
+import { fetchPartitions } from "./fetch-partitions.ts";
+import { commitOffsets, committedOffsets } from "./group-offsets.ts";
 import { backOff, decide, type Slice } from "./retry.ts";
 
 export interface PollerOptions {
   readonly mapping: EventSourceMapping;
   readonly invoke: Invoke;
-  readonly kafka: Kafka;
+  /** Connections to Kafka; all pollers share them. */
+  readonly cluster: Cluster;
   readonly brokers: string;
   readonly onFailureDir: string;
   readonly log: Logger;
@@ -29,34 +33,41 @@ export interface PollerOptions {
   readonly backOff?: (failuresInARow: number) => Milliseconds;
 }
 
-/** The shortest that brokers accept. After kill -9, a dead member keeps its partitions for this time. */
-const SESSION_TIMEOUT_MS = 6_000;
-const COMMIT_INTERVAL_MS = 500;
-const RESTART_MS = 1_000;
-/** For the pollers' Kafka client and consumers. By default kafkajs notices a returned broker up to 30 s late. */
+/** Commits of partitions that are done within this time share a request. */
+const COMMIT_DELAY_MS = 500;
+const RETRY_MS = 1_000;
+/** For the pollers' Kafka client. By default kafkajs notices a returned broker up to 30 s late. */
 export const KAFKA_RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 } as const;
 
 /**
- * One event source mapping. Each partition is delivered on its own: it is paused while the function has its records or
- * they wait for a retry, and the other partitions continue. Its offset is committed when the records are done. After
- * the death of a process, delivered records without a committed offset are delivered again. Like Lambda, the poller
- * reads records of open transactions.
+ * One event source mapping. Once in a batching window it fetches what all partitions have, and delivers that; a
+ * partition that has more is fetched again as soon as that is done. Each partition is delivered on its own: it is not
+ * fetched while the function has its records or they wait for a retry, and the other partitions continue. Its offset is
+ * committed when the records are done. After the death of a process, delivered records without a committed offset are
+ * delivered again. Like Lambda, the poller reads records of open transactions.
  */
 export class Poller {
   readonly #options: PollerOptions;
   readonly #batcher: Batcher;
   readonly #timestampType: string;
-  #consumer: Consumer | null = null;
-  #deliveries = new Map<number, { readonly done: Promise<void>; readonly abort: AbortController }>();
+  /** Offset to fetch next, by partition; empty until the group's are known. Who waited longest for records is first. */
+  readonly #positions = new Map<number, number>();
+  /** Partitions that had more when they were fetched last. */
+  readonly #behind = new Set<number>();
+  readonly #deliveries = new Map<number, Promise<void>>();
+  /** Offsets that the group has committed, by partition. */
+  readonly #committed = new Map<number, number>();
   /** Offsets to commit, by partition. */
-  #toCommit = new Map<number, string>();
+  #toCommit = new Map<number, number>();
+  #commitTimer: NodeJS.Timeout | undefined;
   /** Partitions that stand at a batch that can't be decoded, with the reason. */
   readonly #stopped = new Map<number, string>();
-  /** Number of times that this poller has joined the group. */
-  #generation = 0;
-  #stopping = new AbortController();
-  #timer: NodeJS.Timeout | undefined;
-  #problem: string | null = "not started";
+  readonly #stopping = new AbortController();
+  /** Ends the rest between two fetches. */
+  #wake: () => void = () => {};
+  #running: Promise<void> = Promise.resolve();
+  #kafkaProblem: string | null = "not started";
+  #functionProblem: string | null = null;
 
   constructor(options: PollerOptions) {
     const { mapping, brokers, metrics } = options;
@@ -67,7 +78,6 @@ export class Poller {
         : "CREATE_TIME";
     this.#batcher = new Batcher({
       batchSize: mapping.batchSize,
-      windowMs: mapping.batchingWindowMs,
       invoke: (records) => {
         metrics.add("event-source.invocations");
         return options.invoke(mskEvent(records, brokers, this.#timestampType));
@@ -77,142 +87,164 @@ export class Poller {
 
   /** Why records are not delivered at the moment; null when they are. */
   get problem(): string | null {
-    return this.#problem ?? this.#stopped.values().next().value ?? null;
+    return this.#functionProblem ?? this.#kafkaProblem ?? this.#stopped.values().next().value ?? null;
   }
 
-  /** Begins to join the group, and retries until it succeeds. Returns at once. */
+  /** Offset before which the group has committed everything, by partition. */
+  get committed(): ReadonlyMap<number, number> {
+    return this.#committed;
+  }
+
+  /** Begins to poll, and retries until Kafka answers. Returns at once. */
   start(): void {
-    void this.#connect();
-    this.#timer = setInterval(() => void this.#commit(), COMMIT_INTERVAL_MS);
+    this.#running = this.#run();
   }
 
-  /** Waits for deliveries in progress, commits, and leaves the group. */
+  /** Waits for deliveries in progress, and commits. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    clearInterval(this.#timer);
-    await Promise.all([...this.#deliveries.values()].map(({ done }) => done));
+    this.#wake();
+    await this.#running;
+    await Promise.all(this.#deliveries.values());
+    clearTimeout(this.#commitTimer);
     await this.#commit();
-    await this.#consumer?.disconnect().catch(() => {});
   }
 
-  /** Creates a consumer and joins the group. A consumer that crashes later is replaced by a new one. */
-  async #connect(): Promise<void> {
+  async #run(): Promise<void> {
     const { mapping, log } = this.#options;
     while (!this.#stopping.signal.aborted) {
-      const consumer = this.#createConsumer();
-      let replaced = false;
-      const replace = async (error: Error): Promise<void> => {
-        if (replaced) return;
-        replaced = true;
-        this.#problem = error.message;
-        this.#consumer = null;
-        this.#forget();
-        log.warn({ err: error, group: mapping.consumerGroup }, "the consumer crashed: starting a new one");
-        await consumer.disconnect().catch(() => {});
-        await delay(RESTART_MS, this.#stopping.signal);
-        await this.#connect();
-      };
+      const dueAt = performance.now() + mapping.batchingWindowMs;
       try {
-        await consumer.connect();
-        await consumer.subscribe({ topic: mapping.topic, fromBeginning: true });
-        consumer.on(consumer.events.CRASH, ({ payload }) => void replace(payload.error));
-        await consumer.run({
-          autoCommit: false,
-          eachBatchAutoResolve: false,
-          partitionsConsumedConcurrently: 4,
-          eachBatch: (payload) => this.#receive(payload),
-        });
-        if (!replaced) this.#consumer = consumer;
-        if (this.#stopping.signal.aborted) await consumer.disconnect();
-        return;
+        if (this.#positions.size === 0) await this.#open();
+        const moved = await this.#poll();
+        this.#kafkaProblem = null;
+        if (!(moved && this.#hasMore())) await this.#rest(dueAt - performance.now());
       } catch (error) {
-        if (replaced) return;
-        this.#problem = (error as Error).message;
-        log.warn({ err: error, group: mapping.consumerGroup }, "cannot consume yet: retrying");
-        await consumer.disconnect().catch(() => {});
-        await delay(RESTART_MS, this.#stopping.signal);
+        this.#kafkaProblem = (error as Error).message;
+        log.warn({ err: error, group: mapping.consumerGroup }, "cannot poll: retrying");
+        await this.#afterError(error);
       }
     }
   }
 
-  #createConsumer(): Consumer {
-    const consumer = this.#options.kafka.consumer({
-      groupId: this.#options.mapping.consumerGroup,
-      readUncommitted: true,
-      sessionTimeout: SESSION_TIMEOUT_MS,
-      rebalanceTimeout: SESSION_TIMEOUT_MS,
-      heartbeatInterval: 1_000,
-      maxWaitTimeInMs: 200,
-      retry: { ...KAFKA_RETRY, restartOnFailure: () => Promise.resolve(false) },
-    });
-    consumer.on(consumer.events.GROUP_JOIN, () => {
-      this.#forget();
-      this.#problem = null;
-    });
-    // kafkajs does not call eachBatch for a batch of transaction markers alone, but the position moves past it.
-    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
-      if (payload.batchSize === 0 && !this.#deliveries.has(payload.partition))
-        this.#toCommit.set(payload.partition, (BigInt(payload.lastOffset) + 1n).toString());
-    });
-    return consumer;
+  /** Learns where the group is. It begins at the start of a partition of which it has committed nothing. */
+  async #open(): Promise<void> {
+    const { cluster, mapping } = this.#options;
+    await cluster.connect();
+    await cluster.addTargetTopic(mapping.topic);
+    const partitions = cluster.findTopicPartitionMetadata(mapping.topic).map(({ partitionId }) => partitionId);
+    const committed = await committedOffsets(cluster, mapping.consumerGroup, mapping.topic, partitions);
+    for (const partition of partitions) this.#beginAt(partition, committed.get(partition) ?? 0);
   }
 
-  /** A new generation begins at the committed offsets. Deliveries of the generation before must not be committed. */
-  #forget(): void {
-    for (const { abort } of this.#deliveries.values()) abort.abort();
-    this.#toCommit.clear();
-    this.#stopped.clear();
-    this.#generation++;
+  #beginAt(partition: number, offset: number): void {
+    this.#positions.set(partition, offset);
+    this.#committed.set(partition, offset);
   }
 
-  async #receive(payload: EachBatchPayload): Promise<void> {
-    const { batch } = payload;
-    await this.#deliveries.get(batch.partition)?.done;
-    const undecodable = undecodableIn(batch.messages);
-    const messages = undecodable ? batch.messages.slice(0, undecodable.at) : batch.messages;
-    if (undecodable) this.#stopAt(payload, undecodable.error);
-    const last = messages.at(-1);
-    if (this.#stopping.signal.aborted || last === undefined) return;
-    const records = messages.map(({ offset, timestamp, key, value, headers }): KafkaRecord => ({
-      topic: batch.topic,
-      partition: batch.partition,
-      offset: Number(offset),
-      timestampMs: Number(timestamp),
-      key,
-      value,
-      headers: headersInOrder(headers),
-    }));
-    const resume = undecodable ? () => undefined : payload.pause();
-    payload.resolveOffset(last.offset);
-    const abort = new AbortController();
-    const done = this.#deliver(
-      records,
-      batch.partition,
-      BigInt(undecodable ? last.offset : batch.lastOffset()) + 1n,
-      AbortSignal.any([abort.signal, this.#stopping.signal]),
-    ).finally(() => {
-      this.#deliveries.delete(batch.partition);
-      resume();
+  /** Fetches from all partitions that may be, and begins to deliver. Returns whether anything came. */
+  async #poll(): Promise<boolean> {
+    const { cluster, mapping } = this.#options;
+    for (const { partitionId } of cluster.findTopicPartitionMetadata(mapping.topic))
+      if (!this.#positions.has(partitionId)) this.#beginAt(partitionId, 0);
+    const positions = [...this.#positions]
+      .filter(([partition]) => this.#isIdle(partition))
+      .map(([partition, fetchOffset]) => ({ partition, fetchOffset }));
+    if (positions.length === 0) return false;
+    let failed: FetchFailed | null = null;
+    let moved = false;
+    for (const fetched of await fetchPartitions(cluster, mapping.topic, positions)) {
+      const { partition, nextOffset, highWatermark, problem } = fetched;
+      if (this.#stopping.signal.aborted) return false;
+      if (problem instanceof FetchFailed) {
+        if (problem.type === "OFFSET_OUT_OF_RANGE") await this.#toStart(partition);
+        else failed ??= problem;
+        continue;
+      }
+      if (problem) this.#stopAt(partition, problem);
+      if (nextOffset < highWatermark) this.#behind.add(partition);
+      else this.#behind.delete(partition);
+      if (nextOffset === this.#positions.get(partition)) continue;
+      moved = true;
+      this.#positions.delete(partition);
+      this.#positions.set(partition, nextOffset);
+      this.#start(fetched);
+    }
+    if (failed) throw failed;
+    return moved;
+  }
+
+  #isIdle(partition: number): boolean {
+    return !this.#deliveries.has(partition) && !this.#stopped.has(partition);
+  }
+
+  /** Whether a partition can be fetched that has more. */
+  #hasMore(): boolean {
+    return [...this.#behind].some((partition) => this.#isIdle(partition));
+  }
+
+  async #rest(ms: Milliseconds): Promise<void> {
+    if (ms <= 0 || this.#stopping.signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
     });
-    this.#deliveries.set(batch.partition, { done, abort });
+    this.#wake = () => {};
   }
 
-  /** Pauses a partition before a batch that can't be decoded, until the group is joined anew. */
-  #stopAt(payload: EachBatchPayload, error: Error): void {
-    const { topic, partition } = payload.batch;
-    payload.pause();
-    this.#stopped.set(partition, `${topic}/${partition} stands: ${error.message}`);
+  /** Another broker may lead, or the same one may have come back. */
+  async #afterError(error: unknown): Promise<void> {
+    const { cluster } = this.#options;
+    const { name, host, port } = error as { name?: string; host?: string; port?: number };
+    if (name === "KafkaJSConnectionClosedError" && host !== undefined && port !== undefined)
+      cluster.removeBroker({ host, port });
+    await this.#rest(RETRY_MS);
+    if (this.#stopping.signal.aborted) return;
+    await cluster
+      .connect()
+      .then(() => cluster.refreshMetadata())
+      .catch(() => undefined);
+  }
+
+  /** What the group should read next is no longer in the log, or was in another one of that name. */
+  async #toStart(partition: number): Promise<void> {
+    const { cluster, mapping } = this.#options;
+    const { earliest } = await partitionBounds(cluster, mapping.topic, partition);
+    this.#beginAt(partition, earliest);
+    this.#behind.add(partition);
+  }
+
+  /** Leaves a partition alone from a batch on that can't be decoded, until the program starts again. */
+  #stopAt(partition: number, error: Error): void {
+    this.#stopped.set(partition, error.message);
+    const { topic } = this.#options.mapping;
     this.#options.log.error({ err: error, topic, partition }, "a batch can't be decoded: its partition stands");
   }
 
-  /** Delivers a fetched batch, with all retries. When aborted, it returns early and commits nothing more. */
-  async #deliver(
-    records: readonly KafkaRecord[],
-    partition: number,
-    nextOffset: bigint,
-    aborted: AbortSignal,
-  ): Promise<void> {
+  #start({ partition, records, nextOffset }: FetchedPartition): void {
+    const { topic } = this.#options.mapping;
+    const done = this.#deliver(
+      records.map((record) => toKafkaRecord(topic, record)),
+      partition,
+      nextOffset,
+    ).finally(() => {
+      this.#deliveries.delete(partition);
+      if (this.#behind.has(partition)) this.#wake();
+    });
+    this.#deliveries.set(partition, done);
+  }
+
+  /**
+   * Delivers what was fetched of a partition, with all retries. When the poller stops, it returns after the invocation
+   * in progress. Transaction markers alone are no records, but the position moves past them.
+   */
+  async #deliver(records: readonly KafkaRecord[], partition: number, nextOffset: number): Promise<void> {
     const { mapping, metrics } = this.#options;
+    const aborted = this.#stopping.signal;
+    if (records.length === 0) this.#commitSoon(partition, nextOffset);
     let pending: readonly Slice[] = this.#slices(records);
     let failuresInARow = 0;
     while (pending.length > 0 && !aborted.aborted) {
@@ -237,18 +269,16 @@ export class Poller {
         "event-source.records",
         slice.records.length - again.reduce((sum, { records: left }) => sum + left.length, 0) - discarded.length,
       );
-      // After a rebalance the next generation may have begun at a lower offset.
-      if (!aborted.aborted || this.#stopping.signal.aborted)
-        this.#toCommit.set(partition, position === undefined ? nextOffset.toString() : String(position));
+      this.#commitSoon(partition, position ?? nextOffset);
       if (outcome.ok || condition !== null) failuresInARow = 0;
-      if (outcome.ok) this.#problem = null;
+      if (outcome.ok) this.#functionProblem = null;
       else if (failuresInARow > 0 && pending.length > 0) await delay(this.#backOff(failuresInARow), aborted);
     }
   }
 
   #reportFailure({ records }: Slice, partition: number, error: unknown, failuresInARow: number): void {
     const { functionName, topic } = this.#options.mapping;
-    this.#problem = `${functionName} fails: ${(error as Error).message}`;
+    this.#functionProblem = `${functionName} fails: ${(error as Error).message}`;
     this.#options.metrics.add("event-source.retries");
     this.#options.log.warn(
       {
@@ -314,24 +344,33 @@ export class Poller {
     return slices;
   }
 
+  #commitSoon(partition: number, offset: number): void {
+    this.#toCommit.set(partition, offset);
+    this.#commitTimer ??= setTimeout(() => void this.#commit(), COMMIT_DELAY_MS);
+  }
+
   async #commit(): Promise<void> {
-    if (this.#toCommit.size === 0 || this.#consumer === null) return;
+    this.#commitTimer = undefined;
+    if (this.#toCommit.size === 0) return;
+    const { cluster, mapping, log } = this.#options;
     const offsets = this.#toCommit;
-    const generation = this.#generation;
     this.#toCommit = new Map();
     try {
-      await this.#consumer.commitOffsets(
-        [...offsets].map(([partition, offset]) => ({ topic: this.#options.mapping.topic, partition, offset })),
-      );
+      await commitOffsets(cluster, mapping.consumerGroup, mapping.topic, offsets);
+      for (const [partition, offset] of offsets) this.#committed.set(partition, offset);
     } catch (error) {
-      // The broker is away. The offsets are committed later, or delivered again if the group is joined again before.
-      if (generation === this.#generation) this.#toCommit = new Map([...offsets, ...this.#toCommit]);
-      this.#options.log.warn(
-        { err: error, group: this.#options.mapping.consumerGroup },
-        "cannot commit offsets: retrying",
-      );
+      log.warn({ err: error, group: mapping.consumerGroup }, "cannot commit offsets: retrying");
+      this.#toCommit = new Map([...offsets, ...this.#toCommit]);
+      if (!this.#stopping.signal.aborted) this.#commitTimer ??= setTimeout(() => void this.#commit(), RETRY_MS);
     }
   }
+}
+
+function toKafkaRecord(
+  topic: string,
+  { partition, offset, timestamp, key, value, recordHeaders }: LogRecord,
+): KafkaRecord {
+  return { topic, partition, offset, timestampMs: timestamp, key, value, headers: recordHeaders };
 }
 
 /** Resolves after `ms`, or when aborted. */

@@ -38,7 +38,11 @@ test("docs/local-endpoints.md states the ports, limits and defaults of the code"
     `frames of at most ${webSocketLimits.frameBytes / 1024} KB`,
   ])
     expect(page).toContain(sentence);
-  for (const { batchingWindowMs } of eventSourceMappings) expect(page).toContain(`gathered for ${batchingWindowMs} ms`);
+  const windows = /^- \*\*Batching windows\*\*.*$/m.exec(page)![0];
+  for (const { functionName, batchingWindowMs } of eventSourceMappings)
+    expect(windows).toMatch(
+      new RegExp(`\\b${batchingWindowMs / 1_000} s for (\`[a-z-]+\`(, | and )?)*\`${functionName}\``),
+    );
 });
 
 test("each mapping has its own consumer group, as Lambda demands", () => {

@@ -3,6 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 // For tests that kill it: a process with one event source mapping. Its function appends the values to a file, slowly
 // enough that offsets are committed in between.
 import type { MSKEvent } from "aws-lambda";
+import { openCluster } from "../../../adapters/kafka-cluster.ts";
 import { createKafka } from "../../../adapters/kafka.ts";
 import { createLogger } from "../../../adapters/log.ts";
 import { Metrics } from "../../../adapters/metrics.ts";
@@ -17,7 +18,10 @@ new Poller({
     await pause(100);
     appendFileSync(output, records.map(({ value }) => `${Buffer.from(value, "base64").toString()}\n`).join(""));
   },
-  kafka: createKafka({ kafkaBrokers: brokers, kafkaAuth: "none", region: "local" }, "poller-process"),
+  cluster: openCluster(
+    createKafka({ kafkaBrokers: brokers, kafkaAuth: "none", region: "local" }, "poller-process"),
+    "uncommitted",
+  ),
   brokers,
   onFailureDir: output,
   log: createLogger("test", "fatal"),

@@ -5,13 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import type { MSKEvent } from "aws-lambda";
-import type { Kafka, Producer } from "kafkajs";
+import type { Cluster, Kafka, Producer } from "kafkajs";
+import { openCluster } from "../../../adapters/kafka-cluster.ts";
 import { createKafka } from "../../../adapters/kafka.ts";
 import { createLogger } from "../../../adapters/log.ts";
 import { Metrics } from "../../../adapters/metrics.ts";
 import type { EventSourceMapping } from "../../../domain/event-source-mappings.ts";
 import { destinationFile } from "../../../local/event-source/destination.ts";
-import { groupLag } from "../../../local/event-source/lag.ts";
 import { KAFKA_RETRY, Poller } from "../../../local/event-source/poller.ts";
 import { startServers, type Servers } from "../../../local/servers/index.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -20,6 +20,7 @@ import { sharedServers, uniqueName } from "../../support/servers.ts";
 let folder: string;
 let brokers: string;
 let kafka: Kafka;
+let cluster: Cluster;
 let producer: Producer;
 
 beforeAll(async () => {
@@ -28,6 +29,7 @@ beforeAll(async () => {
   kafka = createKafka({ kafkaBrokers: brokers, kafkaAuth: "none", region: "local" }, "event-source-test", undefined, {
     retry: KAFKA_RETRY,
   });
+  cluster = openCluster(kafka, "uncommitted");
   producer = kafka.producer();
   await producer.connect();
 });
@@ -38,6 +40,7 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await producer.disconnect();
+  await cluster.disconnect();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -62,7 +65,7 @@ async function makeTopic(partitions: number, of = kafka): Promise<EventSourceMap
 function startPoller(
   mapping: EventSourceMapping,
   invoke: (event: MSKEvent) => Promise<unknown>,
-  at = { kafka, brokers },
+  at = { cluster, brokers },
 ): Poller {
   const poller = new Poller({
     mapping,
@@ -78,12 +81,17 @@ function startPoller(
   return poller;
 }
 
-/** Infinite while the coordinator does not know the group yet. */
+/** Records that the group has not committed, as Kafka says; infinite while the group is not known there. */
 async function lagOf({ consumerGroup, topic }: EventSourceMapping): Promise<number> {
   const admin = kafka.admin();
   await admin.connect();
   try {
-    return await groupLag(admin, consumerGroup, topic);
+    const [group] = await admin.fetchOffsets({ groupId: consumerGroup, topics: [topic] });
+    const committed = new Map(group!.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+    return (await admin.fetchTopicOffsets(topic)).reduce(
+      (sum, { partition, high }) => sum + Number(high) - Math.max(0, committed.get(partition)!),
+      0,
+    );
   } catch {
     return Infinity;
   } finally {
@@ -205,20 +213,16 @@ test("kill -9 between deliveries loses no record", async () => {
 test("no record is lost when the broker is killed and comes back", async () => {
   let servers: Servers | undefined;
   let own: Producer | undefined;
+  let itsCluster: Cluster | undefined;
   try {
     servers = await startServers({ which: ["kafka"], dataDir: folder });
-    const at = {
-      kafka: createKafka(
-        { kafkaBrokers: servers.kafkaBrokers, kafkaAuth: "none", region: "local" },
-        "broker-restart",
-        undefined,
-        { retry: KAFKA_RETRY },
-      ),
-      brokers: servers.kafkaBrokers,
-    };
-    own = at.kafka.producer();
+    const settings = { kafkaBrokers: servers.kafkaBrokers, kafkaAuth: "none", region: "local" } as const;
+    const itsKafka = createKafka(settings, "broker-restart", undefined, { retry: KAFKA_RETRY });
+    itsCluster = openCluster(itsKafka, "uncommitted");
+    const at = { cluster: itsCluster, brokers: servers.kafkaBrokers };
+    own = itsKafka.producer();
     await own.connect();
-    const mapping = await makeTopic(2, at.kafka);
+    const mapping = await makeTopic(2, itsKafka);
     const done = new Set<string>();
     startPoller(
       mapping,
@@ -239,6 +243,7 @@ test("no record is lost when the broker is killed and comes back", async () => {
     await Promise.all(pollers.map((poller) => poller.stop()));
     pollers = [];
     await own?.disconnect();
+    await itsCluster?.disconnect();
     await servers?.stop();
   }
 }, 180_000);
