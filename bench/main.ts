@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { compareVersions, comparisonProblem } from "./compare.ts";
 import { engineScenarios } from "./engine-scenarios.ts";
 import { flink } from "./flink.ts";
+import { hour } from "./hour.ts";
 import { type BenchOptions, parseBenchOptions, usage } from "./options.ts";
 import { platform } from "./platform.ts";
 import { Bench, type Scenario } from "./scenario.ts";
@@ -13,6 +14,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   ...engineScenarios,
   platform,
   store,
+  hour,
   flink,
 };
 
