@@ -39,6 +39,19 @@ export class ParquetWriter {
     return refused;
   }
 
+  /**
+   * Writes the rows of files, in their order, to a file.
+   *
+   * @throws Error when a file can't be read or lacks a column, as one of an older version may
+   */
+  async merge(table: TableSpec, files: readonly string[], target: string): Promise<void> {
+    const columns = table.columns.map(({ name }) => sqlName(name)).join(", ");
+    const list = files.map(sqlText).join(", ");
+    const query = `SELECT ${columns} FROM read_parquet([${list}], union_by_name=true, hive_partitioning=false)`;
+    await this.#connection.run(`COPY (${query}) TO ${sqlText(target)} (FORMAT parquet, COMPRESSION snappy)`);
+    await syncFile(target);
+  }
+
   close(): void {
     this.#connection.closeSync();
   }

@@ -4,6 +4,7 @@ import type { Logger } from "../../adapters/log.ts";
 import type { Metrics } from "../../adapters/metrics.ts";
 import type { TableSpec } from "../../domain/tables.ts";
 import { Journal, type JournalEntry } from "../aws/journal.ts";
+import { Compaction } from "./compaction.ts";
 import type { ParquetWriter } from "./parquet.ts";
 import { rowFitter, type FittedRow, type RefusedRow } from "./rows.ts";
 
@@ -38,12 +39,14 @@ export class DeliveryStream {
   readonly #journal: Journal;
   readonly #scratch: string;
   readonly #fit: ReturnType<typeof rowFitter>;
+  readonly #compaction: Compaction;
 
-  private constructor(options: StreamOptions, journal: Journal, scratch: string) {
+  private constructor(options: StreamOptions, journal: Journal, scratch: string, compaction: Compaction) {
     this.#options = options;
     this.#journal = journal;
     this.#scratch = scratch;
     this.#fit = rowFitter(options.table);
+    this.#compaction = compaction;
   }
 
   static async open(options: StreamOptions): Promise<DeliveryStream> {
@@ -51,7 +54,9 @@ export class DeliveryStream {
     const scratch = join(directory, "scratch");
     await rm(scratch, { recursive: true, force: true });
     await mkdir(scratch, { recursive: true });
-    return new DeliveryStream(options, await Journal.open(directory), scratch);
+    const folders = { folder: join(options.lakeDir, options.table.name), scratch: join(directory, "compaction") };
+    const compaction = await Compaction.open(options.table, folders, options.writer, Date.now());
+    return new DeliveryStream(options, await Journal.open(directory), scratch, compaction);
   }
 
   async put(entries: readonly JournalEntry[]): Promise<void> {
@@ -64,7 +69,10 @@ export class DeliveryStream {
     return this.#journal.sealed().reduce((sum, { bytes }) => sum + bytes, this.#journal.active(nowMs).bytes);
   }
 
-  /** Seals the active segment when it is due, or when `force` is set. Then converts all sealed segments. */
+  /**
+   * Seals the active segment when it is due, or when `force` is set. Then converts all sealed segments, and merges the
+   * files of an hour that has settled.
+   */
   async deliver(nowMs: number, force = false): Promise<void> {
     const { bytes, ageMs } = this.#journal.active(nowMs);
     if (bytes > 0 && (force || bytes >= this.#options.bufferBytes || ageMs >= this.#options.bufferMs))
@@ -73,6 +81,7 @@ export class DeliveryStream {
     for (const { name } of this.#journal.sealed())
       await this.#convert(name).catch((error: unknown) => problems.push(error));
     if (problems.length > 0) throw problems[0];
+    await this.#compaction.run(nowMs);
   }
 
   async #convert(segment: string): Promise<void> {
@@ -115,6 +124,7 @@ export class DeliveryStream {
           },
         });
       metrics.add("firehose.files");
+      this.#compaction.written(partition, Date.now());
     }
     await this.#writeErrors(segment, refused);
     await this.#journal.remove(segment);

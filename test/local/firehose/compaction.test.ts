@@ -1,0 +1,103 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DuckDBInstance } from "@duckdb/node-api";
+import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { tables } from "../../../domain/tables.ts";
+import { Compaction } from "../../../local/firehose/compaction.ts";
+import { ParquetWriter } from "../../../local/firehose/parquet.ts";
+
+const TEN_MINUTES = 600_000;
+const HOUR = join("dt=2026-11-28", "hour=07");
+const table = tables.sessions;
+let writer: ParquetWriter;
+let root: string;
+let folder: string;
+let scratch: string;
+
+beforeAll(async () => {
+  writer = await ParquetWriter.create();
+});
+afterAll(() => writer.close());
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "millrace-compaction-"));
+  folder = join(root, "sessions");
+  scratch = join(root, "scratch");
+  mkdirSync(join(folder, HOUR), { recursive: true });
+  mkdirSync(scratch);
+});
+
+/** Writes a file of rows with these ids. */
+async function file(name: string, ...ids: string[]): Promise<void> {
+  const rows = ids.map((id) => JSON.stringify({ id }));
+  await writer.write(table, rows, join(root, "rows"), join(folder, HOUR, name));
+}
+
+const open = (now: number): Promise<Compaction> => Compaction.open(table, { folder, scratch }, writer, now);
+const files = (): string[] => readdirSync(join(folder, HOUR)).sort();
+
+/** The ids of all rows, as a query of somebody else finds them, file by file. */
+async function ids(): Promise<unknown[]> {
+  const connection = await (await DuckDBInstance.create(":memory:")).connect();
+  const reader = await connection.runAndReadAll(`SELECT id FROM read_parquet('${folder}/**/*.parquet')`);
+  connection.closeSync();
+  return reader.getRows().map(([id]) => id);
+}
+
+test("files of an hour become one when no more have come for ten minutes, and late ones join it", async () => {
+  await file("sessions-001.parquet", "a", "b");
+  await file("sessions-002.parquet", "c");
+  const compaction = await open(0);
+  compaction.written(HOUR, 1_000);
+  await compaction.run(TEN_MINUTES + 999);
+  expect(files()).toEqual(["sessions-001.parquet", "sessions-002.parquet"]);
+  await compaction.run(TEN_MINUTES + 1_000);
+  expect(files()).toEqual(["sessions-002-merged.parquet"]);
+  expect(await ids()).toEqual(["a", "b", "c"]);
+  await file("sessions-003.parquet", "d");
+  compaction.written(HOUR, TEN_MINUTES);
+  await compaction.run(3 * TEN_MINUTES);
+  expect(files()).toEqual(["sessions-003-merged.parquet"]);
+  expect((await ids()).toSorted((a, b) => (String(a) < String(b) ? -1 : 1))).toEqual(["a", "b", "c", "d"]);
+  expect(readdirSync(scratch)).toEqual([]);
+});
+
+test("what was written before the start is merged, too", async () => {
+  await file("sessions-001.parquet", "a");
+  await file("sessions-002.parquet", "b");
+  const compaction = await open(5_000);
+  await compaction.run(TEN_MINUTES);
+  expect(files()).toHaveLength(2);
+  await compaction.run(TEN_MINUTES + 5_000);
+  expect(files()).toEqual(["sessions-002-merged.parquet"]);
+});
+
+test("a crash behind the renaming is finished by the next start, one before it changes nothing", async () => {
+  await file("sessions-001.parquet", "a");
+  await file("sessions-002.parquet", "b");
+  const sources = ["sessions-001.parquet", "sessions-002.parquet"].map((name) => join(folder, HOUR, name));
+  const note = { merged: join(folder, HOUR, "sessions-002-merged.parquet"), sources };
+  // Before: the merged file still lies in the scratch folder.
+  writeFileSync(join(scratch, "compaction.json"), JSON.stringify(note));
+  writeFileSync(join(scratch, "merged.parquet"), "half a file");
+  await open(0);
+  expect(files()).toEqual(["sessions-001.parquet", "sessions-002.parquet"]);
+  expect(readdirSync(scratch)).toEqual([]);
+  // Behind: it lies in the hour's folder, beside one of its sources.
+  await file("sessions-002-merged.parquet", "a", "b");
+  writeFileSync(join(scratch, "compaction.json"), JSON.stringify(note));
+  await open(0);
+  expect(files()).toEqual(["sessions-002-merged.parquet"]);
+  expect(await ids()).toEqual(["a", "b"]);
+  expect(existsSync(join(scratch, "compaction.json"))).toBe(false);
+});
+
+test("files that can't be merged stay, and are not tried again and again", async () => {
+  await file("sessions-001.parquet", "a");
+  writeFileSync(join(folder, HOUR, "sessions-002.parquet"), "no Parquet");
+  const compaction = await open(0);
+  await expect(compaction.run(TEN_MINUTES)).rejects.toThrow(/sessions-002/);
+  expect(files()).toEqual(["sessions-001.parquet", "sessions-002.parquet"]);
+  await compaction.run(2 * TEN_MINUTES);
+  expect(files()).toHaveLength(2);
+});
