@@ -20,37 +20,6 @@ declare module "kafkajs/src/network/requestQueue/index.js" {
   }
 }
 
-declare module "kafkajs/src/protocol/requests/fetch/index.js" {
-  /** A message as the decoder gives it. */
-  export interface FetchedMessage {
-    readonly offset: string;
-    readonly timestamp: string;
-    readonly attributes: number;
-    readonly key: Buffer | null;
-    readonly value: Buffer | null;
-    readonly headers: object;
-    readonly isControlRecord: boolean;
-    readonly batchContext: { readonly inTransaction: boolean };
-  }
-  export interface FetchAnswer {
-    readonly responses: readonly {
-      readonly topicName: string;
-      readonly partitions: readonly { readonly partition: number; readonly messages: readonly FetchedMessage[] }[];
-    }[];
-  }
-  export interface FetchResponse {
-    decode(raw: Buffer): Promise<FetchAnswer>;
-  }
-  interface FetchExchange {
-    readonly response: FetchResponse;
-  }
-  /** The Fetch API: its request and response, by version. Looked up for each request. */
-  const fetchRequests: {
-    protocol: (version: { readonly version: number }) => (options: object) => FetchExchange;
-  };
-  export default fetchRequests;
-}
-
 declare module "kafkajs/src/protocol/decoder.js" {
   /** Reads a response. */
   export default class Decoder {

@@ -2,13 +2,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import type { Cluster, Consumer } from "kafkajs";
+import type { Cluster } from "kafkajs";
 import { openCluster } from "../../../adapters/kafka-cluster.ts";
 import { fetchRecords } from "../../../adapters/kafka-records.ts";
 import { createKafka } from "../../../adapters/kafka.ts";
-import { undecodableIn } from "../../../adapters/kafkajs-fetch.ts";
 import { installServers } from "../../../local/servers/install.ts";
-import { eventually } from "../../support/eventually.ts";
 import { sharedServers, uniqueName } from "../../support/servers.ts";
 
 const CODECS = ["gzip", "snappy", "lz4", "zstd"] as const;
@@ -19,7 +17,6 @@ const { kafkaBrokers } = sharedServers();
 const kafka = createKafka({ kafkaBrokers, kafkaAuth: "none", region: "" }, "codecs-test");
 const topic = uniqueName("codecs");
 let cluster: Cluster;
-let consumer: Consumer;
 
 /** Kafka's own console producer writes the lines to the topic. */
 async function produce(codec: string): Promise<void> {
@@ -47,11 +44,9 @@ beforeAll(async () => {
   cluster = openCluster(kafka);
   await cluster.connect();
   await cluster.addTargetTopic(topic);
-  consumer = kafka.consumer({ groupId: topic });
 });
 afterAll(async () => {
   await cluster?.disconnect();
-  await consumer?.disconnect();
 });
 
 const expected = CODECS.flatMap((codec) => lines.map((line) => `${codec} ${line}`));
@@ -64,18 +59,4 @@ test("the processor reads what Kafka's own producer has compressed, by each code
     offset = nextOffset;
   }
   expect(read).toEqual(expected);
-});
-
-test("so do the consumers of kafkajs", async () => {
-  const read: string[] = [];
-  await consumer.connect();
-  await consumer.subscribe({ topic, fromBeginning: true });
-  await consumer.run({
-    eachBatch: ({ batch: { messages } }) => {
-      expect(undecodableIn(messages)).toBeNull();
-      for (const { value } of messages) read.push(value!.toString());
-      return Promise.resolve();
-    },
-  });
-  await eventually(() => expect(read).toEqual(expected));
 });
