@@ -169,12 +169,13 @@ function readField(field: number, key: string, bytes: Buffer, p: number, message
 }
 
 function readNumber(field: number, bytes: Buffer, p: number, message: TradeMessage): boolean {
-  const value = scanNumber(bytes, p) + 0; // no negative zero
+  const scanned = scanNumber(bytes, p);
   end = scannedTo();
   if (field === TIMESTAMP) {
-    message.t[0] = value;
-    return Math.abs(value) <= MAX_EPOCH_MS;
+    message.t[0] = scanned;
+    return Math.abs(scanned) <= MAX_EPOCH_MS;
   }
+  const value = scanned + 0; // no negative zero
   if (!(value >= 0 && value <= tradeLimits.figure)) return false;
   if (field === AMOUNT) message.amount = value;
   else if (value === 0) return false;
