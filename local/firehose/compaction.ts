@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TableSpec } from "../../domain/tables.ts";
 import { MINUTE, type EpochMs, type Milliseconds } from "../../domain/time.ts";
@@ -114,13 +114,23 @@ export class Compaction {
   }
 }
 
-/** Steps 4 and 5, when 3 was done. The scratch file stands until then. */
-async function finish({ sources }: Note, note: string): Promise<void> {
+/**
+ * Steps 4 and 5, when 3 was done: then the scratch file is gone and the merged one is there. Otherwise the note goes
+ * first: without the scratch file it would look as if 3 was done.
+ */
+async function finish({ merged, sources }: Note, note: string): Promise<void> {
   const scratch = join(note, "..", "merged.parquet");
-  const isRenamed = await rm(scratch).then(
-    () => false,
-    () => true,
-  );
-  if (isRenamed) for (const path of sources) await rm(path, { force: true });
+  if (!(await exists(scratch)) && (await exists(merged))) for (const path of sources) await rm(path, { force: true });
   await rm(note, { force: true });
+  await rm(scratch, { force: true });
 }
+
+/** @throws Error when the file system can't tell */
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return false;
+      throw error;
+    },
+  );

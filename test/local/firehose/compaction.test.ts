@@ -92,6 +92,19 @@ test("a crash behind the renaming is finished by the next start, one before it c
   expect(existsSync(join(scratch, "compaction.json"))).toBe(false);
 });
 
+test("a crash while the next start takes a merge back loses no file", async () => {
+  await file("sessions-001.parquet", "a");
+  await file("sessions-002.parquet", "b");
+  const sources = ["sessions-001.parquet", "sessions-002.parquet"].map((name) => join(folder, HOUR, name));
+  const note = { merged: join(folder, HOUR, "sessions-002-merged.parquet"), sources };
+  // The merged file is in neither folder, so it is not what the sources may be deleted for.
+  writeFileSync(join(scratch, "compaction.json"), JSON.stringify(note));
+  await open(0);
+  expect(files()).toEqual(["sessions-001.parquet", "sessions-002.parquet"]);
+  expect(await ids()).toEqual(["a", "b"]);
+  expect(readdirSync(scratch)).toEqual([]);
+});
+
 test("files that can't be merged stay, and are not tried again and again", async () => {
   await file("sessions-001.parquet", "a");
   writeFileSync(join(folder, HOUR, "sessions-002.parquet"), "no Parquet");
