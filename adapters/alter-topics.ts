@@ -1,7 +1,8 @@
-import type { Broker, Kafka } from "kafkajs";
+import type { Kafka } from "kafkajs";
 import Decoder from "kafkajs/src/protocol/decoder.js";
 import Encoder from "kafkajs/src/protocol/encoder.js";
 import { openCluster } from "./kafka-cluster.ts";
+import { sendTo } from "./kafkajs-internals.ts";
 
 // IncrementalAlterConfigs, which kafkajs does not have: https://kafka.apache.org/protocol#The_Messages_IncrementalAlterConfigs
 // AlterConfigs, which it has, sets back every setting that a request leaves out.
@@ -51,10 +52,6 @@ export function refusals(answer: Buffer): string[] {
     .map(({ code, message, name }) => `${name}: ${message ?? "no reason is given"} (Kafka's error ${code})`);
 }
 
-interface BrokerInternals extends Broker {
-  readonly connectionPool: { send(exchange: object): Promise<string[]> };
-}
-
 /**
  * Gives settings of topics new values, and leaves all others as they are.
  *
@@ -65,18 +62,15 @@ export async function alterTopics(kafka: Kafka, changes: readonly TopicChange[])
   await cluster.connect();
   try {
     await cluster.refreshMetadata();
-    const broker = (await cluster.findControllerBroker()) as BrokerInternals;
-    const refused = await broker.connectionPool.send({
+    const broker = await cluster.findControllerBroker();
+    const refused = await sendTo<readonly string[]>(broker, {
       request: {
         apiKey: API_KEY,
         apiVersion: API_VERSION,
         apiName: "IncrementalAlterConfigs",
         encode: () => Promise.resolve(encodeChanges(changes)),
       },
-      response: {
-        decode: (answer: Buffer) => Promise.resolve(refusals(answer)),
-        parse: (sentences: string[]) => Promise.resolve(sentences),
-      },
+      response: { decode: refusals, parse: (sentences) => sentences },
     });
     if (refused.length > 0) throw new Error(`settings of topics were refused: ${refused.join("; ")}`);
   } finally {

@@ -51,7 +51,7 @@ export class NpmStart {
     const startedAt = performance.now();
     const child = spawn(
       process.execPath,
-      [...nodeArguments("main"), join(root, "local", "main.ts"), "--home", home, ...portArguments, ...args],
+      [...nodeArguments(), join(root, "local", "main.ts"), "--home", home, ...portArguments, ...args],
       { cwd: root, stdio: ["ignore", "pipe", "pipe"] },
     );
     const status: StatusFields[] = [];

@@ -101,7 +101,7 @@ async function measureStore(bench: Bench): Promise<StoreResult> {
 
 function startLoad({ mongodbUri }: Servers, sensors: number, hours: number): ChildProcess {
   return fork(join(import.meta.dirname, "store-load.ts"), [String(sensors), String(hours)], {
-    execArgv: nodeArguments("store-load"),
+    execArgv: nodeArguments(),
     env: { ...process.env, ...writeSettings("store", { mongodbUri, logLevel: "warn" }) },
   });
 }
@@ -140,7 +140,7 @@ async function withGateway<T>(servers: Servers, folder: string, work: (api: stri
   const [port] = await pickFreePorts(1);
   const gateway = await startProcess({
     name: "gateway",
-    command: [process.execPath, ...nodeArguments("gateway"), "local/gateway/main.ts"],
+    command: [process.execPath, ...nodeArguments(), "local/gateway/main.ts"],
     env: {
       ...process.env,
       // The WebSocket functions are loaded, too, and want a region and credentials.

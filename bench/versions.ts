@@ -14,7 +14,7 @@ export interface Version {
 
 const ROOT = join(import.meta.dirname, "..");
 
-export const thisVersion: Version = { name: "this version", root: ROOT, nodeArguments: nodeArguments("processor") };
+export const thisVersion: Version = { name: "this version", root: ROOT, nodeArguments: nodeArguments() };
 
 /**
  * Another version of Millrace.
@@ -44,6 +44,6 @@ export async function otherVersion(revision: string): Promise<Version> {
 
 async function versionIn(root: string, name: string): Promise<Version> {
   const file = join(root, "config", "node.ts");
-  const own = (await import(pathToFileURL(file).href)) as { nodeArguments: typeof nodeArguments };
+  const own = (await import(pathToFileURL(file).href)) as { nodeArguments(program: string): string[] };
   return { name, root, nodeArguments: own.nodeArguments("processor") };
 }

@@ -51,6 +51,20 @@ export const POSITION_UNTRACKED = "position-untracked";
 
 export const severities = ["LOW", "MEDIUM", "HIGH", "CRITICAL"] as const;
 
+/** Names of what a trade may have, in the order of the contract. */
+export const tradeFieldNames = [
+  "trade_id",
+  "timestamp",
+  "symbol",
+  "price",
+  "quantity",
+  "amount",
+  "currency",
+  "side",
+  "account",
+  "status",
+] as const;
+
 /** A trade as outputs have it: what was sent, by the names of the contract, and what could be derived. */
 export const trade = z.object({
   trade_id: z.string().regex(TRADE_ID),

@@ -221,7 +221,7 @@ export const metrics = {
   "audit-output.sensor-event-to-read": {
     unit: "Milliseconds",
     kind: "timing",
-    doc: "from a window's end to when its record was read",
+    doc: "from a window's end to when its record was read, up to 10 s of gathering included",
   },
   "audit-output.sensor-ingest-to-output": {
     unit: "Milliseconds",
@@ -231,7 +231,7 @@ export const metrics = {
   "audit-output.sensor-ingest-to-read": {
     unit: "Milliseconds",
     kind: "timing",
-    doc: "from ingest of the record that caused it to when a window record was read",
+    doc: "from ingest of the record that caused it to when a window record was read, up to 10 s of gathering included",
   },
   "audit-output.sensor-missing-windows": {
     unit: "Count",
@@ -256,7 +256,7 @@ export const metrics = {
   "audit-output.market-event-to-read": {
     unit: "Milliseconds",
     kind: "timing",
-    doc: "from a trade's time to when its record was read",
+    doc: "from a trade's time to when its record was read, up to 10 s of gathering included",
   },
   "audit-output.market-ingest-to-output": {
     unit: "Milliseconds",
@@ -266,7 +266,7 @@ export const metrics = {
   "audit-output.market-ingest-to-read": {
     unit: "Milliseconds",
     kind: "timing",
-    doc: "from ingest of the record that caused it to when an enriched trade was read",
+    doc: "from ingest of the record that caused it to the read of an enriched trade, up to 10 s of gathering included",
   },
   "audit-output.market-missing-windows": {
     unit: "Count",

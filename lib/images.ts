@@ -41,7 +41,7 @@ export function buildArguments(program: ImageProgram): { PROGRAM: string; PACKAG
   return {
     PROGRAM: program,
     PACKAGES: imagePackages[program].join(" "),
-    NODE_ARGUMENTS: nodeArguments(program).join(" "),
+    NODE_ARGUMENTS: nodeArguments().join(" "),
   };
 }
 

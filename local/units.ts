@@ -49,13 +49,7 @@ export function programUnit(program: Program, env: Readonly<Record<string, strin
     name,
     spec: {
       name,
-      command: [
-        process.execPath,
-        ...nodeArguments(name),
-        `--max-old-space-size=${heapMb}`,
-        program.main,
-        ...program.args,
-      ],
+      command: [process.execPath, ...nodeArguments(), `--max-old-space-size=${heapMb}`, program.main, ...program.args],
       env: { ...env, ...credentials, ...program.settings },
       cwd: ROOT,
       logFile: join(logDir, `${name}.log`),

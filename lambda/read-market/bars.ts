@@ -1,6 +1,7 @@
 import type { Bar } from "../../domain/api.ts";
 import { windowMsOf } from "../../domain/imu.ts";
 import type { EpochMs } from "../../domain/time.ts";
+import { startOf } from "../shared/documents.ts";
 import {
   BARS_DOCUMENT_MS,
   barsDocumentId,
@@ -66,7 +67,7 @@ export async function findBars(
 }
 
 function hourOf(time: EpochMs): EpochMs {
-  return Math.floor(time / BARS_DOCUMENT_MS) * BARS_DOCUMENT_MS;
+  return startOf(time, BARS_DOCUMENT_MS);
 }
 
 function hoursDown(newest: EpochMs, first: EpochMs): EpochMs[] {

@@ -2,7 +2,7 @@ import type { Filter } from "mongodb";
 import type { z } from "zod";
 import type { AccountPosition, Alert, MarketSymbol, queries } from "../../domain/api.ts";
 import { barOperators } from "../../domain/market.ts";
-import { afterPosition, decodeCursor, type Position } from "../shared/cursor.ts";
+import { afterPosition, decodeCursor, isAfter, type Position } from "../shared/cursor.ts";
 import {
   positionsDocumentIds,
   type AlertDocument,
@@ -106,13 +106,8 @@ export function positionsAfter(
     .flatMap(({ positions }) => Object.values(positions).map((text) => valueOf<StoredPosition>(text)))
     .filter((position) => symbol === undefined || position.symbol === symbol)
     .map((position) => ({ position, at: placeOf(position) }))
-    .filter(({ at }) => !place || isBefore(place, at))
-    .toSorted((a, b) => (isBefore(a.at, b.at) ? -1 : 1))
+    .filter(({ at }) => !place || isAfter(at, place))
+    .toSorted((a, b) => (isAfter(a.at, b.at) ? 1 : -1))
     .slice(0, limit + 1)
     .map(({ position }) => position);
-}
-
-/** Whether a place comes before another one in a list, which is sorted by value and id, both descending. */
-function isBefore(one: Position, other: Position): boolean {
-  return one.value > other.value || (one.value === other.value && one.id > other.id);
 }

@@ -1,7 +1,7 @@
 import type { SensorWindow } from "../../domain/api.ts";
 import { windowMsOf } from "../../domain/imu.ts";
 import type { EpochMs } from "../../domain/time.ts";
-import type { Position } from "../shared/cursor.ts";
+import { isAfter, type Position } from "../shared/cursor.ts";
 import {
   startOf,
   WINDOWS_MS,
@@ -10,9 +10,10 @@ import {
   type StoredWindow,
   type WindowsDocument,
 } from "../shared/documents.ts";
+import { growingChunks } from "../shared/growing-chunks.ts";
 import { valueOf } from "../shared/revised.ts";
 
-/** Documents of the first read of a page; each read has twice as many, up to the most; and those of all reads. */
+/** Minutes of the first read of a page (each read has twice as many, up to the most), and documents of all reads. */
 const DOCUMENTS = { first: 4, mostOfRead: 128, mostOfPage: 4_096 } as const;
 
 /** Which windows are wanted: those that overlap [from, to) and come after a position of the list. */
@@ -41,28 +42,18 @@ export async function findWindows(
   { limit, nowMs }: { readonly limit: number; readonly nowMs: EpochMs },
   read: (ids: readonly string[]) => Promise<readonly WindowsDocument[]>,
 ): Promise<FoundWindows> {
-  const minutes = minutesDown(hours, query, nowMs);
   const found: SensorWindow[] = [];
   let documents = 0;
-  for (let size: number = DOCUMENTS.first; found.length <= limit; size = Math.min(size * 2, DOCUMENTS.mostOfRead)) {
-    // Whole minutes, so that all operators of a minute are sorted together.
-    const taken: Minute[] = [];
-    for (let ids = 0; ids < size;) {
-      const { value: minute, done } = minutes.next();
-      if (done) break;
-      taken.push(minute);
-      ids += minute.operators.length;
-    }
-    if (taken.length === 0) return { windows: found, next: null };
-    const ids = taken.flatMap(({ start, operators }) =>
+  for (const chunk of growingChunks(minutesDown(hours, query, nowMs), DOCUMENTS.first, DOCUMENTS.mostOfRead)) {
+    const ids = chunk.flatMap(({ start, operators }) =>
       operators.map((name) => windowsDocumentId(sensorId, name, start)),
     );
     found.push(...(await read(ids)).flatMap((document) => windowsOf(document, query, nowMs)).toSorted(newestFirst));
+    if (found.length > limit) return { windows: found.slice(0, limit), next: placeOf(found[limit - 1]!) };
     documents += ids.length;
-    if (documents >= DOCUMENTS.mostOfPage && found.length <= limit)
-      return { windows: found, next: { value: taken.at(-1)!.start, id: "" } };
+    if (documents >= DOCUMENTS.mostOfPage) return { windows: found, next: { value: chunk.at(-1)!.start, id: "" } };
   }
-  return { windows: found.slice(0, limit), next: placeOf(found[limit - 1]!) };
+  return { windows: found, next: null };
 }
 
 /** A minute in which windows of operators may start. */
@@ -76,7 +67,7 @@ function* minutesDown(
   hours: NonNullable<SensorDocument["hours"]>,
   { from = -Infinity, to = Infinity, after }: WindowsQuery,
   nowMs: EpochMs,
-): Generator<Minute, undefined> {
+): Generator<Minute> {
   const byHour = new Map<EpochMs, string[]>();
   for (const [operator, ofOperator] of Object.entries(hours))
     for (const [hour, expireAt] of Object.entries(ofOperator))
@@ -108,10 +99,6 @@ function windowsOf(
 /** Where a window stands in the list: by its start, then by its operator, both descending. */
 function placeOf({ sensorId, operator, window }: Pick<SensorWindow, "sensorId" | "operator" | "window">): Position {
   return { value: window.start, id: `${sensorId}/${operator}/${window.start}` };
-}
-
-function isAfter(one: Position, other: Position): boolean {
-  return one.value < other.value || (one.value === other.value && one.id < other.id);
 }
 
 function newestFirst(one: StoredWindow, other: StoredWindow): number {

@@ -2,8 +2,8 @@ import type { z } from "zod";
 import type { queries, Session } from "../../domain/api.ts";
 import { sessionWarnings } from "../../domain/imu.ts";
 import { parseSessionId } from "../../domain/records.ts";
-import type { EpochMs } from "../../domain/time.ts";
-import { decodeCursor, type Position } from "../shared/cursor.ts";
+import { DAY, type EpochMs } from "../../domain/time.ts";
+import { decodeCursor, isAfter, type Position } from "../shared/cursor.ts";
 import {
   HIDDEN,
   SESSION_TIMES_MS,
@@ -14,12 +14,18 @@ import {
   type SessionListDocument,
 } from "../shared/documents.ts";
 import { idOfField } from "../shared/field-names.ts";
+import { growingChunks } from "../shared/growing-chunks.ts";
 import { rankOf, valueOf } from "../shared/revised.ts";
 
 export type SessionQuery = z.infer<typeof queries.sessions>;
 
 /** Lists of the first read of a page (each read has twice as many, up to the most), and those of all reads. */
 const LISTS = { first: 4, mostOfRead: 256, mostOfPage: 4_096 } as const;
+/**
+ * How far before the place of a page lists are looked through again, for the sensors of `before`. One that is missed
+ * makes the search longer, not wrong.
+ */
+const LOOKED_AGAIN_MS = 3 * DAY;
 /** Sessions that are read for a page, at most. */
 const MOST_SESSIONS = 4_000;
 /** What a cursor of a list of sessions is bound to. */
@@ -100,7 +106,11 @@ export async function findSessions(
   const isDone = (): boolean => before?.size === 0;
   const found: Session[] = [];
   let [listsRead, sessionsRead] = [0, 0];
-  for (const chunk of chunksOf(lists, (list) => list.start <= newest || list.start < from)) {
+  const wantedLists = filtered(
+    lists,
+    ({ start }) => start <= newest || (start < from && start <= newest + LOOKED_AGAIN_MS),
+  );
+  for (const chunk of growingChunks(wantedLists, LISTS.first, LISTS.mostOfRead)) {
     const places = (await reads.lists(chunk.map(({ id }) => id)))
       .flatMap(({ sessions = {} }) => Object.entries(sessions).flatMap(([name, entry]) => listed(name, entry)))
       .sort((a, b) => (isAfter(a, b) ? 1 : -1));
@@ -128,17 +138,8 @@ export async function findSessions(
   return { sessions: found, next: null };
 }
 
-/** Lists in the order given, by reads that grow. */
-function* chunksOf(lists: Iterable<List>, isWanted: (list: List) => boolean): Generator<List[]> {
-  let [size, chunk]: [number, List[]] = [LISTS.first, []];
-  for (const list of lists) {
-    if (!isWanted(list)) continue;
-    chunk.push(list);
-    if (chunk.length < size) continue;
-    yield chunk;
-    [size, chunk] = [Math.min(size * 2, LISTS.mostOfRead), []];
-  }
-  if (chunk.length > 0) yield chunk;
+function* filtered<T>(items: Iterable<T>, isWanted: (item: T) => boolean): Generator<T> {
+  for (const item of items) if (isWanted(item)) yield item;
 }
 
 /** The first page of more sessions than it takes; null while they are not more. */
@@ -172,11 +173,6 @@ function isWanted(
 
 function placeOf({ value, id }: Place): Position {
   return { value, id };
-}
-
-/** Whether a place comes after another one in the list, which is sorted by start and id, both descending. */
-function isAfter(one: Position, other: Position): boolean {
-  return one.value < other.value || (one.value === other.value && one.id < other.id);
 }
 
 const messages: Readonly<Record<string, string>> = sessionWarnings;

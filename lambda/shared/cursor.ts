@@ -53,6 +53,11 @@ export function toPage<D, T>(
   };
 }
 
+/** Whether a place comes after another one in a list that is sorted by value and id, both descending. */
+export function isAfter(one: Position, other: Position): boolean {
+  return one.value < other.value || (one.value === other.value && one.id < other.id);
+}
+
 /** MongoDB filter for the items after a position, in a list sorted by `field` and `_id`, both descending. */
 export function afterPosition(field: string, position: Position): Record<string, unknown> {
   return { $or: [{ [field]: { $lt: position.value } }, { [field]: position.value, _id: { $lt: position.id } }] };

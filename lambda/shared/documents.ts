@@ -77,6 +77,8 @@ export interface SessionDaysDocument {
 }
 export const SESSION_DAYS = "days";
 
+/** Version of a session that is open. */
+export const OPEN = 1;
 /** Version of a session that was merged into another one: higher than any that a record has. */
 export const HIDDEN = Number.MAX_SAFE_INTEGER;
 

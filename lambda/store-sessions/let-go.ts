@@ -2,6 +2,7 @@ import type { Db } from "mongodb";
 import { collections } from "../../domain/names.ts";
 import { parseSessionId } from "../../domain/records.ts";
 import {
+  OPEN,
   SESSION_DAYS,
   SESSION_TIMES_MS,
   type SensorDocument,
@@ -13,9 +14,6 @@ import { idOfField } from "../shared/field-names.ts";
 import { bulkUpsert } from "../shared/mongo.ts";
 import { rankOf } from "../shared/revised.ts";
 import { sessionDayId, totalsUpdates } from "./session-updates.ts";
-
-/** Version of a session that is open. */
-const OPEN = 1;
 
 /**
  * Lets the sessions go that began first, where there are more than `most`: ended and hidden ones, by a minute at a

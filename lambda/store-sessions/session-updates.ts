@@ -2,6 +2,7 @@ import { parseSessionId, type SessionRecord } from "../../domain/records.ts";
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import {
   HIDDEN,
+  OPEN,
   SESSION_DAY_MS,
   SESSION_DAYS,
   SESSION_TIMES_MS,
@@ -105,7 +106,7 @@ export function totalsUpdates(days: readonly SessionListDocument[]): UpdateOne<S
 }
 
 function versionOf(record: SessionRecord): number {
-  return record.type === "started" ? 1 : 2 + record.revision;
+  return record.type === "started" ? OPEN : OPEN + 1 + record.revision;
 }
 
 function fieldsOf(record: SessionRecord): SessionFields {

@@ -13,7 +13,7 @@ const settings = readSettings("store", process.env);
 const log = createLogger("store-windows", settings.logLevel);
 const kept: Kept = { windowsMs: settings.recentWindowsMs, sensorsMs: settings.recentSessionsMs };
 /** Time between two looks for what has expired. Each reads the documents of all sensors. */
-const LET_GO_INTERVAL_MS = MINUTE;
+const LET_GO_INTERVAL_MS = 10 * MINUTE;
 const database = mongoDatabase(settings, 5_000, createIndexes);
 
 let lookedAt = -Infinity;

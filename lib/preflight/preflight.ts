@@ -8,7 +8,7 @@ export interface AccountFacts {
   readonly concurrentExecutions: number;
   /** Version of the CDK's bootstrap stack; `null`: the account is not bootstrapped in this region. */
   readonly bootstrapVersion: number | null;
-  /** Status of each CloudFormation stack, by name. */
+  /** Names of the CloudFormation stacks, each with its status. */
   readonly stacks: ReadonlyMap<string, string>;
   readonly tables: readonly string[];
   readonly buckets: readonly string[];

@@ -113,7 +113,7 @@ export class NetworkStack extends MillraceStack {
     this.vpc = vpc as ec2.IVpc;
     this.privateSubnets = { subnetGroupName: "private" };
     this.outboundSubnets = { subnetGroupName: nat ? "private" : "public" };
-    // The CDK knows zones by name alone, and a name means another zone in each account.
+    // The CDK knows names of zones, and a name means another zone in each account.
     for (const subnet of vpc.node.findAll().filter((node) => node instanceof ec2.CfnSubnet)) {
       subnet.availabilityZoneId = subnet.availabilityZone;
       subnet.availabilityZone = undefined;

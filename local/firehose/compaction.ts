@@ -6,7 +6,10 @@ import type { ParquetWriter } from "./parquet.ts";
 
 /** A folder gets no more files for this long before its files are merged: queries ask most for what is new. */
 const SETTLED_MS: Milliseconds = 10 * MINUTE;
+/** So many files of segments are merged without waiting: late ones may come for ever. */
+const MOST_FILES = 64;
 const NOTE = "compaction.json";
+const SCRATCH = "merged.parquet";
 /** Ends the names of merged files. Those of segments do not end so. */
 const MERGED = "-merged";
 
@@ -16,9 +19,17 @@ interface Note {
   readonly sources: readonly string[];
 }
 
+/** An hour's folder that rows were written to. */
+interface Unsettled {
+  /** Time of its last file. */
+  at: EpochMs;
+  /** Files of segments in it. */
+  files: number;
+}
+
 /**
- * Merges the files of an hour into one when no more come. A query that runs meanwhile may see rows of both, for as long
- * as it takes to delete the sources; `<table>_exact` shows each once.
+ * Merges the files of an hour into one when no more come, and those of segments when they are many. A query that runs
+ * meanwhile may see rows of both, for as long as it takes to delete the sources; `<table>_exact` shows each once.
  *
  * 1. The merged file is written to the scratch folder.
  * 2. A note says which files it holds.
@@ -31,15 +42,14 @@ export class Compaction {
   readonly #folder: string;
   readonly #scratch: string;
   readonly #writer: ParquetWriter;
-  /** Folders of hours that rows were written to, by the time of their last file. */
-  readonly #unsettled: Map<string, EpochMs>;
+  readonly #unsettled: Map<string, Unsettled>;
 
   private constructor(
     table: TableSpec,
     folder: string,
     scratch: string,
     writer: ParquetWriter,
-    unsettled: Map<string, EpochMs>,
+    unsettled: Map<string, Unsettled>,
   ) {
     this.#table = table;
     this.#folder = folder;
@@ -61,8 +71,7 @@ export class Compaction {
     now: EpochMs,
   ): Promise<Compaction> {
     await mkdir(scratch, { recursive: true });
-    const text = await readFile(join(scratch, NOTE), "utf8").catch(() => null);
-    if (text !== null) await finish(JSON.parse(text) as Note, join(scratch, NOTE));
+    await finish(scratch);
     const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => []);
     const files = Map.groupBy(
       entries.filter((entry) => entry.isFile() && entry.name.endsWith(".parquet")),
@@ -70,26 +79,34 @@ export class Compaction {
     );
     const waiting = [...files]
       .filter(([, ofFolder]) => ofFolder.length > 1)
-      .map(([path]): [string, number] => [path, now]);
+      .map(([path, { length }]): [string, Unsettled] => [path, { at: now, files: length }]);
     return new Compaction(table, folder, scratch, writer, new Map(waiting));
   }
 
   /** A file was written into the partition `dt=…/hour=…`. */
   written(partition: string, now: EpochMs): void {
-    this.#unsettled.set(join(this.#folder, partition), now);
+    const folder = join(this.#folder, partition);
+    this.#unsettled.set(folder, { at: now, files: (this.#unsettled.get(folder)?.files ?? 0) + 1 });
   }
 
   /**
-   * Merges the files of one folder that has settled. All segments of the journal must have been converted: one that is
-   * converted again would bring rows a second time that are merged already.
+   * Merges the files of one folder, where that is due. All segments of the journal must have been converted: one that
+   * is converted again would bring rows a second time that are merged already.
+   *
+   * @throws Error when a file can't be read. The files stay; they are tried again when more have come, or the program
+   *   starts
    */
   async run(now: EpochMs): Promise<void> {
-    const settled = [...this.#unsettled].find(([, at]) => now - at >= SETTLED_MS);
-    if (!settled) return;
-    const [folder] = settled;
-    const names = (await readdir(folder)).filter((name) => name.endsWith(".parquet")).sort();
-    // Also where it fails: the files stay as they are, and are looked at again at the next start.
-    this.#unsettled.delete(folder);
+    const isSettled = ({ at }: Unsettled): boolean => now - at >= SETTLED_MS;
+    const due = [...this.#unsettled].find(([, one]) => isSettled(one) || one.files >= MOST_FILES);
+    if (!due) return;
+    const [folder, one] = due;
+    if (isSettled(one)) this.#unsettled.delete(folder);
+    else one.files = 0;
+    await finish(this.#scratch); // the merge before, where its sources could not be deleted
+    const names = (await readdir(folder))
+      .filter((name) => name.endsWith(".parquet") && (isSettled(one) || !name.includes(MERGED)))
+      .sort();
     if (names.length > 1) await this.#merge(folder, names);
   }
 
@@ -100,7 +117,7 @@ export class Compaction {
       .replaceAll(MERGED, "");
     const merged = join(folder, `${newest}${MERGED}.parquet`);
     const sources = names.map((name) => join(folder, name)).filter((path) => path !== merged);
-    const scratch = join(this.#scratch, "merged.parquet");
+    const scratch = join(this.#scratch, SCRATCH);
     await this.#writer.merge(
       this.#table,
       names.map((name) => join(folder, name)),
@@ -110,18 +127,21 @@ export class Compaction {
     await writeFile(`${note}.new`, JSON.stringify({ merged, sources } satisfies Note), { flush: true });
     await rename(`${note}.new`, note);
     await rename(scratch, merged);
-    await finish({ merged, sources }, note);
+    await finish(this.#scratch);
   }
 }
 
 /**
- * Steps 4 and 5, when 3 was done: then the scratch file is gone and the merged one is there. Otherwise the note goes
- * first: without the scratch file it would look as if 3 was done.
+ * Steps 4 and 5 of the merge whose note is there, when 3 was done: then the scratch file is gone and the merged one is
+ * there. Otherwise the note goes first: without the scratch file it would look as if 3 was done.
  */
-async function finish({ merged, sources }: Note, note: string): Promise<void> {
-  const scratch = join(note, "..", "merged.parquet");
-  if (!(await exists(scratch)) && (await exists(merged))) for (const path of sources) await rm(path, { force: true });
-  await rm(note, { force: true });
+async function finish(folder: string): Promise<void> {
+  const [note, scratch] = [join(folder, NOTE), join(folder, SCRATCH)];
+  if (await exists(note)) {
+    const { merged, sources } = JSON.parse(await readFile(note, "utf8")) as Note;
+    if (!(await exists(scratch)) && (await exists(merged))) for (const path of sources) await rm(path, { force: true });
+    await rm(note);
+  }
   await rm(scratch, { force: true });
 }
 

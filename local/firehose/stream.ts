@@ -81,7 +81,10 @@ export class DeliveryStream {
     for (const { name } of this.#journal.sealed())
       await this.#convert(name).catch((error: unknown) => problems.push(error));
     if (problems.length > 0) throw problems[0];
-    await this.#compaction.run(nowMs);
+    await this.#compaction.run(nowMs).catch((error: unknown) => {
+      const { table, log } = this.#options;
+      log.warn({ err: error, table: table.name }, "files of an hour can't be merged; they stay as they are");
+    });
   }
 
   async #convert(segment: string): Promise<void> {

@@ -1,11 +1,11 @@
 /** Texts that are kept, a power of two: more than the accounts and symbols that a partition sees in turn. */
 const SLOTS = 8_192;
-/** Longer texts are not kept. */
-const LONGEST = 64;
+/** Longer texts are not kept: the longest that a key has. */
+const LONGEST = 128;
 
 /**
- * Texts of ASCII that come again and again, such as accounts: the same bytes give the same string most often, without a
- * new one. Of those that fall on the same slot the newest is kept.
+ * Texts of ASCII that come again and again, such as keys and accounts: the same bytes give the same string most often,
+ * without a new one. Of those that fall on the same slot the newest is kept.
  */
 export class InternedTexts {
   readonly #slots: string[] = Array.from({ length: SLOTS }, () => "");

@@ -1,21 +1,11 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { MillraceError } from "../../domain/errors.ts";
+import { tradeFieldNames } from "../../domain/market.ts";
 import { verbatimNumber } from "../../domain/verbatim-json.ts";
 import type { PlannedTrade } from "./faults.ts";
 
 /** The columns of a trade; others are refused, so that no misspelt one is passed over. */
-const columns = [
-  "trade_id",
-  "timestamp",
-  "symbol",
-  "price",
-  "quantity",
-  "amount",
-  "currency",
-  "side",
-  "account",
-  "status",
-] as const;
+const columns = tradeFieldNames;
 type Column = (typeof columns)[number];
 const numbers: readonly Column[] = ["price", "quantity", "amount"];
 const QUOTED_CHARACTERS = 200;

@@ -198,7 +198,11 @@ describe("an environment's config", () => {
       "lake.expireAfterDays: 119, less than 90 days after glacierAfterDays (30)",
     ],
     // https://docs.aws.amazon.com/global-infrastructure/latest/regions/az-ids.html
-    ["zones by name", { zones: ["us-east-1a", "us-east-1b"] }, "zones[0]: expected the id of a zone, such as use1-az4"],
+    [
+      "names of zones",
+      { zones: ["us-east-1a", "us-east-1b"] },
+      "zones[0]: expected the id of a zone, such as use1-az4",
+    ],
     [
       "a database whose least capacity is above its most",
       { documents: { ...prod.documents, minCapacity: 64 } },

@@ -110,7 +110,7 @@ test("connections that get the same messages share a frame; one that missed some
   expect(second).toBe(first);
   expect(names(third!)).toEqual(["a", "b", "c"]);
   expect([first!.body.toString(), first!.sha256.length]).toEqual([first!.text, 64]);
-  // What a client is told alone is in no shared frame.
+  // A frame with a notice for one client is not shared.
   const slow = new SendQueue({ droppableBytes: 150, otherBytes: 10_000 });
   slow.push([message("samples", "x"), message("samples", "y"), a!, b!]);
   expect(names(slow.takeFrame())).toEqual([{ sensorId: "s1", samples: 20 }, "a", "b"]);

@@ -48,7 +48,7 @@ const written = {} as Record<TopicKey, Written[]>;
 function startProcessor(): void {
   const { kafkaBrokers, dynamodbEndpoint } = servers;
   const settings = { environment: "test", pipeline: "market", kafkaBrokers, dynamodbEndpoint, healthPort } as const;
-  processor = spawn(process.execPath, [...nodeArguments("processor"), join(root, "processor/main.ts")], {
+  processor = spawn(process.execPath, [...nodeArguments(), join(root, "processor/main.ts")], {
     env: { ...process.env, ...writeSettings("processor", { ...settings, logLevel: "error" }) },
     stdio: ["ignore", "ignore", "inherit"],
   });

@@ -1,4 +1,4 @@
-import { tradeLimits, tradeSides, tradeStatuses } from "../../../domain/market.ts";
+import { tradeFieldNames, tradeLimits, tradeSides, tradeStatuses } from "../../../domain/market.ts";
 import { MAX_EPOCH_MS } from "../../../domain/time.ts";
 import { InternedTexts, isText } from "../../runtime/interned-texts.ts";
 import { scannedTo, scanNumber } from "../../runtime/scan-number.ts";
@@ -12,19 +12,8 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const BACKSLASH = 0x5c;
 
-/** The fields that are read, each with its bit: it may come once. */
-const FIELDS = [
-  "trade_id",
-  "timestamp",
-  "symbol",
-  "price",
-  "quantity",
-  "amount",
-  "currency",
-  "side",
-  "account",
-  "status",
-] as const;
+/** The fields that are read, each with its bit: it may come once. `candidate` has their numbers. */
+const FIELDS = tradeFieldNames;
 const bit = (field: (typeof FIELDS)[number]): number => 1 << FIELDS.indexOf(field);
 const TRADE_ID = bit("trade_id");
 const TIMESTAMP = bit("timestamp");
@@ -65,8 +54,8 @@ function skipSpace(bytes: Buffer, at: number): number {
 
 /**
  * Reads a usual trade from its bytes straight into the message, without an object in between. Gives false for
- * everything unusual (unknown or repeated fields, escapes, exponents, other types, any error): then the caller takes
- * the slow way, which knows every reason. A figure that is not given is NaN; none is derived.
+ * everything unusual (unknown or repeated fields, escapes, other types, any error): then the caller takes the slow way,
+ * which knows every reason. A figure that is not given is NaN; none is derived.
  */
 export function scanTrade(key: string, bytes: Buffer, message: TradeMessage): boolean {
   message.price = NaN;

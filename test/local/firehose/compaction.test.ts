@@ -114,3 +114,31 @@ test("files that can't be merged stay, and are not tried again and again", async
   await compaction.run(2 * TEN_MINUTES);
   expect(files()).toHaveLength(2);
 });
+
+test("64 files of segments become one while more come, and those that were merged stay", async () => {
+  const compaction = await open(0);
+  for (let round = 0; round < 2; round++)
+    for (let n = 0; n < 64; n++) {
+      const segment = String(round * 64 + n).padStart(3, "0");
+      await compaction.run(n);
+      expect(files().filter((name) => !name.includes("merged"))).toHaveLength(n);
+      await file(`sessions-${segment}.parquet`, `id-${segment}`);
+      compaction.written(HOUR, n);
+    }
+  await compaction.run(64);
+  expect(files()).toEqual(["sessions-063-merged.parquet", "sessions-127-merged.parquet"]);
+  expect(await ids()).toEqual(Array.from({ length: 128 }, (_, n) => `id-${String(n).padStart(3, "0")}`));
+});
+
+test("sources that could not be deleted go before the next merge, so that no row is merged twice", async () => {
+  await file("sessions-002-merged.parquet", "a", "b");
+  const compaction = await open(0);
+  await file("sessions-001.parquet", "a");
+  const sources = [join(folder, HOUR, "sessions-001.parquet")];
+  const note = { merged: join(folder, HOUR, "sessions-002-merged.parquet"), sources };
+  writeFileSync(join(scratch, "compaction.json"), JSON.stringify(note));
+  await file("sessions-003.parquet", "c");
+  compaction.written(HOUR, 0);
+  await compaction.run(TEN_MINUTES);
+  expect(await ids()).toEqual(["a", "b", "c"]);
+});
