@@ -6,9 +6,8 @@ import { putInForce, readMarketThrough, readThrough, type Throughput } from "./e
 import { fill, type Load } from "./load.ts";
 import { fillMarket } from "./market-load.ts";
 import { million, type Bench } from "./scenario.ts";
+import { DEFAULT_ROUNDS, inTurns } from "./turns.ts";
 import { otherVersion, thisVersion, type Version } from "./versions.ts";
-
-const DEFAULT_ROUNDS = 3;
 
 type Run = Omit<Throughput, "readings">;
 /** Fills a topic once, and calls `compare` with what reads all of it by one version. */
@@ -49,23 +48,18 @@ export function comparisonProblem(only: readonly string[]): string | undefined {
   return `--compare does not run ${wrong.join(", ")}: expected ${Object.keys(comparisons).join(", ")}`;
 }
 
-/**
- * Runs this version and another in turns over one filled topic, and reports the ratio per CPU second. The machine's
- * speed changes within minutes, so each ratio is that of two runs in a row, and their order changes from round to
- * round.
- */
+/** Runs this version and another in turns over one filled topic, and reports the ratio per CPU second. */
 export async function compareVersions(bench: Bench, revision: string): Promise<void> {
   const other = await otherVersion(revision);
   for (const name of bench.options.only ?? ["windows"]) {
     await comparisons[name]!(bench, async (run) => {
-      const pairs: [Run, Run][] = [];
-      for (let round = 0; round < (bench.options.rounds ?? DEFAULT_ROUNDS); round++) {
-        const first = round % 2 === 0 ? thisVersion : other;
-        const [a, b] = [await run(first), await run(first === other ? thisVersion : other)];
-        const [own, others] = first === other ? [b, a] : [a, b];
-        pairs.push([own, others]);
-        bench.print(`  ${name}, round ${round + 1}: ${showRun(own)}; ${revision}: ${showRun(others)}`);
-      }
+      const pairs = await inTurns(
+        bench.options.rounds ?? DEFAULT_ROUNDS,
+        () => run(thisVersion),
+        () => run(other),
+        ([own, others], round) =>
+          bench.print(`  ${name}, round ${round}: ${showRun(own)}; ${revision}: ${showRun(others)}`),
+      );
       const ratio = ratioOf(pairs.map(([own, others]) => [own.perCpuSecond, others.perCpuSecond]));
       bench.report(
         `${name} beside ${revision}`,

@@ -3,10 +3,12 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { topics } from "../domain/topics.ts";
 import { withBenchServers } from "./bench-servers.ts";
+import { ratioOf, showRatio, type Ratio } from "./distribution.ts";
 import { showThroughput, standardLoad } from "./engine-scenarios.ts";
 import { putInForce, readThrough, type Throughput } from "./engine.ts";
 import { fill, FILL_START, type Load, message, MESSAGE_MS, READINGS_PER_MESSAGE } from "./load.ts";
-import { million, type Scenario } from "./scenario.ts";
+import { million, type Bench, type Scenario } from "./scenario.ts";
+import { DEFAULT_ROUNDS, inTurns } from "./turns.ts";
 
 /** The Flink job expects its broker and its input here. */
 const FLINK_KAFKA_PORT = 9092;
@@ -23,36 +25,52 @@ export interface FlinkResult {
   readonly peakMb: number;
 }
 
+/** The same messages read by both, one after the other. */
+type FlinkPair = readonly [flink: FlinkResult, millrace: Throughput];
+
 export const flink: Scenario = {
-  about: "the scenario windows in Apache Flink (--flink) and in Millrace, over the same messages; needs port 9092",
-  run: async (bench) => {
-    const { flink: folder, flinkVariant } = bench.options;
-    if (folder === undefined || !hasFlink(folder))
-      return bench.report("flink", { skipped: true }, "skipped: --flink DIR must name the folder of the Flink job");
-    const found = await besideFlink(
-      standardLoad(bench),
-      flinkVariant,
-      folder,
-      bench.folder("flink"),
-      bench.path(".millrace", "flink"),
-    );
-    const { perCpuSecond, perSecond, peakMb } = found.flink;
-    bench.report(
-      `flink ${flinkVariant}, parallelism 1`,
-      found.flink,
-      `${million(perCpuSecond)} readings/CPU s   ${million(perSecond)}/s   ${peakMb} MB`,
-    );
-    bench.report("  beside it, windows", found.millrace, showThroughput(found.millrace));
-  },
+  about: "the scenario windows in Apache Flink (--flink) and in Millrace, in turns over the same messages; port 9092",
+  run: async (bench) => void (await measureFlink(bench)),
 };
 
-/** Whether the folder contains the Flink job. */
-export function hasFlink(folder: string): boolean {
-  return existsSync(join(folder, "run"));
+/** What a comparison with Flink gave: ratios of Millrace to Flink. */
+export interface BesideFlink {
+  readonly perCpuSecond: Ratio;
+  readonly memory: Ratio;
+}
+
+/** Runs both in turns, and reports each pair and the ratios. Undefined, and said so, without `--flink`. */
+export async function measureFlink(bench: Bench): Promise<BesideFlink | undefined> {
+  const { flink: folder, flinkVariant, rounds = DEFAULT_ROUNDS } = bench.options;
+  if (folder === undefined || !existsSync(join(folder, "run"))) {
+    bench.report("flink", { skipped: true }, "skipped: --flink DIR must name the folder of the Flink job");
+    return undefined;
+  }
+  const work = bench.path(".millrace", "flink");
+  const pairs = await besideFlink(standardLoad(bench), flinkVariant, folder, bench.folder("flink"), work, rounds);
+  for (const [index, [other, millrace]] of pairs.entries()) {
+    const round = `round ${index + 1}`;
+    bench.report(
+      `flink ${flinkVariant}, parallelism 1, ${round}`,
+      other,
+      `${million(other.perCpuSecond)} readings/CPU s   ${million(other.perSecond)}/s   ${other.peakMb} MB`,
+    );
+    bench.report(`  beside it, windows, ${round}`, millrace, showThroughput(millrace));
+  }
+  const found = {
+    perCpuSecond: ratioOf(pairs.map(([other, millrace]) => [millrace.perCpuSecond, other.perCpuSecond])),
+    memory: ratioOf(pairs.map(([other, millrace]) => [millrace.peakMb, other.peakMb])),
+  };
+  bench.report(
+    "  Millrace to Flink",
+    found,
+    `${showRatio(found.perCpuSecond)} per CPU second, ${showRatio(found.memory)} of its memory`,
+  );
+  return found;
 }
 
 /**
- * Runs the windows-only job over the same messages on the same broker, first in Flink, then in Millrace.
+ * Runs the windows-only job over the same messages on the same broker, in Flink and in Millrace, in turns.
  *
  * @param variant Variant of the Flink job: `a` is the usual way to write it, `b` is tuned, `c` is `b` without a
  *   shuffle.
@@ -65,7 +83,8 @@ export function besideFlink(
   flink: string,
   folder: string,
   work: string,
-): Promise<{ readonly flink: FlinkResult; readonly millrace: Throughput }> {
+  rounds: number,
+): Promise<FlinkPair[]> {
   return withBenchServers(
     { partitions: load.partitions, folder, kafkaPort: FLINK_KAFKA_PORT, inputs: [FLINK_INPUT] },
     async (servers) => {
@@ -85,15 +104,12 @@ export function besideFlink(
       await producer.disconnect();
       const set = await putInForce(servers.kafka, { outputs: "windows" });
       await fill(servers.kafka, load, topics.imuData.name);
-      const result = await runFlink(flink, variant, messages * READINGS_PER_MESSAGE, work);
-      return {
-        flink: result,
-        millrace: await readThrough(servers.kafka, servers.settings, {
-          messages,
-          control: set,
-          sensors: load.sensors,
-        }),
-      };
+      const input = { messages, control: set, sensors: load.sensors };
+      return await inTurns(
+        rounds,
+        () => runFlink(flink, variant, messages * READINGS_PER_MESSAGE, work),
+        async () => await readThrough(servers.kafka, await servers.again(), input),
+      );
     },
   );
 }

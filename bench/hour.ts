@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { MINUTE } from "../domain/time.ts";
 import { distribution, percentile, type Distribution } from "./distribution.ts";
 import { NpmStart } from "./npm-start.ts";
+import { timesOf } from "./requests.ts";
 import type { Scenario } from "./scenario.ts";
 import { shares, sumShares, usages, type ProcessShare } from "./usage.ts";
 
@@ -100,16 +101,7 @@ async function askRoutes(api: string): Promise<Record<string, Distribution>> {
   const paths = ["/health", "/sensors", `/sensors/${sensor}/windows`, "/sessions", `/sessions?sensorId=${sensor}`];
   const found: Record<string, Distribution> = {};
   for (const path of paths) {
-    const taken: number[] = [];
-    for (let n = 0; n < REQUESTS; n++) {
-      const startedAt = performance.now();
-      const ok = await fetch(api + path).then(
-        async (response) => (await response.text()) !== "" && response.ok,
-        () => false,
-      );
-      taken.push(ok ? performance.now() - startedAt : Infinity);
-    }
-    found[path.replace(sensor, "{id}")] = distribution(taken);
+    found[path.replace(sensor, "{id}")] = distribution(await timesOf(api + path, REQUESTS));
   }
   return found;
 }

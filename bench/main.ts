@@ -8,6 +8,7 @@ import { type BenchOptions, parseBenchOptions, usage } from "./options.ts";
 import { platform } from "./platform.ts";
 import { Bench, type Scenario } from "./scenario.ts";
 import { store } from "./store.ts";
+import { targets } from "./targets.ts";
 
 /** All scenarios, in the order of a run without `--only`. */
 const scenarios: Readonly<Record<string, Scenario>> = {
@@ -16,6 +17,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   store,
   hour,
   flink,
+  targets,
 };
 
 let options: BenchOptions;

@@ -8,6 +8,7 @@ import { type Distribution, distribution, percentile, showDistribution } from ".
 import { NpmStart } from "./npm-start.ts";
 import { follow } from "./outputs.ts";
 import { until } from "./processor-process.ts";
+import { timesOf } from "./requests.ts";
 import type { Bench, Scenario } from "./scenario.ts";
 import { showTargets, target, type Target } from "./target.ts";
 import { type ProcessShare, shares, sumShares, usages } from "./usage.ts";
@@ -49,6 +50,8 @@ export interface PlatformResult {
   readonly closed: number;
   /** The same path hop by hop, measured afterwards with one more client and two Kafka consumers. */
   readonly hops: Readonly<Record<string, Distribution>>;
+  /** What `GET /sensors/{sensorId}/features` takes, one request after the other. An error counts as infinite. */
+  readonly featureRead: Distribution;
   readonly health: string;
   readonly restarts: number;
 }
@@ -61,6 +64,7 @@ const DEFAULT_WARM_UP_SECONDS = 180;
 const DEFAULT_SECONDS = 60;
 /** Hops are read by kafkajs, message by message: a short look is enough, and all that a busy machine can spare. */
 const MAX_HOPS_SECONDS = 20;
+const FEATURE_READS = 200;
 
 export const platform: Scenario = {
   about: "npm start with its simulator: 20 sensors x 100 Hz alone, then 200 x 200 Hz with 10 WebSocket clients",
@@ -110,6 +114,7 @@ async function measurePlatform(bench: Bench, load: PlatformLoad): Promise<Platfo
     const perSecond = (counter: "published" | "messages" | "processed"): number =>
       (after[counter] - before[counter]) / seconds;
     const health = await healthOf(started.api);
+    const featureRead = distribution(await timesOf(`${started.api}/sensors/${sensorIds[0]}/features`, FEATURE_READS));
     const hops = await measureHops(started, sensorIds, Math.min(load.seconds, MAX_HOPS_SECONDS));
     return {
       load,
@@ -126,6 +131,7 @@ async function measurePlatform(bench: Bench, load: PlatformLoad): Promise<Platfo
         : { p50: medianOf(status.map(({ p50 }) => p50)), p99: medianOf(status.map(({ p99 }) => p99)) },
       closed: seen.closed,
       hops,
+      featureRead,
       health,
       restarts: status.at(-1)?.restarts ?? NaN,
     };
@@ -258,7 +264,7 @@ export function hopsOf(
 
 /** The rows of the table of targets that a measurement answers. A load that is not in the table has none. */
 export function platformTargets(result: PlatformResult): Target[] {
-  const { load, total, publishToSamples, published, processed, lagFlat } = result;
+  const { load, total, publishToSamples, featureRead, published, processed, lagFlat } = result;
   const cores = (value: number): string => `${value.toFixed(2)} cores`;
   const ms = (value: number): string => `${value.toFixed(0)} ms`;
   const is = ({ sensors, hz, clients }: (typeof defaultLoads)[number]): boolean =>
@@ -270,6 +276,7 @@ export function platformTargets(result: PlatformResult): Target[] {
       target(`${name}: publish to samples, p50`, publishToSamples.p50, "below", 15, ms),
       target(`${name}: publish to samples, p99`, publishToSamples.p99, "below", 50, ms),
       target(`${name}: memory of all`, total.rssMb, "below", 1_800, (value) => `${value.toFixed(0)} MB`),
+      target(`${name}: read of features, p99`, featureRead.p99, "below", 50, ms),
     ];
   if (!is(defaultLoads[1])) return [];
   const share = processed / published;
@@ -307,6 +314,7 @@ function report(bench: Bench, result: PlatformResult): void {
     ["lag", lagText(result)],
     ["publish to samples", showDistribution(result.publishToSamples)],
     ...(load.clients > 0 ? [["connections closed", String(result.closed)] as [string, string]] : []),
+    ["read of features", showDistribution(result.featureRead)],
     ["health, restarts", `${result.health}, ${result.restarts}`],
     ...Object.entries(hops).map(([hop, found]): [string, string] => [hop, showDistribution(found)]),
   ];

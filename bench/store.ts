@@ -16,7 +16,7 @@ import { distribution, type Distribution } from "./distribution.ts";
 import { until } from "./processor-process.ts";
 import { seconds, type Bench, type Scenario } from "./scenario.ts";
 import { storeSensor } from "./store-records.ts";
-import { showTargets, target } from "./target.ts";
+import { showTargets, target, type Target } from "./target.ts";
 import { shares, usages } from "./usage.ts";
 
 const DEFAULT_SENSORS = 20;
@@ -45,25 +45,28 @@ export const store: Scenario = {
   about: "the REST API over a store that holds --hours of --sensors at a window a second",
   onlyByName: true,
   run: async (bench) => {
-    const result = await measureStore(bench);
-    const { fillMs, fileMb, cores, rssMb, routes } = result;
-    bench.report("store", result, `filled in ${seconds(fillMs)}, file ${fileMb.toFixed(0)} MB`);
-    const ms = (value: number): string => `${value.toFixed(0)} ms`;
-    const core = (value: number): string => `${value.toFixed(2)} cores`;
-    bench.print(
-      showTargets([
-        ...Object.entries(routes).map(([route, { p50, p99 }]) =>
-          target(`${route} p99 (p50 ${p50.toFixed(0)} ms)`, p99, "below", 100, ms),
-        ),
-        target("server while windows arrive", cores.writing, "at most", 0.1, core),
-        target("server while routes are asked", cores.asked, "at most", 0.1, core),
-        target("server's memory, from the fill on", rssMb.end / rssMb.filled, "at most", 1.1, (x) => x.toFixed(2)),
-      ]),
-    );
+    bench.print(showTargets(await measureStore(bench)));
   },
 };
 
-async function measureStore(bench: Bench): Promise<StoreResult> {
+/** Fills a store, asks each route, and reports it. */
+export async function measureStore(bench: Bench): Promise<Target[]> {
+  const result = await runStore(bench);
+  const { fillMs, fileMb, cores, rssMb, routes } = result;
+  bench.report("store", result, `filled in ${seconds(fillMs)}, file ${fileMb.toFixed(0)} MB`);
+  const ms = (value: number): string => `${value.toFixed(0)} ms`;
+  const core = (value: number): string => `${value.toFixed(2)} cores`;
+  return [
+    ...Object.entries(routes).map(([route, { p50, p99 }]) =>
+      target(`${route} p99 (p50 ${p50.toFixed(0)} ms)`, p99, "below", 100, ms),
+    ),
+    target("store's server while windows arrive", cores.writing, "at most", 0.1, core),
+    target("store's server while routes are asked", cores.asked, "at most", 0.1, core),
+    target("store's memory, from the fill on", rssMb.end / rssMb.filled, "at most", 1.1, (x) => x.toFixed(2)),
+  ];
+}
+
+async function runStore(bench: Bench): Promise<StoreResult> {
   const { sensors = DEFAULT_SENSORS, hours = DEFAULT_HOURS } = bench.options;
   const folder = bench.folder("store");
   mkdirSync(folder, { recursive: true });

@@ -19,6 +19,11 @@ export function target(
   return { what, target: `${direction} ${show(limit)}`, measured: shown, met };
 }
 
+/** A row of the table that was not measured, and why. It is not met. */
+export function notMeasured(what: string, limit: string, why: string): Target {
+  return { what, target: limit, measured: `not measured: ${why}`, met: false };
+}
+
 /** The rows as a table. */
 export function showTargets(rows: readonly Target[]): string {
   const cells = rows.map(({ what, target, measured, met }) => [what, target, measured, met ? "met" : "NOT MET"]);

@@ -10,6 +10,7 @@ const measured = {
   lagFlat: true,
   publishToSamples: { p50: 14, p99: 60 },
   closed: 2,
+  featureRead: { p50: 5, p99: 50 },
 } as unknown as PlatformResult;
 
 describe("the platform's measurement", () => {
@@ -19,6 +20,7 @@ describe("the platform's measurement", () => {
       ["14 ms", true],
       ["60 ms", false],
       ["1799 MB", true],
+      ["50 ms", false],
     ]);
   });
 
