@@ -30,7 +30,7 @@ const readGroup = groupReader(kafka, pipelines.sensor.consumerGroup, topics.imuD
 const readMarketGroup = settings.pipelines.includes("market")
   ? groupReader(kafka, pipelines.market.consumerGroup, topics.trades.name)
   : undefined;
-const database = mongoDatabase(settings, COLD_LIMIT_MS);
+const withDatabase = mongoDatabase(settings, COLD_LIMIT_MS);
 let limitMs = COLD_LIMIT_MS;
 
 /** `GET /health`: 503 when a component is down. */
@@ -55,7 +55,8 @@ export const handler = restFunction(log, settings.corsOrigins, {
 });
 
 async function readStore(): Promise<StoreState> {
-  const db = await database();
-  const newest = await db.collection<NewestDocument>(collections.newest).findOne({ _id: NEWEST_WINDOW });
+  const newest = await withDatabase((db) =>
+    db.collection<NewestDocument>(collections.newest).findOne({ _id: NEWEST_WINDOW }),
+  );
   return { newestWindowEnd: newest?.end ?? null };
 }

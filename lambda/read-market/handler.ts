@@ -1,5 +1,4 @@
 import { GetRecordCommand } from "@aws-sdk/client-sagemaker-featurestore-runtime";
-import type { Collection, Document } from "mongodb";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
 import { pageLimits, queries, type SymbolFeatures } from "../../domain/api.ts";
@@ -36,11 +35,8 @@ import {
 
 const settings = readSettings("rest", process.env);
 const log = createLogger("read-market", settings.logLevel);
-const database = mongoDatabase(settings, 2_000);
+const withDatabase = mongoDatabase(settings, 2_000);
 const featureStore = featureStoreClient(settings.region, settings.featureStoreEndpoint);
-
-const collection = async <D extends Document>(name: string): Promise<Collection<D>> =>
-  (await database()).collection<D>(name);
 
 /** The routes of the market. */
 export const handler = restFunction(log, settings.corsOrigins, {
@@ -48,12 +44,15 @@ export const handler = restFunction(log, settings.corsOrigins, {
     const query = readParameters(event, queries.symbols);
     const filter = symbolFilter(query, new Date());
     const limit = query.limit ?? pageLimits.default;
-    const found = await readable("MongoDB", async () =>
-      (await collection<SymbolDocument>(collections.symbols))
-        .find(filter)
-        .sort({ lastSeen: -1, _id: -1 })
-        .limit(limit + 1)
-        .toArray(),
+    const found = await readable("MongoDB", () =>
+      withDatabase((db) =>
+        db
+          .collection<SymbolDocument>(collections.symbols)
+          .find(filter)
+          .sort({ lastSeen: -1, _id: -1 })
+          .limit(limit + 1)
+          .toArray(),
+      ),
     );
     return json(
       toPage(found, limit, symbolListIdentity, ({ lastSeen, _id }) => ({ value: lastSeen, id: _id }), toSymbol),
@@ -64,17 +63,19 @@ export const handler = restFunction(log, settings.corsOrigins, {
     const { operator = barOperators[0]!, from, to, limit = pageLimits.default } = query;
     const identity = ["bars", symbol, operator, from, to];
     const before = query.cursor === undefined ? undefined : decodeCursor(query.cursor, identity).value;
-    const { bars, next } = await readable("MongoDB", async () => {
-      const known = await (await collection<SymbolDocument>(collections.symbols)).findOne({ _id: symbol });
-      if (!known) throw new ProblemError("not-found", `there is no symbol ${symbol}`);
-      const documents = await collection<BarsDocument>(collections.bars);
-      return findBars(
-        { symbol, operator, from, to, before },
-        known.bars?.[operator],
-        { limit, nowMs: Date.now() },
-        (ids) => documents.find({ _id: { $in: [...ids] } }).toArray(),
-      );
-    });
+    const { bars, next } = await readable("MongoDB", () =>
+      withDatabase(async (db) => {
+        const known = await db.collection<SymbolDocument>(collections.symbols).findOne({ _id: symbol });
+        if (!known) throw new ProblemError("not-found", `there is no symbol ${symbol}`);
+        const documents = db.collection<BarsDocument>(collections.bars);
+        return findBars(
+          { symbol, operator, from, to, before },
+          known.bars?.[operator],
+          { limit, nowMs: Date.now() },
+          (ids) => documents.find({ _id: { $in: [...ids] } }).toArray(),
+        );
+      }),
+    );
     return json({ items: bars, next: next === null ? null : encodeCursor({ value: next, id: "" }, identity) });
   },
   "/symbols/{symbol}/features": async (event) => {
@@ -105,10 +106,13 @@ export const handler = restFunction(log, settings.corsOrigins, {
     const limit = query.limit ?? pageLimits.default;
     const identity = positionListIdentity(query);
     const place = query.cursor === undefined ? undefined : decodeCursor(query.cursor, identity);
-    const documents = await readable("MongoDB", async () =>
-      (await collection<PositionsDocument>(collections.positions))
-        .find({ _id: { $in: positionDocuments(query) } })
-        .toArray(),
+    const documents = await readable("MongoDB", () =>
+      withDatabase((db) =>
+        db
+          .collection<PositionsDocument>(collections.positions)
+          .find({ _id: { $in: positionDocuments(query) } })
+          .toArray(),
+      ),
     );
     const found = positionsAfter(documents, query, place, limit);
     return json(toPage(found, limit, identity, placeOf, (position) => position));
@@ -117,12 +121,15 @@ export const handler = restFunction(log, settings.corsOrigins, {
     const query = readParameters(event, queries.alerts);
     const filter = alertFilter(query, new Date());
     const limit = query.limit ?? pageLimits.default;
-    const found = await readable("MongoDB", async () =>
-      (await collection<AlertDocument>(collections.alerts))
-        .find(filter)
-        .sort({ timestamp: -1, _id: -1 })
-        .limit(limit + 1)
-        .toArray(),
+    const found = await readable("MongoDB", () =>
+      withDatabase((db) =>
+        db
+          .collection<AlertDocument>(collections.alerts)
+          .find(filter)
+          .sort({ timestamp: -1, _id: -1 })
+          .limit(limit + 1)
+          .toArray(),
+      ),
     );
     return json(
       toPage(found, limit, alertListIdentity(query), ({ timestamp, _id }) => ({ value: timestamp, id: _id }), toAlert),

@@ -18,7 +18,7 @@ import { findWindows } from "./windows.ts";
 
 const settings = readSettings("rest", process.env);
 const log = createLogger("read-sensors", settings.logLevel);
-const database = mongoDatabase(settings, 2_000);
+const withDatabase = mongoDatabase(settings, 2_000);
 const featureStore = featureStoreClient(settings.region, settings.featureStoreEndpoint);
 
 /** `GET /sensors`, `GET /sensors/{sensorId}/windows` and `GET /sensors/{sensorId}/features`. */
@@ -27,13 +27,15 @@ export const handler = restFunction(log, settings.corsOrigins, {
     const query = readParameters(event, queries.sensors);
     const filter = sensorFilter(query);
     const limit = query.limit ?? pageLimits.default;
-    const found = await readable("MongoDB", async () =>
-      (await database())
-        .collection<SensorDocument>(collections.sensors)
-        .find(filter, { projection: { hours: 0 } })
-        .sort({ firstSeen: -1, _id: -1 })
-        .limit(limit + 1)
-        .toArray(),
+    const found = await readable("MongoDB", () =>
+      withDatabase((db) =>
+        db
+          .collection<SensorDocument>(collections.sensors)
+          .find(filter, { projection: { hours: 0 } })
+          .sort({ firstSeen: -1, _id: -1 })
+          .limit(limit + 1)
+          .toArray(),
+      ),
     );
     return json(
       toPage(found, limit, sensorListIdentity, ({ firstSeen, _id }) => ({ value: firstSeen, id: _id }), toSensor),
@@ -44,17 +46,18 @@ export const handler = restFunction(log, settings.corsOrigins, {
     const { from, to, cursor, limit = pageLimits.default } = query;
     const identity = windowListIdentity(sensorId, query);
     const after = cursor === undefined ? undefined : decodeCursor(cursor, identity);
-    const { windows, next } = await readable("MongoDB", async () => {
-      const db = await database();
-      const sensor = await db
-        .collection<SensorDocument>(collections.sensors)
-        .findOne({ _id: sensorId }, { projection: { hours: 1 } });
-      if (!sensor) throw new ProblemError("not-found", `there is no sensor ${sensorId}`);
-      const documents = db.collection<WindowsDocument>(collections.windows);
-      return findWindows(sensor, { from, to, after }, { limit, nowMs: Date.now() }, (ids) =>
-        documents.find({ _id: { $in: [...ids] } }).toArray(),
-      );
-    });
+    const { windows, next } = await readable("MongoDB", () =>
+      withDatabase(async (db) => {
+        const sensor = await db
+          .collection<SensorDocument>(collections.sensors)
+          .findOne({ _id: sensorId }, { projection: { hours: 1 } });
+        if (!sensor) throw new ProblemError("not-found", `there is no sensor ${sensorId}`);
+        const documents = db.collection<WindowsDocument>(collections.windows);
+        return findWindows(sensor, { from, to, after }, { limit, nowMs: Date.now() }, (ids) =>
+          documents.find({ _id: { $in: [...ids] } }).toArray(),
+        );
+      }),
+    );
     return json({ items: windows, next: next && encodeCursor(next, identity) });
   },
   "/sensors/{sensorId}/features": async (event) => {

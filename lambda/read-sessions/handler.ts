@@ -1,3 +1,4 @@
+import type { Db } from "mongodb";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
 import { pageLimits, queries } from "../../domain/api.ts";
@@ -28,28 +29,28 @@ import {
 
 const settings = readSettings("rest", process.env);
 const log = createLogger("read-sessions", settings.logLevel);
-const database = mongoDatabase(settings, 2_000);
+const withDatabase = mongoDatabase(settings, 2_000);
 
 /** Sensors that a request reads, at most. */
 const MOST_SENSORS = 10_000;
-
-type Db = Awaited<ReturnType<typeof database>>;
 
 /** `GET /sessions` and `GET /sessions/{sessionId}`. */
 export const handler = restFunction(log, settings.corsOrigins, {
   "/sessions": async (event) => {
     const query = readParameters(event, queries.sessions);
     const limit = query.limit ?? pageLimits.default;
-    const { sessions, next } = await readable("MongoDB", async () => {
-      const db = await database();
-      const days = Object.keys(await daysOf(db, query.sensorId)).map(Number);
-      return findSessions(query, listIds(query, days), await sensorsOf(db, query), limit, readsOf(db, query.sensorId));
-    });
+    const { sessions, next } = await readable("MongoDB", () =>
+      withDatabase(async (db) => {
+        const days = Object.keys(await daysOf(db, query.sensorId)).map(Number);
+        const sensors = await sensorsOf(db, query);
+        return findSessions(query, listIds(query, days), sensors, limit, readsOf(db, query.sensorId));
+      }),
+    );
     return json({ items: sessions, next: next && encodeCursor(next, listIdentity(query)) });
   },
   "/sessions/{sessionId}": async (event) => {
     const { sessionId } = readParameters(event, queries.none, ["sessionId"]);
-    const found = await readable("MongoDB", async () => sessionsOf(await database()).findOne({ _id: sessionId }));
+    const found = await readable("MongoDB", () => withDatabase((db) => sessionsOf(db).findOne({ _id: sessionId })));
     const session = toSession(found);
     if (!session)
       throw new ProblemError(

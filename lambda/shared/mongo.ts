@@ -2,6 +2,7 @@ import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-sec
 import {
   MongoBulkWriteError,
   MongoClient,
+  MongoServerError,
   type AnyBulkWriteOperation,
   type Collection,
   type Db,
@@ -20,18 +21,26 @@ export interface MongoConnection {
 
 const secret = z.object({ username: z.string(), password: z.string() });
 const DUPLICATE_KEY = 11_000;
+const AUTHENTICATION_FAILED = 18;
+
+/** Runs `use` with the database: what `use` does may be done again from its beginning. */
+export type WithDatabase = <T>(use: (db: Db) => Promise<T>) => Promise<T>;
 
 /**
- * Returns a function that gives the database. The function connects on its first call, and again on the call after a
- * failure. `prepare` runs once per connection, before it is used.
+ * Returns a function that lends the database. It connects on its first call, and again on the call after a failure.
+ * `prepare` runs once per client, before it is used.
+ *
+ * A client holds the password that it was made with, and needs it for each new connection of its pool. Where the
+ * password has been rotated, the server answers with error 18 (AuthenticationFailed): the client is closed, the secret
+ * is read again, and `use` runs once more. A second error 18 goes to the caller.
  */
 export function mongoDatabase(
   connection: MongoConnection,
   serverSelectionTimeoutMs: number,
   prepare: (db: Db) => Promise<void> = async () => undefined,
-): () => Promise<Db> {
-  let connecting: Promise<Db> | undefined;
-  const open = async (): Promise<Db> => {
+): WithDatabase {
+  let connecting: Promise<MongoClient> | undefined;
+  const open = async (): Promise<MongoClient> => {
     const client = new MongoClient(connection.mongodbUri, {
       appName: "millrace",
       retryWrites: false,
@@ -45,20 +54,31 @@ export function mongoDatabase(
     });
     try {
       await client.connect();
-      const db = client.db(connection.mongodbDatabase);
-      await prepare(db);
-      return db;
+      await prepare(client.db(connection.mongodbDatabase));
+      return client;
     } catch (error) {
       await client.close().catch(() => undefined);
       throw error;
     }
   };
-  return () => {
-    connecting ??= open().catch((error: unknown) => {
+  const connect = (): Promise<MongoClient> =>
+    (connecting ??= open().catch((error: unknown) => {
       connecting = undefined;
       throw error;
-    });
-    return connecting;
+    }));
+  return async (use) => {
+    const connected = connect();
+    const attempt = async (client: Promise<MongoClient>): ReturnType<typeof use> =>
+      use((await client).db(connection.mongodbDatabase));
+    try {
+      return await attempt(connected);
+    } catch (error) {
+      if (!(error instanceof MongoServerError && error.code === AUTHENTICATION_FAILED)) throw error;
+      // Of several calls that fail at once, the first closes the client, and all use the next one.
+      if (connecting === connected) connecting = undefined;
+      await connected.then((client) => client.close()).catch(() => undefined);
+      return attempt(connect());
+    }
   };
 }
 

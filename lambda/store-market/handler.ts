@@ -22,7 +22,7 @@ const log = createLogger("store-market", settings.logLevel);
 const EXPIRY_INTERVAL_MS = 10 * MINUTE;
 /** How long a symbol is listed after its last record. */
 const RECENT_SYMBOLS_MS = 30 * DAY;
-const database = mongoDatabase(settings, 5_000, createMarketIndexes);
+const withDatabase = mongoDatabase(settings, 5_000, createMarketIndexes);
 
 let expiredAt = -Infinity;
 
@@ -55,8 +55,9 @@ const stores: Readonly<Record<string, Store>> = {
 };
 
 /** The market's bars, positions and alerts to MongoDB, idempotently and in any order, and what they say of symbols. */
-export const handler = batchFunction(log, async (records) => {
-  const db = await database();
+export const handler = batchFunction(log, (records) => withDatabase((db) => storeAll(db, records)));
+
+async function storeAll(db: Db, records: readonly KafkaRecord[]): Promise<KafkaRecord[]> {
   const refused: KafkaRecord[] = [];
   for (const [topic, ofTopic = []] of Object.entries(Object.groupBy(records, (record) => record.topic))) {
     const store = stores[topic];
@@ -68,7 +69,7 @@ export const handler = batchFunction(log, async (records) => {
   }
   await deleteExpired(db, Date.now());
   return refused;
-});
+}
 
 /** The local server has no indexes that expire documents. On other servers the index on `expireAt` does this, too. */
 async function deleteExpired(db: Db, nowMs: number): Promise<void> {

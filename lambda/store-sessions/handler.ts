@@ -1,3 +1,4 @@
+import type { Db } from "mongodb";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
 import { collections } from "../../domain/names.ts";
@@ -19,7 +20,7 @@ const settings = readSettings("store", process.env);
 const log = createLogger("store-sessions", settings.logLevel);
 /** Time between two looks at the number of sessions. */
 const LET_GO_INTERVAL_MS = MINUTE;
-const database = mongoDatabase(settings, 5_000, createIndexes);
+const withDatabase = mongoDatabase(settings, 5_000, createIndexes);
 
 let lookedAt = -Infinity;
 
@@ -31,27 +32,28 @@ export const handler = batchFunction(log, async (records) => {
   const { taken, refused } = parseRecords(records, sessionRecord, log);
   const stamped = taken.map(({ record, value }) => ({ session: value, timestamp: record.timestamp }));
   const updates = sessionUpdates(stamped, settings.recentSessionsMs);
-  const db = await database();
-  const sensors = db.collection<SensorDocument>(collections.sensors);
-  const days = db.collection<SessionListDocument>(collections.sessionDays);
-  await bulkUpsert(db.collection<SessionDocument>(collections.sessions), updates.sessions);
-  await bulkUpsert(days, updates.sessionDays);
-  await bulkUpsert(
-    db.collection<SessionListDocument | SessionDaysDocument>(collections.sessionTimes),
-    updates.sessionTimes,
-  );
-  await bulkUpsert(sensors, updates.sensors);
-  const touched = updates.sessionDays.map(({ filter }) => filter._id);
-  await bulkUpsert(sensors, totalsUpdates(await days.find({ _id: { $in: touched } }).toArray()));
-  await letGo(Date.now());
+  await withDatabase(async (db) => {
+    const sensors = db.collection<SensorDocument>(collections.sensors);
+    const days = db.collection<SessionListDocument>(collections.sessionDays);
+    await bulkUpsert(db.collection<SessionDocument>(collections.sessions), updates.sessions);
+    await bulkUpsert(days, updates.sessionDays);
+    await bulkUpsert(
+      db.collection<SessionListDocument | SessionDaysDocument>(collections.sessionTimes),
+      updates.sessionTimes,
+    );
+    await bulkUpsert(sensors, updates.sensors);
+    const touched = updates.sessionDays.map(({ filter }) => filter._id);
+    await bulkUpsert(sensors, totalsUpdates(await days.find({ _id: { $in: touched } }).toArray()));
+    await letGo(db, Date.now());
+  });
   return refused;
 });
 
-async function letGo(now: number): Promise<void> {
+async function letGo(db: Db, now: number): Promise<void> {
   if (settings.maxSessions === 0 || now - lookedAt < LET_GO_INTERVAL_MS) return;
   lookedAt = now;
   try {
-    await letSessionsGo(await database(), settings.maxSessions);
+    await letSessionsGo(db, settings.maxSessions);
   } catch (error) {
     log.warn({ err: error }, "sessions over the bound were not deleted");
   }

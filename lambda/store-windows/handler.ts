@@ -1,3 +1,4 @@
+import type { Db } from "mongodb";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
 import { collections } from "../../domain/names.ts";
@@ -14,7 +15,7 @@ const log = createLogger("store-windows", settings.logLevel);
 const kept: Kept = { windowsMs: settings.recentWindowsMs, sensorsMs: settings.recentSessionsMs };
 /** Time between two looks for what has expired. Each reads the documents of all sensors. */
 const LET_GO_INTERVAL_MS = 10 * MINUTE;
-const database = mongoDatabase(settings, 5_000, createIndexes);
+const withDatabase = mongoDatabase(settings, 5_000, createIndexes);
 
 let lookedAt = -Infinity;
 
@@ -22,18 +23,18 @@ let lookedAt = -Infinity;
 export const handler = batchFunction(log, async (records) => {
   const { taken, refused } = parseRecords(records, windowRecord, log);
   const windows = taken.map(({ record, value }) => ({ window: value, timestamp: record.timestamp }));
-  const db = await database();
-  await bulkUpsert(db.collection<WindowsDocument>(collections.windows), windowUpdates(windows, kept));
-  await bulkUpsert(db.collection<SensorDocument>(collections.sensors), sensorUpdates(windows, kept));
-  await bulkUpsert(db.collection<NewestDocument>(collections.newest), newestUpdates(windows));
-  await letGo(Date.now());
+  await withDatabase(async (db) => {
+    await bulkUpsert(db.collection<WindowsDocument>(collections.windows), windowUpdates(windows, kept));
+    await bulkUpsert(db.collection<SensorDocument>(collections.sensors), sensorUpdates(windows, kept));
+    await bulkUpsert(db.collection<NewestDocument>(collections.newest), newestUpdates(windows));
+    await letGo(db, Date.now());
+  });
   return refused;
 });
 
-async function letGo(now: number): Promise<void> {
+async function letGo(db: Db, now: number): Promise<void> {
   if (now - lookedAt < LET_GO_INTERVAL_MS) return;
   lookedAt = now;
-  const db = await database();
   try {
     await letWindowsGo(db, now);
     if (settings.maxSensors > 0) await letSensorsGo(db, settings.maxSensors);
