@@ -6,13 +6,14 @@ import { assumptions } from "../lib/cost/assumptions.ts";
 import { estimate, totalDollars } from "../lib/cost/estimate.ts";
 import { inventoryOf } from "../lib/cost/inventory.ts";
 import { PRICES_AS_OF, PRICES_REGION } from "../lib/cost/prices.ts";
-import { costReport } from "../lib/cost/report.ts";
+import { comparisonReport, costReport, type Estimated } from "../lib/cost/report.ts";
 import { synthesisedResources } from "../lib/cost/synthesised.ts";
 import type { Workload } from "../lib/cost/workload.ts";
 
 const USAGE = `npm run cost -- --env ${environmentNames.join("|")} --sensors N --rate HZ [--batch MS]
-  [--format json|packed] [--viewers N] [--requests PER_SECOND] [--trades PER_SECOND] [--symbols N] [--json]
-Estimates an environment's monthly bill in US dollars.
+  [--format json|packed] [--viewers N] [--requests PER_SECOND] [--trades PER_SECOND] [--symbols N]
+  [--with ${environmentNames.join("|")}] [--json]
+Estimates an environment's monthly bill in US dollars; --with compares it with another's under the same load.
 --rate is readings a second and sensor; --batch is the milliseconds in a message, 100 to 1,000 (default 1,000).
 --format is the form of the messages (default packed); --viewers is open WebSocket connections (default 10);
 --requests is REST requests a second (default 1).
@@ -34,26 +35,41 @@ const messageLength: Option<number> = {
 };
 
 await runCommand((args) => {
-  const { env, load, json } = readArguments(args);
-  const config = environment(env);
-  const lines = estimate(inventoryOf(synthesisedResources(config), config), config, load);
+  const { env, other, load, json } = readArguments(args);
+  const one = estimated(env, load);
+  const compared = other === undefined ? undefined : estimated(other, load);
   const asData = {
-    environment: env,
+    ...withTotal(one),
     load,
     asOf: PRICES_AS_OF,
     region: PRICES_REGION,
-    dollars: totalDollars(lines),
-    lines,
     assumptions,
+    ...(compared && { with: withTotal(compared) }),
   };
-  process.stdout.write(json ? `${JSON.stringify(asData, null, 2)}\n` : costReport(env, load, lines));
+  const report = (): string => (compared ? comparisonReport(one, compared, load) : costReport(one, load));
+  process.stdout.write(json ? `${JSON.stringify(asData, null, 2)}\n` : report());
 });
 
-function readArguments(args: readonly string[]): { env: string; load: Workload; json: boolean } {
+function estimated(name: string, load: Workload): Estimated {
+  const config = environment(name);
+  return { environment: name, lines: estimate(inventoryOf(synthesisedResources(config), config), config, load) };
+}
+
+function withTotal({ environment: name, lines }: Estimated): Estimated & { readonly dollars: number } {
+  return { environment: name, dollars: totalDollars(lines), lines };
+}
+
+function readArguments(args: readonly string[]): {
+  env: string;
+  other: string | undefined;
+  load: Workload;
+  json: boolean;
+} {
   const { values } = parseCommandLine(args, {
     usage: USAGE,
     options: {
       env: choice(environmentNames),
+      with: choice(environmentNames),
       sensors: amount,
       rate: amount,
       batch: messageLength,
@@ -76,5 +92,5 @@ function readArguments(args: readonly string[]): { env: string; load: Workload; 
     trades: values.trades ?? 0,
     symbols: values.symbols ?? 100,
   };
-  return { env: values.env, load, json: values.json ?? false };
+  return { env: values.env, other: values.with, load, json: values.json ?? false };
 }

@@ -1,5 +1,9 @@
 import type { Environment } from "../../config/schema.ts";
 import { tradeQueue } from "../../domain/event-source-mappings.ts";
+import { barWindows } from "../../domain/market.ts";
+import { functions, type FunctionName } from "../../domain/routes.ts";
+import { topics } from "../../domain/topics.ts";
+import { consumersOf, newestOnly, ticksOf, type Consumer } from "./consumers.ts";
 import type { Inventory } from "./inventory.ts";
 import { prices, type PriceName } from "./prices.ts";
 import { flowOf, sizes, type Flow, type Workload } from "./workload.ts";
@@ -22,6 +26,11 @@ const GB = 1_000_000_000;
 const MILLION = 1_000_000;
 /** IoT Core and Firehose bill in units of this many bytes. */
 const UNIT_BYTES = 5_120;
+/** Seconds of an invocation that a batch costs, and each of its records. */
+const INVOCATION_SECONDS = 0.02;
+const RECORD_SECONDS = 0.000_4;
+/** Seconds that jq takes to read a row's partition. */
+const JQ_SECONDS = 0.001;
 
 /** What the lines are computed from. */
 interface Basis {
@@ -29,6 +38,7 @@ interface Basis {
   readonly inventory: Inventory;
   readonly load: Workload;
   readonly flow: Flow;
+  readonly consumers: readonly Consumer[];
 }
 
 type Item = readonly [what: string, price: PriceName, quantity: number];
@@ -42,9 +52,7 @@ const services: Readonly<Record<string, (basis: Basis) => readonly Item[]>> = {
   Lambda: lambda,
   Firehose: firehose,
   S3: lake,
-  "Feature Store": ({ flow: { windows, bars } }) => [
-    ["writes", "featureWrite", ((windows * Math.ceil(sizes.window / 1_000) + bars) * SECONDS) / MILLION],
-  ],
+  "Feature Store": features,
   DocumentDB: documents,
   DynamoDB: snapshots,
   "API Gateway": ({ load: { requestsPerSecond, viewers } }) => [
@@ -70,7 +78,8 @@ const services: Readonly<Record<string, (basis: Basis) => readonly Item[]>> = {
 
 /** Estimates a month's bill, line by line. What `assumptions` says holds for all of them. */
 export function estimate(inventory: Inventory, config: Environment, load: Workload): CostLine[] {
-  const basis: Basis = { config, inventory, load, flow: flowOf(load, config) };
+  const flow = flowOf(load, config);
+  const basis: Basis = { config, inventory, load, flow, consumers: consumersOf(config, load, flow) };
   return Object.entries(services).flatMap(([service, itemsOf]) =>
     itemsOf(basis)
       .filter(([, , quantity]) => quantity > 0)
@@ -144,38 +153,54 @@ function fargate({ config, flow: { readings }, inventory }: Basis): Item[] {
   ];
 }
 
-function lambda({ load, flow, inventory: { eventSourceMappings } }: Basis): Item[] {
-  const { messages, windows, trades, bars, bytes } = flow;
-  // Lake; windows and bars also by features, store and audit; inferences, enriched trades and positions by audit.
-  const consumed = messages + 4 * windows + 2 * load.sensors + 4 * trades + 4 * bars;
-  const consumedBytes =
-    bytes.input +
-    4 * bytes.windows +
-    2 * bytes.inference +
-    bytes.trades +
-    bytes.enriched +
-    4 * bytes.bars +
-    2 * bytes.positions;
+function lambda({ load, flow: { trades }, consumers, inventory: { eventSourceMappings } }: Basis): Item[] {
   // A batch of the queue is a second of trades, or a thousand.
   const appends = Math.min(trades, 1 + trades / tradeQueue.batchSize);
-  const invocations = (consumed / 500 + appends) * SECONDS;
+  const called = [
+    ...consumers.map(({ mapping: { functionName }, invocations, records }) => ({ functionName, invocations, records })),
+    { functionName: tradeQueue.functionName, invocations: appends, records: trades },
+  ];
+  const invocations = called.reduce((sum, one) => sum + one.invocations, 0) * SECONDS;
+  const gbSeconds = called.reduce(
+    (sum, one) =>
+      sum +
+      (INVOCATION_SECONDS * one.invocations + RECORD_SECONDS * one.records) *
+        memoryGb(one.functionName as FunctionName),
+    0,
+  );
   const requests = load.requestsPerSecond * SECONDS;
-  const pollerUnits = Math.max(Math.ceil(eventSourceMappings / 4), Math.ceil(consumedBytes / 20_000_000));
+  const pollers = consumers.reduce((sum, { pollers: ofOne }) => sum + ofOne - 1, eventSourceMappings);
   return [
     ["requests", "lambdaRequest", (invocations + requests) / MILLION],
-    // A batch takes 200 ms of 1 GB, a request 50 ms of half a GB.
-    ["duration", "lambdaDuration", invocations * 0.2 + requests * 0.05 * 0.5],
-    ["event pollers", "lambdaPollerUnit", pollerUnits * HOURS],
+    // A request takes 50 ms of half a GB.
+    ["duration", "lambdaDuration", gbSeconds * SECONDS + requests * 0.05 * 0.5],
+    ["event pollers", "lambdaPollerUnit", Math.ceil(pollers / 4) * HOURS],
   ];
 }
 
-/** The lake's rows a second and their bytes: logs (base64 and their columns), windows, inferences, bars. */
+const memoryGb = (name: FunctionName): number => functions[name].memoryMb / 1_024;
+
+function features({ load, flow: { windows, bars }, consumers }: Basis): Item[] {
+  const written = (topic: string, keys: number, perSecond: number): number =>
+    consumers
+      .filter(({ mapping }) => mapping.functionName === "write-features" && mapping.topic === topic)
+      .reduce((sum, consumer) => sum + newestOnly(consumer, keys, perSecond / keys), 0);
+  const units =
+    written(topics.aggregated.name, load.sensors, windows) * Math.ceil(sizes.window / 1_000) +
+    written(topics.marketAggregated.name, load.symbols * barWindows.length, bars);
+  return [["writes", "featureWrite", (units * SECONDS) / MILLION]];
+}
+
+/** The lake's rows a second and their bytes: logs (base64 and their columns), ticks, windows, inferences, bars. */
 function lakeRows({
+  config,
   load,
   flow: { messages, messageBytes, windows, trades, bars },
 }: Basis): { perSecond: number; bytes: number }[] {
+  const ticks = [...ticksOf(config).values()].reduce((sum, ofTopic) => sum + ofTopic, 0);
   return [
     { perSecond: messages, bytes: messageBytes * 1.37 + 200 },
+    { perSecond: ticks, bytes: sizes.tick * 1.37 + 200 },
     { perSecond: windows, bytes: sizes.lakeRow },
     { perSecond: load.sensors, bytes: sizes.inference },
     { perSecond: trades, bytes: sizes.trade * 1.37 + 200 },
@@ -190,10 +215,12 @@ function firehose(basis: Basis): Item[] {
     0,
   );
   const written = rows.reduce((sum, { perSecond, bytes }) => sum + perSecond * bytes, 0);
+  const perSecond = rows.reduce((sum, { perSecond: ofKind }) => sum + ofKind, 0);
   return [
     ["ingested", "firehoseIngest", (billed * SECONDS) / GB],
-    ["converted", "firehoseConversion", (written * SECONDS) / GB],
+    ["converted", "firehoseConversion", (billed * SECONDS) / GB],
     ["partitioned", "firehosePartitioning", (written * SECONDS) / GB],
+    ["partitions read by jq", "firehoseJq", perSecond * JQ_SECONDS * HOURS],
   ];
 }
 

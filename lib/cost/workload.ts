@@ -32,6 +32,8 @@ export const sizes = {
   window: 1_150,
   inference: 330,
   lakeRow: 1_300,
+  /** A tick: a record without a value, with its headers. */
+  tick: 100,
   /** A trade as the contract's example has it, with its key and headers; as an event, with EventBridge's envelope. */
   trade: 300,
   tradeEvent: 450,

@@ -2,7 +2,8 @@ import { beforeAll, describe, expect, test } from "@jest/globals";
 import { environment } from "../../config/environments/index.ts";
 import { estimate, HOURS } from "../../lib/cost/estimate.ts";
 import { inventoryOf, type Inventory } from "../../lib/cost/inventory.ts";
-import { costReport } from "../../lib/cost/report.ts";
+import { prices, PRICES_AS_OF, sources, type Price } from "../../lib/cost/prices.ts";
+import { comparisonReport, costReport } from "../../lib/cost/report.ts";
 import type { Workload } from "../../lib/cost/workload.ts";
 import { synthesised } from "./synthesised.ts";
 
@@ -82,9 +83,35 @@ describe("the cost of dev", () => {
     expect(estimate(inventory, without, load)).toEqual(estimate(inventory, without, idle));
   });
 
+  test("of functions is that of an invocation for each event that is gathered", () => {
+    // 100 windows, inferences and messages a second, and a tick for each of ten partitions of both inputs. An event is
+    // gathered from its first record on: by the lake for 5 s (of four topics), of windows by store and features for
+    // 2 s, of windows and inferences by the audit for 10 s.
+    const load = { ...idle, sensors: 100 };
+    const events = 1 / (5 + 1 / 110) + 2 / (5 + 1 / 100) + 1 / (5 + 1 / 10) + 2 / (2 + 1 / 100) + 2 / (10 + 1 / 100);
+    const lines = estimate(inventory, config, load).filter(({ service }) => service === "Lambda");
+    const quantities = Object.fromEntries(lines.map(({ what, quantity }) => [what, quantity]));
+    expect(quantities["requests"]).toBeCloseTo(2.628 * events, 9);
+    // 20 ms an event and 0.4 ms a record; the lake's function has a GB, the others half of one.
+    const lake = 0.02 * (1 / (5 + 1 / 110) + 2 / (5 + 1 / 100) + 1 / (5 + 1 / 10)) + 0.0004 * (110 + 200 + 10);
+    const others = 0.02 * (2 / (2 + 1 / 100) + 2 / (10 + 1 / 100)) + 0.0004 * 400;
+    expect(quantities["duration"]).toBeCloseTo(2_628_000 * (lake + others / 2), 3);
+    expect(quantities["event pollers"]).toBe(7 * HOURS);
+  });
+
+  test("of features is that of the newest window of each sensor in an event", () => {
+    // Two units of 1 KB each. 100 sensors' events are two seconds apart, so half of the windows are written. 30,000
+    // sensors' are full before that: seven pollers of 5 MB/s, whose events of 6 MB hold 0.7 s. All are written.
+    const written = (sensors: number): number => dollars({ ...idle, sensors }, "Feature Store");
+    expect(written(100)).toBeCloseTo((2 * 100 * 2.628 * 1.25) / 2.01, 6);
+    expect(written(30_000)).toBeCloseTo(2 * 30_000 * 2.628 * 1.25, 6);
+    // 100 symbols have two bars a minute, each alone in its event. A bar has one unit.
+    expect(dollars({ ...idle, trades: 10 }, "Feature Store")).toBeCloseTo((200 / 60) * 2.628 * 1.25, 6);
+  });
+
   test("is told with the source and the month of each price, and the address of each source", () => {
     const load = { ...idle, trades: 10 };
-    const report = costReport("dev", load, estimate(inventory, config, load)).split("\n");
+    const report = costReport({ environment: "dev", lines: estimate(inventory, config, load) }, load).split("\n");
     const priced = report.filter((line) => line.includes(" per ") && line.startsWith("  "));
     expect(priced.length).toBeGreaterThan(20);
     const named = priced.map((line) => /\(([a-zA-Z0-9]+), (\d{4}-\d{2})\)$/.exec(line)?.[1]);
@@ -95,4 +122,47 @@ describe("the cost of dev", () => {
       `  ${"trades".padEnd(30)}${"26.28".padStart(14)} × 1 per million events of 64 KB (eventBridge, 2026-06)`,
     );
   });
+});
+
+test("two environments are compared by service and line, the greatest difference first", () => {
+  const line = (service: string, what: string, price: "key" | "alarm" | "natHour", dollars: number) =>
+    ({ service, what, price, dollars, quantity: 1 }) as const;
+  const report = comparisonReport(
+    {
+      environment: "dev",
+      lines: [line("Keys", "keys", "key", 4), line("Watch", "alarms", "alarm", 9), line("Watch", "more", "alarm", 1)],
+    },
+    {
+      environment: "prod",
+      lines: [
+        line("Keys", "keys", "key", 3.5),
+        line("Watch", "alarms", "alarm", 9.25),
+        line("Net", "NAT", "natHour", 98),
+      ],
+    },
+    idle,
+  ).split("\n");
+  const table = report.slice(2, report.indexOf("", 2)).map((text) => text.split(/\s{2,}/));
+  expect(table).toEqual([
+    ["US dollars a month", "dev", "prod", "difference"],
+    ["Net", "0.00", "98.00", "+98.00"],
+    ["", "NAT", "0.00", "98.00", "+98.00"],
+    ["Watch", "10.00", "9.25", "-0.75"],
+    ["", "alarms", "9.00", "9.25", "+0.25"],
+    ["", "more", "1.00", "0.00", "-1.00"],
+    ["Keys", "4.00", "3.50", "-0.50"],
+    ["", "keys", "4.00", "3.50", "-0.50"],
+    ["in all", "14.00", "110.75", "+96.75"],
+  ]);
+  expect(report).toContain("- natHour: 0.045 per NAT gateway hour (vpc, 2026-06)");
+  expect(report.filter((text) => text.startsWith("- alarm: "))).toHaveLength(1);
+});
+
+test("each unit price has a source with an address, and a month", () => {
+  const all: readonly Price[] = Object.values(prices);
+  for (const { dollars, source, asOf = PRICES_AS_OF } of all) {
+    expect(dollars).toBeGreaterThan(0);
+    expect(sources[source]).toMatch(/^https:\/\/aws\.amazon\.com\/[a-z0-9/-]+\/pricing\//);
+    expect(asOf).toMatch(/^20\d{2}-(0[1-9]|1[0-2])$/);
+  }
 });
