@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { MillraceError } from "../domain/errors.ts";
+import { DAY, HOUR, MINUTE, SECOND, type EpochMs, type Milliseconds } from "../domain/time.ts";
 
 /** An option of a command line: how its value is read. */
 export interface Option<T> {
@@ -44,6 +45,23 @@ export function choice<const T extends string>(words: readonly T[]): Option<T> {
     expected: `expected is one of ${words.join(", ")}`,
   };
 }
+
+const AGO = /^(\d+)([smhd])$/;
+const UNITS: Readonly<Record<string, Milliseconds>> = { s: SECOND, m: MINUTE, h: HOUR, d: DAY };
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
+
+/** A moment as epoch ms: given as such, as a time of RFC 3339, or as how long ago it was (`90s`, `15m`, `2h`, `1d`). */
+export const instant: Option<EpochMs> = {
+  isFlag: false,
+  read: (received) => {
+    const [, count, unit] = AGO.exec(received) ?? [];
+    if (unit !== undefined) return Date.now() - Number(count) * UNITS[unit]!;
+    if (/^\d{1,15}$/.test(received)) return Number(received);
+    const parsed = RFC_3339.test(received) ? Date.parse(received) : NaN;
+    return Number.isNaN(parsed) ? undefined : parsed;
+  },
+  expected: "a time is expected: epoch ms, such as 2026-01-31T12:00:00Z, or how long ago, such as 15m or 2h",
+};
 
 /** Options that say where the servers are. They override the environment variables of the same meaning. */
 export const connectionOptions = { brokers: text, dynamodb: text };

@@ -3,6 +3,7 @@ import {
   choice,
   flag,
   HelpRequested,
+  instant,
   parseCommandLine,
   text,
   whole,
@@ -71,4 +72,16 @@ test("connection options override the environment, and only what was given", () 
   const env = { KAFKA_BROKERS: "a:1", DYNAMODB_ENDPOINT: "http://a", OTHER: "x" };
   expect(withConnectionOptions(env, { brokers: "b:2" })).toEqual({ ...env, KAFKA_BROKERS: "b:2" });
   expect(withConnectionOptions(env, { dynamodb: "http://b" })).toEqual({ ...env, DYNAMODB_ENDPOINT: "http://b" });
+});
+
+test("a moment is epoch ms, a time of RFC 3339, or how long ago it was", () => {
+  expect(instant.read("1767225600000")).toBe(1_767_225_600_000);
+  expect(instant.read("2026-01-01T00:00:00Z")).toBe(1_767_225_600_000);
+  expect(instant.read("2026-01-01T01:30:00.5+01:30")).toBe(1_767_225_600_500);
+  const before = Date.now();
+  const ago = instant.read("90m")!;
+  expect(ago).toBeGreaterThanOrEqual(before - 5_400_000);
+  expect(ago).toBeLessThanOrEqual(Date.now() - 5_400_000);
+  for (const wrong of ["", "-1", "1.5h", "2026-01-01", "2026-13-01T00:00:00Z", "1w"])
+    expect([wrong, instant.read(wrong)]).toEqual([wrong, undefined]);
 });

@@ -1,6 +1,7 @@
 import type { Cluster } from "kafkajs";
 import { partitionBounds } from "../../../adapters/kafka-cluster.ts";
 import { fetchRecords } from "../../../adapters/kafka-records.ts";
+import { partitionsOf } from "../../../adapters/read-partition.ts";
 import type { LogRecord } from "../../../adapters/record-batches.ts";
 import { MillraceError } from "../../../domain/errors.ts";
 import { MODEL_HEADER } from "../../../domain/models.ts";
@@ -118,18 +119,6 @@ function partsInForce(parts: readonly LogRecord[]): LogRecord[] {
 /** Whether a `model` record takes the place of all before it. */
 function replacesAll(header: string | undefined): boolean {
   return /"stage":"(live|none)"/.test(header ?? "");
-}
-
-async function partitionsOf(cluster: Cluster, topic: string): Promise<number[]> {
-  await cluster.connect();
-  try {
-    await cluster.addTargetTopic(topic);
-  } catch (cause) {
-    const message = `topic ${JSON.stringify(topic)} can't be read: ${(cause as Error).message}`;
-    throw new MillraceError("arguments-invalid", message, { cause });
-  }
-  const metadata = cluster.findTopicPartitionMetadata(topic);
-  return metadata.map(({ partitionId }) => partitionId).sort((a, b) => a - b);
 }
 
 /** What a line holds of a record. */

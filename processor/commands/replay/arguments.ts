@@ -11,10 +11,7 @@ and writes its outputs as NDJSON.
   --pipeline NAME  default: PIPELINE
   --models FOLDER  folder or s3:// prefix of the models that the log's control records name
 These hold whatever the log's settings records say:
-${semanticsSettings.map(([, { option, doc }]) => `  --${option.padEnd(16)} ${doc}`).join("\n")}
-
-npm run replay -- --from-dead-letter [--code CODE] [--brokers HOST:PORT,…] [--dry-run]
-Sends dead letters in again, each once, as new records of the topics that they came from.`;
+${semanticsSettings.map(([, { option, doc }]) => `  --${option.padEnd(16)} ${doc}`).join("\n")}`;
 
 const pipelineOption: Option<PipelineName> = {
   isFlag: false,

@@ -1,8 +1,5 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
-import { withConnectionOptions } from "../../../adapters/command-line.ts";
-import { openCluster } from "../../../adapters/kafka-cluster.ts";
-import { createKafka } from "../../../adapters/kafka.ts";
 import { print, runCommand } from "../../../adapters/run-command.ts";
 import { readSettings } from "../../../config/settings.ts";
 import { MillraceError } from "../../../domain/errors.ts";
@@ -13,12 +10,9 @@ import type { KnownRecord, OutputRecord } from "../../runtime/machine.ts";
 import { parseReplayArguments } from "./arguments.ts";
 import { InputLines, outputLine } from "./lines.ts";
 import { Replay } from "./replay.ts";
-import { sendDeadLetters } from "./send-dead-letters.ts";
-import type { DeadLetterSource } from "./source-options.ts";
 
 async function main(args: readonly string[]): Promise<void> {
   const { source, flush, pipeline, override, models } = parseReplayArguments(args);
-  if (source.kind === "dead-letter") return replayDeadLetters(source);
   const settings = readSettings("replay", process.env);
   const scoring = openModels({ modelSource: models, region: settings.region }, (_model, reason) =>
     warn(`model-refused: ${reason}`),
@@ -32,19 +26,6 @@ async function main(args: readonly string[]): Promise<void> {
       ? () => fileRecords(source.file)
       : () => rawLakeRecords(source.dir, factory.sourceTopic, factory.log, warn);
   await new Replay(factory, records, printOutputs).run(flush);
-}
-
-async function replayDeadLetters({ code, brokers, dryRun }: DeadLetterSource): Promise<void> {
-  const settings = readSettings("processor", withConnectionOptions(process.env, { brokers }));
-  const kafka = createKafka(settings, "millrace-reinject");
-  const cluster = openCluster(kafka);
-  try {
-    const summary = await sendDeadLetters({ kafka, cluster, code, dryRun, warn });
-    const run = { ...(dryRun ? { dryRun } : {}), ...(code === undefined ? {} : { code }) };
-    await print(`${JSON.stringify({ ...run, ...summary })}\n`);
-  } finally {
-    await cluster.disconnect();
-  }
 }
 
 async function* fileRecords(file: string): AsyncGenerator<KnownRecord> {

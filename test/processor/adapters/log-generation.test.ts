@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import { topics } from "../../../domain/topics.ts";
 import { machineFactory, sensorMachineFactory } from "../../../processor/adapters/machine-factory.ts";
 import { outputTarget } from "../../../processor/adapters/output-target.ts";
-import { recordOfLetter } from "../../../processor/commands/replay/record-of-letter.ts";
+import { recordOfLetter } from "../../../processor/commands/dead-letters/record-of-letter.ts";
 import { PipelineDriver } from "../../../processor/driver/driver.ts";
 import { sensorPipeline } from "../../../processor/pipelines/sensor/sensor-pipeline.ts";
 

@@ -29,7 +29,6 @@ test.each([
   ["commands/recover/main.ts", []],
   ["commands/rescale/main.ts", ["--partitions", "5"]],
   ["commands/replay/main.ts", ["--input", "input.ndjson", "--flush"]],
-  ["commands/replay/main.ts", ["--from-dead-letter"]],
   ["commands/model/main.ts", ["off", "activity", "1.0.0"]],
 ])(
   "%s %j refuses a pipeline that is not there, and touches nothing",
@@ -65,7 +64,7 @@ test("a replay's --pipeline stands above PIPELINE", () => {
   expect(run("commands/replay/main.ts", args, { PIPELINE: "sensor" })).toEqual({ status: 0, stdout: "", stderr: "" });
 }, 60_000);
 
-test.each(["dump", "recover", "rescale", "replay", "model", "settings", "reference"])(
+test.each(["dump", "recover", "rescale", "replay", "model", "settings", "reference", "dead-letters"])(
   "%s --help prints its usage",
   (command) => {
     const { status, stdout, stderr } = run(`commands/${command}/main.ts`, ["--help"], {});

@@ -1,6 +1,5 @@
 import type { Cluster, Message } from "kafkajs";
-import { partitionBounds } from "../../../adapters/kafka-cluster.ts";
-import { fetchRecords } from "../../../adapters/kafka-records.ts";
+import { committedRecords } from "../../../adapters/read-partition.ts";
 import { topics } from "../../../domain/topics.ts";
 import type { InputRecord } from "../../runtime/machine.ts";
 import { letterName } from "./record-of-letter.ts";
@@ -29,18 +28,4 @@ export async function sentLetters(cluster: Cluster, partition: number): Promise<
     }
   }
   return sent;
-}
-
-/** All committed records of a partition, in batches, up to the end that it has now. */
-export async function* committedRecords(
-  cluster: Cluster,
-  topic: string,
-  partition: number,
-): AsyncGenerator<InputRecord[]> {
-  const { earliest, latest } = await partitionBounds(cluster, topic, partition);
-  for (let offset = earliest; offset < latest;) {
-    const { records, nextOffset } = await fetchRecords(cluster, topic, partition, offset);
-    yield records.filter((record) => record.offset < latest);
-    offset = nextOffset;
-  }
 }

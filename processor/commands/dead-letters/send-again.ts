@@ -1,9 +1,11 @@
 import { type Cluster, type Kafka, type Producer } from "kafkajs";
 import { withIdempotentProducer } from "../../../adapters/control-records.ts";
-import { headers as headerNames, topics } from "../../../domain/topics.ts";
+import { committedRecords, partitionsOf } from "../../../adapters/read-partition.ts";
+import { topics } from "../../../domain/topics.ts";
 import type { InputRecord } from "../../runtime/machine.ts";
+import { isMeant, letterOf, type LetterFilter } from "./letters.ts";
 import { letterName, recordOfLetter, type RecordOfLetter } from "./record-of-letter.ts";
-import { committedRecords, sentLetters, sentRecord } from "./sent-letters.ts";
+import { sentLetters, sentRecord } from "./sent-letters.ts";
 
 /** Letters that are sent before what was sent is noted. A task remembers more than so many. */
 const BATCH_RECORDS = 100;
@@ -11,8 +13,8 @@ const BATCH_RECORDS = 100;
 export interface SendOptions {
   readonly kafka: Kafka;
   readonly cluster: Cluster;
-  /** Only letters with this error code. */
-  readonly code: string | undefined;
+  /** Which letters are sent. */
+  readonly filter: LetterFilter;
   /** Counts what would be sent, and sends nothing. */
   readonly dryRun: boolean;
   /** Called with a sentence about every letter that can't be sent again. */
@@ -20,13 +22,15 @@ export interface SendOptions {
 }
 
 export interface SendSummary {
-  /** Letters looked at: those with the code, if one was given. */
+  /** Letters that the filter means. */
   letters: number;
   /** Sent, or to be sent, by topic. */
   readonly sent: Record<string, number>;
   /** Sent by an earlier run, or a copy of a letter about the same source record. */
   before: number;
   impossible: number;
+  /** Ids of the filter that no letter has. */
+  missing: readonly string[];
 }
 
 /** A letter that this run sends. */
@@ -41,10 +45,9 @@ interface Send {
  * ever; a letter that has such a record is skipped. A run that dies between the two sends those letters again, and a
  * task takes each once, by its header `reinjected-from`.
  */
-export async function sendDeadLetters(options: SendOptions): Promise<SendSummary> {
+export async function sendAgain(options: SendOptions): Promise<SendSummary> {
   const { kafka, cluster, dryRun } = options;
-  await cluster.connect();
-  for (const topic of [topics.deadLetter.name, topics.progress.name]) await cluster.addTargetTopic(topic);
+  await partitionsOf(cluster, topics.progress.name);
   if (dryRun) return sendAll(options, () => Promise.resolve());
   return withIdempotentProducer(kafka, (producer) => sendAll(options, (sends) => sendBatch(producer, sends)));
 }
@@ -52,10 +55,9 @@ export async function sendDeadLetters(options: SendOptions): Promise<SendSummary
 /** Goes through all partitions of dead letters and hands over what has to be sent, in batches. */
 async function sendAll(options: SendOptions, send: (batch: readonly Send[]) => Promise<void>): Promise<SendSummary> {
   const { cluster } = options;
-  const summary: SendSummary = { letters: 0, sent: {}, before: 0, impossible: 0 };
+  const summary: SendSummary = { letters: 0, sent: {}, before: 0, impossible: 0, missing: options.filter.ids };
   const sources = new Set<string>();
-  const metadata = cluster.findTopicPartitionMetadata(topics.deadLetter.name);
-  for (const partition of metadata.map(({ partitionId }) => partitionId).sort((a, b) => a - b)) {
+  for (const partition of await partitionsOf(cluster, topics.deadLetter.name)) {
     const sent = await sentLetters(cluster, partition);
     for await (const letters of committedRecords(cluster, topics.deadLetter.name, partition)) {
       const sends = letters.flatMap((letter) => judge(letter, options, sent, sources, summary) ?? []);
@@ -75,9 +77,10 @@ function judge(
   sources: Set<string>,
   summary: SendSummary,
 ): Send | null {
-  const code = letter.headers[headerNames.errorCode];
-  if (options.code !== undefined && code !== options.code) return null;
+  if (!isMeant(letter, options.filter)) return null;
+  const { id, code } = letterOf(letter);
   summary.letters++;
+  summary.missing = summary.missing.filter((missing) => missing !== id && missing !== letterName(letter));
   const record = recordOfLetter(letter);
   if (record.kind === "impossible") {
     summary.impossible++;
