@@ -1,34 +1,58 @@
-import type { MetricName, MetricOf } from "../domain/metrics.ts";
+import { seriesParts, type Series, type SeriesOf } from "../domain/metrics.ts";
+import { SECOND } from "../domain/time.ts";
 import { Timings, type Percentiles } from "./timings.ts";
 
-/** A timing as `GET /metrics` gives it: the number of all, and percentiles of the last 4,096 in milliseconds. */
+/** How far back percentiles reach: what is over no longer counts. */
+const RECENT_MS = 60 * SECOND;
+
+/** A timing as JSON: the number of all, and percentiles of the last minute's newest 4,096 in milliseconds. */
 export type TimingSnapshot = Percentiles & { readonly count: number };
 
 /** The metrics of one program, in memory. `startHealthServer` serves them as `GET /metrics`. */
 export class Metrics {
-  readonly #values = new Map<MetricName, number>();
-  readonly #timings = new Map<MetricName, Timings>();
+  readonly #values = new Map<Series, number>();
+  readonly #observed = new Map<Series, () => number | undefined>();
+  readonly #timings = new Map<Series, Timings>();
 
   /** Adds to a counter, which starts at 0. */
-  add(name: MetricOf<"counter">, amount = 1): void {
-    this.#values.set(name, (this.#values.get(name) ?? 0) + amount);
+  add(series: SeriesOf<"counter">, amount = 1): void {
+    this.#values.set(series, (this.#values.get(series) ?? 0) + amount);
   }
 
   /** Sets a gauge. */
-  set(name: MetricOf<"gauge">, value: number): void {
-    this.#values.set(name, value);
+  set(series: SeriesOf<"gauge">, value: number): void {
+    this.#values.set(series, value);
+  }
+
+  /** A counter or gauge that is read when it is wanted. `read` gives undefined while there is no value. */
+  observe(series: SeriesOf<"counter" | "gauge">, read: () => number | undefined): void {
+    this.#observed.set(series, read);
   }
 
   /** Records one duration. */
-  time(name: MetricOf<"timing">, milliseconds: number): void {
-    let timings = this.#timings.get(name);
-    if (!timings) this.#timings.set(name, (timings = new Timings()));
+  time(series: SeriesOf<"timing">, milliseconds: number): void {
+    let timings = this.#timings.get(series);
+    if (!timings) this.#timings.set(series, (timings = new Timings(RECENT_MS)));
     timings.add(milliseconds);
   }
 
-  /** Counters and gauges as numbers, timings as `{count, p50, p95, p99}`. */
+  /** Counters and gauges that have a value. */
+  values(): [Series, number][] {
+    const observed = [...this.#observed].map(([series, read]): [Series, number | undefined] => [series, read()]);
+    return [...this.#values, ...observed.filter((each): each is [Series, number] => each[1] !== undefined)];
+  }
+
+  /**
+   * Counters and gauges as numbers, timings as `{count, p50, p95, p99}`. A metric with a label has its sum under its
+   * name, and each value under its series, such as `processor.dead-letters{code="invalid-json"}`.
+   */
   snapshot(): Record<string, number | TimingSnapshot> {
-    const result: Record<string, number | TimingSnapshot> = Object.fromEntries(this.#values);
+    const result: Record<string, number | TimingSnapshot> = {};
+    for (const [series, value] of this.values()) {
+      const { name, label } = seriesParts(series);
+      result[series] = value;
+      if (label) result[name] = ((result[name] as number | undefined) ?? 0) + value;
+    }
     for (const [name, timings] of this.#timings) result[name] = { count: timings.count, ...timings.percentiles() };
     return result;
   }

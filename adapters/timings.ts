@@ -1,3 +1,5 @@
+import type { Milliseconds } from "../domain/time.ts";
+
 /** Number of timings kept: enough for percentiles of the recent past. */
 const TIMINGS_KEPT = 4_096;
 
@@ -11,10 +13,24 @@ export interface Percentiles {
 /** The last 4,096 of a series of durations, in milliseconds, and how many there were. */
 export class Timings {
   readonly #values = new Float64Array(TIMINGS_KEPT);
+  readonly #addedAt = new Float64Array(TIMINGS_KEPT);
+  readonly #keepMs: Milliseconds;
+  readonly #now: () => Milliseconds;
   #count = 0;
 
+  /**
+   * @param keepMs How long one is kept. @default for ever
+   * @param now A clock that never goes back.
+   */
+  constructor(keepMs: Milliseconds = Infinity, now: () => Milliseconds = () => performance.now()) {
+    this.#keepMs = keepMs;
+    this.#now = now;
+  }
+
   add(milliseconds: number): void {
-    this.#values[this.#count % TIMINGS_KEPT] = milliseconds;
+    const at = this.#count % TIMINGS_KEPT;
+    this.#values[at] = milliseconds;
+    this.#addedAt[at] = this.#now();
     this.#count++;
   }
 
@@ -25,7 +41,9 @@ export class Timings {
 
   /** Those that are kept, ascending. */
   sorted(): Float64Array {
-    return this.#values.slice(0, Math.min(this.#count, TIMINGS_KEPT)).sort();
+    const since = this.#now() - this.#keepMs;
+    const all = this.#values.subarray(0, Math.min(this.#count, TIMINGS_KEPT));
+    return all.filter((_, i) => this.#addedAt[i]! >= since).sort();
   }
 
   /** Percentiles of those that are kept; of none, zeros. */

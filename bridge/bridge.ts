@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import type { Health } from "../adapters/health.ts";
 import type { Logger } from "../adapters/log.ts";
 import type { Metrics } from "../adapters/metrics.ts";
-import { topics, TICK_INTERVAL } from "../domain/topics.ts";
+import type { DeadLetterCode } from "../domain/errors.ts";
+import { headers as headerNames, topics, TICK_INTERVAL } from "../domain/topics.ts";
 import { newTraceparent } from "../domain/traceparent.ts";
 import { bridgeHealth } from "./bridge-health.ts";
 import { RecordAccumulator, type RecordSender } from "./record-accumulator.ts";
@@ -60,7 +61,9 @@ interface Message {
   readonly publish: Publish;
   readonly stamp: Stamp;
   /** Called at the end of its way, with the metric that counts it. */
-  readonly done: (outcome: "bridge.messages" | "bridge.dead-letters" | "bridge.dropped") => void;
+  readonly done: (
+    outcome: "bridge.messages" | `bridge.dead-letters{code="${DeadLetterCode}"}` | "bridge.dropped",
+  ) => void;
 }
 
 /**
@@ -232,7 +235,8 @@ export class Bridge {
     this.#letters.add({
       record: letter,
       source: message.client,
-      onStored: () => message.done("bridge.dead-letters"),
+      onStored: () =>
+        message.done(`bridge.dead-letters{code="${letter.headers[headerNames.errorCode] as DeadLetterCode}"}`),
       onRefused: (error) => {
         const bytes = letter.value?.length ?? 0;
         if (bytes === 0) this.#drop(message, `Kafka refuses its dead letter: ${error.message}`);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startHealthServer } from "../adapters/health.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import { createLogger } from "../adapters/log.ts";
-import { Metrics } from "../adapters/metrics.ts";
+import { programMetrics } from "../adapters/program-metrics.ts";
 import { onShutdown } from "../adapters/shutdown.ts";
 import { LOOPBACK } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
@@ -19,8 +19,8 @@ const SHUTDOWN_LIMIT_MS = 15_000;
 const FIRST_SUBSCRIPTION_LIMIT_MS = 20_000;
 
 const settings = readSettings("bridge", process.env);
-const logger = createLogger("bridge", settings.logLevel);
-const metrics = new Metrics();
+const metrics = programMetrics();
+const logger = createLogger("bridge", settings.logLevel, metrics);
 // No logger: kafkajs would log every attempt during an outage, and the bridge logs each failed batch itself.
 const kafka = createKafka(settings, settings.mqttClientId, undefined, {
   connectionTimeout: 3_000,

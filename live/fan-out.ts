@@ -1,7 +1,7 @@
 import { setImmediate, setTimeout as delay } from "node:timers/promises";
 import type { Metrics } from "../adapters/metrics.ts";
 import type { Milliseconds } from "../domain/time.ts";
-import type { Message } from "./messages.ts";
+import { eventTimeOf, type Message } from "./messages.ts";
 import { droppedIn, SendQueue, type Dropped, type Frame } from "./send-queue.ts";
 
 /**
@@ -183,7 +183,7 @@ export class FanOut {
     let pauseMs = this.#options.backoffMs.first;
     while (connection.alive) {
       const outcome = await this.#port.post(connection.id, frame);
-      if (outcome === "sent") this.#metrics.add("live.frames");
+      if (outcome === "sent") this.#countSent(frame);
       if (outcome === "refused" && connection.alive) this.#omit(connection, frame.messages);
       if (outcome === "gone" && connection.alive) {
         this.#drop(connection);
@@ -193,6 +193,15 @@ export class FanOut {
       if (outcome !== "retry") return;
       await delay(pauseMs);
       pauseMs = Math.min(2 * pauseMs, this.#options.backoffMs.max);
+    }
+  }
+
+  #countSent({ messages }: Frame): void {
+    this.#metrics.add("live.frames");
+    const now = Date.now();
+    for (const { record } of messages) {
+      const eventTime = record && eventTimeOf(record);
+      if (eventTime !== null) this.#metrics.time("live.event-to-visible", now - eventTime);
     }
   }
 

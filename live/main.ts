@@ -1,7 +1,7 @@
 import { startHealthServer, type Health } from "../adapters/health.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import { createLogger } from "../adapters/log.ts";
-import { Metrics } from "../adapters/metrics.ts";
+import { programMetrics } from "../adapters/program-metrics.ts";
 import type { LogRecord } from "../adapters/record-batches.ts";
 import { onShutdown } from "../adapters/shutdown.ts";
 import { LOOPBACK } from "../config/local.ts";
@@ -25,8 +25,8 @@ const POLL_MS = 0.4 * SECOND;
 const KAFKA_RETRY = { retries: 5, initialRetryTime: 100, maxRetryTime: 1_000 } as const;
 
 const settings = readSettings("live", process.env);
-const log = createLogger("live", settings.logLevel);
-const metrics = new Metrics();
+const metrics = programMetrics();
+const log = createLogger("live", settings.logLevel, metrics);
 const table = connectionsTable(settings.connectionsTable, settings.region, settings.dynamodbEndpoint, log);
 const gateway = gatewayConnections(
   settings.websocketEndpoint,

@@ -138,6 +138,22 @@ export function toMessage(record: WholeRecord): Message {
   return { type: record.type, subject: subjectOf(record.data), text, bytes, droppable, record };
 }
 
+/**
+ * Event time from which it counts how late a client sees a record; null for one that waited for something else than the
+ * watermark: a revision, a silence, a cancellation.
+ */
+export function eventTimeOf({ type, data }: WholeRecord): EpochMs | null {
+  switch (type) {
+    case "window":
+    case "bar":
+      return data.revision === 0 && data.cause === "watermark" ? data.window.end : null;
+    case "trade":
+      return data.status === "cancelled" ? null : data.timestamp;
+    default:
+      return null;
+  }
+}
+
 function subjectOf(data: WholeRecord["data"]): Subject {
   return "symbol" in data ? { symbol: data.symbol } : { sensorId: data.sensorId };
 }

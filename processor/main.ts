@@ -1,7 +1,7 @@
 import { type Health, startHealthServer } from "../adapters/health.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import { createLogger } from "../adapters/log.ts";
-import { Metrics } from "../adapters/metrics.ts";
+import { programMetrics } from "../adapters/program-metrics.ts";
 import { onShutdown } from "../adapters/shutdown.ts";
 import { LOOPBACK } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
@@ -16,8 +16,8 @@ import { startService } from "./adapters/service.ts";
 import { defaultTaskOptions } from "./engine/task-options.ts";
 
 const settings = readSettings("processor", process.env);
-const logger = createLogger("processor", settings.logLevel);
-const metrics = new Metrics();
+const metrics = programMetrics();
+const logger = createLogger("processor", settings.logLevel, metrics);
 const kafka = createKafka(settings, "millrace-processor");
 const dynamodb = createDynamo(settings);
 if (settings.dynamodbEndpoint) await createCheckpointTable(dynamodb, settings.checkpointTable);

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { startHealthServer } from "../adapters/health.ts";
 import { createLogger } from "../adapters/log.ts";
-import { Metrics } from "../adapters/metrics.ts";
+import { programMetrics } from "../adapters/program-metrics.ts";
 import { runCommand } from "../adapters/run-command.ts";
 import { LOOPBACK } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
@@ -40,9 +40,9 @@ function connectionsFor(options: SimulatorOptions, fleet: Fleet): number {
 
 async function run(options: SimulatorOptions): Promise<void> {
   const settings = readSettings("simulator", process.env);
-  const logger = createLogger("simulator", settings.logLevel);
+  const metrics = programMetrics();
+  const logger = createLogger("simulator", settings.logLevel, metrics);
   const fleet = loadFleet(options);
-  const metrics = new Metrics();
   const report = new Report();
   const startedAt = Date.now();
   const boot = startedAt.toString(36);

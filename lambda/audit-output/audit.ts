@@ -1,6 +1,6 @@
 import type { Metrics } from "../../adapters/metrics.ts";
 import { Timings, type Percentiles } from "../../adapters/timings.ts";
-import type { MetricOf } from "../../domain/metrics.ts";
+import type { SeriesOf } from "../../domain/metrics.ts";
 import type { PipelineName } from "../../domain/pipelines.ts";
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import { headers } from "../../domain/topics.ts";
@@ -8,10 +8,11 @@ import type { KafkaRecord } from "../shared/kafka-event.ts";
 import { Completeness } from "./completeness.ts";
 import { IdOrder } from "./id-order.ts";
 import { auditedOutputs, type AuditedOutput, type Sight } from "./outputs.ts";
+import { RecentShare } from "./recent-share.ts";
 import { WindowGaps, type GapOptions } from "./window-gaps.ts";
 
 /** Where figures go. */
-export type Recorder = Pick<Metrics, "add" | "set" | "time">;
+export type Recorder = Pick<Metrics, "add" | "set" | "time" | "observe">;
 
 /**
  * Offsets from one record of a partition to the next, at most: a transaction ends in a marker, which has an offset and
@@ -44,7 +45,7 @@ const pipelineMetrics = {
   },
 } as const satisfies Record<
   PipelineName,
-  Record<LatencyName, MetricOf<"timing">> & Record<"missing" | "first" | "all", MetricOf<"counter">>
+  Record<LatencyName, SeriesOf<"timing">> & Record<"missing" | "first" | "all", SeriesOf<"counter">>
 >;
 
 /** What was read of one partition of a topic. */
@@ -67,6 +68,8 @@ type TopicSummary = { readonly records: number } & Partial<Record<LatencyName, P
 export interface AuditOptions extends GapOptions {
   /** When the execution environment began. Records that were written before it have waited for it. */
   readonly startedMs: EpochMs;
+  /** The time. */
+  now(): EpochMs;
 }
 
 /**
@@ -79,6 +82,7 @@ export class Audit {
   readonly #partitions = new Map<string, Partition>();
   readonly #topics = new Map<string, Topic>();
   readonly #completeness = { sensor: new Completeness(), market: new Completeness() };
+  readonly #recent = { sensor: new RecentShare(), market: new RecentShare() };
   readonly #totals = {
     repeatedIds: 0,
     idsOutOfOrder: 0,
@@ -92,6 +96,8 @@ export class Audit {
   constructor(options: AuditOptions, recorder: Recorder) {
     this.#options = options;
     this.#recorder = recorder;
+    recorder.observe("audit-output.sensor-completeness", () => this.#recent.sensor.percent(options.now()));
+    recorder.observe("audit-output.market-completeness", () => this.#recent.market.percent(options.now()));
   }
 
   /**
@@ -194,7 +200,7 @@ export class Audit {
     if (sight.eventTime !== null) this.#time(output, topic, "event", record, sight.eventTime, nowMs);
     if (ingest !== null) this.#time(output, topic, "ingest", record, ingest, nowMs);
     if (sight.window !== undefined) this.#missing(output.pipeline, partition.gaps.take(sight.window));
-    this.#count(output.pipeline, sight);
+    this.#count(output.pipeline, sight, nowMs);
   }
 
   #time(
@@ -219,10 +225,11 @@ export class Audit {
     this.#recorder.add(pipelineMetrics[pipeline].missing, windows);
   }
 
-  #count(pipeline: PipelineName, sight: Sight): void {
+  #count(pipeline: PipelineName, sight: Sight, nowMs: EpochMs): void {
     const { first, all, isUnknown } = this.#completeness[pipeline].take(sight);
     if (isUnknown) this.#recorder.add("audit-output.unknown-revisions");
     if (all === 0) return;
+    this.#recent[pipeline].add(first, all, nowMs);
     this.#totals[pipeline].first += first;
     this.#totals[pipeline].all += all;
     if (first > 0) this.#recorder.add(pipelineMetrics[pipeline].first, first);

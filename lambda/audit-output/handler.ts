@@ -22,11 +22,12 @@ const embedded =
 const recorder: Recorder = {
   add: (name, amount) => [metrics, embedded].forEach((to) => to?.add(name, amount)),
   set: (name, value) => [metrics, embedded].forEach((to) => to?.set(name, value)),
+  observe: (name, read) => [metrics, embedded].forEach((to) => to?.observe(name, read)),
   time: (name, milliseconds) => [metrics, embedded].forEach((to) => to?.time(name, milliseconds)),
 };
 
 const startedMs = Date.now();
-const audit = new Audit({ ...settings, startedMs }, recorder);
+const audit = new Audit({ ...settings, startedMs, now: Date.now }, recorder);
 let measuredMs = startedMs;
 let summedMs = startedMs;
 log.info("a new execution environment: it knows nothing of what was read before, and its comparisons begin here");

@@ -1,5 +1,5 @@
 import { Timings } from "../../adapters/timings.ts";
-import { metrics, type MetricName, type MetricOf } from "../../domain/metrics.ts";
+import { metrics, seriesParts, type Series, type SeriesOf } from "../../domain/metrics.ts";
 import type { EpochMs } from "../../domain/time.ts";
 
 /** Values of one metric in a line of the embedded metric format, at most. */
@@ -13,27 +13,33 @@ const NAMESPACE = "Millrace";
  */
 export class EmbeddedMetrics {
   readonly #dimensions: Readonly<Record<string, string>>;
-  readonly #counters = new Map<MetricName, number>();
-  readonly #gauges = new Map<MetricName, number>();
-  readonly #timings = new Map<MetricName, Timings>();
+  readonly #counters = new Map<Series, number>();
+  readonly #gauges = new Map<Series, number>();
+  readonly #observed = new Map<Series, () => number | undefined>();
+  readonly #timings = new Map<Series, Timings>();
 
   /** `dimensions`: of all metrics, such as environment and program. */
   constructor(dimensions: Readonly<Record<string, string>>) {
     this.#dimensions = dimensions;
   }
 
-  add(name: MetricOf<"counter">, amount = 1): void {
+  add(name: SeriesOf<"counter">, amount = 1): void {
     this.#counters.set(name, (this.#counters.get(name) ?? 0) + amount);
   }
 
-  set(name: MetricOf<"gauge">, value: number): void {
+  set(name: SeriesOf<"gauge">, value: number): void {
     this.#gauges.set(name, value);
   }
 
-  time(name: MetricOf<"timing">, milliseconds: number): void {
+  time(name: SeriesOf<"timing">, milliseconds: number): void {
     let timings = this.#timings.get(name);
     if (!timings) this.#timings.set(name, (timings = new Timings()));
     timings.add(milliseconds);
+  }
+
+  /** A counter or gauge that is read for each line. `read` gives undefined while there is no value. */
+  observe(name: SeriesOf<"counter" | "gauge">, read: () => number | undefined): void {
+    this.#observed.set(name, read);
   }
 
   /**
@@ -41,10 +47,14 @@ export class EmbeddedMetrics {
    * evenly spaced in rank: percentiles are right to one in a hundred, and the number of samples is not.
    */
   take(nowMs: EpochMs): string | null {
-    const values: [MetricName, number | number[]][] = [
+    for (const [name, read] of this.#observed) {
+      const value = read();
+      if (value !== undefined) this.#gauges.set(name, value);
+    }
+    const values: [Series, number | number[]][] = [
       ...this.#counters,
       ...this.#gauges,
-      ...[...this.#timings].map(([name, timings]): [MetricName, number[]] => [name, evenly(timings.sorted())]),
+      ...[...this.#timings].map(([name, timings]): [Series, number[]] => [name, evenly(timings.sorted())]),
     ];
     this.#counters.clear();
     this.#gauges.clear();
@@ -53,7 +63,7 @@ export class EmbeddedMetrics {
     const directive = {
       Namespace: NAMESPACE,
       Dimensions: [Object.keys(this.#dimensions)],
-      Metrics: values.map(([name]) => ({ Name: name, Unit: metrics[name].unit })),
+      Metrics: values.map(([name]) => ({ Name: name, Unit: metrics[seriesParts(name).name].unit })),
     };
     return JSON.stringify({
       _aws: { Timestamp: nowMs, CloudWatchMetrics: [directive] },

@@ -3,22 +3,24 @@ import { startHealthServer } from "../../adapters/health.ts";
 import { openCluster } from "../../adapters/kafka-cluster.ts";
 import { createKafka } from "../../adapters/kafka.ts";
 import { createLogger } from "../../adapters/log.ts";
-import { Metrics } from "../../adapters/metrics.ts";
+import { programMetrics } from "../../adapters/program-metrics.ts";
 import { onShutdown } from "../../adapters/shutdown.ts";
 import { LOOPBACK } from "../../config/local.ts";
 import { readSettings } from "../../config/settings.ts";
 import type { FunctionName } from "../../domain/api.ts";
 import { eventSourceMappings } from "../../domain/event-source-mappings.ts";
-import { existingWhere } from "../../domain/pipelines.ts";
+import { existingWhere, pipelines } from "../../domain/pipelines.ts";
+import { topics } from "../../domain/topics.ts";
 import { functionMetrics, hasHandler, loadFunction, type FunctionMetrics, type Invoke } from "../lambda/invoke.ts";
-import { totalLag } from "./lag.ts";
+import { committedOffsets } from "./group-offsets.ts";
+import { groupLags, type GroupProgress } from "./lag.ts";
 import { KAFKA_RETRY, Poller } from "./poller.ts";
 
 const LAG_INTERVAL_MS = 5_000;
 
 const settings = readSettings("eventSource", process.env);
-const log = createLogger("event-source", settings.logLevel);
-const metrics = new Metrics();
+const metrics = programMetrics();
+const log = createLogger("event-source", settings.logLevel, metrics);
 const kafka = createKafka(settings, "millrace-event-source", log, { retry: KAFKA_RETRY });
 const cluster = openCluster(kafka, "uncommitted");
 
@@ -53,10 +55,33 @@ const pollers = mappings.flatMap((mapping) => {
 });
 for (const { poller } of pollers) poller.start();
 
+/** How far the processors of the pipelines are that run, as Kafka knows it. */
+async function processorsProgress(): Promise<GroupProgress[]> {
+  return await Promise.all(
+    settings.pipelines.map(async (pipeline) => {
+      const { consumerGroup: group, input } = pipelines[pipeline];
+      const topic = topics[input].name;
+      await cluster.addTargetTopic(topic);
+      const partitions = cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId);
+      return { group, topic, committed: await committedOffsets(cluster, group, topic, partitions) };
+    }),
+  );
+}
+
+/** The lag of every group: this program is the one that asks Kafka for it. */
 async function measureLag(): Promise<void> {
   try {
-    const progress = pollers.map(({ mapping, poller }) => ({ topic: mapping.topic, committed: poller.committed }));
-    metrics.set("event-source.lag", await totalLag(cluster, progress));
+    const mapped = pollers.map(({ mapping: { consumerGroup: group, topic }, poller: { committed } }) => ({
+      group,
+      topic,
+      committed,
+    }));
+    const lags = await groupLags(cluster, [...mapped, ...(await processorsProgress())]);
+    for (const [group, lag] of lags) metrics.set(`event-source.group-lag{group="${group}"}`, lag);
+    metrics.set(
+      "event-source.lag",
+      mapped.reduce((sum, { group }) => sum + lags.get(group)!, 0),
+    );
   } catch (error) {
     log.debug({ err: error }, "cannot measure the lag");
   }

@@ -1,7 +1,7 @@
 // The local EventBridge endpoint: accepts trades like the service, and gives them to the function behind its queue.
 import { startHealthServer } from "../../adapters/health.ts";
 import { createLogger } from "../../adapters/log.ts";
-import { Metrics } from "../../adapters/metrics.ts";
+import { programMetrics } from "../../adapters/program-metrics.ts";
 import { onShutdown } from "../../adapters/shutdown.ts";
 import { LOOPBACK } from "../../config/local.ts";
 import { readSettings } from "../../config/settings.ts";
@@ -10,8 +10,8 @@ import { loadFunction } from "../lambda/invoke.ts";
 import { startEventBus } from "./server.ts";
 
 const settings = readSettings("events", process.env);
-const log = createLogger("events", settings.logLevel);
-const metrics = new Metrics();
+const metrics = programMetrics();
+const log = createLogger("events", settings.logLevel, metrics);
 const invoke = await loadFunction(tradeQueue.functionName);
 const bus = await startEventBus({ ...settings, invoke, log, metrics });
 if (settings.healthPort > 0)

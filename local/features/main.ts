@@ -1,7 +1,7 @@
 // The local Feature Store runtime endpoint: an online store with the semantics of the service.
 import { startHealthServer } from "../../adapters/health.ts";
 import { createLogger } from "../../adapters/log.ts";
-import { Metrics } from "../../adapters/metrics.ts";
+import { programMetrics } from "../../adapters/program-metrics.ts";
 import { onShutdown } from "../../adapters/shutdown.ts";
 import { LOOPBACK } from "../../config/local.ts";
 import { readSettings } from "../../config/settings.ts";
@@ -10,7 +10,8 @@ import { featureGroupName } from "../../domain/names.ts";
 import { startFeatureStore } from "./server.ts";
 
 const settings = readSettings("features", process.env);
-const log = createLogger("features", settings.logLevel);
+const metrics = programMetrics();
+const log = createLogger("features", settings.logLevel, metrics);
 const groups = (Object.keys(featureGroups) as FeatureGroupKey[]).map((key) => ({
   name: featureGroupName(settings.environment, key),
   recordIdentifier: featureGroups[key].recordIdentifier,
@@ -23,7 +24,7 @@ if (settings.healthPort > 0)
     settings.healthPort,
     LOOPBACK,
     () => ({ status: "ok", components: { store: { status: "ok" } } }),
-    new Metrics(),
+    metrics,
   );
 onShutdown(() => store.close(), 10_000);
 log.info({ port: store.port, dataDir: settings.dataDir }, "Feature Store endpoint is ready");

@@ -1,15 +1,15 @@
 // The local Firehose endpoint: accepts records like the service, and writes them to the lake as Parquet.
 import { startHealthServer } from "../../adapters/health.ts";
 import { createLogger } from "../../adapters/log.ts";
-import { Metrics } from "../../adapters/metrics.ts";
+import { programMetrics } from "../../adapters/program-metrics.ts";
 import { onShutdown } from "../../adapters/shutdown.ts";
 import { LOOPBACK } from "../../config/local.ts";
 import { readSettings } from "../../config/settings.ts";
 import { startFirehose } from "./server.ts";
 
 const settings = readSettings("firehose", process.env);
-const log = createLogger("firehose", settings.logLevel);
-const metrics = new Metrics();
+const metrics = programMetrics();
+const log = createLogger("firehose", settings.logLevel, metrics);
 const firehose = await startFirehose({ ...settings, log, metrics, random: Math.random });
 if (settings.healthPort > 0)
   await startHealthServer(

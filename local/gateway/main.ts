@@ -2,7 +2,7 @@
 // run in this process and read their own settings from its environment.
 import { startHealthServer } from "../../adapters/health.ts";
 import { createLogger } from "../../adapters/log.ts";
-import { Metrics } from "../../adapters/metrics.ts";
+import { programMetrics } from "../../adapters/program-metrics.ts";
 import { onShutdown } from "../../adapters/shutdown.ts";
 import { LOOPBACK } from "../../config/local.ts";
 import { readSettings } from "../../config/settings.ts";
@@ -13,8 +13,8 @@ import { startDashboard } from "./dashboard.ts";
 import { startGateway } from "./server.ts";
 
 const settings = readSettings("gateway", process.env);
-const log = createLogger("gateway", settings.logLevel);
-const metrics = new Metrics();
+const metrics = programMetrics();
+const log = createLogger("gateway", settings.logLevel, metrics);
 
 const routes = existingWhere(restRoutes, settings.pipelines);
 const functions = new Map<FunctionName, Invoke>();

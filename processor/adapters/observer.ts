@@ -1,7 +1,9 @@
 import type { Logger } from "../../adapters/log.ts";
 import type { Metrics } from "../../adapters/metrics.ts";
-import type { MetricOf } from "../../domain/metrics.ts";
+import type { SeriesOf } from "../../domain/metrics.ts";
+import { headers } from "../../domain/topics.ts";
 import type { EngineObserver } from "../engine/ports.ts";
+import type { InputRecord } from "../runtime/machine.ts";
 import { PartitionMachine } from "../runtime/partition-machine.ts";
 
 /** What is known of a task that this process owns. */
@@ -9,9 +11,11 @@ interface TaskFacts {
   /** The task's machine; null until it has caught up. */
   machine: PartitionMachine | null;
   /** The machine's counts that are in the metrics already. */
-  reported: ReadonlyMap<MetricOf<"counter">, number>;
+  reported: ReadonlyMap<SeriesOf<"counter">, number>;
   lag: number;
   snapshotBytes: number;
+  /** When the newest snapshot was written or the task began to run, by the process's clock; null before that. */
+  snapshotAt: number | null;
   waitingOutputs: number;
   waitingBytes: number;
   /** Whether its last life failed and none has committed since. */
@@ -23,6 +27,7 @@ const NEW_TASK: TaskFacts = {
   reported: new Map(),
   lag: 0,
   snapshotBytes: 0,
+  snapshotAt: null,
   waitingOutputs: 0,
   waitingBytes: 0,
   failing: false,
@@ -67,21 +72,28 @@ export function engineObserver(logger: Logger, metrics: Metrics): EngineObserver
     metrics.set("processor.sensors", sensors);
     metrics.set("processor.watermark-lag", Math.max(0, ...owned.map(({ machine }) => machine?.watermarkLagMs ?? 0)));
   };
+  metrics.observe("processor.tasks", () => tasks.size + stopped.size);
+  metrics.observe("processor.snapshot-age", () => {
+    const times = [...tasks.values()].flatMap(({ snapshotAt }) => snapshotAt ?? []);
+    return times.length === 0 ? undefined : performance.now() - Math.min(...times);
+  });
   return {
     log: (level, fields, message) => logger[level](fields, message),
     running: (task, machine) => {
       if (!(machine instanceof PartitionMachine)) return;
       const facts = factsOf(task);
       facts.machine = machine;
+      facts.snapshotAt ??= performance.now();
       facts.reported = new Map(machine.counters.entries());
     },
     stepped: (task, records) => {
       metrics.add("processor.records", records);
       reportCounts(factsOf(task));
     },
-    committed: (task, { latencyMs, lag, intervalMs }) => {
+    committed: (task, { latencyMs, lag, intervalMs, first }) => {
       metrics.time("processor.commit-latency", latencyMs);
       if (intervalMs !== undefined) metrics.time("processor.commit-interval", intervalMs);
+      if (first !== undefined) metrics.time("processor.ingest-to-commit", Math.max(0, Date.now() - ingestOf(first)));
       Object.assign(factsOf(task), { lag, failing: false });
       setGauges();
     },
@@ -99,10 +111,13 @@ export function engineObserver(logger: Logger, metrics: Metrics): EngineObserver
       else stopped.delete(task);
       setGauges();
     },
-    snapshotWritten: (task, { bytes }) => {
-      factsOf(task).snapshotBytes = bytes;
+    snapshotWritten: (task, { bytes, milliseconds }) => {
+      metrics.add("processor.snapshots");
+      metrics.time("processor.snapshot-duration", milliseconds);
+      Object.assign(factsOf(task), { snapshotBytes: bytes, snapshotAt: performance.now() });
       setGauges();
     },
+    snapshotFailed: () => metrics.add("processor.snapshot-failures"),
     restarted: (task, error) => {
       metrics.add("processor.restarts");
       factsOf(task).failing = true;
@@ -115,4 +130,10 @@ export function engineObserver(logger: Logger, metrics: Metrics): EngineObserver
       setGauges();
     },
   };
+}
+
+/** When a record was ingested: what the bridge wrote, or when the broker got it. Epoch ms. */
+function ingestOf({ headers: values, timestamp }: InputRecord): number {
+  const ingestMs = Number(values[headers.ingestMs]);
+  return ingestMs > 0 ? ingestMs : timestamp;
 }

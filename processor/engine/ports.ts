@@ -238,6 +238,8 @@ export interface EngineObserver {
       readonly lag: number;
       /** Time since the cut before, or since the life began to run. */
       readonly intervalMs?: number;
+      /** The first record that gave the transaction an output; absent when none did. */
+      readonly first?: InputRecord | undefined;
     },
   ): void;
   /** The task has caught up with its progress. What `machine` counts from here on is new. */
@@ -252,6 +254,8 @@ export interface EngineObserver {
   stepped(task: string, records: number, outputs: readonly OutputRecord[]): void;
   /** A manifest is written. `bytes` is the size of all segments that it names. */
   snapshotWritten(task: string, facts: { readonly bytes: number; readonly milliseconds: number }): void;
+  /** An attempt to write a snapshot failed; another one follows. */
+  snapshotFailed?(task: string): void;
   /** A life of the task ended with an uncertain outcome; another one follows. */
   restarted(task: string, error: unknown): void;
   /** The first output of a life is written, `milliseconds` after the life began. */

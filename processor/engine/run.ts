@@ -50,6 +50,8 @@ interface Cut {
   readonly progress: Progress;
   readonly last: readonly OutputRecord[];
   readonly withGroupOffset: boolean;
+  /** See `EngineObserver.committed`. */
+  readonly first: InputRecord | undefined;
 }
 
 /**
@@ -70,6 +72,8 @@ export class Run {
   #dueAt: number | null;
   /** When the step began that gave the first output since the last cut; null when none did. */
   #openSince: number | null = null;
+  /** The first record of that step; undefined when none gave an output. */
+  #first: InputRecord | undefined;
   /** Time of the last cut, or of the life's begin. */
   #cutAt: number;
   /** The last cut that gave the group its offset; null before the first cut. */
@@ -152,6 +156,7 @@ export class Run {
       const { outputs, stepped, decided } = await stepSome(machine, records, isCutDue);
       this.#settled = null;
       this.#commitSoon(begun, outputs.length > 0);
+      if (outputs.length > 0) this.#first ??= records[0];
       waiting.add(outputs);
       observer.stepped(task, stepped, outputs);
       if (decided) await this.#commitDecision();
@@ -319,12 +324,14 @@ export class Run {
     this.#dueAt = withGroupOffset ? null : now + options.progressIntervalMs;
     this.#openSince = null;
     this.#committing = true;
+    const first = this.#first;
+    this.#first = undefined;
     const intervalMs = now - this.#cutAt;
     this.#cutAt = now;
     const sending = this.#busy;
     this.#runBeside(async () => {
       await sending;
-      if (!this.#failure) await this.#commit({ progress, last, withGroupOffset }, captured, intervalMs);
+      if (!this.#failure) await this.#commit({ progress, last, withGroupOffset, first }, captured, intervalMs);
       sent();
     });
   }
@@ -358,7 +365,7 @@ export class Run {
   }
 
   async #commit(
-    { progress, last, withGroupOffset }: Cut,
+    { progress, last, withGroupOffset, first }: Cut,
     captured: Captured | null,
     intervalMs: number,
   ): Promise<void> {
@@ -374,6 +381,7 @@ export class Run {
       latencyMs: runtime.now() - begun,
       lag: ports.input.lag(),
       intervalMs,
+      first,
     });
     // 6. The transaction is known to be committed: the snapshot may be written.
     if (captured) snapshots.write(captured, progress).catch((error: unknown) => this.#fail(error));

@@ -212,6 +212,7 @@ export class Snapshots {
       } catch (error) {
         if (isGivenUp()) return;
         if (error instanceof MillraceError) throw error;
+        this.#observer.snapshotFailed?.(this.#task);
         this.#observer.log(
           "warn",
           { task: this.#task, generation: captured.generation, err: error },

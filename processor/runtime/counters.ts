@@ -1,22 +1,22 @@
-import type { MetricOf } from "../../domain/metrics.ts";
+import type { SeriesOf } from "../../domain/metrics.ts";
 
-type CounterName = MetricOf<"counter">;
+type Counter = SeriesOf<"counter">;
 
-/** Counts of what happened, by the name of the metric that reports them. A count only grows. */
+/** Counts of what happened, by the series that reports them. A count only grows. */
 export class Counters {
-  readonly #counts = new Map<CounterName, number>();
+  readonly #counts = new Map<Counter, number>();
 
-  add(name: CounterName, count = 1): void {
+  add(name: Counter, count = 1): void {
     this.#counts.set(name, this.get(name) + count);
   }
 
   /** 0 for what never happened. */
-  get(name: CounterName): number {
+  get(name: Counter): number {
     return this.#counts.get(name) ?? 0;
   }
 
   /** All counts above 0. */
-  entries(): IterableIterator<[CounterName, number]> {
+  entries(): IterableIterator<[Counter, number]> {
     return this.#counts.entries();
   }
 }

@@ -192,7 +192,7 @@ export class Emitter {
   /** Emits a dead letter: what its source was, cut to fit, and why. */
   deadLetter(source: LetterSource, code: DeadLetterCode, message: string): void {
     const { log, partition, deadLetter, counters } = this.#options;
-    counters.add("processor.dead-letters");
+    counters.add(`processor.dead-letters{code="${code}"}`);
     const own = {
       [headerNames.errorCode]: code,
       [headerNames.errorMessage]: shortened(message),

@@ -21,7 +21,7 @@ export function emitLate<M extends Message>(
   to: number,
   context: StepContext,
 ): void {
-  context.counters.add("processor.late-readings", to - from);
+  context.counters.add(`processor.late-readings{operator="${operator}"}`, to - from);
   context.out.json(output.topic, message.key, {
     ...output.identify(message),
     operator,

@@ -4,12 +4,13 @@ import { EventBridgeClient } from "@aws-sdk/client-eventbridge";
 import { startHealthServer } from "../../adapters/health.ts";
 import { localCredentials } from "../../adapters/local-credentials.ts";
 import { createLogger, type Logger } from "../../adapters/log.ts";
-import { Metrics } from "../../adapters/metrics.ts";
+import type { Metrics } from "../../adapters/metrics.ts";
+import { programMetrics } from "../../adapters/program-metrics.ts";
 import { LOOPBACK } from "../../config/local.ts";
 import type { Settings } from "../../config/settings.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import { eventBusName } from "../../domain/market.ts";
-import type { MetricOf } from "../../domain/metrics.ts";
+import type { SeriesOf } from "../../domain/metrics.ts";
 import { MINUTE } from "../../domain/time.ts";
 import { seededRandom } from "../synthetic/random.ts";
 import { EventPublisher } from "./event-publisher.ts";
@@ -24,7 +25,7 @@ const GAUGE_MS = 1_000;
 /** Time for the acknowledgements at the end of a run that was stopped. */
 const CLOSE_LIMIT_MS = 5_000;
 
-const countedBy: Readonly<Record<PutKind, MetricOf<"counter">>> = {
+const countedBy: Readonly<Record<PutKind, SeriesOf<"counter">>> = {
   trade: "simulator.trades",
   late: "simulator.late-trades",
   executed: "simulator.executions",
@@ -36,8 +37,8 @@ const countedBy: Readonly<Record<PutKind, MetricOf<"counter">>> = {
 
 /** Puts trades until they end, or the process is told to stop. Writes one line of JSON with the totals at the end. */
 export async function simulateMarket(options: MarketOptions, settings: Settings<"simulator">): Promise<void> {
-  const logger = createLogger("simulator-market", settings.logLevel);
-  const metrics = new Metrics();
+  const metrics = programMetrics();
+  const logger = createLogger("simulator-market", settings.logLevel, metrics);
   const report = new MarketReport();
   const startedAt = Date.now();
   const run = startedAt.toString(36);

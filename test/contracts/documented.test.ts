@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 import { programs } from "../../config/settings.ts";
 import { deadLetterCodes, errorCodes } from "../../domain/errors.ts";
 import { sessionWarnings } from "../../domain/imu.ts";
-import { metrics } from "../../domain/metrics.ts";
+import { metrics, type MetricSpec } from "../../domain/metrics.ts";
 import { semanticsSettings, type SemanticsSetting } from "../../domain/semantics.ts";
 import { topics } from "../../domain/topics.ts";
 
@@ -41,7 +41,14 @@ test.each([
 
 test("docs/contracts.md lists the metrics", () => {
   expect(rows("Metrics")).toEqual(
-    Object.entries(metrics).map(([name, { kind, unit, doc }]) => [name, kind, unit, doc]),
+    Object.entries<MetricSpec>(metrics).map(([name, { kind, unit, tier, label, doc }]) => [
+      name,
+      kind,
+      unit,
+      String(tier),
+      label ?? "–",
+      doc,
+    ]),
   );
 });
 

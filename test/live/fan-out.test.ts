@@ -174,6 +174,29 @@ test("what fills a frame does not wait for more, and frames fall on multiples of
   await eventually(() => expect(pacer.pauses.map(({ ms }) => ms)).toEqual([66, 7]));
 });
 
+test("the latency counts of a window that was due, and not of a revision, when its frame was taken", async () => {
+  const port = manualPort();
+  const metrics = new Metrics();
+  const fanOut = new FanOut(port, metrics, options);
+  fanOut.update(new Set(["a"]));
+  const seen = (start: number, more: object): Message =>
+    toMessage({ type: "window", data: { ...windowRecord.parse(windowed("s1", start)), ...more } });
+  const minuteAgo = Date.now() - 60_000;
+  // A window of a second whose end was 59 s ago.
+  fanOut.send("a", [
+    seen(minuteAgo, { revision: 0, cause: "watermark" }),
+    seen(minuteAgo, { revision: 1, cause: "late" }),
+    seen(minuteAgo, { revision: 0, cause: "idle" }),
+  ]);
+  await eventually(() => expect(port.posts).toHaveLength(1));
+  expect(metrics.snapshot()["live.event-to-visible"]).toBeUndefined();
+  port.posts[0]!.end("sent");
+  await eventually(() => expect(metrics.snapshot()["live.event-to-visible"]).toMatchObject({ count: 1 }));
+  const { p50 } = metrics.snapshot()["live.event-to-visible"] as { p50: number };
+  expect(p50).toBeGreaterThanOrEqual(59_000);
+  expect(p50).toBeLessThan(60_000);
+});
+
 test("of a frame that will never be accepted the client is told", async () => {
   const port = manualPort();
   const metrics = new Metrics();

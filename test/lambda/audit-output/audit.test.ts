@@ -14,9 +14,13 @@ const STARTED = T;
 
 function newAudit(): { audit: Audit; metrics: Metrics; take: (records: RecordSpec[], nowMs?: number) => unknown[] } {
   const metrics = new Metrics();
-  const audit = new Audit({ idleTimeoutMs: 10_000, latenessMs: 300_000, startedMs: STARTED }, metrics);
-  const take = (records: RecordSpec[], nowMs = T + 60_000): unknown[] =>
-    audit.take(recordsOf(mskEvent(records)), nowMs).map(({ record, error }) => [record.offset, error.name]);
+  let time = STARTED;
+  const options = { idleTimeoutMs: 10_000, latenessMs: 300_000, startedMs: STARTED, now: () => time };
+  const audit = new Audit(options, metrics);
+  const take = (records: RecordSpec[], nowMs = T + 60_000): unknown[] => {
+    time = nowMs;
+    return audit.take(recordsOf(mskEvent(records)), nowMs).map(({ record, error }) => [record.offset, error.name]);
+  };
   return { audit, metrics, take };
 }
 /** A window record `second` seconds after T, whose id names the input offset 10 × second. */
@@ -232,4 +236,20 @@ test("the function gets the topics that it can read, of the pipeline that writes
   expect(new Map(mapped.map(({ topic, pipeline }) => [topic, pipeline]))).toEqual(
     new Map(Object.entries(auditedOutputs).map(([topic, { pipeline }]) => [topic, pipeline])),
   );
+});
+
+test("completeness is of the last five minutes, and of none without a reading", () => {
+  const { metrics, take } = newAudit();
+  const completeness = (): unknown => metrics.snapshot()["audit-output.sensor-completeness"];
+  const late = { id: "imu-data-all/0/7/0", schema: 1, sensorId: "s1", operator: "window", t: [1, 2, 3, 4] };
+  expect(completeness()).toBeUndefined();
+  // A window of 100 readings, then 4 that missed theirs: 100 of 104.
+  take([window(0, 0)], T + 2_000);
+  take([{ topic: "sensor-data-late", offset: 0, timestamp: T + 200_000, value: late }], T + 200_000);
+  expect(completeness()).toBeCloseTo((100 * 100) / 104);
+  // The window is five minutes ago: what is left is 0 of 4, then nothing.
+  take([], T + 310_000);
+  expect(completeness()).toBe(0);
+  take([], T + 510_000);
+  expect(completeness()).toBeUndefined();
 });

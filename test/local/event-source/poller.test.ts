@@ -4,7 +4,7 @@ import { crc32c } from "@node-rs/crc32";
 import type { MSKEvent } from "aws-lambda";
 import { createLogger } from "../../../adapters/log.ts";
 import { Metrics } from "../../../adapters/metrics.ts";
-import { totalLag } from "../../../local/event-source/lag.ts";
+import { groupLags } from "../../../local/event-source/lag.ts";
 import { Poller } from "../../../local/event-source/poller.ts";
 import { eventually } from "../../support/eventually.ts";
 import { batchAt, FakeCluster, type FakeLog } from "./fake-cluster.ts";
@@ -105,19 +105,26 @@ test("transaction markers alone are no event, and are committed", async () => {
   expect(events).toEqual([]);
 });
 
-test("the lag is what the groups have not committed", async () => {
+test("the lag of a group is what it has not committed", async () => {
   const kafka = new FakeCluster([log(batchAt(0, ["a", "b", "c"])), log(batchAt(0, ["d"]))]);
-  const lag = totalLag(kafka.cluster, [
+  const lags = groupLags(kafka.cluster, [
     {
+      group: "one",
       topic: "t",
       committed: new Map([
         [0, 1],
         [1, 1],
       ]),
     },
-    { topic: "t", committed: new Map([[0, 0]]) },
-    { topic: "not known yet", committed: new Map() },
+    { group: "two", topic: "t", committed: new Map([[0, 0]]) },
+    { group: "new", topic: "not known yet", committed: new Map() },
   ]);
   // Of the first group, 2 of 3 in partition 0 and none in 1; of the second, all 3.
-  await expect(lag).resolves.toBe(5);
+  await expect(lags).resolves.toEqual(
+    new Map([
+      ["one", 2],
+      ["two", 3],
+      ["new", 0],
+    ]),
+  );
 });

@@ -45,3 +45,44 @@ test("gauges cover the running tasks: the sum of lags and of sensors, and the la
     "processor.watermark-lag": 550,
   });
 });
+
+test("a transaction's latency counts from ingest of its first record, and snapshots by their age and time", () => {
+  const metrics = new Metrics();
+  const observer = engineObserver(createLogger("test", "error"), metrics);
+  const first = message("a", NOW, Date.now() - 5_000);
+  const facts = { nextOffset: 1, latencyMs: 3, lag: 0 };
+  observer.committed("one", facts);
+  expect(metrics.snapshot()["processor.ingest-to-commit"]).toBeUndefined();
+  observer.committed("one", { ...facts, first: { ...first, headers: { "ingest-ms": String(Date.now() - 9_000) } } });
+  observer.committed("one", { ...facts, first });
+  const { count, p99 } = metrics.snapshot()["processor.ingest-to-commit"] as { count: number; p99: number };
+  expect(count).toBe(2);
+  expect(p99).toBeGreaterThanOrEqual(9_000);
+  expect(p99).toBeLessThan(10_000);
+  expect(metrics.snapshot()["processor.snapshot-age"]).toBeUndefined();
+  observer.snapshotFailed!("one");
+  observer.snapshotWritten("one", { bytes: 10, milliseconds: 40 });
+  expect(metrics.snapshot()).toMatchObject({
+    "processor.tasks": 1,
+    "processor.snapshots": 1,
+    "processor.snapshot-failures": 1,
+    "processor.snapshot-duration": { count: 1, p50: 40 },
+    "processor.snapshot-bytes": 10,
+  });
+  expect(metrics.snapshot()["processor.snapshot-age"]).toBeLessThan(1_000);
+});
+
+test("dead letters are counted by their code, and in all", async () => {
+  const metrics = new Metrics();
+  const observer = engineObserver(createLogger("test", "error"), metrics);
+  const one = await machine(0);
+  observer.running!("one", one);
+  const letters = ["{", "[", "{}"].map((text) => ({ ...message("a", NOW, NOW), value: Buffer.from(text) }));
+  const outputs = await stepAll(one, letters);
+  observer.stepped("one", 3, outputs);
+  expect(metrics.snapshot()).toMatchObject({
+    "processor.dead-letters": 3,
+    'processor.dead-letters{code="invalid-json"}': 2,
+    'processor.dead-letters{code="invalid-message"}': 1,
+  });
+});

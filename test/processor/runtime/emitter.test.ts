@@ -132,7 +132,7 @@ describe("the chain", () => {
 test("dead letters are counted, and say where they are from", () => {
   const { out, counters } = emitter();
   out.deadLetter({ key: null, value: null, headers: { a: "b" } }, "invalid-message", "why");
-  expect(counters.get("processor.dead-letters")).toBe(1);
+  expect(counters.get('processor.dead-letters{code="invalid-message"}')).toBe(1);
   expect(out.take()).toEqual([
     {
       topic: "dead",

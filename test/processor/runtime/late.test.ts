@@ -33,5 +33,5 @@ test("the late rows of a message are written verbatim with what they missed, and
       `{"id":"in/3/42/0","schema":1,"name":"k","operator":"window","window":{"start":0,"end":1000},${rows}}`,
     ],
   ]);
-  expect(counters.get("processor.late-readings")).toBe(2);
+  expect(counters.get('processor.late-readings{operator="window"}')).toBe(2);
 });
