@@ -45,5 +45,6 @@ USER 1000:1000
 # A request that fails is an unhandled rejection: Node then exits with 1, too.
 HEALTHCHECK --interval=15s --timeout=5s --retries=3 --start-period=120s \
   CMD ["node", "-e", "process.exit(+!(await fetch(`http://127.0.0.1:${process.env.HEALTH_PORT}/health`)).ok)"]
-# `exec` puts Node in the shell's place, so that it gets the signal that stops the task.
-ENTRYPOINT ["/bin/sh", "-c", "exec node $NODE_ARGUMENTS $PROGRAM/main.ts"]
+# `exec` puts Node in the shell's place, so that it gets the signal that stops the task. A command of the program, such
+# as processor/commands/recover, is run with PROGRAM and arguments of its own.
+ENTRYPOINT ["/bin/sh", "-c", "exec node $NODE_ARGUMENTS $PROGRAM/main.ts \"$@\"", "sh"]

@@ -36,6 +36,9 @@ export const errorCodes = {
   "input-undecodable": "A record batch of the input can't be decoded: nothing behind it is read.",
   "input-refused": "Kafka refuses to give the input: the topic or a permission is missing.",
   "replay-diverged": "Catching up from the snapshot did not reproduce the outputs that were committed.",
+  "committed-by-other-code":
+    "Catching up did not reproduce what other code has committed since the snapshot: the version that committed it " +
+    "has to catch up.",
   "progress-missing": "There is a snapshot but no progress record.",
   "snapshot-ahead": "The snapshot covers more than the progress record says was committed.",
   "snapshot-corrupt": "A segment of the snapshot is missing or does not match its checksum.",

@@ -262,6 +262,7 @@ export const progressRecord = z.object({
   nextOffset: z.int().min(0),
   origin: z.int().min(0),
   fingerprint: z.string(),
+  version: z.string().optional(),
   chain: z.string(),
   controls: z.record(z.string(), z.int()).optional(),
   before: z.string().optional(),

@@ -48,6 +48,7 @@ export function machineFactory<M extends Message>(
     sourceTopic: pipeline.source,
     log,
     fingerprint: fingerprint(),
+    version: packageVersion(),
     create: (origin) => PartitionMachine.create(pipeline, origin, settings),
   };
 }
@@ -71,4 +72,10 @@ function fingerprint(): string {
       hash.update(file).update(readFileSync(join(path, file)));
   }
   return hash.digest("hex").slice(0, 16);
+}
+
+/** Version of Millrace. */
+function packageVersion(): string {
+  const manifest = readFileSync(join(import.meta.dirname, "..", "..", "package.json"), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
 }

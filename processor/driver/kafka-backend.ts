@@ -81,6 +81,7 @@ export class KafkaBackend implements DriverBackend {
       sourceTopic,
       log: sourceTopic,
       fingerprint: factory.fingerprint,
+      version: factory.version,
       create: (origin) => factory.create(origin),
     };
     this.#target = outputTarget({ environment: this.#name, groupId: this.#name, factory: this.#factory }, 0);

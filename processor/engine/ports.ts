@@ -22,6 +22,8 @@ export interface Progress {
   readonly origin: number;
   /** Fingerprint of the code that wrote this. */
   readonly fingerprint: string;
+  /** Version of that code, for people. Absent: of before progress records had it. */
+  readonly version?: string | undefined;
   /** Checksum over ids and contents of all outputs so far. Contents that depend on a model's scores are left out. */
   readonly chain: string;
   /** Version of each kind of control record that the task reads. Absent: of before settings stood in the log. */

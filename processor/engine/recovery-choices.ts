@@ -30,6 +30,7 @@ export const choicesFor: Partial<Record<ErrorCode, readonly RecoveryChoice[]>> =
   "model-refused": ["try-again", "accept-new-code", "rebuild"],
   "step-kills-process": ["try-again"],
   "replay-diverged": ["accept-new-code", "rebuild"],
+  "committed-by-other-code": ["accept-new-code", "rebuild"],
   "input-lost": ["skip-lost", "start-over"],
   "progress-missing": ["trust-snapshot", "start-over"],
   "snapshot-ahead": ["rebuild", "trust-snapshot"],

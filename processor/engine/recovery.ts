@@ -69,7 +69,11 @@ export async function diagnose(parts: RecoveryParts, progress: Progress | null):
 }
 
 /** Catches up as the task would. @throws MillraceError what would stop it there */
-async function tryCatchUp(parts: RecoveryParts, progress: Progress, manifest: Manifest): Promise<void> {
+async function tryCatchUp(
+  parts: RecoveryParts,
+  progress: Progress,
+  manifest: Manifest,
+): Promise<{ readonly machine: StateMachine; readonly snapshots: Snapshots }> {
   const { task, ports, factory, runtime, observer } = parts;
   const { covers } = manifest;
   const snapshots = Snapshots.of(ports.snapshots, task, runtime, observer, manifest);
@@ -84,6 +88,34 @@ async function tryCatchUp(parts: RecoveryParts, progress: Progress, manifest: Ma
     },
   });
   checkCaughtUp(task, progress, { nextOffset, chain: machine.chain, fingerprint: factory.fingerprint });
+  return { machine, snapshots };
+}
+
+/** What catching a task up came to: nothing was to be done, other code has to do it, or a snapshot was written. */
+export type CatchUpResult = "nothing-committed" | "already-covered" | "other-code" | "caught-up";
+
+/**
+ * Brings a task's snapshot to what it has committed last, if this code committed it: other code then begins there, and
+ * steps none of the records before. Neither fences nor commits. The manifest is replaced if it is still the one that
+ * was read, so this may die at any place, and be done again.
+ *
+ * @param readProgress Reads the task's last progress, without a claim.
+ * @throws MillraceError what would stop the task; `outcome-unknown` when somebody else has written the manifest since
+ */
+export async function catchUpTask(
+  parts: RecoveryParts,
+  readProgress: () => Promise<Progress | null>,
+): Promise<CatchUpResult> {
+  const { task, ports, factory } = parts;
+  const manifest = await ports.snapshots.readManifest(task);
+  const progress = await readProgress(); // behind the manifest: it covers no more than this
+  if (!manifest || !progress) return "nothing-committed";
+  if (manifest.covers?.nextOffset === progress.nextOffset) return "already-covered";
+  if (progress.fingerprint !== factory.fingerprint) return "other-code";
+  startingPoint(task, progress, manifest, await ports.input.bounds());
+  const { machine, snapshots } = await tryCatchUp(parts, progress, manifest);
+  await snapshots.replace(machine, progress);
+  return "caught-up";
 }
 
 /** Attempts at taking a task from an owner that fences back because it has not seen the hold yet. */
@@ -158,6 +190,7 @@ async function carryOut(
     nextOffset: until,
     origin: covers?.origin ?? from,
     fingerprint: factory.fingerprint,
+    version: factory.version,
     chain: machine.chain,
     controls: controlVersions,
     ...(before === undefined ? {} : { before }),

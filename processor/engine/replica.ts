@@ -2,9 +2,9 @@ import { MillraceError } from "../../domain/errors.ts";
 import { type Failure, failureId, StepFailed, type MachineFactory, type StateMachine } from "../runtime/machine.ts";
 import { catchUp } from "./catch-up.ts";
 import { modelLost } from "./needs-recovery.ts";
-import type { EngineObserver, Progress, TaskInput } from "./ports.ts";
+import type { EngineObserver, TaskInput } from "./ports.ts";
 import type { Snapshots } from "./snapshots.ts";
-import { checkCaughtUp } from "./starting-point.ts";
+import { checkCaughtUp, type Committed } from "./starting-point.ts";
 
 /** Failed records that a progress record names. A restart that steps an older one finds out again that it fails. */
 const MAX_FAILED = 1_000;
@@ -57,9 +57,9 @@ export class Replica {
    * `reached`, or at S when that is null. Begins again after each record on which the pipeline's code throws. Returns
    * early, without a machine, when the task is stopping.
    *
-   * @throws MillraceError `replay-diverged`, `step-failed-again`; what the ports throw
+   * @throws MillraceError `replay-diverged`, `committed-by-other-code`, `step-failed-again`; what the ports throw
    */
-  async build(reached: Pick<Progress, "nextOffset" | "chain" | "fingerprint"> | null): Promise<void> {
+  async build(reached: Committed | null): Promise<void> {
     this.#machine = null;
     for (let built = false; !built && !this.#parts.stopping();) {
       try {
@@ -107,7 +107,7 @@ export class Replica {
     failures.set(failureId(failure), failure);
   }
 
-  async #buildOnce(reached: Pick<Progress, "nextOffset" | "chain" | "fingerprint"> | null): Promise<void> {
+  async #buildOnce(reached: Committed | null): Promise<void> {
     const { task, partition, factory, input, snapshots, failures, origin, before, stopping } = this.#parts;
     const covers = snapshots.manifest.covers;
     const machine = await factory.create({

@@ -28,6 +28,7 @@ interface RunParts {
   readonly snapshots: Snapshots;
   readonly origin: number;
   readonly fingerprint: string;
+  readonly version: string;
   /** See `Progress`. */
   readonly before: string | undefined;
   readonly observer: EngineObserver;
@@ -342,12 +343,13 @@ export class Run {
   }
 
   #progress(): Progress {
-    const { replica, origin, fingerprint, before } = this.#parts;
+    const { replica, origin, fingerprint, version, before } = this.#parts;
     const { nextOffset, chain } = replica.machine;
     return {
       nextOffset,
       origin,
       fingerprint,
+      version,
       chain,
       controls: controlVersions,
       ...(before === undefined ? {} : { before }),

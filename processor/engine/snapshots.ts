@@ -30,6 +30,8 @@ export class Snapshots {
   readonly #task: string;
   readonly #runtime: Runtime;
   readonly #observer: EngineObserver;
+  /** Token under which this one writes. */
+  readonly #owner: string;
   #manifest: Manifest;
   #generation: number;
   #writing: Promise<void> = Promise.resolve();
@@ -44,11 +46,13 @@ export class Snapshots {
     runtime: Runtime,
     observer: EngineObserver,
     manifest: Manifest,
+    owner = manifest.owner,
   ) {
     this.#store = store;
     this.#task = task;
     this.#runtime = runtime;
     this.#observer = observer;
+    this.#owner = owner;
     this.#manifest = manifest;
     this.#generation = manifest.segments.at(-1)?.generation ?? 0;
   }
@@ -77,7 +81,7 @@ export class Snapshots {
     throw new Error(`${task}: others wrote the manifest between reading and claiming it ${CLAIM_ATTEMPTS} times`);
   }
 
-  /** A manifest that is not claimed, only to load what it names. */
+  /** A manifest that is not claimed: to load what it names. The first snapshot that is written claims it. */
   static of(
     store: SnapshotStore,
     task: string,
@@ -85,7 +89,7 @@ export class Snapshots {
     observer: EngineObserver,
     manifest: Manifest,
   ): Snapshots {
-    return new Snapshots(store, task, runtime, observer, manifest);
+    return new Snapshots(store, task, runtime, observer, manifest, runtime.token());
   }
 
   get manifest(): Manifest {
@@ -234,13 +238,13 @@ export class Snapshots {
     await concurrently(segments.length, (part) =>
       this.#store.putSegment(
         this.#task,
-        { owner: before.owner, generation: captured.generation, part },
+        { owner: this.#owner, generation: captured.generation, part },
         segments[part]!,
       ),
     );
     const group: SegmentGroup = {
       generation: captured.generation,
-      owner: before.owner,
+      owner: this.#owner,
       parts: segments.length,
       bytes: segments.reduce((sum, segment) => sum + segment.length, 0),
     };
@@ -248,7 +252,7 @@ export class Snapshots {
     const { nextOffset, origin, fingerprint, chain } = covers;
     const next: Manifest = {
       version: before.version + 1,
-      owner: before.owner,
+      owner: this.#owner,
       layout: SNAPSHOT_LAYOUT,
       covers: { nextOffset, origin, fingerprint, chain },
       segments: group.parts > 0 ? [...kept, group] : kept,

@@ -72,26 +72,39 @@ export function beforeOf(progress: Progress | null): string | undefined {
   return progress.controls ? progress.before : progress.fingerprint;
 }
 
+/** What of a task's progress catching up is held against. */
+export type Committed = Pick<Progress, "nextOffset" | "chain" | "fingerprint" | "version">;
+
 /**
  * Step 4: holds what catching up reached against what was committed (C).
  *
- * @throws MillraceError `replay-diverged`
+ * @throws MillraceError `replay-diverged`; `committed-by-other-code` when it was other code that committed
  */
 export function checkCaughtUp(
   task: string,
-  committed: Pick<Progress, "nextOffset" | "chain" | "fingerprint">,
+  committed: Committed,
   reached: Pick<Progress, "nextOffset" | "chain" | "fingerprint">,
 ): void {
   if (reached.nextOffset === committed.nextOffset && reached.chain === committed.chain) return;
-  const cause =
-    reached.fingerprint === committed.fingerprint
-      ? `code, settings and model are those that committed it (${committed.fingerprint}): ` +
-        "the state or the log is damaged, or the code is not deterministic"
-      : `it was committed by code, settings and model ${committed.fingerprint}, this is ${reached.fingerprint}`;
+  const difference =
+    `catching up reached offset ${reached.nextOffset} with chain ${reached.chain}, ` +
+    `but offset ${committed.nextOffset} with chain ${committed.chain} was committed`;
+  if (reached.fingerprint !== committed.fingerprint)
+    throw needsRecovery(
+      "committed-by-other-code",
+      task,
+      `${difference} by ${codeOf(committed)}, which gives other outputs than this code (${reached.fingerprint}). ` +
+        "Run `npm run recover -- --catch-up` with the version that committed it: the task then continues by itself",
+    );
   throw needsRecovery(
     "replay-diverged",
     task,
-    `catching up reached offset ${reached.nextOffset} with chain ${reached.chain}, ` +
-      `but offset ${committed.nextOffset} with chain ${committed.chain} was committed; ${cause}`,
+    `${difference} by this code (${committed.fingerprint}): ` +
+      "the state or the log is damaged, or the code is not deterministic",
   );
+}
+
+/** The code that wrote progress or a snapshot, as people know it. */
+export function codeOf({ version, fingerprint }: Pick<Progress, "version" | "fingerprint">): string {
+  return version === undefined ? `code ${fingerprint}` : `version ${version} (code ${fingerprint})`;
 }

@@ -377,6 +377,7 @@ export class Task {
       origin: start.origin,
       before: start.before,
       fingerprint: factory.fingerprint,
+      version: factory.version,
       observer,
       options,
       started,
@@ -391,6 +392,8 @@ export class Task {
       },
     });
     if (this.#stopping) this.#run.stop();
+    // Other code may not be able to catch up to what this one commits, nor this one to what that one does.
+    if (start.committed && start.committed.fingerprint !== factory.fingerprint) this.#run.snapshotSoon();
     const leave = budget.join();
     try {
       await this.#run.loop();

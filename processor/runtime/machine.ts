@@ -123,6 +123,8 @@ export interface MachineFactory {
   readonly log: string;
   /** Fingerprint of the code. */
   readonly fingerprint: string;
+  /** Version of Millrace, by which people know the code. */
+  readonly version: string;
   /**
    * @throws MillraceError when what was restored can't be read, or needs a model that can't be loaded;
    *   `settings-unknown` for state from before settings stood in the log

@@ -72,7 +72,7 @@ describe.each(imagePrograms)("the image of %s", (program) => {
     expect([shell, option]).toEqual(["/bin/sh", "-c"]);
     const { PROGRAM, NODE_ARGUMENTS } = buildArguments(program);
     const expanded = command?.replace("$NODE_ARGUMENTS", NODE_ARGUMENTS).replace("$PROGRAM", PROGRAM);
-    expect(expanded?.split(" ")).toEqual(["exec", "node", ...nodeArguments(), `${program}/main.ts`]);
+    expect(expanded?.split(" ")).toEqual(["exec", "node", ...nodeArguments(), `${program}/main.ts`, '"$@"']);
     // An argument of the build is a variable of the container only where ENV passes it on.
     expect(dockerfile).toContain("PROGRAM=${PROGRAM} NODE_ARGUMENTS=${NODE_ARGUMENTS}\n");
   });

@@ -3,7 +3,7 @@ import { createLogger } from "../../adapters/log.ts";
 import { createDynamo } from "../../processor/adapters/dynamo-client.ts";
 import { Recovery } from "../../processor/commands/recover/recovery.ts";
 import { portCalls } from "../../processor/engine/intercept.ts";
-import { countingMachineFactory } from "../processor/engine/counting-machine.ts";
+import { countingMachineFactory, outputTopics } from "../processor/engine/counting-machine.ts";
 import { eventually } from "../support/eventually.ts";
 import { Stream } from "./harness.ts";
 import type { InjectedFault } from "./inject-fault.ts";
@@ -12,6 +12,7 @@ import { commits, commitCount, expectExactlyOnce, faultInjected } from "./waits.
 jest.setTimeout(400_000);
 
 let stream: Stream;
+const text = (bytes: Uint8Array | null): string => Buffer.from(bytes!).toString();
 afterEach(() => stream.close());
 
 describe("a processor on real Kafka and DynamoDB", () => {
@@ -151,43 +152,65 @@ describe("a processor on real Kafka and DynamoDB", () => {
     await expectExactlyOnce(stream);
   });
 
-  test("stops with replay-diverged, also in its health, when new code gives other outputs in a catch-up", async () => {
+  test("waits, also in its health, until the version before has caught up, when it gives other outputs", async () => {
     stream = await Stream.create({ partitions: 1 });
     stream.feed();
-    const first = stream.start({ fault: { point: "segment:put", moment: "before", occurrence: 2, action: "kill" } });
+    const dynamodb = createDynamo({ region: "local", dynamodbEndpoint: stream.given.dynamodbEndpoint });
+    const { topic, table: checkpointTable, environment, groupId, delivery } = stream.given;
+    const task = `count/${topic}/0`;
+    const recoveryBy = (version: string): Recovery =>
+      new Recovery({
+        kafka: stream.kafka,
+        dynamodb,
+        checkpointTable,
+        environment,
+        groupId,
+        delivery,
+        factory: countingMachineFactory(topic, version),
+        logger: createLogger("recover", "error"),
+      });
+    const [before, after] = [recoveryBy("v1"), recoveryBy("tens")];
+    expect(await after.tasks()).toEqual(new Map([[task, 0]]));
+    await before.tasks();
     // More is committed than the last snapshot covers.
-    await first.exited;
-    const second = stream.start({ fingerprint: "v2" });
+    const fault: InjectedFault = { point: "segment:put", moment: "before", occurrence: 2, action: "kill" };
+    await stream.start({ fault }).exited;
+    const next = stream.start({ fingerprint: "tens" });
     await eventually(
       async () => {
-        const health = await second.health();
+        const health = await next.health();
         expect(health.status).toBe("down"); // its only task can't run
-        expect(Object.values(health.components)[0]?.detail).toContain("replay-diverged");
+        expect(Object.values(health.components)[0]?.detail).toContain("committed-by-other-code");
       },
       { limitMs: 60_000 },
     );
-    const { topic, table: checkpointTable, environment, groupId, delivery, dynamodbEndpoint } = stream.given;
-    const dynamodb = createDynamo({ region: "local", dynamodbEndpoint });
-    const recovery = new Recovery({
-      kafka: stream.kafka,
-      dynamodb,
-      checkpointTable,
-      environment,
-      groupId,
-      delivery,
-      factory: countingMachineFactory(topic, "v2"),
-      logger: createLogger("recover", "error"),
-    });
-    const task = `count/${topic}/0`;
-    expect(await recovery.tasks()).toEqual(new Map([[task, 0]]));
-    const { problem, choices } = await recovery.diagnose(task, 0);
-    expect(problem?.code).toBe("replay-diverged");
+    const { problem, choices } = await after.diagnose(task, 0);
+    expect(problem?.message).toContain("by version v1 (code v1)");
     expect(choices).toContain("accept-new-code");
-    await recovery.recover(task, 0, "accept-new-code");
-    expect((await recovery.diagnose(task, 0)).problem).toBeNull();
-    await recovery.close();
-    await commits(second);
-    expect((await second.health()).status).toBe("ok");
+    expect(await after.catchUp(task, 0)).toBe("other-code");
+    expect(await before.catchUp(task, 0)).toBe("caught-up");
+    expect((await after.diagnose(task, 0)).problem).toBeNull();
+    await commits(next);
+    expect((await next.health()).status).toBe("ok");
+    await stream.stopFeeding();
+    const recordCount = (await stream.read(topic, 0)).length;
+    const counts = await eventually(() => stream.read(outputTopics(topic).counts, 0), {
+      until: (records) => records.length >= recordCount,
+      limitMs: 60_000,
+    });
+    expect(counts).toHaveLength(recordCount);
+    // Each count is one or ten above the one before of its key, and once it is ten it stays so.
+    const last = new Map<string, number>();
+    const steps = counts.map(({ key, value }) => {
+      const [name, count] = [text(key), Number(text(value).split(" ")[1])];
+      const step = count - (last.get(name) ?? 0);
+      last.set(name, count);
+      return step;
+    });
+    expect([...new Set(steps)]).toEqual([1, 10]);
+    expect(steps).toEqual(steps.toSorted((a, b) => a - b));
+    await Promise.all([before.close(), after.close()]);
+    dynamodb.destroy();
   });
 
   test("without transactions, loses nothing through `kill -9` and repeats outputs with their ids only", async () => {

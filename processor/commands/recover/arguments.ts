@@ -1,9 +1,12 @@
-import { choice, connectionOptions, parseCommandLine, text } from "../../../adapters/command-line.ts";
+import { choice, connectionOptions, flag, parseCommandLine, text } from "../../../adapters/command-line.ts";
 import { recoveryChoices, type RecoveryChoice } from "../../engine/recovery-choices.ts";
 
-const USAGE = `npm run recover -- [--task TASK] [--choice CHOICE] [--brokers HOST:PORT,…] [--dynamodb URL]
+const USAGE = `npm run recover -- [--task TASK] [--choice CHOICE | --catch-up] [--brokers HOST:PORT,…] [--dynamodb URL]
 Says of each task (or of one) how far it is, what stops it and what can be done about it.
-Changes nothing without --choice. PIPELINE says which pipeline's tasks they are.
+Changes nothing without --choice or --catch-up. PIPELINE says which pipeline's tasks they are.
+
+--catch-up is for the version before an upgrade: of each task (or of one) that this version committed last, it brings
+the snapshot to that commit, so that another version can begin there. It fences nobody, and may be given again.
 
 Choices need --task. A processor that runs the task is fenced, and starts the task again afterwards.
 ${Object.entries(recoveryChoices)
@@ -13,6 +16,7 @@ ${Object.entries(recoveryChoices)
 export interface RecoverArguments {
   readonly task: string | undefined;
   readonly choice: RecoveryChoice | undefined;
+  readonly catchUp: boolean;
   readonly brokers: string | undefined;
   readonly dynamodb: string | undefined;
 }
@@ -22,11 +26,14 @@ export function parseRecoverArguments(args: readonly string[]): RecoverArguments
   const names = Object.keys(recoveryChoices) as RecoveryChoice[];
   const { values } = parseCommandLine(args, {
     usage: USAGE,
-    options: { task: text, choice: choice(names), ...connectionOptions },
-    check: (given) =>
-      given.choice !== undefined && given.task === undefined
+    options: { task: text, choice: choice(names), "catch-up": flag, ...connectionOptions },
+    check: (given) => [
+      ...(given.choice !== undefined && given.task === undefined
         ? ["--choice needs --task: choices are made for one task at a time"]
-        : [],
+        : []),
+      ...(given.choice !== undefined && given["catch-up"] ? ["--choice and --catch-up exclude each other"] : []),
+    ],
   });
-  return { task: values.task, choice: values.choice, brokers: values.brokers, dynamodb: values.dynamodb };
+  const { task, choice: chosen, brokers, dynamodb } = values;
+  return { task, choice: chosen, catchUp: values["catch-up"] === true, brokers, dynamodb };
 }

@@ -9,6 +9,7 @@ import { pickSemantics } from "../../../domain/semantics.ts";
 import { createDynamo } from "../../adapters/dynamo-client.ts";
 import { openModels } from "../../adapters/model-store.ts";
 import { openPipeline } from "../../adapters/open-pipeline.ts";
+import type { CatchUpResult } from "../../engine/recovery.ts";
 import { parseRecoverArguments } from "./arguments.ts";
 import { describe } from "./describe.ts";
 import { Recovery } from "./recovery.ts";
@@ -32,7 +33,9 @@ async function main(args: readonly string[]): Promise<void> {
     logger: createLogger("recover", settings.logLevel),
   });
   try {
-    for (const [task, partition] of wanted(await recovery.tasks(), given.task)) {
+    const tasks = wanted(await recovery.tasks(), given.task);
+    if (given.catchUp) return await catchUp(recovery, tasks);
+    for (const [task, partition] of tasks) {
       if (given.choice === undefined) {
         console.log(describe(await recovery.diagnose(task, partition)));
         continue;
@@ -48,6 +51,28 @@ async function main(args: readonly string[]): Promise<void> {
     await recovery.close();
   }
 }
+
+/** Catches up each task, also behind one that can't. @throws MillraceError why the first of those can't */
+async function catchUp(recovery: Recovery, tasks: readonly [string, number][]): Promise<void> {
+  let problem: unknown;
+  for (const [task, partition] of tasks) {
+    try {
+      console.log(`${task}: ${catchUpResults[await recovery.catchUp(task, partition)]}`);
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error;
+      console.log(`${task}: can't catch up: ${error.code}`);
+      problem ??= error;
+    }
+  }
+  if (problem !== undefined) throw problem;
+}
+
+const catchUpResults: Readonly<Record<CatchUpResult, string>> = {
+  "nothing-committed": "has committed nothing",
+  "already-covered": "its snapshot covers what is committed",
+  "other-code": "was committed last by another version, which has to catch up",
+  "caught-up": "caught up; the snapshot covers what is committed",
+};
 
 function wanted(tasks: ReadonlyMap<string, number>, task: string | undefined): [string, number][] {
   if (task === undefined) return [...tasks];

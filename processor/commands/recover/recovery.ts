@@ -14,7 +14,14 @@ import { systemRuntime } from "../../adapters/runtime.ts";
 import type { Progress } from "../../engine/ports.ts";
 import { quietObserver } from "../../engine/quiet-observer.ts";
 import type { RecoveryChoice } from "../../engine/recovery-choices.ts";
-import { diagnose, recover, type Diagnosis, type RecoveryParts } from "../../engine/recovery.ts";
+import {
+  catchUpTask,
+  diagnose,
+  recover,
+  type CatchUpResult,
+  type Diagnosis,
+  type RecoveryParts,
+} from "../../engine/recovery.ts";
 import { defaultTaskOptions } from "../../engine/task-options.ts";
 import type { MachineFactory } from "../../runtime/machine.ts";
 
@@ -59,6 +66,11 @@ export class Recovery {
   /** Reads how far a task is, and what stops it. Changes nothing. */
   async diagnose(task: string, partition: number): Promise<Diagnosis> {
     return this.#with(task, partition, async (parts) => diagnose(parts, await this.#progress(task, partition)));
+  }
+
+  /** See `catchUpTask`. */
+  async catchUp(task: string, partition: number): Promise<CatchUpResult> {
+    return this.#with(task, partition, (parts) => catchUpTask(parts, () => this.#progress(task, partition)));
   }
 
   async #progress(task: string, partition: number): Promise<Progress | null> {

@@ -134,6 +134,7 @@ export class HeldTask {
       nextOffset: this.#nextOffset,
       origin: this.#nextOffset,
       fingerprint: this.#factory.fingerprint,
+      version: this.#factory.version,
       chain: EMPTY_CHAIN,
       controls: controlVersions,
       failed: [],

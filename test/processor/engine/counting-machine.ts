@@ -22,6 +22,17 @@ export function outputTopics(source: string): { counts: string; thirds: string; 
   return { counts: `${source}-counts`, thirds: `${source}-thirds`, dead: `${source}-dead` };
 }
 
+/** How a version counts: `by` enters the state, `factor` the outputs alone. */
+interface Counting {
+  readonly factor: number;
+  readonly by: number;
+}
+const versions: Readonly<Record<string, Counting>> = {
+  v1: { factor: 1, by: 1 },
+  v2: { factor: 10, by: 1 },
+  tens: { factor: 1, by: 10 },
+};
+
 /**
  * A small machine for tests of the engine: it counts records per key and outputs each count, every third to a second
  * topic too. A value of `poison` makes its code throw; one of `silent` changes nothing. Its state is one item per key.
@@ -36,14 +47,16 @@ class CountingMachine implements StateMachine {
   #undecided: { readonly offset: number; readonly name: string; readonly id: string } | null = null;
   readonly #failures: Failures;
   readonly #factor: number;
+  readonly #by: number;
   readonly #counts = new Map<string, { count: number; generation: number; changed: boolean }>();
   #outputs: OutputRecord[] = [];
 
-  constructor(topic: string, factor: number, takes: boolean, { restored, failures, refused }: MachineOrigin) {
+  constructor(topic: string, { factor, by }: Counting, takes: boolean, { restored, failures, refused }: MachineOrigin) {
     this.#topic = topic;
     this.#takes = takes;
     this.#refused = refused;
     this.#factor = factor;
+    this.#by = by;
     this.#failures = failures;
     if (!restored) return;
     this.nextOffset = restored.nextOffset;
@@ -71,7 +84,7 @@ class CountingMachine implements StateMachine {
   #count(name: string, id: string): void {
     const { counts, thirds } = outputTopics(this.#topic);
     const { count: before, generation } = this.#counts.get(name) ?? { count: 0, generation: 0 };
-    const count = before + 1;
+    const count = before + this.#by;
     this.#counts.set(name, { count, generation, changed: true });
     this.#emit(counts, name, id, String(count * this.#factor));
     if (count % 3 === 0) this.#emit(thirds, name, id, String(count * this.#factor));
@@ -121,7 +134,7 @@ class CountingMachine implements StateMachine {
 }
 
 /**
- * `v1` counts by one; any other fingerprint is other code, which gives other outputs. `takes`: whether this process
+ * `v1` counts by one; the other fingerprints are other code, which gives other outputs. `takes`: whether this process
  * takes a record that has to be decided.
  */
 export function countingMachineFactory(sourceTopic: string, fingerprint = "v1", takes = true): MachineFactory {
@@ -130,7 +143,8 @@ export function countingMachineFactory(sourceTopic: string, fingerprint = "v1", 
     sourceTopic,
     log: sourceTopic,
     fingerprint,
-    create: (origin) => new CountingMachine(sourceTopic, fingerprint === "v1" ? 1 : 10, takes, origin),
+    version: fingerprint,
+    create: (origin) => new CountingMachine(sourceTopic, versions[fingerprint]!, takes, origin),
   };
 }
 

@@ -163,6 +163,7 @@ test("an error that stops a task has the choices that help with it, the one that
     "model-refused": ["try-again", "accept-new-code", "rebuild"],
     "step-kills-process": ["try-again"],
     "replay-diverged": ["accept-new-code", "rebuild"],
+    "committed-by-other-code": ["accept-new-code", "rebuild"],
     "input-lost": ["skip-lost", "start-over"],
     "progress-missing": ["trust-snapshot", "start-over"],
     "snapshot-ahead": ["rebuild", "trust-snapshot"],

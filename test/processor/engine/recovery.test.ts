@@ -91,10 +91,10 @@ function outputsOf(world: World): OutputRecord[] {
 const lines = (world: World): number => world.partitions[0]!.committed.length;
 
 describe("a task that stopped with a named error", () => {
-  test("replay-diverged: `accept-new-code` continues with the new code and writes nothing twice", async () => {
+  test("committed-by-other-code: `accept-new-code` continues with the new code and writes nothing twice", async () => {
     const world = await stoppedWorld(() => undefined, "v2");
     const { problem, choices } = await diagnosis(world);
-    expect(problem?.code).toBe("replay-diverged");
+    expect(problem?.code).toBe("committed-by-other-code");
     expect(choices).toEqual(["accept-new-code", "rebuild"]);
     const { committed, expected, outputsBefore } = await recovered(world, "accept-new-code");
     const id = (line: string): string => line.split(" ").slice(0, 3).join(" ");
@@ -301,8 +301,8 @@ describe("a diagnosis", () => {
     const { chain } = world.partitions[0]!.lastProgress()!;
     const { chain: reached } = await countedTo(world, 9);
     expect((await diagnosis(world)).problem?.message).toContain(
-      `catching up reached offset 9 with chain ${reached}, but offset 9 with chain ${chain} was committed; ` +
-        "it was committed by code, settings and model v1, this is v2",
+      `catching up reached offset 9 with chain ${reached}, but offset 9 with chain ${chain} was committed ` +
+        "by version v1 (code v1), which gives other outputs than this code (v2)",
     );
   });
 
@@ -387,7 +387,7 @@ describe("a recovery leaves", () => {
     const world = await deadTask(ones(9));
     const { chain } = world.partitions[0]!.lastProgress()!;
     const { controls } = world.partitions[0]!.lastProgress()!;
-    const common = { origin: 0, fingerprint: "v1", controls, failed: [] };
+    const common = { origin: 0, fingerprint: "v1", version: "v1", controls, failed: [] };
     expect(await recoveredBy(world, "rebuild")).toStrictEqual({ nextOffset: 9, chain, ...common });
     expect(world.table.manifests.get(TASK)?.covers).toMatchObject({ nextOffset: 9, chain });
     expect(await recoveredBy(world, "start-over")).toStrictEqual({ nextOffset: 0, chain: "", ...common });

@@ -50,6 +50,16 @@ test("chain and offset that were reached are those that were committed", () => {
   ]);
 });
 
+test("what other code committed and this one does not reproduce, is that code's to catch up", () => {
+  const reachedBy = (fingerprint: string, chain: string): string =>
+    codeOf(() => checkCaughtUp("t", progress(50), { nextOffset: 50, chain, fingerprint }));
+  expect([reachedBy("g", "c"), reachedBy("g", "d")]).toEqual(["none", "committed-by-other-code"]);
+  const committed = { ...progress(50), version: "1.4.0" };
+  const compare = (): void => checkCaughtUp("t", committed, { nextOffset: 50, chain: "d", fingerprint: "g" });
+  expect(compare).toThrow("version 1.4.0 (code f)");
+  expect(compare).toThrow("npm run recover -- --catch-up");
+});
+
 test("what keeps a task from beginning is said with both offsets, and with the command that helps", () => {
   const messageOf = (work: () => unknown): string => {
     try {

@@ -181,7 +181,7 @@ describe("a running task", () => {
     await runUntil(world, () => world.caughtUp);
     await world.kernel.run(world.kernel.now + 100, () => false);
     expect([ages, commits]).toEqual([[0], [1, 2]]); // the life began at 0
-    const fields = ["nextOffset", "origin", "fingerprint", "chain", "controls", "failed"];
+    const fields = ["nextOffset", "origin", "fingerprint", "version", "chain", "controls", "failed"];
     expect(Object.keys(world.partitions[0]!.lastProgress()!)).toEqual(fields);
   });
 
