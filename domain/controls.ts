@@ -17,6 +17,9 @@ export const CHANGE = /^[\x21-\x7e]{1,128}$/;
 /** Changes that a task remembers. One that comes again behind so many others is taken again. */
 export const MAX_CHANGES = 1_000;
 
+/** Header of a tick that `restore` appends to a new log: names the log with whose state its tasks began. */
+export const CONTINUES_HEADER = "continues";
+
 /** Header of a `settings` control record: the whole set as JSON, by the names of `semanticsTable`. */
 export const SETTINGS_HEADER = "settings";
 

@@ -24,6 +24,11 @@ export function logName(topic: string, generation: number): string {
   return generation === 1 ? topic : `${topic}~${generation}`;
 }
 
+/** The generation in a log's name. */
+export function generationOf(log: string): number {
+  return Number(/~(\d+)$/.exec(log)?.[1] ?? 1);
+}
+
 /** The topic that a log is in. Kafka allows no `~` in a topic's name. */
 export function topicOfLog(log: string): string {
   return log.replace(/~\d+$/, "");

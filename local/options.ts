@@ -17,6 +17,8 @@ export interface StartOptions {
   readonly marketArguments: readonly string[];
   /** Whether to delete the data of earlier starts. */
   readonly fresh: boolean;
+  /** Whether to rebuild from the lake what was lost with the servers' data. @default false */
+  readonly restore?: boolean;
   /**
    * Sessions and sensors that the store keeps, at most.
    *
@@ -59,6 +61,7 @@ export const startHelp = `npm start -- [options]: all of Millrace on this machin
   --keep-sessions N  sessions that the API can list, at most (${KEPT.sessions}); those that began first go
   --keep-sensors N   sensors that the API can list, at most (${KEPT.sensors}); those not heard for longest go
   --fresh            delete the data of earlier starts
+  --restore          rebuild from the lake what was lost with the servers' data; LOG_GENERATION is that of the new log
   --home DIR         folder for data and logs (.millrace)
 ${portLines.join("\n")}
   --help             show this text
@@ -117,6 +120,7 @@ const flags: Readonly<Record<string, (draft: Draft) => void>> = {
   "--market": (draft) => (draft.market = true),
   "--no-simulator": (draft) => (draft.simulator = false),
   "--fresh": (draft) => (draft.fresh = true),
+  "--restore": (draft) => (draft.restore = true),
 };
 
 /**
@@ -156,6 +160,7 @@ export function parseStartOptions(args: readonly string[], home: string): StartO
       problems.push(`${arg} is not an option of npm start`);
     }
   }
+  if (draft.fresh && draft.restore) problems.push("--restore needs the lake that --fresh deletes");
   problems.push(...simulatorProblems(draft.simulatorArguments), ...marketProblems(draft), ...sharedPorts(draft.ports));
   if (problems.length > 0) {
     const list = problems.map((problem) => `  - ${problem}`).join("\n");

@@ -13,11 +13,22 @@ import { SECOND } from "../domain/time.ts";
 import { topics } from "../domain/topics.ts";
 import { ensureConnectionsTable } from "../lambda/shared/connections-table.ts";
 import { createCheckpointTable } from "../processor/adapters/dynamo-snapshots.ts";
+import { restore } from "../processor/commands/restore/restore.ts";
+import { restoreTarget } from "../processor/commands/restore/target.ts";
 import { freeBytes, megabytes, openHome, type Home } from "./home.ts";
 import { prepareModels } from "./models.ts";
 import { portOption, type StartOptions } from "./options.ts";
 import { pickFreePorts, requireFreePorts, type WantedPort } from "./processes/ports.ts";
-import { LOCAL_ENVIRONMENT, localPrograms, modelStore, pipelinesOf, PROGRAM_COUNT, type Program } from "./programs.ts";
+import {
+  dataFolder,
+  LOCAL_ENVIRONMENT,
+  localPrograms,
+  modelStore,
+  pipelinesOf,
+  processorSettings,
+  PROGRAM_COUNT,
+  type Program,
+} from "./programs.ts";
 import { endOrphanedProcesses, RunFile } from "./run-file.ts";
 import {
   connectionsTo,
@@ -124,6 +135,7 @@ export class Platform {
     }
     onProgress("creating topics and tables");
     await this.#createTopicsAndTables();
+    if (this.#options.restore) await this.#restore();
     await this.#startPrograms(home);
   }
 
@@ -226,6 +238,22 @@ export class Platform {
       // This start's own processor reads what is appended: it runs later.
       const made = await applySettings(kafka, topics[pipelines[name].input].name, wanted, { checkTasks: false });
       if (made) this.#callbacks.onProgress(`settings of the pipeline ${name} in force: change ${made.id}`);
+    }
+  }
+
+  /** Rebuilds from the lake what was lost. No processor runs yet. */
+  async #restore(): Promise<void> {
+    const context = { options: this.#options, connections: this.connections };
+    for (const name of pipelinesOf(this.#options)) {
+      const settings = readSettings("processor", { ...this.#env, ...processorSettings(name)(context, 0) });
+      const { log, before, records, keys } = await restore(
+        restoreTarget(settings, {
+          dir: dataFolder(this.#options, "lake"),
+          outputsFrom: -Infinity,
+          report: this.#callbacks.onProgress,
+        }),
+      );
+      this.#callbacks.onEvent(`${log} continues ${before}: ${records} records of the lake, state of ${keys} keys`);
     }
   }
 

@@ -67,7 +67,8 @@ const tables = {
 const dashboardDir = join(import.meta.dirname, "..", "dashboard");
 
 const url = (port: number): string => `http://${LOOPBACK}:${port}`;
-const dataFolder = (options: StartOptions, name: string): string => join(options.home, "data", name);
+/** A folder of the platform's data. */
+export const dataFolder = (options: StartOptions, name: string): string => join(options.home, "data", name);
 
 /** Folder of the models that may score. */
 export function modelStore(home: string): string {
@@ -89,7 +90,8 @@ function featureStore({
   };
 }
 
-function processorSettings(pipeline: PipelineName): ProgramDefinition["settings"] {
+/** The environment variables of a pipeline's processor. */
+export function processorSettings(pipeline: PipelineName): ProgramDefinition["settings"] {
   return ({ options, connections: { kafkaBrokers, dynamodbEndpoint } }, healthPort) =>
     writeSettings("processor", {
       ...common,

@@ -1,6 +1,7 @@
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { DuckDBInstance, type DuckDBConnection, type Json } from "@duckdb/node-api";
+import { CONTINUES_HEADER } from "../../domain/controls.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import { textHeaders, type RecordHeaders } from "../../domain/record-headers.ts";
 import { logTableOf, tables } from "../../domain/tables.ts";
@@ -52,15 +53,8 @@ export async function* rawLakeRecords(
   log: string,
   warn: (sentence: string) => void,
 ): AsyncGenerator<KnownRecord> {
-  const pattern = join(lakeDir, logTableOf(topic).name, "dt=*", "hour=*", "*.parquet");
-  const files = globSync(pattern);
-  if (files.length === 0)
-    throw new MillraceError(
-      "arguments-invalid",
-      `there is no ${pattern}: expected is the folder of a lake, such as .millrace/data/lake or a copy of the bucket`,
-    );
-  const instance = await DuckDBInstance.create(":memory:", { threads: "2", memory_limit: MEMORY_LIMIT });
-  const connection = await instance.connect();
+  const files = filesOf(lakeDir, topic);
+  const { connection, close } = await openDatabase();
   try {
     const failures = await failuresIn(connection, lakeDir, log);
     const rows = await connection.stream(
@@ -84,9 +78,51 @@ export async function* rawLakeRecords(
       }
     if (parts.length > 0) throw incomplete(topic, parts);
   } finally {
+    close();
+  }
+}
+
+/**
+ * The log with whose last state the tasks of a log began, see `CONTINUES_HEADER`; null for an empty state.
+ *
+ * @throws MillraceError `arguments-invalid` when the folder holds no such table
+ */
+export async function logBefore(lakeDir: string, topic: string, log: string): Promise<string | null> {
+  const files = filesOf(lakeDir, topic);
+  const { connection, close } = await openDatabase();
+  try {
+    const found = await connection.runAndReadAll(
+      `SELECT headers FROM (${await rowsOf(connection, files)}) WHERE topic = $topic AND starts_with(id, $log || '/')
+       AND key IS NULL AND value IS NULL AND contains(headers, $header) LIMIT 1`,
+      { topic, log, header: `"name":"${CONTINUES_HEADER}"` },
+    );
+    const [headers] = found.getRowsJson()[0] ?? [];
+    if (headers === undefined) return null;
+    return textHeaders(headersOf(JSON.parse(headers as string) as HeaderEntry[]))[CONTINUES_HEADER] ?? null;
+  } finally {
+    close();
+  }
+}
+
+/** The files of a topic's table. @throws MillraceError `arguments-invalid` */
+function filesOf(lakeDir: string, topic: string): string[] {
+  const pattern = join(lakeDir, logTableOf(topic).name, "dt=*", "hour=*", "*.parquet");
+  const files = globSync(pattern);
+  if (files.length > 0) return files;
+  throw new MillraceError(
+    "arguments-invalid",
+    `there is no ${pattern}: expected is the folder of a lake, such as .millrace/data/lake or a copy of the bucket`,
+  );
+}
+
+async function openDatabase(): Promise<{ readonly connection: DuckDBConnection; readonly close: () => void }> {
+  const instance = await DuckDBInstance.create(":memory:", { threads: "2", memory_limit: MEMORY_LIMIT });
+  const connection = await instance.connect();
+  const close = (): void => {
     connection.closeSync();
     instance.closeSync();
-  }
+  };
+  return { connection, close };
 }
 
 /** Where our own code failed, and which models were refused: from the dead letters, by `<partition>/<offset>`. */

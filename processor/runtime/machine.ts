@@ -26,6 +26,9 @@ export interface StateEntry {
   readonly value: Uint8Array;
 }
 
+/** Chain of a machine that has given no output. */
+export const EMPTY_CHAIN = "0-00000000";
+
 /**
  * What a task runs: a deterministic state machine over one input partition. State and outputs depend on the records
  * alone, never on how they are cut into batches.

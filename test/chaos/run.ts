@@ -1,6 +1,4 @@
-import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -19,6 +17,7 @@ import {
   settleMarket,
 } from "../support/market-accounting.ts";
 import { StartedPlatform } from "../support/platform.ts";
+import { type Publication, simulate } from "../support/simulate.ts";
 import type { Fault } from "./faults.ts";
 import { untilProcessed } from "./progress.ts";
 import { UP_LIMIT_MS, type Stage } from "./stage.ts";
@@ -132,13 +131,6 @@ export async function chaos(
   }
 }
 
-interface Publication<T> {
-  /** Aborted when the simulator has ended. */
-  readonly ended: AbortSignal;
-  readonly result: Promise<T>;
-  stop(): void;
-}
-
 /** Starts the simulator; its report is the result. */
 function publish({ home, simulator }: ChaosOptions, mqttUrl: string): Publication<Published> {
   const settings = writeSettings("simulator", { mqttUrl, logLevel: "error", healthPort: 0 });
@@ -156,28 +148,6 @@ function publishTrades(
   const report = join(home, "acknowledged.json");
   const read = (text: string): AcknowledgedTrades => (JSON.parse(text) as { symbols: AcknowledgedTrades }).symbols;
   return simulate(["--market", ...simulator], settings, report, read);
-}
-
-function simulate<T>(
-  args: readonly string[],
-  settings: Readonly<Record<string, string>>,
-  report: string,
-  read: (text: string) => T,
-): Publication<T> {
-  const child = spawn(
-    process.execPath,
-    ["--disable-warning=ExperimentalWarning", join(ROOT, "simulator", "main.ts"), ...args, "--report", report],
-    { env: { ...process.env, ...settings }, stdio: ["ignore", "ignore", "inherit"] },
-  );
-  const ended = new AbortController();
-  const result = once(child, "exit").then(([code]) => {
-    ended.abort();
-    if (code !== 0) throw new Error(`the simulator ended with exit code ${code}`);
-    return read(readFileSync(report, "utf8"));
-  });
-  // Whoever awaits the result gets the failure; until then it is not an unhandled one.
-  result.catch(() => undefined);
-  return { ended: ended.signal, result, stop: () => void child.kill() };
 }
 
 async function injectFaults(

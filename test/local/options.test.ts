@@ -56,6 +56,11 @@ describe("npm start's command line", () => {
     expect(wrong).not.toThrow("npm run simulate");
   });
 
+  test("refuses to restore from a lake that it deletes", () => {
+    expect(parse("--restore")).toMatchObject({ restore: true, fresh: false });
+    expect(() => parse("--restore --fresh")).toThrow("--restore needs the lake that --fresh deletes");
+  });
+
   test("reports all problems at once, with the received values", () => {
     const wrong = (): unknown =>
       parse(

@@ -5,10 +5,10 @@ import { readSettings } from "../../../config/settings.ts";
 import { MillraceError } from "../../../domain/errors.ts";
 import { openModels } from "../../adapters/model-store.ts";
 import { openPipeline } from "../../adapters/open-pipeline.ts";
-import { rawLakeRecords } from "../../adapters/raw-lake.ts";
-import type { KnownRecord, OutputRecord } from "../../runtime/machine.ts";
+import type { KnownRecord, MachineFactory, OutputRecord } from "../../runtime/machine.ts";
 import { parseReplayArguments } from "./arguments.ts";
 import { InputLines, outputLine } from "./lines.ts";
+import { replayLake } from "./replay-lake.ts";
 import { Replay } from "./replay.ts";
 
 async function main(args: readonly string[]): Promise<void> {
@@ -17,15 +17,13 @@ async function main(args: readonly string[]): Promise<void> {
   const scoring = openModels({ modelSource: models, region: settings.region }, (_model, reason) =>
     warn(`model-refused: ${reason}`),
   );
-  const factory = openPipeline(pipeline ?? settings.pipeline, scoring, {
-    override,
-    generation: settings.logGeneration,
-  });
-  const records =
-    source.kind === "file"
-      ? () => fileRecords(source.file)
-      : () => rawLakeRecords(source.dir, factory.sourceTopic, factory.log, warn);
-  await new Replay(factory, records, printOutputs).run(flush);
+  const open = (generation: number): MachineFactory =>
+    openPipeline(pipeline ?? settings.pipeline, scoring, { override, generation });
+  const { logGeneration } = settings;
+  if (source.kind === "file")
+    return new Replay(open(logGeneration), () => fileRecords(source.file), printOutputs).run(flush);
+  const generations = { first: logGeneration, last: logGeneration };
+  await replayLake({ dir: source.dir, open, ...generations, take: printOutputs, warn }, flush);
 }
 
 async function* fileRecords(file: string): AsyncGenerator<KnownRecord> {

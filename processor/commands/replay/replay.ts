@@ -1,4 +1,5 @@
 import {
+  EMPTY_CHAIN,
   stepAll,
   type KnownRecord,
   type MachineFactory,
@@ -6,11 +7,18 @@ import {
   type Failure,
   failureId,
   StepFailed,
+  type StateEntry,
   type StateMachine,
 } from "../../runtime/machine.ts";
 
 /** Records that are stepped before scores are computed and outputs handed on, at most. */
 const BATCH = 256;
+
+/** The state of each partition, as entries. */
+export type PartitionStates = ReadonlyMap<number, readonly StateEntry[]>;
+
+/** Takes outputs of a partition, in the order of production. */
+export type TakeOutputs = (outputs: readonly OutputRecord[], partition: number) => Promise<void>;
 
 /** One partition: its machine, how many of its outputs were handed on, and where it failed, by `failureId`. */
 interface PartitionReplay {
@@ -29,14 +37,18 @@ interface PartitionReplay {
 export class Replay {
   readonly #factory: MachineFactory;
   readonly #records: () => AsyncIterable<KnownRecord>;
-  readonly #take: (outputs: readonly OutputRecord[]) => Promise<void>;
+  readonly #take: TakeOutputs;
+  readonly #begin: PartitionStates;
   readonly #partitions = new Map<number, PartitionReplay>();
 
+  /** @param begin The state that each partition begins with, its next record being the first. @default empty */
   constructor(
     factory: MachineFactory,
     records: () => AsyncIterable<KnownRecord>,
-    take: (outputs: readonly OutputRecord[]) => Promise<void>,
+    take: TakeOutputs,
+    begin: PartitionStates = new Map(),
   ) {
+    this.#begin = begin;
     this.#factory = factory;
     this.#records = records;
     this.#take = take;
@@ -82,13 +94,29 @@ export class Replay {
 
   async #create(partition: number, failures: Map<string, Failure>): Promise<StateMachine> {
     const refused = (failure: Failure): void => void failures.set(failureId(failure), failure);
-    return this.#factory.create({ partition, restored: null, failures, refused });
+    const entries = this.#begin.get(partition);
+    const restored = entries
+      ? { nextOffset: 0, chain: EMPTY_CHAIN, entries: entries.map((entry) => ({ generation: 0, ...entry })) }
+      : null;
+    return this.#factory.create({ partition, restored, failures, refused });
+  }
+
+  /** The whole state of each partition behind its last record. Called once, behind `run`. */
+  states(): PartitionStates {
+    const states = new Map(this.#begin);
+    for (const [partition, { machine }] of this.#partitions) {
+      const entries: StateEntry[] = [];
+      machine.rewriteUpTo(0);
+      machine.encodeChanges(1, (entry) => entries.push(entry));
+      states.set(partition, entries);
+    }
+    return states;
   }
 
   async #settle(replayed: PartitionReplay): Promise<void> {
     const outputs = await replayed.machine.settle();
     replayed.outputs += outputs.length;
-    await this.#take(outputs);
+    await this.#take(outputs, replayed.partition);
   }
 
   /** An operator threw in a step: a new machine replays up to that record, and the record is dead-lettered. */
@@ -104,6 +132,6 @@ export class Replay {
     }
     const fresh = outputs.slice(replayed.outputs);
     replayed.outputs = outputs.length;
-    await this.#take(fresh);
+    await this.#take(fresh, replayed.partition);
   }
 }

@@ -13,12 +13,21 @@ import { holdTask } from "../../engine/recovery.ts";
 import { Snapshots } from "../../engine/snapshots.ts";
 import { beforeOf } from "../../engine/starting-point.ts";
 import { defaultTaskOptions } from "../../engine/task-options.ts";
-import type { InputRecord, MachineFactory, StateEntry, StateMachine } from "../../runtime/machine.ts";
+import {
+  EMPTY_CHAIN,
+  type InputRecord,
+  type MachineFactory,
+  type StateEntry,
+  type StateMachine,
+} from "../../runtime/machine.ts";
 import { isRescale } from "./change.ts";
 import type { RescaleTarget } from "./target.ts";
 
-/** Chain of a task that has committed nothing yet. */
-const EMPTY_CHAIN = "0-00000000";
+/** Whose task it is, where its log and snapshots are, and which command holds it. */
+export type HoldTarget = Pick<
+  RescaleTarget,
+  "kafka" | "environment" | "groupId" | "factory" | "snapshots" | "logger"
+> & { readonly command: string };
 
 /** A task that is held and fenced, its snapshot claimed: nobody else can commit for it. Release it after use. */
 export class HeldTask {
@@ -26,13 +35,16 @@ export class HeldTask {
   readonly partition: number;
   readonly snapshots: Snapshots;
   readonly #factory: MachineFactory;
+  readonly #command: string;
   readonly #output: TaskOutput;
   /** Null for a task that has processed nothing yet. */
   readonly #progress: Progress | null;
-  readonly #nextOffset: number;
+  /** Offset of the record that the task processes next. */
+  readonly nextOffset: number;
 
   private constructor(
-    { task, partition, factory }: { task: string; partition: number; factory: MachineFactory },
+    { factory, command }: HoldTarget,
+    { task, partition }: { readonly task: string; readonly partition: number },
     output: TaskOutput,
     snapshots: Snapshots,
     progress: Progress | null,
@@ -42,9 +54,10 @@ export class HeldTask {
     this.partition = partition;
     this.snapshots = snapshots;
     this.#factory = factory;
+    this.#command = command;
     this.#output = output;
     this.#progress = progress;
-    this.#nextOffset = progress?.nextOffset ?? firstOffset;
+    this.nextOffset = progress?.nextOffset ?? firstOffset;
   }
 
   /**
@@ -53,23 +66,24 @@ export class HeldTask {
    * @param firstOffset Where a task begins that has processed nothing yet.
    */
   static async hold(
-    { kafka, environment, groupId, factory, snapshots, logger }: RescaleTarget,
+    holdTarget: HoldTarget,
     cluster: Cluster,
     partition: number,
     firstOffset: number,
   ): Promise<HeldTask> {
+    const { kafka, environment, groupId, factory, snapshots, logger, command } = holdTarget;
     const target = outputTarget({ environment, groupId, factory }, partition);
     const { task } = target;
     const open = (): TaskOutput =>
       new TransactionalOutput(kafka, cluster, target, defaultTaskOptions.transactionTimeoutMs);
     const { output, committed: progress } = await holdTask(
-      { command: "rescale", since: new Date().toISOString() },
+      { command, since: new Date().toISOString() },
       open,
       systemRuntime,
     );
     try {
       const claimed = await Snapshots.claim(snapshots, task, systemRuntime, quietObserver(logger));
-      return new HeldTask({ task, partition, factory }, output, claimed, progress, firstOffset);
+      return new HeldTask(holdTarget, { task, partition }, output, claimed, progress, firstOffset);
     } catch (error) {
       await output.discard();
       throw error;
@@ -114,7 +128,7 @@ export class HeldTask {
   /** A machine with this state, as the processor will build it. */
   async build(entries: readonly StateEntry[]): Promise<StateMachine> {
     const restored = {
-      nextOffset: this.#nextOffset,
+      nextOffset: this.nextOffset,
       chain: this.#progress?.chain ?? EMPTY_CHAIN,
       entries: entries.map((entry) => ({ generation: 0, ...entry })),
     };
@@ -131,8 +145,8 @@ export class HeldTask {
   /** Writes a machine's state as the task's snapshot, and the progress of a task that has none. */
   async write(machine: StateMachine): Promise<void> {
     const progress: Progress = this.#progress ?? {
-      nextOffset: this.#nextOffset,
-      origin: this.#nextOffset,
+      nextOffset: this.nextOffset,
+      origin: this.nextOffset,
       fingerprint: this.#factory.fingerprint,
       version: this.#factory.version,
       chain: EMPTY_CHAIN,
@@ -148,7 +162,7 @@ export class HeldTask {
    * commits the record and shows that it is there.
    */
   async #commit(progress: Progress): Promise<void> {
-    await this.#output.send([toProgressRecord(this.task, progress, commandToken("rescale"))]);
+    await this.#output.send([toProgressRecord(this.task, progress, commandToken(this.#command))]);
     const found = await this.#output.claim(commandToken(systemRuntime.token()));
     if (found?.nextOffset !== progress.nextOffset)
       throw new Error(

@@ -8,6 +8,7 @@ import { controlTypes, topics } from "../../../domain/topics.ts";
 import type { StateEntry, StateMachine } from "../../runtime/machine.ts";
 import { repartition } from "../../runtime/repartition.ts";
 import { rescaleChange } from "./change.ts";
+import { membersOfGroup } from "./group-members.ts";
 import { HeldTask } from "./held-task.ts";
 import { refused } from "./refused.ts";
 import type { RescaleTarget } from "./target.ts";
@@ -76,20 +77,14 @@ async function partitionsBefore({ admin, target, count }: Rescaling): Promise<nu
 /** Step 1. */
 async function holdTasks(rescaling: Rescaling, before: number): Promise<void> {
   const { admin, target, held } = rescaling;
-  await checkGroupEmpty(admin, target.groupId);
+  const members = await membersOfGroup(admin, target.groupId);
+  if (members !== null) throw refused(members);
   const cluster = connect(rescaling);
   for (let partition = 0; partition < before; partition++) {
     const { latest } = await partitionBounds(cluster, target.factory.sourceTopic, partition);
-    held.push(await HeldTask.hold(target, cluster, partition, latest));
+    held.push(await HeldTask.hold({ ...target, command: "rescale" }, cluster, partition, latest));
   }
   target.report(`${before} tasks fenced, their snapshots claimed`);
-}
-
-async function checkGroupEmpty(admin: Admin, groupId: string): Promise<void> {
-  const members = (await admin.describeGroups([groupId])).groups[0]?.members ?? [];
-  if (members.length === 0) return;
-  const names = members.map(({ clientId, clientHost }) => `${clientId} at ${clientHost}`).join(", ");
-  throw refused(`the group ${groupId} has ${members.length} members (${names}): stop all processors first`);
 }
 
 /** Step 2. */
@@ -137,7 +132,7 @@ async function writeNewTasks(
   // A cluster of its own, because the first one's metadata does not know the new partitions.
   const cluster = connect(rescaling);
   for (let partition = before; partition < count; partition++)
-    held.push(await HeldTask.hold(target, cluster, partition, 0));
+    held.push(await HeldTask.hold({ ...target, command: "rescale" }, cluster, partition, 0));
   const added = held.slice(before);
   const machines = await buildMachines(added, states);
   for (const [i, task] of added.entries()) await task.write(machines[i]!);

@@ -211,6 +211,44 @@ test("exactly one source of records is accepted", async () => {
   await expect(replay()).rejects.toThrow("exactly one of --input FILE and --from-lake DIR is expected; received none");
 }, 120_000);
 
+test("a generation that was restored begins with the state that the one before it ended with", async () => {
+  const dir = join(folder, "restored");
+  // In the middle of a window, and of a session.
+  const split = 5 + 2 * 14;
+  const records = log().filter(({ value }) => value === null || value.length < 1_000);
+  const isTick = ({ key, offset }: LogRecord): boolean => key === null && offset > split;
+  const first = new Set([0, 1].map((partition) => records.find((one) => one.partition === partition && isTick(one))));
+  const continues: LogRecord["headers"] = [
+    ["type", "tick"],
+    ["continues", "imu-data-all"],
+  ];
+  await writeLake(
+    dir,
+    records.filter(({ offset }) => offset < split),
+    "lost",
+  );
+  const next = records.filter(({ offset }) => offset >= split);
+  await writeLake(
+    dir,
+    next.map((record) => (first.has(record) ? { ...record, headers: continues } : record)),
+    "next",
+    2,
+  );
+  const input = join(dir, "log.ndjson");
+  writeFileSync(input, records.map((record) => `${JSON.stringify(inputLine(record))}\n`).join(""));
+  // What one log gives behind the split, under the name of the second generation.
+  const expected = (await replay("--input", input)).split("\n").flatMap((line) => {
+    const offset = /"id":"imu-data-all\/\d\/(\d+)|"source-offset":"(\d+)"/.exec(line);
+    const isBehind = offset !== null && Number(offset[1] ?? offset[2]) >= split;
+    const renamed = line.replace('"id":"imu-data-all/', '"id":"imu-data-all~2/');
+    return isBehind ? [renamed.replace('"source-topic":"imu-data-all"', '"source-topic":"imu-data-all~2"')] : [];
+  });
+  expect(expected.length).toBeGreaterThan(20);
+  // Packed values do not show which record they come from.
+  const ofSensors = (lines: readonly string[]): string[] => lines.filter((line) => !line.includes("transformed"));
+  expect(ofSensors((await replayGeneration(2, "--from-lake", dir)).trimEnd().split("\n"))).toEqual(ofSensors(expected));
+}, 120_000);
+
 test("a replay fails where the first run did, whether its dead letters stand in the dump or in the lake", async () => {
   const dir = join(folder, "failures");
   const records = log().filter(({ partition }) => partition === 0);
