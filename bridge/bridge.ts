@@ -269,6 +269,7 @@ export class Bridge {
    * sends nothing is not silent. While ticks wait for Kafka there are no further ones.
    */
   #tick(): void {
+    this.#metrics.set("bridge.kafka-silence", this.#records.unacknowledgedMs);
     if (this.#ticksUnderWay > 0 || (this.#receiver?.subscribed ?? 0) === 0) return;
     for (const record of ticks(this.#partitionCounts)) {
       this.#ticksUnderWay++;

@@ -181,7 +181,17 @@ export const environmentSchema = z.strictObject({
     /** Web ACL of scope CLOUDFRONT (in us-east-1). */
     webAclArn: arn.nullable(),
   }),
-  alarms: z.strictObject({ email: z.email().nullable() }),
+  alarms: z.strictObject({
+    /** Who is paged by CRITICAL and HIGH alarms. */
+    email: z.email().nullable(),
+    /** Who gets the tickets of MEDIUM and LOW ones. */
+    ticketEmail: z.email().nullable().default(null),
+    /** Address under which `docs/runbooks/` can be read; descriptions link to it. `null`: they name the file. */
+    runbooksUrl: z
+      .url({ protocol: /^https$/ })
+      .nullable()
+      .default(null),
+  }),
 });
 
 export type EnvironmentInput = z.input<typeof environmentSchema>;

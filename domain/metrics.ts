@@ -66,6 +66,12 @@ export const metrics = {
     tier: 1,
     doc: "MQTT messages that could not even be dead-lettered; the log has their digests",
   },
+  "bridge.kafka-silence": {
+    unit: "Milliseconds",
+    kind: "gauge",
+    tier: 1,
+    doc: "how long the records that are being sent, ticks included, have waited for Kafka's acknowledgement",
+  },
   "bridge.publish-latency": {
     unit: "Milliseconds",
     kind: "timing",
@@ -312,6 +318,12 @@ export const metrics = {
   },
   "firehose.files": { unit: "Count", kind: "counter", tier: 1, doc: "Parquet files that it wrote" },
   "firehose.errors": { unit: "Count", kind: "counter", tier: 1, doc: "rows that it wrote to the error output" },
+  "firehose.failed-deliveries": {
+    unit: "Count",
+    kind: "counter",
+    tier: 1,
+    doc: "times that a table's rows could not be written to the lake; they stay in the journal and are tried again",
+  },
   "firehose.buffered": {
     unit: "Bytes",
     kind: "gauge",
@@ -525,6 +537,18 @@ export const metrics = {
   "gateway.connections": { unit: "Count", kind: "gauge", tier: 2, doc: "open WebSocket connections" },
   "gateway.requests": { unit: "Count", kind: "counter", tier: 1, doc: "REST requests" },
   "gateway.posts": { unit: "Count", kind: "counter", tier: 1, doc: "messages posted to connections" },
+  "local.restarts": {
+    unit: "Count",
+    kind: "counter",
+    tier: 1,
+    doc: "programs and servers that `npm start` started again",
+  },
+  "local.not-running": {
+    unit: "Count",
+    kind: "gauge",
+    tier: 1,
+    doc: "programs and servers of `npm start` that should run and do not, or not yet",
+  },
   "program.starts": {
     unit: "Count",
     kind: "counter",

@@ -3,11 +3,16 @@ import { join } from "node:path";
 import { LOOPBACK } from "../config/local.ts";
 import { MillraceError } from "../domain/errors.ts";
 import { eventBusName } from "../domain/market.ts";
+import { existingWhere } from "../domain/pipelines.ts";
+import { readAlarmProfile } from "./alarm-profile.ts";
+import { AlarmBoard } from "./alarms.ts";
 import { LatencyProbe } from "./latency.ts";
 import { parseStartOptions, startHelp, type StartOptions } from "./options.ts";
 import { Platform } from "./platform.ts";
-import { LOCAL_ENVIRONMENT } from "./programs.ts";
-import { statusLine } from "./status.ts";
+import { pickFreePorts } from "./processes/ports.ts";
+import { LOCAL_ENVIRONMENT, pipelinesOf } from "./programs.ts";
+import { startStatusServer } from "./status-server.ts";
+import { describeAlarm, statusLine } from "./status.ts";
 import { Terminal } from "./terminal.ts";
 
 const STATUS_INTERVAL_MS = 1_000;
@@ -62,17 +67,28 @@ async function report(): Promise<void> {
   terminal.keep();
   terminal.print(addresses());
   probe.start();
+  const { alarms, periodFactor } = readAlarmProfile(options.alarmsFile);
+  const board = new AlarmBoard(existingWhere(alarms, pipelinesOf(options)), now(), periodFactor);
+  const [statusPort] = await pickFreePorts(1);
+  await startStatusServer(statusPort!, { "/alarms": () => board.status() });
+  platform.setStatusPort(statusPort!);
   while (stoppingSince === undefined) {
     const wait = new Promise((resolve) => setTimeout(resolve, STATUS_INTERVAL_MS));
-    const { metrics, health } = await platform.metrics();
+    const { metrics, health, snapshots } = await platform.metrics();
     if (stoppingSince !== undefined) return;
-    terminal.status(statusLine(metrics, probe.percentiles(), platform.status(), health));
+    for (const alarm of board.update(snapshots, now())) terminal.print(describeAlarm(alarm));
+    terminal.status(statusLine(metrics, probe.percentiles(), platform.status(), health, board.status()));
     if (!platform.isOwned()) {
       terminal.print("npm has ended: stopping");
       return void stop(1);
     }
     await wait;
   }
+}
+
+/** Epoch time that never goes back. */
+function now(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 async function stop(code: number): Promise<void> {

@@ -4,6 +4,7 @@ import { MillraceError } from "../domain/errors.ts";
 import { marketHelp, parseMarketOptions } from "../simulator/market/options.ts";
 import { parseOptions } from "../simulator/options.ts";
 import { findRecordings } from "../simulator/read-recordings.ts";
+import { readAlarmProfile } from "./alarm-profile.ts";
 
 /** The options of `npm start`. */
 export interface StartOptions {
@@ -26,6 +27,12 @@ export interface StartOptions {
    */
   readonly keepSessions?: number;
   readonly keepSensors?: number;
+  /**
+   * JSON file of other thresholds and periods of alarms.
+   *
+   * @default those of `domain/alarms.ts`
+   */
+  readonly alarmsFile?: string;
   /** Folder of data, models and logs. */
   readonly home: string;
   readonly ports: Readonly<Record<LocalPort, number>>;
@@ -60,6 +67,7 @@ export const startHelp = `npm start -- [options]: all of Millrace on this machin
   --no-simulator     no simulated sensors and trades: publish your own readings to the MQTT broker
   --keep-sessions N  sessions that the API can list, at most (${KEPT.sessions}); those that began first go
   --keep-sensors N   sensors that the API can list, at most (${KEPT.sensors}); those not heard for longest go
+  --alarms FILE      other thresholds and periods of alarms, to try them out (docs/observability.md)
   --fresh            delete the data of earlier starts
   --restore          rebuild from the lake what was lost with the servers' data; LOG_GENERATION is that of the new log
   --home DIR         folder for data and logs (.millrace)
@@ -107,6 +115,7 @@ const withValue: Readonly<Record<string, Apply>> = {
   ),
   "--keep-sessions": (draft, value) => positive(value, (n) => (draft.keepSessions = n)),
   "--keep-sensors": (draft, value) => positive(value, (n) => (draft.keepSensors = n)),
+  "--alarms": (draft, value) => void (draft.alarmsFile = resolve(value)),
   "--home": (draft, value) => void (draft.home = resolve(value)),
   ...Object.fromEntries(
     portNames.map((name): [string, Apply] => [
@@ -161,6 +170,7 @@ export function parseStartOptions(args: readonly string[], home: string): StartO
     }
   }
   if (draft.fresh && draft.restore) problems.push("--restore needs the lake that --fresh deletes");
+  problems.push(...alarmProblems(draft.alarmsFile));
   problems.push(...simulatorProblems(draft.simulatorArguments), ...marketProblems(draft), ...sharedPorts(draft.ports));
   if (problems.length > 0) {
     const list = problems.map((problem) => `  - ${problem}`).join("\n");
@@ -187,6 +197,17 @@ function positive(text: string, set: (value: number) => void): string | void {
   const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : 0;
   if (value < 1) return "a whole number from 1 to 999999999";
   set(value);
+}
+
+/** Problems of the file of thresholds. It is read again by whoever evaluates alarms. */
+function alarmProblems(file: string | undefined): string[] {
+  try {
+    readAlarmProfile(file);
+    return [];
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error;
+    return [error.message];
+  }
 }
 
 /** Problems of the market's options, under the names that they have here. */

@@ -6,6 +6,7 @@ import { createTopics } from "../adapters/kafka-topics.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import { LOOPBACK, type LocalPort } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
+import type { MetricName } from "../domain/metrics.ts";
 import { dynamoTableName } from "../domain/names.ts";
 import { existingWhere, pipelines, type OfPipeline } from "../domain/pipelines.ts";
 import { pickSemantics } from "../domain/semantics.ts";
@@ -15,6 +16,7 @@ import { ensureConnectionsTable } from "../lambda/shared/connections-table.ts";
 import { createCheckpointTable } from "../processor/adapters/dynamo-snapshots.ts";
 import { restore } from "../processor/commands/restore/restore.ts";
 import { restoreTarget } from "../processor/commands/restore/target.ts";
+import type { MetricsSnapshot } from "./counter-totals.ts";
 import { freeBytes, megabytes, openHome, type Home } from "./home.ts";
 import { prepareModels } from "./models.ts";
 import { portOption, type StartOptions } from "./options.ts";
@@ -39,7 +41,7 @@ import {
   type ServerName,
 } from "./servers/index.ts";
 import { installServers } from "./servers/install.ts";
-import { StatusMetricsTracker, type MetricsSnapshot, type StatusMetrics } from "./status-metrics.ts";
+import { StatusMetricsTracker, type StatusMetrics } from "./status-metrics.ts";
 import { describeDeath, Supervisor, type UnitStatus } from "./supervisor.ts";
 import { programUnit, serverUnit } from "./units.ts";
 
@@ -70,6 +72,15 @@ export interface PlatformCallbacks {
   readonly onProgress: (message: string) => void;
   /** Something that stays on the screen, such as a restart. */
   readonly onEvent: (message: string) => void;
+}
+
+/** What the programs say of themselves. */
+export interface PlatformMetrics {
+  readonly metrics: StatusMetrics;
+  /** By program, as `GET /health` reports it. */
+  readonly health: ReadonlyMap<string, string>;
+  /** By program. `local` is what the supervisor itself knows. */
+  readonly snapshots: ReadonlyMap<string, MetricsSnapshot>;
 }
 
 /** All of Millrace on this machine: servers, topics, tables and programs. It restarts what dies. */
@@ -193,6 +204,11 @@ export class Platform {
     return this.#supervisor.status();
   }
 
+  /** Records where `npm start` itself answers. */
+  setStatusPort(port: number): void {
+    this.#runFile?.setStatusPort(port);
+  }
+
   /** False when npm is gone, so that nothing would ever stop this platform. */
   isOwned(): boolean {
     return this.#runFile?.isOwned() ?? true;
@@ -202,7 +218,7 @@ export class Platform {
    * Asks all programs for metrics and health. A program that does not answer within a second is left out. Rates cover
    * the time since the call before.
    */
-  async metrics(): Promise<{ readonly metrics: StatusMetrics; readonly health: ReadonlyMap<string, string> }> {
+  async metrics(): Promise<PlatformMetrics> {
     const snapshots = new Map<string, MetricsSnapshot>();
     const health = new Map<string, string>();
     const ask = async ({ name, healthPort }: Program): Promise<void> => {
@@ -215,7 +231,18 @@ export class Platform {
       }
     };
     await Promise.all(this.#programs.map(ask));
-    return { metrics: this.#metrics.update(snapshots, performance.now()), health };
+    const metrics = this.#metrics.update(snapshots, performance.now());
+    snapshots.set("local", this.#ownMetrics());
+    return { metrics, health, snapshots };
+  }
+
+  /** What the supervisor knows, as a program reports its metrics. */
+  #ownMetrics(): MetricsSnapshot {
+    const units = [...this.status().values()];
+    return {
+      "local.restarts": units.reduce((sum, { restarts }) => sum + restarts, 0),
+      "local.not-running": units.filter(({ state }) => state === "starting" || state === "restarting").length,
+    } satisfies Partial<Record<MetricName, number>>;
   }
 
   #wantedPorts(): WantedPort[] {

@@ -14,6 +14,8 @@ interface RunRecord {
   readonly processes: Readonly<Record<string, ProcessIdentity>>;
   /** Where programs answer `GET /health` and `GET /metrics`, on loopback. */
   readonly healthPorts?: Readonly<Record<string, number>>;
+  /** Where `npm start` itself answers `GET /alarms`, on loopback. */
+  readonly statusPort?: number;
 }
 
 /** Time that an earlier start gets, after SIGTERM, to stop its programs and servers in order. */
@@ -24,7 +26,11 @@ const END_LIMIT_MS = 3_000;
 /** The file `run.json` of a home folder. It is written whenever a process starts, and removed when all have ended. */
 export class RunFile {
   readonly #file: string;
-  readonly #record: RunRecord & { processes: Record<string, ProcessIdentity>; healthPorts?: Record<string, number> };
+  readonly #record: RunRecord & {
+    processes: Record<string, ProcessIdentity>;
+    healthPorts?: Record<string, number>;
+    statusPort?: number;
+  };
 
   constructor(home: string) {
     this.#file = join(home, "run.json");
@@ -42,6 +48,12 @@ export class RunFile {
   /** Records the health ports of the programs, for those who look at their metrics. */
   setHealthPorts(ports: Record<string, number>): void {
     this.#record.healthPorts = ports;
+    this.#write();
+  }
+
+  /** Records where `npm start` itself answers. */
+  setStatusPort(port: number): void {
+    this.#record.statusPort = port;
     this.#write();
   }
 

@@ -1,8 +1,7 @@
 import type { MetricName } from "../domain/metrics.ts";
 import type { Milliseconds } from "../domain/time.ts";
-
-/** The body of a program's `GET /metrics`: counters and gauges as numbers, timings as objects. */
-export type MetricsSnapshot = Readonly<Record<string, unknown>>;
+import { CounterTotals, type MetricsSnapshot } from "./counter-totals.ts";
+import type { LocalProgram } from "./programs.ts";
 
 /** The numbers of the status line. Rates cover the time since the update before. */
 export interface StatusMetrics {
@@ -17,16 +16,12 @@ export interface StatusMetrics {
 }
 
 /** The processors, by the names of their programs. */
-const SENSORS = "processor";
-const MARKET = "processor-market";
+const SENSORS: LocalProgram = "processor";
+const MARKET: LocalProgram = "processor-market";
 
-/**
- * Turns the programs' counters into the numbers of the status line. A counter that has gone down belongs to a program
- * that was restarted and counts from 0 again. What it counted before stays in the total.
- */
+/** Turns the programs' counters into the numbers of the status line. */
 export class StatusMetricsTracker {
-  readonly #last = new Map<string, number>();
-  readonly #totals = new Map<string, number>();
+  readonly #totals = new CounterTotals();
   readonly #lags = new Map<string, number>();
   #previous: { atMs: number; readings: number; windows: number; trades: number } | undefined;
 
@@ -36,40 +31,26 @@ export class StatusMetricsTracker {
    */
   update(snapshots: ReadonlyMap<string, MetricsSnapshot>, atMs: Milliseconds): StatusMetrics {
     for (const [program, snapshot] of snapshots) {
-      this.#count(program, snapshot);
+      this.#totals.count(program, snapshot);
       const lag = snapshot["processor.lag" satisfies MetricName];
       if (typeof lag === "number") this.#lags.set(program, lag);
     }
-    const readings = this.#total(SENSORS, "processor.readings");
-    const windows = this.#total(SENSORS, "processor.windows");
-    const trades = this.#total(MARKET, "processor.readings");
+    const readings = this.#totals.total("processor.readings", SENSORS);
+    const windows = this.#totals.total("processor.windows", SENSORS);
+    const trades = this.#totals.total("processor.readings", MARKET);
     const seconds = this.#previous ? (atMs - this.#previous.atMs) / 1_000 : 0;
     const rate = (now: number, before = 0): number => (seconds > 0 ? (now - before) / seconds : 0);
-    const letters = [SENSORS, MARKET].map((program) => this.#total(program, "processor.dead-letters"));
+    const letters = [SENSORS, MARKET].map((program) => this.#totals.total("processor.dead-letters", program));
     const metrics: StatusMetrics = {
       readingsPerSecond: rate(readings, this.#previous?.readings),
       windowsPerSecond: rate(windows, this.#previous?.windows),
-      sessionsStarted: this.#total(SENSORS, "processor.sessions-started"),
+      sessionsStarted: this.#totals.total("processor.sessions-started", SENSORS),
       tradesPerSecond: this.#lags.has(MARKET) ? rate(trades, this.#previous?.trades) : undefined,
-      deadLetters: sum([...letters, this.#total("bridge", "bridge.dead-letters")]),
+      deadLetters: sum([...letters, this.#totals.total("bridge.dead-letters", "bridge")]),
       lag: sum(this.#lags.values()),
     };
     this.#previous = { atMs, readings, windows, trades };
     return metrics;
-  }
-
-  #count(program: string, snapshot: MetricsSnapshot): void {
-    for (const [name, value] of Object.entries(snapshot)) {
-      if (typeof value !== "number") continue;
-      const key = `${program} ${name}`;
-      const last = this.#last.get(key) ?? 0;
-      this.#last.set(key, value);
-      this.#totals.set(key, (this.#totals.get(key) ?? 0) + (value >= last ? value - last : value));
-    }
-  }
-
-  #total(program: string, name: MetricName): number {
-    return this.#totals.get(`${program} ${name}`) ?? 0;
   }
 }
 

@@ -1,8 +1,13 @@
+import { severities } from "../domain/alarm-spec.ts";
+import type { AlarmStatus } from "./alarms.ts";
 import type { LatencyPercentiles, StatusMetrics } from "./status-metrics.ts";
 import type { UnitStatus } from "./supervisor.ts";
 
+/** Alarms that the status line names. */
+const NAMED_ALARMS = 3;
+
 /**
- * The status line of `npm start`: metrics, restarts, then the units that are not running or not healthy.
+ * The status line of `npm start`: metrics, restarts, then the units that are not running or not healthy, then alarms.
  *
  * @param health Status by program, as `GET /health` reports it.
  */
@@ -11,6 +16,7 @@ export function statusLine(
   latency: LatencyPercentiles,
   units: ReadonlyMap<string, UnitStatus>,
   health: ReadonlyMap<string, string>,
+  alarms: readonly AlarmStatus[] = [],
 ): string {
   const count = (value: number): string => Math.round(value).toLocaleString("en-US");
   const ms = (value: number | undefined): string => (value === undefined ? "–" : value.toFixed(value < 10 ? 1 : 0));
@@ -28,5 +34,26 @@ export function statusLine(
     `restarts ${count(restarts)}`,
     ...notRunning.map(([name, { state }]) => `${state}: ${name}`),
     ...unhealthy.map(([name, status]) => `${status}: ${name}`),
+    ...alarmsOn(alarms),
   ].join(" · ");
+}
+
+/** The most severe alarms that are on, and how many more. */
+function alarmsOn(alarms: readonly AlarmStatus[]): string[] {
+  const on = alarms
+    .filter(({ state, suppressedBy }) => state === "ALARM" && suppressedBy === null)
+    .map(({ spec }) => spec)
+    .toSorted((a, b) => severities.indexOf(a.severity) - severities.indexOf(b.severity));
+  const more = on.length - NAMED_ALARMS;
+  return [
+    ...on.slice(0, NAMED_ALARMS).map(({ severity, name }) => `${severity}: ${name}`),
+    ...(more > 0 ? [`and ${more} more alarm${more === 1 ? "" : "s"}`] : []),
+  ];
+}
+
+/** What is printed when an alarm comes on or clears. */
+export function describeAlarm({ spec, state, suppressedBy }: AlarmStatus): string {
+  if (state !== "ALARM") return `alarm cleared: ${spec.name}`;
+  if (suppressedBy !== null) return `alarm ${spec.name}: explained by ${suppressedBy}`;
+  return `alarm ${spec.severity}: ${spec.name}. ${spec.means}. Runbook: docs/runbooks/${spec.runbook}.md`;
 }

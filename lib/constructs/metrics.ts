@@ -1,6 +1,6 @@
 import { aws_cloudwatch as cloudwatch, aws_logs as logs, Duration } from "aws-cdk-lib";
 import type { Construct } from "constructs";
-import type { MetricOf } from "../../domain/metrics.ts";
+import type { MetricName } from "../../domain/metrics.ts";
 
 /** Metrics as values, apart from what alarms on them and draws them. */
 
@@ -59,6 +59,17 @@ export function deliveryFreshness(
   });
 }
 
+/** Share of a Firehose delivery stream's writes to S3 that succeeded, from 0 to 1. */
+export function deliverySuccess(stream: string, period: Duration): cloudwatch.Metric {
+  return new cloudwatch.Metric({
+    namespace: "AWS/Firehose",
+    metricName: "DeliveryToS3.Success",
+    dimensionsMap: { DeliveryStreamName: stream },
+    statistic: cloudwatch.Stats.AVERAGE,
+    period,
+  });
+}
+
 /** Lines a minute of a program's JSON log that have this text in their field `alarm`. */
 export function alarmLines(scope: Construct, log: logs.ILogGroup, alarm: string, service: string): cloudwatch.Metric {
   const metricName = `${alarm}-${service}`;
@@ -108,18 +119,18 @@ export function lagPerTask(of: {
   });
 }
 
-/** What a program of ours reports, by the name that `domain/metrics.ts` gives it; a counter's sum in the period. */
+/** What a program of ours reports, by the name that `domain/metrics.ts` gives it. */
 export function reported(
   environment: string,
   program: string,
-  metric: MetricOf<"counter">,
-  period: Duration,
+  metric: MetricName,
+  { period, statistic = cloudwatch.Stats.SUM }: { readonly period: Duration; readonly statistic?: string },
 ): cloudwatch.Metric {
   return new cloudwatch.Metric({
     namespace: "Millrace",
     metricName: metric,
     dimensionsMap: { environment, program },
-    statistic: cloudwatch.Stats.SUM,
+    statistic,
     period,
     label: metric,
   });

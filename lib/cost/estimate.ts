@@ -65,9 +65,10 @@ const services: Readonly<Record<string, (basis: Basis) => readonly Item[]>> = {
     ["rules", "webAclRule", webAclRules],
   ],
   Network: network,
-  Observability: ({ inventory: { vcpus, alarms, dashboards } }) => [
+  Observability: ({ inventory: { vcpus, alarmMetrics, compositeAlarms, dashboards } }) => [
     ["logs", "logsIngest", vcpus],
-    ["alarms", "alarm", alarms],
+    ["alarms", "alarm", alarmMetrics],
+    ["composite alarms", "compositeAlarm", compositeAlarms],
     ["dashboards", "dashboard", dashboards],
   ],
   "Keys and secrets": ({ inventory: { keys, secrets } }) => [

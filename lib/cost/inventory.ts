@@ -21,7 +21,9 @@ export interface Inventory {
   readonly endpointZones: number;
   readonly keys: number;
   readonly secrets: number;
-  readonly alarms: number;
+  /** Metrics that alarms look at: one that calculates with several is paid for each of them. */
+  readonly alarmMetrics: number;
+  readonly compositeAlarms: number;
   readonly dashboards: number;
   readonly webAcls: number;
   readonly webAclRules: number;
@@ -71,7 +73,8 @@ export function inventoryOf(resources: readonly BilledResource[], config: Enviro
     endpointZones: sum(endpoints.map(({ SubnetIds }) => (SubnetIds as unknown[]).length)),
     keys: of("AWS::KMS::Key").length,
     secrets: of("AWS::SecretsManager::Secret").length,
-    alarms: of("AWS::CloudWatch::Alarm").length,
+    alarmMetrics: sum(of("AWS::CloudWatch::Alarm").map(({ Metrics }) => metricsOf(Metrics))),
+    compositeAlarms: of("AWS::CloudWatch::CompositeAlarm").length,
     dashboards: of("AWS::CloudWatch::Dashboard").length,
     webAcls: webAcls.length,
     webAclRules: sum(webAcls.map(({ Rules }) => (Rules as unknown[]).length)),
@@ -84,4 +87,10 @@ export function inventoryOf(resources: readonly BilledResource[], config: Enviro
     deliveryStreams: of("AWS::KinesisFirehose::DeliveryStream").length,
     mqttConnections: config.bridge.tasks * config.bridge.connectionsPerTask,
   };
+}
+
+/** Of an alarm that calculates; one that does not has a single metric, outside of this list. */
+function metricsOf(queries: unknown): number {
+  if (!Array.isArray(queries)) return 1;
+  return queries.filter((query: { readonly MetricStat?: unknown }) => query.MetricStat !== undefined).length;
 }

@@ -12,7 +12,7 @@ import {
   timeLag,
 } from "../constructs/metrics.ts";
 import type { MarketStack } from "../stacks/market.ts";
-import type { MonitoredStacks } from "./alarms.ts";
+import type { MonitoredStacks } from "./service-metrics.ts";
 
 /** A third of CloudWatch's 24 columns. */
 const WIDTH = 8;
@@ -91,7 +91,7 @@ function lagRow(config: Environment, { streaming, processing }: MonitoredStacks)
 /** What the outputs look like to somebody who reads them. */
 function auditRow(config: Environment): cloudwatch.IWidget[] {
   const found = (metric: MetricOf<"counter">): cloudwatch.IMetric =>
-    reported(config.name, "audit-output", metric, PERIOD);
+    reported(config.name, "audit-output", metric, { period: PERIOD });
   const missing = runningPipelines(config).map(({ name }) => found(`audit-output.${name}-missing-windows`));
   return [
     graph("Outputs audited", [found("audit-output.records")], "records/min"),

@@ -8,62 +8,58 @@ import {
 } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
+import { pages, type AlarmSpec } from "../../domain/alarm-spec.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { resourceName } from "../names.ts";
 import type { SecurityStack } from "../stacks/security.ts";
-import { alarms, type MonitoredStacks } from "./alarms.ts";
+import { AlarmSet } from "./alarm-set.ts";
+import { environmentAlarms } from "./alarms.ts";
 import { dashboardRows } from "./dashboard.ts";
+import type { MonitoredStacks } from "./service-metrics.ts";
 
-/** The alarm topic, the alarms, and a dashboard of the whole path. */
+/** The topics of alarms, the alarms, and a dashboard of the whole path. */
 export class MonitoringStack extends MillraceStack {
-  readonly topic: sns.Topic;
-
   constructor(
     scope: Construct,
     id: string,
     config: Environment,
     { security, ...monitored }: MonitoredStacks & { readonly security: SecurityStack },
   ) {
-    super(scope, id, { config, stateful: false, description: "dashboard, alarms, alarm topic" });
-    this.topic = new sns.Topic(this, "Alarms", {
-      topicName: resourceName(config, "alarms"),
-      displayName: `Millrace ${config.name}`,
-      masterKey: security.keys.operations,
-      enforceSSL: true,
-    });
-    this.topic.addToResourcePolicy(
-      new iam.PolicyStatement({
-        sid: "AlarmsOfThisAccount",
-        principals: [new iam.ServicePrincipal("cloudwatch.amazonaws.com")],
-        actions: ["sns:Publish"],
-        resources: [this.topic.topicArn],
-        conditions: { StringEquals: { "aws:SourceAccount": this.account } },
-      }),
-    );
-    if (config.alarms.email !== null)
-      this.topic.addSubscription(new subscriptions.EmailSubscription(config.alarms.email));
-    const action = new actions.SnsAction(this.topic);
-    for (const { name, description, metric, threshold, evaluationPeriods, missing, comparison } of alarms(
+    super(scope, id, { config, stateful: false, description: "dashboard, alarms, alarm topics" });
+    const topics = {
+      pages: this.#topic("pages", "CRITICAL and HIGH alarms", config.alarms.email, security),
+      tickets: this.#topic("tickets", "MEDIUM and LOW alarms", config.alarms.ticketEmail, security),
+    };
+    new AlarmSet(
+      this,
       config,
-      monitored,
-    )) {
-      const alarm = new cloudwatch.Alarm(this, `Alarm-${name}`, {
-        alarmName: resourceName(config, name),
-        alarmDescription: description,
-        metric,
-        threshold,
-        evaluationPeriods,
-        comparisonOperator: comparison ?? cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-        treatMissingData:
-          missing === "breaching" ? cloudwatch.TreatMissingData.BREACHING : cloudwatch.TreatMissingData.NOT_BREACHING,
-      });
-      alarm.addAlarmAction(action);
-      alarm.addOkAction(action);
-    }
+      environmentAlarms(config, monitored),
+      ({ severity }: AlarmSpec) => new actions.SnsAction(topics[pages(severity) ? "pages" : "tickets"]),
+    );
     new cloudwatch.Dashboard(this, "Dashboard", {
       dashboardName: resourceName(config, "overview"),
       widgets: dashboardRows(config, monitored),
     });
-    new CfnOutput(this, "AlarmTopic", { value: this.topic.topicArn, description: "subscribe to it to be told" });
+  }
+
+  #topic(name: "pages" | "tickets", what: string, email: string | null, security: SecurityStack): sns.Topic {
+    const topic = new sns.Topic(this, `Topic-${name}`, {
+      topicName: resourceName(this.config, name),
+      displayName: `Millrace ${this.config.name}: ${name}`,
+      masterKey: security.keys.operations,
+      enforceSSL: true,
+    });
+    topic.addToResourcePolicy(
+      new iam.PolicyStatement({
+        sid: "AlarmsOfThisAccount",
+        principals: [new iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+        actions: ["sns:Publish"],
+        resources: [topic.topicArn],
+        conditions: { StringEquals: { "aws:SourceAccount": this.account } },
+      }),
+    );
+    if (email !== null) topic.addSubscription(new subscriptions.EmailSubscription(email));
+    new CfnOutput(this, `TopicOf-${name}`, { value: topic.topicArn, description: `${what}: subscribe to it` });
+    return topic;
   }
 }

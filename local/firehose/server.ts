@@ -85,6 +85,7 @@ export async function startFirehose(options: FirehoseOptions): Promise<Firehose>
     for (const [name, stream] of opened) {
       await stream.deliver(Date.now(), force).catch((error: unknown) => {
         problem = `${name}: ${(error as Error).message}`;
+        options.metrics.add("firehose.failed-deliveries");
         options.log.error({ err: error, stream: name }, "cannot write to the lake: the records stay in the journal");
       });
     }

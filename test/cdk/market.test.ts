@@ -250,7 +250,7 @@ describe.each(running)("with a market, $name", ({ name, env, archiveDays, concur
   test("alarms on trades that failed, wait or come too late, and on a market that is behind", () => {
     const alarm = (what: string): Properties =>
       one("AWS::CloudWatch::Alarm", "AlarmName", `millrace-${env}-${what}`).Properties;
-    expect(alarm("failures-trades")).toMatchObject({
+    expect(alarm("records-given-up-trades")).toMatchObject({
       MetricName: "ApproximateNumberOfMessagesVisible",
       Threshold: 0,
       ComparisonOperator: "GreaterThanThreshold",
@@ -270,9 +270,9 @@ describe.each(running)("with a market, $name", ({ name, env, archiveDays, concur
       Stat: "Sum",
     });
     expect(alarm("trades-waiting")).toMatchObject({ MetricName: "ApproximateAgeOfOldestMessage", Threshold: 60 });
-    expect(JSON.stringify(alarm("late-trades"))).toContain('"market-late"');
-    expect(alarm("lag-market")).toMatchObject({ TreatMissingData: "breaching" });
-    expect(JSON.stringify(alarm("lag-market"))).toContain('"millrace-processor-market"');
+    expect(JSON.stringify(alarm("late-market"))).toContain('"market-late"');
+    expect(alarm("behind-market")).toMatchObject({ TreatMissingData: "breaching" });
+    expect(JSON.stringify(alarm("behind-market"))).toContain('"millrace-processor-market"');
     // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
     // An alarm names a metric by all of its dimensions: those that the function's lines have.
     for (const [what, metric] of [
@@ -289,6 +289,6 @@ describe.each(running)("with a market, $name", ({ name, env, archiveDays, concur
         ],
       });
     expect(alarm("partition-stopped-market")).toMatchObject({ Threshold: 0 });
-    expect(alarm("running-market")).toMatchObject({ TreatMissingData: "breaching", Threshold: 1 });
+    expect(alarm("program-down-market")).toMatchObject({ TreatMissingData: "breaching", Threshold: 0 });
   });
 });

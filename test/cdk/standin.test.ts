@@ -185,7 +185,7 @@ described("dev's stacks on an AWS stand-in", () => {
     expect(result.found["queues"]).toEqual(named("AWS::SQS::Queue", "QueueName"));
   });
 
-  test("have the API, the alarm topic and the alarms", () => {
+  test("have the API, the topics of alarms and the alarms", () => {
     expect(result.found.restApis["millrace-dev-api"]).toEqual(
       expect.arrayContaining([
         "/",
@@ -196,7 +196,7 @@ described("dev's stacks on an AWS stand-in", () => {
         "/tickets",
       ]),
     );
-    expect(result.found["topics"]).toEqual(["millrace-dev-alarms"]);
+    expect(result.found["topics"]).toEqual(["millrace-dev-pages", "millrace-dev-tickets"]);
     expect(result.found["alarms"]).toEqual(expect.arrayContaining(named("AWS::CloudWatch::Alarm", "AlarmName")));
   });
 });
