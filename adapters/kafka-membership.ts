@@ -3,13 +3,13 @@ import type { Logger } from "./log.ts";
 import { stickyAssigner } from "./sticky-assigner.ts";
 
 /** How long the group waits for a silent member. MSK Serverless allows no less than 6 s: it gets the longer one. */
-const SESSION_TIMEOUT_MS = { wanted: 2_500, allowed: 6_000 } as const;
+const SESSION_TIMEOUT_MS = { wanted: 2_000, allowed: 6_000 } as const;
 /** Time between two heartbeats. */
-const HEARTBEAT_MS = 500;
+const HEARTBEAT_MS = 400;
 /** How long the group waits for its members when a rebalance has begun. */
 const REBALANCE_TIMEOUT_MS = 10_000;
 /** How often a paused consumer of kafkajs turns its loop, which sends the heartbeats. */
-const LOOP_MS = 250;
+const LOOP_MS = 200;
 
 /** Called by a `KafkaMembership`. No method may block. */
 export interface MembershipListener {

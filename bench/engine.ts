@@ -152,7 +152,12 @@ export async function readMarketThrough(
  *
  * @returns Number of records
  */
-async function assignModel(kafka: Kafka, partitions: number, modelFolder: string, folder: string): Promise<number> {
+export async function assignModel(
+  kafka: Kafka,
+  partitions: number,
+  modelFolder: string,
+  folder: string,
+): Promise<number> {
   const { name, version, sha256 } = JSON.parse(
     readFileSync(join(modelFolder, "manifest.json"), "utf8"),
   ) as ModelManifest;
@@ -180,13 +185,11 @@ export interface Latency {
   readonly perSecond: number;
   readonly p50: number;
   readonly p99: number;
-  /** From kill -9 to the first new committed window, ms. */
-  readonly recoveryMs: number;
 }
 
 /**
  * Measures a load of constant rate: the time from the timestamp of the record that caused a window to the window's
- * arrival at a read-committed consumer. Then measures the recovery from kill -9.
+ * arrival at a read-committed consumer.
  */
 export async function latency(sensors: number, perSecond: number, seconds: number, folder: string): Promise<Latency> {
   return withBenchServers({ partitions: 2, folder }, async ({ kafka, settings }) => {
@@ -211,77 +214,37 @@ export async function latency(sensors: number, perSecond: number, seconds: numbe
     measuring = true;
     await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
     measuring = false;
-    const recovered = await recover(processor, settings, () => lastOutputAt);
     await load.stop();
     await Promise.all([inputs.disconnect(), outputs.disconnect()]);
-    await recovered.processor.kill("SIGTERM");
+    await processor.kill("SIGTERM");
     return {
       perSecond,
       p50: percentile(latencies, 0.5),
       p99: percentile(latencies, 0.99),
-      recoveryMs: recovered.recoveryMs,
     };
   });
-}
-
-/** Kills a processor with kill -9 under load, and starts it again. `recoveryMs` ends with the first new window. */
-async function recover(
-  processor: ProcessorProcess,
-  settings: BenchServers["settings"],
-  lastOutputAt: () => number,
-): Promise<{ processor: ProcessorProcess; recoveryMs: number }> {
-  await processor.kill("SIGKILL");
-  const killedAt = Date.now();
-  // Windows that were committed before the kill may still be on their way to this consumer.
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  const before = Date.now();
-  const next = new ProcessorProcess(thisVersion, settings);
-  const recoveredAt = await until("a window after the kill", 60_000, () =>
-    Promise.resolve(lastOutputAt() > before ? lastOutputAt() : null),
-  );
-  return { processor: next, recoveryMs: recoveredAt - killedAt };
 }
 
 export interface LargeState {
   /** Windows that are kept for late data. */
   readonly windows: number;
   readonly peakMb: number;
-  /** From kill -9 to the first new committed window, ms. */
-  readonly recoveryMs: number;
-  /** Peak of the process that took over, while it caught up. */
-  readonly recoveredPeakMb: number;
 }
 
 /**
  * Applies a load in real time until the processor keeps a window for each sensor and second of the allowed lateness,
- * and for a minute more. Then measures the recovery from kill -9.
+ * and for a minute more.
  */
 export async function largeState(sensors: number, allowedLatenessMs: number, folder: string): Promise<LargeState> {
   return withBenchServers({ partitions: 2, folder }, async ({ kafka, settings }) => {
     await putInForce(kafka, { allowedLatenessMs, outputs: "windows" });
-    let lastOutputAt = 0;
-    const outputs = await follow(
-      kafka,
-      topics.aggregated.name,
-      "start",
-      ({ receivedAt }) => (lastOutputAt = receivedAt),
-    );
     const processor = new ProcessorProcess(thisVersion, settings);
     const load = publishAtRate(kafka, { sensors, partitions: 2, format: "json" }, (sensors * 1_000) / MESSAGE_MS);
     await new Promise((resolve) => setTimeout(resolve, allowedLatenessMs + 60_000));
     const { peakMb } = processor.usage();
-    const recovered = await recover(processor, settings, () => lastOutputAt);
-    await new Promise((resolve) => setTimeout(resolve, 30_000));
-    const { peakMb: recoveredPeakMb } = recovered.processor.usage();
     await load.stop();
-    await outputs.disconnect();
-    await recovered.processor.kill("SIGTERM");
-    return {
-      windows: (sensors * allowedLatenessMs) / 1_000,
-      peakMb,
-      recoveryMs: recovered.recoveryMs,
-      recoveredPeakMb,
-    };
+    await processor.kill("SIGTERM");
+    return { windows: (sensors * allowedLatenessMs) / 1_000, peakMb };
   });
 }
 

@@ -79,11 +79,16 @@ export async function fill(kafka: Kafka, load: Load, topic: string): Promise<num
   return (rounds + 1) * load.sensors;
 }
 
-/** Sends messages at a constant rate, in real time, until `stop`, which resolves with their number. */
+/**
+ * Sends messages at a constant rate, in real time, until `stop`, which resolves with their number.
+ *
+ * @param firstSeq Of each sensor. @default 0
+ */
 export function publishAtRate(
   kafka: Kafka,
   load: Pick<Load, "sensors" | "partitions" | "format">,
   perSecond: number,
+  firstSeq = 0,
 ): { stop(): Promise<number> } {
   const producer = kafka.producer();
   const started = Date.now();
@@ -94,8 +99,10 @@ export function publishAtRate(
     while (!stopping) {
       const due = Math.floor(((Date.now() - started) * perSecond) / 1_000);
       const messages: Produced[] = [];
-      for (; sent < due && messages.length < BATCH; sent++)
-        messages.push(message(load, sent % load.sensors, Math.floor(sent / load.sensors), Date.now() - MESSAGE_MS));
+      for (; sent < due && messages.length < BATCH; sent++) {
+        const seq = firstSeq + Math.floor(sent / load.sensors);
+        messages.push(message(load, sent % load.sensors, seq, Date.now() - MESSAGE_MS));
+      }
       if (messages.length > 0) await producer.send({ topic: topics.imuData.name, messages, acks: 1 });
       await new Promise((resolve) => setTimeout(resolve, 5));
     }

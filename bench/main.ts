@@ -6,6 +6,7 @@ import { flink } from "./flink.ts";
 import { hour } from "./hour.ts";
 import { type BenchOptions, parseBenchOptions, usage } from "./options.ts";
 import { platform } from "./platform.ts";
+import { recovery } from "./recovery.ts";
 import { Bench, type Scenario } from "./scenario.ts";
 import { store } from "./store.ts";
 import { targets } from "./targets.ts";
@@ -13,6 +14,7 @@ import { targets } from "./targets.ts";
 /** All scenarios, in the order of a run without `--only`. */
 const scenarios: Readonly<Record<string, Scenario>> = {
   ...engineScenarios,
+  recovery,
   platform,
   store,
   hour,

@@ -25,6 +25,7 @@ const numberOptions = {
   clients: { about: "platform: WebSocket clients, each on all sensors (0)", min: 0 },
   warmUp: { about: "platform: seconds before a measurement (180)", min: 0 },
   seconds: { about: "length of a measurement (latency 20, platform and store 60)", min: 1 },
+  kills: { about: "recovery: how often a processor is killed in each variant (10)", min: 1 },
   minutes: { about: "length of the scenario hour (60)", min: 1 },
 } as const satisfies Record<string, NumberSpec>;
 type NumberOption = keyof typeof numberOptions;

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { writeSettings, type Settings } from "../config/settings.ts";
 import { cpuOfStat, kilobytes } from "./usage.ts";
 import type { Version } from "./versions.ts";
@@ -22,12 +23,18 @@ export class ProcessorProcess {
   readonly #port: number;
   readonly #ended: Promise<void>;
 
-  constructor(version: Version, settings: Partial<Settings<"processor">> & { healthPort: number }) {
+  /** @param onLog Gets each line of the log, which is JSON. @default the log goes to standard error */
+  constructor(
+    version: Version,
+    settings: Partial<Settings<"processor">> & { healthPort: number },
+    onLog?: (line: string) => void,
+  ) {
     this.#port = settings.healthPort;
     this.#child = spawn(process.execPath, [...version.nodeArguments, join(version.root, "processor", "main.ts")], {
       env: { ...process.env, ...writeSettings("processor", settings) },
-      stdio: ["ignore", "ignore", "inherit"],
+      stdio: ["ignore", "ignore", onLog ? "pipe" : "inherit"],
     });
+    if (onLog) createInterface(this.#child.stderr!).on("line", onLog);
     this.#ended = new Promise((resolve) => this.#child.once("exit", () => resolve()));
   }
 

@@ -1,9 +1,10 @@
 import { ratioOf, type Ratio } from "./distribution.ts";
-import { measure, measureInference, measureLatency, measureState } from "./engine-scenarios.ts";
-import type { Throughput } from "./engine.ts";
+import { measure, measureInference, measureState } from "./engine-scenarios.ts";
+import type { LargeState, Throughput } from "./engine.ts";
 import { type BesideFlink, measureFlink } from "./flink.ts";
 import { measurePlatforms } from "./platform.ts";
-import { seconds, type Bench, type Scenario } from "./scenario.ts";
+import { measureRecovery } from "./recovery.ts";
+import type { Bench, Scenario } from "./scenario.ts";
 import { measureStore } from "./store.ts";
 import { notMeasured, showTargets, target, type Target } from "./target.ts";
 import { DEFAULT_ROUNDS } from "./turns.ts";
@@ -17,7 +18,8 @@ export const targets: Scenario = {
       ...flinkTargets(await measureFlink(bench)),
       ...ratioTargets(await measureInTurns(bench)),
       target("scoring 1,000 sensors at 200 Hz", await measureInference(bench), "at most", 0.3, cores),
-      ...(await recoveryTargets(bench)),
+      ...(await measureRecovery(bench)),
+      stateTarget(await measureState(bench)),
       ...(await measurePlatforms(bench)),
       ...(await measureStore(bench)),
     ];
@@ -72,12 +74,6 @@ export function flinkTargets(found: BesideFlink | undefined): Target[] {
   ];
 }
 
-async function recoveryTargets(bench: Bench): Promise<Target[]> {
-  const small = await measureLatency(bench);
-  const large = await measureState(bench);
-  return [
-    target("first new window after kill -9", small.recoveryMs, "below", 3_000, seconds),
-    target(`first new window after kill -9, ${large.windows} windows kept`, large.recoveryMs, "below", 5_000, seconds),
-    target(`memory of a processor, ${large.windows} windows kept`, large.peakMb, "below", 300, megabytes),
-  ];
+function stateTarget({ windows, peakMb }: LargeState): Target {
+  return target(`memory of a processor, ${windows} windows kept`, peakMb, "below", 300, megabytes);
 }

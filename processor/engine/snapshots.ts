@@ -13,6 +13,16 @@ const CONCURRENT_ITEMS = 4;
 /** First and longest wait before a snapshot is written again. It doubles. */
 const RETRY_MS = { first: 200, most: 10_000 } as const;
 
+/**
+ * A snapshot that was read before its manifest was claimed. It counts only if the claim then finds the same manifest:
+ * whoever drops a segment writes another manifest first.
+ */
+export interface ReadAhead {
+  readonly manifest: Manifest;
+  /** Of each generation that the manifest names; null when it could not be read. */
+  readonly chunks: Promise<Buffer[][] | null>;
+}
+
 /** One generation: the changed items, encoded as they were at a transaction's last record. */
 export interface Captured {
   readonly generation: number;
@@ -33,6 +43,8 @@ export class Snapshots {
   /** Token under which this one writes. */
   readonly #owner: string;
   #manifest: Manifest;
+  /** What was read before the manifest was claimed, until it is loaded. It may be of another manifest. */
+  #ahead: ReadAhead | null;
   #generation: number;
   #writing: Promise<void> = Promise.resolve();
   /** Snapshots that are captured but not written. */
@@ -47,6 +59,7 @@ export class Snapshots {
     observer: EngineObserver,
     manifest: Manifest,
     owner = manifest.owner,
+    ahead: ReadAhead | null = null,
   ) {
     this.#store = store;
     this.#task = task;
@@ -54,12 +67,29 @@ export class Snapshots {
     this.#observer = observer;
     this.#owner = owner;
     this.#manifest = manifest;
+    this.#ahead = ahead;
     this.#generation = manifest.segments.at(-1)?.generation ?? 0;
+  }
+
+  /**
+   * Reads the newest manifest, and begins to read the segments that it names. Needs no ownership, so it runs beside
+   * steps 1 and 2.
+   *
+   * @returns Null when there is no manifest, or when it could not be read. Never rejects: `claim` then reads itself.
+   */
+  static async readAhead(
+    store: SnapshotStore,
+    task: string,
+    runtime: Pick<Runtime, "inflate">,
+  ): Promise<ReadAhead | null> {
+    const manifest = await store.readManifest(task).catch(() => null);
+    return manifest && { manifest, chunks: loadChunks(store, task, runtime, manifest.segments).catch(() => null) };
   }
 
   /**
    * Step 3, claim: writes the newest manifest back with a new owner token. From then on no older owner can write one.
    *
+   * @param ahead What `readAhead` has given.
    * @throws Error when others write the manifest at the same time, again and again; what the store throws
    */
   static async claim(
@@ -67,16 +97,18 @@ export class Snapshots {
     task: string,
     runtime: Runtime,
     observer: EngineObserver,
+    ahead: ReadAhead | null = null,
   ): Promise<Snapshots> {
     const owner = runtime.token();
     for (let attempt = 0; attempt < CLAIM_ATTEMPTS; attempt++) {
-      const found = await store.readManifest(task);
+      const found = (attempt === 0 && ahead?.manifest) || (await store.readManifest(task));
       // An earlier attempt was written although its answer said otherwise.
       if (found?.owner === owner) return new Snapshots(store, task, runtime, observer, found);
       const next: Manifest = found
         ? { ...found, owner, version: found.version + 1 }
         : { owner, version: 1, layout: SNAPSHOT_LAYOUT, covers: null, segments: [] };
-      if (await store.writeManifest(task, next, found)) return new Snapshots(store, task, runtime, observer, next);
+      if (await store.writeManifest(task, next, found))
+        return new Snapshots(store, task, runtime, observer, next, owner, ahead);
     }
     throw new Error(`${task}: others wrote the manifest between reading and claiming it ${CLAIM_ATTEMPTS} times`);
   }
@@ -108,27 +140,15 @@ export class Snapshots {
    */
   async load(): Promise<RestoredEntries> {
     const groups = this.#manifest.segments;
-    const chunks = await concurrently(groups.length, (i) => this.#loadGroup(groups[i]!));
+    const ahead = this.#ahead?.manifest.segments === groups ? await this.#ahead.chunks : null;
+    this.#ahead = null; // loaded again, it is read again: kept until then, it would take memory for nothing
+    const chunks = ahead ?? (await loadChunks(this.#store, this.#task, this.#runtime, groups));
     return {
       *[Symbol.iterator]() {
         for (const [i, { generation }] of groups.entries())
           for (const { key, value } of entriesOf(chunks[i]!)) yield { generation, key, value };
       },
     };
-  }
-
-  async #loadGroup({ generation, owner, parts }: SegmentGroup): Promise<Buffer[]> {
-    const segments = await concurrently(parts, async (part) => {
-      const bytes = await this.#store.getSegment(this.#task, { owner, generation, part });
-      if (!bytes)
-        throw needsRecovery(
-          "snapshot-corrupt",
-          this.#task,
-          `segment ${part} of generation ${generation} is missing or does not match its checksum`,
-        );
-      return bytes;
-    });
-    return readSegments(this.#task, segments, this.#runtime);
   }
 
   /**
@@ -300,6 +320,29 @@ export class Snapshots {
       });
     }
   }
+}
+
+/**
+ * The chunks of each generation.
+ *
+ * @throws MillraceError `snapshot-corrupt`; what the store throws
+ */
+function loadChunks(
+  store: SnapshotStore,
+  task: string,
+  runtime: Pick<Runtime, "inflate">,
+  groups: readonly SegmentGroup[],
+): Promise<Buffer[][]> {
+  return concurrently(groups.length, async (i) => {
+    const { generation, owner, parts } = groups[i]!;
+    const segments = await concurrently(parts, async (part) => {
+      const bytes = await store.getSegment(task, { owner, generation, part });
+      if (bytes) return bytes;
+      const problem = `segment ${part} of generation ${generation} is missing or does not match its checksum`;
+      throw needsRecovery("snapshot-corrupt", task, problem);
+    });
+    return readSegments(task, segments, runtime);
+  });
 }
 
 /** Calls `work` for 0 to count - 1, `CONCURRENT_ITEMS` at a time. Gives the results in order. */

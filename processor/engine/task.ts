@@ -111,6 +111,10 @@ export class Task {
   /** They, and the owner before the first life: a claim by any other means a newer owner. */
   readonly #known = new Set<string>();
   #phase: TaskPhase = "starting";
+  /** When the phase began, by the runtime's clock. */
+  #phaseSince = 0;
+  /** How long the phases of this life took until now, ms. */
+  #took: Partial<Record<TaskPhase, number>> = {};
   #hold: Hold | null = null;
   #failing: Failing | null = null;
   /** What the owner before had attempted, if it has committed nothing; null when it, or this task, has. */
@@ -189,15 +193,22 @@ export class Task {
               "task begins again and again without a commit",
             );
         }
-        this.#phase = "waiting";
+        this.#enter("waiting");
         await Promise.race([runtime.sleep(wait), this.#stopRequested.promise]);
         wait = Math.min(wait * 2, options.backoffMs.most);
       }
       return { kind: "handed-over" };
     } finally {
-      this.#phase = "ended";
+      this.#enter("ended");
       observer.ended?.(this.name);
     }
+  }
+
+  #enter(phase: TaskPhase): void {
+    const now = this.#context.runtime.now();
+    this.#took[this.#phase] = (this.#took[this.#phase] ?? 0) + Math.round(now - this.#phaseSince);
+    this.#phase = phase;
+    this.#phaseSince = now;
   }
 
   #givenToAnother(): TaskEnd {
@@ -211,6 +222,8 @@ export class Task {
     const ports = this.#context.openPorts(this.partition);
     const { input, output } = ports;
     const started = runtime.now();
+    this.#phaseSince = started;
+    this.#took = {};
     this.#input = input;
     try {
       if (!(await this.#mayFence(output))) return;
@@ -259,7 +272,7 @@ export class Task {
     if (standing.hold) {
       observer.log("warn", { task: this.name, ...standing.hold }, "a command holds the task, which waits");
       while (standing.hold && !this.#stopping) {
-        this.#phase = "held";
+        this.#enter("held");
         this.#hold = standing.hold;
         await Promise.race([runtime.sleep(HOLD_POLL_MS), this.#stopRequested.promise]);
         standing = await output.standing();
@@ -308,17 +321,18 @@ export class Task {
   async #takeOver(life: Life, ports: TaskPorts): Promise<TakenOver> {
     const { runtime, factory, observer } = this.#context;
     const { input, output } = ports;
+    const ahead = Snapshots.readAhead(ports.snapshots, this.name, runtime);
     // 1. Fence.
-    this.#phase = "fencing";
+    this.#enter("fencing");
     await output.fence();
     // 2. Read progress.
-    this.#phase = "reading-progress";
+    this.#enter("reading-progress");
     const progress = await output.claim(this.#newToken(), this.#uncommitted?.attempt);
     this.#nextOffset = progress?.nextOffset ?? null;
     this.#stopIfDeadly(progress?.nextOffset ?? null);
     // 3. Claim and restore.
-    this.#phase = "restoring";
-    const snapshots = await Snapshots.claim(ports.snapshots, this.name, runtime, observer);
+    this.#enter("restoring");
+    const snapshots = await Snapshots.claim(ports.snapshots, this.name, runtime, observer, await ahead);
     life.snapshots = snapshots;
     const start = startingPoint(this.name, progress, snapshots.manifest, await input.bounds());
     const replica = new Replica({
@@ -335,7 +349,7 @@ export class Task {
     });
     for (const failure of start.committed?.failed ?? []) this.#failures.set(failureId(failure), failure);
     // 4. Catch up.
-    this.#phase = "catching-up";
+    this.#enter("catching-up");
     await replica.build(start.committed);
     return { start, snapshots, replica };
   }
@@ -360,12 +374,13 @@ export class Task {
   async #process({ start, snapshots, replica }: TakenOver, ports: TaskPorts, started: number): Promise<void> {
     const { runtime, factory, observer, options, turns, budget } = this.#context;
     // 5 and 6. Run and snapshot.
-    this.#phase = "running";
+    this.#enter("running");
     const facts = {
       task: this.name,
       from: start.from,
       committed: start.committed?.nextOffset ?? null,
       ms: Math.round(runtime.now() - started),
+      took: this.#took,
     };
     observer.log("info", facts, "task runs");
     this.#run = new Run({
@@ -401,7 +416,7 @@ export class Task {
       leave();
     }
     // 7. Hand over.
-    this.#phase = "handing-over";
+    this.#enter("handing-over");
     await this.#run.handOver();
   }
 }

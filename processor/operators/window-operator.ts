@@ -244,18 +244,18 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
     if (due === 1 && chunk[at + DUE] === 0) this.#makeDue(windows, window);
     if (due === 0 && chunk[at + DUE] === 1) windows.due.splice(windows.due.indexOf(window), 1);
     chunk[at + DUE] = due;
-    chunk.set(this.#accumulatorOf(reader), at + ACCUMULATOR);
+    this.#readAccumulator(reader, chunk, at + ACCUMULATOR);
     this.#stamp(window, generation, generations);
   }
 
   /** An accumulator of another size was written by a version with another aggregate: it can't be continued. */
-  #accumulatorOf(reader: Reader): Float64Array {
-    const accumulator = reader.f64s();
+  #readAccumulator(reader: Reader, chunk: Float64Array, at: number): void {
+    const written = reader.u32();
     const { size } = this.#options.aggregate;
-    if (accumulator.length === size) return accumulator;
+    if (written === size) return reader.f64sInto(chunk, at, size);
     throw new MillraceError(
       "state-layout-unknown",
-      `the snapshot's windows have accumulators of ${accumulator.length} numbers; this version's have ${size}. ` +
+      `the snapshot's windows have accumulators of ${written} numbers; this version's have ${size}. ` +
         "Run the version that wrote it, or `npm run recover`.",
     );
   }

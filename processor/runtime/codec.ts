@@ -79,10 +79,12 @@ export class Writer {
 /** Reads what `Writer` wrote. @throws MillraceError `snapshot-corrupt` when the bytes end too early. */
 export class Reader {
   readonly #buffer: Buffer;
-  #at = 0;
+  #at: number;
 
-  constructor(bytes: Uint8Array) {
-    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  /** @param at Where to begin. @default at the first byte */
+  constructor(bytes: Uint8Array, at = 0) {
+    this.#buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#at = at;
   }
 
   #next(bytes: number): number {
@@ -123,10 +125,14 @@ export class Reader {
 
   f64s(): Float64Array {
     const values = new Float64Array(this.u32());
-    const at = this.#next(8 * values.length);
-    const view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset + at);
-    for (let i = 0; i < values.length; i++) values[i] = view.getFloat64(8 * i, true);
+    this.f64sInto(values, 0, values.length);
     return values;
+  }
+
+  /** Reads `count` numbers into `values`, from index `from` on. */
+  f64sInto(values: Float64Array, from: number, count: number): void {
+    const at = this.#next(8 * count);
+    for (let i = 0; i < count; i++) values[from + i] = this.#buffer.readDoubleLE(at + 8 * i);
   }
 
   f32s(): Float32Array {

@@ -332,10 +332,9 @@ export class PartitionState {
     this.#waiting = [...this.keys.values()]
       .filter((one) => this.waits(one))
       .sort((a, b) => a.regime!.id - b.regime!.id || byKey(a, b));
-    for (const entry of restored.entries) if (isKept(entry.key)) this.#restoreKept(entry);
     for (const entry of restored.entries) {
-      const isItem = entry.key !== TASK_ENTRY && !entry.key.startsWith(KEYED_PREFIX) && !isKept(entry.key);
-      if (isItem) this.#restoreItem(entry);
+      if (isKept(entry.key)) this.#restoreKept(entry);
+      else if (entry.key !== TASK_ENTRY && !entry.key.startsWith(KEYED_PREFIX)) this.#restoreItem(entry);
     }
   }
 
@@ -345,7 +344,7 @@ export class PartitionState {
     if (!kept) throw unknownOperators([name]);
     const layout = value[0]!;
     if (layout > 0) checkLayout(name, layout, kept.codec.layout);
-    kept.restore(entry, layout, new Reader(value.subarray(1)), generation, this.generations);
+    kept.restore(entry, layout, new Reader(value, 1), generation, this.generations);
   }
 
   async #restoreTask({ generation, value }: EntryValue): Promise<void> {
@@ -420,7 +419,7 @@ export class PartitionState {
     const operator: Operator | undefined = operators[index];
     if (!operator?.items) return;
     checkLayout(operator.name, entry.value[0]!, operator.layout);
-    const reader = new Reader(entry.value.subarray(1));
+    const reader = new Reader(entry.value, 1);
     const watermark = this.watermark(keyed);
     operator.items.restore(keyed.operatorStates[index], keyed, reader, watermark, entry.generation, this.generations);
   }

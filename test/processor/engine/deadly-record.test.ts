@@ -74,7 +74,7 @@ test("deaths elsewhere do not count: records that are stepped and committed clea
 });
 
 test("a record on which our code throws comes again while records are attempted one by one", async () => {
-  const world = emptyWorld();
+  const world = emptyWorld(3);
   const first = startTask(world, { options: { commitIntervalMs: 3_000 } });
   await runUntil(world, () => first.task.phase === "running");
   append(world, ["x", POISON, "x", POISON, "x", "x"]);

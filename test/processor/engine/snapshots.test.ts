@@ -91,6 +91,82 @@ test("a segment that is gone is named", async () => {
   });
 });
 
+/** The store, and what was read from it. */
+function counted(store: SnapshotStore): { readonly store: SnapshotStore; readonly asked: string[] } {
+  const asked: string[] = [];
+  const counting: SnapshotStore = {
+    readManifest: (task) => {
+      asked.push("manifest");
+      return store.readManifest(task);
+    },
+    getSegment: (task, key) => {
+      asked.push(`${key.generation}/${key.part}`);
+      return store.getSegment(task, key);
+    },
+    writeManifest: (...write) => store.writeManifest(...write),
+    putSegment: (...put) => store.putSegment(...put),
+    deleteSegment: (...key) => store.deleteSegment(...key),
+  };
+  return { store: counting, asked };
+}
+
+test("a snapshot that was read ahead is not read again under a claim that finds the same manifest", async () => {
+  const { world, store, runtime, snapshots, machine } = await claimed();
+  await world.until(snapshots.write(snapshots.capture(machine), progressOf(machine)));
+  const { store: counting, asked } = counted(store);
+  const ahead = await world.until(Snapshots.readAhead(counting, TASK, runtime));
+  const next = await world.until(Snapshots.claim(counting, TASK, runtime, quiet, ahead));
+  expect(manifestOf(world)).toEqual(next.manifest);
+  expect(next.manifest).toMatchObject({ version: 3, covers: { nextOffset: 3 } });
+  const entries = [...(await world.until(next.load()))];
+  expect(asked).toEqual(["manifest", "1/0"]);
+  // Loaded again, as after a failed step, it is read again.
+  expect([...(await world.until(next.load()))]).toEqual(entries);
+  expect(asked).toEqual(["manifest", "1/0", "1/0"]);
+});
+
+test("what was read ahead does not count when the manifest has changed since", async () => {
+  const { world, store, runtime, snapshots, machine } = await claimed();
+  await world.until(snapshots.write(snapshots.capture(machine), progressOf(machine)));
+  const ahead = await world.until(Snapshots.readAhead(store, TASK, runtime));
+  // The owner before writes another snapshot between the reading and the claim, and drops the segment that was read.
+  for (const offset of [3, 4, 5]) machine.step({ ...world.partitions[0]!.input[0]!, offset });
+  machine.rewriteUpTo(1);
+  await world.until(snapshots.write(snapshots.capture(machine), progressOf(machine)));
+  const next = await world.until(Snapshots.claim(store, TASK, runtime, quiet, ahead));
+  expect(next.manifest).toMatchObject({
+    covers: { nextOffset: 6, chain: machine.chain },
+    segments: [{ generation: 2 }],
+  });
+  const entries = [...(await world.until(next.load()))];
+  const whole: unknown[] = [];
+  machine.rewriteUpTo(2);
+  machine.encodeChanges(2, ({ key, value }) => whole.push({ generation: 2, key, value: Buffer.from(value) }));
+  expect(entries).toEqual(whole);
+});
+
+test("what was read ahead does not count for a snapshot that was written since", async () => {
+  const { world, store, runtime, machine } = await claimed();
+  const ahead = await world.until(Snapshots.readAhead(store, TASK, runtime));
+  const next = await world.until(Snapshots.claim(store, TASK, runtime, quiet, ahead));
+  await world.until(next.write(next.capture(machine), progressOf(machine)));
+  expect([...(await world.until(next.load()))].length).toBeGreaterThan(0);
+});
+
+test("what can't be read ahead is read under the claim, and named there", async () => {
+  const { world, store, runtime, snapshots, machine } = await claimed();
+  await world.until(snapshots.write(snapshots.capture(machine), progressOf(machine)));
+  world.kernel.plan = (_process, point) => (point === "segment:get" ? "error-before" : null);
+  const ahead = await world.until(Snapshots.readAhead(store, TASK, runtime));
+  expect(await world.until(ahead!.chunks)).toBe(null);
+  world.kernel.plan = () => null;
+  const next = await world.until(Snapshots.claim(store, TASK, runtime, quiet, ahead));
+  expect([...(await world.until(next.load()))].length).toBeGreaterThan(0);
+
+  world.kernel.plan = (_process, point) => (point === "manifest:read" ? "error-before" : null);
+  expect(await world.until(Snapshots.readAhead(store, TASK, runtime))).toBe(null);
+});
+
 test("a snapshot under a manifest that another has claimed is not written, and what was there stays", async () => {
   const { world, store, runtime, snapshots, machine } = await claimed();
   await world.until(snapshots.write(snapshots.capture(machine), progressOf(machine)));
