@@ -6,8 +6,6 @@ import { programMetrics } from "../adapters/program-metrics.ts";
 import { onShutdown } from "../adapters/shutdown.ts";
 import { LOOPBACK } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
-import { MQTT_SUBSCRIPTION } from "../domain/imu.ts";
-import { MQTT_SHARE_GROUP } from "../domain/names.ts";
 import { KafkaSender } from "./adapters/kafka-sender.ts";
 import { MqttReceiver } from "./adapters/mqtt-receiver.ts";
 import { Bridge, type BridgeLimits } from "./bridge.ts";
@@ -40,7 +38,8 @@ const receiver = new MqttReceiver({
   clients: settings.mqttClients,
   clientId: settings.mqttClientId,
   receiveMaximum: settings.mqttReceiveMaximum,
-  subscription: `$share/${MQTT_SHARE_GROUP}/${MQTT_SUBSCRIPTION}`,
+  shareGroup: settings.mqttShareGroup,
+  prefix: settings.mqttPrefix,
   onMessage: (client, publish, acknowledge) => bridge.receive(client, publish, acknowledge),
   onSessionResumed: (client) => bridge.forget(client),
   logger,

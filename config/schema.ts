@@ -103,6 +103,14 @@ export const environmentSchema = z.strictObject({
    * environment of an account owns them; the others rely on it.
    */
   ownsAccountSettings: z.boolean(),
+  /**
+   * What the MQTT topics of the environment begin with, without the slash: `dev` for `dev/imu/{sensorId}`. IoT Core has
+   * one broker per account and region, so environments there differ in it. `null`: none.
+   */
+  mqttPrefix: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,32}$/, "expected 1 to 32 letters, digits, - and _")
+    .nullable(),
   logRetentionDays: z.literal([7, 14, 30, 60, 90, 180, 365, 400, 731]),
   network: z.strictObject({
     cidr,

@@ -5,6 +5,11 @@ export const SENSOR_ID = /^[A-Za-z0-9:_-]{1,128}$/;
 export const MQTT_TOPIC_PREFIX = "imu/";
 export const MQTT_SUBSCRIPTION = "imu/#";
 
+/** A topic, or a filter of topics, as the broker has it: below the environment's prefix, where it has one. */
+export function mqttTopic(prefix: string | null | undefined, topic: string): string {
+  return prefix ? `${prefix}/${topic}` : topic;
+}
+
 /** Bounds of an IMU message, inclusive unless said otherwise. */
 export const imuLimits = {
   /** Bytes of an MQTT payload (IoT Core's limit). */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { iot, mqtt5, type ICrtError } from "aws-iot-device-sdk-v2";
 import type { Logger } from "../../adapters/log.ts";
+import { mqttTopic, MQTT_SUBSCRIPTION } from "../../domain/imu.ts";
 import type { Receiver } from "../bridge.ts";
 import type { Publish } from "../to-record.ts";
 
@@ -15,7 +16,10 @@ export interface MqttReceiverOptions {
   readonly clientId: string;
   /** Messages of a connection that may be unacknowledged, at most. */
   readonly receiveMaximum: number;
-  readonly subscription: string;
+  /** The clients share the messages among each other, and with every client of the same group. */
+  readonly shareGroup: string;
+  /** The environment's prefix of topics, which messages that are passed on no longer have. */
+  readonly prefix: string | undefined;
   /** Called for each message; must not block. `acknowledge` sends its PUBACK, or does nothing on a lost connection. */
   readonly onMessage: (client: string, publish: Publish, acknowledge: () => void) => void;
   /** Called when a client resumes its session: the broker then sends the unacknowledged messages again. */
@@ -99,7 +103,9 @@ export class MqttReceiver implements Receiver {
       // The client acknowledges by itself unless the handle is taken within this call.
       const handle = acknowledgementControl?.acquireHandle();
       if (!this.#subscribed.has(clientId)) markSubscribed();
-      this.#options.onMessage(clientId, toPublish(message), () => handle?.invokeAcknowledgement());
+      this.#options.onMessage(clientId, toPublish(message, this.#options.prefix), () =>
+        handle?.invokeAcknowledgement(),
+      );
     });
     client.on("connectionSuccess", ({ connack }) => {
       logger.info({ clientId, sessionPresent: connack.sessionPresent }, "connected to the MQTT broker");
@@ -143,7 +149,8 @@ export class MqttReceiver implements Receiver {
    * they take turns.
    */
   async #subscribe(client: mqtt5.Mqtt5Client, sessionPresent: boolean, isNeeded: () => boolean): Promise<boolean> {
-    const { subscription, logger } = this.#options;
+    const { shareGroup, prefix, logger } = this.#options;
+    const subscription = `$share/${shareGroup}/${mqttTopic(prefix, MQTT_SUBSCRIPTION)}`;
     if (sessionPresent) await sleep(FIRST_MESSAGE_LIMIT_MS);
     while (isNeeded()) {
       const before = this.#turn;
@@ -176,11 +183,11 @@ function describe(error: ICrtError): string {
   return error instanceof Error ? error.message : (error.error_name ?? "unknown error");
 }
 
-function toPublish(message: mqtt5.PublishPacket): Publish {
+function toPublish(message: mqtt5.PublishPacket, prefix: string | undefined): Publish {
   // For an empty payload the client gives a detached buffer, which `Buffer.from` refuses.
   const payload = message.payload as ArrayBuffer | undefined;
   return {
-    topic: message.topicName,
+    topic: message.topicName.slice(mqttTopic(prefix, "").length),
     payload: payload && payload.byteLength > 0 ? Buffer.from(payload) : Buffer.alloc(0),
     contentType: message.contentType,
     userProperties: message.userProperties ?? [],

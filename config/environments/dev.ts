@@ -8,6 +8,7 @@ export default {
   tags: { owner: "platform", "cost-center": "millrace-dev" },
   retainData: false,
   ownsAccountSettings: true,
+  mqttPrefix: "dev",
   logRetentionDays: 7,
   network: { cidr: "10.20.0.0/16", natGateways: 0 },
   kafka: {},

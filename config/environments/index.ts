@@ -1,5 +1,6 @@
 import { MillraceError } from "../../domain/errors.ts";
 import { readEnvironment } from "../read-environment.ts";
+import { clashes } from "../rules/shared-account.ts";
 import type { Environment } from "../schema.ts";
 import dev from "./dev.ts";
 import prod from "./prod.ts";
@@ -28,5 +29,22 @@ export function environment(name: unknown): Environment {
       `config/environments/${name}.ts has the name ${JSON.stringify(config.name)}; ` +
         "a file is named after its environment",
     );
+  const found = clashes(config, wellFormed());
+  if (found.length > 0)
+    throw new MillraceError(
+      "config-invalid",
+      `${name} can't be deployed beside the other environments:\n${found.map((clash) => `  - ${clash}`).join("\n")}`,
+    );
   return config;
+}
+
+/** The environments without mistakes. The mistakes of another environment are told when that one is asked for. */
+function wellFormed(): Environment[] {
+  return Object.values(environments).flatMap((input) => {
+    try {
+      return [readEnvironment(input)];
+    } catch {
+      return [];
+    }
+  });
 }

@@ -7,11 +7,13 @@ import type { EnvironmentInput } from "../schema.ts";
  */
 export default {
   name: "prod",
+  account: "111122223333",
   region: "us-east-1",
   zones: ["use1-az2", "use1-az4", "use1-az6"],
   tags: { owner: "platform", "cost-center": "millrace-prod" },
   retainData: true,
   ownsAccountSettings: true,
+  mqttPrefix: "prod",
   logRetentionDays: 365,
   network: { cidr: "10.40.0.0/16", peerCidrs: ["10.20.0.0/16", "10.30.0.0/16"], natGateways: 3 },
   kafka: { partitions: { imuData: 20 }, retentionMs: { imuData: 7 * DAY } },

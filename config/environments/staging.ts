@@ -8,6 +8,7 @@ export default {
   tags: { owner: "platform", "cost-center": "millrace-staging" },
   retainData: false,
   ownsAccountSettings: false,
+  mqttPrefix: "staging",
   logRetentionDays: 30,
   network: { cidr: "10.30.0.0/16", peerCidrs: ["10.20.0.0/16", "10.40.0.0/16"], natGateways: 1 },
   kafka: {},

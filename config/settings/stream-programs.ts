@@ -1,3 +1,4 @@
+import { MQTT_SHARE_GROUP } from "../../domain/names.ts";
 import { SECOND } from "../../domain/time.ts";
 import { LOOPBACK, localPorts } from "../local.ts";
 import { semantics } from "./semantics.ts";
@@ -30,6 +31,12 @@ export const streamPrograms = {
     ),
     waitingBytes: whole("WAITING_BYTES", "bytes of messages that wait for Kafka, at most", 64 * 2 ** 20, 2 ** 20),
     mqttClientId: text("MQTT_CLIENT_ID", "stable prefix of the client ids", "millrace-bridge"),
+    mqttPrefix: optionalText("MQTT_PREFIX", "what the environment's topics begin with, without the slash behind it"),
+    mqttShareGroup: text(
+      "MQTT_SHARE_GROUP",
+      "group of the shared subscription; bridges of one group share the messages",
+      MQTT_SHARE_GROUP,
+    ),
     ...running,
     ...health,
   },

@@ -1,5 +1,6 @@
 import { aws_iam as iam, aws_iot as iot, CfnOutput } from "aws-cdk-lib";
 import { Construct } from "constructs";
+import { mqttTopic } from "../../domain/imu.ts";
 import { resourceName } from "../names.ts";
 import { acknowledgeWildcards } from "./acknowledge.ts";
 import { allow } from "./grants.ts";
@@ -12,6 +13,8 @@ interface Names {
   readonly name: (what: string) => string;
   /** ARN in IoT Core. */
   readonly arn: (resource: string) => string;
+  /** A topic below the environment's prefix. */
+  readonly topic: (topic: string) => string;
 }
 
 /** Thing type and group, what a device's certificate may do, and how a device gets its certificate. */
@@ -23,10 +26,11 @@ export class DeviceFleet extends Construct {
     const names: Names = {
       name: (what) => resourceName(stack.config, what),
       arn: (resource) => stack.formatArn({ service: "iot", resource }),
+      topic: (topic) => mqttTopic(stack.config.mqttPrefix, topic),
     };
     const thingType = new iot.CfnThingType(this, "ThingType", {
       thingTypeName: names.name("sensor"),
-      thingTypeProperties: { thingTypeDescription: "publishes motion readings to imu/{sensorId}" },
+      thingTypeProperties: { thingTypeDescription: `publishes motion readings to ${names.topic("imu/{sensorId}")}` },
     });
     this.thingGroup = new iot.CfnThingGroup(this, "ThingGroup", {
       thingGroupName: names.name("sensors"),
@@ -34,7 +38,7 @@ export class DeviceFleet extends Construct {
     });
     const devicePolicy = new iot.CfnPolicy(this, "DevicePolicy", {
       policyName: names.name("sensor"),
-      policyDocument: devicePolicyDocument(names.arn),
+      policyDocument: devicePolicyDocument(names),
     });
     const role = this.#provisioningRole(stack, names);
     const template = this.#provisioningTemplate(role, hook, names);
@@ -114,7 +118,7 @@ export class DeviceFleet extends Construct {
 }
 
 /** A device may connect as itself and publish to its own topic. It may subscribe to nothing. */
-function devicePolicyDocument(arn: (resource: string) => string): Record<string, unknown> {
+function devicePolicyDocument({ arn, topic }: Names): Record<string, unknown> {
   return {
     Version: "2012-10-17",
     Statement: [
@@ -127,7 +131,7 @@ function devicePolicyDocument(arn: (resource: string) => string): Record<string,
       {
         Effect: "Allow",
         Action: ["iot:Publish"],
-        Resource: [arn("topic/imu/${iot:ClientId}")],
+        Resource: [arn(`topic/${topic("imu/${iot:ClientId}")}`)],
         Condition: { Bool: { "iot:Connection.Thing.IsAttached": ["true"] } },
       },
     ],

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { iot, mqtt5 } from "aws-iot-device-sdk-v2";
+import { mqttTopic } from "../../domain/imu.ts";
 import type { Deployment } from "./deployment.ts";
 
 const MESSAGES = 10;
@@ -24,7 +25,7 @@ export async function publishReadings({ config, iotEndpoint }: Deployment, senso
     await connected;
     for (let seq = 0; seq < MESSAGES; seq++) {
       await client.publish({
-        topicName: `imu/${sensorId}`,
+        topicName: mqttTopic(config.mqttPrefix, `imu/${sensorId}`),
         qos: mqtt5.QoS.AtLeastOnce,
         contentType: "application/json",
         payload: JSON.stringify(message(seq, Date.now())),

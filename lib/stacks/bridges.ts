@@ -1,8 +1,8 @@
 import { Aws, CfnOutput, custom_resources as cr } from "aws-cdk-lib";
 import { runningPipelines } from "../../config/pipelines.ts";
+import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
-import { MQTT_SUBSCRIPTION } from "../../domain/imu.ts";
-import { MQTT_SHARE_GROUP } from "../../domain/names.ts";
+import { MQTT_SUBSCRIPTION, mqttTopic } from "../../domain/imu.ts";
 import { topics } from "../../domain/topics.ts";
 import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
 import { allow } from "../constructs/grants.ts";
@@ -44,6 +44,11 @@ export function bridges(stack: MillraceStack, needs: BridgeNeeds): StreamService
   return Array.from({ length: stack.config.bridge.tasks }, (_, index) => bridge(stack, index, endpoint, needs));
 }
 
+/** The environment's group: bridges of one group take messages from each other. */
+function shareGroup(config: Environment): string {
+  return resourceName(config, "bridge");
+}
+
 function bridge(
   stack: MillraceStack,
   index: number,
@@ -73,6 +78,8 @@ function bridge(
       mqttUrl: `wss://${endpoint}`,
       mqttClients: config.bridge.connectionsPerTask,
       mqttClientId: clientId,
+      mqttPrefix: config.mqttPrefix ?? undefined,
+      mqttShareGroup: shareGroup(config),
       pipelines: ticked.map(({ name }) => name),
       healthPort: HEALTH_PORT,
     }),
@@ -91,10 +98,12 @@ function bridge(
 function allowMqtt(stack: MillraceStack, service: StreamService, clientId: string): void {
   const arn = (resource: string): string => stack.formatArn({ service: "iot", resource });
   allow(service, ["iot:Connect"], [arn(`client/${clientId}-*`)]);
-  allow(service, ["iot:Subscribe"], [arn(`topicfilter/$share/${MQTT_SHARE_GROUP}/${MQTT_SUBSCRIPTION}`)]);
-  allow(service, ["iot:Receive"], [arn("topic/imu/*")]);
+  const { config } = stack;
+  const topic = (filter: string): string => mqttTopic(config.mqttPrefix, filter);
+  allow(service, ["iot:Subscribe"], [arn(`topicfilter/$share/${shareGroup(config)}/${topic(MQTT_SUBSCRIPTION)}`)]);
+  allow(service, ["iot:Receive"], [arn(`topic/${topic("imu/*")}`)]);
   acknowledgeWildcards(service, {
     [`${clientId}-*`]: "its client ids end in the number of the connection",
-    ":topic/imu/*": "it receives from every sensor's topic",
+    [`:topic/${topic("imu/*")}`]: "it receives from every sensor's topic",
   });
 }

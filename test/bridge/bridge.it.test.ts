@@ -216,6 +216,28 @@ test("without a dead-letter topic data is stored, and dead letters are as soon a
   expect(letter!.value!.toString()).toBe("refused");
 });
 
+test("a bridge of another environment on the same broker takes its own messages, and no other", async () => {
+  const other = startBridge({ MQTT_CLIENT_ID: "other", MQTT_PREFIX: "staging", MQTT_SHARE_GROUP: "other" });
+  try {
+    const ticks = (): Promise<number> => countRecords(servers.kafkaBrokers, INPUT);
+    const before = await ticks();
+    // Two bridges tick: 20 records a second, in 10 partitions.
+    await eventually(async () => (await ticks()) - before, { until: (count) => count > 60, limitMs: LIMIT_MS });
+    const payloads = Array.from({ length: 50 }, (_, i) => String(i));
+    await Promise.all(payloads.map((payload) => device.publishAsync("staging/imu/theirs", payload, { qos: 1 })));
+    await Promise.all(payloads.map((payload) => device.publishAsync("imu/ours", payload, { qos: 1 })));
+    for (const key of ["theirs", "ours"]) {
+      const found = await stored(INPUT, key, payloads.length);
+      expect(found.map(({ value }) => Number(value)).toSorted((a, b) => a - b)).toEqual(payloads.map(Number));
+    }
+    await device.publishAsync("staging/imu/no/id", "x", { qos: 1 });
+    const [letter] = await stored(DEAD_LETTERS, "no/id");
+    expect(letter!.headers).toMatchObject({ "error-code": "invalid-sensor-id", "mqtt-topic": "imu/no/id" });
+  } finally {
+    await other.end("SIGTERM");
+  }
+});
+
 test("what is turned away while Kafka is down arrives when it is back", async () => {
   await bridge.end("SIGTERM");
   bridge = startBridge({ WAITING_BYTES: String(2 ** 20) });

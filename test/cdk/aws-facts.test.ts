@@ -219,7 +219,7 @@ describe.each(environments)("the templates of %s", (env) => {
         Action: "kafka-cluster:Connect",
         Resource: expect.anything(),
         Condition: {
-          StringNotEquals: { "aws:PrincipalAccount": { Ref: "AWS::AccountId" } },
+          StringNotEquals: { "aws:PrincipalAccount": config.account ?? { Ref: "AWS::AccountId" } },
           Bool: { "aws:PrincipalIsAWSService": "false" },
         },
       },
@@ -236,6 +236,34 @@ describe.each(environments)("the templates of %s", (env) => {
     expect(connect.map(({ Resource }) => list(Resource).map((resource) => JSON.stringify(resource)))).toEqual([
       [expect.stringMatching(new RegExp(`:client/millrace-${env}-claim-\\*"`))],
     ]);
+  });
+
+  test("have MQTT topics and a shared group of the environment's own: an account and region has one broker", () => {
+    // https://docs.aws.amazon.com/general/latest/gr/iot-core.html: endpoints are per account and region. And "clients
+    // that subscribe to the same shared subscription share its messages":
+    // https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html
+    const devices = all("AWS::IoT::Policy").find(
+      ({ resource }) => resource.Properties["PolicyName"] === `millrace-${env}-sensor`,
+    );
+    const { Statement } = devices!.resource.Properties["PolicyDocument"] as { Statement: Statement[] };
+    expect(allowed(Statement, "iot:Publish")).toEqual([expect.stringContaining(`:topic/${env}/imu/\${iot:ClientId}"`)]);
+    const bridges = all("AWS::ECS::TaskDefinition").filter(({ resource }) =>
+      String(resource.Properties["Family"]).startsWith(`millrace-${env}-bridge`),
+    );
+    expect(bridges.length).toBe(config.bridge.tasks);
+    for (const { stack, resource } of bridges) {
+      const [{ Environment: variables }] = resource.Properties["ContainerDefinitions"] as [
+        { Environment: { Name: string; Value: unknown }[] },
+      ];
+      const value = (name: string): unknown => variables.find(({ Name }) => Name === name)?.Value;
+      expect([value("MQTT_PREFIX"), value("MQTT_SHARE_GROUP")]).toEqual([env, `millrace-${env}-bridge`]);
+      const role = /"(Service[^"]*TaskRole)/.exec(JSON.stringify(resource.Properties["TaskRoleArn"]))?.[1] ?? "none";
+      const statements = statementsOf(stack, role);
+      expect(allowed(statements, "iot:Subscribe")).toEqual([
+        expect.stringContaining(`:topicfilter/$share/millrace-${env}-bridge/${env}/imu/#"`),
+      ]);
+      expect(allowed(statements, "iot:Receive")).toEqual([expect.stringContaining(`:topic/${env}/imu/*"`)]);
+    }
   });
 
   test("tell the functions which origins may read their answers", () => {

@@ -7,6 +7,7 @@ import { environment, environmentNames } from "../../config/environments/index.t
 import prod from "../../config/environments/prod.ts";
 import { runningPipelines } from "../../config/pipelines.ts";
 import { readEnvironment } from "../../config/read-environment.ts";
+import { clashes } from "../../config/rules/shared-account.ts";
 import { environmentTopics } from "../../config/topics.ts";
 import { DAY } from "../../domain/time.ts";
 import { environments, withoutAws, root } from "./synthesised.ts";
@@ -266,6 +267,35 @@ describe("an environment's config", () => {
       "",
     );
     expect(problemsOf({ ...prod, lake, region, zones: [one, "usw9-az1"] })).toContain("usw9-az1 is not a zone of");
+  });
+
+  describe("beside another environment", () => {
+    const one = readEnvironment({ ...prod, name: "one", mqttPrefix: "one", account: "111122223333" });
+    const two = (change: object): ReturnType<typeof readEnvironment> =>
+      readEnvironment({ ...prod, name: "two", mqttPrefix: "two", account: "111122223333", ...change });
+
+    test("of its account and region differs from it in the MQTT prefix, and owns no account settings with it", () => {
+      expect(clashes(one, [one, two({ ownsAccountSettings: false })])).toEqual([]);
+      expect(clashes(one, [two({ ownsAccountSettings: true })])).toEqual([
+        expect.stringMatching(/^ownsAccountSettings: true, and two is in the same region and account/),
+      ]);
+      expect(clashes(one, [two({ ownsAccountSettings: false, mqttPrefix: "one" })])).toEqual([
+        expect.stringMatching(/^mqttPrefix: one, and two is in the same region and account/),
+      ]);
+      const bare = { ownsAccountSettings: false, mqttPrefix: null };
+      expect(clashes(two(bare), [two({ ...bare, name: "three" })]).length).toBe(1);
+    });
+
+    test("that names no account either is held to it, too", () => {
+      expect(clashes({ ...one, account: undefined }, [two({ account: undefined })]).length).toBe(1);
+    });
+
+    test("of another account or region is free", () => {
+      expect(clashes(one, [two({ account: "999988887777", mqttPrefix: "one" })])).toEqual([]);
+      const elsewhere = { region: "eu-west-1", zones: ["euw1-az1", "euw1-az2", "euw1-az3"] };
+      const lake = { ...prod.lake, replica: null };
+      expect(clashes(one, [two({ ...elsewhere, lake, mqttPrefix: "one" })])).toEqual([]);
+    });
   });
 
   test("CIDR blocks overlap when one begins inside the other", () => {

@@ -460,7 +460,7 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
     }[];
     expect(statements.map(({ Action }) => Action)).toEqual([["iot:Connect"], ["iot:Publish"]]);
     expect(JSON.stringify(statements[0]?.Resource)).toContain("client/${iot:Connection.Thing.ThingName}");
-    expect(JSON.stringify(statements[1]?.Resource)).toContain("topic/imu/${iot:ClientId}");
+    expect(JSON.stringify(statements[1]?.Resource)).toContain(`topic/${env}/imu/\${iot:ClientId}`);
     expect(
       failing(
         ["AWS::IoT::ProvisioningTemplate"],

@@ -12,7 +12,7 @@ export const bucketAndQueueWildcards: readonly AllowedWildcard[] = [
   {
     stacks: ["lake", "web"],
     actions: ["s3:PutObject"],
-    resource: /^<[^>]+>\/((lake|audit|bucket)\/|AWSLogs\/<[^>]+>\/)?\*$/,
+    resource: /^<[^>]+>\/((lake|audit|bucket)\/|AWSLogs\/(<[^>]+>|\d{12})\/)?\*$/,
     reason: "S3 and CloudTrail name their log files themselves",
   },
 ];

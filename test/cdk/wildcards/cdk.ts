@@ -22,7 +22,7 @@ export const cdkWildcards: readonly AllowedWildcard[] = [
       "s3:PutObjectVersionTagging",
       "s3:Abort*",
     ],
-    resource: /^<[^>]+>\/\*$|^arn:aws:s3:::<cdk-[a-z0-9]+-assets-[^>]+>\/\*$/,
+    resource: /^<[^>]+>\/\*$|^arn:aws:s3:::<?cdk-[a-z0-9]+-assets-[^>/]+>?\/\*$/,
     reason: "the deployment function copies files from the bucket of assets to the dashboard's bucket",
   },
   {

@@ -52,7 +52,7 @@ export const iotWildcards: readonly AllowedWildcard[] = [
   {
     stacks,
     actions: ["iot:Receive"],
-    resource: /:topic\/imu\/\*$/,
+    resource: /:topic\/[a-z]+\/imu\/\*$/,
     reason: "bridge: it receives from every sensor's topic",
   },
   {
