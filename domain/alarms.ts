@@ -11,8 +11,8 @@ function one(name: string, spec: Spec): AlarmSpec {
 }
 
 /** An alarm `<name>-<pipeline>` for each pipeline, with one runbook. */
-function ofEach(name: string, spec: (pipeline: PipelineName) => Spec): AlarmSpec[] {
-  return pipelineNames.map((pipeline) => ({ name: `${name}-${pipeline}`, runbook: name, pipeline, ...spec(pipeline) }));
+function ofEach(name: string, spec: (pipeline: PipelineName) => Spec, runbook = name): AlarmSpec[] {
+  return pipelineNames.map((pipeline) => ({ name: `${name}-${pipeline}`, runbook, pipeline, ...spec(pipeline) }));
 }
 
 const minute = { periodMs: MINUTE, periods: 1, missing: "fine" } as const;
@@ -82,19 +82,23 @@ const inputsAndPartitions: readonly AlarmSpec[] = [
     periods: 3,
     suppressedBy: outagesOf(pipeline),
   })),
-  ...ofEach("behind", (pipeline) => ({
-    severity: "HIGH",
-    means: `The ${pipeline} pipeline is a minute behind the newest record, or its group is not stable`,
-    affects: "Everybody who reads results: they are late",
-    service: "time-lag",
-    comparison: ">",
-    threshold: 60,
-    unit: "s",
-    ...minute,
-    periods: 5,
-    missing: "breaching",
-    suppressedBy: [...outagesOf(pipeline), `lag-${pipeline}`],
-  })),
+  ...ofEach(
+    "behind",
+    (pipeline) => ({
+      severity: "HIGH",
+      means: `The ${pipeline} pipeline is a minute behind the newest record, or its group is not stable`,
+      affects: "Everybody who reads results: they are late",
+      service: "time-lag",
+      comparison: ">",
+      threshold: 60,
+      unit: "s",
+      ...minute,
+      periods: 5,
+      missing: "breaching",
+      suppressedBy: [...outagesOf(pipeline), `lag-${pipeline}`],
+    }),
+    "lag",
+  ),
 ];
 
 const programs: readonly AlarmSpec[] = [

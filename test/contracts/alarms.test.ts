@@ -32,10 +32,10 @@ function duration({ periodMs, periods }: AlarmSpec): string {
 }
 
 function row(alarm: AlarmSpec): string {
-  const { name, severity, means, figure, service, comparison, threshold, unit, missing, suppressedBy } = alarm;
+  const { name, runbook, severity, means, figure, service, comparison, threshold, unit, missing, suppressedBy } = alarm;
   const limit = `${comparison} ${threshold.toLocaleString("en-US")} ${unit}, ${duration(alarm)}`;
   const cells = [
-    code(name),
+    `[${code(name)}](runbooks/${runbook}.md)`,
     severity,
     means,
     missing === "breaching" ? `${limit}; or no value` : limit,
@@ -47,7 +47,7 @@ function row(alarm: AlarmSpec): string {
 }
 
 test("docs/observability.md lists the alarms", () => {
-  const rows = page.split("\n").filter((line) => line.startsWith("| `"));
+  const rows = page.split("\n").filter((line) => line.startsWith("| [`"));
   expect(rows).toEqual(alarms.map(row));
 });
 
