@@ -12,12 +12,11 @@ import {
   type DynamoDBClient,
   type PutItemCommandInput,
 } from "@aws-sdk/client-dynamodb";
-import { z } from "zod";
 import { checkpointAttributes } from "../../domain/names.ts";
-import { progressRecord } from "../../domain/records.ts";
 import { DAY, SECOND } from "../../domain/time.ts";
 import { needsRecovery } from "../engine/needs-recovery.ts";
 import type { Manifest, SegmentKey, SnapshotStore } from "../engine/ports.ts";
+import { decodeManifest, encodeManifest } from "./snapshot-manifest.ts";
 
 /**
  * Orphaned segments are removed by the table's TTL. It is far longer than the log is kept, and without the log a
@@ -27,14 +26,6 @@ const SEGMENT_TTL_MS = 365 * DAY;
 
 /** Characters of an unreadable manifest that an error quotes. */
 const SHOWN_CHARACTERS = 100;
-
-const manifestSchema = z.object({
-  version: z.number(),
-  owner: z.string(),
-  layout: z.number(),
-  covers: progressRecord.omit({ failed: true }).nullable(),
-  segments: z.array(z.object({ generation: z.number(), owner: z.string(), parts: z.number(), bytes: z.number() })),
-});
 
 /**
  * Snapshots in one DynamoDB table with a partition key and no sort key. A task has one manifest item. Each segment is
@@ -56,7 +47,7 @@ export class DynamoSnapshots implements SnapshotStore {
     if (!Item) return null;
     const body = Item["body"]?.S ?? "";
     try {
-      return manifestSchema.parse(JSON.parse(body));
+      return decodeManifest(body);
     } catch (cause) {
       const shown = body.slice(0, SHOWN_CHARACTERS);
       throw needsRecovery("snapshot-corrupt", task, `the snapshot manifest can't be read (${shown})`, cause);
@@ -72,7 +63,7 @@ export class DynamoSnapshots implements SnapshotStore {
       ...id(manifestId(task)),
       version: { N: String(next.version) },
       owner: { S: next.owner },
-      body: { S: JSON.stringify(next) },
+      body: { S: encodeManifest(next) },
     };
     const condition = expected ? isManifest(expected) : IS_NEW;
     try {

@@ -4,9 +4,9 @@ import { kafkaFailureOf } from "../engine/failure-classes.ts";
 import type { Progress, Standing, TaskOutput } from "../engine/ports.ts";
 import type { OutputRecord } from "../runtime/machine.ts";
 import { refusal } from "./kafka-output.ts";
-import { decodeProgress, encodeProgress } from "./kafka-progress.ts";
 import { inBatches } from "./output-sends.ts";
 import type { OutputTarget } from "./output-target.ts";
+import { decodeProgress, encodeProgress } from "./progress-record.ts";
 
 /** Commits the group's offset, with metadata, as this member in its current generation. */
 export type OffsetCommit = (partition: number, offset: number, metadata: string) => Promise<void>;

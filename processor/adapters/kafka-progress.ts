@@ -1,11 +1,11 @@
 import type { Cluster } from "kafkajs";
 import { partitionBounds } from "../../adapters/kafka-cluster.ts";
 import { fetchRecords, type FetchedPartition } from "../../adapters/kafka-records.ts";
-import { progressRecord, type ProgressRecord } from "../../domain/records.ts";
 import { topics } from "../../domain/topics.ts";
 import type { Progress } from "../engine/ports.ts";
 import type { OutputRecord } from "../runtime/machine.ts";
 import { claimKey, inProgressTopic, OWNER_HEADER, readClaim, text } from "./kafka-claim.ts";
+import { decodeProgress, encodeProgress } from "./progress-record.ts";
 
 /** Offsets before the end of the partition at which the search begins. It goes further back if it finds nothing. */
 const FIRST_LOOK_BACK = 256;
@@ -13,24 +13,6 @@ const FIRST_LOOK_BACK = 256;
 const LOOK_BACK_FACTOR = 16;
 /** How long a claim may take to become readable: another task's open transaction in the partition holds it up. */
 const CLAIM_LIMIT_MS = 60_000;
-
-/** The value of a progress record, as JSON. */
-export function encodeProgress({ failed, ...progress }: Progress): string {
-  const named = failed.map(({ offset, message, key }): NonNullable<ProgressRecord["failed"]>[number] =>
-    key === null ? [offset, message] : [offset, message, key],
-  );
-  const record: ProgressRecord = {
-    ...progress,
-    ...(named.length > 0 ? { failed: named } : {}),
-  };
-  return JSON.stringify(record);
-}
-
-/** @throws SyntaxError when it is no JSON, ZodError when it is no progress record */
-export function decodeProgress(json: string): Progress {
-  const { failed, ...progress } = progressRecord.parse(JSON.parse(json));
-  return { ...progress, failed: failed.map(([offset, message, key = null]) => ({ offset, message, key })) };
-}
 
 /** The record by which a life commits its task's progress. */
 export function toProgressRecord(task: string, progress: Progress, owner: string): OutputRecord {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { progressRecord } from "../../../domain/records.ts";
-import { decodeProgress, encodeProgress } from "../../../processor/adapters/kafka-progress.ts";
+import { decodeProgress, encodeProgress } from "../../../processor/adapters/progress-record.ts";
 import type { Progress } from "../../../processor/engine/ports.ts";
 
 const progress: Progress = { nextOffset: 42, origin: 7, fingerprint: "5f0a", chain: "3-0a1b2c3d", failed: [] };
