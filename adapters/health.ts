@@ -1,4 +1,5 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import { PROMETHEUS_CONTENT_TYPE } from "./prometheus.ts";
 
 type Status = "ok" | "degraded" | "down";
 
@@ -10,11 +11,15 @@ export interface Health {
 
 /** Where `GET /metrics` comes from: the metrics of a program, or those of several parts together. */
 export interface MetricsSource {
+  /** As JSON. */
   snapshot(): object;
+  /** In Prometheus' text format. */
+  prometheus(): Promise<string>;
 }
 
 /**
- * Serves `GET /health` (503 when down) and `GET /metrics` as JSON; any other path is 404. Resolves when it listens.
+ * Serves `GET /health` (503 when down) and `GET /metrics`, in Prometheus' text format or, to who accepts
+ * `application/json`, as JSON; any other path is 404. Resolves when it listens.
  *
  * @param host Address to listen on: loopback, or `0.0.0.0` in a container
  * @throws Error when the port is taken
@@ -26,10 +31,9 @@ export function startHealthServer(
   metrics: MetricsSource,
 ): Promise<Server> {
   const server = createServer((request, response) => {
-    const [status, body] = answer(request.url, health, metrics);
-    response.statusCode = status;
-    response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify(body));
+    void answer(request, health, metrics).then(({ status, type, body }) => {
+      response.writeHead(status, { "content-type": type }).end(body);
+    });
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
@@ -37,9 +41,28 @@ export function startHealthServer(
   });
 }
 
-function answer(url: string | undefined, health: () => Health, metrics: MetricsSource): [status: number, body: object] {
-  if (url === "/metrics") return [200, metrics.snapshot()];
-  if (url !== "/health") return [404, { error: "use /health or /metrics" }];
-  const body = health();
-  return [body.status === "down" ? 503 : 200, body];
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+async function answer(request: IncomingMessage, health: () => Health, metrics: MetricsSource): Promise<Answer> {
+  const json = (status: number, body: object): Answer => ({
+    status,
+    type: "application/json",
+    body: JSON.stringify(body),
+  });
+  switch (request.url) {
+    case "/metrics":
+      return request.headers.accept?.includes("application/json") === true
+        ? json(200, metrics.snapshot())
+        : { status: 200, type: PROMETHEUS_CONTENT_TYPE, body: await metrics.prometheus() };
+    case "/health": {
+      const body = health();
+      return json(body.status === "down" ? 503 : 200, body);
+    }
+    default:
+      return json(404, { error: "use /health or /metrics" });
+  }
 }

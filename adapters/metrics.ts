@@ -1,5 +1,7 @@
 import { seriesParts, type Series, type SeriesOf } from "../domain/metrics.ts";
 import { SECOND } from "../domain/time.ts";
+import { Buckets } from "./buckets.ts";
+import { prometheusText } from "./prometheus.ts";
 import { Timings, type Percentiles } from "./timings.ts";
 
 /** How far back percentiles reach: what is over no longer counts. */
@@ -12,7 +14,13 @@ export type TimingSnapshot = Percentiles & { readonly count: number };
 export class Metrics {
   readonly #values = new Map<Series, number>();
   readonly #observed = new Map<Series, () => number | undefined>();
-  readonly #timings = new Map<Series, Timings>();
+  readonly #timings = new Map<Series, { readonly recent: Timings; readonly buckets: Buckets }>();
+  readonly #program: string | undefined;
+
+  /** `program`: label of what Prometheus reads. */
+  constructor(program?: string) {
+    this.#program = program;
+  }
 
   /** Adds to a counter, which starts at 0. */
   add(series: SeriesOf<"counter">, amount = 1): void {
@@ -32,8 +40,9 @@ export class Metrics {
   /** Records one duration. */
   time(series: SeriesOf<"timing">, milliseconds: number): void {
     let timings = this.#timings.get(series);
-    if (!timings) this.#timings.set(series, (timings = new Timings(RECENT_MS)));
-    timings.add(milliseconds);
+    if (!timings) this.#timings.set(series, (timings = { recent: new Timings(RECENT_MS), buckets: new Buckets() }));
+    timings.recent.add(milliseconds);
+    timings.buckets.add(milliseconds);
   }
 
   /** Counters and gauges that have a value. */
@@ -53,7 +62,13 @@ export class Metrics {
       result[series] = value;
       if (label) result[name] = ((result[name] as number | undefined) ?? 0) + value;
     }
-    for (const [name, timings] of this.#timings) result[name] = { count: timings.count, ...timings.percentiles() };
+    for (const [name, { recent }] of this.#timings) result[name] = { count: recent.count, ...recent.percentiles() };
     return result;
+  }
+
+  /** All in Prometheus' text format; timings as histograms. */
+  async prometheus(): Promise<string> {
+    const timings = [...this.#timings].map(([series, { buckets }]) => [series, buckets] as const);
+    return await prometheusText(this.#program, this.values(), timings);
   }
 }

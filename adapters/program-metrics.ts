@@ -6,8 +6,8 @@ import { Metrics } from "./metrics.ts";
 const LOOP_INTERVAL_MS = 10 * SECOND;
 
 /** The metrics of a program, with what every program reports of its process: `program.*`. */
-export function programMetrics(): Metrics {
-  const metrics = new Metrics();
+export function programMetrics(program: string): Metrics {
+  const metrics = new Metrics(program);
   metrics.add("program.starts");
   metrics.observe("program.cpu-time", () => {
     const { user, system } = process.cpuUsage();

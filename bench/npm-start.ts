@@ -85,7 +85,10 @@ export class NpmStart {
   async metrics(program: string): Promise<Readonly<Record<string, unknown>>> {
     try {
       const port = this.#runFile().healthPorts[program];
-      const response = await fetch(`http://${LOOPBACK}:${port}/metrics`, { signal: AbortSignal.timeout(2_000) });
+      const response = await fetch(`http://${LOOPBACK}:${port}/metrics`, {
+        headers: { accept: "application/json" },
+        signal: AbortSignal.timeout(2_000),
+      });
       return (await response.json()) as Record<string, unknown>;
     } catch {
       return {};

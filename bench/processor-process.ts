@@ -41,7 +41,9 @@ export class ProcessorProcess {
   /** Null when the processor does not answer. */
   async sample(): Promise<Sample | null> {
     try {
-      const response = await fetch(`http://127.0.0.1:${this.#port}/metrics`);
+      const response = await fetch(`http://127.0.0.1:${this.#port}/metrics`, {
+        headers: { accept: "application/json" },
+      });
       const metrics = (await response.json()) as Record<string, number>;
       return {
         at: performance.now(),

@@ -17,7 +17,7 @@ const SHUTDOWN_LIMIT_MS = 15_000;
 const FIRST_SUBSCRIPTION_LIMIT_MS = 20_000;
 
 const settings = readSettings("bridge", process.env);
-const metrics = programMetrics();
+const metrics = programMetrics("bridge");
 const logger = createLogger("bridge", settings.logLevel, metrics);
 // No logger: kafkajs would log every attempt during an outage, and the bridge logs each failed batch itself.
 const kafka = createKafka(settings, settings.mqttClientId, undefined, {

@@ -25,7 +25,7 @@ const POLL_MS = 0.4 * SECOND;
 const KAFKA_RETRY = { retries: 5, initialRetryTime: 100, maxRetryTime: 1_000 } as const;
 
 const settings = readSettings("live", process.env);
-const metrics = programMetrics();
+const metrics = programMetrics("live");
 const log = createLogger("live", settings.logLevel, metrics);
 const table = connectionsTable(settings.connectionsTable, settings.region, settings.dynamodbEndpoint, log);
 const gateway = gatewayConnections(

@@ -270,7 +270,7 @@ export class Platform {
 
   /** Rebuilds from the lake what was lost. No processor runs yet. */
   async #restore(): Promise<void> {
-    const context = { options: this.#options, connections: this.connections };
+    const context = { options: this.#options, connections: this.connections, healthPorts: [] };
     for (const name of pipelinesOf(this.#options)) {
       const settings = readSettings("processor", { ...this.#env, ...processorSettings(name)(context, 0) });
       const { log, before, records, keys } = await restore(
@@ -306,6 +306,9 @@ export class Platform {
 }
 
 async function getJson(port: number, path: string): Promise<Readonly<Record<string, unknown>>> {
-  const response = await fetch(`http://${LOOPBACK}:${port}/${path}`, { signal: AbortSignal.timeout(SECOND) });
+  const response = await fetch(`http://${LOOPBACK}:${port}/${path}`, {
+    headers: { accept: "application/json" },
+    signal: AbortSignal.timeout(SECOND),
+  });
   return (await response.json()) as Readonly<Record<string, unknown>>;
 }

@@ -35,6 +35,8 @@ export interface Program {
 interface ProgramContext {
   readonly options: StartOptions;
   readonly connections: Connections;
+  /** Where all of them answer `GET /metrics`. */
+  readonly healthPorts: readonly number[];
 }
 
 /** One entry of the table below: how `npm start` runs a program. */
@@ -137,7 +139,7 @@ const programs = [
     main: "local/gateway/main.ts",
     stopStage: 3,
     stopLimitMs: STOP_LIMIT_MS,
-    settings: ({ options, connections: { kafkaBrokers, mongodbUri, dynamodbEndpoint } }, healthPort) => ({
+    settings: ({ options, connections: { kafkaBrokers, mongodbUri, dynamodbEndpoint }, healthPorts }, healthPort) => ({
       ...writeSettings("rest", {
         ...common,
         pipelines: pipelinesOf(options),
@@ -154,6 +156,7 @@ const programs = [
         port: options.ports.api,
         dashboardPort: options.ports.dashboard,
         dashboardDir,
+        metricsPorts: healthPorts,
         healthPort,
       }),
     }),
@@ -285,23 +288,24 @@ export function localPrograms(
   connections: Connections,
   healthPorts: readonly number[],
 ): Program[] {
-  const context: ProgramContext = { options, connections };
-  return existingWhere<ProgramDefinition>(programs, pipelinesOf(options))
-    .filter(({ simulates = false }) => options.simulator || !simulates)
-    .map((definition, i): Program => {
-      const { name, main, stopStage, stopLimitMs, mayFinish = false, simulates = false, args, settings } = definition;
-      const healthPort = healthPorts[i]!;
-      return {
-        name,
-        main,
-        args: args?.(options) ?? [],
-        settings: settings(context, healthPort),
-        healthPort,
-        stopStage,
-        stopLimitMs,
-        heapMb: definition.heapMb ?? DEFAULT_HEAP_MB,
-        mayFinish,
-        simulates,
-      };
-    });
+  const started = existingWhere<ProgramDefinition>(programs, pipelinesOf(options)).filter(
+    ({ simulates = false }) => options.simulator || !simulates,
+  );
+  const context: ProgramContext = { options, connections, healthPorts: healthPorts.slice(0, started.length) };
+  return started.map((definition, i): Program => {
+    const { name, main, stopStage, stopLimitMs, mayFinish = false, simulates = false, args, settings } = definition;
+    const healthPort = healthPorts[i]!;
+    return {
+      name,
+      main,
+      args: args?.(options) ?? [],
+      settings: settings(context, healthPort),
+      healthPort,
+      stopStage,
+      stopLimitMs,
+      heapMb: definition.heapMb ?? DEFAULT_HEAP_MB,
+      mayFinish,
+      simulates,
+    };
+  });
 }

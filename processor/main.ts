@@ -16,7 +16,7 @@ import { startService } from "./adapters/service.ts";
 import { defaultTaskOptions } from "./engine/task-options.ts";
 
 const settings = readSettings("processor", process.env);
-const metrics = programMetrics();
+const metrics = programMetrics(settings.pipeline === "sensor" ? "processor" : `processor-${settings.pipeline}`);
 const logger = createLogger("processor", settings.logLevel, metrics);
 const kafka = createKafka(settings, "millrace-processor");
 const dynamodb = createDynamo(settings);

@@ -40,7 +40,7 @@ function connectionsFor(options: SimulatorOptions, fleet: Fleet): number {
 
 async function run(options: SimulatorOptions): Promise<void> {
   const settings = readSettings("simulator", process.env);
-  const metrics = programMetrics();
+  const metrics = programMetrics("simulator");
   const logger = createLogger("simulator", settings.logLevel, metrics);
   const fleet = loadFleet(options);
   const report = new Report();

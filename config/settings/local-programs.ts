@@ -1,6 +1,6 @@
 import { SECOND } from "../../domain/time.ts";
 import { localPorts } from "../local.ts";
-import { fraction, text, whole } from "./setting.ts";
+import { fraction, ports, text, whole } from "./setting.ts";
 import { common, health, kafka, running } from "./shared.ts";
 
 /** Settings of the programs that stand in for AWS services on one machine. */
@@ -60,6 +60,7 @@ export const localPrograms = {
     port: whole("API_PORT", "port of REST, WebSocket and @connections", localPorts.api, 0, 65_535),
     dashboardPort: whole("DASHBOARD_PORT", "port of the dashboard; 0 for none", localPorts.dashboard, 0, 65_535),
     dashboardDir: text("DASHBOARD_DIR", "folder of the dashboard's files", "dashboard"),
+    metricsPorts: ports("METRICS_PORTS", "ports of the programs whose GET /metrics the API's has"),
     ...health,
   },
 } as const;

@@ -56,6 +56,15 @@ export function texts(env: string, doc: string, fallback: readonly string[]): Se
   return { env, doc, schema: schema as unknown as z.ZodType<readonly string[]>, default: fallback };
 }
 
+/** Some TCP ports, with commas between them; none by default. */
+export function ports(env: string, doc: string): Setting<readonly number[]> {
+  const schema = z
+    .string()
+    .transform((text) => text.split(",").map(Number))
+    .pipe(z.array(z.int().min(1).max(65_535)));
+  return { env, doc, schema: schema as unknown as z.ZodType<readonly number[]>, default: [] };
+}
+
 /** One of several words. */
 export function choice<const T extends string>(
   env: string,

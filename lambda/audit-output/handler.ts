@@ -14,7 +14,7 @@ const settings = readSettings("auditOutput", process.env);
 const log = createLogger("audit-output", settings.logLevel);
 
 /** The figures of this execution environment. */
-export const metrics = new Metrics();
+export const metrics = new Metrics("audit-output");
 const embedded =
   settings.metricsLog === "emf"
     ? new EmbeddedMetrics({ environment: settings.environment, program: "audit-output" })

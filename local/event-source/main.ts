@@ -4,6 +4,7 @@ import { openCluster } from "../../adapters/kafka-cluster.ts";
 import { createKafka } from "../../adapters/kafka.ts";
 import { createLogger } from "../../adapters/log.ts";
 import { programMetrics } from "../../adapters/program-metrics.ts";
+import { mergePrometheusTexts } from "../../adapters/prometheus.ts";
 import { onShutdown } from "../../adapters/shutdown.ts";
 import { LOOPBACK } from "../../config/local.ts";
 import { readSettings } from "../../config/settings.ts";
@@ -19,7 +20,7 @@ import { KAFKA_RETRY, Poller } from "./poller.ts";
 const LAG_INTERVAL_MS = 5_000;
 
 const settings = readSettings("eventSource", process.env);
-const metrics = programMetrics();
+const metrics = programMetrics("event-source");
 const log = createLogger("event-source", settings.logLevel, metrics);
 const kafka = createKafka(settings, "millrace-event-source", log, { retry: KAFKA_RETRY });
 const cluster = openCluster(kafka, "uncommitted");
@@ -106,7 +107,10 @@ if (settings.healthPort > 0) {
         ),
       };
     },
-    { snapshot: () => Object.assign({}, ...allMetrics.map((one) => one.snapshot())) as object },
+    {
+      snapshot: () => Object.assign({}, ...allMetrics.map((one) => one.snapshot())) as object,
+      prometheus: async () => mergePrometheusTexts(await Promise.all(allMetrics.map((one) => one.prometheus()))),
+    },
   );
 }
 onShutdown(async () => {

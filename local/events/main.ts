@@ -10,7 +10,7 @@ import { loadFunction } from "../lambda/invoke.ts";
 import { startEventBus } from "./server.ts";
 
 const settings = readSettings("events", process.env);
-const metrics = programMetrics();
+const metrics = programMetrics("events");
 const log = createLogger("events", settings.logLevel, metrics);
 const invoke = await loadFunction(tradeQueue.functionName);
 const bus = await startEventBus({ ...settings, invoke, log, metrics });

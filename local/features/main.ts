@@ -10,7 +10,7 @@ import { featureGroupName } from "../../domain/names.ts";
 import { startFeatureStore } from "./server.ts";
 
 const settings = readSettings("features", process.env);
-const metrics = programMetrics();
+const metrics = programMetrics("features");
 const log = createLogger("features", settings.logLevel, metrics);
 const groups = (Object.keys(featureGroups) as FeatureGroupKey[]).map((key) => ({
   name: featureGroupName(settings.environment, key),

@@ -8,7 +8,7 @@ import { readSettings } from "../../config/settings.ts";
 import { startFirehose } from "./server.ts";
 
 const settings = readSettings("firehose", process.env);
-const metrics = programMetrics();
+const metrics = programMetrics("firehose");
 const log = createLogger("firehose", settings.logLevel, metrics);
 const firehose = await startFirehose({ ...settings, log, metrics, random: Math.random });
 if (settings.healthPort > 0)

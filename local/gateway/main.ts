@@ -13,7 +13,7 @@ import { startDashboard } from "./dashboard.ts";
 import { startGateway } from "./server.ts";
 
 const settings = readSettings("gateway", process.env);
-const metrics = programMetrics();
+const metrics = programMetrics("gateway");
 const log = createLogger("gateway", settings.logLevel, metrics);
 
 const routes = existingWhere(restRoutes, settings.pipelines);
@@ -30,6 +30,7 @@ const gateway = await startGateway({
   functions,
   log,
   metrics,
+  metricsPorts: settings.metricsPorts,
 });
 const dashboard =
   settings.dashboardPort > 0

@@ -4,8 +4,10 @@ import { Hono } from "hono";
 import { cors } from "hono/cors";
 import type { Logger } from "../../adapters/log.ts";
 import type { Metrics } from "../../adapters/metrics.ts";
+import { PROMETHEUS_CONTENT_TYPE } from "../../adapters/prometheus.ts";
 import type { FunctionName, RestRoute } from "../../domain/api.ts";
 import type { Invoke } from "../lambda/invoke.ts";
+import { metricsOf } from "./all-metrics.ts";
 import { matchRoute, restEvent } from "./events.ts";
 
 export interface RestOptions {
@@ -14,12 +16,17 @@ export interface RestOptions {
   readonly functions: ReadonlyMap<FunctionName, Invoke>;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Ports of the programs whose metrics `GET /metrics` has. @default none */
+  readonly metricsPorts?: readonly number[];
 }
 
 /** The REST API. It turns each request into API Gateway's proxy event, and the function's result into the response. */
 export function restApp(options: RestOptions): Hono<{ Bindings: HttpBindings }> {
   const app = new Hono<{ Bindings: HttpBindings }>();
   app.use(cors({ origin: "*", allowHeaders: ["authorization", "content-type"] }));
+  app.get("/metrics", async (context) =>
+    context.text(await metricsOf(options.metricsPorts ?? []), 200, { "content-type": PROMETHEUS_CONTENT_TYPE }),
+  );
   app.all("*", async (context) => {
     const { incoming } = context.env;
     const request = {

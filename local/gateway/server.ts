@@ -19,6 +19,8 @@ export interface GatewayOptions {
   readonly functions: ReadonlyMap<FunctionName, Invoke>;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Ports of the programs whose metrics `GET /metrics` has. @default none */
+  readonly metricsPorts?: readonly number[];
   /**
    * Maximum idle time and life of a connection.
    *

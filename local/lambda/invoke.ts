@@ -30,6 +30,7 @@ export async function loadFunction(name: FunctionName): Promise<Invoke> {
 /** Figures of a function, as its module exports them under the name `metrics`. */
 export interface FunctionMetrics {
   snapshot(): object;
+  prometheus(): Promise<string>;
 }
 
 /** The metrics that a function keeps; null when it keeps none. */

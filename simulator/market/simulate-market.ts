@@ -37,7 +37,7 @@ const countedBy: Readonly<Record<PutKind, SeriesOf<"counter">>> = {
 
 /** Puts trades until they end, or the process is told to stop. Writes one line of JSON with the totals at the end. */
 export async function simulateMarket(options: MarketOptions, settings: Settings<"simulator">): Promise<void> {
-  const metrics = programMetrics();
+  const metrics = programMetrics("simulator-market");
   const logger = createLogger("simulator-market", settings.logLevel, metrics);
   const report = new MarketReport();
   const startedAt = Date.now();

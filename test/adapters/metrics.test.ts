@@ -44,7 +44,7 @@ test("percentiles forget what is older than they keep, and the count does not", 
 });
 
 test("every program reports its process", () => {
-  const metrics = programMetrics();
+  const metrics = programMetrics("test");
   const snapshot = metrics.snapshot() as Record<string, number>;
   expect(snapshot["program.starts"]).toBe(1);
   expect(snapshot["program.cpu-time"]).toBeGreaterThan(0);

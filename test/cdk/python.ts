@@ -8,8 +8,8 @@ const folder = join(root, ".millrace/python");
 const stamp = join(folder, "requirements.txt");
 
 /**
- * Folder of the Python tools' programs (moto's server, cfn-lint), installed on first use. `undefined` with the reason
- * on standard error where there is no Python, or the tools can't be had.
+ * Folder of the Python tools' programs (moto's server, cfn-lint, Prometheus' parser), installed on first use.
+ * `undefined` with the reason on standard error where there is no Python, or the tools can't be had.
  */
 export function pythonTools(): string | undefined {
   const wanted = readFileSync(requirements, "utf8");
@@ -34,7 +34,7 @@ export function pythonTools(): string | undefined {
     );
   if (problem !== undefined) {
     rmSync(making, { recursive: true, force: true });
-    process.stderr.write(`the AWS stand-in and cfn-lint are left out: ${problem}\n`);
+    process.stderr.write(`the AWS stand-in, cfn-lint and Prometheus' parser are left out: ${problem}\n`);
     return undefined;
   }
   rmSync(folder, { recursive: true, force: true });

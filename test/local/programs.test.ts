@@ -37,6 +37,12 @@ describe("the programs of npm start", () => {
     expect(new Set([...started.values()].map(({ healthPort }) => healthPort)).size).toBe(started.size);
   });
 
+  test("have all their health ports in the gateway's settings, for the metrics of all", () => {
+    const started = programs("");
+    const healthPorts = [...started.values()].map(({ healthPort }) => healthPort);
+    expect(started.get("gateway")!.settings["METRICS_PORTS"]).toBe(healthPorts.join(","));
+  });
+
   test("have no simulator with --no-simulator", () => {
     const started = programs("--market --no-simulator");
     expect([...started.keys()].filter((name) => name.startsWith("simulator"))).toEqual([]);
