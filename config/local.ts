@@ -10,6 +10,7 @@ export const localPorts = {
   firehose: 8010,
   features: 8011,
   events: 8002,
+  status: 8003,
 } as const;
 export type LocalPort = keyof typeof localPorts;
 export const LOOPBACK = "127.0.0.1";

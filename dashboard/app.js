@@ -1,6 +1,7 @@
 import { Live, loadConfig, request } from "./client.js";
 import { time } from "./format.js";
 import { MarketView } from "./market.js";
+import { OperationsView } from "./operations.js";
 import { SensorView } from "./sensors.js";
 
 const REFRESH_MS = 2_000;
@@ -8,7 +9,7 @@ const REFRESH_MS = 2_000;
 const METRICS_MS = 10_000;
 
 /** The component of `GET /health` that each view is about. */
-const PROCESSORS = { sensors: "processor", market: "market-processor" };
+const PROCESSORS = { sensors: "processor", market: "market-processor", operations: "processor" };
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -33,7 +34,12 @@ let wasConnected = false;
 const config = await loadConfig();
 byId("environment").textContent = config.environment;
 const live = new Live(config, onMessage, onConnection);
-const views = { sensors: new SensorView(config, live), market: new MarketView(config, live) };
+const views = {
+  sensors: new SensorView(config, live),
+  market: new MarketView(config, live),
+  operations: new OperationsView(),
+};
+byId("operations-link").hidden = !config.operations;
 /** @type {keyof typeof views | null} */
 let shown = null;
 
@@ -65,11 +71,11 @@ function onMessage(message) {
   if (counted) received.push({ at: Date.now(), ...counted });
 }
 
-/** Shows the view of the page's address: `#/market/{symbol}?operator=…`, or the sensors. */
+/** Shows the view of the page's address: `#/market/{symbol}?operator=…`, `#/operations/{dashboard}`, or the sensors. */
 function route() {
   const [path = "", query] = location.hash.replace(/^#\/?/, "").split("?");
   const [view = "", name = ""] = path.split("/");
-  const wanted = view === "market" ? "market" : "sensors";
+  const wanted = view === "market" || (view === "operations" && config.operations) ? view : "sensors";
   const changed = shown !== wanted;
   if (changed) {
     if (shown) views[shown].hide();
@@ -81,9 +87,10 @@ function route() {
       if (link.id === `${wanted}-link`) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
   }
-  if (wanted === "market") views.market.show(decoded(name), new URLSearchParams(query).get("operator"));
+  if (wanted === "operations") views.operations.show(decoded(name));
+  else if (wanted === "market") views.market.show(decoded(name), new URLSearchParams(query).get("operator"));
   else views.sensors.show();
-  if (changed) void Promise.allSettled([refreshHealth(), refreshView()]);
+  if (changed || wanted === "operations") void Promise.allSettled([refreshHealth(), refreshView()]);
 }
 
 /** @param {string} text */
@@ -106,7 +113,7 @@ async function refreshMarketLink() {
 
 async function refreshView() {
   await refreshMarketLink();
-  if (shown === "sensors" || marketRuns) await views[shown ?? "sensors"].refresh();
+  if (shown !== "market" || marketRuns) await views[shown ?? "sensors"].refresh();
 }
 
 async function refreshHealth() {

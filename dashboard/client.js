@@ -1,6 +1,7 @@
 /** Client of the REST and WebSocket API. */
 
-/** @typedef {{ environment: string; restUrl: string; webSocketUrl: string }} Config */
+/** `operations`: whether the page's own server tells of alarms. */
+/** @typedef {{ environment: string; restUrl: string; webSocketUrl: string; operations?: boolean }} Config */
 /**
  * @typedef {{
  *   type:

@@ -21,7 +21,7 @@ const fiveMinutes = { ...minute, periodMs: 5 * MINUTE } as const;
 const any = { comparison: ">", threshold: 0 } as const;
 
 /** Dead letters of some codes, the bridge's and the processors'. */
-function letters(...codes: readonly DeadLetterCode[]): Figure {
+export function letters(...codes: readonly DeadLetterCode[]): Figure {
   return {
     of: "growth",
     counters: codes.flatMap(

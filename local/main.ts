@@ -6,10 +6,10 @@ import { eventBusName } from "../domain/market.ts";
 import { existingWhere } from "../domain/pipelines.ts";
 import { readAlarmProfile } from "./alarm-profile.ts";
 import { AlarmBoard } from "./alarms.ts";
+import { Graphs } from "./graphs.ts";
 import { LatencyProbe } from "./latency.ts";
 import { parseStartOptions, startHelp, type StartOptions } from "./options.ts";
 import { Platform } from "./platform.ts";
-import { pickFreePorts } from "./processes/ports.ts";
 import { LOCAL_ENVIRONMENT, pipelinesOf } from "./programs.ts";
 import { startStatusServer } from "./status-server.ts";
 import { describeAlarm, statusLine } from "./status.ts";
@@ -69,13 +69,16 @@ async function report(): Promise<void> {
   probe.start();
   const { alarms, periodFactor } = readAlarmProfile(options.alarmsFile);
   const board = new AlarmBoard(existingWhere(alarms, pipelinesOf(options)), now(), periodFactor);
-  const [statusPort] = await pickFreePorts(1);
-  await startStatusServer(statusPort!, { "/alarms": () => board.status() });
-  platform.setStatusPort(statusPort!);
+  const graphs = new Graphs(pipelinesOf(options), now());
+  await startStatusServer(options.ports.status, {
+    "/alarms": () => board.status(),
+    "/graphs": () => graphs.status(),
+  });
   while (stoppingSince === undefined) {
     const wait = new Promise((resolve) => setTimeout(resolve, STATUS_INTERVAL_MS));
     const { metrics, health, snapshots } = await platform.metrics();
     if (stoppingSince !== undefined) return;
+    graphs.update(snapshots, now());
     for (const alarm of board.update(snapshots, now())) terminal.print(describeAlarm(alarm));
     terminal.status(statusLine(metrics, probe.percentiles(), platform.status(), health, board.status()));
     if (!platform.isOwned()) {

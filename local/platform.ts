@@ -59,6 +59,7 @@ const programPorts: readonly ({ name: LocalPort; purpose: string } & OfPipeline)
   { name: "dashboard", purpose: "dashboard" },
   { name: "firehose", purpose: "local Firehose endpoint" },
   { name: "features", purpose: "local Feature Store endpoint" },
+  { name: "status", purpose: "alarms and graphs" },
   { name: "events", purpose: "local EventBridge endpoint", pipeline: "market" },
 ];
 
@@ -131,7 +132,7 @@ export class Platform {
     await endOrphanedProcesses(folder, onProgress);
     const home = openHome(folder, fresh);
     await requireFreePorts(this.#wantedPorts());
-    this.#runFile = new RunFile(folder);
+    this.#runFile = new RunFile(folder, ports.status);
     if (this.#startsServers.length > 0) {
       const installation = await installServers({
         folder: SERVERS_FOLDER,
@@ -202,11 +203,6 @@ export class Platform {
 
   status(): ReadonlyMap<string, UnitStatus> {
     return this.#supervisor.status();
-  }
-
-  /** Records where `npm start` itself answers. */
-  setStatusPort(port: number): void {
-    this.#runFile?.setStatusPort(port);
   }
 
   /** False when npm is gone, so that nothing would ever stop this platform. */

@@ -157,6 +157,7 @@ const programs = [
         dashboardPort: options.ports.dashboard,
         dashboardDir,
         metricsPorts: healthPorts,
+        statusPort: options.ports.status,
         healthPort,
       }),
     }),

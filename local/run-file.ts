@@ -14,8 +14,8 @@ interface RunRecord {
   readonly processes: Readonly<Record<string, ProcessIdentity>>;
   /** Where programs answer `GET /health` and `GET /metrics`, on loopback. */
   readonly healthPorts?: Readonly<Record<string, number>>;
-  /** Where `npm start` itself answers `GET /alarms`, on loopback. */
-  readonly statusPort?: number;
+  /** Where `npm start` itself answers `GET /alarms` and `GET /graphs`, on loopback, once all runs. */
+  readonly statusPort: number;
 }
 
 /** Time that an earlier start gets, after SIGTERM, to stop its programs and servers in order. */
@@ -26,15 +26,12 @@ const END_LIMIT_MS = 3_000;
 /** The file `run.json` of a home folder. It is written whenever a process starts, and removed when all have ended. */
 export class RunFile {
   readonly #file: string;
-  readonly #record: RunRecord & {
-    processes: Record<string, ProcessIdentity>;
-    healthPorts?: Record<string, number>;
-    statusPort?: number;
-  };
+  readonly #record: RunRecord & { processes: Record<string, ProcessIdentity>; healthPorts?: Record<string, number> };
 
-  constructor(home: string) {
+  /** @param statusPort Where `npm start` itself will answer. */
+  constructor(home: string, statusPort: number) {
     this.#file = join(home, "run.json");
-    this.#record = { main: identify(process.pid)!, owners: owners(), processes: {} };
+    this.#record = { main: identify(process.pid)!, owners: owners(), processes: {}, statusPort };
     this.#write();
   }
 
@@ -48,12 +45,6 @@ export class RunFile {
   /** Records the health ports of the programs, for those who look at their metrics. */
   setHealthPorts(ports: Record<string, number>): void {
     this.#record.healthPorts = ports;
-    this.#write();
-  }
-
-  /** Records where `npm start` itself answers. */
-  setStatusPort(port: number): void {
-    this.#record.statusPort = port;
     this.#write();
   }
 

@@ -1,6 +1,6 @@
 import { aws_cloudwatch as cloudwatch, aws_logs as logs, Duration } from "aws-cdk-lib";
 import type { Construct } from "constructs";
-import type { MetricName } from "../../domain/metrics.ts";
+import type { MetricName, Series } from "../../domain/metrics.ts";
 
 /** Metrics as values, apart from what alarms on them and draws them. */
 
@@ -70,15 +70,20 @@ export function deliverySuccess(stream: string, period: Duration): cloudwatch.Me
   });
 }
 
-/** Lines a minute of a program's JSON log that have this text in their field `alarm`. */
+/**
+ * Lines a minute of a program's JSON log that have this text in their field `alarm`. The first call makes the filter of
+ * the log that counts them.
+ */
 export function alarmLines(scope: Construct, log: logs.ILogGroup, alarm: string, service: string): cloudwatch.Metric {
   const metricName = `${alarm}-${service}`;
-  new logs.MetricFilter(scope, `Lines-${metricName}`, {
-    logGroup: log,
-    filterPattern: logs.FilterPattern.stringValue("$.alarm", "=", alarm),
-    metricNamespace: "Millrace/Logs",
-    metricName,
-  });
+  const id = `Lines-${metricName}`;
+  if (!scope.node.tryFindChild(id))
+    new logs.MetricFilter(scope, id, {
+      logGroup: log,
+      filterPattern: logs.FilterPattern.stringValue("$.alarm", "=", alarm),
+      metricNamespace: "Millrace/Logs",
+      metricName,
+    });
   return new cloudwatch.Metric({
     namespace: "Millrace/Logs",
     metricName,
@@ -86,6 +91,11 @@ export function alarmLines(scope: Construct, log: logs.ILogGroup, alarm: string,
     period: Duration.minutes(2),
     label: service,
   });
+}
+
+/** Id of a metric in an expression: unique in a graph where the name is. */
+export function expressionId(name: string): string {
+  return `m_${name.replaceAll(/[^A-Za-z0-9]/g, "_")}`;
 }
 
 /** Tasks of an ECS service that run. */
@@ -123,8 +133,8 @@ export function lagPerTask(of: {
 export function reported(
   environment: string,
   program: string,
-  metric: MetricName,
-  { period, statistic = cloudwatch.Stats.SUM }: { readonly period: Duration; readonly statistic?: string },
+  metric: MetricName | Series,
+  { period, statistic, label }: { readonly period: Duration; readonly statistic: string; readonly label: string },
 ): cloudwatch.Metric {
   return new cloudwatch.Metric({
     namespace: "Millrace",
@@ -132,7 +142,7 @@ export function reported(
     dimensionsMap: { environment, program },
     statistic,
     period,
-    label: metric,
+    label,
   });
 }
 

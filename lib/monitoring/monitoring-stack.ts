@@ -9,15 +9,16 @@ import {
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { pages, type AlarmSpec } from "../../domain/alarm-spec.ts";
+import { dashboards, type DashboardName } from "../../domain/dashboards.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { resourceName } from "../names.ts";
 import type { SecurityStack } from "../stacks/security.ts";
 import { AlarmSet } from "./alarm-set.ts";
 import { environmentAlarms } from "./alarms.ts";
-import { dashboardRows } from "./dashboard.ts";
+import { dashboardRows } from "./dashboards.ts";
 import type { MonitoredStacks } from "./service-metrics.ts";
 
-/** The topics of alarms, the alarms, and a dashboard of the whole path. */
+/** The topics of alarms, the alarms, and the dashboards. */
 export class MonitoringStack extends MillraceStack {
   constructor(
     scope: Construct,
@@ -25,7 +26,7 @@ export class MonitoringStack extends MillraceStack {
     config: Environment,
     { security, ...monitored }: MonitoredStacks & { readonly security: SecurityStack },
   ) {
-    super(scope, id, { config, stateful: false, description: "dashboard, alarms, alarm topics" });
+    super(scope, id, { config, stateful: false, description: "dashboards, alarms, alarm topics" });
     const topics = {
       pages: this.#topic("pages", "CRITICAL and HIGH alarms", config.alarms.email, security),
       tickets: this.#topic("tickets", "MEDIUM and LOW alarms", config.alarms.ticketEmail, security),
@@ -36,10 +37,11 @@ export class MonitoringStack extends MillraceStack {
       environmentAlarms(config, monitored),
       ({ severity }: AlarmSpec) => new actions.SnsAction(topics[pages(severity) ? "pages" : "tickets"]),
     );
-    new cloudwatch.Dashboard(this, "Dashboard", {
-      dashboardName: resourceName(config, "overview"),
-      widgets: dashboardRows(config, monitored),
-    });
+    for (const name of Object.keys(dashboards) as DashboardName[])
+      new cloudwatch.Dashboard(this, `Dashboard-${name}`, {
+        dashboardName: resourceName(config, name),
+        widgets: dashboardRows(name, config, monitored),
+      });
   }
 
   #topic(name: "pages" | "tickets", what: string, email: string | null, security: SecurityStack): sns.Topic {

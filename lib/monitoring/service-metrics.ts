@@ -10,12 +10,14 @@ import {
   alarmLines,
   deliveryFreshness,
   deliverySuccess,
+  expressionId,
   failedInvocations,
   messagesIn,
   offsetLag,
   runningTasks,
   timeLag,
 } from "../constructs/metrics.ts";
+import type { StreamService } from "../constructs/stream-service.ts";
 import type { AuditStack } from "../stacks/audit.ts";
 import type { DeliveryStack } from "../stacks/delivery.ts";
 import type { FeaturesStack } from "../stacks/features.ts";
@@ -66,13 +68,20 @@ export function resourceMetrics(
 
 const { SUM, MAXIMUM } = cloudwatch.Stats;
 
-/** A figure that is calculated from one metric, `m`. */
-function calculated(m: cloudwatch.Metric, expression: string, label: string, period: Duration): cloudwatch.IMetric {
-  return new cloudwatch.MathExpression({ expression, usingMetrics: { m: m.with({ period }) }, label, period });
+/** A figure that is calculated from one metric. */
+function calculated(
+  metric: cloudwatch.Metric,
+  expression: (m: string) => string,
+  label: string,
+  period: Duration,
+): cloudwatch.IMetric {
+  const id = expressionId(label);
+  const usingMetrics = { [id]: metric.with({ period }) };
+  return new cloudwatch.MathExpression({ expression: expression(id), usingMetrics, label, period });
 }
 
 function recordsAMinute({ stacks, period }: Context, topic: string): ResourceMetric {
-  return { metric: calculated(messagesIn(stacks.streaming.clusterName, topic), "m * 60", topic, period) };
+  return { metric: calculated(messagesIn(stacks.streaming.clusterName, topic), (m) => `${m} * 60`, topic, period) };
 }
 
 function groupMetric(of: typeof timeLag, { stacks, pipelines }: Context): ResourceMetric[] {
@@ -80,48 +89,51 @@ function groupMetric(of: typeof timeLag, { stacks, pipelines }: Context): Resour
   return pipelines.map(({ consumerGroup, input }) => ({ metric: of(clusterName, consumerGroup, topics[input].name) }));
 }
 
+/** The services of ECS, by name. */
+function streamServices({ processing, ingestion, serving }: MonitoredStacks): [string, StreamService][] {
+  const services = {
+    ...processing.services,
+    live: serving.live,
+    ...Object.fromEntries(ingestion.bridges.map((bridge, index) => [`bridge-${index}`, bridge])),
+  };
+  return Object.entries(services).filter((entry): entry is [string, StreamService] => entry[1] !== undefined);
+}
+
 const services: Readonly<Record<ServiceMetric, (context: Context) => ResourceMetric[]>> = {
   "dead-letters": (context) => [recordsAMinute(context, topics.deadLetter.name)],
   "late-records": (context) => context.pipelines.map(({ late }) => recordsAMinute(context, topics[late].name)),
   "input-records": (context) => context.pipelines.map(({ input }) => recordsAMinute(context, topics[input].name)),
+  "output-records": (context) =>
+    context.pipelines.map(({ outputs }) => recordsAMinute(context, topics[outputs[1]!].name)),
   "offset-lag": (context) => groupMetric(offsetLag, context),
   "time-lag": (context) => groupMetric(timeLag, context),
   "function-offset-lag": ({ config, stacks, period }) => {
     const mappings = existingWhere(eventSourceMappings, runningPipelineNames(config));
     return [...Map.groupBy(mappings, ({ functionName }) => functionName)].map(([of, ofFunction]) => {
-      const lags = ofFunction.map(({ consumerGroup, topic }, i) => [
-        `m${i}`,
+      const lags = ofFunction.map(({ consumerGroup, topic }) => [
+        expressionId(consumerGroup),
         offsetLag(stacks.streaming.clusterName, consumerGroup, topic),
       ]);
       const usingMetrics = Object.fromEntries(lags) as Record<string, cloudwatch.IMetric>;
-      return {
-        of,
-        metric: new cloudwatch.MathExpression({ expression: "MAX(METRICS())", usingMetrics, label: of, period }),
-      };
+      const expression = `MAX([${Object.keys(usingMetrics).join(", ")}])`;
+      return { of, metric: new cloudwatch.MathExpression({ expression, usingMetrics, label: of, period }) };
     });
   },
-  "services-down": ({ stacks: { processing, ingestion, serving }, period }) => {
-    const running = {
-      ...processing.services,
-      live: serving.live,
-      ...Object.fromEntries(ingestion.bridges.map((bridge, index) => [`bridge-${index}`, bridge])),
-    };
-    return Object.entries(running).flatMap(([of, made]) =>
-      made === undefined
-        ? []
-        : [
-            {
-              of,
-              metric: calculated(
-                runningTasks(processing.cluster.clusterName, made.service.serviceName),
-                "IF(m < 1, 1, 0)",
-                of,
-                period,
-              ),
-            },
-          ],
-    );
-  },
+  "services-down": ({ stacks, period }) =>
+    streamServices(stacks).map(([of, { service }]) => ({
+      of,
+      metric: calculated(
+        runningTasks(stacks.processing.cluster.clusterName, service.serviceName),
+        (m) => `IF(${m} < 1, 1, 0)`,
+        of,
+        period,
+      ),
+    })),
+  "service-cpu": ({ stacks, period }) =>
+    streamServices(stacks).map(([of, { service }]) => ({
+      of,
+      metric: service.metricCpuUtilization({ period, statistic: MAXIMUM, label: of }),
+    })),
   "stopped-partition-lines": ({ config, stacks, pipelines }) =>
     pipelines.flatMap(({ name }) => {
       const made = stacks.processing.services[name];
@@ -145,12 +157,12 @@ const services: Readonly<Record<ServiceMetric, (context: Context) => ResourceMet
   "lake-failures": ({ stacks: { lake }, period }) =>
     Object.entries(lake.deliveries).map(([of, { name }]) => ({
       of,
-      metric: calculated(deliverySuccess(name, period), "100 * (1 - m)", of, period),
+      metric: calculated(deliverySuccess(name, period), (m) => `100 * (1 - ${m})`, of, period),
     })),
   "lake-freshness": ({ config, stacks: { lake }, period }) =>
     Object.entries(lake.deliveries).map(([of, { name }]) => ({
       of,
-      metric: calculated(deliveryFreshness(name, { period }), `m / ${config.lake.bufferSeconds}`, of, period),
+      metric: calculated(deliveryFreshness(name, { period }), (m) => `${m} / ${config.lake.bufferSeconds}`, of, period),
     })),
   "feature-check-errors": ({ stacks, period }) => [
     { metric: stacks.features.checkFeatures.function.metricErrors({ period, statistic: SUM }) },
@@ -163,6 +175,9 @@ const services: Readonly<Record<ServiceMetric, (context: Context) => ResourceMet
   ],
   "rest-latency": ({ stacks, period }) => [
     { metric: stacks.serving.rest.api.metricLatency({ period, statistic: "p99" }) },
+  ],
+  "websocket-connects": ({ stacks, period }) => [
+    { metric: stacks.serving.webSocket.api.metric("ConnectCount", { period, statistic: SUM }) },
   ],
   "undelivered-trades": ({ stacks: { market }, period }) =>
     market ? [{ metric: failedInvocations(market.bus.name, market.bus.ruleName, period) }] : [],

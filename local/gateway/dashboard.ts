@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { createAdaptorServer } from "@hono/node-server";
 import { serveStatic } from "@hono/node-server/serve-static";
 import { type Context, Hono } from "hono";
+import { proxy } from "hono/proxy";
+import { LOOPBACK } from "../../config/local.ts";
 import { dashboardLibraries, dashboardPolicy } from "../../domain/dashboard.ts";
 import { listen } from "../aws/listen.ts";
 
@@ -11,18 +13,28 @@ export interface DashboardOptions {
   /** Folder of the page's files. */
   readonly folder: string;
   readonly apiPort: number;
+  /**
+   * Where `npm start` says how alarms and graphs stand.
+   *
+   * @default 0: nowhere, and the page has no view of operations
+   */
+  readonly statusPort?: number;
   readonly environment: string;
 }
 
-const packages = join(import.meta.dirname, "..", "..", "node_modules");
+const root = join(import.meta.dirname, "..", "..");
+const packages = join(root, "node_modules");
+const runbooks = join(root, "docs", "runbooks");
 
 /**
  * Serves the dashboard's files, the libraries that it loads, and `/config.json` with the API's addresses on the host
- * name of the request. The Content-Security-Policy is CloudFront's.
+ * name of the request; `/operations/alarms` and `/operations/graphs` from `npm start`, and `/runbooks/`. The
+ * Content-Security-Policy is CloudFront's.
  */
 export async function startDashboard(
   options: DashboardOptions,
 ): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const { statusPort = 0 } = options;
   const app = new Hono();
   app.use("*", async (context, next) => {
     const { hostname } = new URL(context.req.url);
@@ -37,6 +49,7 @@ export async function startDashboard(
         environment: options.environment,
         restUrl: `http://${hostname}:${options.apiPort}`,
         webSocketUrl: `ws://${hostname}:${options.apiPort}`,
+        ...(statusPort > 0 ? { operations: true } : {}),
       },
       200,
       { "cache-control": "no-store" },
@@ -45,6 +58,21 @@ export async function startDashboard(
   const onFound = (_path: string, context: Context): void => context.header("cache-control", "no-cache");
   for (const { path, file } of dashboardLibraries)
     app.get(`/${path}`, serveStatic({ root: packages, path: file, onFound }));
+  if (statusPort > 0)
+    app.get("/operations/:name{alarms|graphs}", (context) =>
+      proxy(`http://${LOOPBACK}:${statusPort}/${context.req.param("name")}`),
+    );
+  app.use(
+    "/runbooks/*",
+    serveStatic({
+      root: runbooks,
+      rewriteRequestPath: (path) => path.replace(/^\/runbooks/, ""),
+      onFound: (path, context) => {
+        onFound(path, context);
+        context.header("content-type", "text/plain; charset=utf-8");
+      },
+    }),
+  );
   app.use("*", serveStatic({ root: options.folder, onFound }));
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   const port = await listen(server, options.port);

@@ -38,6 +38,7 @@ const dashboard =
         port: settings.dashboardPort,
         folder: settings.dashboardDir,
         apiPort: gateway.port,
+        statusPort: settings.statusPort,
         environment: settings.environment,
       })
     : null;

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from "@jest/globals";
 import { environment } from "../../config/environments/index.ts";
 import { runningPipelineNames } from "../../config/pipelines.ts";
 import { alarms as table } from "../../domain/alarms.ts";
+import { dashboards, type Graph } from "../../domain/dashboards.ts";
 import { metrics } from "../../domain/metrics.ts";
 import { existingWhere } from "../../domain/pipelines.ts";
 import { resourcesOf, synthesised, type Synthesised } from "./synthesised.ts";
@@ -155,4 +156,46 @@ describe.each(["dev", "staging", "prod"] as const)("the alarms of %s", (env) => 
       if (Period !== undefined)
         expect([AlarmName, Period % 60, Period * EvaluationPeriods <= 86_400]).toEqual([AlarmName, 0, true]);
   });
+
+  test("are drawn in four dashboards, whose graphs say what good looks like", () => {
+    const made = resourcesOf(platform, "AWS::CloudWatch::Dashboard").map(({ resource }) => ({
+      name: resource.Properties["DashboardName"],
+      widgets: widgetsOf(resource.Properties["DashboardBody"]),
+    }));
+    expect(made.map(({ name }) => name)).toEqual(Object.keys(dashboards).map((name) => prefix + name));
+    for (const { name, widgets } of made) {
+      const graphs = widgets.filter(({ type }) => type === "metric");
+      const texts = widgets.filter(({ type }) => type === "text");
+      expect([name, graphs.length > 1, texts.length]).toEqual([name, true, graphs.length]);
+      for (const { properties } of texts) expect(properties.markdown).toMatch(/^Good: .+\.$/);
+      for (const { properties } of graphs) {
+        const graph = Object.values<readonly Graph[]>(dashboards)
+          .flat()
+          .find(({ title }) => title === properties.title)!;
+        const { threshold } = table.find((spec) => spec.name === graph.alarm) ?? {};
+        expect([graph.title, properties.yAxis?.left?.label, properties.annotations?.horizontal?.[0]?.value]).toEqual([
+          graph.title,
+          graph.unit,
+          threshold,
+        ]);
+      }
+    }
+  });
 });
+
+interface Widget {
+  readonly type: "metric" | "text";
+  readonly properties: {
+    readonly title?: string;
+    readonly markdown?: string;
+    readonly yAxis?: { readonly left?: { readonly label?: string } };
+    readonly annotations?: { readonly horizontal?: readonly { readonly value: number }[] };
+  };
+}
+
+/** The widgets of a dashboard's body, with references of the template as text. */
+function widgetsOf(body: unknown): Widget[] {
+  const [, parts] = (body as { readonly "Fn::Join": [string, unknown[]] })["Fn::Join"];
+  const text = parts.map((part) => (typeof part === "string" ? part : "reference")).join("");
+  return (JSON.parse(text) as { widgets: Widget[] }).widgets;
+}

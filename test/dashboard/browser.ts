@@ -34,6 +34,7 @@ export function usePage(): () => Stage {
       port: 0,
       folder: join(import.meta.dirname, "..", "..", "dashboard"),
       apiPort: api.port,
+      statusPort: api.port,
       environment: "local",
     });
   });

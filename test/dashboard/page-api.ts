@@ -17,6 +17,8 @@ import {
   type Session,
 } from "../../domain/api.ts";
 import type { AlertRecord, BarRecord, EnrichedRecord, WindowRecord } from "../../domain/records.ts";
+import type { AlarmStatus } from "../../local/alarms.ts";
+import type { GraphsStatus } from "../../local/graphs.ts";
 
 /** What the API has, for tests to change between two looks of the page. */
 export interface PageData {
@@ -40,6 +42,11 @@ export type LiveMessage =
 /** What the page uses of the REST and WebSocket API, with data that a test gives. */
 export class PageApi {
   readonly data: PageData = { symbols: [], bars: [], alerts: [], positions: [], sensors: [], sessions: [] };
+  /** What the page's own server gets from `npm start`. */
+  readonly operations: { alarms: readonly AlarmStatus[]; graphs: GraphsStatus } = {
+    alarms: [],
+    graphs: { stepMs: 5_000, atMs: 0, dashboards: [] },
+  };
   /** What the newest connection is subscribed to. */
   readonly subscriptions = new Set<string>();
   /** Whether the environment runs the market. */
@@ -152,6 +159,8 @@ export class PageApi {
           "market-processor": { status: "ok", lag: 7 },
         },
       };
+    if (path === "/alarms") return this.operations.alarms;
+    if (path === "/graphs") return this.operations.graphs;
     if (path === "/tickets") return { ticket: "T1" };
     if (path === "/sensors") return list(queries.sensors, sensor, sensors);
     if (path === "/sessions") return list(queries.sessions, session, sessions, "sensorId");

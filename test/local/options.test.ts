@@ -24,6 +24,7 @@ describe("npm start's command line", () => {
         firehose: 8010,
         features: 8011,
         events: 8002,
+        status: 8003,
       },
     });
   });
