@@ -1,4 +1,6 @@
 import type { Environment } from "../../config/schema.ts";
+import { deliveryStreamName } from "../../domain/names.ts";
+import { tables } from "../../domain/tables.ts";
 import type { BilledResource } from "../cost/inventory.ts";
 import { resourceName } from "../names.ts";
 
@@ -20,6 +22,11 @@ export interface AccountFacts {
 const UNRESERVED_AT_LEAST = 100;
 /** https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html: the assets' roles and the version parameter. */
 const BOOTSTRAP_AT_LEAST = 6;
+/** A delivery stream's MiB a second of direct puts. https://docs.aws.amazon.com/firehose/latest/dev/limits.html */
+const firehoseMiB: Readonly<Record<string, number>> = { "us-east-1": 5, "us-west-2": 5, "eu-west-1": 5 };
+const FIREHOSE_MIB_ELSEWHERE = 1;
+/** A packed message of a second at 200 Hz as a row of `raw`: base64 of its payload, and what the row says of it. */
+export const RAW_ROW_BYTES = 7_137;
 /** Stacks in these states take no update. */
 const STUCK = /^(ROLLBACK_COMPLETE|.*_FAILED)$/;
 
@@ -92,7 +99,12 @@ function replica(config: Environment, { replicaVersioned }: AccountFacts): strin
 
 /** What the command does not read, each with the call that does. */
 export function toLookAt(config: Environment): string[] {
+  const deliveryMiB = firehoseMiB[config.region] ?? FIREHOSE_MIB_ELSEWHERE;
   return [
+    `Firehose's quota, ${deliveryMiB} MiB/s a stream in ${config.region} until it is raised: the stream ` +
+      `${deliveryStreamName(config.name, tables.raw.name)} reaches it at ` +
+      `${Math.floor((deliveryMiB * 2 ** 20) / RAW_ROW_BYTES)} sensors that send 200 readings a second, packed: ` +
+      "aws service-quotas list-service-quotas --service-code firehose",
     `zones ${config.zones.join(", ")}: aws ec2 describe-availability-zones --region ${config.region}`,
     "Fargate's quota, one vCPU a task: aws service-quotas get-service-quota --service-code fargate " +
       "--quota-code L-3032A538",

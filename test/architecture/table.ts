@@ -82,7 +82,7 @@ export const folders: readonly Folder[] = [
     packages: "any",
   },
   { folder: "lib/cost", imports: ["domain", "config", "lib", "lib/platform"], packages: "any" },
-  { folder: "lib/preflight", imports: ["config", "lib", "lib/cost"], packages: "any" },
+  { folder: "lib/preflight", imports: ["domain", "config", "lib", "lib/cost"], packages: "any" },
   { folder: "lib/smoke", imports: ["domain", "config", "lib"], packages: "any" },
   {
     folder: "bin",

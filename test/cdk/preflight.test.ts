@@ -1,6 +1,9 @@
 import { expect, test } from "@jest/globals";
 import { environment } from "../../config/environments/index.ts";
-import { missing, toLookAt, type AccountFacts } from "../../lib/preflight/preflight.ts";
+import type { KafkaRecord } from "../../lambda/shared/kafka-event.ts";
+import { logRows } from "../../lambda/write-lake/log-rows.ts";
+import { whatStays } from "../../lib/preflight/destroy.ts";
+import { missing, RAW_ROW_BYTES, toLookAt, type AccountFacts } from "../../lib/preflight/preflight.ts";
 
 const prod = environment("prod");
 const dev = environment("dev");
@@ -77,4 +80,56 @@ test("names the zones and the quotas that it does not read", () => {
   expect(toLookAt(prod).join("\n")).toContain(
     "zones use1-az2, use1-az4, use1-az6: aws ec2 describe-availability-zones",
   );
+});
+
+// https://docs.aws.amazon.com/firehose/latest/dev/limits.html: direct puts of a stream, 5 MiB/s in three regions and
+// 1 MiB/s in the others.
+test("says how many sensors Firehose takes in the region", () => {
+  const inRegion = (region: string): string => toLookAt({ ...prod, region }).join("\n");
+  // 5 × 1,048,576 / 7,137 = 734.6
+  expect(inRegion("us-east-1")).toContain("5 MiB/s a stream in us-east-1 until it is raised");
+  expect(inRegion("us-east-1")).toContain("millrace-prod-raw reaches it at 734 sensors");
+  expect(inRegion("eu-west-1")).toContain("reaches it at 734 sensors");
+  expect(inRegion("eu-central-1")).toContain("millrace-prod-raw reaches it at 146 sensors");
+});
+
+test("takes the row of a message of a second at 200 Hz to have the bytes that the function writes", () => {
+  const header = (name: string, value: string): [string, Uint8Array] => [name, Buffer.from(value)];
+  // docs/packed-format.md: 24 bytes a reading; its payload is no text, so that the row has no readable copy.
+  const value = Buffer.alloc(60 + 200 * 24, 200);
+  const record = {
+    ...{ topic: "imu-data-all", partition: 3, offset: 123_456_789, timestamp: 1_657_533_977_813, headers: {} },
+    ...{ keyBytes: Buffer.from("s01-sw"), value },
+    recordHeaders: [
+      header("content-type", "application/x-millrace-imu"),
+      header("ingest-ms", "1657533977813"),
+      header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+    ],
+  } as unknown as KafkaRecord;
+  const [row] = logRows(record, { earliestMs: 0, latestMs: 2e12 });
+  expect(Buffer.byteLength(JSON.stringify(row))).toBe(RAW_ROW_BYTES);
+});
+
+test("says what stays of an environment, by the templates' policies and by what no stack has", () => {
+  const table = { Type: "AWS::DynamoDB::Table", DeletionPolicy: "Retain" };
+  const templates = [
+    table,
+    table,
+    { Type: "AWS::DocDB::DBCluster", DeletionPolicy: "Snapshot" },
+    { Type: "AWS::S3::B" },
+  ];
+  const stays = whatStays(prod, templates);
+  expect(stays).toEqual(
+    expect.arrayContaining([
+      expect.stringContaining("by termination protection: retainData is true"),
+      "2 of AWS::DynamoDB::Table: deletion policy Retain, it is kept",
+      "1 of AWS::DocDB::DBCluster: deletion policy Snapshot, a last snapshot is kept",
+      expect.stringContaining("the replica arn:aws:s3:::millrace-prod-lake-replica"),
+      expect.stringContaining("--thing-group-name millrace-prod-sensors"),
+    ]),
+  );
+  expect(stays.join("\n")).not.toContain("AWS::S3::B");
+  const ofDev = whatStays(dev, [{ Type: "AWS::KMS::Key", DeletionPolicy: "Delete" }]).join("\n");
+  expect(ofDev).toContain("the keys, for 7 days");
+  expect(ofDev).not.toMatch(/termination protection|deletion policy|replica/);
 });
