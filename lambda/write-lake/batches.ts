@@ -1,24 +1,22 @@
-/** Limits of one PutRecordBatch, inclusive. */
-const batchLimits = { records: 500, bytes: 4 * 1024 * 1024 } as const;
-
-/** Splits items, in order, into batches within the limits of a call. */
-export function toBatches<T extends { readonly data: Uint8Array }>(
+/** Splits items, in order, into groups of at most `count` items and `bytes` bytes. A larger item is alone. */
+export function split<T extends { readonly data: Uint8Array | string }>(
   items: readonly T[],
-  limits: { readonly records: number; readonly bytes: number } = batchLimits,
+  limits: { readonly count: number; readonly bytes: number },
 ): T[][] {
-  const batches: T[][] = [];
+  const groups: T[][] = [];
   let bytes = 0;
   for (const item of items) {
-    const current = batches.at(-1);
-    if (!current || current.length >= limits.records || bytes + item.data.length > limits.bytes) {
-      batches.push([item]);
-      bytes = item.data.length;
+    const size = Buffer.byteLength(item.data);
+    const group = groups.at(-1);
+    if (!group || group.length >= limits.count || bytes + size > limits.bytes) {
+      groups.push([item]);
+      bytes = size;
     } else {
-      current.push(item);
-      bytes += item.data.length;
+      group.push(item);
+      bytes += size;
     }
   }
-  return batches;
+  return groups;
 }
 
 /** Attempts for one record. After them, the event source delivers it again. */

@@ -1,20 +1,31 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { PutRecordBatchCommand, type FirehoseClient } from "@aws-sdk/client-firehose";
-import { backoffMs, MAX_ATTEMPTS, toBatches } from "./batches.ts";
+import { deliveryLimits } from "../../domain/delivery-processors.ts";
+import { backoffMs, MAX_ATTEMPTS, split } from "./batches.ts";
 
 /** A row to deliver. */
 export interface Delivery<R> {
   /** The record that the row came from. */
   readonly record: R;
-  /** One line of JSON. */
+  /** One line of JSON, with its line feed. */
+  readonly data: string;
+}
+
+/** Rows that are one record of Firehose, which takes all of them or none. */
+interface Packed<R> {
+  readonly rows: readonly Delivery<R>[];
   readonly data: Uint8Array;
 }
 
+const packLimits = { count: deliveryLimits.recordRows, bytes: deliveryLimits.recordBytes };
+const callLimits = { count: deliveryLimits.callRecords, bytes: deliveryLimits.callBytes };
+
 /**
- * Puts rows into a delivery stream. Rows that fail are put again, those alone, after a wait that grows.
+ * Puts rows into a delivery stream, packed into as few records as its limits allow. Records that fail are put again,
+ * those alone, after a wait that grows.
  *
  * @param random Gives numbers in [0, 1)
- * @returns The rows that failed in all attempts, and the last reason
+ * @returns The rows whose record failed in all attempts, and the last reason
  */
 export async function deliver<R>(
   firehose: FirehoseClient,
@@ -22,26 +33,29 @@ export async function deliver<R>(
   deliveries: readonly Delivery<R>[],
   random: () => number,
 ): Promise<{ readonly failed: Delivery<R>[]; readonly reason?: unknown }> {
-  let waiting: Delivery<R>[] = [...deliveries];
+  let waiting: readonly Packed<R>[] = split(deliveries, packLimits).map((rows) => ({
+    rows,
+    data: Buffer.from(rows.map(({ data }) => data).join("")),
+  }));
   let reason: unknown;
   for (let attempt = 0; waiting.length > 0 && attempt < MAX_ATTEMPTS; attempt++) {
     if (attempt > 0) await delay(backoffMs(attempt, random()));
-    const failed: Delivery<R>[] = [];
-    for (const batch of toBatches(waiting)) {
+    const failed: Packed<R>[] = [];
+    for (const batch of split(waiting, callLimits)) {
       const outcome = await put(firehose, streamName, batch);
       failed.push(...outcome.failed);
       if (outcome.failed.length > 0) reason = outcome.reason;
     }
     waiting = failed;
   }
-  return { failed: waiting, reason };
+  return { failed: waiting.flatMap(({ rows }) => rows), reason };
 }
 
 async function put<R>(
   firehose: FirehoseClient,
   streamName: string,
-  batch: readonly Delivery<R>[],
-): Promise<{ readonly failed: readonly Delivery<R>[]; readonly reason?: unknown }> {
+  batch: readonly Packed<R>[],
+): Promise<{ readonly failed: readonly Packed<R>[]; readonly reason?: unknown }> {
   try {
     const { FailedPutCount: count, RequestResponses: responses = [] } = await firehose.send(
       new PutRecordBatchCommand({ DeliveryStreamName: streamName, Records: batch.map(({ data }) => ({ Data: data })) }),

@@ -32,9 +32,7 @@ async function deliverRows(table: string, records: readonly KafkaRecord[]): Prom
     (record) => tableOf(record.topic).toRows(record, reach, generations),
     log,
   );
-  const rows = taken.flatMap(({ record, value }) =>
-    value.map((row) => ({ record, data: Buffer.from(`${JSON.stringify(row)}\n`) })),
-  );
+  const rows = taken.flatMap(({ record, value }) => value.map((row) => ({ record, data: `${JSON.stringify(row)}\n` })));
   const stream = deliveryStreamName(settings.environment, table);
   const { failed, reason } = await deliver(firehose, stream, rows, Math.random);
   if (failed.length > 0) log.error({ err: reason, table, failed: failed.length }, "Firehose did not take all rows");

@@ -1,3 +1,4 @@
+import { deliveryLimits } from "../../domain/delivery-processors.ts";
 import { logName } from "../../domain/names.ts";
 import { utf8Text, type RecordHeaders } from "../../domain/record-headers.ts";
 import { headers as headerNames } from "../../domain/topics.ts";
@@ -5,8 +6,8 @@ import type { KafkaRecord } from "../shared/kafka-event.ts";
 import { partition, type Reach } from "./partition.ts";
 import type { Row } from "./rows.ts";
 
-/** Bytes of a Firehose record, at most: 1,000 KiB, inclusive. */
-export const MAX_ROW_BYTES = 1_000 * 1_024;
+/** Bytes of a row, at most: those of a record of Firehose. */
+export const MAX_ROW_BYTES = deliveryLimits.recordBytes;
 /** Bytes of a record's key, headers and value in one row, at most, as they stand there. */
 const CONTENT_BYTES = 900 * 1_024;
 /** Bytes of the readable copies in a row, at most: what does not fit is left out of them. */

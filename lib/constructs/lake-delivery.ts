@@ -9,6 +9,7 @@ import {
   type aws_s3 as s3,
 } from "aws-cdk-lib";
 import { Construct } from "constructs";
+import { deliveryProcessors } from "../../domain/delivery-processors.ts";
 import { deliveryStreamName } from "../../domain/names.ts";
 import type { TableSpec } from "../../domain/tables.ts";
 import { lakeDatabaseName } from "../names.ts";
@@ -30,9 +31,9 @@ export interface LakeDeliveryProps {
 }
 
 /**
- * A delivery stream that writes one table's rows as Parquet. Rows come as JSON; their fields `dt` and `hour` name the
- * partition. Firehose converts formats only with buffers of 64 MiB or more and an uncompressed destination (Parquet
- * compresses by itself), and partitions dynamically only with a separate error prefix.
+ * A delivery stream that writes one table's rows as Parquet. Rows come as lines of JSON, many in a record; their fields
+ * `dt` and `hour` name the partition. Firehose converts formats only with buffers of 64 MiB or more and an uncompressed
+ * destination (Parquet compresses by itself), and partitions dynamically only with a separate error prefix.
  */
 export class LakeDelivery extends Construct {
   readonly stream: firehose.CfnDeliveryStream;
@@ -72,15 +73,7 @@ export class LakeDelivery extends Construct {
         dynamicPartitioningConfiguration: { enabled: true, retryOptions: { durationInSeconds: 3_600 } },
         processingConfiguration: {
           enabled: true,
-          processors: [
-            {
-              type: "MetadataExtraction",
-              parameters: [
-                { parameterName: "MetadataExtractionQuery", parameterValue: "{dt: .dt, hour: .hour}" },
-                { parameterName: "JsonParsingEngine", parameterValue: "JQ-1.6" },
-              ],
-            },
-          ],
+          processors: deliveryProcessors.map(({ type, parameters }) => ({ type, parameters: [...parameters] })),
         },
         dataFormatConversionConfiguration: {
           enabled: true,

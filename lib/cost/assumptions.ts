@@ -10,7 +10,8 @@ export const assumptions = [
   "a function is invoked when an event's batching window has passed, or it is full; an invocation takes 20 ms and " +
     "0.4 ms a record, of the function's memory; an event poller takes 5 MB/s, and four share a unit",
   "the feature store gets the newest window of each sensor in an event, and the newest bar of each symbol",
-  "Firehose bills ingest and conversion by the record, in units of 5 KB, and partitioning by the row's own bytes; " +
+  "the rows of an event are packed into records of Firehose, of 500 rows or 1,000 KiB at most; ingest and " +
+    "conversion are billed by the record, in units of 5 KB, partitioning by the row's own bytes; " +
     "jq takes a millisecond a row",
   "the lake's objects spend their first days in S3 Standard and then in Glacier Instant Retrieval; " +
     "Parquet is a third of JSON; one month of data",

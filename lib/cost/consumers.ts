@@ -77,7 +77,7 @@ function topicRates(
 }
 
 /** Ticks a second of each input topic: one for each partition. */
-export function ticksOf(config: Environment): Map<string, number> {
+function ticksOf(config: Environment): Map<string, number> {
   const partitions = new Map(environmentTopics(config).map((topic) => [topic.name, topic.partitions]));
   return new Map(
     runningPipelines(config)

@@ -1,9 +1,10 @@
 import type { Environment } from "../../config/schema.ts";
+import { deliveryLimits } from "../../domain/delivery-processors.ts";
 import { tradeQueue } from "../../domain/event-source-mappings.ts";
 import { barWindows } from "../../domain/market.ts";
 import { functions, type FunctionName } from "../../domain/routes.ts";
 import { topics } from "../../domain/topics.ts";
-import { consumersOf, newestOnly, ticksOf, type Consumer } from "./consumers.ts";
+import { consumersOf, newestOnly, type Consumer } from "./consumers.ts";
 import type { Inventory } from "./inventory.ts";
 import { prices, type PriceName } from "./prices.ts";
 import { flowOf, sizes, type Flow, type Workload } from "./workload.ts";
@@ -192,31 +193,45 @@ function features({ load, flow: { windows, bars }, consumers }: Basis): Item[] {
   return [["writes", "featureWrite", (units * SECONDS) / MILLION]];
 }
 
-/** The lake's rows a second and their bytes: logs (base64 and their columns), ticks, windows, inferences, bars. */
-function lakeRows({
-  config,
-  load,
-  flow: { messages, messageBytes, windows, trades, bars },
-}: Basis): { perSecond: number; bytes: number }[] {
-  const ticks = [...ticksOf(config).values()].reduce((sum, ofTopic) => sum + ofTopic, 0);
-  return [
-    { perSecond: messages, bytes: messageBytes * 1.37 + 200 },
-    { perSecond: ticks, bytes: sizes.tick * 1.37 + 200 },
-    { perSecond: windows, bytes: sizes.lakeRow },
-    { perSecond: load.sensors, bytes: sizes.inference },
-    { perSecond: trades, bytes: sizes.trade * 1.37 + 200 },
-    { perSecond: bars, bytes: sizes.bar },
-  ];
+/** Rows of a table of the lake. */
+interface LakeRows {
+  readonly perSecond: number;
+  /** Of one row. */
+  readonly bytes: number;
+  /** Rows that come together. */
+  readonly ofEvent: number;
+}
+
+/** Logs are rows with their records in base64; the other rows are about as long as their records. */
+function lakeRows({ consumers }: Basis): LakeRows[] {
+  const rowBytes = ({ mapping: { topic }, records, bytes }: Consumer): number =>
+    topic === topics.imuData.name || topic === topics.trades.name
+      ? (bytes / records) * 1.37 + 200
+      : topic === topics.aggregated.name
+        ? sizes.lakeRow
+        : bytes / records;
+  return consumers
+    .filter(({ mapping }) => mapping.functionName === "write-lake")
+    .map((consumer) => ({
+      perSecond: consumer.records,
+      bytes: rowBytes(consumer),
+      ofEvent: consumer.records / consumer.invocations,
+    }));
+}
+
+/** Bytes that Firehose bills for the rows of an event, which are packed into as few records as may be. */
+function billedBytes({ bytes, ofEvent }: LakeRows): number {
+  const most = Math.min(deliveryLimits.recordRows, Math.floor(deliveryLimits.recordBytes / bytes));
+  const full = Math.floor(ofEvent / most);
+  const units = (rows: number): number => Math.ceil((rows * bytes) / UNIT_BYTES);
+  return (full * units(most) + units(ofEvent - full * most)) * UNIT_BYTES;
 }
 
 function firehose(basis: Basis): Item[] {
   const rows = lakeRows(basis);
-  const billed = rows.reduce(
-    (sum, { perSecond, bytes }) => sum + perSecond * Math.ceil(bytes / UNIT_BYTES) * UNIT_BYTES,
-    0,
-  );
+  const billed = rows.reduce((sum, ofTable) => sum + (ofTable.perSecond / ofTable.ofEvent) * billedBytes(ofTable), 0);
   const written = rows.reduce((sum, { perSecond, bytes }) => sum + perSecond * bytes, 0);
-  const perSecond = rows.reduce((sum, { perSecond: ofKind }) => sum + ofKind, 0);
+  const perSecond = rows.reduce((sum, ofTable) => sum + ofTable.perSecond, 0);
   return [
     ["ingested", "firehoseIngest", (billed * SECONDS) / GB],
     ["converted", "firehoseConversion", (billed * SECONDS) / GB],

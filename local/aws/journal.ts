@@ -31,7 +31,7 @@ export class Journal {
   #segment: Segment | null = null;
   /** Bytes of the sealed segments, by name, oldest first. */
   readonly #sealed: Map<string, number>;
-  #waiting: { readonly lines: string; resolve: () => void; reject: (error: unknown) => void }[] = [];
+  #waiting: { readonly lines: readonly Buffer[]; resolve: () => void; reject: (error: unknown) => void }[] = [];
   #sealers: (() => void)[] = [];
   #working = false;
 
@@ -70,7 +70,7 @@ export class Journal {
 
   /** Resolves when the entries are on the disk. */
   append(entries: readonly JournalEntry[]): Promise<void> {
-    const lines = entries.map(encodeLine).join("");
+    const lines = entries.map(encodeLine);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ lines, resolve, reject });
       this.#work();
@@ -94,10 +94,14 @@ export class Journal {
   async read(name: string): Promise<{ entries: JournalEntry[]; corrupt: number }> {
     const entries: JournalEntry[] = [];
     let corrupt = 0;
-    for (const line of (await readFile(this.#path(name), "latin1")).split("\n")) {
+    const bytes = await readFile(this.#path(name));
+    for (let from = 0; from < bytes.length;) {
+      const end = bytes.indexOf("\n", from);
+      const line = bytes.subarray(from, end === -1 ? bytes.length : end);
       const entry = decodeLine(line);
       if (entry) entries.push(entry);
       else if (line.length > 0) corrupt++;
+      from += line.length + 1;
     }
     return { entries, corrupt };
   }
@@ -127,7 +131,7 @@ export class Journal {
       this.#waiting = [];
       try {
         const segment = (this.#segment ??= await this.#create());
-        const bytes = Buffer.from(batch.map(({ lines }) => lines).join(""), "latin1");
+        const bytes = Buffer.concat(batch.flatMap(({ lines }) => lines));
         await segment.file.writeFile(bytes);
         await segment.file.datasync();
         segment.bytes += bytes.length;
@@ -166,14 +170,21 @@ export function journalBytes(dataBytes: number): number {
   return 4 * Math.ceil(dataBytes / 3) + LINE_BYTES;
 }
 
-function encodeLine(entry: JournalEntry): string {
-  const rest = `${entry.arrivalMs} ${Buffer.from(entry.data).toString("base64")}`;
-  return `${crc32(rest).toString(16).padStart(8, "0")} ${rest}\n`;
+function encodeLine({ arrivalMs, data }: JournalEntry): Buffer {
+  const base64 = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
+  const line = Buffer.from(`${" ".repeat(9)}${arrivalMs} ${base64}\n`, "latin1");
+  line.write(`${checksum(line.subarray(9, -1))} `, "latin1");
+  return line;
 }
 
-function decodeLine(line: string): JournalEntry | null {
-  const rest = line.slice(9);
-  if (line.length < 10 || crc32(rest).toString(16).padStart(8, "0") !== line.slice(0, 8)) return null;
+function decodeLine(line: Buffer): JournalEntry | null {
+  const rest = line.subarray(9);
+  if (rest.length === 0 || checksum(rest) !== line.toString("latin1", 0, 8)) return null;
   const space = rest.indexOf(" ");
-  return { arrivalMs: Number(rest.slice(0, space)), data: Buffer.from(rest.slice(space + 1), "base64") };
+  return {
+    arrivalMs: Number(rest.toString("latin1", 0, space)),
+    data: Buffer.from(rest.toString("latin1", space + 1), "base64"),
+  };
 }
+
+const checksum = (bytes: Buffer): string => crc32(bytes).toString(16).padStart(8, "0");

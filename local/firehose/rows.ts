@@ -23,10 +23,9 @@ const BIGINT_LIMIT = 2 ** 63;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * Returns a function that fits Firehose records to a table. A record is one JSON object, optionally with a newline
- * after it. Its fields `dt` (yyyy-mm-dd) and `hour` (HH) name the partition. As in Firehose's conversion, names are
- * compared without case, absent columns are null, and other fields are ignored. Unlike Firehose, it converts no types:
- * a string is not accepted as a number.
+ * Returns a function that fits rows to a table. A row is one JSON object. Its fields `dt` (yyyy-mm-dd) and `hour` (HH)
+ * name the partition. As in Firehose's conversion, names are compared without case, absent columns are null, and other
+ * fields are ignored. Unlike Firehose, it converts no types: a string is not accepted as a number.
  */
 export function rowFitter(table: TableSpec): (data: Uint8Array) => FittedRow | RefusedRow {
   const columns = table.columns.map((column) => ({ name: column.name, type: parseHiveType(column.type) }));

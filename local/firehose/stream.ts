@@ -2,9 +2,11 @@ import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "../../adapters/log.ts";
 import type { Metrics } from "../../adapters/metrics.ts";
+import { deliveryProcessors } from "../../domain/delivery-processors.ts";
 import type { TableSpec } from "../../domain/tables.ts";
 import { Journal, type JournalEntry } from "../aws/journal.ts";
 import { Compaction } from "./compaction.ts";
+import { deaggregation } from "./deaggregate.ts";
 import type { ParquetWriter } from "./parquet.ts";
 import { rowFitter, type FittedRow, type RefusedRow } from "./rows.ts";
 
@@ -28,7 +30,8 @@ const ERROR_FOLDER = "errors";
  *
  * 1. `put` appends records to the journal. When it resolves, they are on the disk.
  * 2. `deliver` seals a journal segment that is old or large enough.
- * 3. It writes the segment's rows as one Parquet file per partition. Rows that do not fit go to the error output.
+ * 3. It cuts the segment's records into their rows, as the stream's processors say, and writes them as one Parquet file
+ *    per partition. Rows that do not fit go to the error output.
  * 4. It removes the segment.
  *
  * After a crash in step 3 or before step 4, the same segment is converted again. Files are named after their segment
@@ -38,6 +41,7 @@ export class DeliveryStream {
   readonly #options: StreamOptions;
   readonly #journal: Journal;
   readonly #scratch: string;
+  readonly #deaggregate = deaggregation(deliveryProcessors);
   readonly #fit: ReturnType<typeof rowFitter>;
   readonly #compaction: Compaction;
 
@@ -97,7 +101,10 @@ export class DeliveryStream {
       );
     const partitions = new Map<string, { entry: JournalEntry; row: FittedRow }[]>();
     const refused: { entry: JournalEntry; row: RefusedRow }[] = [];
-    for (const entry of entries) {
+    const pieces = entries.flatMap(({ arrivalMs, data }) =>
+      this.#deaggregate(data).map((piece): JournalEntry => ({ arrivalMs, data: piece })),
+    );
+    for (const entry of pieces) {
       const row = this.#fit(entry.data);
       if (!row.ok) {
         refused.push({ entry, row });

@@ -126,6 +126,35 @@ describe.each(environments)("the templates of %s", (env) => {
     expect(subnets.length).toBe(2 * config.zones.length);
   });
 
+  test("cut Firehose's records into rows before it reads their partitions", () => {
+    // https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-multirecord-deaggergation.html: data that is
+    // aggregated must be deaggregated before it can be partitioned; https://docs.aws.amazon.com/firehose/latest/dev/
+    // record-format-conversion.html: its format can be converted then, too.
+    for (const { resource } of all("AWS::KinesisFirehose::DeliveryStream"))
+      expect(resource.Properties["ExtendedS3DestinationConfiguration"]).toMatchObject({
+        DynamicPartitioningConfiguration: { Enabled: true },
+        DataFormatConversionConfiguration: { Enabled: true },
+        ProcessingConfiguration: {
+          Enabled: true,
+          Processors: [
+            {
+              Type: "RecordDeAggregation",
+              Parameters: [{ ParameterName: "SubRecordType", ParameterValue: "JSON" }],
+            },
+            {
+              Type: "MetadataExtraction",
+              Parameters: [
+                { ParameterName: "MetadataExtractionQuery", ParameterValue: "{dt: .dt, hour: .hour}" },
+                { ParameterName: "JsonParsingEngine", ParameterValue: "JQ-1.6" },
+              ],
+            },
+          ],
+        },
+      });
+    // An update changes the streams first: one that does not cut records yet could not partition many rows.
+    expect(platform.stacks["delivery"]!.dependencies).toContain("lake");
+  });
+
   test("expire and archive no file of an Iceberg table", () => {
     // https://docs.aws.amazon.com/prescriptive-guidance/latest/apache-iceberg-on-aws/best-practices-storage.html
     const lake = all("AWS::S3::Bucket").find(({ id }) => id.startsWith("Bucketlake"))!.resource.Properties;

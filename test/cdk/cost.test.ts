@@ -109,6 +109,20 @@ describe("the cost of dev", () => {
     expect(dollars({ ...idle, trades: 10 }, "Feature Store")).toBeCloseTo((200 / 60) * 2.628 * 1.25, 6);
   });
 
+  test("of Firehose is that of packed records in units of 5 KB", () => {
+    // 100 sensors: an event of the raw log has 110 × 5.00909 = 551 rows of 487,000 / 110 × 1.37 + 200 = 6,265.4 bytes:
+    // three records of 163 rows (200 units) and one of 62 (76). One of windows has 501 rows of 1,300 bytes: a record
+    // of 500 rows (127) and one of one; one of inferences 501 of 330 bytes (33 and one). The market's ticks: 51 rows
+    // of 337 bytes (4).
+    const units = 676 / (5 + 1 / 110) + (128 + 34) / (5 + 1 / 100) + 4 / (5 + 1 / 10);
+    const bytes = 110 * 6_265.3636363 + 100 * (1_300 + 330) + 10 * 337;
+    const gb = (perSecond: number): number => (perSecond * 2_628_000) / 1e9;
+    expect(dollars({ ...idle, sensors: 100 }, "Firehose")).toBeCloseTo(
+      gb(units * 5_120) * (0.029 + 0.018) + gb(bytes) * 0.02 + 320 * 0.001 * HOURS * 0.07,
+      4,
+    );
+  });
+
   test("is told with the source and the month of each price, and the address of each source", () => {
     const load = { ...idle, trades: 10 };
     const report = costReport({ environment: "dev", lines: estimate(inventory, config, load) }, load).split("\n");

@@ -1,31 +1,30 @@
 import type { FirehoseClient, PutRecordBatchCommand } from "@aws-sdk/client-firehose";
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { backoffMs, toBatches } from "../../lambda/write-lake/batches.ts";
+import { backoffMs, split } from "../../lambda/write-lake/batches.ts";
 import { deliver } from "../../lambda/write-lake/deliver.ts";
 
-test("batches keep the order and the limits of a call, and are as few as these allow", () => {
+test("groups keep the order and the limits, and are as few as these allow", () => {
   fc.assert(
     fc.property(
       fc.array(fc.integer({ min: 1, max: 60 }), { maxLength: 60 }),
       fc.integer({ min: 1, max: 10 }),
-      (sizes, records) => {
+      (sizes, count) => {
         const items = sizes.map((size, i) => ({ i, data: new Uint8Array(size) }));
-        const batches = toBatches(items, { records, bytes: 100 });
-        const bytes = (batch: typeof items): number => batch.reduce((sum, { data }) => sum + data.length, 0);
-        expect(batches.flat()).toEqual(items);
-        for (const [n, batch] of batches.entries()) {
-          expect(batch.length).toBeLessThanOrEqual(records);
-          expect(bytes(batch)).toBeLessThanOrEqual(100);
-          const next = batches[n + 1]?.[0];
-          if (next) expect(batch.length === records || bytes(batch) + next.data.length > 100).toBe(true);
+        const groups = split(items, { count, bytes: 100 });
+        const bytes = (group: typeof items): number => group.reduce((sum, { data }) => sum + data.length, 0);
+        expect(groups.flat()).toEqual(items);
+        for (const [n, group] of groups.entries()) {
+          expect(group.length).toBeLessThanOrEqual(count);
+          expect(bytes(group)).toBeLessThanOrEqual(100);
+          const next = groups[n + 1]?.[0];
+          if (next) expect(group.length === count || bytes(group) + next.data.length > 100).toBe(true);
         }
       },
     ),
   );
-  expect(
-    toBatches(Array.from({ length: 1_001 }, () => ({ data: new Uint8Array(1) }))).map((batch) => batch.length),
-  ).toEqual([500, 500, 1]);
+  // Text is as long as its UTF-8.
+  expect(split([{ data: "ää" }, { data: "b" }], { count: 9, bytes: 4 })).toHaveLength(2);
 });
 
 test("the wait doubles, times a factor from a half to one", () => {
@@ -37,7 +36,7 @@ test("the wait doubles, times a factor from a half to one", () => {
   ]);
 });
 
-/** A client that answers each call with the next of `answers`: the texts that it refuses, or an error. */
+/** A client that answers each call with the next of `answers`: how the records begin that it refuses, or an error. */
 function client(answers: (readonly string[] | Error)[]): FirehoseClient & { readonly calls: string[][] } {
   const calls: string[][] = [];
   const send = async ({ input }: PutRecordBatchCommand): Promise<unknown> => {
@@ -45,29 +44,59 @@ function client(answers: (readonly string[] | Error)[]): FirehoseClient & { read
     calls.push(texts);
     const answer = answers.shift() ?? [];
     if (answer instanceof Error) throw answer;
+    const refused = texts.map((text) => answer.some((start) => text.startsWith(start)));
     return {
-      FailedPutCount: texts.filter((text) => answer.includes(text)).length,
-      RequestResponses: texts.map((text) =>
-        answer.includes(text) ? { ErrorCode: "ServiceUnavailableException" } : { RecordId: "r" },
-      ),
+      FailedPutCount: refused.filter(Boolean).length,
+      RequestResponses: refused.map((one) => (one ? { ErrorCode: "ServiceUnavailableException" } : { RecordId: "r" })),
     };
   };
   return { calls, send } as unknown as FirehoseClient & { readonly calls: string[][] };
 }
-const rows = (...texts: string[]): { record: string; data: Uint8Array }[] =>
-  texts.map((text) => ({ record: text, data: Buffer.from(text) }));
+interface TestRow {
+  readonly record: string;
+  readonly data: string;
+}
+/** Rows of which no two fit into a record of 1,000 KiB. */
+const large = (...names: string[]): TestRow[] =>
+  names.map((name) => ({ record: name, data: `${name.padEnd(600_000)}\n` }));
+const small = (count: number): TestRow[] =>
+  Array.from({ length: count }, (_, i) => ({ record: `row ${i}`, data: `{"n":${i}}\n` }));
+const called = ({ calls }: { readonly calls: string[][] }): string[][] =>
+  calls.map((texts) => texts.map((text) => text.trim()));
 
-test("only rows that failed are put again, until they are taken", async () => {
+test("only records that failed are put again, until they are taken", async () => {
   const firehose = client([["b", "c"], new Error("timeout"), ["c"], []]);
-  expect(await deliver(firehose, "s", rows("a", "b", "c"), () => 0)).toMatchObject({ failed: [] });
-  expect(firehose.calls).toEqual([["a", "b", "c"], ["b", "c"], ["b", "c"], ["c"]]);
+  expect(await deliver(firehose, "s", large("a", "b", "c"), () => 0)).toMatchObject({ failed: [] });
+  expect(called(firehose)).toEqual([["a", "b", "c"], ["b", "c"], ["b", "c"], ["c"]]);
 });
 
 test("a row that is never taken is returned, with the reason", async () => {
   const firehose = client(Array.from({ length: 10 }, () => ["b"]));
-  expect(await deliver(firehose, "s", rows("a", "b"), () => 0)).toEqual({
-    failed: rows("b"),
+  const rows = large("a", "b");
+  expect(await deliver(firehose, "s", rows, () => 0)).toEqual({
+    failed: [rows[1]],
     reason: { ErrorCode: "ServiceUnavailableException" },
   });
   expect(firehose.calls).toHaveLength(6);
+});
+
+// Firehose cuts a record into 500 rows at most:
+// https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-multirecord-deaggergation.html
+test("rows share records, at most 500 of them and 1,000 KiB each, and fail with their record alone", async () => {
+  const rows = small(1_201);
+  const firehose = client(Array.from({ length: 6 }, () => [rows[500]!.data]));
+  const { failed } = await deliver(firehose, "s", rows, () => 0);
+  expect(failed).toEqual(rows.slice(500, 1_000));
+  expect(firehose.calls[0]!.map((text) => text.split("\n").length - 1)).toEqual([500, 500, 201]);
+  expect(firehose.calls[0]!.join("")).toBe(rows.map(({ data }) => data).join(""));
+  expect(firehose.calls.slice(1).every((texts) => texts.length === 1)).toBe(true);
+
+  const kib = Array.from({ length: 100 }, (_, i): TestRow => ({
+    record: `${i}`,
+    data: `${"ä".padEnd(20 * 1_024 - 2)}\n`,
+  }));
+  const second = client([]);
+  await deliver(second, "s", kib, () => 0);
+  // 50 rows of 20 KiB; 4 MiB hold four such records, so one call holds both.
+  expect(second.calls.map((texts) => texts.map((text) => Buffer.byteLength(text)))).toEqual([[1_024_000, 1_024_000]]);
 });

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { localPorts } from "../../config/local.ts";
 import { readSettings } from "../../config/settings.ts";
+import { deliveryLimits } from "../../domain/delivery-processors.ts";
 import { eventSourceMappings, tradeQueue } from "../../domain/event-source-mappings.ts";
 import { backOff } from "../../local/event-source/retry.ts";
 import { limits as putEventsLimits } from "../../local/events/protocol.ts";
 import { backOff as queueBackOff } from "../../local/events/queue.ts";
-import { limits } from "../../local/firehose/protocol.ts";
 import { webSocketLimits } from "../../local/gateway/connections.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../docs/local-endpoints.md"), "utf8");
@@ -26,8 +26,9 @@ test("docs/local-endpoints.md states the ports, limits and defaults of the code"
     `double from ${queueBackOff(1)} ms to ${queueBackOff(1_000) / 1_000} s`,
     `After ${tradeQueue.maxReceiveCount} deliveries`,
     `Above ${events.journalBytes / 1024 ** 2} MiB (\`EVENTS_JOURNAL_BYTES\`)`,
-    `${limits.records} records and ${limits.callBytes / 1024 ** 2} MiB per call`,
-    `${(limits.recordBytes / 1024).toLocaleString("en-US")} KiB per record`,
+    `${deliveryLimits.callRecords} records and ${deliveryLimits.callBytes / 1024 ** 2} MiB per call`,
+    `at most ${deliveryLimits.recordRows} rows`,
+    `${(deliveryLimits.recordBytes / 1024).toLocaleString("en-US")} KiB per record`,
     `${firehose.bufferMs / 1_000} s old (\`FIREHOSE_BUFFER_MS\`)`,
     `or has ${firehose.bufferBytes / 1024 ** 2} MiB (\`FIREHOSE_BUFFER_BYTES\`)`,
     `read_parquet('${firehose.lakeDir}/raw`,

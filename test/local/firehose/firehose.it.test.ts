@@ -178,7 +178,7 @@ test("rows that do not fit the table go to the error output with their bytes, th
     JSON.stringify(raw(1, { partition: 2 ** 31 })),
     '{"id":"\\ud800","dt":"2022-07-11","hour":"10"}',
     '{"id":"a","id":"b","dt":"2022-07-11","hour":"10"}',
-    `${JSON.stringify(raw(5))}\n${JSON.stringify(raw(6))}`,
+    `[${JSON.stringify(raw(5))},${JSON.stringify(raw(6))}]`,
   ];
   const { child, client } = await start();
   await client.send(
@@ -196,6 +196,42 @@ test("rows that do not fit the table go to the error output with their bytes, th
     errors.filter(({ lastErrorCode }) => lastErrorCode === "DynamicPartitioning.MetadataExtractionFailed"),
   ).toHaveLength(1);
   expect(await select('SELECT "offset"::int AS n FROM raw ORDER BY n')).toEqual([{ n: 1 }, { n: 2 }]);
+});
+
+// https://docs.aws.amazon.com/firehose/latest/dev/dynamic-partitioning-multirecord-deaggergation.html
+test("a record is cut into its rows, each in its own partition, and a row that does not fit goes alone", async () => {
+  const { child, client } = await start();
+  const row = (offset: number, more = {}): string => JSON.stringify(raw(offset, more));
+  await client.send(
+    new PutRecordBatchCommand({
+      DeliveryStreamName: "millrace-local-raw",
+      Records: [
+        `${row(1)}\n${row(2, { hour: "11" })}\n${row(3, { partition: "x" })}\n${row(4)}\n`,
+        `${row(5)}${row(6, { value: 'a}{\\"}{' })}${row(7)}`,
+        // It takes 500 rows of a record, and leaves one with more as it is.
+        Array.from({ length: 500 }, (_, i) => row(1_000 + i)).join("\n"),
+        Array.from({ length: 501 }, (_, i) => row(2_000 + i)).join("\n"),
+      ].map((text) => ({ Data: bytes(text) })),
+    }),
+  );
+  await stop(child);
+  expect(
+    await select('SELECT hour, list("offset"::int ORDER BY "offset") AS n FROM raw WHERE "offset" < 1000 GROUP BY ALL'),
+  ).toEqual(
+    expect.arrayContaining([
+      { hour: "10", n: [1, 4, 5, 6, 7] },
+      { hour: "11", n: [2] },
+    ]),
+  );
+  expect(await select('SELECT value FROM raw WHERE "offset" = 6')).toEqual([{ value: 'a}{\\"}{' }]);
+  expect(await select('SELECT count(*)::int AS n, max("offset")::int AS last FROM raw WHERE "offset" >= 1000')).toEqual(
+    [{ n: 500, last: 1_499 }],
+  );
+  const refused = globSync("errors/raw/*/*.ndjson", { cwd: lakeDir })
+    .flatMap((file) => readFileSync(join(lakeDir, file), "utf8").trim().split("\n"))
+    .map((line) => Buffer.from((JSON.parse(line) as { rawData: string }).rawData, "base64").toString());
+  expect(refused.map((text) => text.split("\n").length).sort((a, b) => a - b)).toEqual([1, 501]);
+  expect(refused).toContain(row(3, { partition: "x" }));
 });
 
 test("the limits of a call and their errors are those of the service", async () => {
@@ -252,7 +288,14 @@ test("acknowledged records survive kill -9 at any moment, and are in the lake on
             await client.send(
               new PutRecordBatchCommand({
                 DeliveryStreamName: "millrace-local-raw",
-                Records: offsets.map((offset) => ({ Data: bytes(raw(offset, { hour: offset % 2 ? "10" : "11" })) })),
+                // The last three are rows of one record.
+                Records: [offsets.slice(0, 1), offsets.slice(1, 2), offsets.slice(2)].map((ofRecord) => ({
+                  Data: bytes(
+                    ofRecord
+                      .map((offset) => `${JSON.stringify(raw(offset, { hour: offset % 2 ? "10" : "11" }))}\n`)
+                      .join(""),
+                  ),
+                })),
               }),
             );
           } catch {
