@@ -163,6 +163,16 @@ const programs: readonly AlarmSpec[] = [
     unit: "models",
     ...fiveMinutes,
   }),
+  one("model-drift", {
+    severity: "MEDIUM",
+    means: "What the models are fed is far from what they were trained on",
+    affects: "Who relies on labels: they are guesses; everything else is right",
+    figure: { of: "gauge", gauge: "processor.input-drift", statistic: "Minimum" },
+    comparison: ">",
+    threshold: 400,
+    unit: "%",
+    ...fiveMinutes,
+  }),
 ];
 
 const records: readonly AlarmSpec[] = [

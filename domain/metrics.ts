@@ -201,6 +201,12 @@ export const metrics = {
     tier: 2,
     doc: "models that were refused at a model record, or were missing at a start",
   },
+  "processor.input-drift": {
+    unit: "Percent",
+    kind: "gauge",
+    tier: 3,
+    doc: "distance of the models' input from their training sets, last minute; 100 is like the training set",
+  },
   "processor.lag": {
     unit: "Count",
     kind: "gauge",

@@ -6,6 +6,12 @@ const tensor = z.object({
   dtype: z.literal("float32"),
 });
 
+/** Mean and standard deviation of each channel of a model's training set. */
+export const inputStatistics = z.object({
+  mean: z.array(z.number()).length(6),
+  std: z.array(z.number().positive()).length(6),
+});
+
 /** The `manifest.json` beside a model: how it is fed, what it gives, and what it must give for its probe. */
 export const modelManifest = z.looseObject({
   name: z.string().regex(/^[a-z0-9-]{1,64}$/),
@@ -33,6 +39,8 @@ export const modelManifest = z.looseObject({
   state: z.array(z.object({ input: z.string(), output: z.string(), shape: z.array(z.int()).length(1) })).length(1),
   /** File of the probe, beside the manifest. */
   probe: z.string(),
+  /** Of the rows that it was trained on, for each of the six channels; absent where nobody noted them. */
+  inputStatistics: inputStatistics.optional(),
 });
 export type ModelManifest = z.infer<typeof modelManifest>;
 

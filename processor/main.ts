@@ -9,6 +9,7 @@ import { pipelines } from "../domain/pipelines.ts";
 import { pickSemantics } from "../domain/semantics.ts";
 import { createDynamo } from "./adapters/dynamo-client.ts";
 import { createCheckpointTable } from "./adapters/dynamo-snapshots.ts";
+import { InputDrift } from "./adapters/input-drift.ts";
 import { openModels } from "./adapters/model-store.ts";
 import { engineObserver } from "./adapters/observer.ts";
 import { openPipeline } from "./adapters/open-pipeline.ts";
@@ -23,10 +24,15 @@ const dynamodb = createDynamo(settings);
 if (settings.dynamodbEndpoint) await createCheckpointTable(dynamodb, settings.checkpointTable);
 
 const refusedModels = new Map<string, string>();
-const models = openModels(settings, ({ name, version }, reason) => {
-  refusedModels.set(`${name} ${version}`, reason);
-  metrics.add("processor.models-refused");
-  logger.error({ model: name, version, reason }, "model refused; the models before it continue to score");
+const drift = new InputDrift(performance.now());
+metrics.observe("processor.input-drift", () => drift.percent(performance.now()));
+const models = openModels(settings, {
+  refused: ({ name, version }, reason) => {
+    refusedModels.set(`${name} ${version}`, reason);
+    metrics.add("processor.models-refused");
+    logger.error({ model: name, version, reason }, "model refused; the models before it continue to score");
+  },
+  fed: ({ reference, manifest }, readings) => drift.take(reference, manifest, readings, performance.now()),
 });
 
 const service = await startService({

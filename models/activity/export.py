@@ -73,7 +73,7 @@ def probe(model: bytes) -> dict:
     }
 
 
-def manifest(model: bytes, version: str) -> dict:
+def manifest(model: bytes, version: str, statistics: dict) -> dict:
     proto = onnx.load(io.BytesIO(model))
     size = proto.graph.input[1].type.tensor_type.shape.dim[1].dim_value
     state = ["batch", size]
@@ -104,12 +104,13 @@ def manifest(model: bytes, version: str) -> dict:
             "angularRateDivisor": GYRO_SCALE,
         },
         "probe": "probe.json",
+        "inputStatistics": statistics,
     }
 
 
-def write_model(members: list[Member], folder: Path, version: str) -> None:
-    """Writes model.onnx, probe.json and manifest.json to `folder`."""
+def write_model(members: list[Member], folder: Path, version: str, statistics: dict) -> None:
+    """Writes model.onnx, probe.json and manifest.json to `folder`. `statistics` are those of figures.py."""
     model = onnx_bytes(members)
     (folder / "model.onnx").write_bytes(model)
     (folder / "probe.json").write_text(json.dumps(probe(model)) + "\n")
-    (folder / "manifest.json").write_text(json.dumps(manifest(model, version), indent=2) + "\n")
+    (folder / "manifest.json").write_text(json.dumps(manifest(model, version, statistics), indent=2) + "\n")

@@ -3,6 +3,9 @@
     python train.py --data DIR                      all subjects: model.onnx, probe.json, manifest.json beside this file
     python train.py --data DIR --cross-validate     three folds by subject, the same recipe: cross-validation.json
 
+With `--store DIR` the first command also logs a run to that MLflow file store: parameters, how well the model labels
+the recordings that it was trained on, and the model.
+
 The same seed, data, machine and package versions give the same weights. Each command takes --jobs N processes.
 """
 
@@ -12,7 +15,7 @@ import argparse
 import copy
 import json
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -25,8 +28,10 @@ from augment import Segment, cut, join, vary
 from dataset import LABELS, Recording, read_dataset
 from evaluate import confusion, report, session
 from export import onnx_bytes, write_model
+from figures import input_statistics
 from network import Member, features, lowpasses
 from resample import HOP_MS, ROWS, resample, targets
+from track import fit, log_run
 
 FOLDS = 3
 
@@ -168,6 +173,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=Recipe.epochs)
     parser.add_argument("--members", type=int, default=Recipe.members)
     parser.add_argument("--cross-validate", action="store_true")
+    parser.add_argument("--store", type=Path)
     args = parser.parse_args()
     recordings = read_dataset(args.data)
     recipe = Recipe(epochs=args.epochs, members=args.members)
@@ -179,7 +185,11 @@ def main() -> None:
                 for device, f in result[way]["devices"].items():
                     print(way, device, {k: f[k] for k in ("accuracy", "macroF1", "awayAccuracy")})
         else:
-            write_model(train(recordings, args.seed, recipe, pool), args.out, args.version)
+            members = train(recordings, args.seed, recipe, pool)
+            write_model(members, args.out, args.version, input_statistics(recordings))
+            if args.store is not None:
+                parameters = {"seed": args.seed, "recordings": len(recordings), **asdict(recipe)}
+                print(log_run(args.store, args.out, parameters, fit(args.out, recordings)))
 
 
 if __name__ == "__main__":

@@ -129,13 +129,13 @@ export interface ModelSettings {
   readonly region: string;
 }
 
-/** @param refused See `ScoringPorts`. @default nobody hears of it */
+/** @param heard What hears of models, see `ScoringPorts`. @default nobody does */
 export function openModels(
   { modelSource, region }: ModelSettings,
-  refused: ScoringPorts["refused"] = () => undefined,
+  heard: Partial<Omit<ScoringPorts, "source">> = {},
 ): ScoringPorts {
   const source = modelSource === undefined ? noModels : new ModelStore(modelFiles(modelSource, region));
-  return { source, refused };
+  return { source, refused: () => undefined, ...heard };
 }
 
 /**

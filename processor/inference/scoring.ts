@@ -18,6 +18,8 @@ export interface ScoringPorts {
   readonly source: ModelSource;
   /** Called when a model is refused that a control record assigns, or that the state has: somebody must look. */
   refused(reference: ModelReference, reason: string): void;
+  /** Hears of each hop that a model gets: rows × 6 numbers, oldest row first. */
+  fed?(model: Model, readings: Float32Array): void;
 }
 
 /** An assignment as the state keeps it. */
@@ -70,7 +72,11 @@ export class Scoring implements AsyncWork {
     this.#ports.refused(reference, `a run failed, and its row has no score: ${String(error)}`);
 
   async settle(): Promise<string | null> {
-    if (this.hops.length > 0) await score(this.hops.splice(0), this.#runFailed);
+    if (this.hops.length > 0) {
+      const hops = this.hops.splice(0);
+      for (const { stream, readings } of hops) this.#ports.fed?.(stream.model, readings);
+      await score(hops, this.#runFailed);
+    }
     const refusal = this.#control ? await this.#switch(this.#control) : null;
     this.#control = null;
     return refusal;

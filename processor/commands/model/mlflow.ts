@@ -1,7 +1,7 @@
 import { parse } from "yaml";
 import { z } from "zod";
 import { MillraceError } from "../../../domain/errors.ts";
-import { type ModelManifest, modelProbe } from "../../../domain/models.ts";
+import { inputStatistics, type ModelManifest, modelProbe } from "../../../domain/models.ts";
 import { modelHash, readModelBytes } from "../../adapters/model-bytes.ts";
 import type { ModelFiles } from "../../adapters/model-store.ts";
 import { onnxVersions } from "../../adapters/onnx-header.ts";
@@ -35,6 +35,9 @@ const settings = z.object({
   batchSizes: z.preprocess(listOf, z.array(z.coerce.number())).optional(),
   stateInput: z.string(),
   stateOutput: z.string(),
+  inputStatistics: z
+    .preprocess((value) => (typeof value === "string" ? JSON.parse(value) : value), inputStatistics)
+    .optional(),
 });
 
 /** Comma-separated text or JSON as a list. */

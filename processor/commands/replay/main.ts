@@ -14,8 +14,9 @@ import { Replay } from "./replay.ts";
 async function main(args: readonly string[]): Promise<void> {
   const { source, flush, pipeline, override, models } = parseReplayArguments(args);
   const settings = readSettings("replay", process.env);
-  const scoring = openModels({ modelSource: models, region: settings.region }, (_model, reason) =>
-    warn(`model-refused: ${reason}`),
+  const scoring = openModels(
+    { modelSource: models, region: settings.region },
+    { refused: (_model, reason) => warn(`model-refused: ${reason}`) },
   );
   const open = (generation: number): MachineFactory =>
     openPipeline(pipeline ?? settings.pipeline, scoring, { override, generation });

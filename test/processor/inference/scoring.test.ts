@@ -44,12 +44,19 @@ async function control(driver: PipelineDriver, command: ModelControl): Promise<v
 }
 
 /** `restart`: the next process has loaded no model yet. */
-function driverOf(): { driver: PipelineDriver; refused: string[]; restart: () => Promise<void> } {
+function driverOf(): {
+  driver: PipelineDriver;
+  refused: string[];
+  fed: Float32Array[];
+  restart: () => Promise<void>;
+} {
   const refused: string[] = [];
+  const fed: Float32Array[] = [];
   let store = new ModelStore(modelFiles(folder.path, "local"));
   const scoring = {
     source: { load: (reference: ModelReference) => store.load(reference) },
     refused: (_reference: unknown, reason: string) => refused.push(reason),
+    fed: (_model: unknown, readings: Float32Array) => fed.push(readings),
   };
   const driver = new PipelineDriver(sensorMachineFactory(defaultSemantics, scoring));
   const restart = async (): Promise<void> => {
@@ -57,7 +64,7 @@ function driverOf(): { driver: PipelineDriver; refused: string[]; restart: () =>
     store = new ModelStore(modelFiles(folder.path, "local"));
     await driver.restore();
   };
-  return { driver, refused, restart };
+  return { driver, refused, fed, restart };
 }
 
 const versions = (driver: PipelineDriver): string[] => [
@@ -205,6 +212,16 @@ describe("a model store that does not answer", () => {
     await expect(store.load(model)).rejects.toThrow("the store is away");
     expect((await store.load(model)).reference).toEqual(model);
   });
+});
+
+test("each hop that a model gets is told, as the model gets it", async () => {
+  const { driver, fed } = driverOf();
+  await control(driver, { stage: "live", model: folder.add("1") });
+  await publish(driver, 0);
+  // 1.98 s of readings end seven hops of 250 ms, with ten rows each.
+  expect(fed).toHaveLength(7);
+  for (const readings of fed)
+    expect([...readings]).toEqual(Array.from({ length: 10 }, () => [0.1, 0.2, 9.8, 0, 0, 0].map(Math.fround)).flat());
 });
 
 describe("a control record", () => {
