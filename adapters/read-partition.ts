@@ -37,6 +37,19 @@ export async function partitionsOf(cluster: Cluster, topic: string): Promise<num
   return metadata.map(({ partitionId }) => partitionId).sort((a, b) => a - b);
 }
 
+/** The committed record at an offset; null where there is none (any more). */
+export async function recordAt(
+  cluster: Cluster,
+  topic: string,
+  partition: number,
+  offset: number,
+): Promise<LogRecord | null> {
+  const { earliest, latest } = await partitionBounds(cluster, topic, partition);
+  if (offset < earliest || offset >= latest) return null;
+  const { records } = await fetchRecords(cluster, topic, partition, offset);
+  return records[0]?.offset === offset ? records[0] : null;
+}
+
 /** Committed records of a partition in offset order, in batches. @default range all, up to the end that it has now */
 export async function* committedRecords(
   cluster: Cluster,

@@ -42,13 +42,16 @@ export async function progressBefore(
 /** The task's last committed progress, read without a claim: an owner may commit another one meanwhile. */
 export async function currentProgress(cluster: Cluster, task: string, partition: number): Promise<Progress | null> {
   const { earliest, latest } = await partitionBounds(cluster, topics.progress.name, partition);
-  let last: Progress | null = null;
-  for (let offset = earliest; offset < latest;) {
-    const { records, nextOffset } = await fetchProgress(cluster, partition, offset);
-    for (const { key, value } of records) if (text(key) === task && value) last = decodeProgress(text(value)!);
-    offset = nextOffset;
+  for (let lookBack = FIRST_LOOK_BACK; ; lookBack *= LOOK_BACK_FACTOR) {
+    const from = Math.max(earliest, latest - lookBack);
+    let last: Progress | null = null;
+    for (let offset = from; offset < latest;) {
+      const { records, nextOffset } = await fetchProgress(cluster, partition, offset);
+      for (const { key, value } of records) if (text(key) === task && value) last = decodeProgress(text(value)!);
+      offset = nextOffset;
+    }
+    if (last || from === earliest) return last;
   }
-  return last;
 }
 
 /** The task's last progress from `from` on and before the claim with `token`. */

@@ -41,3 +41,8 @@ export function isMeant(record: InputRecord, filter: LetterFilter): boolean {
     at < (filter.to ?? Infinity)
   );
 }
+
+/** Messages quote what devices sent: without line ends and controls, which a terminal would obey. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}+/gu, " ");
+}

@@ -2,7 +2,7 @@ import type { Cluster } from "kafkajs";
 import { newestFirst, offsetsBetween, partitionsOf } from "../../../adapters/read-partition.ts";
 import type { LogRecord } from "../../../adapters/record-batches.ts";
 import { topics } from "../../../domain/topics.ts";
-import { isMeant, letterOf, type LetterFilter } from "./letters.ts";
+import { isMeant, letterOf, printable, type LetterFilter } from "./letters.ts";
 import { letterName } from "./record-of-letter.ts";
 
 /** Letters that a search looks at. */
@@ -59,10 +59,5 @@ function newestOf(readers: readonly Reader[]): number {
 export function letterLine(record: LogRecord): string {
   const { at, code, sensorId, symbol, message } = letterOf(record);
   const about = sensorId ?? symbol ?? "-";
-  return `${new Date(at).toISOString()}  ${letterName(record)}  ${code}  ${about}  ${oneLine(message)}\n`;
-}
-
-/** Messages quote what devices sent: without line ends and controls, which a terminal would obey. */
-export function oneLine(text: string): string {
-  return text.replace(/\p{Cc}+/gu, " ");
+  return `${new Date(at).toISOString()}  ${letterName(record)}  ${code}  ${about}  ${printable(message)}\n`;
 }

@@ -2,8 +2,7 @@ import type { LogRecord } from "../../../adapters/record-batches.ts";
 import { deadLetterAdvice, messageNumberOf } from "../../../domain/dead-letters.ts";
 import { deadLetterCodes, type DeadLetterCode } from "../../../domain/errors.ts";
 import { inputLine } from "../dump/dump-topic.ts";
-import { letterOf } from "./letters.ts";
-import { oneLine } from "./list.ts";
+import { letterOf, printable } from "./letters.ts";
 import { letterName, recordOfLetter } from "./record-of-letter.ts";
 
 /** A letter as somebody on call reads it; behind it the record itself, verbatim, as a line of `npm run dump`. */
@@ -16,7 +15,7 @@ export function letterText(record: LogRecord, wasSent: boolean): string {
     `  id          ${letter.id}`,
     `  written     ${new Date(letter.at).toISOString()}`,
     `  code        ${code}${known ? `: ${deadLetterCodes[code]}` : ""}`,
-    `  message     ${oneLine(letter.message)}`,
+    `  message     ${printable(letter.message)}`,
     `  stage       ${letter.stage}`,
     `  about       ${aboutOf(record)}`,
     `  source      ${sourceOf(record)}`,
@@ -33,14 +32,14 @@ function aboutOf(record: LogRecord): string {
   if (sensorId === null) return symbol === null ? "no sensor, and no symbol" : `symbol ${symbol}`;
   const { seq, boot } = messageNumberOf(record.value, contentType);
   const number =
-    seq === null ? "its number can't be read" : `seq ${seq}${boot === null ? "" : `, boot ${oneLine(boot)}`}`;
+    seq === null ? "its number can't be read" : `seq ${seq}${boot === null ? "" : `, boot ${printable(boot)}`}`;
   return `sensor ${sensorId}, ${number}`;
 }
 
 function sourceOf(record: LogRecord): string {
   const { source, mqttTopic } = letterOf(record);
   if (source) return `${source.topic}/${source.partition}/${source.offset}`;
-  return mqttTopic === null ? "unknown" : `MQTT topic ${oneLine(mqttTopic)}`;
+  return mqttTopic === null ? "unknown" : `MQTT topic ${printable(mqttTopic)}`;
 }
 
 function sendingOf(record: LogRecord, wasSent: boolean): string {

@@ -1,0 +1,124 @@
+import type { Cluster } from "kafkajs";
+import { partitionsOf, recordAt, type TimeRange } from "../../../adapters/read-partition.ts";
+import { MillraceError } from "../../../domain/errors.ts";
+import { logName, topicOfLog } from "../../../domain/names.ts";
+import { pipelineNames, pipelines, type PipelineName } from "../../../domain/pipelines.ts";
+import { readRecordId } from "../../../domain/records.ts";
+import { topics, type TopicKey } from "../../../domain/topics.ts";
+import type { Wanted } from "./arguments.ts";
+import { letterAt } from "./output-search.ts";
+import { idOf } from "./outputs.ts";
+import { InputSearch, type Found } from "./search.ts";
+import type { Identity } from "./subject.ts";
+
+/** A message that was looked for: of which pipeline it is, and its arrivals. */
+export interface FoundMessage {
+  readonly pipeline: PipelineName;
+  readonly identity: Identity;
+  readonly found: Found;
+}
+
+interface Place {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/**
+ * Finds what is wanted in the logs of the pipelines' inputs.
+ *
+ * @throws MillraceError `arguments-invalid` for a record or a trace that is not there, and says what to do
+ */
+export async function findMessage(
+  cluster: Cluster,
+  generation: number,
+  wanted: Wanted,
+  times: TimeRange,
+): Promise<FoundMessage> {
+  if (wanted.kind === "message") {
+    const identity = { key: wanted.sensor, seq: wanted.seq, boot: wanted.boot, tradeId: null };
+    return byIdentity(cluster, "sensor", identity, times);
+  }
+  if (wanted.kind === "trade")
+    return byIdentity(cluster, "market", { key: wanted.symbol, seq: null, boot: null, tradeId: wanted.tradeId }, times);
+  if (wanted.kind === "record") return byPlace(cluster, generation, wanted);
+  for (const pipeline of pipelineNames) {
+    const search = searchOf(cluster, pipeline);
+    const record = await search.byTraceId(wanted.traceId, wanted.key, times);
+    if (record) return { pipeline, ...(await search.around(record)) };
+  }
+  const until = times.to === Infinity ? "now" : new Date(times.to).toISOString();
+  throw notThere(
+    `no record that was appended between ${new Date(times.from).toISOString()} and ${until} has the trace id ` +
+      `${wanted.traceId}: --from looks further back`,
+  );
+}
+
+async function byIdentity(
+  cluster: Cluster,
+  pipeline: PipelineName,
+  identity: Identity & { readonly key: string },
+  times: TimeRange,
+): Promise<FoundMessage> {
+  return { pipeline, identity, found: await searchOf(cluster, pipeline).byIdentity(identity, times) };
+}
+
+function searchOf(cluster: Cluster, pipeline: PipelineName): InputSearch {
+  return new InputSearch(cluster, pipeline, topics[pipelines[pipeline].input].name);
+}
+
+async function byPlace(cluster: Cluster, generation: number, place: Place): Promise<FoundMessage> {
+  const { topic: log, partition, offset } = await inputPlace(cluster, place);
+  const pipeline = pipelineNames.find((name) => topics[pipelines[name].input].name === topicOfLog(log));
+  if (!pipeline) throw notThere(`${nameOf(place)} is no record of Millrace: ${log} is no topic of a pipeline`);
+  const topic = topics[pipelines[pipeline].input].name;
+  if (log !== logName(topic, generation))
+    throw notThere(
+      `${nameOf(place)} comes from the log ${log}, which was lost: ${logName(topic, generation)} took its place. ` +
+        "The lake's raw table has its records",
+    );
+  const record = await readAt(cluster, { topic, partition, offset });
+  if (!record)
+    throw notThere(
+      `${topic}/${partition}/${offset} is not in the log: it was deleted by retention, is still to come, ` +
+        "or is a transaction's marker. The lake's raw table has the records of seven years",
+    );
+  return { pipeline, ...(await searchOf(cluster, pipeline).around(record)) };
+}
+
+/** The input record that a place means: the source of an output or of a dead letter, or itself. */
+async function inputPlace(cluster: Cluster, place: Place): Promise<Place> {
+  const { topic } = place;
+  const isOutput = pipelineNames.some((name) =>
+    (pipelines[name].outputs as readonly TopicKey[]).some((key) => topics[key].name === topic),
+  );
+  if (topic !== topics.deadLetter.name && !isOutput) return place;
+  const record = await readAt(cluster, place);
+  if (!record) throw notThere(`${nameOf(place)} is not in the log (any more)`);
+  if (isOutput) {
+    const id = readRecordId(idOf(record.value) ?? "");
+    const at = id?.source.lastIndexOf("/") ?? -1;
+    if (!id) throw notThere(`${nameOf(place)} has no id`);
+    return { topic: id.source.slice(0, at), partition: Number(id.source.slice(at + 1)), offset: id.position.offset };
+  }
+  const { source } = letterAt(record);
+  if (source) return source;
+  throw notThere(
+    `${nameOf(place)} was written by the bridge: Kafka could not take its message, so it never was in an input. ` +
+      `npm run dead-letters -- show ${nameOf(place)} has all of it`,
+  );
+}
+
+async function readAt(cluster: Cluster, { topic, partition, offset }: Place) {
+  if (!(await partitionsOf(cluster, topic)).includes(partition))
+    throw notThere(`${topic} has no partition ${partition}`);
+  return recordAt(cluster, topic, partition, offset);
+}
+
+function nameOf({ topic, partition, offset }: Place): string {
+  return `${topic}/${partition}/${offset}`;
+}
+
+function notThere(message: string): MillraceError {
+  return new MillraceError("arguments-invalid", message);
+}
