@@ -192,9 +192,10 @@ export interface Runtime {
   sleep(ms: number): Promise<void>;
   /** A token that is unique in the world. */
   token(): string;
-  /** Compresses (zlib). */
-  deflate(bytes: Uint8Array): Promise<Uint8Array>;
-  inflate(bytes: Uint8Array): Promise<Uint8Array>;
+  /** Compresses, see `SNAPSHOT_LAYOUT`. */
+  compress(bytes: Uint8Array): Promise<Uint8Array>;
+  /** Gives back what was compressed, in any layout that this version reads. */
+  decompress(bytes: Uint8Array): Promise<Uint8Array>;
 }
 
 /** Which partitions of the source topic this process works on, as its consumer group decides. */

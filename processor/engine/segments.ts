@@ -2,8 +2,11 @@ import type { StateEntry } from "../runtime/machine.ts";
 import { needsRecovery } from "./needs-recovery.ts";
 import type { Runtime } from "./ports.ts";
 
-/** Version of the layout of manifests and segments. A change of either raises it. */
-export const SNAPSHOT_LAYOUT = 1;
+/**
+ * Version of the layout of manifests and segments. A change of either raises it; older ones are read. Since 2: chunks
+ * are compressed by Zstandard. A manifest of layout 2 may name segments whose chunks are zlib's, from before it.
+ */
+export const SNAPSHOT_LAYOUT = 2;
 /** Most bytes of a segment. DynamoDB takes items of up to 400 KB, attribute names and key included. */
 export const SEGMENT_BYTES = 380_000;
 /** Most bytes of entries that are compressed together. A larger entry is compressed alone. */
@@ -53,11 +56,11 @@ export class EntryCollector {
   }
 
   /** Compresses what was collected and cuts it into segments. Called once. */
-  async segments(runtime: Pick<Runtime, "deflate">): Promise<Uint8Array[]> {
+  async segments(runtime: Pick<Runtime, "compress">): Promise<Uint8Array[]> {
     if (this.#used > 0) this.#close();
     const frames: Uint8Array[] = [];
     for (const chunk of this.#chunks) {
-      const packed = await runtime.deflate(chunk);
+      const packed = await runtime.compress(chunk);
       const length = Buffer.alloc(4);
       length.writeUInt32LE(packed.length);
       frames.push(length, packed);
@@ -74,7 +77,7 @@ export class EntryCollector {
 export async function readSegments(
   task: string,
   segments: readonly Uint8Array[],
-  runtime: Pick<Runtime, "inflate">,
+  runtime: Pick<Runtime, "decompress">,
 ): Promise<Buffer[]> {
   try {
     return await readChunks(Buffer.concat(segments), runtime);
@@ -84,12 +87,12 @@ export async function readSegments(
   }
 }
 
-async function readChunks(all: Buffer, runtime: Pick<Runtime, "inflate">): Promise<Buffer[]> {
+async function readChunks(all: Buffer, runtime: Pick<Runtime, "decompress">): Promise<Buffer[]> {
   const chunks: Buffer[] = [];
   for (let at = 0; at < all.length;) {
     const length = all.readUInt32LE(at);
     if (at + 4 + length > all.length) throw new Error(`a chunk of ${length} bytes is cut at byte ${at}`);
-    const chunk = asBuffer(await runtime.inflate(all.subarray(at + 4, at + 4 + length)));
+    const chunk = asBuffer(await runtime.decompress(all.subarray(at + 4, at + 4 + length)));
     checkChunk(chunk);
     chunks.push(chunk);
     at += 4 + length;

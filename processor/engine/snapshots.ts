@@ -80,7 +80,7 @@ export class Snapshots {
   static async readAhead(
     store: SnapshotStore,
     task: string,
-    runtime: Pick<Runtime, "inflate">,
+    runtime: Pick<Runtime, "decompress">,
   ): Promise<ReadAhead | null> {
     const manifest = await store.readManifest(task).catch(() => null);
     return manifest && { manifest, chunks: loadChunks(store, task, runtime, manifest.segments).catch(() => null) };
@@ -330,7 +330,7 @@ export class Snapshots {
 function loadChunks(
   store: SnapshotStore,
   task: string,
-  runtime: Pick<Runtime, "inflate">,
+  runtime: Pick<Runtime, "decompress">,
   groups: readonly SegmentGroup[],
 ): Promise<Buffer[][]> {
   return concurrently(groups.length, async (i) => {

@@ -26,11 +26,11 @@ export function startingPoint(
   manifest: Manifest | null,
   log: LogBounds,
 ): StartingPoint {
-  if (manifest && manifest.layout !== SNAPSHOT_LAYOUT)
+  if (manifest && (manifest.layout < 1 || manifest.layout > SNAPSHOT_LAYOUT))
     throw needsRecovery(
       "state-layout-unknown",
       task,
-      `the snapshot has layout ${manifest.layout}, this version reads layout ${SNAPSHOT_LAYOUT}`,
+      `the snapshot has layout ${manifest.layout}, this version reads layouts 1 to ${SNAPSHOT_LAYOUT}`,
     );
   const covers = manifest?.covers ?? null;
   if (!progress && covers)

@@ -1,30 +1,35 @@
-import { promisify } from "node:util";
-import { deflate, inflate } from "node:zlib";
 import { expect, test } from "@jest/globals";
+import { systemRuntime } from "../../../processor/adapters/runtime.ts";
+import type { Runtime } from "../../../processor/engine/ports.ts";
 import { entriesOf, EntryCollector, readSegments, SEGMENT_BYTES } from "../../../processor/engine/segments.ts";
 import type { StateEntry } from "../../../processor/runtime/machine.ts";
 
-const zlib = { deflate: promisify<Uint8Array, Buffer>(deflate), inflate: promisify<Uint8Array, Buffer>(inflate) };
 const plain = {
-  deflate: (bytes: Uint8Array) => Promise.resolve(bytes),
-  inflate: (bytes: Uint8Array) => Promise.resolve(bytes),
+  compress: (bytes: Uint8Array) => Promise.resolve(bytes),
+  decompress: (bytes: Uint8Array) => Promise.resolve(bytes),
 };
 
-async function segmentsOf(entries: readonly StateEntry[], runtime = plain): Promise<Uint8Array[]> {
+async function segmentsOf(
+  entries: readonly StateEntry[],
+  runtime: Pick<Runtime, "compress"> = plain,
+): Promise<Uint8Array[]> {
   const collector = new EntryCollector();
   for (const entry of entries) collector.take(entry);
   expect(collector.entries).toBe(entries.length);
   return collector.segments(runtime);
 }
 
-async function entriesIn(segments: readonly Uint8Array[], runtime = plain): Promise<StateEntry[]> {
+async function entriesIn(
+  segments: readonly Uint8Array[],
+  runtime: Pick<Runtime, "decompress"> = plain,
+): Promise<StateEntry[]> {
   return [...entriesOf(await readSegments("a-task", segments, runtime))];
 }
 
 test("entries of any size come back as they were, in order, through compression and segments", async () => {
   const sizes = [0, 1, 65_536, 900_000, 99_983, 5, 1_500_000, 7];
   const entries = sizes.map((size, i) => ({ key: `ключ-${i}`, value: Buffer.alloc(size, i + 1) }));
-  for (const runtime of [plain, zlib]) {
+  for (const runtime of [plain, systemRuntime]) {
     const segments = await segmentsOf(entries, runtime);
     expect(Math.max(...segments.map(({ length }) => length))).toBeLessThanOrEqual(SEGMENT_BYTES);
     const read = await entriesIn(segments, runtime);
@@ -62,5 +67,5 @@ test("segments that are cut or damaged are refused with the reason", async () =>
         new RegExp(`^a-task: the segments of the snapshot can't be read \\(.*${reason}.*\\); see .npm run recover`),
       ),
     });
-  await expect(readSegments("a-task", [segment!], zlib)).rejects.toMatchObject({ code: "snapshot-corrupt" });
+  await expect(readSegments("a-task", [segment!], systemRuntime)).rejects.toMatchObject({ code: "snapshot-corrupt" });
 });

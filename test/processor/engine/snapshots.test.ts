@@ -167,6 +167,17 @@ test("what can't be read ahead is read under the claim, and named there", async 
   expect(await world.until(Snapshots.readAhead(store, TASK, runtime))).toBe(null);
 });
 
+test("a manifest of an older layout keeps it under a claim, until the next snapshot", async () => {
+  const { world, store, runtime, snapshots, machine } = await claimed();
+  await world.until(snapshots.write(snapshots.capture(machine), progressOf(machine)));
+  world.table.manifests.set(TASK, { ...manifestOf(world), layout: 1 });
+  const next = await world.until(Snapshots.claim(store, TASK, runtime, quiet));
+  expect(manifestOf(world)).toMatchObject({ owner: next.manifest.owner, layout: 1 });
+  machine.step({ ...world.partitions[0]!.input[0]!, offset: 3 });
+  await world.until(next.write(next.capture(machine), progressOf(machine)));
+  expect(manifestOf(world)).toMatchObject({ layout: 2, segments: [{ generation: 1 }, { generation: 2 }] });
+});
+
 test("a snapshot under a manifest that another has claimed is not written, and what was there stays", async () => {
   const { world, store, runtime, snapshots, machine } = await claimed();
   await world.until(snapshots.write(snapshots.capture(machine), progressOf(machine)));

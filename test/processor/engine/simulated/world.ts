@@ -93,8 +93,8 @@ export class World {
       now: () => this.kernel.now,
       sleep: (ms) => this.kernel.sleep(process, ms),
       token: () => `token-${this.tokens++}`,
-      deflate: (bytes) => Promise.resolve(bytes),
-      inflate: (bytes) => Promise.resolve(bytes),
+      compress: (bytes) => Promise.resolve(bytes),
+      decompress: (bytes) => Promise.resolve(bytes),
     };
   }
 
