@@ -4,17 +4,26 @@ import { createKafka } from "../adapters/kafka.ts";
 import { createLogger } from "../adapters/log.ts";
 import { programMetrics } from "../adapters/program-metrics.ts";
 import { onShutdown } from "../adapters/shutdown.ts";
+import { TopicTail } from "../adapters/topic-tail.ts";
 import { LOOPBACK } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
+import { mqttTopic } from "../domain/imu.ts";
+import { consumerGroups } from "../domain/names.ts";
+import { topics } from "../domain/topics.ts";
 import { KafkaSender } from "./adapters/kafka-sender.ts";
+import { MqttNotifier } from "./adapters/mqtt-notifier.ts";
 import { MqttReceiver } from "./adapters/mqtt-receiver.ts";
 import { Bridge, type BridgeLimits } from "./bridge.ts";
+import { RejectedNotices } from "./rejected-notices.ts";
 import { tickedInputs } from "./ticks.ts";
 
 const DRAIN_LIMIT_MS = 5_000;
 const KAFKA_FAULT_MS = 5_000;
 const SHUTDOWN_LIMIT_MS = 15_000;
 const FIRST_SUBSCRIPTION_LIMIT_MS = 20_000;
+/** Time between two looks for partitions of dead letters that could not be read. */
+const WATCH_INTERVAL_MS = 5_000;
+const NO_KEYS = { sensors: new Map(), symbols: new Map() };
 
 const settings = readSettings("bridge", process.env);
 const metrics = programMetrics("bridge");
@@ -44,8 +53,30 @@ const receiver = new MqttReceiver({
   onSessionResumed: (client) => bridge.forget(client),
   logger,
 });
-onShutdown(() => bridge.stop(DRAIN_LIMIT_MS), SHUTDOWN_LIMIT_MS);
+const notifier = new MqttNotifier({
+  url: settings.mqttUrl,
+  region: settings.region,
+  clientId: `${settings.mqttClientId}-rejected`,
+  logger,
+});
+const notices = new RejectedNotices(
+  (topic, payload) => notifier.publish(mqttTopic(settings.mqttPrefix, topic), payload),
+  metrics,
+);
+const letters = new TopicTail(kafka, {
+  topics: [{ topic: topics.deadLetter.name, ofMarket: false, always: true }],
+  groupId: consumerGroups.rejectedNotices,
+  log: logger,
+  onRecord: (_, letter) => notices.take(letter, Date.now()),
+  onLag: () => undefined,
+});
+const watching = setInterval(() => letters.watch(NO_KEYS), WATCH_INTERVAL_MS);
+onShutdown(async () => {
+  clearInterval(watching);
+  await Promise.all([bridge.stop(DRAIN_LIMIT_MS), letters.stop().then(() => notifier.stop())]);
+}, SHUTDOWN_LIMIT_MS);
 bridge.start(receiver);
+letters.start();
 logger.info(
   { mqttUrl: settings.mqttUrl, clients: settings.mqttClients, kafkaBrokers: settings.kafkaBrokers },
   "started",

@@ -270,7 +270,10 @@ export const pathParameters = {
 
 // ---- WebSocket ----
 
-/** What a client sends. Exactly one of `sensorId`, `session` and `symbol`. */
+/** Asks whether the connection is alive: answered by `{"type":"pong"}`. */
+export const webSocketPing = z.strictObject({ action: z.literal("ping") });
+
+/** What a client sends otherwise. Exactly one of `sensorId`, `session` and `symbol`. */
 export const webSocketRequest = z
   .object({
     action: z.enum(["subscribe", "unsubscribe"]),
@@ -292,10 +295,13 @@ export const connectParameters = {
   session: sessionIdParameter,
   symbol: symbolParameter,
 } as const;
+/** What a page gives instead of a header with its token, where an environment has an authorizer. */
+export const TICKET_PARAMETER = "ticket";
 /** Subscriptions of one connection, at most, of each kind. */
 export const MAX_SUBSCRIPTIONS = 1_000;
 
 export type WebSocketAnswer =
+  | { readonly type: "pong" }
   | { readonly type: "subscribed" | "unsubscribed"; readonly sensorId: string }
   | { readonly type: "subscribed" | "unsubscribed"; readonly session: string }
   | { readonly type: "subscribed" | "unsubscribed"; readonly symbol: string }
@@ -303,7 +309,17 @@ export type WebSocketAnswer =
 
 /** What `live` sends; a frame is one of them or a JSON array of several. */
 export interface LiveMessage {
-  readonly type: "samples" | "window" | "session" | "inference" | "trade" | "bar" | "alert" | "dropped" | "omitted";
+  readonly type:
+    | "samples"
+    | "window"
+    | "session"
+    | "inference"
+    | "rejected"
+    | "trade"
+    | "bar"
+    | "alert"
+    | "dropped"
+    | "omitted";
   readonly data: ({ readonly sensorId: string } | { readonly symbol: string }) & Readonly<Record<string, unknown>>;
 }
 /** Bytes of messages that share a frame, at most: a little under API Gateway's 32 KB. */

@@ -4,6 +4,21 @@ import { SECOND, type Milliseconds } from "./time.ts";
 export const SENSOR_ID = /^[A-Za-z0-9:_-]{1,128}$/;
 export const MQTT_TOPIC_PREFIX = "imu/";
 export const MQTT_SUBSCRIPTION = "imu/#";
+const MQTT_REJECTED_PREFIX = "rejected/";
+
+/** The MQTT topic on which a device learns that a message was refused: a `RejectedNotice`, with QoS 0. */
+export function rejectedTopic(sensorId: string): string {
+  return MQTT_REJECTED_PREFIX + sensorId;
+}
+
+/** Why a message was refused; `seq` and `boot` are null where the payload does not say them. */
+export interface RejectedNotice {
+  /** A code of `deadLetterCodes`. */
+  readonly code: string;
+  readonly message: string;
+  readonly seq: number | null;
+  readonly boot: string | null;
+}
 
 /** A topic, or a filter of topics, as the broker has it: below the environment's prefix, where it has one. */
 export function mqttTopic(prefix: string | null | undefined, topic: string): string {

@@ -66,6 +66,13 @@ export const metrics = {
     tier: 1,
     doc: "MQTT messages that could not even be dead-lettered; the log has their digests",
   },
+  "bridge.notices": { unit: "Count", kind: "counter", tier: 3, doc: "notices to devices that a message was refused" },
+  "bridge.notices-held-back": {
+    unit: "Count",
+    kind: "counter",
+    tier: 3,
+    doc: "notices not sent: a device gets one a second, all of them 100, and none while the connection is down",
+  },
   "bridge.kafka-silence": {
     unit: "Milliseconds",
     kind: "gauge",
@@ -89,6 +96,12 @@ export const metrics = {
     kind: "counter",
     tier: 1,
     doc: "readings in them, duplicates and corrupted ones excluded",
+  },
+  "simulator.rejected": {
+    unit: "Count",
+    kind: "counter",
+    tier: 3,
+    doc: "notices to its devices that a message was refused, at most one a second for each",
   },
   "simulator.events": {
     unit: "Count",

@@ -5,6 +5,7 @@ import { featureGroups, type FeatureGroupKey } from "./features.ts";
 /** Consumer groups of the programs; those of processors are in `pipelines`. */
 export const consumerGroups = {
   live: "millrace-live-v2",
+  rejectedNotices: "millrace-rejected-notices",
   writeLake: "millrace-write-lake",
   writeFeatures: "millrace-write-features",
   storeSessions: "millrace-store-sessions",

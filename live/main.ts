@@ -4,6 +4,7 @@ import { createLogger } from "../adapters/log.ts";
 import { programMetrics } from "../adapters/program-metrics.ts";
 import type { LogRecord } from "../adapters/record-batches.ts";
 import { onShutdown } from "../adapters/shutdown.ts";
+import { TopicTail } from "../adapters/topic-tail.ts";
 import { LOOPBACK } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
 import { consumerGroups } from "../domain/names.ts";
@@ -11,12 +12,11 @@ import { SECOND } from "../domain/time.ts";
 import { headers, topics } from "../domain/topics.ts";
 import { connectionsTable, gatewayConnections } from "./aws-connections.ts";
 import { FanOut } from "./fan-out.ts";
-import { isOfMarket, liveTopics, readRecord, type Message } from "./messages.ts";
+import { isOfMarket, liveTopics, readRecord, readRejected, type LiveRecord, type Message } from "./messages.ts";
 import { route, routeMarket } from "./router.ts";
 import { SeenIds } from "./seen-ids.ts";
 import { SessionExtents } from "./session-extents.ts";
 import { audiences, noAudiences } from "./subscriptions.ts";
-import { Tail } from "./tail.ts";
 
 /** Time between two reads of the table of connections: the longest that a new subscription goes unnoticed. */
 const POLL_MS = 0.4 * SECOND;
@@ -40,7 +40,7 @@ const seenIds = new SeenIds();
 const followed = liveTopics(settings.pipelines);
 const extents = new SessionExtents(settings.sessionGapMs);
 const text = new TextDecoder();
-const tail = new Tail(createKafka(settings, "millrace-live", log, { retry: KAFKA_RETRY }), {
+const tail = new TopicTail(createKafka(settings, "millrace-live", log, { retry: KAFKA_RETRY }), {
   topics: followed,
   groupId: consumerGroups.live,
   log,
@@ -82,16 +82,21 @@ function send(connectionId: string, messages: readonly Message[]): void {
   fanOut.send(connectionId, messages);
 }
 
+function readLive(topic: string, record: LogRecord): LiveRecord | null {
+  if (topic === topics.deadLetter.name) return readRejected(record);
+  return record.value === null ? null : readRecord(topic, record.headers[headers.contentType], record.value);
+}
+
 function sendRecord(topic: string, record: LogRecord): void {
-  const { key, value, offset } = record;
-  if (value === null) return;
+  const { key, offset } = record;
   const name = key === null ? "" : text.decode(key);
   const sensor = subscribed.sensors.get(name);
   const symbol = subscribed.symbols.get(name);
   // Session records are read without an audience, too: a later subscription may name one of the sessions.
   if (!sensor && !symbol && topic !== topics.sessions.name) return;
   try {
-    const read = readRecord(topic, record.headers[headers.contentType], value);
+    const read = readLive(topic, record);
+    if (read === null) return;
     if (!seenIds.isNew(topic, read.data.id)) return;
     if (read.type === "session") extents.learn(read.data);
     if (isOfMarket(read)) routeMarket(read, symbol ?? [], send);

@@ -1,5 +1,8 @@
+import type { LogRecord } from "../adapters/record-batches.ts";
+import type { FollowedTopic } from "../adapters/watched-partitions.ts";
 import { MAX_FRAME_BYTES, MAX_MESSAGE_BYTES } from "../domain/api.ts";
 import { decodeColumns } from "../domain/columns.ts";
+import { messageNumberOf, readLetter, type Letter, type MessageNumber } from "../domain/dead-letters.ts";
 import { existingWhere, type PipelineName } from "../domain/pipelines.ts";
 import type {
   AlertRecord,
@@ -13,7 +16,6 @@ import type { TableName } from "../domain/tables.ts";
 import type { EpochMs } from "../domain/time.ts";
 import { contentTypes, topics } from "../domain/topics.ts";
 import { shortDecimal } from "./numbers.ts";
-import type { FollowedTopic } from "./watched.ts";
 
 /** A transformed message as columns, each as long as `t`. */
 export interface Samples {
@@ -26,12 +28,17 @@ export interface Samples {
   readonly columns: Readonly<Record<string, ArrayLike<number>>>;
 }
 
+/** A message of a sensor that was refused: its dead letter without the payload. */
+export type Rejected = Pick<Letter, "id" | "at" | "code" | "message" | "stage"> &
+  MessageNumber & { readonly sensorId: string };
+
 /** A record of a topic that live reads. */
 export type LiveRecord =
   | { readonly type: "samples"; readonly data: Samples }
   | { readonly type: "window"; readonly data: WindowRecord }
   | { readonly type: "session"; readonly data: SessionRecord }
   | { readonly type: "inference"; readonly data: InferenceRecord }
+  | { readonly type: "rejected"; readonly data: Rejected }
   | MarketRecord;
 
 /** A record about a symbol. */
@@ -72,6 +79,7 @@ const sources = [
   { topic: topics.aggregated.name, type: "window" },
   { topic: topics.sessions.name, type: "session" },
   { topic: topics.inference.name, type: "inference" },
+  { topic: topics.deadLetter.name, type: "rejected" },
   { topic: topics.marketEnriched.name, type: "trade", pipeline: "market" },
   { topic: topics.marketAggregated.name, type: "bar", pipeline: "market" },
   { topic: topics.marketAlerts.name, type: "alert", pipeline: "market" },
@@ -90,6 +98,16 @@ export function liveTopics(running: readonly PipelineName[]): FollowedTopic[] {
 }
 
 const text = new TextDecoder();
+
+/** What a dead letter says of a refused message of a sensor; null where it is about something else. */
+export function readRejected({ partition, offset, timestamp, key, value, headers }: LogRecord): LiveRecord | null {
+  const keyText = key === null ? null : text.decode(key);
+  const letter = readLetter({ partition, offset, timestamp, key: keyText, headers });
+  const { id, at, code, message, stage, sensorId, contentType } = letter;
+  if (sensorId === null) return null;
+  const data = { sensorId, id, at, code, message, stage, ...messageNumberOf(value, contentType) };
+  return { type: "rejected", data };
+}
 
 /**
  * Reads a record's value. JSON is passed on as it is, without validation: the processor has written it.
@@ -177,6 +195,8 @@ function whereToRead({ type, data }: WholeRecord): { readonly path: string | nul
       return { path: `/sessions/${encoded(data.sessionId)}`, table: "sessions" };
     case "inference":
       return { path: null, table: "inference" };
+    case "rejected":
+      return { path: `/dead-letters/${encoded(data.id)}`, table: "dead_letters" };
     case "window": {
       const { start, end } = data.window;
       return { path: `/sensors/${encoded(data.sensorId)}/windows?from=${start}&to=${end}`, table: "aggregated" };

@@ -40,7 +40,10 @@ function routeSamples(samples: Samples, audience: Audience, extents: SessionExte
   }
 }
 
-/** A session's connections get the records of the session, and the windows and inferences that overlap it. */
+/**
+ * A session's connections get the records of the session, and the windows and inferences that overlap it. What was
+ * rejected is in no session.
+ */
 function routeWhole(
   record: Exclude<SensorRecord, { type: "samples" }>,
   audience: Audience,
@@ -49,6 +52,7 @@ function routeWhole(
 ): void {
   const messages = [toMessage(record)];
   for (const connectionId of audience.all) send(connectionId, messages);
+  if (record.type === "rejected") return;
   for (const { sessionId, start, connectionIds } of audience.sessions) {
     const within =
       record.type === "session"

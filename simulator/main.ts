@@ -10,6 +10,7 @@ import { parseMarketOptions } from "./market/options.ts";
 import { simulateMarket } from "./market/simulate-market.ts";
 import { help, parseOptions, type SimulatorOptions } from "./options.ts";
 import { findRecordings, readRecordings } from "./read-recordings.ts";
+import { listenForRejected } from "./rejected.ts";
 import { Report } from "./report.ts";
 import { Schedule } from "./schedule.ts";
 import { simulate } from "./simulation.ts";
@@ -68,6 +69,11 @@ async function run(options: SimulatorOptions): Promise<void> {
     "started",
   );
 
+  const sensors = new Set(fleet.devices.map(({ sensorId }) => sensorId));
+  const listener = listenForRejected(mqttUrl, `millrace-simulator-${boot}-rejected`, sensors, {
+    metrics,
+    logger,
+  });
   const schedule = new Schedule({ startedAt, speed: options.speed, historyMs: historyMs(options, fleet) });
   await simulate(
     {
@@ -86,6 +92,7 @@ async function run(options: SimulatorOptions): Promise<void> {
   );
 
   clearInterval(status);
+  await listener.endAsync(true);
   const summary = { boot, seed: options.seed, startedAt, endedAt: Date.now(), totals: report.totals() };
   if (options.reportFile !== undefined)
     writeFileSync(

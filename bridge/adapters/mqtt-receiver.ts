@@ -1,15 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { iot, mqtt5, type ICrtError } from "aws-iot-device-sdk-v2";
+import { mqtt5 } from "aws-iot-device-sdk-v2";
 import type { Logger } from "../../adapters/log.ts";
 import { mqttTopic, MQTT_SUBSCRIPTION } from "../../domain/imu.ts";
 import type { Receiver } from "../bridge.ts";
 import type { Publish } from "../to-record.ts";
+import { clientConfig, errorText, type Broker } from "./mqtt-client.ts";
 
 /** How to connect, what to subscribe to, and what to call. */
-export interface MqttReceiverOptions {
-  /** `mqtt://host:port`, or `wss://host` for IoT Core with the credentials of the environment. */
-  readonly url: string;
-  readonly region: string;
+export interface MqttReceiverOptions extends Broker {
   /** Number of connections. */
   readonly clients: number;
   /** Client ids are `<clientId>-<n>`. They are stable: a new process takes over the sessions of the previous one. */
@@ -28,7 +26,6 @@ export interface MqttReceiverOptions {
 }
 
 const SESSION_EXPIRY_SECONDS = 15 * 60;
-const KEEP_ALIVE_SECONDS = 30;
 const SUBSCRIBE_RETRY_MS = 1_000;
 /** A broker delivers the messages that wait in a resumed session at once: after this long, none waits. */
 const FIRST_MESSAGE_LIMIT_MS = 1_000;
@@ -91,7 +88,16 @@ export class MqttReceiver implements Receiver {
 
   #create(clientId: string): mqtt5.Mqtt5Client {
     const { logger } = this.#options;
-    const client = new mqtt5.Mqtt5Client(clientConfig(this.#options, clientId));
+    const { receiveMaximum } = this.#options;
+    const client = new mqtt5.Mqtt5Client({
+      ...clientConfig(this.#options, {
+        clientId,
+        sessionExpiryIntervalSeconds: SESSION_EXPIRY_SECONDS,
+        receiveMaximum,
+      }),
+      // With the default, the first connection of a process is a clean start and the broker drops the waiting messages.
+      sessionBehavior: mqtt5.ClientSessionBehavior.RejoinAlways,
+    });
     let connection = 0;
     let everSubscribed = false;
     const markSubscribed = (): void => {
@@ -125,17 +131,17 @@ export class MqttReceiver implements Receiver {
       connection++;
       this.#subscribed.delete(clientId);
       logger.warn(
-        { clientId, reason: disconnect?.reasonString ?? disconnect?.reasonCode, error: describe(error) },
+        { clientId, reason: disconnect?.reasonString ?? disconnect?.reasonCode, error: errorText(error) },
         "lost the connection to the MQTT broker",
       );
     });
     client.on("connectionFailure", ({ error, connack }) =>
       logger.warn(
-        { clientId, reason: connack?.reasonString ?? connack?.reasonCode, error: describe(error) },
+        { clientId, reason: connack?.reasonString ?? connack?.reasonCode, error: errorText(error) },
         "cannot connect to the MQTT broker",
       ),
     );
-    client.on("error", (error) => logger.error({ clientId, error: describe(error) }, "MQTT client error"));
+    client.on("error", (error) => logger.error({ clientId, error: errorText(error) }, "MQTT client error"));
     return client;
   }
 
@@ -178,11 +184,6 @@ export class MqttReceiver implements Receiver {
   }
 }
 
-/** Errors of the CRT are JavaScript errors, which its types do not say. */
-function describe(error: ICrtError): string {
-  return error instanceof Error ? error.message : (error.error_name ?? "unknown error");
-}
-
 function toPublish(message: mqtt5.PublishPacket, prefix: string | undefined): Publish {
   // For an empty payload the client gives a detached buffer, which `Buffer.from` refuses.
   const payload = message.payload as ArrayBuffer | undefined;
@@ -191,37 +192,5 @@ function toPublish(message: mqtt5.PublishPacket, prefix: string | undefined): Pu
     payload: payload && payload.byteLength > 0 ? Buffer.from(payload) : Buffer.alloc(0),
     contentType: message.contentType,
     userProperties: message.userProperties ?? [],
-  };
-}
-
-function clientConfig({ url, region, receiveMaximum }: MqttReceiverOptions, clientId: string): mqtt5.Mqtt5ClientConfig {
-  const { protocol, hostname, port, username, password } = new URL(url);
-  const connect: mqtt5.ConnectPacket = {
-    clientId,
-    keepAliveIntervalSeconds: KEEP_ALIVE_SECONDS,
-    sessionExpiryIntervalSeconds: SESSION_EXPIRY_SECONDS,
-    receiveMaximum,
-    ...(username
-      ? { username: decodeURIComponent(username), password: Buffer.from(decodeURIComponent(password)) }
-      : {}),
-  };
-  const config: mqtt5.Mqtt5ClientConfig =
-    protocol === "wss:"
-      ? iot.AwsIotMqtt5ClientConfigBuilder.newWebsocketMqttBuilderWithSigv4Auth(hostname, { region })
-          .withConnectProperties(connect)
-          .build()
-      : { hostName: hostname, port: port === "" ? 1883 : Number(port), connectProperties: connect };
-  return {
-    ...config,
-    // With the default, the first connection of a process is a clean start and the broker drops the waiting messages.
-    sessionBehavior: mqtt5.ClientSessionBehavior.RejoinAlways,
-    // A subscribe request of a lost connection must fail, as the next connection makes its own.
-    offlineQueueBehavior: mqtt5.ClientOperationQueueBehavior.FailAllOnDisconnect,
-    retryJitterMode: mqtt5.RetryJitterType.Full,
-    minReconnectDelayMs: 100,
-    maxReconnectDelayMs: 2_000,
-    minConnectedTimeToResetReconnectDelayMs: 5_000,
-    connackTimeoutMs: 10_000,
-    pingTimeoutMs: 10_000,
   };
 }

@@ -2,6 +2,7 @@ import { DeleteItemCommand } from "@aws-sdk/client-dynamodb";
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from "aws-lambda";
 import { dynamoDbClient } from "../../adapters/dynamodb.ts";
 import { readSettings } from "../../config/settings.ts";
+import { TICKET_PARAMETER } from "../../domain/api.ts";
 import { allowStage } from "../authorize-request/policy.ts";
 import { TICKET, ticketCounts, ticketKey } from "../issue-ticket/ticket.ts";
 
@@ -14,7 +15,7 @@ const dynamodb = dynamoDbClient(settings.region, settings.dynamodbEndpoint);
  * @throws Error `Unauthorized`, which API Gateway answers with 401
  */
 export async function handler(event: APIGatewayRequestAuthorizerEvent): Promise<APIGatewayAuthorizerResult> {
-  const ticket = event.queryStringParameters?.["ticket"] ?? "";
+  const ticket = event.queryStringParameters?.[TICKET_PARAMETER] ?? "";
   if (!TICKET.test(ticket)) throw new Error("Unauthorized");
   const { Attributes } = await dynamodb.send(
     new DeleteItemCommand({

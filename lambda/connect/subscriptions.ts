@@ -1,4 +1,4 @@
-import { connectParameters, MAX_SUBSCRIPTIONS } from "../../domain/api.ts";
+import { connectParameters, MAX_SUBSCRIPTIONS, TICKET_PARAMETER } from "../../domain/api.ts";
 import type { PipelineName } from "../../domain/pipelines.ts";
 import { notHere, type Subscription } from "../shared/connections.ts";
 
@@ -10,7 +10,7 @@ export interface ConnectQuery {
 
 /**
  * The subscriptions of `?sensorId=…`, `?session=…` and `?symbol=…`, each of which may be repeated, and what is wrong
- * with them. Other parameters, such as the ticket that the authorizer reads, are ignored.
+ * with the query string. The ticket is the authorizer's.
  *
  * @param running The pipelines of this environment.
  */
@@ -22,7 +22,9 @@ export function connectSubscriptions(
   readonly problems: string[];
 } {
   const subscriptions: Subscription[] = [];
-  const problems: string[] = [];
+  const problems = Object.keys(query.queryStringParameters ?? {})
+    .filter((name) => !(name in connectParameters) && name !== TICKET_PARAMETER)
+    .map((name) => `${name} is not a parameter here; there are ${Object.keys(connectParameters).join(", ")}`);
   for (const [name, kind] of [
     ["sensorId", "sensors"],
     ["session", "sessions"],

@@ -1,8 +1,14 @@
-import { MAX_SUBSCRIPTIONS, webSocketRequest, type WebSocketAnswer, type WebSocketRequest } from "../../domain/api.ts";
+import {
+  MAX_SUBSCRIPTIONS,
+  webSocketPing,
+  webSocketRequest,
+  type WebSocketAnswer,
+  type WebSocketRequest,
+} from "../../domain/api.ts";
 import type { PipelineName } from "../../domain/pipelines.ts";
 import { notHere, type Subscription } from "../shared/connections.ts";
 
-/** A request to change a subscription, or the answer to a message that is none. */
+/** A request to change a subscription, or the answer to a message that changes none. */
 export type ParsedRequest =
   | { readonly ok: true; readonly action: WebSocketRequest["action"]; readonly subscription: Subscription }
   | { readonly ok: false; readonly answer: WebSocketAnswer };
@@ -14,7 +20,9 @@ export function parseRequest(body: string | undefined, running: readonly Pipelin
     answer: {
       type: "error",
       code: "invalid-message",
-      message: `${why}; send {"action":"subscribe"|"unsubscribe","sensorId":"…"} or "session" or "symbol" instead`,
+      message:
+        `${why}; send {"action":"subscribe"|"unsubscribe","sensorId":"…"} or "session" or "symbol" instead, ` +
+        'or {"action":"ping"}',
     },
   });
   let json: unknown;
@@ -23,6 +31,7 @@ export function parseRequest(body: string | undefined, running: readonly Pipelin
   } catch {
     return refuse("the message is not JSON");
   }
+  if (webSocketPing.safeParse(json).success) return { ok: false, answer: { type: "pong" } };
   const parsed = webSocketRequest.safeParse(json);
   if (!parsed.success)
     return refuse(

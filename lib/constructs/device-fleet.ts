@@ -1,6 +1,6 @@
 import { aws_iam as iam, aws_iot as iot, CfnOutput } from "aws-cdk-lib";
 import { Construct } from "constructs";
-import { mqttTopic } from "../../domain/imu.ts";
+import { mqttTopic, rejectedTopic } from "../../domain/imu.ts";
 import { resourceName } from "../names.ts";
 import { acknowledgeWildcards } from "./acknowledge.ts";
 import { allow } from "./grants.ts";
@@ -117,7 +117,7 @@ export class DeviceFleet extends Construct {
   }
 }
 
-/** A device may connect as itself and publish to its own topic. It may subscribe to nothing. */
+/** A device may connect as itself, publish to its own topic, and read why its messages are refused. */
 function devicePolicyDocument({ arn, topic }: Names): Record<string, unknown> {
   return {
     Version: "2012-10-17",
@@ -132,6 +132,18 @@ function devicePolicyDocument({ arn, topic }: Names): Record<string, unknown> {
         Effect: "Allow",
         Action: ["iot:Publish"],
         Resource: [arn(`topic/${topic("imu/${iot:ClientId}")}`)],
+        Condition: { Bool: { "iot:Connection.Thing.IsAttached": ["true"] } },
+      },
+      {
+        Effect: "Allow",
+        Action: ["iot:Subscribe"],
+        Resource: [arn(`topicfilter/${topic(rejectedTopic("${iot:ClientId}"))}`)],
+        Condition: { Bool: { "iot:Connection.Thing.IsAttached": ["true"] } },
+      },
+      {
+        Effect: "Allow",
+        Action: ["iot:Receive"],
+        Resource: [arn(`topic/${topic(rejectedTopic("${iot:ClientId}"))}`)],
         Condition: { Bool: { "iot:Connection.Thing.IsAttached": ["true"] } },
       },
     ],

@@ -2,7 +2,8 @@ import { Aws, CfnOutput, custom_resources as cr } from "aws-cdk-lib";
 import { runningPipelines } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
-import { MQTT_SUBSCRIPTION, mqttTopic } from "../../domain/imu.ts";
+import { MQTT_SUBSCRIPTION, mqttTopic, rejectedTopic } from "../../domain/imu.ts";
+import { consumerGroups } from "../../domain/names.ts";
 import { topics } from "../../domain/topics.ts";
 import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
 import { allow } from "../constructs/grants.ts";
@@ -90,11 +91,15 @@ function bridge(
     topics.deadLetter.name,
   ]);
   streaming.cluster.grantWrite(service, [...written]);
+  streaming.cluster.grantRead(service, [topics.deadLetter.name], [consumerGroups.rejectedNotices]);
   allowMqtt(stack, service, clientId);
   return service;
 }
 
-/** The bridge connects with its own client ids, and receives through the shared subscription. */
+/**
+ * The bridge connects with its own client ids, receives through the shared subscription, and says to each device that a
+ * message was refused.
+ */
 function allowMqtt(stack: MillraceStack, service: StreamService, clientId: string): void {
   const arn = (resource: string): string => stack.formatArn({ service: "iot", resource });
   allow(service, ["iot:Connect"], [arn(`client/${clientId}-*`)]);
@@ -102,8 +107,10 @@ function allowMqtt(stack: MillraceStack, service: StreamService, clientId: strin
   const topic = (filter: string): string => mqttTopic(config.mqttPrefix, filter);
   allow(service, ["iot:Subscribe"], [arn(`topicfilter/$share/${shareGroup(config)}/${topic(MQTT_SUBSCRIPTION)}`)]);
   allow(service, ["iot:Receive"], [arn(`topic/${topic("imu/*")}`)]);
+  allow(service, ["iot:Publish"], [arn(`topic/${topic(rejectedTopic("*"))}`)]);
   acknowledgeWildcards(service, {
-    [`${clientId}-*`]: "its client ids end in the number of the connection",
+    [`:topic/${topic(rejectedTopic("*"))}`]: "it notifies every sensor of its own refused messages",
+    [`${clientId}-*`]: "its client ids end in what the connection is for",
     [`:topic/${topic("imu/*")}`]: "it receives from every sensor's topic",
   });
 }

@@ -57,7 +57,7 @@ export function liveService(
   });
   const market = [topics.marketEnriched, topics.marketAggregated, topics.marketAlerts];
   const followed = [
-    ...[topics.transformed, topics.aggregated, topics.sessions, topics.inference],
+    ...[topics.transformed, topics.aggregated, topics.sessions, topics.inference, topics.deadLetter],
     ...(config.processor.market === null ? [] : market),
   ];
   streaming.cluster.grantRead(

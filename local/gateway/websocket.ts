@@ -42,6 +42,11 @@ export class WebSocketApi {
   /** Handles an upgrade request; never rejects. */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { hub, log } = this.#options;
+    const { pathname } = new URL(request.url ?? "/", "http://local");
+    if (pathname !== "/") {
+      refuse(socket, 404, `there is no WebSocket at ${pathname}: connect to / with sensorId, session or symbol`);
+      return;
+    }
     const nowMs = Date.now();
     const connection = hub.register({
       connectedAtMs: nowMs,

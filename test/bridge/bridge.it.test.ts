@@ -184,6 +184,52 @@ function limitRecords(bytes: number): Promise<unknown> {
   );
 }
 
+test("a device is notified of its refused messages, and of no others and no old ones", async () => {
+  const received: unknown[] = [];
+  const listener = await connectAsync(servers.mqttUrl, { protocolVersion: 5 });
+  listener.on("message", (topic, payload) => received.push([topic, JSON.parse(payload.toString())]));
+  await listener.subscribeAsync("rejected/notified:1");
+  const producer = testKafka(servers.kafkaBrokers).producer();
+  await producer.connect();
+  try {
+    // As the processor writes it; the older one would have come first.
+    const headers = {
+      "error-code": "invalid-json",
+      "error-message": "unexpected end",
+      "source-topic": INPUT,
+      "source-partition": "0",
+      "source-offset": "0",
+      stage: "decode",
+    };
+    const letterOf = (key: string, timestamp: number): Parameters<typeof producer.send>[0]["messages"][number] => ({
+      key,
+      value: "{",
+      headers,
+      timestamp: String(timestamp),
+    });
+    await producer.send({
+      topic: DEAD_LETTERS,
+      messages: [
+        letterOf("notified:1", Date.now() - 120_000),
+        letterOf("notified:2", Date.now()),
+        letterOf("notified:1", Date.now()),
+      ],
+    });
+    await eventually(async () => received, { until: ({ length }) => length > 0, limitMs: LIMIT_MS });
+    expect(received).toEqual([
+      ["rejected/notified:1", { code: "invalid-json", message: "unexpected end", seq: null, boot: null }],
+    ]);
+    received.length = 0;
+    await device.publishAsync("imu/notified:1", Buffer.alloc(200_000, 0x20), { qos: 1 });
+    await eventually(async () => received, { until: ({ length }) => length > 0, limitMs: LIMIT_MS });
+    expect(received).toEqual([
+      ["rejected/notified:1", expect.objectContaining({ code: "payload-too-large", seq: null, boot: null })],
+    ]);
+  } finally {
+    await Promise.all([producer.disconnect(), listener.endAsync()]);
+  }
+});
+
 test("a record that the topic refuses by its size is a dead letter, and what came with it is stored", async () => {
   await limitRecords(2_000);
   try {

@@ -107,7 +107,7 @@ test("where no market runs, a symbol can't be subscribed to", async () => {
 });
 
 test("a connection with wrong parameters is refused, and the answer says why", async () => {
-  const refused = await connect("c2", { sensorId: ["a b"], session: ["s1"] });
+  const refused = await connect("c2", { sensorId: ["a b"], session: ["s1"], sensor: ["s1"] });
   expect(refused.statusCode).toBe(400);
   expect(refused.body).toMatch(/sensorId is "a b".*session is "s1"/);
   expect(await item("c2")).toBeUndefined();
@@ -131,9 +131,15 @@ test("subscribe and unsubscribe change the table and are answered", async () => 
   });
 });
 
+test("a ping is answered, and changes nothing", async () => {
+  expect(await send("c4", '{"action":"ping"}', "$default")).toEqual({ type: "pong" });
+  expect(await item("c4")).toBeUndefined();
+});
+
 test.each([
   "",
   "no json",
+  '{"action":"ping","sensorId":"a"}',
   "[]",
   '{"action":"dance"}',
   '{"action":"subscribe"}',

@@ -140,6 +140,46 @@ function packed(sensorId: string, t: readonly number[], at = offset++): Uint8Arr
 }
 const COLUMNS = "application/x-millrace-columns";
 
+test("a subscriber of a sensor is notified of its refused messages, in the words of the dead letter", async () => {
+  const sensor = uniqueName("s");
+  await subscribe("rejected-1", "sensors", sensor);
+  const source = offset++;
+  await producer.send({
+    topic: topics.deadLetter.name,
+    messages: [
+      {
+        key: sensor,
+        value: '{"seq":5,"boot":"b1","t":"x"}',
+        timestamp: "1657533977900",
+        headers: {
+          "error-code": "invalid-message",
+          "error-message": "t is a text",
+          stage: "decode",
+          "source-topic": "imu-data-all",
+          "source-partition": "0",
+          "source-offset": String(source),
+        },
+      },
+    ],
+  });
+  await eventually(async () => received("rejected-1", sensor), { until: (messages) => messages.length > 0 });
+  expect(received("rejected-1", sensor)).toEqual([
+    {
+      type: "rejected",
+      data: {
+        sensorId: sensor,
+        id: `imu-data-all/0/${source}/0`,
+        at: 1_657_533_977_900,
+        code: "invalid-message",
+        message: "t is a text",
+        stage: "decode",
+        seq: 5,
+        boot: "b1",
+      },
+    },
+  ]);
+});
+
 test("a subscriber gets samples, windows, sessions and inferences of its sensor, and nobody else's", async () => {
   const [mine, other] = [uniqueName("mine"), uniqueName("other")];
   await subscribe("one", "sensors", mine);

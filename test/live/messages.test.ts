@@ -117,8 +117,9 @@ test("the market's topics are read where it runs", () => {
     "sensor-data-aggregated",
     "new-session-topic",
     "sensor-inference",
+    "dead-letter",
   ]);
-  expect(names(["sensor", "market"]).slice(4)).toEqual(["market-enriched", "market-aggregated", "market-alerts"]);
+  expect(names(["sensor", "market"]).slice(5)).toEqual(["market-enriched", "market-aggregated", "market-alerts"]);
 });
 
 test("instead of a record that exceeds a message, a client gets where it can read it", () => {

@@ -1,12 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Cluster, Kafka } from "kafkajs";
-import { openCluster } from "../adapters/kafka-cluster.ts";
-import { KafkaMembership } from "../adapters/kafka-membership.ts";
-import { FetchFailed, fetchTopics, ISOLATION, type FetchedTopicPartition } from "../adapters/kafka-records.ts";
-import type { Logger } from "../adapters/log.ts";
-import type { LogRecord } from "../adapters/record-batches.ts";
 import { SECOND } from "../domain/time.ts";
-import { WatchedPartitions, type FollowedPartition, type FollowedTopic, type WatchedKeys } from "./watched.ts";
+import { openCluster } from "./kafka-cluster.ts";
+import { KafkaMembership } from "./kafka-membership.ts";
+import { FetchFailed, fetchTopics, ISOLATION, type FetchedTopicPartition } from "./kafka-records.ts";
+import type { Logger } from "./log.ts";
+import type { LogRecord } from "./record-batches.ts";
+import {
+  WatchedPartitions,
+  type FollowedPartition,
+  type FollowedTopic,
+  type WatchedKeys,
+} from "./watched-partitions.ts";
 
 /** What to follow, and what to call. */
 export interface TailOptions {
@@ -47,7 +52,7 @@ const TAKEOVER_MS = 15 * SECOND;
  *
  * It reads uncommitted records, too: a repeated transaction writes the same records, which `SeenIds` recognises.
  */
-export class Tail {
+export class TopicTail {
   readonly #options: TailOptions;
   readonly #cluster: Cluster;
   readonly #membership: KafkaMembership;

@@ -1,7 +1,7 @@
-import type { FetchedPartition } from "../adapters/kafka-records.ts";
-import { keyPartitioner } from "../adapters/key-partitioner.ts";
+import type { FetchedPartition } from "./kafka-records.ts";
+import { keyPartitioner } from "./key-partitioner.ts";
 
-/** A topic that live follows. */
+/** A topic that a tail follows. */
 export interface FollowedTopic {
   readonly topic: string;
   /** Whether its keys are symbols; otherwise they are sensors. */

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
+import { WatchedPartitions, type FollowedPartition, type WatchedKeys } from "../../adapters/watched-partitions.ts";
 import { MillraceError } from "../../domain/errors.ts";
-import { WatchedPartitions, type FollowedPartition, type WatchedKeys } from "../../live/watched.ts";
 
 const samples = { topic: "samples", ofMarket: false, always: false };
 const sessions = { topic: "sessions", ofMarket: false, always: true };
@@ -17,7 +17,7 @@ const keys = (sensors: readonly string[], symbols: readonly string[] = []): Watc
 });
 const names = (partitions: readonly FollowedPartition[]): string[] =>
   partitions.map(({ topic, partition }) => `${topic}/${partition}`);
-/** As `Tail` does with the partitions that have no offset yet. */
+/** As `TopicTail` does with the partitions that have no offset yet. */
 function locate(partitions: readonly FollowedPartition[], offset = 100): void {
   for (const one of partitions) Object.assign(one, { offset, takenOver: false });
 }
