@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { deadLetterCodes } from "./errors.ts";
 import { codePoints, SENSOR_ID } from "./imu.ts";
 import { barOperators, SYMBOL, tradeLimits } from "./market.ts";
 import { cause, channelStatistics, outputRecords, windowRecord } from "./records.ts";
@@ -10,6 +11,8 @@ export const API_VERSION = "1.0.0";
 
 /** Items in a page of a list. */
 export const pageLimits = { default: 100, max: 1_000 } as const;
+/** Sensors in the list of active ones, at most. */
+export const ACTIVE_SENSORS = 200;
 
 // ---- What the REST API answers ----
 
@@ -42,6 +45,7 @@ export const sensor = z.object({
   lastSeen: epochMs.describe("newest event time that is known from its windows and sessions, epoch ms"),
   sessions: z.int().describe("sessions that are listed"),
   samples: z.int().describe("readings in its sessions that have ended"),
+  rejected: z.int().describe("messages of it that were refused, see `/dead-letters`"),
 });
 export type Sensor = z.infer<typeof sensor>;
 
@@ -63,6 +67,39 @@ export const sensorFeatures = z.object({
   features: z.record(z.string(), z.union([z.number(), z.string()])),
 });
 export type SensorFeatures = z.infer<typeof sensorFeatures>;
+
+const place = z.object({ partition: z.int(), offset: z.int() });
+
+/** A dead letter without its payload. */
+export const listedDeadLetter = z.object({
+  id: z.string().describe("its source's id with `/0`; a hash where the bridge has made it"),
+  at: z.number().describe("when it was written, epoch ms"),
+  code: z.string().describe("why the record was refused, such as invalid-json"),
+  message: z.string(),
+  stage: z.string().describe("what refused it"),
+  sensorId: z.string().nullable().describe("null where it is not about a sensor, or names none by a valid id"),
+  symbol: z.string().nullable().describe("null where it is not about a symbol, or names none by a valid name"),
+  source: place
+    .extend({ topic: z.string() })
+    .nullable()
+    .describe("the record that was refused; null where the bridge has refused a message"),
+  mqttTopic: z.string().nullable().describe("where the bridge has refused a message: its MQTT topic, as received"),
+  log: place.describe("where the letter is in the topic dead-letter"),
+  bytes: z.int().nullable().describe("bytes of the whole payload; null where there is none"),
+  contentType: z.string().nullable(),
+  traceparent: z.string().nullable(),
+  advice: z.string().nullable().describe("what the sender can do; null where the code is unknown"),
+});
+export type ListedDeadLetter = z.infer<typeof listedDeadLetter>;
+
+export const deadLetter = listedDeadLetter.extend({
+  payload: z
+    .object({ encoding: z.enum(["text", "base64"]), content: z.string() })
+    .nullable()
+    .describe("as received: text where it is UTF-8; its first 32 KB where `isCut`"),
+  isCut: z.boolean().describe("whether the payload has more; the log and the lake have all of it"),
+});
+export type DeadLetter = z.infer<typeof deadLetter>;
 
 /** A symbol of the market, and what its newest bars say. */
 export const marketSymbol = z.object({
@@ -214,6 +251,7 @@ const paging = {
   cursor: z.string().optional().describe("`next` of the page before, with the same other parameters"),
 };
 
+const codeList = Object.keys(deadLetterCodes).join(", ");
 const symbolParameter = z.string().regex(SYMBOL, "must be 1 to 32 of A-Z 0-9 . : _ -");
 const [defaultBarOperator] = barOperators;
 
@@ -226,7 +264,33 @@ export const queries = {
     status: z.enum(["open", "ended"], "must be open or ended").optional(),
     ...paging,
   }),
-  sensors: z.strictObject(paging),
+  sensors: z
+    .strictObject({
+      q: z
+        .string()
+        .regex(/^[A-Za-z0-9:_-]{1,128}$/, "must be 1 to 128 of A-Z a-z 0-9 : _ -")
+        .optional()
+        .describe("only sensors whose id contains this"),
+      active: z
+        .enum(["", "true"], "must be true, or without a value")
+        .optional()
+        .describe(`the ${ACTIVE_SENSORS} that were heard last, without further pages`),
+      ...paging,
+    })
+    .refine(({ active, cursor }) => active === undefined || cursor === undefined, {
+      path: ["cursor"],
+      message: "is of another list: active has one page",
+    }),
+  deadLetters: z.strictObject({
+    sensorId: sensorIdParameter.optional().describe("only dead letters of this sensor"),
+    code: z
+      .enum(Object.keys(deadLetterCodes) as [string, ...string[]], `must be one of ${codeList}`)
+      .optional()
+      .describe("only dead letters with this code"),
+    from: instant.optional().describe("only what was written in [from, to): epoch ms or ISO 8601"),
+    to: instant.optional().describe("only what was written in [from, to): epoch ms or ISO 8601"),
+    ...paging,
+  }),
   windows: z.strictObject({ ...interval, ...paging }),
   symbols: z.strictObject(paging),
   bars: z.strictObject({
@@ -266,6 +330,7 @@ export const pathParameters = {
   sensorId: sensorIdParameter,
   sessionId: sessionIdParameter,
   symbol: symbolParameter,
+  letterId: z.string().regex(/^[\x21-\x7e]{1,512}$/, "must be the id of a dead letter"),
 } as const;
 
 // ---- WebSocket ----

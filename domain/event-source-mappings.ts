@@ -75,6 +75,12 @@ export const eventSourceMappings: readonly EventSourceMapping[] = [
     batchingWindowMs: 2 * SECOND,
   },
   {
+    ...defaults,
+    functionName: "store-dead-letters",
+    topic: topics.deadLetter.name,
+    consumerGroup: consumerGroups.storeDeadLetters,
+  },
+  {
     ...features,
     functionName: "write-features",
     topic: topics.aggregated.name,

@@ -10,6 +10,7 @@ export const consumerGroups = {
   writeFeatures: "millrace-write-features",
   storeSessions: "millrace-store-sessions",
   storeWindows: "millrace-store-windows",
+  storeDeadLetters: "millrace-store-dead-letters",
   auditOutput: "millrace-audit-output",
   storeMarket: "millrace-store-market",
 } as const;
@@ -56,6 +57,8 @@ export const collections = {
   sessionDays: "session-days",
   sessionTimes: "session-times",
   newest: "newest",
+  deadLetters: "dead-letters",
+  rejected: "rejected",
   bars: "bars",
   positions: "positions",
   alerts: "alerts",

@@ -40,7 +40,7 @@ export interface StartOptions {
 
 const MAX_PORT = 65_535;
 /** What the local store keeps where nothing else is said. A day of twenty simulated sensors has 43,000 sessions. */
-export const KEPT = { sessions: 50_000, sensors: 10_000 } as const;
+export const KEPT = { sessions: 50_000, sensors: 10_000, deadLetters: 2_000 } as const;
 
 const portNames = Object.keys(localPorts) as LocalPort[];
 

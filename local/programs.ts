@@ -173,6 +173,7 @@ const programs = [
         mongodbUri,
         maxSessions: options.keepSessions ?? KEPT.sessions,
         maxSensors: options.keepSensors ?? KEPT.sensors,
+        maxDeadLetters: KEPT.deadLetters,
         recentAlertsMs: RECENT_ALERTS_MS,
       }),
       ...writeSettings("writeLake", { ...common, firehoseEndpoint: url(options.ports.firehose) }),

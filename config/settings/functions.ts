@@ -34,19 +34,20 @@ export const functions = {
       "Feature Store runtime endpoint instead of the region's own",
     ),
   },
-  /** `store-sessions`, `store-windows` and `store-market`. */
+  /** `store-sessions`, `store-windows`, `store-dead-letters` and `store-market`. */
   store: {
     ...common,
     ...mongo,
     recentWindowsMs: whole("RECENT_WINDOWS_MS", "how long windows and bars are kept for reading, ms", 86_400_000, 1),
     recentSessionsMs: whole(
       "RECENT_SESSIONS_MS",
-      "how long sessions and sensors are kept after their last record, ms",
+      "how long sessions, sensors and dead letters are kept after their last record, ms",
       7_776_000_000,
       1,
     ),
     maxSessions: whole("MAX_SESSIONS", "sessions that are kept, at most; 0 for no bound by number", 0, 0),
     maxSensors: whole("MAX_SENSORS", "sensors that are kept, at most; 0 for no bound by number", 0, 0),
+    maxDeadLetters: whole("MAX_DEAD_LETTERS", "dead letters that are kept for reading, at most", 100_000, 1),
     recentAlertsMs: whole("RECENT_ALERTS_MS", "how long alerts are kept for reading, ms", 604_800_000, 1),
   },
   produceTrades: { ...common, ...kafka },

@@ -2,7 +2,9 @@ import { z } from "zod";
 import {
   alert,
   bar,
+  deadLetter,
   health,
+  listedDeadLetter,
   marketSymbol,
   page,
   pageLimits,
@@ -43,6 +45,8 @@ const schemas = {
   Window: sensorWindow,
   WindowPage: page(sensorWindow),
   Features: sensorFeatures,
+  DeadLetter: deadLetter,
+  DeadLetterPage: page(listedDeadLetter),
   Symbol: marketSymbol,
   SymbolPage: page(marketSymbol),
   Bar: bar,
@@ -82,10 +86,17 @@ const operations: Readonly<Record<string, Operation>> = {
   },
   "/sensors": {
     summary: "Sensors, newest first",
-    description: "Sorted by when a sensor was first seen.",
+    description:
+      "Sorted by when a sensor was first seen; with `active` by when it was last heard. `lastSeen` says that.",
     query: queries.sensors,
     answer: { schema: "SensorPage" },
     problems: ["invalid-request", "unavailable"],
+  },
+  "/sensors/{sensorId}": {
+    summary: "One sensor",
+    query: queries.none,
+    answer: { schema: "Sensor" },
+    problems: ["invalid-request", "not-found", "unavailable"],
   },
   "/sensors/{sensorId}/windows": {
     summary: "Recent windows of a sensor, newest first",
@@ -98,6 +109,19 @@ const operations: Readonly<Record<string, Operation>> = {
     summary: "The newest features of a sensor",
     query: queries.none,
     answer: { schema: "Features" },
+    problems: ["invalid-request", "not-found", "unavailable"],
+  },
+  "/dead-letters": {
+    summary: "Records that were refused, newest first",
+    description: "The newest of them. The topic and the lake have all.",
+    query: queries.deadLetters,
+    answer: { schema: "DeadLetterPage" },
+    problems: ["invalid-request", "unavailable"],
+  },
+  "/dead-letters/{letterId}": {
+    summary: "One record that was refused, with its payload",
+    query: queries.none,
+    answer: { schema: "DeadLetter" },
     problems: ["invalid-request", "not-found", "unavailable"],
   },
   "/symbols": {

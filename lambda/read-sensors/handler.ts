@@ -1,13 +1,15 @@
 import { GetRecordCommand } from "@aws-sdk/client-sagemaker-featurestore-runtime";
+import type { Db } from "mongodb";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
-import { pageLimits, queries, type SensorFeatures } from "../../domain/api.ts";
+import { ACTIVE_SENSORS, pageLimits, queries, type SensorFeatures } from "../../domain/api.ts";
 import { featureGroups } from "../../domain/features.ts";
 import { collections } from "../../domain/names.ts";
 import { decodeCursor, encodeCursor, toPage } from "../shared/cursor.ts";
 import type { SensorDocument, WindowsDocument } from "../shared/documents.ts";
 import { featureStoreClient } from "../shared/feature-store.ts";
 import { toFeatures } from "../shared/features.ts";
+import type { RejectedDocument } from "../shared/letter-documents.ts";
 import { mongoDatabase } from "../shared/mongo.ts";
 import { readParameters } from "../shared/parameters.ts";
 import { ProblemError } from "../shared/problems.ts";
@@ -21,25 +23,55 @@ const log = createLogger("read-sensors", settings.logLevel);
 const withDatabase = mongoDatabase(settings, 2_000);
 const featureStore = featureStoreClient(settings.region, settings.featureStoreEndpoint);
 
-/** `GET /sensors`, `GET /sensors/{sensorId}/windows` and `GET /sensors/{sensorId}/features`. */
+/** The messages of sensors that were refused, by sensor. */
+async function rejectedBySensor(db: Db, sensors: readonly SensorDocument[]): Promise<Map<string, RejectedDocument>> {
+  const found = await db
+    .collection<RejectedDocument>(collections.rejected)
+    .find({ _id: { $in: sensors.map(({ _id }) => _id) } })
+    .toArray();
+  return new Map(found.map((document) => [document._id, document]));
+}
+
+/** `GET /sensors`, and of a sensor itself, its windows and its features. */
 export const handler = restFunction(log, settings.corsOrigins, {
   "/sensors": async (event) => {
     const query = readParameters(event, queries.sensors);
     const filter = sensorFilter(query);
-    const limit = query.limit ?? pageLimits.default;
-    const found = await readable("MongoDB", () =>
-      withDatabase((db) =>
-        db
+    const isActive = query.active !== undefined;
+    const limit = query.limit ?? (isActive ? ACTIVE_SENSORS : pageLimits.default);
+    const { found, rejected } = await readable("MongoDB", () =>
+      withDatabase(async (db) => {
+        const sensors = await db
           .collection<SensorDocument>(collections.sensors)
           .find(filter, { projection: { hours: 0 } })
-          .sort({ firstSeen: -1, _id: -1 })
-          .limit(limit + 1)
-          .toArray(),
-      ),
+          .sort({ [isActive ? "lastSeen" : "firstSeen"]: -1, _id: -1 })
+          .limit(isActive ? Math.min(limit, ACTIVE_SENSORS) : limit + 1)
+          .toArray();
+        return { found: sensors, rejected: await rejectedBySensor(db, sensors) };
+      }),
     );
     return json(
-      toPage(found, limit, sensorListIdentity, ({ firstSeen, _id }) => ({ value: firstSeen, id: _id }), toSensor),
+      toPage(
+        found,
+        limit,
+        sensorListIdentity(query),
+        ({ firstSeen, _id }) => ({ value: firstSeen, id: _id }),
+        (sensor) => toSensor(sensor, rejected.get(sensor._id)),
+      ),
     );
+  },
+  "/sensors/{sensorId}": async (event) => {
+    const { sensorId } = readParameters(event, queries.none, ["sensorId"]);
+    const sensor = await readable("MongoDB", () =>
+      withDatabase(async (db) => {
+        const found = await db
+          .collection<SensorDocument>(collections.sensors)
+          .findOne({ _id: sensorId }, { projection: { hours: 0 } });
+        return found && toSensor(found, (await rejectedBySensor(db, [found])).get(sensorId));
+      }),
+    );
+    if (!sensor) throw new ProblemError("not-found", `there is no sensor ${sensorId}`);
+    return json(sensor);
   },
   "/sensors/{sensorId}/windows": async (event) => {
     const { sensorId, ...query } = readParameters(event, queries.windows, ["sensorId"]);

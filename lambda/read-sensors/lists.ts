@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { queries, Sensor } from "../../domain/api.ts";
 import { afterPosition, decodeCursor } from "../shared/cursor.ts";
 import type { SensorDocument } from "../shared/documents.ts";
+import { rejectedOf, type RejectedDocument } from "../shared/letter-documents.ts";
 
 export type SensorQuery = z.infer<typeof queries.sensors>;
 export type WindowQuery = z.infer<typeof queries.windows>;
@@ -12,15 +13,24 @@ export type WindowQuery = z.infer<typeof queries.windows>;
  * last seen, that does not change between pages. It reads the documents of all sensors, whose number is bounded.
  */
 export function sensorFilter(query: SensorQuery): Filter<SensorDocument> {
-  return query.cursor === undefined
-    ? {}
-    : (afterPosition("firstSeen", decodeCursor(query.cursor, sensorListIdentity)) as Filter<SensorDocument>);
+  const { q, cursor } = query;
+  return {
+    // The characters of an id have no meaning in a regular expression.
+    ...(q === undefined ? {} : { _id: { $regex: q } }),
+    ...(cursor === undefined ? {} : afterPosition("firstSeen", decodeCursor(cursor, sensorListIdentity(query)))),
+  } as Filter<SensorDocument>;
 }
+
 /** What a cursor of the list of sensors is bound to. */
-export const sensorListIdentity = ["sensors"];
+export function sensorListIdentity({ q }: SensorQuery): unknown {
+  return ["sensors", q];
+}
 
 /** A sensor in the form of the API. */
-export function toSensor({ _id, firstSeen, lastSeen, days = {} }: SensorDocument): Sensor {
+export function toSensor(
+  { _id, firstSeen, lastSeen, days = {} }: SensorDocument,
+  rejected: RejectedDocument | undefined,
+): Sensor {
   const totals = Object.values(days);
   return {
     sensorId: _id,
@@ -28,6 +38,7 @@ export function toSensor({ _id, firstSeen, lastSeen, days = {} }: SensorDocument
     lastSeen,
     sessions: totals.reduce((sum, { sessions }) => sum + sessions, 0),
     samples: totals.reduce((sum, { samples }) => sum + samples, 0),
+    rejected: rejectedOf(rejected),
   };
 }
 

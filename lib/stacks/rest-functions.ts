@@ -22,7 +22,13 @@ export interface RestNeeds {
 }
 
 /** Functions that read Kafka, the document database or the feature store, from inside the VPC. */
-const readers: readonly FunctionName[] = ["read-health", "read-sessions", "read-sensors", "read-market"];
+const readers: readonly FunctionName[] = [
+  "read-health",
+  "read-sessions",
+  "read-sensors",
+  "read-dead-letters",
+  "read-market",
+];
 
 /** The functions of the REST routes, by name. */
 export function restFunctions(stack: MillraceStack, needs: RestNeeds): Record<string, MillraceFunction> {

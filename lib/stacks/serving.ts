@@ -25,6 +25,7 @@ export interface ServingNeeds extends RestNeeds, LiveNeeds {
 const stores = {
   "store-sessions": "sessions to the document database",
   "store-windows": "windows of the last day to the document database",
+  "store-dead-letters": "dead letters to the document database",
   "store-market": "bars, positions and alerts to the document database",
 } as const satisfies Partial<Record<FunctionName, string>>;
 

@@ -17,6 +17,7 @@ beforeEach(async () => {
     lastSeen: now,
     sessions: 1,
     samples: 1_500,
+    rejected: 0,
   }));
   api.data.sessions = [
     {

@@ -219,14 +219,14 @@ test("sensors are listed with what is known of them, page by page", async () => 
   const { body } = await get(readSensors, "/sensors", { query: { limit: "4" } });
   expect(page(sensor).parse(body)).toEqual(body);
   expect(body.items).toEqual([
-    { sensorId: "e", firstSeen: 7_000, lastSeen: 7_500, sessions: 1, samples: 6 },
-    { sensorId: "d", firstSeen: 7_000, lastSeen: 7_500, sessions: 1, samples: 6 },
-    { sensorId: "c", firstSeen: 7_000, lastSeen: 7_500, sessions: 1, samples: 6 },
-    { sensorId: "b", firstSeen: 4_000, lastSeen: 6_000, sessions: 1, samples: 31 },
+    { sensorId: "e", firstSeen: 7_000, lastSeen: 7_500, sessions: 1, samples: 6, rejected: 0 },
+    { sensorId: "d", firstSeen: 7_000, lastSeen: 7_500, sessions: 1, samples: 6, rejected: 0 },
+    { sensorId: "c", firstSeen: 7_000, lastSeen: 7_500, sessions: 1, samples: 6, rejected: 0 },
+    { sensorId: "b", firstSeen: 4_000, lastSeen: 6_000, sessions: 1, samples: 31, rejected: 0 },
   ]);
   const rest = await get(readSensors, "/sensors", { query: { limit: "4", cursor: body.next! } });
   expect(rest.body).toEqual({
-    items: [{ sensorId: "a", firstSeen: 0, lastSeen: 64_000, sessions: 2, samples: 11 }],
+    items: [{ sensorId: "a", firstSeen: 0, lastSeen: 64_000, sessions: 2, samples: 11, rejected: 0 }],
     next: null,
   });
 });
