@@ -450,7 +450,7 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
     expect(at(lake, "ReplicationConfiguration") !== undefined).toBe(config.lake.replica !== null);
   });
 
-  test("let a device publish as itself to its own topic, and nothing else", () => {
+  test("let a device publish as itself to its own topic, read its own notices, and nothing else", () => {
     const policy = all("AWS::IoT::Policy").find(
       ({ resource }) => resource.Properties["PolicyName"] === `millrace-${env}-sensor`,
     );
@@ -458,7 +458,14 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
       Action: string[];
       Resource: unknown[];
     }[];
-    expect(statements.map(({ Action }) => Action)).toEqual([["iot:Connect"], ["iot:Publish"]]);
+    expect(statements.map(({ Action }) => Action)).toEqual([
+      ["iot:Connect"],
+      ["iot:Publish"],
+      ["iot:Subscribe"],
+      ["iot:Receive"],
+    ]);
+    expect(JSON.stringify(statements[2]?.Resource)).toContain(`topicfilter/${env}/rejected/\${iot:ClientId}`);
+    expect(JSON.stringify(statements[3]?.Resource)).toContain(`topic/${env}/rejected/\${iot:ClientId}`);
     expect(JSON.stringify(statements[0]?.Resource)).toContain("client/${iot:Connection.Thing.ThingName}");
     expect(JSON.stringify(statements[1]?.Resource)).toContain(`topic/${env}/imu/\${iot:ClientId}`);
     expect(

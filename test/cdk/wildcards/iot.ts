@@ -51,6 +51,12 @@ export const iotWildcards: readonly AllowedWildcard[] = [
   },
   {
     stacks,
+    actions: ["iot:Publish"],
+    resource: /:topic\/[a-z]+\/rejected\/\*$/,
+    reason: "bridge: it notifies every sensor of its own refused messages",
+  },
+  {
+    stacks,
     actions: ["iot:Receive"],
     resource: /:topic\/[a-z]+\/imu\/\*$/,
     reason: "bridge: it receives from every sensor's topic",
