@@ -8,7 +8,13 @@ import type { ControlType } from "./topics.ts";
  * Version of each kind of control record that this program reads. A task's progress names them, so that nobody appends
  * what a running task can't read.
  */
-export const controlVersions: Readonly<Record<ControlType, number>> = { tick: 1, model: 1, settings: 1, reference: 1 };
+export const controlVersions: Readonly<Record<ControlType, number>> = {
+  tick: 1,
+  model: 1,
+  settings: 1,
+  reference: 1,
+  erase: 1,
+};
 
 /** Header that names a change: all its control records, one a partition, have the same. A task takes it once. */
 export const CHANGE_HEADER = "change";
@@ -23,11 +29,22 @@ export const CONTINUES_HEADER = "continues";
 /** Header of a `settings` control record: the whole set as JSON, by the names of `semanticsTable`. */
 export const SETTINGS_HEADER = "settings";
 
+/** Header of an `erase` control record: the key whose state is dropped. */
+export const ERASE_HEADER = "erase";
+/**
+ * Type of what `erase` leaves of a record in the lake: partition, offset and timestamp. It acts as a tick, and moves
+ * the partition's watermark to its event time, where the record did.
+ */
+export const ERASED = "erased";
+/** Header of such a record: highest event time of the partition behind it, epoch ms. */
+export const EVENT_TIME_HEADER = "event-time";
+
 /** The header of each kind of control record that says what changes. */
 export const controlHeaders = {
   model: MODEL_HEADER,
   settings: SETTINGS_HEADER,
   reference: referenceHeaders.text,
+  erase: ERASE_HEADER,
 } as const satisfies Record<Exclude<ControlType, "tick">, string>;
 
 /** The value of a record of `millrace-changes`; its key is `<topic>/<type>`. */

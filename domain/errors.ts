@@ -57,6 +57,7 @@ export const errorCodes = {
   "settings-unknown": "The state is from before settings stood in the log, and nothing says under which it was made.",
   "settings-refused": "Settings or reference data can't be changed so, or not now; the message says why.",
   "rescale-refused": "The number of partitions can't be changed now; the message says what has to be done first.",
+  "erase-incomplete": "Not everything was erased in time; the message says what is left. Give the command again.",
   "restore-refused": "The lake can't be restored into this log; the message says why, and what to do.",
   "model-refused": "A model does not fit its manifest.",
 } as const;

@@ -26,7 +26,7 @@ export const pipelines = {
     outputs: ["transformed", "aggregated", "late", "sessions", "inference"],
     late: "late",
     consumerGroup: "millrace-processor-sensor",
-    controls: ["model"],
+    controls: ["model", "erase"],
     ticked: true,
   },
   market: {

@@ -105,7 +105,13 @@ export const headers = {
 } as const;
 
 /** Kinds of control record: null key, null value. What else one says is in its headers. */
-export const controlTypes = { tick: "tick", model: "model", settings: "settings", reference: "reference" } as const;
+export const controlTypes = {
+  tick: "tick",
+  model: "model",
+  settings: "settings",
+  reference: "reference",
+  erase: "erase",
+} as const;
 
 export type ControlType = (typeof controlTypes)[keyof typeof controlTypes];
 

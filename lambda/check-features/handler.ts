@@ -15,8 +15,8 @@ import {
 import { existingWhere } from "../../domain/pipelines.ts";
 import { DAY, type EpochMs } from "../../domain/time.ts";
 import { featureStoreClient } from "../shared/feature-store.ts";
+import { OfflineStores, type OfflineRow } from "../shared/offline-stores.ts";
 import { CANARY, canaryRecord, differences, earlierRun, eventTimeText, verdict, type Features } from "./check.ts";
-import { OfflineStores, type OfflineRow } from "./offline.ts";
 
 const settings = readSettings("checkFeatures", process.env);
 const logger = createLogger("check-features", settings.logLevel);

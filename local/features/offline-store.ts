@@ -98,13 +98,18 @@ export class OfflineStore {
   }
 
   /**
-   * Runs a query. Tables may be written as `"sagemaker_featurestore"."<table>"`.
+   * Runs a query, or a deletion. Tables may be written as `"sagemaker_featurestore"."<table>"`.
    *
    * @param maxRows Rows of the result, at most
    * @throws Error of SQLite, or one that says what is no query
    */
   query(sql: string, maxRows: number): QueryResult {
-    if (!/^\s*(?:select|with)\b/i.test(sql)) throw new Error("only queries are run here: SELECT or WITH is expected");
+    if (/^\s*delete\b/i.test(sql)) {
+      this.#database.prepare(sql.replaceAll(`"${DATABASE}".`, "")).run();
+      return { columns: [], rows: [] };
+    }
+    if (!/^\s*(?:select|with)\b/i.test(sql))
+      throw new Error("only queries and deletions are run here: SELECT, WITH or DELETE is expected");
     const statement = this.#reader.prepare(sql);
     const columns = statement.columns();
     const rows: (string | null)[][] = [];

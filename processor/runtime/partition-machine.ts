@@ -1,4 +1,13 @@
-import { CHANGE, CHANGE_HEADER, readSettingsHeader, SETTINGS_HEADER, settingsHeader } from "../../domain/controls.ts";
+import {
+  CHANGE,
+  CHANGE_HEADER,
+  ERASE_HEADER,
+  ERASED,
+  EVENT_TIME_HEADER,
+  readSettingsHeader,
+  SETTINGS_HEADER,
+  settingsHeader,
+} from "../../domain/controls.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import type { Cause } from "../../domain/records.ts";
 import type { Semantics } from "../../domain/semantics.ts";
@@ -121,6 +130,11 @@ export class PartitionMachine implements StateMachine {
 
   get nextOffset(): number {
     return this.#nextOffset;
+  }
+
+  /** Highest event time of an accepted message; -Infinity before the first. */
+  get maxEventTime(): EpochMs {
+    return this.#state.maxEventTime;
   }
 
   /** The settings in force. */
@@ -351,6 +365,7 @@ export class PartitionMachine implements StateMachine {
   #control(record: InputRecord): void {
     const type = record.headers[headerNames.type];
     if (type === undefined || type === controlTypes.tick) return;
+    if (type === ERASED) return this.#takeErased(record);
     this.#lastControl = record;
     const { controls } = this.#pipeline;
     const isSettings = type === controlTypes.settings;
@@ -361,6 +376,7 @@ export class PartitionMachine implements StateMachine {
     const refused = this.#failureOf(record.offset, null);
     if (refused) this.#reject(record, { code: "model-refused", message: refused.message });
     const rejection = refused ? null : isSettings ? this.#takeSettings(record) : controls[type]!(record.headers);
+    if (!rejection && type === controlTypes.erase) this.#state.erase(record.headers[ERASE_HEADER]!, this.#context);
     if (rejection) this.#reject(record, rejection);
     else if (change !== undefined) this.#state.changes.add(change);
   }
@@ -383,6 +399,14 @@ export class PartitionMachine implements StateMachine {
     return null;
   }
 
+  /** What is left of an erased record: where the watermark is the partition's, it moves it as the record did. */
+  #takeErased({ offset, headers }: InputRecord): void {
+    const eventTime = Number(headers[EVENT_TIME_HEADER]);
+    if (this.settings.watermark !== "partition" || !(eventTime > this.#state.maxEventTime)) return;
+    this.#state.raisePartitionTime(eventTime);
+    this.#firePartition(null, offset);
+  }
+
   #apply(keyed: KeyedState, message: Message, offset: number): void {
     const { operators, deduplication } = this.#state.regime.topology;
     const watermark = this.#state.watermark(keyed);
@@ -400,9 +424,16 @@ export class PartitionMachine implements StateMachine {
 
   /** 4. The watermark has moved: what is due fires. */
   #fireDue(keyed: KeyedState, offset: number): void {
-    const watermark = this.#state.watermark(keyed);
-    if (this.settings.watermark === "sensor") return this.#fireAll(keyed, watermark, "watermark");
+    if (this.settings.watermark === "sensor") {
+      return this.#fireAll(keyed, this.#state.watermark(keyed), "watermark");
+    }
     this.#dueAt = Math.min(this.#dueAt, this.#dueAtOf(keyed));
+    this.#firePartition(keyed, offset);
+  }
+
+  /** Fires what is due by the partition's watermark; `keyed`: the record's own key. */
+  #firePartition(keyed: KeyedState | null, offset: number): void {
+    const watermark = this.#state.partitionWatermark;
     if (watermark < this.#dueAt) return;
     this.#dueAt = Infinity;
     for (const one of [...this.#state.keys.values()].sort(byKey)) {

@@ -8,7 +8,7 @@ import { Reader, Writer } from "./codec.ts";
 import { Generations, type Stamped } from "./generations.ts";
 import { byKey, bySilence, KeyedState, PRESENCE, type Presence, SilenceList } from "./keyed-state.ts";
 import type { MachineOrigin, StateEntry } from "./machine.ts";
-import type { Operator } from "./operator.ts";
+import type { Operator, StepContext } from "./operator.ts";
 import type { PartitionPipeline } from "./pipeline.ts";
 import type { Regime } from "./regime.ts";
 
@@ -156,6 +156,16 @@ export class PartitionState {
     if (watermark > this.#watermark) this.#watermark = watermark;
   }
 
+  /** Moves the partition's highest event time, and its watermark. */
+  raisePartitionTime(eventTime: EpochMs): void {
+    this.maxEventTime = eventTime;
+    this.#raisePartitionWatermark();
+  }
+
+  get partitionWatermark(): EpochMs {
+    return this.#watermark;
+  }
+
   moveClock(timestamp: EpochMs): void {
     if (timestamp <= this.clock) return;
     if (this.clock !== -Infinity) this.silenceClock += Math.min(timestamp - this.clock, MAX_SILENCE_PER_STEP);
@@ -227,6 +237,26 @@ export class PartitionState {
   forget(keyed: KeyedState): void {
     this.keys.delete(keyed.key);
     if (keyed.generation >= 0) this.#forgotten.set(keyed.key, { generation: keyed.generation, changed: true });
+  }
+
+  /**
+   * Drops all that is known of a key. The next snapshot is a whole one, and names it nowhere: no older generation, of
+   * which any may hold entries of the key, is needed then.
+   */
+  erase(key: string, context: StepContext): void {
+    const keyed = this.keys.get(key);
+    const forgotten = this.#forgotten.get(key);
+    if (!keyed && !forgotten) return;
+    if (forgotten) this.generations.forget(forgotten);
+    this.#forgotten.delete(key);
+    if (keyed) {
+      this.takeOut(keyed);
+      keyed.regime?.topology.operators.forEach((operator, i) => operator.drop?.(keyed.operatorStates[i], context));
+      keyed.regime = null; // it no longer waits for a switch
+      this.keys.delete(key);
+      this.generations.forget(keyed);
+    }
+    this.rewriteUpTo(this.generations.live().at(-1) ?? -1);
   }
 
   markChanged(keyed: KeyedState): void {

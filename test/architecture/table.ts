@@ -45,9 +45,10 @@ export const folders: readonly Folder[] = [
     imports: ["domain", "adapters", "processor/runtime", "processor/engine", "processor/adapters"],
     packages: "any",
   },
+  { folder: "lambda/shared", imports: ["domain", "config", "adapters", "."], packages: "any" },
   {
     folder: "processor/commands",
-    imports: [...core, "config", "adapters", "processor/engine", "processor/adapters"],
+    imports: [...core, "config", "adapters", "processor/engine", "processor/adapters", "lambda/shared"],
     packages: "any",
   },
   // main.ts alone.
@@ -60,7 +61,6 @@ export const folders: readonly Folder[] = [
   { folder: "live", imports: ["domain", "config", "adapters"], packages: "any" },
   // What is made from a seed, for the simulator and for the function that generates trades.
   { folder: "simulator/synthetic", imports: ["domain"], ...pure },
-  { folder: "lambda/shared", imports: ["domain", "config", "adapters", "."], packages: "any" },
   {
     folder: "lambda",
     imports: ["domain", "config", "adapters", "simulator/synthetic", "lambda/shared"],

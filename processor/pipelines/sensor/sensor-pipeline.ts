@@ -1,4 +1,11 @@
-import { imuChannels, meanAccelerationInG, type SessionWarning, windowChannels } from "../../../domain/imu.ts";
+import { ERASE_HEADER } from "../../../domain/controls.ts";
+import {
+  imuChannels,
+  meanAccelerationInG,
+  SENSOR_ID,
+  type SessionWarning,
+  windowChannels,
+} from "../../../domain/imu.ts";
 import type { Semantics } from "../../../domain/semantics.ts";
 import { controlTypes, topics } from "../../../domain/topics.ts";
 import { InferenceOperator } from "../../inference/inference-operator.ts";
@@ -10,6 +17,7 @@ import { SequencedMessage } from "../../operators/sequenced-message.ts";
 import { SessionOperator } from "../../operators/session-operator.ts";
 import { WindowOperator } from "../../operators/window-operator.ts";
 import { type LateOutput, rowsOf } from "../../runtime/late.ts";
+import type { Rejection } from "../../runtime/message.ts";
 import type { Operator } from "../../runtime/operator.ts";
 import type { Pipeline } from "../../runtime/pipeline.ts";
 import { decodeImu, IMU_WIDTH } from "./decode-imu.ts";
@@ -40,7 +48,7 @@ export function sensorPipeline(models: ScoringPorts = WITHOUT_MODELS): Pipeline<
     open: () => {
       const scoring = new Scoring(models);
       return {
-        controls: { [controlTypes.model]: scoring.control },
+        controls: { [controlTypes.model]: scoring.control, [controlTypes.erase]: checkErase },
         kept: [],
         asyncWork: scoring,
         build: (settings) => ({
@@ -53,6 +61,13 @@ export function sensorPipeline(models: ScoringPorts = WITHOUT_MODELS): Pipeline<
       };
     },
   };
+}
+
+/** The machine drops the key's state: the operators keep nothing of it elsewhere. */
+function checkErase({ [ERASE_HEADER]: sensorId }: Readonly<Record<string, string>>): Rejection | null {
+  if (sensorId !== undefined && SENSOR_ID.test(sensorId)) return null;
+  const message = `the header ${ERASE_HEADER} is no id of a sensor; ${SENSOR_ID.source} is expected`;
+  return { code: "invalid-message", message };
 }
 
 function windows(semantics: Semantics): WindowOperator<SequencedMessage> {

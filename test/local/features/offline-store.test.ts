@@ -70,12 +70,21 @@ test("the newest records of a group are kept, and no more than a thousand beyond
   store.close();
 });
 
-test("nothing but a query is run, and none changes anything", () => {
+test("nothing but a query or a deletion is run, and no query changes anything", () => {
   const store = new OfflineStore(folder, [group]);
-  for (const sql of ["DELETE FROM a_group", "PRAGMA query_only = OFF", "ATTACH 'x' AS y"])
+  for (const sql of ["UPDATE a_group SET sensor = 1", "PRAGMA query_only = OFF", "ATTACH 'x' AS y"])
     expect(() => store.query(sql, 1)).toThrow("only queries");
   expect(() => store.query("WITH a AS (SELECT 1) DELETE FROM a_group", 1)).toThrow(/readonly|read-only/);
   expect(() => store.query("SELECT * FROM another_group", 1)).toThrow("no such table");
   expect(store.query("SELECT 1 UNION SELECT 2", 1).rows).toEqual([["1"]]);
+  store.close();
+});
+
+test("a deletion takes away the rows that it names, by the table's name in the catalog", () => {
+  const store = new OfflineStore(folder, [group]);
+  for (const sensor of ["s1", "s2", "s1"]) store.append("a-group", record(sensor, "1783764000"), NOW, false);
+  const deletion = `DELETE FROM "sagemaker_featurestore"."a_group" WHERE "sensor" = 's1'`;
+  expect(store.query(deletion, 1)).toEqual({ columns: [], rows: [] });
+  expect(store.query(all, 100).rows.map(([sensor]) => sensor)).toEqual(["s2"]);
   store.close();
 });

@@ -53,14 +53,7 @@ export class OfflineStores {
     sinceMs: EpochMs,
     identifiers?: readonly string[],
   ): Promise<OfflineRow[]> {
-    const { OfflineStoreConfig, OfflineStoreStatus } = await this.#sagemaker.send(
-      new DescribeFeatureGroupCommand({ FeatureGroupName: group }),
-    );
-    const { Database, TableName } = OfflineStoreConfig?.DataCatalogConfig ?? {};
-    if (!Database || !TableName)
-      throw new Error(
-        `${group} has no table of an offline store; its status is ${OfflineStoreStatus?.Status ?? "absent"}`,
-      );
+    const { Database, TableName } = await this.#tableOf(group);
     const names = identifiers?.slice(0, MAX_IDENTIFIERS).map(literal).join(", ");
     const rows = await this.#query(
       Database,
@@ -77,6 +70,26 @@ export class OfflineStores {
       isDeleted: isDeleted === "true",
       eventTime: Number(eventTime),
     }));
+  }
+
+  /** Deletes all rows of an identifier and gives their number. Athena does so in Iceberg tables. */
+  async erase(group: string, { recordIdentifier }: FeatureGroupSpec, identifier: string): Promise<number> {
+    const { Database, TableName } = await this.#tableOf(group);
+    const rows = `FROM "${Database}"."${TableName}" WHERE "${recordIdentifier}" = ${literal(identifier)}`;
+    const [[count] = []] = await this.#query(Database, `SELECT count(*) ${rows}`);
+    if (Number(count) > 0) await this.#query(Database, `DELETE ${rows}`);
+    return Number(count);
+  }
+
+  async #tableOf(group: string): Promise<{ readonly Database: string; readonly TableName: string }> {
+    const { OfflineStoreConfig, OfflineStoreStatus } = await this.#sagemaker.send(
+      new DescribeFeatureGroupCommand({ FeatureGroupName: group }),
+    );
+    const { Database, TableName } = OfflineStoreConfig?.DataCatalogConfig ?? {};
+    if (Database && TableName) return { Database, TableName };
+    throw new Error(
+      `${group} has no table of an offline store; its status is ${OfflineStoreStatus?.Status ?? "absent"}`,
+    );
   }
 
   /** The rows of a query's result, without its header. */
