@@ -112,6 +112,12 @@ describe.each(["dev", "staging", "prod"] as const)("the alarms of %s", (env) => 
     expect(unknown).toEqual([]);
   });
 
+  // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create-alarm-on-metric-math-expression.html
+  test("calculate with ten metrics at most", () => {
+    const tooMany = own.filter(({ Metrics = [] }) => Metrics.filter(({ MetricStat }) => MetricStat).length > 10);
+    expect(tooMany.map(({ AlarmName }) => AlarmName)).toEqual([]);
+  });
+
   test("go to the pages or to the tickets, by severity, when they come on and when they clear", () => {
     const acting = [...own, ...composites].filter(({ AlarmActions }) => AlarmActions !== undefined);
     expect(acting.length).toBeGreaterThan(20);
