@@ -181,7 +181,6 @@ export const environmentSchema = z.strictObject({
     corsOrigins: z.array(z.string()).min(1),
     requestsPerSecond: whole(1, 10_000),
     burst: whole(1, 10_000),
-    requestsPerDay: whole(1, 100_000_000),
   }),
   web: z.strictObject({
     /** The certificate of a CloudFront domain is in us-east-1. */

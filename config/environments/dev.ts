@@ -35,7 +35,6 @@ export default {
     corsOrigins: ["*"],
     requestsPerSecond: 50,
     burst: 100,
-    requestsPerDay: 100_000,
   },
   web: { domain: null, webAclArn: null },
   alarms: { email: null },

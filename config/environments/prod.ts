@@ -48,7 +48,6 @@ export default {
     corsOrigins: ["https://millrace.example.com"],
     requestsPerSecond: 1_000,
     burst: 2_000,
-    requestsPerDay: 10_000_000,
   },
   web: {
     domain: {

@@ -38,7 +38,6 @@ export default {
     corsOrigins: ["https://staging.millrace.example.com"],
     requestsPerSecond: 200,
     burst: 400,
-    requestsPerDay: 1_000_000,
   },
   web: {
     domain: {

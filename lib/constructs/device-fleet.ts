@@ -65,7 +65,6 @@ export class DeviceFleet extends Construct {
         "iot:DescribeThing",
         "iot:UpdateThing",
         "iot:ListThingPrincipals",
-        "iot:AttachThingPrincipal",
         "iot:AddThingToThingGroup",
       ],
       [arn("thing/*")],
@@ -82,10 +81,9 @@ export class DeviceFleet extends Construct {
       ],
       [arn("cert/*")],
     );
-    allow(role, ["iot:AttachPolicy"], [arn(`policy/${name("sensor")}`)]);
     allow(role, ["iot:DescribeThingType"], [arn(`thingtype/${name("sensor")}`)]);
     acknowledgeWildcards(role, {
-      ":thing/*": "a device's thing has no name before it provisions itself; policy, group and type are named",
+      ":thing/*": "a device's thing has no name before it provisions itself; group and type are named",
       ":cert/*": "a certificate's id is made up when the device gets it",
     });
     return role;

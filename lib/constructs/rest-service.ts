@@ -50,12 +50,6 @@ export class RestService extends Construct {
     this.#routes(config, props.functions, secured);
     this.#tickets(stack, props, secured);
     this.webAcl = firewall(this, resourceName(config, "api"), this.api.deploymentStage);
-    this.api.addUsagePlan("UsagePlan", {
-      name: resourceName(config, "standard"),
-      throttle: { rateLimit: config.api.requestsPerSecond, burstLimit: config.api.burst },
-      quota: { limit: config.api.requestsPerDay, period: apigateway.Period.DAY },
-      apiStages: [{ stage: this.api.deploymentStage }],
-    });
     this.url = config.api.domain === null ? this.api.url : this.#domain(config.api.domain);
     this.#acknowledge();
   }
@@ -115,7 +109,10 @@ export class RestService extends Construct {
     });
   }
 
-  /** The routes of the domain. The fallback answers other methods of known paths with 405, other paths with 404. */
+  /**
+   * The routes of the domain. A path's function takes every method, and answers 405 to what its path has not; the
+   * fallback answers other paths with 404.
+   */
   #routes(config: Environment, functions: RestServiceProps["functions"], secured: apigateway.MethodOptions): void {
     const routes = existingWhere(restRoutes, runningPipelineNames(config));
     const integrations = Object.fromEntries(
@@ -124,12 +121,9 @@ export class RestService extends Construct {
     for (const route of routes)
       this.api.root
         .resourceForPath(route.path)
-        .addMethod(route.method, integrations[route.function], route.auth === "jwt" ? secured : {});
+        .addMethod("ANY", integrations[route.function], route.auth === "jwt" ? secured : {});
     const fallback = integrations[restFallback];
-    if (!fallback) return;
-    for (const path of new Set(routes.map((route) => route.path)))
-      this.api.root.resourceForPath(path).addMethod("ANY", fallback);
-    this.api.root.addProxy({ anyMethod: true, defaultIntegration: fallback });
+    if (fallback) this.api.root.addProxy({ anyMethod: true, defaultIntegration: fallback });
   }
 
   #tickets(stack: MillraceStack, { keys, ticketsTable }: RestServiceProps, secured: apigateway.MethodOptions): void {

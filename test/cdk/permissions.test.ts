@@ -1,54 +1,24 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { environment } from "../../config/environments/index.ts";
 import { topics } from "../../domain/topics.ts";
-import { environments, resourcesOf, synthesised, type Resource, type Synthesised } from "./synthesised.ts";
+import { pythonTools } from "./python.ts";
+import { list, statementsOf, textOf } from "./statements.ts";
+import { environments, resourcesOf, root, synthesised, type Synthesised } from "./synthesised.ts";
 import { allowedWildcards, type AllowedWildcard } from "./wildcards/index.ts";
 
 const LIMIT_MS = 300_000;
+const bin = pythonTools();
 
-interface Statement {
-  readonly Effect: "Allow" | "Deny";
-  readonly Action?: string | readonly string[];
-  readonly Resource?: unknown;
-  readonly Principal?: unknown;
-}
-
-const list = <T>(value: T | readonly T[]): readonly T[] =>
-  Array.isArray(value) ? (value as readonly T[]) : [value as T];
-
-/** A resource of a policy as text: references become `<name>`. */
-function textOf(value: unknown): string {
-  if (typeof value === "string") return value;
-  const [name, argument] = Object.entries(value as Record<string, unknown>)[0] ?? ["", undefined];
-  if (name === "Fn::Join")
-    return (argument as [string, unknown[]])[1].map(textOf).join((argument as [string, unknown[]])[0]);
-  if (name === "Fn::ImportValue") return `<${textOf(argument)}>`;
-  if (name === "Fn::Select") return "<part>";
-  return `<${
-    typeof argument === "string"
-      ? argument
-      : list(argument as string[])
-          .map((part) => (typeof part === "string" ? part : textOf(part)))
-          .join(".")
-  }>`;
-}
-
-/** All statements of a template: of roles, keys, buckets, queues, topics, IoT policies. */
-function statementsOf({ Properties }: Resource): Statement[] {
-  const documents = [
-    Properties["PolicyDocument"],
-    Properties["KeyPolicy"],
-    Properties["AssumeRolePolicyDocument"],
-    Properties["Policy"],
-    ...((Properties["Policies"] as { PolicyDocument: unknown }[] | undefined) ?? []).map(
-      ({ PolicyDocument }) => PolicyDocument,
-    ),
-  ];
-  return documents.flatMap((document) =>
-    typeof document === "object" && document !== null && "Statement" in document
-      ? list((document as { Statement: Statement | Statement[] }).Statement)
-      : [],
-  );
+/** What IAM's published lists of actions and resources say against statements. */
+function problemsOf(statements: readonly object[]): string[] {
+  const run = spawnSync(join(bin!, "python"), [join(root, "test/cdk/standin/check_policies.py")], {
+    encoding: "utf8",
+    input: JSON.stringify(statements),
+  });
+  if (run.status !== 0) throw new Error(`the check of the policies failed:\n${run.stderr.slice(-4_000)}`);
+  return JSON.parse(run.stdout) as string[];
 }
 
 /** A statement with a wildcard: in an action (then it has no `resource` here), or in one resource. */
@@ -114,6 +84,22 @@ describe.each(environments)("policies of %s", (env) => {
     expect(unlisted.map(({ where, actions, resource }) => `${where}: ${actions.join(", ")} on ${resource}`)).toEqual(
       [],
     );
+  });
+
+  (bin === undefined ? test.skip : test)("have only actions that IAM knows, each on resources that it takes", () => {
+    // Types whose policies name resources. The others belong to one: a bucket, a key, a queue, a role.
+    const named = ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IoT::Policy"];
+    const statements = Object.entries(platform.templates).flatMap(([stack, { Resources }]) =>
+      Object.entries(Resources).flatMap(([id, resource]) =>
+        statementsOf({ ...resource, Properties: resource.Properties ?? {} }).map(({ Action, Resource }) => ({
+          where: `${stack}/${id}`,
+          actions: list(Action ?? []),
+          resources: named.includes(resource.Type) ? list(Resource ?? []).map(textOf) : null,
+        })),
+      ),
+    );
+    expect(statements.length).toBeGreaterThan(100);
+    expect(problemsOf(statements)).toEqual([]);
   });
 
   test("let nobody but AWS services and this account's own principals in", () => {
@@ -241,4 +227,25 @@ test(
     expect(unused).toEqual([]);
   },
   LIMIT_MS,
+);
+
+(bin === undefined ? test.skip : test)(
+  "the check finds an action that is none, and a resource that no action takes",
+  () => {
+    const policy = (actions: string[], resources: string[]): object => ({ where: "x", actions, resources });
+    expect(
+      problemsOf([
+        policy(["s3:GetObjects"], ["*"]),
+        policy(["sqs:SendMessage"], ["arn:aws:sns:us-east-1:111122223333:topic"]),
+        policy(["iot:Publish"], ["arn:aws:iot:us-east-1:111122223333:topic/<x>", "arn:aws:iot:us-east-1:1:client/a"]),
+        policy(["iot:AttachPolicy"], ["arn:<p>:iot:us-east-1:<a>:policy/x"]),
+        policy(["dynamodb:*Item", "kms:Decrypt"], ["arn:<p>:dynamodb:<r>:<a>:table/x", "<Key.Arn>"]),
+      ]),
+    ).toEqual([
+      "x: s3:GetObjects is no action that IAM knows",
+      "x: sqs:SendMessage takes none of arn:aws:sns:us-east-1:111122223333:topic",
+      "x: none of iot:Publish takes arn:aws:iot:us-east-1:1:client/a",
+      "x: iot:AttachPolicy takes none of arn:<p>:iot:us-east-1:<a>:policy/x",
+    ]);
+  },
 );

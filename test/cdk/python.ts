@@ -8,7 +8,8 @@ const folder = join(root, ".millrace/python");
 const stamp = join(folder, "requirements.txt");
 
 /**
- * Folder of the Python tools' programs (moto's server, cfn-lint, Prometheus' parser), installed on first use.
+ * Folder of the Python tools' programs (moto's server, cfn-lint, Prometheus' parser, sqlglot, IAM's lists), installed on
+ * first use.
  * `undefined` with the reason on standard error where there is no Python, or the tools can't be had.
  */
 export function pythonTools(): string | undefined {
@@ -34,7 +35,7 @@ export function pythonTools(): string | undefined {
     );
   if (problem !== undefined) {
     rmSync(making, { recursive: true, force: true });
-    process.stderr.write(`the AWS stand-in, cfn-lint and Prometheus' parser are left out: ${problem}\n`);
+    process.stderr.write(`the AWS stand-in, cfn-lint and the other checks in Python are left out: ${problem}\n`);
     return undefined;
   }
   rmSync(folder, { recursive: true, force: true });

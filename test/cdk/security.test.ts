@@ -341,17 +341,14 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
       .filter(({ resource }) => resource.Properties["AuthorizationType"] === "CUSTOM")
       .map(({ id }) => id);
     if (config.api.auth === null) return expect(secured).toEqual([]);
-    // Open: / and /health, and the answers 404 and 405 (ANY).
-    const open = methods.filter(
-      ({ resource }) =>
-        resource.Properties["AuthorizationType"] !== "CUSTOM" && resource.Properties["HttpMethod"] !== "ANY",
-    );
+    // Open: / and /health, and the answer 404 to all other paths.
+    const open = methods.filter(({ resource }) => resource.Properties["AuthorizationType"] !== "CUSTOM");
     expect(
       open
         .map(({ resource }) => JSON.stringify(resource.Properties["ResourceId"]))
-        .filter((resource) => !resource.includes("RootResourceId") && !resource.includes("health")),
+        .filter((resource) => !["RootResourceId", "health", "proxy"].some((name) => resource.includes(name))),
     ).toEqual([]);
-    expect(open.length).toBe(2);
+    expect(open.length).toBe(3);
     const connect = all("AWS::ApiGatewayV2::Route").filter(
       ({ resource }) => resource.Properties["RouteKey"] === "$connect",
     );

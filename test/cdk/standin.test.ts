@@ -14,7 +14,6 @@ const cutTypes: Readonly<Record<string, string>> = {
   "AWS::ApiGateway::Account": "moto knows the API's resources and methods, not the account's log role",
   "AWS::ApiGateway::GatewayResponse": "moto makes gateway responses by its API alone",
   "AWS::ApiGateway::Stage": "moto makes stages by its API alone",
-  "AWS::ApiGateway::UsagePlan": "moto makes usage plans by its API alone",
   "AWS::ApiGatewayV2::Api": "moto makes WebSocket APIs by its API alone",
   "AWS::ApiGatewayV2::Integration": "belongs to a WebSocket API",
   "AWS::ApiGatewayV2::Route": "belongs to a WebSocket API",

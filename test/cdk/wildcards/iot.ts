@@ -13,7 +13,6 @@ export const iotWildcards: readonly AllowedWildcard[] = [
       "iot:DescribeThing",
       "iot:UpdateThing",
       "iot:ListThingPrincipals",
-      "iot:AttachThingPrincipal",
       "iot:AddThingToThingGroup",
     ],
     resource: /:thing\/\*$/,
