@@ -111,6 +111,18 @@ export const environmentSchema = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9_-]{1,32}$/, "expected 1 to 32 letters, digits, - and _")
     .nullable(),
+  deployer: z
+    .strictObject({
+      /**
+       * GitHub repository, as `owner/name`, whose workflows take the deployer's role, in its environment of this name.
+       * GitHub's identity provider is in the account beforehand. `null`: principals of the account take the role.
+       */
+      repository: z
+        .string()
+        .regex(/^[\w.-]+\/[\w.-]+$/, "expected owner/name")
+        .nullable(),
+    })
+    .prefault({ repository: null }),
   logRetentionDays: z.literal([7, 14, 30, 60, 90, 180, 365, 400, 731]),
   network: z.strictObject({
     cidr,

@@ -14,6 +14,7 @@ export default {
   retainData: true,
   ownsAccountSettings: true,
   mqttPrefix: "prod",
+  deployer: { repository: "example/millrace" },
   logRetentionDays: 365,
   network: { cidr: "10.40.0.0/16", peerCidrs: ["10.20.0.0/16", "10.30.0.0/16"], natGateways: 3 },
   kafka: { partitions: { imuData: 20 }, retentionMs: { imuData: 7 * DAY } },

@@ -2,6 +2,7 @@ import { Validations, type App } from "aws-cdk-lib";
 import type { Environment } from "../../config/schema.ts";
 import type { MillraceStack } from "../constructs/millrace-stack.ts";
 import { MonitoringStack } from "../monitoring/monitoring-stack.ts";
+import { AccessStack } from "../stacks/access.ts";
 import { AuditStack } from "../stacks/audit.ts";
 import { DeliveryStack } from "../stacks/delivery.ts";
 import { FeaturesStack } from "../stacks/features.ts";
@@ -37,6 +38,7 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
   const features = new FeaturesStack(app, "features", config, { security, streaming, lake });
   const audit = new AuditStack(app, "audit", config, { security, streaming });
   const serving = new ServingStack(app, "serving", config, { network, security, streaming, state, processing, lake });
+  const access = new AccessStack(app, "access", config, { security, lake });
   const web = new WebStack(app, "web", config, { serving, security });
   const monitoring = new MonitoringStack(app, "monitoring", config, {
     security,
@@ -65,6 +67,7 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
     features,
     audit,
     serving,
+    access,
     web,
     monitoring,
   ];

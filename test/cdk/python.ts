@@ -8,9 +8,8 @@ const folder = join(root, ".millrace/python");
 const stamp = join(folder, "requirements.txt");
 
 /**
- * Folder of the Python tools' programs (moto's server, cfn-lint, Prometheus' parser, sqlglot, IAM's lists), installed on
- * first use.
- * `undefined` with the reason on standard error where there is no Python, or the tools can't be had.
+ * Folder of the Python tools' programs (moto's server, cfn-lint, Prometheus' parser, sqlglot, IAM's lists), installed
+ * on first use. `undefined` with the reason on standard error where there is no Python, or the tools can't be had.
  */
 export function pythonTools(): string | undefined {
   const wanted = readFileSync(requirements, "utf8");

@@ -1,3 +1,4 @@
+import { accessWildcards } from "./access.ts";
 import type { AllowedWildcard } from "./allowed-wildcard.ts";
 import { bucketAndQueueWildcards } from "./buckets-and-queues.ts";
 import { cdkWildcards } from "./cdk.ts";
@@ -16,4 +17,5 @@ export const allowedWildcards: readonly AllowedWildcard[] = [
   ...lakeWildcards,
   ...bucketAndQueueWildcards,
   ...cdkWildcards,
+  ...accessWildcards,
 ];

@@ -1,0 +1,115 @@
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import { environment } from "../../config/environments/index.ts";
+import { list, statementsOf, textOf } from "./statements.ts";
+import { environments, resourcesOf, synthesised, type Synthesised } from "./synthesised.ts";
+
+const LIMIT_MS = 300_000;
+
+/** What follows the account in an ARN. References have colons of their own. */
+function nameOf(arn: string): string {
+  return (
+    arn
+      .replaceAll(/<[^>]*>/g, "_")
+      .split(":")
+      .slice(5)
+      .join(":") || arn
+  );
+}
+
+describe.each(environments)("the roles of people and of the pipeline of %s", (env) => {
+  let platform: Synthesised;
+  const { deployer } = environment(env);
+  beforeAll(async () => {
+    platform = await synthesised(env);
+  }, LIMIT_MS);
+
+  /** What a role may do: resources by action, each without account and region. */
+  function rights(name: string): Record<string, string[]> {
+    const found: Record<string, string[]> = {};
+    for (const { resource } of resourcesOf(platform, "AWS::IAM::Policy").filter(
+      (policy) => policy.stack === "access" && JSON.stringify(policy.resource.Properties["Roles"]).includes(name),
+    ))
+      for (const { Action, Resource } of statementsOf(resource))
+        for (const action of list(Action ?? []))
+          (found[action] ??= []).push(...list(Resource ?? []).map((text) => nameOf(textOf(text))));
+    return found;
+  }
+  const trust = (name: string): unknown =>
+    resourcesOf(platform, "AWS::IAM::Role")
+      .filter(({ resource }) => resource.Properties["RoleName"] === `millrace-${env}-${name}`)
+      .map(({ resource }) => resource.Properties["AssumeRolePolicyDocument"]);
+
+  test("let the deployer take the bootstrap's roles, which are named, and try what it has deployed", () => {
+    // https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html#bootstrapping-env-roles
+    const { "sts:AssumeRole": roles = [], ...others } = rights("deployer");
+    expect(roles.map((role) => String(/^role\/cdk-hnb659fds-(.+)-role-[^*]+$/.exec(role)?.[1])).toSorted()).toEqual([
+      "deploy",
+      "file-publishing",
+      "image-publishing",
+      "lookup",
+    ]);
+    expect(others).toEqual({
+      "cloudformation:DescribeStacks": [`stack/millrace-${env}-*`],
+      "iot:Connect": ["client/smoke-*"],
+      "iot:Publish": [`topic/${env}/imu/smoke-*`],
+      "lambda:InvokeFunction": expect.arrayContaining([
+        `function:millrace-${env}-produce-test`,
+        `function:millrace-${env}-consume-test`,
+      ]),
+    });
+  });
+
+  test("let a repository's workflow be the deployer in this environment alone, or the account's principals", () => {
+    // https://docs.github.com/en/actions/reference/security/oidc: repo:OWNER/NAME:environment:NAME
+    const [document] = trust("deployer") as { Statement: Record<string, unknown>[] }[];
+    const [statement] = document!.Statement;
+    if (deployer.repository === null) expect(JSON.stringify(statement!["Principal"])).toMatch(/:root"/);
+    else
+      expect(statement).toMatchObject({
+        Action: "sts:AssumeRoleWithWebIdentity",
+        Principal: { Federated: expect.anything() },
+        Condition: {
+          StringEquals: {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": `repo:${deployer.repository}:environment:${env}`,
+          },
+        },
+      });
+    for (const name of ["on-call", "analyst"]) expect(JSON.stringify(trust(name))).toMatch(/:root"/);
+  });
+
+  test("let the analyst read the lake and write the results of its queries, and nothing else", () => {
+    // https://docs.aws.amazon.com/athena/latest/ug/example-policies-workgroup.html
+    const found = rights("analyst");
+    expect(new Set(Object.keys(found).map((action) => action.split(":")[0]))).toEqual(
+      new Set(["athena", "glue", "kms", "s3"]),
+    );
+    expect(
+      Object.keys(found)
+        .filter((action) => /:(Put|Start|Delete|Create|Update)/.test(action))
+        .toSorted(),
+    ).toEqual(["athena:StartQueryExecution", "s3:PutObject"]);
+    expect(found["s3:PutObject"]).toEqual([expect.stringMatching(/\/query-results\/\*$/)]);
+    expect(found["athena:StartQueryExecution"]).toEqual([`workgroup/millrace-${env}-analysts`]);
+  });
+
+  test("let who is on call start services anew and send again what failed, and change nothing else", () => {
+    // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
+    const found = rights("oncall");
+    expect(
+      Object.keys(found)
+        .filter((action) => !/:(Describe|Get|List|Filter)/.test(action))
+        .toSorted(),
+    ).toEqual([
+      "ecs:UpdateService",
+      "kms:Decrypt",
+      "kms:GenerateDataKey",
+      "logs:StartQuery",
+      "sqs:DeleteMessage",
+      "sqs:ReceiveMessage",
+      "sqs:SendMessage",
+      "sqs:StartMessageMoveTask",
+    ]);
+    expect(found["ecs:UpdateService"]).toEqual([`service/millrace-${env}-cluster/*`]);
+  });
+});
