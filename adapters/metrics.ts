@@ -51,6 +51,11 @@ export class Metrics {
     return [...this.#values, ...observed.filter((each): each is [Series, number] => each[1] !== undefined)];
   }
 
+  /** Timings that have a value. */
+  timings(): [Series, Timings][] {
+    return [...this.#timings].map(([series, { recent }]) => [series, recent]);
+  }
+
   /**
    * Counters and gauges as numbers, timings as `{count, p50, p95, p99}`. A metric with a label has its sum under its
    * name, and each value under its series, such as `processor.dead-letters{code="invalid-json"}`.

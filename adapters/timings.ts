@@ -39,6 +39,12 @@ export class Timings {
     return this.#count;
   }
 
+  /** Those that were added after the first `count`, if they are not behind the last 4,096; in no order. */
+  since(count: number): Float64Array {
+    const from = Math.max(count, this.#count - TIMINGS_KEPT);
+    return Float64Array.from({ length: this.#count - from }, (_, i) => this.#values[(from + i) % TIMINGS_KEPT]!);
+  }
+
   /** Those that are kept, ascending. */
   sorted(): Float64Array {
     const since = this.#now() - this.#keepMs;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { writeMetrics } from "../adapters/embedded-metrics.ts";
 import { startHealthServer } from "../adapters/health.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import { createLogger } from "../adapters/log.ts";
@@ -28,6 +29,7 @@ const NO_KEYS = { sensors: new Map(), symbols: new Map() };
 const settings = readSettings("bridge", process.env);
 const metrics = programMetrics("bridge");
 const logger = createLogger("bridge", settings.logLevel, metrics);
+if (settings.metricsLog === "emf") writeMetrics(metrics, settings.environment, "bridge");
 // No logger: kafkajs would log every attempt during an outage, and the bridge logs each failed batch itself.
 const kafka = createKafka(settings, settings.mqttClientId, undefined, {
   connectionTimeout: 3_000,

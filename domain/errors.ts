@@ -26,6 +26,9 @@ export const deadLetterCodes = {
   "output-too-large": "An output is larger than its topic may take: it was left out, and the message has its id.",
 } as const;
 
+/** Those that the bridge gives. */
+export const bridgeCodes: readonly DeadLetterCode[] = ["invalid-sensor-id", "payload-too-large", "refused-by-kafka"];
+
 export type DeadLetterCode = keyof typeof deadLetterCodes;
 
 /** Named errors: each stops a program or a task, and says what was received and what to do. */

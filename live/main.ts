@@ -1,3 +1,4 @@
+import { writeMetrics } from "../adapters/embedded-metrics.ts";
 import { startHealthServer, type Health } from "../adapters/health.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import { createLogger } from "../adapters/log.ts";
@@ -27,6 +28,7 @@ const KAFKA_RETRY = { retries: 5, initialRetryTime: 100, maxRetryTime: 1_000 } a
 const settings = readSettings("live", process.env);
 const metrics = programMetrics("live");
 const log = createLogger("live", settings.logLevel, metrics);
+if (settings.metricsLog === "emf") writeMetrics(metrics, settings.environment, "live");
 const table = connectionsTable(settings.connectionsTable, settings.region, settings.dynamodbEndpoint, log);
 const gateway = gatewayConnections(
   settings.websocketEndpoint,

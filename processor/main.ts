@@ -1,3 +1,4 @@
+import { writeMetrics } from "../adapters/embedded-metrics.ts";
 import { type Health, startHealthServer } from "../adapters/health.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import { createLogger } from "../adapters/log.ts";
@@ -19,6 +20,7 @@ import { defaultTaskOptions } from "./engine/task-options.ts";
 const settings = readSettings("processor", process.env);
 const metrics = programMetrics(settings.pipeline === "sensor" ? "processor" : `processor-${settings.pipeline}`);
 const logger = createLogger("processor", settings.logLevel, metrics);
+if (settings.metricsLog === "emf") writeMetrics(metrics, settings.environment, "processor");
 const kafka = createKafka(settings, "millrace-processor");
 const dynamodb = createDynamo(settings);
 if (settings.dynamodbEndpoint) await createCheckpointTable(dynamodb, settings.checkpointTable);

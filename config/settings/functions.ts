@@ -1,6 +1,6 @@
 import { semanticsTable } from "../../domain/semantics.ts";
 import { semantics } from "./semantics.ts";
-import { choice, optionalText, text, whole } from "./setting.ts";
+import { optionalText, text, whole } from "./setting.ts";
 import {
   checkpoints,
   common,
@@ -10,6 +10,7 @@ import {
   kafka,
   logGeneration,
   marketLogGeneration,
+  metricsLog,
   mongo,
   running,
 } from "./shared.ts";
@@ -95,12 +96,7 @@ export const functions = {
     ...common,
     idleTimeoutMs: semantics.idleTimeoutMs,
     latenessMs: semantics.allowedLatenessMs,
-    metricsLog: choice(
-      "METRICS_LOG",
-      "whether metrics are written to the log, in CloudWatch's embedded metric format",
-      ["none", "emf"],
-      "none",
-    ),
+    ...metricsLog,
   },
   /** `authorize-request`: who issues the tokens of the REST API. */
   authorizer: {

@@ -14,6 +14,16 @@ export const common = {
   ),
 };
 
+/** Of what reports metrics to CloudWatch. */
+export const metricsLog = {
+  metricsLog: choice(
+    "METRICS_LOG",
+    "whether metrics are written to the log, in CloudWatch's embedded metric format",
+    ["none", "emf"],
+    "none",
+  ),
+};
+
 /** Of what answers REST requests. */
 export const cors = {
   corsOrigins: texts("CORS_ORIGINS", "origins whose pages may read the answers, with commas between them; * for any", [

@@ -11,6 +11,7 @@ import {
   health,
   kafka,
   logGeneration,
+  metricsLog,
   pipeline,
   running,
 } from "./shared.ts";
@@ -38,6 +39,7 @@ export const streamPrograms = {
       MQTT_SHARE_GROUP,
     ),
     ...running,
+    ...metricsLog,
     ...health,
   },
   /** What the command line of the simulator does not say. */
@@ -107,6 +109,7 @@ export const streamPrograms = {
       0,
     ),
     modelSource: optionalText("MODEL_SOURCE", "folder or s3:// prefix of models"),
+    ...metricsLog,
     ...health,
   },
   /** What the command line of a replay does not say. */
@@ -119,6 +122,7 @@ export const streamPrograms = {
     ...running,
     sessionGapMs: semantics.sessionGapMs,
     websocketEndpoint: text("WEBSOCKET_ENDPOINT", "endpoint of the @connections API", "http://127.0.0.1:8000"),
+    ...metricsLog,
     ...health,
   },
 } as const;

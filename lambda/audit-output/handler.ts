@@ -1,10 +1,10 @@
+import { EmbeddedMetrics } from "../../adapters/embedded-metrics.ts";
 import { createLogger } from "../../adapters/log.ts";
 import { Metrics } from "../../adapters/metrics.ts";
 import { readSettings } from "../../config/settings.ts";
 import { MINUTE, SECOND } from "../../domain/time.ts";
-import { EmbeddedMetrics } from "../shared/embedded-metrics.ts";
 import { batchFunction } from "../shared/kafka-event.ts";
-import { Audit, type Recorder } from "./audit.ts";
+import { Audit } from "./audit.ts";
 
 /** Time between two lines of metrics, and between two summaries. They are written when the function is invoked. */
 const METRICS_INTERVAL_MS = 10 * SECOND;
@@ -17,17 +17,11 @@ const log = createLogger("audit-output", settings.logLevel);
 export const metrics = new Metrics("audit-output");
 const embedded =
   settings.metricsLog === "emf"
-    ? new EmbeddedMetrics({ environment: settings.environment, program: "audit-output" })
+    ? new EmbeddedMetrics(metrics, { environment: settings.environment, program: "audit-output" })
     : null;
-const recorder: Recorder = {
-  add: (name, amount) => [metrics, embedded].forEach((to) => to?.add(name, amount)),
-  set: (name, value) => [metrics, embedded].forEach((to) => to?.set(name, value)),
-  observe: (name, read) => [metrics, embedded].forEach((to) => to?.observe(name, read)),
-  time: (name, milliseconds) => [metrics, embedded].forEach((to) => to?.time(name, milliseconds)),
-};
 
 const startedMs = Date.now();
-const audit = new Audit({ ...settings, startedMs, now: Date.now }, recorder);
+const audit = new Audit({ ...settings, startedMs, now: Date.now }, metrics);
 let measuredMs = startedMs;
 let summedMs = startedMs;
 log.info("a new execution environment: it knows nothing of what was read before, and its comparisons begin here");
@@ -41,8 +35,7 @@ export const handler = batchFunction(log, (records) => {
   }
   if (embedded !== null && nowMs - measuredMs >= METRICS_INTERVAL_MS) {
     measuredMs = nowMs;
-    const line = embedded.take(nowMs);
-    if (line !== null) process.stdout.write(`${line}\n`);
+    embedded.write([1, 2, 3]);
   }
   if (nowMs - summedMs >= SUMMARY_INTERVAL_MS) {
     summedMs = nowMs;

@@ -1,6 +1,6 @@
 import { aws_cloudwatch as cloudwatch, aws_logs as logs, Duration } from "aws-cdk-lib";
 import type { Construct } from "constructs";
-import type { MetricName, Series } from "../../domain/metrics.ts";
+import { seriesParts, type MetricName, type Series } from "../../domain/metrics.ts";
 
 /** Metrics as values, apart from what alarms on them and draws them. */
 
@@ -129,20 +129,21 @@ export function lagPerTask(of: {
   });
 }
 
-/** What a program of ours reports, by the name that `domain/metrics.ts` gives it. */
+/** What a program of ours reports, by its series in `domain/metrics.ts`: a value of a label, or their sum. */
 export function reported(
   environment: string,
   program: string,
-  metric: MetricName | Series,
-  { period, statistic, label }: { readonly period: Duration; readonly statistic: string; readonly label: string },
+  series: MetricName | Series,
+  { period, statistic, label: text }: { readonly period: Duration; readonly statistic: string; readonly label: string },
 ): cloudwatch.Metric {
+  const { name, label } = seriesParts(series as Series);
   return new cloudwatch.Metric({
     namespace: "Millrace",
-    metricName: metric,
-    dimensionsMap: { environment, program },
+    metricName: name,
+    dimensionsMap: { environment, program, ...(label ? { [label.name]: label.value } : {}) },
     statistic,
     period,
-    label,
+    label: text,
   });
 }
 

@@ -21,7 +21,7 @@ export const assumptions = [
     "sessions, alerts, late readings and dead letters are too few to count",
   "a trade is 300 bytes, and one event of the bus; each is enriched and changes a position; two bars a symbol and " +
     "minute; the audit reads every output but the transformed samples",
-  "snapshots: 4 KB a sensor every 10 s, compressed; logs: 1 GB a month and task; " +
+  "snapshots: 4 KB a sensor every 10 s, compressed; logs: 1 GB a month and task, and what their metrics add; " +
     "a WebSocket viewer gets 10 messages a second",
   "between zones and out to the internet nothing is counted but NAT",
 ] as const;

@@ -6,6 +6,7 @@ import { functions, type FunctionName } from "../../domain/routes.ts";
 import { topics } from "../../domain/topics.ts";
 import { consumersOf, newestOnly, type Consumer } from "./consumers.ts";
 import type { Inventory } from "./inventory.ts";
+import { customMetrics, metricsBytesPerSecond } from "./metrics.ts";
 import { prices, type PriceName } from "./prices.ts";
 import { flowOf, sizes, type Flow, type Workload } from "./workload.ts";
 
@@ -66,8 +67,10 @@ const services: Readonly<Record<string, (basis: Basis) => readonly Item[]>> = {
     ["rules", "webAclRule", webAclRules],
   ],
   Network: network,
-  Observability: ({ inventory: { vcpus, alarmMetrics, compositeAlarms, dashboards } }) => [
+  Observability: ({ inventory: { tasks, vcpus, alarmMetrics, compositeAlarms, dashboards } }) => [
     ["logs", "logsIngest", vcpus],
+    ["metrics", "customMetric", customMetrics],
+    ["metrics in the logs", "logsIngest", (tasks * metricsBytesPerSecond * SECONDS) / GB],
     ["alarms", "alarm", alarmMetrics],
     ["composite alarms", "compositeAlarm", compositeAlarms],
     ["dashboards", "dashboard", dashboards],

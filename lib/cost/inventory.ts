@@ -11,7 +11,8 @@ export interface BilledResource {
 
 /** What an environment's templates have that is paid for whether anything arrives or not. */
 export interface Inventory {
-  /** VCPUs and GB of all tasks, of each service as many as it has at least. */
+  /** All tasks, of each service as many as it has at least; their vCPUs and GB. */
+  readonly tasks: number;
   readonly vcpus: number;
   readonly memoryGb: number;
   readonly publicTasks: number;
@@ -61,6 +62,7 @@ export function inventoryOf(resources: readonly BilledResource[], config: Enviro
   const webAcls = of("AWS::WAFv2::WebACL");
   const endpoints = of("AWS::EC2::VPCEndpoint").filter(({ VpcEndpointType }) => VpcEndpointType === "Interface");
   return {
+    tasks: sum(sizes.map(({ count }) => count)),
     vcpus: sum(sizes.map(({ count, cpu }) => count * cpu)),
     memoryGb: sum(sizes.map(({ count, memory }) => count * memory)),
     publicTasks: sum(

@@ -76,6 +76,7 @@ export const prices = {
   publicAddress: { dollars: 0.005, per: "public IPv4 address hour", source: "vpc" },
   endpointHour: { dollars: 0.01, per: "interface endpoint and zone hour", source: "privateLink" },
   logsIngest: { dollars: 0.5, per: "GB of logs", source: "cloudWatch" },
+  customMetric: { dollars: 0.3, per: "custom metric month, the first 10,000", source: "cloudWatch" },
   alarm: { dollars: 0.1, per: "metric of an alarm and month", source: "cloudWatch" },
   compositeAlarm: { dollars: 0.5, per: "composite alarm month", source: "cloudWatch" },
   dashboard: { dollars: 3.0, per: "dashboard month", source: "cloudWatch" },

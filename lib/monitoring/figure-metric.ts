@@ -1,10 +1,15 @@
 import { aws_cloudwatch as cloudwatch, type Duration } from "aws-cdk-lib";
 import type { Figure } from "../../domain/alarm-spec.ts";
-import type { MetricName, Series } from "../../domain/metrics.ts";
+import { bridgeCodes, type DeadLetterCode } from "../../domain/errors.ts";
+import { seriesParts, type MetricName, type Series } from "../../domain/metrics.ts";
 import { expressionId, reported } from "../constructs/metrics.ts";
 
 /** Programs whose metrics are in CloudWatch, as the first part of a metric's name. */
-const REPORTING = ["audit-output"];
+const REPORTING = ["audit-output", "bridge", "live", "processor"];
+/** Of the metrics that every program has: those of the programs that run all the time. */
+const RUNNING = ["bridge", "live", "processor"];
+
+type Metrics = Readonly<Record<string, cloudwatch.Metric>>;
 
 /** A figure in CloudWatch; undefined where the programs that report it do not do so there. */
 export function figureMetric(
@@ -13,37 +18,42 @@ export function figureMetric(
   period: Duration,
   label?: string,
 ): cloudwatch.IMetric | undefined {
-  const of = (name: MetricName | Series, statistic: string): cloudwatch.Metric[] => {
-    const program = name.split(".")[0]!;
-    return REPORTING.includes(program)
-      ? [reported(environment, program, name, { period, statistic, label: label ?? name })]
-      : [];
-  };
+  const of = (statistic: string, ...all: readonly (MetricName | Series)[]): Metrics =>
+    Object.fromEntries(
+      all.filter(isEverReported).flatMap((series) => {
+        const first = series.split(".")[0]!;
+        const programs = first === "program" ? RUNNING : REPORTING.filter((program) => program === first);
+        return programs.map((program) => [
+          expressionId(first === "program" ? `${program}.${series}` : series),
+          reported(environment, program, series, { period, statistic, label: label ?? series }),
+        ]);
+      }),
+    );
+  const together = (metrics: Metrics, expression: (ids: readonly string[]) => string): cloudwatch.IMetric | undefined =>
+    Object.keys(metrics).length <= 1
+      ? Object.values(metrics)[0]
+      : new cloudwatch.MathExpression({
+          expression: expression(Object.keys(metrics)),
+          usingMetrics: metrics,
+          label: label ?? "",
+          period,
+        });
+  const highest = (ids: readonly string[]): string => `MAX([${ids.join(", ")}])`;
   const { SUM } = cloudwatch.Stats;
   switch (figure.of) {
-    case "growth": {
-      const counters = figure.counters.flatMap((name) => of(name, SUM));
-      if (counters.length <= 1) return counters[0];
-      const usingMetrics = Object.fromEntries(counters.map((metric) => [expressionId(metric.metricName), metric]));
-      const expression = Object.keys(usingMetrics)
-        .map((id) => `FILL(${id}, 0)`)
-        .join(" + ");
-      return new cloudwatch.MathExpression({ expression, usingMetrics, label: label ?? "", period });
-    }
+    case "growth":
+      return together(of(SUM, ...figure.counters), (ids) => ids.map((id) => `FILL(${id}, 0)`).join(" + "));
     case "gauge":
-      return of(figure.gauge, figure.statistic)[0];
+      return together(of(figure.statistic, figure.gauge), highest);
     case "p99":
-      return of(figure.timing, cloudwatch.Stats.percentile(99))[0];
-    case "share": {
-      const [part, whole] = [...of(figure.part, SUM), ...of(figure.whole, SUM)];
-      if (!part || !whole) return undefined;
-      const [partId, wholeId] = [part, whole].map(({ metricName }) => expressionId(metricName)) as [string, string];
-      return new cloudwatch.MathExpression({
-        expression: `100 * ${partId} / ${wholeId}`,
-        usingMetrics: { [partId]: part, [wholeId]: whole },
-        label: label ?? figure.part,
-        period,
-      });
-    }
+      return together(of(cloudwatch.Stats.percentile(99), figure.timing), highest);
+    case "share":
+      return together(of(SUM, figure.part, figure.whole), ([part, whole]) => `100 * ${part} / ${whole}`);
   }
+}
+
+/** Not the bridge's dead letters of codes that only processors give: an alarm takes ten metrics at most. */
+function isEverReported(series: MetricName | Series): boolean {
+  const { name, label } = seriesParts(series as Series);
+  return name !== "bridge.dead-letters" || label === undefined || bridgeCodes.includes(label.value as DeadLetterCode);
 }

@@ -73,6 +73,7 @@ function bridge(
     deployment: "restart",
     environment: writeSettings("bridge", {
       environment: config.name,
+      metricsLog: "emf",
       region: Aws.REGION,
       kafkaBrokers: streaming.cluster.bootstrapBrokers,
       kafkaAuth: "iam",

@@ -46,6 +46,7 @@ export function liveService(
     deployment: "rolling",
     environment: writeSettings("live", {
       environment: config.name,
+      metricsLog: "emf",
       pipelines: runningPipelineNames(config),
       region: Aws.REGION,
       kafkaBrokers: streaming.cluster.bootstrapBrokers,

@@ -73,6 +73,7 @@ export class ProcessingStack extends MillraceStack {
       deployment: "rolling",
       environment: writeSettings("processor", {
         environment: config.name,
+        metricsLog: "emf",
         region: Aws.REGION,
         kafkaBrokers: streaming.cluster.bootstrapBrokers,
         kafkaAuth: "iam",

@@ -37,6 +37,7 @@ describe("the cost of dev", () => {
     // Bridge, two processors and live: four tasks of one vCPU and 2 GB, two of them with a public address.
     // Eight endpoints in two zones.
     expect(inventory).toMatchObject({
+      tasks: 4,
       vcpus: 4,
       memoryGb: 8,
       publicTasks: 2,
