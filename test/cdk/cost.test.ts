@@ -49,7 +49,7 @@ describe("the cost of dev", () => {
       documentMinDcu: 0.5,
       // Fourteen topics of ten partitions, and one of one.
       partitions: 141,
-      eventSourceMappings: 25,
+      eventSourceMappings: 26,
       deliveryStreams: 9,
       webAclRules: 4,
     });
