@@ -15,9 +15,15 @@ export async function openLake(lakeDir: string): Promise<DuckDBConnection> {
   const instance = await DuckDBInstance.create(":memory:", { threads: "2", memory_limit: "1GB" });
   const connection = await instance.connect();
   for (const macro of athenaFunctions) await connection.run(macro);
-  for (const statement of lakeViews(lakeDir, (pattern) => globSync(pattern).length > 0))
-    await connection.run(statement);
+  await addLake(connection, lakeDir, "main");
   return connection;
+}
+
+/** Adds the views of another lake to a connection, in a schema of this name. */
+export async function addLake(connection: DuckDBConnection, lakeDir: string, schema: string): Promise<void> {
+  await connection.run(`CREATE SCHEMA IF NOT EXISTS ${sqlName(schema)}`);
+  for (const statement of lakeViews(lakeDir, schema, (pattern) => globSync(pattern).length > 0))
+    await connection.run(statement);
 }
 
 /** On what is no UTF-8, or no JSON, they give null, where DuckDB's own end the query. */
@@ -26,8 +32,8 @@ const athenaFunctions = [
   "CREATE MACRO json_extract_scalar(text, path) AS CASE WHEN json_valid(text) THEN json_extract_string(text, path) END",
 ];
 
-/** SQL statements that create the views of a lake folder. */
-function lakeViews(lakeDir: string, exists: (pattern: string) => boolean): string[] {
+/** SQL statements that create the views of a lake folder in a schema. */
+function lakeViews(lakeDir: string, schema: string, exists: (pattern: string) => boolean): string[] {
   return Object.values<TableSpec>(tables).flatMap((table) => {
     const columns = [...table.columns, ...partitionColumns].map(({ name, type }) => ({
       name: sqlName(name),
@@ -38,7 +44,7 @@ function lakeViews(lakeDir: string, exists: (pattern: string) => boolean): strin
     const select = exists(files)
       ? `SELECT ${columns.map(({ name }) => name).join(", ")} FROM read_parquet(${sqlText(files)}, ${options})`
       : `SELECT ${columns.map(({ name, type }) => `NULL::${type} AS ${name}`).join(", ")} WHERE false`;
-    const [name, exact] = [sqlName(table.name), sqlName(`${table.name}_exact`)];
+    const [name, exact] = [table.name, `${table.name}_exact`].map((view) => `${sqlName(schema)}.${sqlName(view)}`);
     return [
       `CREATE VIEW ${name} AS ${select}`,
       `CREATE VIEW ${exact} AS SELECT * FROM ${name} QUALIFY row_number() OVER (PARTITION BY id) = 1`,

@@ -45,6 +45,7 @@ interface Row {
  *
  * @param log The log in the topic, see `logName`: the table holds those that were lost, too.
  * @param warn Called with a sentence for each record whose value was too large for the table of version 0.1.
+ * @param partitions Those whose records are read. @default all
  * @throws MillraceError `arguments-invalid` when the folder holds no such table, or a part of a record is missing
  */
 export async function* rawLakeRecords(
@@ -52,14 +53,16 @@ export async function* rawLakeRecords(
   topic: string,
   log: string,
   warn: (sentence: string) => void,
+  partitions: readonly number[] | null = null,
 ): AsyncGenerator<KnownRecord> {
+  const ofPartitions = partitions === null ? "" : `AND "partition" IN (${partitions.join(", ")})`;
   const files = filesOf(lakeDir, topic);
   const { connection, close } = await openDatabase();
   try {
     const failures = await failuresIn(connection, lakeDir, log);
     const rows = await connection.stream(
       `SELECT * EXCLUDE (id, topic) FROM (${await rowsOf(connection, files)})
-       WHERE topic = $topic AND starts_with(id, $log || '/')
+       WHERE topic = $topic AND starts_with(id, $log || '/') ${ofPartitions}
        QUALIFY row_number() OVER (PARTITION BY "partition", "offset", part) = 1 ORDER BY "partition", "offset", part`,
       { topic, log },
     );

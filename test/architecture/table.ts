@@ -46,9 +46,21 @@ export const folders: readonly Folder[] = [
     packages: "any",
   },
   { folder: "lambda/shared", imports: ["domain", "config", "adapters", "."], packages: "any" },
+  // What a lake holds, and how it is asked: a run of backfill is a lake of its own.
+  { folder: "lambda/write-lake", imports: ["domain", "config", "adapters", "lambda/shared"], packages: "any" },
+  { folder: "local/lake", imports: ["domain"], packages: "any" },
   {
     folder: "processor/commands",
-    imports: [...core, "config", "adapters", "processor/engine", "processor/adapters", "lambda/shared"],
+    imports: [
+      ...core,
+      "config",
+      "adapters",
+      "processor/engine",
+      "processor/adapters",
+      "lambda/shared",
+      "lambda/write-lake",
+      "local/lake",
+    ],
     packages: "any",
   },
   // main.ts alone.
@@ -92,7 +104,6 @@ export const folders: readonly Folder[] = [
   { folder: "local/processes", imports: ["domain", "config"], packages: "any" },
   { folder: "local/servers", imports: ["domain", "config", "adapters", "local/processes"], packages: "any" },
   { folder: "local/lambda", imports: ["domain"], packages: "any" },
-  { folder: "local/lake", imports: ["domain"], packages: "any" },
   // The local endpoints: what they share, then each.
   { folder: "local/aws", imports: ["domain", "config"], packages: "any" },
   { folder: "local/event-source", imports: ["domain", "config", "adapters", "local/lambda"], packages: "any" },

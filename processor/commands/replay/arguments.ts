@@ -1,7 +1,7 @@
 import { flag, invalidArguments, parseCommandLine, text, type Option } from "../../../adapters/command-line.ts";
 import { isPipelineName, pipelineNames, type PipelineName } from "../../../domain/pipelines.ts";
-import { semanticsOf, semanticsProblems, semanticsSettings, type Semantics } from "../../../domain/semantics.ts";
-import { readSemantics, semanticsOptions } from "./semantics-options.ts";
+import type { Semantics } from "../../../domain/semantics.ts";
+import { overrideProblems, readSemantics, semanticsOptions, semanticsUsage } from "./semantics-options.ts";
 import { readSource, sourceOptions, sourceProblems, type ReplaySource } from "./source-options.ts";
 
 const USAGE = `npm run replay -- --input FILE | --from-lake DIR [OPTION …]
@@ -11,9 +11,9 @@ and writes its outputs as NDJSON.
   --pipeline NAME  default: PIPELINE
   --models FOLDER  folder or s3:// prefix of the models that the log's control records name
 These hold whatever the log's settings records say:
-${semanticsSettings.map(([, { option, doc }]) => `  --${option.padEnd(16)} ${doc}`).join("\n")}`;
+${semanticsUsage}`;
 
-const pipelineOption: Option<PipelineName> = {
+export const pipelineOption: Option<PipelineName> = {
   isFlag: false,
   read: (received) => (isPipelineName(received) ? received : undefined),
   expected: `there is no such pipeline; there are: ${pipelineNames.join(", ")}`,
@@ -38,7 +38,7 @@ export function parseReplayArguments(args: readonly string[]): ReplayOptions {
     check: sourceProblems,
   });
   const override = readSemantics(values);
-  const problems = semanticsProblems(judgedSemantics(semanticsOf(override), values["future-guard"] !== undefined));
+  const problems = overrideProblems(override);
   if (problems.length > 0) throw invalidArguments(problems, USAGE);
   return {
     source: readSource(values),
@@ -47,13 +47,4 @@ export function parseReplayArguments(args: readonly string[]): ReplayOptions {
     override,
     models: values.models,
   };
-}
-
-/**
- * A guard that nobody set does not restrict the lateness: the guard protects a watermark from a device's wrong clock,
- * and in a file that has already happened or not.
- */
-function judgedSemantics(semantics: Semantics, hasOwnGuard: boolean): Semantics {
-  const { futureGuardMs, allowedLatenessMs } = semantics;
-  return hasOwnGuard ? semantics : { ...semantics, futureGuardMs: Math.min(futureGuardMs, allowedLatenessMs - 1) };
 }

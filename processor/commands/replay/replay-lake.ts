@@ -14,8 +14,10 @@ export interface LakeReplay {
   readonly first: number;
   readonly last: number;
   readonly take: TakeOutputs;
-  /** Sees each record before it is stepped. @default nothing is done */
-  readonly see?: (record: KnownRecord) => void;
+  /** Partitions that are replayed. @default all */
+  readonly partitions?: readonly number[] | null;
+  /** Sees each record, with its log, before it is stepped. @default nothing is done */
+  readonly see?: (record: KnownRecord, log: string) => void;
   readonly warn: (sentence: string) => void;
 }
 
@@ -41,9 +43,10 @@ export async function replayLake(lake: LakeReplay, flush = false): Promise<LakeS
     const factory = lake.open(generation);
     let hasRecords = false;
     const records = async function* (): AsyncGenerator<KnownRecord> {
-      for await (const record of rawLakeRecords(lake.dir, factory.sourceTopic, factory.log, lake.warn)) {
+      const { sourceTopic, log } = factory;
+      for await (const record of rawLakeRecords(lake.dir, sourceTopic, log, lake.warn, lake.partitions)) {
         hasRecords = true;
-        lake.see?.(record);
+        lake.see?.(record, log);
         yield record;
       }
     };
