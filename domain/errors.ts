@@ -64,6 +64,8 @@ export const errorCodes = {
   "backfill-refused": "The run has its name in use, or nothing to compute or to compare; the message says what to do.",
   "restore-refused": "The lake can't be restored into this log; the message says why, and what to do.",
   "model-refused": "A model does not fit its manifest.",
+  "on-aws-failed":
+    "A command could not be run on AWS, or was stopped there; the message says what has to be done first.",
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

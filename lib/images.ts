@@ -3,10 +3,25 @@ import type { Construct } from "constructs";
 import { nodeArguments } from "../config/node.ts";
 import { root } from "./bundles.ts";
 
-/** The programs that have an image, each with the packages that it imports: an image has no others. */
+/**
+ * The programs that have an image, each with the packages that it imports: an image has no others. The processor's runs
+ * an operator's commands, too.
+ */
 const imagePackages = {
-  bridge: ["aws-iot-device-sdk-v2", "aws-msk-iam-sasl-signer-js", "kafkajs", "pino", "zod"],
+  bridge: [
+    "@aws-lambda-powertools/metrics",
+    "@node-rs/crc32",
+    "aws-iot-device-sdk-v2",
+    "aws-msk-iam-sasl-signer-js",
+    "kafkajs",
+    "lz4-napi",
+    "pino",
+    "prom-client",
+    "snappy",
+    "zod",
+  ],
   processor: [
+    "@aws-lambda-powertools/metrics",
     "@aws-sdk/client-dynamodb",
     "@aws-sdk/client-s3",
     "@node-rs/crc32",
@@ -15,10 +30,13 @@ const imagePackages = {
     "lz4-napi",
     "onnxruntime-node",
     "pino",
+    "prom-client",
     "snappy",
+    "yaml",
     "zod",
   ],
   live: [
+    "@aws-lambda-powertools/metrics",
     "@aws-sdk/client-apigatewaymanagementapi",
     "@aws-sdk/client-dynamodb",
     "@node-rs/crc32",
@@ -26,6 +44,7 @@ const imagePackages = {
     "kafkajs",
     "lz4-napi",
     "pino",
+    "prom-client",
     "snappy",
     "zod",
   ],

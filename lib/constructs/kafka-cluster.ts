@@ -92,6 +92,15 @@ export class KafkaCluster {
     );
   }
 
+  /** Allows adding partitions to topics. */
+  grantWiden(grantee: iam.IGrantable, topics: readonly string[]): void {
+    this.#allow(
+      grantee,
+      ["AlterTopic"],
+      topics.map((topic) => this.#arnOf("topic", topic)),
+    );
+  }
+
   /** Allows creating topics and changing settings. Deleting topics and adding partitions are left out. */
   grantAdminister(grantee: iam.IGrantable, topics: readonly string[]): void {
     this.grantConnect(grantee);

@@ -1,17 +1,16 @@
 import {
   type aws_ec2 as ec2,
   aws_ecs as ecs,
-  aws_iam as iam,
+  type aws_iam as iam,
   type aws_kms as kms,
   type aws_logs as logs,
   Duration,
 } from "aws-cdk-lib";
 import { Construct } from "constructs";
-import { programImage, type ImageProgram } from "../images.ts";
+import type { ImageProgram } from "../images.ts";
 import { resourceName } from "../names.ts";
-import { acknowledge, acknowledgeWildcards } from "./acknowledge.ts";
-import { logGroup } from "./log-group.ts";
 import type { MillraceStack } from "./millrace-stack.ts";
+import { programTask } from "./program-task.ts";
 
 /** Port of `GET /health` in every container. Nothing outside of the task reaches it. */
 export const HEALTH_PORT = 8_090;
@@ -49,23 +48,20 @@ export class StreamService extends Construct implements iam.IGrantable {
   constructor(stack: MillraceStack, props: StreamServiceProps) {
     super(stack, `Service-${props.name}`);
     const { config } = stack;
-    const log = logGroup(this, "Logs", { config, name: `service/${props.name}`, key: props.key });
-    this.log = log;
-    this.taskRole = new iam.Role(this, "TaskRole", {
-      assumedBy: new iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
-      description: `Millrace ${config.name}: what ${props.name} may do`,
-    });
-    const task = new ecs.FargateTaskDefinition(this, "Task", {
-      family: resourceName(config, props.name),
+    const { task, taskRole, log } = programTask(this, {
+      config,
+      name: props.name,
+      program: props.program,
+      environment: props.environment,
       cpu: props.cpu,
-      memoryLimitMiB: props.memoryMiB,
-      runtimePlatform: {
-        cpuArchitecture: ecs.CpuArchitecture.ARM64,
-        operatingSystemFamily: ecs.OperatingSystemFamily.LINUX,
-      },
-      taskRole: this.taskRole,
+      memoryMiB: props.memoryMiB,
+      key: props.key,
+      logName: `service/${props.name}`,
+      logMode: ecs.AwsLogDriverMode.NON_BLOCKING,
+      container: { stopTimeout: STOP_TIMEOUT, healthCheck },
     });
-    this.#container(task, log, props);
+    this.taskRole = taskRole;
+    this.log = log;
     this.service = new ecs.FargateService(this, "Service", {
       serviceName: resourceName(config, props.name),
       cluster: props.cluster,
@@ -82,49 +78,23 @@ export class StreamService extends Construct implements iam.IGrantable {
       propagateTags: ecs.PropagatedTagSource.SERVICE,
       platformVersion: ecs.FargatePlatformVersion.VERSION1_4,
     });
-    acknowledge(task, {
-      ECS2:
-        "the variables are addresses and numbers that the template shows anyway; " +
-        "the one secret is read by its ARN at run time",
-    });
-    acknowledgeWildcards(task, {
-      "*": "fetching an image takes a token of the whole registry: ecr:GetAuthorizationToken has no resource",
-    });
   }
 
   get grantPrincipal(): iam.IPrincipal {
     return this.taskRole;
   }
-
-  #container(task: ecs.FargateTaskDefinition, log: logs.ILogGroup, props: StreamServiceProps): void {
-    const container = task.addContainer(props.program, {
-      image: ecs.ContainerImage.fromDockerImageAsset(programImage(this, props.program)),
-      environment: { ...props.environment },
-      essential: true,
-      readonlyRootFilesystem: true,
-      user: "1000:1000",
-      linuxParameters: new ecs.LinuxParameters(this, "LinuxParameters", { initProcessEnabled: true }),
-      stopTimeout: STOP_TIMEOUT,
-      logging: ecs.LogDrivers.awsLogs({
-        logGroup: log,
-        streamPrefix: props.name,
-        mode: ecs.AwsLogDriverMode.NON_BLOCKING,
-      }),
-      healthCheck: {
-        command: [
-          "CMD",
-          "node",
-          "-e",
-          `fetch("http://127.0.0.1:${HEALTH_PORT}/health")` +
-            ".then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))",
-        ],
-        interval: Duration.seconds(15),
-        timeout: Duration.seconds(5),
-        retries: 3,
-        startPeriod: Duration.seconds(120),
-      },
-    });
-    container.addMountPoints({ sourceVolume: "tmp", containerPath: "/tmp", readOnly: false });
-    task.addVolume({ name: "tmp" });
-  }
 }
+
+const healthCheck: ecs.HealthCheck = {
+  command: [
+    "CMD",
+    "node",
+    "-e",
+    `fetch("http://127.0.0.1:${HEALTH_PORT}/health")` +
+      ".then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))",
+  ],
+  interval: Duration.seconds(15),
+  timeout: Duration.seconds(5),
+  retries: 3,
+  startPeriod: Duration.seconds(120),
+};

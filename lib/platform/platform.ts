@@ -10,6 +10,7 @@ import { IngestionStack } from "../stacks/ingestion.ts";
 import { LakeStack } from "../stacks/lake.ts";
 import { MarketStack } from "../stacks/market.ts";
 import { NetworkStack } from "../stacks/network.ts";
+import { OperationsStack } from "../stacks/operations.ts";
 import { ProcessingStack } from "../stacks/processing.ts";
 import { SecurityStack } from "../stacks/security.ts";
 import { ServingStack } from "../stacks/serving.ts";
@@ -33,6 +34,7 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
     config.processor.market === null ? [] : [new MarketStack(app, "market", config, { network, security, streaming })];
 
   const processing = new ProcessingStack(app, "processing", config, { network, security, streaming, state });
+  const operations = new OperationsStack(app, "operations", config, { security, streaming, state, processing });
   const ingestion = new IngestionStack(app, "ingestion", config, { network, security, streaming, state, processing });
   const delivery = new DeliveryStack(app, "delivery", config, { security, streaming, lake });
   const features = new FeaturesStack(app, "features", config, { security, streaming, lake });
@@ -62,6 +64,7 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
     lake,
     ...market,
     processing,
+    operations,
     ingestion,
     delivery,
     features,

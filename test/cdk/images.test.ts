@@ -5,6 +5,7 @@ import { dirname, join, relative } from "node:path";
 import tls from "node:tls";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { nodeArguments } from "../../config/node.ts";
+import { operatorCommands, programOf } from "../../config/operator-commands.ts";
 import { HEALTH_PORT } from "../../lib/constructs/stream-service.ts";
 import { buildArguments, imagePrograms, type ImageProgram } from "../../lib/images.ts";
 import { resourcesOf, root, synthesised } from "./synthesised.ts";
@@ -12,8 +13,14 @@ import { resourcesOf, root, synthesised } from "./synthesised.ts";
 const LIMIT_MS = 300_000;
 const dockerfile = readFileSync(join(root, "Dockerfile"), "utf8");
 
-/** Files and packages that a program reaches by its imports, from `main.ts` on. */
-function reached(entry: string): { files: Set<string>; packages: Set<string> } {
+/** What an image runs: its program, and in the processor's the commands of `npm run on-aws`. */
+const entriesOf = (program: ImageProgram): string[] => [
+  `${program}/main.ts`,
+  ...(program === "processor" ? operatorCommands.map((command) => `${programOf(command)}/main.ts`) : []),
+];
+
+/** Files and packages that programs reach by their imports, from `main.ts` on. */
+function reached(entries: readonly string[]): { files: Set<string>; packages: Set<string> } {
   const files = new Set<string>();
   const packages = new Set<string>();
   const visit = (file: string): void => {
@@ -36,7 +43,7 @@ function reached(entry: string): { files: Set<string>; packages: Set<string> } {
     for (const [, specifier = ""] of source.matchAll(/\bimport\("([^"]+)"\)/g))
       if (specifier.startsWith(".")) visit(join(dirname(file), specifier));
   };
-  visit(entry);
+  for (const entry of entries) visit(join(root, entry));
   return { files, packages };
 }
 
@@ -48,7 +55,7 @@ function copiedPaths(program: ImageProgram): string[] {
 }
 
 describe.each(imagePrograms)("the image of %s", (program) => {
-  const { files, packages } = reached(join(root, program, "main.ts"));
+  const { files, packages } = reached(entriesOf(program));
   const copied = copiedPaths(program);
   const copiedFolders = copied.filter(
     (path) => existsSync(join(root, path)) && statSync(join(root, path)).isDirectory(),

@@ -57,8 +57,10 @@ function allows(entry: AllowedWildcard, { stack, actions, resource }: FoundWildc
 /** Names of the resources on which a role of a stack has each action of Kafka. */
 function kafkaRights(platform: Synthesised, stack: string, role: string): Record<string, string[]> {
   const found: Record<string, string[]> = {};
-  for (const { resource } of resourcesOf(platform, "AWS::IAM::Policy").filter(
-    (policy) => policy.stack === stack && JSON.stringify(policy.resource.Properties["Roles"]).includes(role),
+  // What does not fit into a role's own policy the CDK puts into a managed one.
+  const policies = [...resourcesOf(platform, "AWS::IAM::Policy"), ...resourcesOf(platform, "AWS::IAM::ManagedPolicy")];
+  for (const { resource } of policies.filter(
+    (policy) => policy.stack === stack && JSON.stringify(policy.resource.Properties["Roles"])?.includes(role),
   )) {
     for (const { Action, Resource } of statementsOf(resource)) {
       for (const action of list(Action ?? []).filter((name) => name.startsWith("kafka-cluster:")))
@@ -143,10 +145,12 @@ describe.each(environments)("policies of %s", (env) => {
     expect(processor["AlterTransactionalId"]).toEqual([`millrace.${env}.sensor.imu-data-all.*`]);
     const bridge = kafka("ingestion", "Servicebridge0");
     expect(bridge["WriteData"]).toEqual(["dead-letter", "imu-data-all", ...ofMarket("market-trades")]);
-    expect(Object.keys(bridge)).not.toContain("ReadData");
+    // Letters, of which it tells their devices.
+    expect(bridge["ReadData"]).toEqual(["dead-letter"]);
     const live = kafka("serving", "Servicelive");
     expect(Object.keys(live)).not.toContain("WriteData");
     expect(live["ReadData"]).toEqual([
+      "dead-letter",
       ...ofMarket("market-aggregated", "market-alerts", "market-enriched"),
       "new-session-topic",
       "sensor-data-aggregated",
@@ -162,6 +166,21 @@ describe.each(environments)("policies of %s", (env) => {
     // It puts settings in force.
     expect(admin["ReadData"]).toEqual([topics.changes.name, topics.progress.name].sort());
     expect(admin["WriteData"]).toEqual(["imu-data-all", ...ofMarket("market-trades"), "millrace-changes"]);
+    // An operator's commands: they write control records, letters that are sent again, and progress; no outputs.
+    const ops = kafka("operations", "TaskRole");
+    expect(ops["WriteData"]).toEqual([
+      "imu-data-all",
+      ...ofMarket("market-trades"),
+      topics.changes.name,
+      topics.progress.name,
+    ]);
+    expect(ops["AlterTopic"]).not.toContain(topics.changes.name);
+    expect(ops["AlterGroup"]).toEqual([
+      "millrace-changes",
+      ...ofMarket("millrace-processor-market"),
+      "millrace-processor-sensor",
+    ]);
+    expect(Object.keys(ops).filter((action) => /Delete|Create|Configuration/.test(action))).toEqual([]);
     const mappings = resourcesOf(platform, "AWS::Lambda::EventSourceMapping");
     for (const mapping of mappings.filter(({ resource }) => resource.Properties["Topics"] !== undefined)) {
       const role = mapping.id.replace(/^Consumer([a-z]+)From.*$/, "Function$1");

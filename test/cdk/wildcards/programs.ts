@@ -9,16 +9,22 @@ export const programWildcards: readonly AllowedWildcard[] = [
   },
   { actions: ["ecr:GetAuthorizationToken"], resource: ANY, reason: "the action takes no resource" },
   {
-    stacks: ["processing"],
+    stacks: ["processing", "operations"],
     actions: ["kafka-cluster:DescribeTransactionalId", "kafka-cluster:AlterTransactionalId"],
     resource: /\/millrace\.[a-z]+\.(sensor\.imu-data-all|market\.market-trades)\.\*$/,
     reason: "the transactional ids of one pipeline end in a partition number",
   },
   {
-    stacks: ["processing"],
+    stacks: ["processing", "operations"],
     actions: ["s3:GetObject"],
     resource: /^<[^>]*Models[^>]*>\/\*$/,
     reason: "models are read by their names, from a bucket that holds nothing else",
+  },
+  {
+    stacks: ["operations"],
+    actions: ["s3:PutObject"],
+    resource: /^<[^>]*Models[^>]*>\/models\/\*$/,
+    reason: "models are written by their names, in a bucket that holds nothing else",
   },
   {
     stacks: ["serving"],

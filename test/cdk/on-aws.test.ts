@@ -1,0 +1,82 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import { OPS_CONTAINER, operatorCommands, programOf } from "../../config/operator-commands.ts";
+import { parseOnAwsArguments } from "../../lib/on-aws/arguments.ts";
+import { environments, resourcesOf, root, synthesised } from "./synthesised.ts";
+
+const LIMIT_MS = 300_000;
+const parse = (line: string) =>
+  parseOnAwsArguments(
+    line.split(" ").filter((word) => word !== ""),
+    ["dev", "prod"],
+  );
+
+test.each(operatorCommands)("%s is a command of the processor, and a script of package.json", (command) => {
+  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    scripts: Record<string, string>;
+  };
+  expect(scripts[command]).toBe(`exec node local/bootstrap.mjs ${programOf(command)}/main.ts`);
+  expect(existsSync(join(root, programOf(command), "main.ts"))).toBe(true);
+});
+
+test("what stands before the command is ours, what stands behind it is the command's", () => {
+  expect(parse("--env dev dump --topic x --env prod")).toEqual({
+    env: "dev",
+    pipeline: "sensor",
+    limitMs: 3_600_000,
+    command: "dump",
+    args: ["--topic", "x", "--env", "prod"],
+  });
+  expect(parse("--env=prod --pipeline market --minutes 5 recover")).toEqual({
+    env: "prod",
+    pipeline: "market",
+    limitMs: 300_000,
+    command: "recover",
+    args: [],
+  });
+});
+
+test.each([
+  ["", "--env is missing\na command is missing"],
+  ["--env dev", "a command is missing"],
+  ["--env here dump", '--env is "here"; expected is one of dev, prod'],
+  ["--env dev replay --input x", '"replay" is no command that runs on AWS'],
+  ["--env dev --minutes 0 dump", '--minutes is "0"; a whole number from 1 to 1440 is expected'],
+  ["--env", "--env lacks its value"],
+])("%j is refused", (line, problem) => {
+  expect(() => parse(line)).toThrow(problem);
+});
+
+describe.each(environments)("the task of operators' commands in %s", (env) => {
+  let task: Readonly<Record<string, unknown>>;
+  beforeAll(async () => {
+    const platform = await synthesised(env);
+    const found = resourcesOf(platform, "AWS::ECS::TaskDefinition").filter(({ stack }) => stack === "operations");
+    expect(found).toHaveLength(1);
+    task = found[0]!.resource.Properties;
+  }, LIMIT_MS);
+
+  test("is the processor's image, not root, with a file system that can't be written but for /tmp", () => {
+    expect(task).toMatchObject({
+      Family: `millrace-${env}-ops`,
+      RequiresCompatibilities: ["FARGATE"],
+      RuntimePlatform: { CpuArchitecture: "ARM64" },
+      Volumes: [{ Name: "tmp" }],
+      ContainerDefinitions: [
+        {
+          Name: OPS_CONTAINER,
+          ReadonlyRootFilesystem: true,
+          User: "1000:1000",
+          MountPoints: [{ ContainerPath: "/tmp", ReadOnly: false }],
+          LogConfiguration: { LogDriver: "awslogs", Options: { "awslogs-stream-prefix": "ops", mode: "blocking" } },
+        },
+      ],
+    });
+    const [container] = task["ContainerDefinitions"] as [{ HealthCheck?: unknown; Environment: { Name: string }[] }];
+    expect(container.HealthCheck).toBeUndefined();
+    expect(container.Environment.map(({ Name }) => Name)).toEqual(
+      expect.arrayContaining(["KAFKA_BROKERS", "KAFKA_AUTH", "CHECKPOINT_TABLE", "MODEL_SOURCE", "PIPELINE"]),
+    );
+  });
+});
