@@ -128,6 +128,14 @@ const asked: Readonly<
     shows: ({ answer }) => expect(answer).toMatchObject({ statusCode: 200 }),
   },
   "read-sensors": { event: rest("/sensors"), shows: ({ answer }) => expect(answer).toMatchObject({ statusCode: 200 }) },
+  "read-dead-letters": {
+    event: rest("/dead-letters"),
+    shows: ({ answer }) => expect(answer).toMatchObject({ statusCode: 200 }),
+  },
+  "store-dead-letters": {
+    event: kafkaEvent,
+    shows: ({ answer }) => expect(answer).toMatchObject({ batchItemFailures: [] }),
+  },
   "read-market": { event: rest("/symbols"), shows: ({ answer }) => expect(answer).toMatchObject({ statusCode: 200 }) },
   "store-market": {
     event: kafkaEvent,

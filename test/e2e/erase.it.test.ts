@@ -93,11 +93,18 @@ test("an erased sensor is nowhere but in what its certificate names, and the oth
   ).result;
   const mongodb = `mongodb://127.0.0.1:${ports.mongodb}`;
   const features = `http://127.0.0.1:${ports.features}`;
-  // All sessions have ended by silence, and the store has them.
+  // All sessions have ended by silence, the store has them, and nothing comes any more.
+  let last = "";
   const before = await eventually(() => documentsIn(mongodb), {
-    until: (documents) => [...documents.values()].filter((text) => text.includes("ended")).length >= 4,
+    until: (documents) => {
+      const text = JSON.stringify([...documents]);
+      const isStill = text === last;
+      last = text;
+      const sessions = [...documents].filter(([name]) => name.startsWith("sessions "));
+      return isStill && sessions.length >= 4 && sessions.every(([, session]) => session.includes("ended"));
+    },
     limitMs: LIMIT_MS,
-    pauseMs: 1_000,
+    pauseMs: 5_000,
   });
   const { certificate, said } = await erase(GONE);
   expect(said).toContain(`${GONE} is erased`);
