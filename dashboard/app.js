@@ -1,7 +1,8 @@
-import { Live, loadConfig, request } from "./client.js";
-import { time } from "./format.js";
+import { Live, loadConfig, request, RequestError } from "./client.js";
+import { Losses, retryDelay } from "./losses.js";
 import { MarketView } from "./market.js";
 import { OperationsView } from "./operations.js";
+import { RejectedView } from "./rejected.js";
 import { SensorView } from "./sensors.js";
 
 const REFRESH_MS = 2_000;
@@ -9,7 +10,7 @@ const REFRESH_MS = 2_000;
 const METRICS_MS = 10_000;
 
 /** The component of `GET /health` that each view is about. */
-const PROCESSORS = { sensors: "processor", market: "market-processor", operations: "processor" };
+const PROCESSORS = { sensors: "processor", market: "market-processor", operations: "processor", rejected: "processor" };
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -20,12 +21,9 @@ const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
  * @type {{ at: number; items: number; windows: number; latency: number | null }[]}
  */
 let received = [];
-/**
- * Since when each end has been lost, epoch ms; null while it is there.
- *
- * @type {Record<"api" | "live", number | null>}
- */
-const lostSince = { api: null, live: null };
+const losses = new Losses();
+/** Refreshes that failed in a row. */
+let failed = 0;
 /** Whether the environment runs the market; null while nobody knows. @type {boolean | null} */
 let marketRuns = null;
 /** Whether there was a connection before: what came meanwhile is missing then. */
@@ -38,29 +36,17 @@ const views = {
   sensors: new SensorView(config, live),
   market: new MarketView(config, live),
   operations: new OperationsView(),
+  rejected: new RejectedView(config),
 };
 byId("operations-link").hidden = !config.operations;
 /** @type {keyof typeof views | null} */
 let shown = null;
 
-/** Greys what comes from an end that is lost, and says since when. @param {"api" | "live"} end @param {boolean} lost */
-function showLoss(end, lost) {
-  if (lost) lostSince[end] ??= Date.now();
-  else lostSince[end] = null;
-  document.body.classList.toggle(`${end}-down`, lost);
-  const losses = [
-    lostSince.api === null ? "" : `The API has not answered since ${time(lostSince.api)}.`,
-    lostSince.live === null ? "" : `The live feed has been cut since ${time(lostSince.live)}.`,
-  ].filter(Boolean);
-  byId("loss").hidden = losses.length === 0;
-  const text = `${losses.join(" ")} What is grey is old. The page tries again by itself.`;
-  if (losses.length > 0 && byId("loss").textContent !== text) byId("loss").textContent = text;
-}
-
-/** @param {boolean} connected */
-function onConnection(connected) {
+/** @param {boolean} connected @param {{ reason: string; retryMs: number }} [loss] */
+function onConnection(connected, loss) {
   byId("socket").className = `pill ${connected ? "ok" : "down"}`;
-  showLoss("live", !connected);
+  if (loss) losses.lost("live", loss.reason, loss.retryMs);
+  else losses.found("live");
   if (connected && wasConnected && shown) void views[shown].reload();
   wasConnected ||= connected;
 }
@@ -71,11 +57,15 @@ function onMessage(message) {
   if (counted) received.push({ at: Date.now(), ...counted });
 }
 
-/** Shows the view of the page's address: `#/market/{symbol}?operator=…`, `#/operations/{dashboard}`, or the sensors. */
+/**
+ * Shows the view of the page's address: `#/market/{symbol}?operator=…`, `#/operations/{dashboard}`,
+ * `#/rejected/{letterId}?sensorId=…&code=…`, or the sensors.
+ */
 function route() {
   const [path = "", query] = location.hash.replace(/^#\/?/, "").split("?");
   const [view = "", name = ""] = path.split("/");
-  const wanted = view === "market" || (view === "operations" && config.operations) ? view : "sensors";
+  const isOther = view === "market" || view === "rejected" || (view === "operations" && config.operations);
+  const wanted = isOther ? view : "sensors";
   const changed = shown !== wanted;
   if (changed) {
     if (shown) views[shown].hide();
@@ -89,8 +79,10 @@ function route() {
   }
   if (wanted === "operations") views.operations.show(decoded(name));
   else if (wanted === "market") views.market.show(decoded(name), new URLSearchParams(query).get("operator"));
+  else if (wanted === "rejected") views.rejected.show(decoded(name), new URLSearchParams(query));
   else views.sensors.show();
-  if (changed || wanted === "operations") void Promise.allSettled([refreshHealth(), refreshView()]);
+  if (changed || wanted === "operations" || wanted === "rejected")
+    void Promise.allSettled([refreshHealth(), refreshView()]);
 }
 
 /** @param {string} text */
@@ -149,13 +141,20 @@ function showQuantile(sorted, q) {
 
 async function refresh() {
   const results = await Promise.allSettled([refreshHealth(), refreshView()]);
-  const failures = results.flatMap((result) => (result.status === "rejected" ? [String(result.reason)] : []));
-  if (failures.length > 0) {
+  const failures = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+  failed = failures.length > 0 ? failed + 1 : 0;
+  const delay = failed > 0 ? retryDelay(failed) : REFRESH_MS;
+  if (failed > 0) {
     byId("health").className = "pill down";
     byId("health").title = failures.join("\n");
-  }
-  showLoss("api", failures.length > 0);
-  setTimeout(() => void refresh(), REFRESH_MS);
+    losses.lost("api", reasonOf(failures[0]), delay);
+  } else losses.found("api");
+  setTimeout(() => void refresh(), delay);
+}
+
+/** @param {unknown} error */
+function reasonOf(error) {
+  return error instanceof RequestError ? `it answers ${error.message}` : "there is no connection to it";
 }
 
 /** @param {number} now */

@@ -1,4 +1,5 @@
 /** Client of the REST and WebSocket API. */
+import { retryDelay } from "./losses.js";
 
 /** `operations`: whether the page's own server tells of alarms. */
 /** @typedef {{ environment: string; restUrl: string; webSocketUrl: string; operations?: boolean }} Config */
@@ -9,6 +10,7 @@
  *     | "window"
  *     | "session"
  *     | "inference"
+ *     | "rejected"
  *     | "trade"
  *     | "bar"
  *     | "alert"
@@ -24,7 +26,8 @@
  */
 
 const TOKEN = "millrace-token";
-const RECONNECT_MS = 1_500;
+/** Close code of a WebSocket that was not closed by the protocol. */
+const LOST = 1006;
 
 /** An answer of the API that is no success. */
 export class RequestError extends Error {
@@ -103,11 +106,13 @@ export class Live {
   #config;
   #onMessage;
   #onState;
+  /** Connections that failed in a row. */
+  #failed = 0;
 
   /**
    * @param {Config} config
    * @param {(message: LiveMessage) => void} onMessage
-   * @param {(connected: boolean) => void} onState
+   * @param {(connected: boolean, loss?: { reason: string; retryMs: number }) => void} onState
    */
   constructor(config, onMessage, onState) {
     this.#config = config;
@@ -139,13 +144,14 @@ export class Live {
     let query;
     try {
       query = await this.#ticketQuery();
-    } catch {
-      setTimeout(() => void this.#connect(), RECONNECT_MS);
+    } catch (error) {
+      this.#tryAgain(`no ticket for it (${String(error)})`);
       return;
     }
     const socket = new WebSocket(this.#config.webSocketUrl + query);
     this.#socket = socket;
     socket.addEventListener("open", () => {
+      this.#failed = 0;
       this.#onState(true);
       for (const subject of this.#subjects) this.#send("subscribe", JSON.parse(subject));
     });
@@ -153,9 +159,17 @@ export class Live {
       const messages = JSON.parse(data);
       for (const message of Array.isArray(messages) ? messages : [messages]) this.#onMessage(message);
     });
-    socket.addEventListener("close", () => {
-      this.#onState(false);
-      setTimeout(() => void this.#connect(), RECONNECT_MS);
+    socket.addEventListener("close", ({ code, reason }) => {
+      this.#tryAgain(
+        code === LOST ? "the connection was lost" : `the server has ended it (${code}${reason && ` ${reason}`})`,
+      );
     });
+  }
+
+  /** @param {string} reason Why there is no connection. */
+  #tryAgain(reason) {
+    const retryMs = retryDelay(++this.#failed);
+    this.#onState(false, { reason, retryMs });
+    setTimeout(() => void this.#connect(), retryMs);
   }
 }

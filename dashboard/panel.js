@@ -1,3 +1,5 @@
+import { time } from "./format.js";
+import { rejectedAddress } from "./rejected.js";
 import { COLOURS, Trace } from "./trace.js";
 
 /** One chosen sensor: its traces, its newest window, and its activity. */
@@ -8,6 +10,11 @@ export class Panel {
   #activity = document.createElement("span");
   #dropped = document.createElement("span");
   #warning = document.createElement("p");
+  #heard = document.createElement("span");
+  #rejected = document.createElement("p");
+  /** What the newest refused message says, and where its letter is. */
+  #refusal = { text: document.createElement("span"), link: document.createElement("a") };
+  #refused = 0;
 
   /** @param {string} sensorId */
   constructor(sensorId) {
@@ -31,13 +38,18 @@ export class Panel {
     this.#warning.hidden = true;
     const head = document.createElement("div");
     head.className = "panel-head";
-    head.append(title, legend, this.#dropped, this.#activity);
+    this.#heard.className = "status";
+    this.#heard.hidden = true;
+    this.#rejected.className = "rejected";
+    this.#rejected.setAttribute("role", "status");
+    this.#refusal.link.textContent = "why, and what to do";
+    head.append(title, this.#heard, legend, this.#dropped, this.#activity);
     const canvas = document.createElement("canvas");
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `Acceleration of ${sensorId} over the last ten seconds`);
     this.#trace = new Trace(canvas);
     this.#window.className = "window";
-    this.element.append(head, this.#warning, canvas, this.#window);
+    this.element.append(head, this.#rejected, this.#warning, canvas, this.#window);
   }
 
   /** @param {Record<string, number[]>} columns */
@@ -100,6 +112,37 @@ export class Panel {
   warnings(warnings) {
     this.#warning.textContent = warnings.map(({ message }) => message).join(" ");
     this.#warning.hidden = warnings.length === 0;
+  }
+
+  /** @param {boolean} isLive @param {number} lastSeen Epoch ms. */
+  heard(isLive, lastSeen) {
+    this.#heard.hidden = false;
+    this.#heard.className = isLive ? "status open" : "status";
+    const text = isLive ? "live" : `silent since ${time(lastSeen)}`;
+    if (this.#heard.textContent !== text) this.#heard.textContent = text;
+  }
+
+  /**
+   * Shows the newest refused message of the sensor.
+   *
+   * @param {{
+   *   sensorId: string;
+   *   id: string;
+   *   at: number;
+   *   code: string;
+   *   message: string;
+   *   seq: number | null;
+   *   boot: string | null;
+   * }} data
+   */
+  rejected({ sensorId, id, at, code, message, seq, boot }) {
+    this.#refused++;
+    const number = seq === null ? "" : `, seq ${seq}${boot === null ? "" : ` of boot ${boot}`}`;
+    const before = this.#refused > 1 ? ` ${(this.#refused - 1).toLocaleString()} before it.` : "";
+    const { text, link } = this.#refusal;
+    text.textContent = `Refused at ${time(at)}${number}: ${code}. ${message}${before} `;
+    link.href = rejectedAddress({ sensorId }, id);
+    if (!link.isConnected) this.#rejected.append(text, link);
   }
 
   draw() {

@@ -1,15 +1,23 @@
 /** The view of the sensors: live traces of the chosen ones, and their sessions. */
 import { Choices } from "./choices.js";
 import { request } from "./client.js";
+import { amount, time } from "./format.js";
 import { Panel } from "./panel.js";
 import { showSessions } from "./sessions.js";
 
 const MAX_PANELS = 4;
+/** Sensors that the API lists as active, at most. */
+const MOST_LISTED = 200;
+/** A sensor that was heard in this time is live: its newest window is a second old. */
+const LIVE_MS = 15_000;
+const SENSOR_ID_PART = /^[A-Za-z0-9:_-]{1,128}$/;
 /** Time between two drawings: smooth enough, and cheap on a machine without a graphics processor. */
 const FRAME_MS = 66;
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+/** @typedef {import("../domain/api.ts").Sensor} Sensor */
 
 export class SensorView {
   #config;
@@ -17,9 +25,9 @@ export class SensorView {
   #choices;
   /** @type {Map<string, Panel>} */
   #panels = new Map();
-  /** @type {{ sensorId: string; samples: number }[]} */
+  /** Those that are heard now first, then the most recently heard. @type {Sensor[]} */
   #sensors = [];
-  /** Whether the user has clicked a sensor. Until then the page shows the first two. */
+  /** Whether the user has clicked a sensor. Until then the page shows the first two that are heard now. */
   #userHasChosen = false;
   #visible = false;
   #drawnAt = 0;
@@ -32,7 +40,7 @@ export class SensorView {
       this.#userHasChosen = true;
       this.#toggle(sensorId);
     });
-    byId("filter").addEventListener("input", () => this.#showSensors());
+    byId("filter").addEventListener("input", () => void this.#refreshSensors().catch(() => {}));
   }
 
   show() {
@@ -72,6 +80,7 @@ export class SensorView {
     if (type === "inference") panel.inference(data);
     else if (type === "session" || type === "omitted") void this.#refreshSessions();
     else if (type === "dropped") panel.dropped(data.samples);
+    else if (type === "rejected") panel.rejected(data);
     return null;
   }
 
@@ -101,28 +110,49 @@ export class SensorView {
     void this.#refreshSessions().catch(() => {});
   }
 
+  get #wanted() {
+    return /** @type {HTMLInputElement} */ (byId("filter")).value.trim();
+  }
+
   #showSensors() {
-    const wanted = /** @type {HTMLInputElement} */ (byId("filter")).value.toLowerCase();
-    byId("sensor-count").textContent = String(this.#sensors.length);
+    const live = this.#sensors.filter(isLive).length;
+    const all = `${this.#sensors.length}${this.#sensors.length === MOST_LISTED ? " or more" : ""}`;
+    byId("sensor-count").textContent = `${live} live of ${all}`;
     this.#choices.show(
-      this.#sensors
-        .filter(({ sensorId }) => sensorId.toLowerCase().includes(wanted))
-        .map(({ sensorId, samples }) => ({
-          name: sensorId,
-          note: samples > 0 ? samples.toLocaleString() : "",
-          chosen: this.#panels.has(sensorId),
-        })),
+      this.#sensors.map((sensor) => ({
+        name: sensor.sensorId,
+        note: isLive(sensor) ? "live" : `silent since ${time(sensor.lastSeen)}`,
+        title: `${amount(sensor.samples)} readings, ${sensor.rejected} refused, last heard ${time(sensor.lastSeen)}`,
+        chosen: this.#panels.has(sensor.sensorId),
+      })),
     );
   }
 
   async #refreshSensors() {
-    /** @type {{ sensorId: string; samples: number }[]} */
-    const sensors = (await request(this.#config.restUrl, "/sensors?limit=1000")).items;
-    this.#sensors = sensors.sort((a, b) => a.sensorId.localeCompare(b.sensorId, undefined, { numeric: true }));
-    if (!this.#userHasChosen && this.#visible && this.#panels.size === 0)
-      for (const { sensorId } of sensors.slice(0, 2)) this.#toggle(sensorId);
-    if (sensors.length === 0) notice("No sensor has published yet. Start the simulator, or publish to imu/{sensorId}.");
+    const wanted = this.#wanted;
+    const base = this.#config.restUrl;
+    /** @type {Promise<{ items: Sensor[] }>} */
+    const reading = request(base, "/sensors?active=true");
+    const [{ items: active }, { items: found }] = await Promise.all([
+      reading,
+      wanted === "" ? reading : this.#find(wanted),
+    ]);
+    for (const one of [...active, ...found]) this.#panels.get(one.sensorId)?.heard(isLive(one), one.lastSeen);
+    if (wanted !== this.#wanted) return;
+    this.#sensors = found.toSorted(byHearing);
+    if (!this.#userHasChosen && this.#visible && this.#panels.size === 0 && wanted === "")
+      for (const { sensorId } of this.#sensors.slice(0, 2)) this.#toggle(sensorId);
+    if (active.length === 0) notice("No sensor has published yet. Start the simulator, or publish to imu/{sensorId}.");
     this.#showSensors();
+  }
+
+  /**
+   * The most recently heard sensors whose id contains a text. @param {string} text @returns {Promise<{ items: Sensor[]
+   * }>}
+   */
+  async #find(text) {
+    if (!SENSOR_ID_PART.test(text)) return { items: [] };
+    return request(this.#config.restUrl, `/sensors?active=true&q=${encodeURIComponent(text)}`);
   }
 
   async #refreshSessions() {
@@ -146,6 +176,23 @@ export class SensorView {
         .slice(0, 16),
     );
   }
+}
+
+/** @param {Sensor} sensor */
+function isLive({ lastSeen }) {
+  return Date.now() - lastSeen < LIVE_MS;
+}
+
+/**
+ * Those that are live by name, so that their order holds; the others by when they were last heard.
+ *
+ * @param {Sensor} a
+ * @param {Sensor} b
+ */
+function byHearing(a, b) {
+  const byName = a.sensorId.localeCompare(b.sensorId, undefined, { numeric: true });
+  if (isLive(a) && isLive(b)) return byName;
+  return Number(isLive(b)) - Number(isLive(a)) || b.lastSeen - a.lastSeen || byName;
 }
 
 /** @param {string} text */

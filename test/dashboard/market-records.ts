@@ -124,6 +124,7 @@ export function someMarket(): PageData {
     ],
     sensors: [],
     sessions: [],
+    deadLetters: [],
   };
 }
 

@@ -7,6 +7,9 @@ import {
   alert,
   type AccountPosition,
   bar,
+  deadLetter,
+  type DeadLetter,
+  listedDeadLetter,
   type MarketSymbol,
   marketSymbol,
   position,
@@ -17,6 +20,7 @@ import {
   type Session,
 } from "../../domain/api.ts";
 import type { AlertRecord, BarRecord, EnrichedRecord, WindowRecord } from "../../domain/records.ts";
+import type { Rejected } from "../../live/messages.ts";
 import type { AlarmStatus } from "../../local/alarms.ts";
 import type { GraphsStatus } from "../../local/graphs.ts";
 
@@ -28,6 +32,8 @@ export interface PageData {
   positions: AccountPosition[];
   sensors: Sensor[];
   sessions: Session[];
+  /** Newest first. */
+  deadLetters: DeadLetter[];
 }
 
 /** A message of the live feed, of a symbol or of a sensor. */
@@ -37,11 +43,20 @@ export type LiveMessage =
   | { readonly type: "alert"; readonly data: AlertRecord }
   | { readonly type: "dropped"; readonly data: { readonly symbol: string; readonly trades: number } }
   | { readonly type: "window"; readonly data: WindowRecord }
+  | { readonly type: "rejected"; readonly data: Rejected }
   | { readonly type: "samples"; readonly data: { readonly sensorId: string } & Readonly<Record<string, unknown>> };
 
 /** What the page uses of the REST and WebSocket API, with data that a test gives. */
 export class PageApi {
-  readonly data: PageData = { symbols: [], bars: [], alerts: [], positions: [], sensors: [], sessions: [] };
+  readonly data: PageData = {
+    symbols: [],
+    bars: [],
+    alerts: [],
+    positions: [],
+    sensors: [],
+    sessions: [],
+    deadLetters: [],
+  };
   /** What the page's own server gets from `npm start`. */
   readonly operations: { alarms: readonly AlarmStatus[]; graphs: GraphsStatus } = {
     alarms: [],
@@ -134,7 +149,7 @@ export class PageApi {
   }
 
   #body(path: string, parameters: URLSearchParams): unknown {
-    const { symbols, bars, alerts, positions, sensors, sessions } = this.data;
+    const { symbols, bars, alerts, positions, sensors, sessions, deadLetters } = this.data;
     const list = <T extends object>(
       query: z.ZodType,
       item: z.ZodType,
@@ -162,7 +177,17 @@ export class PageApi {
     if (path === "/alarms") return this.operations.alarms;
     if (path === "/graphs") return this.operations.graphs;
     if (path === "/tickets") return { ticket: "T1" };
-    if (path === "/sensors") return list(queries.sensors, sensor, sensors);
+    if (path === "/sensors") {
+      const found = sensors.filter(({ sensorId }) => sensorId.includes(parameters.get("q") ?? ""));
+      const byHearing = found.toSorted((a, b) => b.lastSeen - a.lastSeen);
+      return list(queries.sensors, sensor, parameters.has("active") ? byHearing : found);
+    }
+    if (path === "/dead-letters") return list(queries.deadLetters, listedDeadLetter, deadLetters, "sensorId", "code");
+    const letterId = /^\/dead-letters\/([^/]+)$/.exec(path)?.[1];
+    if (letterId !== undefined) {
+      const found = deadLetters.find(({ id }) => id === decodeURIComponent(letterId));
+      return found ? deadLetter.parse(found) : null;
+    }
     if (path === "/sessions") return list(queries.sessions, session, sessions, "sensorId");
     if (!this.market) return null;
     if (path === "/symbols") return list(queries.symbols, marketSymbol, symbols);

@@ -1,0 +1,22 @@
+/** The codes of dead letters, as `domain/errors.ts` has them. @type {string[]} */
+export const CODES = [
+  "invalid-sensor-id",
+  "invalid-symbol",
+  "payload-too-large",
+  "refused-by-kafka",
+  "unknown-content-type",
+  "invalid-json",
+  "invalid-packed",
+  "invalid-message",
+  "out-of-range",
+  "too-many-samples",
+  "event-from-the-future",
+  "event-too-old",
+  "sequence-unknown",
+  "sequence-reused",
+  "identity-reused",
+  "model-refused",
+  "processing-failed",
+  "state-failed",
+  "output-too-large",
+];

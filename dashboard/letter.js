@@ -1,0 +1,93 @@
+/** One dead letter: why it was refused, what to do, its payload, and the command that sends it in again. */
+import { request, RequestError } from "./client.js";
+import { NOTHING, showFigures, time } from "./format.js";
+
+/** @typedef {import("../domain/api.ts").DeadLetter} DeadLetter */
+
+/** @param {string} id */
+const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+export class Letter {
+  #restUrl;
+  #id = "";
+  /** Whether what is shown is of this id: a letter does not change. */
+  #isShown = false;
+
+  /** @param {string} restUrl */
+  constructor(restUrl) {
+    this.#restUrl = restUrl;
+    byId("copy-again").addEventListener("click", () => void this.#copy());
+  }
+
+  /** @param {string} id Empty for none. */
+  show(id) {
+    if (id === this.#id) return;
+    this.#id = id;
+    this.#isShown = false;
+    byId("letter").hidden = true;
+  }
+
+  async refresh() {
+    const id = this.#id;
+    if (id === "" || this.#isShown) return;
+    try {
+      /** @type {DeadLetter} */
+      const letter = await request(this.#restUrl, `/dead-letters/${encodeURIComponent(id)}`);
+      if (id !== this.#id || this.#isShown) return;
+      this.#fill(letter);
+    } catch (error) {
+      if (!(error instanceof RequestError) || ![400, 404].includes(error.status)) throw error;
+      if (id !== this.#id) return;
+      this.#absent(id);
+    }
+    this.#isShown = true;
+    byId("letter").hidden = false;
+    byId("letter-title").focus();
+  }
+
+  /** @param {DeadLetter} letter */
+  #fill(letter) {
+    const { code, message, at, stage, sensorId, symbol, source, mqttTopic, log, bytes, contentType } = letter;
+    byId("letter-title").textContent = code;
+    byId("letter-message").textContent = message;
+    byId("letter-body").hidden = false;
+    byId("letter-advice").textContent = letter.advice ?? "This version does not know the code: see the message.";
+    const place = `dead-letter/${log.partition}/${log.offset}`;
+    byId("letter-again").textContent = `npm run dead-letters -- send-again ${place}`;
+    byId("copied").textContent = "";
+    showFigures(byId("letter-facts"), {
+      written: time(at),
+      "refused by": stage,
+      sensor: sensorId ?? NOTHING,
+      ...(symbol === null ? {} : { symbol }),
+      source: source ? `${source.topic}/${source.partition}/${source.offset}` : `MQTT ${mqttTopic ?? NOTHING}`,
+      "in the log": place,
+      id: letter.id,
+      "content type": contentType ?? NOTHING,
+      traceparent: letter.traceparent ?? NOTHING,
+    });
+    const { payload, isCut } = letter;
+    byId("payload-of").textContent =
+      payload === null ? "none" : `${(bytes ?? 0).toLocaleString()} bytes, as ${payload.encoding}`;
+    byId("payload").hidden = payload === null;
+    byId("payload").textContent = payload?.content ?? "";
+    byId("payload-cut").hidden = !isCut;
+  }
+
+  /** @param {string} id */
+  #absent(id) {
+    byId("letter-title").textContent = "Not there";
+    byId("letter-message").textContent =
+      `There is no dead letter ${id}, or it is not among the newest any more. The topic and the lake have all of them.`;
+    byId("letter-body").hidden = true;
+  }
+
+  async #copy() {
+    try {
+      await navigator.clipboard.writeText(byId("letter-again").textContent ?? "");
+      byId("copied").textContent = "Copied.";
+    } catch {
+      byId("copied").textContent = "The browser does not allow it: select the text.";
+    }
+  }
+}
