@@ -113,6 +113,7 @@ export const folders: readonly Folder[] = [
   { folder: "local/processes", imports: ["domain", "config"], packages: "any" },
   { folder: "local/servers", imports: ["domain", "config", "adapters", "local/processes"], packages: "any" },
   { folder: "local/lambda", imports: ["domain"], packages: "any" },
+  { folder: "local/prometheus", imports: ["domain", "config", "adapters"], packages: "any" },
   // The local endpoints: what they share, then each.
   { folder: "local/aws", imports: ["domain", "config"], packages: "any" },
   { folder: "local/event-source", imports: ["domain", "config", "adapters", "local/lambda"], packages: "any" },
