@@ -65,7 +65,8 @@ async function start(): Promise<{ audited: () => Promise<Record<string, unknown>
   );
   return {
     audited: async () => {
-      const all = (await (await fetch(`http://127.0.0.1:${port}/metrics`)).json()) as Record<string, unknown>;
+      const answer = await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { accept: "application/json" } });
+      const all = (await answer.json()) as Record<string, unknown>;
       return Object.fromEntries(Object.entries(all).filter(([name]) => name.startsWith("audit-output.")));
     },
   };
