@@ -184,7 +184,7 @@ function isLive({ lastSeen }) {
 }
 
 /**
- * Those that are live by name, so that their order holds; the others by when they were last heard.
+ * Live sensors are sorted by their id, so that they stay in place; the others by when they were last heard.
  *
  * @param {Sensor} a
  * @param {Sensor} b

@@ -89,7 +89,7 @@ function groupMetric(of: typeof timeLag, { stacks, pipelines }: Context): Resour
   return pipelines.map(({ consumerGroup, input }) => ({ metric: of(clusterName, consumerGroup, topics[input].name) }));
 }
 
-/** The services of ECS, by name. */
+/** The services of ECS; the keys are their names. */
 function streamServices({ processing, ingestion, serving }: MonitoredStacks): [string, StreamService][] {
   const services = {
     ...processing.services,
