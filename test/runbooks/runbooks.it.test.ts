@@ -21,8 +21,8 @@ const profile = {
   alarms: {
     "brokers-gone": { threshold: 4_000, periodMs: 2_000 },
     "dead-letter-flood": { threshold: 50, periodMs: 6_000 },
-    // While nothing is wrong some 300 records wait for the functions' batching windows.
-    "slow-consumer": { threshold: 1_000, periodMs: 2_000, periods: 2 },
+    // While nothing is wrong 700 to 950 records wait for the functions' batching windows of up to ten seconds.
+    "slow-consumer": { threshold: 3_000, periodMs: 2_000, periods: 2 },
     // What a busy machine does to them is no fault that is injected here.
     "latency-sensor": { threshold: 60_000 },
     "completeness-sensor": { threshold: 0 },
