@@ -341,7 +341,7 @@ export const metrics = {
     unit: "Count",
     kind: "counter",
     tier: 1,
-    doc: "times that a table's rows could not be written to the lake; they stay in the journal and are tried again",
+    doc: "times that a table's rows could not be written to the lake or its journal; they are tried again",
   },
   "firehose.buffered": {
     unit: "Bytes",

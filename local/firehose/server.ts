@@ -29,7 +29,7 @@ export interface FirehoseOptions {
 
 export interface Firehose {
   readonly port: number;
-  /** Why acknowledged records do not reach the lake at the moment; null when they do. */
+  /** Why records do not reach the lake at the moment; null when they do. */
   problem(): string | null;
   /** Stops accepting records, and writes the buffered ones to the lake. */
   close(): Promise<void>;
@@ -100,7 +100,7 @@ export async function startFirehose(options: FirehoseOptions): Promise<Firehose>
   })();
   return {
     port,
-    problem: () => problem,
+    problem: () => problem ?? [...opened.values()].find(({ refusal }) => refusal !== null)?.refusal ?? null,
     close: async () => {
       await new Promise((resolve) => {
         server.close(resolve);

@@ -44,6 +44,7 @@ export class DeliveryStream {
   readonly #deaggregate = deaggregation(deliveryProcessors);
   readonly #fit: ReturnType<typeof rowFitter>;
   readonly #compaction: Compaction;
+  #refusal: string | null = null;
 
   private constructor(options: StreamOptions, journal: Journal, scratch: string, compaction: Compaction) {
     this.#options = options;
@@ -63,9 +64,23 @@ export class DeliveryStream {
     return new DeliveryStream(options, await Journal.open(directory), scratch, compaction);
   }
 
+  /** @throws Error when the journal can't take them. None of them may be acknowledged then */
   async put(entries: readonly JournalEntry[]): Promise<void> {
-    await this.#journal.append(entries);
-    this.#options.metrics.add("firehose.records", entries.length);
+    const { metrics } = this.#options;
+    try {
+      await this.#journal.append(entries);
+      this.#refusal = null;
+      metrics.add("firehose.records", entries.length);
+    } catch (error) {
+      this.#refusal = (error as Error).message;
+      metrics.add("firehose.failed-deliveries");
+      throw error;
+    }
+  }
+
+  /** Why the newest records were not taken; null when they were. */
+  get refusal(): string | null {
+    return this.#refusal;
   }
 
   /** Acknowledged bytes that are not in a file of the lake yet. */

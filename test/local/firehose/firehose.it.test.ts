@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { globSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -271,6 +271,27 @@ test("with faults, the lake has exactly the records that were reported as accept
   expect(put.FailedPutCount).toBeGreaterThan(0);
   const taken = put.RequestResponses?.flatMap(({ RecordId }, i) => (RecordId ? [i] : []));
   expect((await select('SELECT "offset"::int AS n FROM raw ORDER BY n')).map(({ n }) => n)).toEqual(taken);
+});
+
+test("a lake that takes nothing is counted and refuses records, until it takes them again", async () => {
+  const healthPort = await freePort();
+  const { child, client } = await start({ HEALTH_PORT: String(healthPort) });
+  const put = new PutRecordCommand({ DeliveryStreamName: "millrace-local-raw", Record: { Data: bytes(raw(1)) } });
+  const get = async (path: string): Promise<Record<string, unknown>> => {
+    const response = await fetch(`http://127.0.0.1:${healthPort}/${path}`, { headers: { accept: "application/json" } });
+    return (await response.json()) as Record<string, unknown>;
+  };
+  renameSync(lakeDir, `${lakeDir}.away`);
+  writeFileSync(lakeDir, "");
+  await expect(client.send(put)).rejects.toThrow("The service is unavailable");
+  expect(await get("metrics")).toMatchObject({ "firehose.failed-deliveries": 1 });
+  expect(await get("health")).toMatchObject({ status: "degraded" });
+  rmSync(lakeDir);
+  renameSync(`${lakeDir}.away`, lakeDir);
+  await client.send(put);
+  expect(await get("health")).toMatchObject({ status: "ok" });
+  await stop(child);
+  expect(await select("SELECT count(*)::INT AS n FROM raw")).toEqual([{ n: 1 }]);
 });
 
 test("acknowledged records survive kill -9 at any moment, and are in the lake once", async () => {
