@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { topics } from "../domain/topics.ts";
 import { withBenchServers } from "./bench-servers.ts";
 import { ratioOf, showRatio, type Ratio } from "./distribution.ts";
@@ -122,6 +123,7 @@ async function runFlink(folder: string, variant: string, readings: number, work:
   });
   let output = "";
   for await (const chunk of child.stdout) output += String(chunk);
+  output = stripVTControlCharacters(output); // a build before the first run may print colours
   const line = /^RESULT (\{.*\})$/m.exec(output);
   if (!line || !/^VERIFY .* OK$/m.test(output))
     throw new Error(`the Flink job gave no verified result. Its output:\n${output}`);
