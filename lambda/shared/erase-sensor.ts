@@ -8,13 +8,14 @@ import type {
   WindowsDocument,
 } from "./documents.ts";
 import { idOfField } from "./field-names.ts";
+import type { DeadLetterDocument, RejectedDocument } from "./letter-documents.ts";
 
 /**
  * Deletes all that the store has of a sensor, and gives what it deleted by collection: documents; in `session-times`,
  * whose documents list the sessions of all sensors, entries.
  */
 export async function eraseSensor(db: Db, sensorId: string): Promise<Record<string, number>> {
-  const { windows, sessions, sessionDays, sessionTimes, sensors } = collections;
+  const { windows, sessions, sessionDays, sessionTimes, sensors, deadLetters, rejected } = collections;
   return {
     [windows]: await deleteByPrefix(db.collection<WindowsDocument>(windows), `${sensorId}/`),
     [sessions]: await deleteByPrefix(db.collection<SessionDocument>(sessions), `${sensorId}@`),
@@ -24,6 +25,8 @@ export async function eraseSensor(db: Db, sensorId: string): Promise<Record<stri
       `${sensorId}@`,
     ),
     [sensors]: (await db.collection<SensorDocument>(sensors).deleteOne({ _id: sensorId })).deletedCount,
+    [deadLetters]: (await db.collection<DeadLetterDocument>(deadLetters).deleteMany({ sensorId })).deletedCount,
+    [rejected]: (await db.collection<RejectedDocument>(rejected).deleteOne({ _id: sensorId })).deletedCount,
   };
 }
 

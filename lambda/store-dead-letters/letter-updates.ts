@@ -42,8 +42,9 @@ export function letterUpdates(documents: readonly DeadLetterDocument[]): UpdateO
 }
 
 /**
- * The updates that count letters of sensors. A letter counts where its offset is beyond the last one of its partition
- * that is counted, so that a repeated delivery changes nothing.
+ * The updates that count letters of sensors. A letter counts where what it is of is beyond the last one that is
+ * counted: the record that was refused, in its partition, or the letter itself where the bridge has refused a message.
+ * So a letter that is delivered or, after a kill, written again changes nothing.
  *
  * @param known The documents of these sensors.
  */
@@ -53,10 +54,15 @@ export function rejectedUpdates(
 ): UpdateOne<RejectedDocument>[] {
   const updates = new MergedUpdates<RejectedDocument>();
   const counted = new Map<string, { offset: number; count: number }>();
-  for (const { sensorId, partition, offset, at, expireAt } of documents.toSorted((a, b) => a.offset - b.offset)) {
+  const places = documents.map(({ source, partition, offset, ...letter }) => ({
+    ...letter,
+    log: source === null ? String(partition) : `${source.topic}/${source.partition}`,
+    offset: source === null ? offset : source.offset,
+  }));
+  for (const { sensorId, log, offset, at, expireAt } of places.toSorted((a, b) => a.offset - b.offset)) {
     if (sensorId === null) continue;
-    const key = `${sensorId}/${partition}`;
-    const stored = known.get(sensorId)?.letters[partition];
+    const key = `${sensorId}/${log}`;
+    const stored = known.get(sensorId)?.letters[log];
     const before = counted.get(key) ?? {
       offset: stored === undefined ? -1 : rankOf(stored),
       count: stored === undefined ? 0 : valueOf<number>(stored),
@@ -64,7 +70,7 @@ export function rejectedUpdates(
     if (offset <= before.offset) continue;
     const now = { offset, count: before.count + 1 };
     counted.set(key, now);
-    updates.max(sensorId, `letters.${partition}`, revised([now.offset], now.count));
+    updates.max(sensorId, `letters.${log}`, revised([now.offset], now.count));
     updates.max(sensorId, "at", at);
     updates.max(sensorId, "expireAt", expireAt);
   }

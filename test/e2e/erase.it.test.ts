@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { connectAsync } from "mqtt";
 import { dynamoDbClient } from "../../adapters/dynamodb.ts";
 import { createKafka } from "../../adapters/kafka.ts";
 import { createLogger } from "../../adapters/log.ts";
@@ -91,6 +92,9 @@ test("an erased sensor is nowhere but in what its certificate names, and the oth
     join(home, "published.json"),
     () => null,
   ).result;
+  const device = await connectAsync(mqttUrl, { protocolVersion: 5 });
+  await device.publishAsync(`imu/${GONE}`, "{", { qos: 1 });
+  await device.endAsync();
   const mongodb = `mongodb://127.0.0.1:${ports.mongodb}`;
   const features = `http://127.0.0.1:${ports.features}`;
   // All sessions have ended by silence, the store has them, and nothing comes any more.
@@ -101,17 +105,22 @@ test("an erased sensor is nowhere but in what its certificate names, and the oth
       const isStill = text === last;
       last = text;
       const sessions = [...documents].filter(([name]) => name.startsWith("sessions "));
-      return isStill && sessions.length >= 4 && sessions.every(([, session]) => session.includes("ended"));
+      const refused = documents.has(`rejected ${GONE}`);
+      return isStill && refused && sessions.length >= 4 && sessions.every(([, session]) => session.includes("ended"));
     },
     limitMs: LIMIT_MS,
     pauseMs: 5_000,
   });
+  const givenAt = Date.now();
   const { certificate, said } = await erase(GONE);
+  const erasedAt = Date.parse(certificate.erasedAt);
+  expect(erasedAt).toBeGreaterThanOrEqual(givenAt);
+  expect(erasedAt).toBeLessThanOrEqual(Date.now());
   expect(said).toContain(`${GONE} is erased`);
   expect(certificate).toMatchObject({ sensorId: GONE, found: true });
   const { removed, remains } = certificate;
   expect(removed.state).toBeGreaterThan(0);
-  expect(removed.store).toMatchObject({ sensors: 1 });
+  expect(removed.store).toMatchObject({ sensors: 1, "dead-letters": 1, rejected: 1 });
   expect(removed.store["windows"]).toBeGreaterThan(0);
   expect(removed.store["session-times"]).toBeGreaterThan(0);
   expect(removed.features["online"]).toBe(1);
@@ -121,6 +130,9 @@ test("an erased sensor is nowhere but in what its certificate names, and the oth
   expect(remains.map(({ where }) => where)).toEqual(
     expect.arrayContaining(["Kafka topic imu-data-all", "Kafka topic sensor-inference", "Kafka topic dead-letter"]),
   );
+  // Seven days as DESIGN says, and a segment of seven days.
+  const inputGoes = Date.parse(remains.find(({ where }) => where === "Kafka topic imu-data-all")!.until);
+  expect(Math.round((inputGoes - erasedAt) / 86_400_000)).toBe(14);
 
   const after = await documentsIn(mongodb);
   expect([...after].flat().join()).not.toContain(GONE);

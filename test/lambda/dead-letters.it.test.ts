@@ -25,8 +25,12 @@ afterAll(async () => {
 });
 
 /** A letter as the processor writes it. */
-function letter(sensor: string, offset: number, options: Partial<RecordSpec> & { code?: string } = {}): RecordSpec {
-  const { code = "invalid-json", ...changes } = options;
+function letter(
+  sensor: string,
+  offset: number,
+  options: Partial<RecordSpec> & { code?: string; source?: number } = {},
+): RecordSpec {
+  const { code = "invalid-json", source = offset + 1_000, ...changes } = options;
   return {
     topic: "dead-letter",
     partition: 2,
@@ -39,8 +43,8 @@ function letter(sensor: string, offset: number, options: Partial<RecordSpec> & {
       "error-message": "unexpected end",
       stage: "decode",
       "source-topic": "imu-data-all",
-      "source-partition": "2",
-      "source-offset": String(offset + 1_000),
+      "source-partition": String(changes.partition ?? 2),
+      "source-offset": String(source),
     },
     ...changes,
   };
@@ -143,6 +147,9 @@ test("a sensor says how many of its messages were refused, however often they ar
   const rejected = async (): Promise<unknown> =>
     (await read<{ rejected: number }>("/sensors/{sensorId}", { pathParameters: { sensorId: "five" } })).body.rejected;
   expect(await rejected()).toBe(4);
+  // A processor that was killed writes its letters again.
+  await store(letter("five", 13, { source: 1_011 }));
+  expect(await rejected()).toBe(4);
   expect((await read<Page>("/sensors")).body.items).toEqual([expect.objectContaining({ rejected: 4 })]);
   expect((await read("/sensors/{sensorId}", { pathParameters: { sensorId: "nobody" } })).status).toBe(404);
 });
@@ -155,7 +162,7 @@ test("of a flood the newest stay, and all are counted", async () => {
   const document = await db.collection<{ _id: string; letters: Record<string, string> }>("rejected").findOne({
     _id: "six",
   });
-  expect(document!.letters["2"]).toBe("0000000000000159 60");
+  expect(document!.letters["imu-data-all/2"]).toBe("0000000000001159 60");
 });
 
 test("sensors are found by a part of their id, and active ones are sorted by when they were heard", async () => {

@@ -1,12 +1,11 @@
-import type { Cluster } from "kafkajs";
-import type { Kafka } from "kafkajs";
+import kafkajs, { type Cluster, type Kafka } from "kafkajs";
 import { checkThatTasksRead, settingsInForce } from "../../../adapters/apply-settings.ts";
 import { openCluster } from "../../../adapters/kafka-cluster.ts";
 import { keyPartitioner } from "../../../adapters/key-partitioner.ts";
 import type { Logger } from "../../../adapters/log.ts";
 import { MillraceError } from "../../../domain/errors.ts";
 import { pipelines } from "../../../domain/pipelines.ts";
-import { DAY, SECOND } from "../../../domain/time.ts";
+import { DAY, SECOND, type Milliseconds } from "../../../domain/time.ts";
 import { controlTypes, topics, type TopicKey } from "../../../domain/topics.ts";
 import { systemRuntime } from "../../adapters/runtime.ts";
 import type { SnapshotStore } from "../../engine/ports.ts";
@@ -95,10 +94,10 @@ export async function erase(target: EraseTarget): Promise<Certificate> {
     const found = counts.reduce((sum, count) => sum + count, 0) > (lake === null ? 0 : partitions);
     return {
       sensorId,
-      erasedAt: iso(systemRuntime.now()),
+      erasedAt: iso(Date.now()),
       found,
       removed: { state: before, store, features, lake },
-      remains: remains(lake === null),
+      remains: remains(await retentionOf(kafka), lake === null),
     };
   } finally {
     await cluster.disconnect();
@@ -195,20 +194,42 @@ export async function eraseOnlyLake(target: EraseTarget & { readonly lakeDir: st
   const lake = await eraseFromLake(target.lakeDir, target.sensorId, await eventTimesIn(target, target.lakeDir));
   return {
     sensorId: target.sensorId,
-    erasedAt: iso(systemRuntime.now()),
+    erasedAt: iso(Date.now()),
     found: Object.values(lake).some((count) => count > 0),
     removed: { state: 0, store: {}, features: {}, lake },
-    remains: remains(false),
+    remains: remains(await retentionOf(target.kafka), false),
   };
 }
 
-function remains(isLakeLeft: boolean): Certificate["remains"] {
-  const now = systemRuntime.now();
+/** How long the topics keep the sensor's records, as Kafka has it. */
+async function retentionOf(kafka: Kafka): Promise<ReadonlyMap<string, Milliseconds>> {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: SENSOR_TOPICS.map((key) => ({
+        type: kafkajs.ConfigResourceTypes.TOPIC,
+        name: topics[key].name,
+        configNames: ["retention.ms"],
+      })),
+    });
+    return new Map(
+      resources.map(({ resourceName, configEntries }) => [resourceName, Number(configEntries[0]!.configValue)]),
+    );
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+function remains(retention: ReadonlyMap<string, Milliseconds>, isLakeLeft: boolean): Certificate["remains"] {
+  const segment = `a segment of up to ${SEGMENT_MS / DAY} days`;
   return [
-    ...SENSOR_TOPICS.map((key) => ({
-      where: `Kafka topic ${topics[key].name}`,
-      until: iso(now + topics[key].retentionMs + SEGMENT_MS),
-      why: `retention of ${topics[key].retentionMs / DAY} days, and a segment of up to ${SEGMENT_MS / DAY} days`,
+    ...[...retention].map(([topic, ms]) => ({
+      where: `Kafka topic ${topic}`,
+      // Kafka's word for records that are never deleted is -1.
+      until: ms < 0 ? "the topic is deleted" : iso(Date.now() + ms + SEGMENT_MS),
+      why: ms < 0 ? "the topic has no retention" : `retention of ${ms / DAY} days, and ${segment}`,
     })),
     {
       where: "logs of the programs",

@@ -49,8 +49,9 @@ async function main(args: readonly string[]): Promise<void> {
     report: console.error,
   };
   const certificate = await (onlyLake && lakeDir !== undefined ? eraseOnlyLake({ ...target, lakeDir }) : erase(target));
-  writeFileSync(file, `${JSON.stringify(certificate, null, 2)}\n`);
+  // First where nothing can go wrong: what is erased can't be counted again.
   console.log(JSON.stringify(certificate));
+  writeFileSync(file, `${JSON.stringify(certificate, null, 2)}\n`);
   console.error(
     certificate.found
       ? `${sensorId} is erased; the certificate is ${file}`

@@ -1,7 +1,6 @@
 import { withConnectionOptions } from "../../../adapters/command-line.ts";
 import { runCommand } from "../../../adapters/run-command.ts";
 import { readSettings } from "../../../config/settings.ts";
-import { systemRuntime } from "../../adapters/runtime.ts";
 import { parseRestoreArguments } from "./arguments.ts";
 import { restore } from "./restore.ts";
 import { restoreTarget } from "./target.ts";
@@ -10,7 +9,7 @@ async function main(args: readonly string[]): Promise<void> {
   const { dir, outputsMs, ...connection } = parseRestoreArguments(args);
   const settings = readSettings("processor", withConnectionOptions(process.env, connection));
   const { log, before, records, outputs, keys } = await restore(
-    restoreTarget(settings, { dir, outputsFrom: systemRuntime.now() - outputsMs, report: console.error }),
+    restoreTarget(settings, { dir, outputsFrom: Date.now() - outputsMs, report: console.error }),
   );
   console.log(
     `${log} continues ${before}: ${records} records of the lake replayed, ${outputs} outputs written again, ` +
