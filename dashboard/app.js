@@ -141,14 +141,19 @@ function showQuantile(sorted, q) {
 
 async function refresh() {
   const results = await Promise.allSettled([refreshHealth(), refreshView()]);
+  const [health, view] = results;
   const failures = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
   failed = failures.length > 0 ? failed + 1 : 0;
   const delay = failed > 0 ? retryDelay(failed) : REFRESH_MS;
-  if (failed > 0) {
+  // The view of operations has its figures from npm start, all others from the API.
+  const isOfApi = health.status === "rejected" || (view.status === "rejected" && shown !== "operations");
+  if (isOfApi) {
     byId("health").className = "pill down";
     byId("health").title = failures.join("\n");
     losses.lost("api", reasonOf(failures[0]), delay);
   } else losses.found("api");
+  if (failures.length > 0 && !isOfApi) losses.lost("status", reasonOf(failures[0]), delay);
+  else losses.found("status");
   setTimeout(() => void refresh(), delay);
 }
 

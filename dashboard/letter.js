@@ -12,10 +12,16 @@ export class Letter {
   #id = "";
   /** Whether what is shown is of this id: a letter does not change. */
   #isShown = false;
+  /** Whether it says that there is none: it may still come, some time behind its notice. */
+  #isAbsent = false;
+  /** What stands before the arguments of an operator's command. */
+  #command;
 
-  /** @param {string} restUrl */
-  constructor(restUrl) {
+  /** @param {import("./client.js").Config} config */
+  constructor({ restUrl, environment }) {
     this.#restUrl = restUrl;
+    this.#command =
+      environment === "local" ? "npm run dead-letters --" : `npm run on-aws -- --env ${environment} dead-letters`;
     byId("copy-again").addEventListener("click", () => void this.#copy());
   }
 
@@ -24,6 +30,7 @@ export class Letter {
     if (id === this.#id) return;
     this.#id = id;
     this.#isShown = false;
+    this.#isAbsent = false;
     byId("letter").hidden = true;
   }
 
@@ -34,13 +41,14 @@ export class Letter {
       /** @type {DeadLetter} */
       const letter = await request(this.#restUrl, `/dead-letters/${encodeURIComponent(id)}`);
       if (id !== this.#id || this.#isShown) return;
+      this.#isShown = true;
       this.#fill(letter);
     } catch (error) {
       if (!(error instanceof RequestError) || ![400, 404].includes(error.status)) throw error;
-      if (id !== this.#id) return;
+      if (id !== this.#id || this.#isAbsent) return;
+      this.#isAbsent = true;
       this.#absent(id);
     }
-    this.#isShown = true;
     byId("letter").hidden = false;
     byId("letter-title").focus();
   }
@@ -53,7 +61,7 @@ export class Letter {
     byId("letter-body").hidden = false;
     byId("letter-advice").textContent = letter.advice ?? "This version does not know the code: see the message.";
     const place = `dead-letter/${log.partition}/${log.offset}`;
-    byId("letter-again").textContent = `npm run dead-letters -- send-again ${place}`;
+    byId("letter-again").textContent = `${this.#command} send-again ${place}`;
     byId("copied").textContent = "";
     showFigures(byId("letter-facts"), {
       written: time(at),

@@ -6,7 +6,11 @@ import { time } from "./format.js";
  *   clock.
  */
 
-const NAMES = { api: "The API has not answered since", live: "The live feed has been cut since" };
+const NAMES = {
+  api: "The API has not answered since",
+  live: "The live feed has been cut since",
+  status: "The status of npm start has not come since",
+};
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -21,15 +25,15 @@ export function retryDelay(failures) {
 }
 
 export class Losses {
-  /** @type {Record<"api" | "live", Loss | null>} */
-  #losses = { api: null, live: null };
+  /** @type {Record<keyof typeof NAMES, Loss | null>} */
+  #losses = { api: null, live: null, status: null };
 
   constructor() {
     setInterval(() => this.#count(), 250);
   }
 
   /**
-   * Greys what comes from an end that is lost. @param {"api" | "live"} end @param {string} reason @param {number}
+   * Greys what comes from an end that is lost. @param {keyof typeof NAMES} end @param {string} reason @param {number}
    * retryMs
    */
   lost(end, reason, retryMs) {
@@ -38,18 +42,18 @@ export class Losses {
     this.#show(end);
   }
 
-  /** @param {"api" | "live"} end */
+  /** @param {keyof typeof NAMES} end */
   found(end) {
     if (this.#losses[end] === null) return;
     this.#losses[end] = null;
     this.#show(end);
   }
 
-  /** @param {"api" | "live"} changed */
+  /** @param {keyof typeof NAMES} changed */
   #show(changed) {
     document.body.classList.toggle(`${changed}-down`, this.#losses[changed] !== null);
     const losses = Object.entries(this.#losses).flatMap(([end, loss]) =>
-      loss ? [`${NAMES[/** @type {"api" | "live"} */ (end)]} ${time(loss.since)}: ${loss.reason}.`] : [],
+      loss ? [`${NAMES[/** @type {keyof typeof NAMES} */ (end)]} ${time(loss.since)}: ${loss.reason}.`] : [],
     );
     byId("loss").hidden = losses.length === 0;
     const text = losses.length === 0 ? "" : `${losses.join(" ")} What is grey is old.`;

@@ -38,7 +38,7 @@ export class RejectedView {
   /** @param {import("./client.js").Config} config */
   constructor(config) {
     this.#restUrl = config.restUrl;
-    this.#letter = new Letter(config.restUrl);
+    this.#letter = new Letter(config);
     /** @type {HTMLSelectElement} */ (byId("letter-code")).append(...CODES.map((code) => new Option(code)));
     byId("letter-filters").addEventListener("submit", (event) => {
       event.preventDefault();

@@ -11,6 +11,8 @@ const MOST_LISTED = 200;
 /** A sensor that was heard in this time is live: its newest window is a second old. */
 const LIVE_MS = 15_000;
 const SENSOR_ID_PART = /^[A-Za-z0-9:_-]{1,128}$/;
+/** A text is searched for when nothing was typed for so long, in ms. */
+const TYPING_MS = 250;
 /** Time between two drawings: smooth enough, and cheap on a machine without a graphics processor. */
 const FRAME_MS = 66;
 
@@ -31,6 +33,8 @@ export class SensorView {
   #userHasChosen = false;
   #visible = false;
   #drawnAt = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #typing;
 
   /** @param {import("./client.js").Config} config @param {import("./client.js").Live} live */
   constructor(config, live) {
@@ -40,7 +44,10 @@ export class SensorView {
       this.#userHasChosen = true;
       this.#toggle(sensorId);
     });
-    byId("filter").addEventListener("input", () => void this.#refreshSensors().catch(() => {}));
+    byId("filter").addEventListener("input", () => {
+      clearTimeout(this.#typing);
+      this.#typing = setTimeout(() => void this.#refreshSensors().catch(() => {}), TYPING_MS);
+    });
   }
 
   show() {

@@ -42,9 +42,9 @@ export class WebSocketApi {
   /** Handles an upgrade request; never rejects. */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { hub, log } = this.#options;
-    const { pathname } = new URL(request.url ?? "/", "http://local");
-    if (pathname !== "/") {
-      refuse(socket, 404, `there is no WebSocket at ${pathname}: connect to / with sensorId, session or symbol`);
+    const path = request.url?.split("?")[0] ?? "/";
+    if (path !== "/") {
+      refuse(socket, 404, `there is no WebSocket at ${path}: connect to / with sensorId, session or symbol`);
       return;
     }
     const nowMs = Date.now();

@@ -282,6 +282,14 @@ test.each(["", "/stage"])("the official @connections client works against the en
   }
 });
 
+test("a WebSocket at another path, also one that is no URL, is refused", async () => {
+  await start();
+  for (const path of ["//", "/other?sensorId=s1"]) {
+    const [, response] = (await once(connect(path), "unexpected-response")) as [unknown, { statusCode: number }];
+    expect(response.statusCode).toBe(404);
+  }
+});
+
 test("messages up to 128 KB arrive in frames of at most 32 KB; larger ones are refused", async () => {
   await start();
   const { socket, id, next } = await connected();
