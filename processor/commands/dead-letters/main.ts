@@ -1,7 +1,8 @@
 import { withConnectionOptions } from "../../../adapters/command-line.ts";
 import { openCluster } from "../../../adapters/kafka-cluster.ts";
 import { createKafka } from "../../../adapters/kafka.ts";
-import { partitionsOf } from "../../../adapters/read-partition.ts";
+import { partitionsOf, recordAt } from "../../../adapters/read-partition.ts";
+import type { LogRecord } from "../../../adapters/record-batches.ts";
 import { print, runCommand } from "../../../adapters/run-command.ts";
 import { readSettings } from "../../../config/settings.ts";
 import { MillraceError } from "../../../domain/errors.ts";
@@ -40,18 +41,43 @@ async function main(args: readonly string[]): Promise<void> {
 async function list(cluster: Cluster, { filter, limit, json }: DeadLettersCommand & { name: "list" }): Promise<void> {
   const { records, end } = await findLetters(cluster, filter, limit);
   for (const record of records) await print(json ? inputLine(record) : letterLine(record));
-  if (end === "limit") warn(`there may be more: these are the newest ${limit}; --limit gives others their turn`);
+  if (end === "limit") warn(`there may be more: these are the newest ${limit}; --limit N shows more`);
   if (end === "looked-at") warn(`stopped after ${MAX_LOOKED_AT} letters: --from and --to say where to look`);
-  if (records.length === 0) warn("no letter is like that");
+  if (records.length === 0) warn("no letter matches");
 }
 
 async function show(cluster: Cluster, { filter, id }: DeadLettersCommand & { name: "show" }): Promise<void> {
-  const { records } = await findLetters(cluster, filter, 1);
+  const place = placeOf(id);
+  const { records, end } = place
+    ? { records: await recordsAt(cluster, place), end: null }
+    : await findLetters(cluster, filter, 1);
   const [record] = records;
+  if (!record && end === "looked-at") {
+    throw new MillraceError(
+      "arguments-invalid",
+      `${id} is not among the newest ${MAX_LOOKED_AT} letters: give its place, dead-letter/PARTITION/OFFSET`,
+    );
+  }
   if (!record) throw noLetter([id]);
   await partitionsOf(cluster, topics.progress.name);
   const sent = await sentLetters(cluster, record.partition);
   await print(letterText(record, sent.has(letterName(record))));
+}
+
+/** The partition and offset that a letter's place says; null for an id. */
+function placeOf(id: string): { readonly partition: number; readonly offset: number } | null {
+  const [, partition, offset] = new RegExp(`^${topics.deadLetter.name}/(\\d+)/(\\d+)$`).exec(id) ?? [];
+  return offset === undefined ? null : { partition: Number(partition), offset: Number(offset) };
+}
+
+async function recordsAt(
+  cluster: Cluster,
+  { partition, offset }: { readonly partition: number; readonly offset: number },
+): Promise<LogRecord[]> {
+  const topic = topics.deadLetter.name;
+  if (!(await partitionsOf(cluster, topic)).includes(partition)) return [];
+  const record = await recordAt(cluster, topic, partition, offset);
+  return record ? [record] : [];
 }
 
 function noLetter(ids: readonly string[]): MillraceError {

@@ -65,7 +65,7 @@ function verdictOf(
   const own = outputs.filter(({ role }) => role === "holds");
   const late = own.filter(({ topic }) => LATE.includes(topic));
   if (late.length > 0)
-    return { verdict: "late", why: `it came when it was ${late.map(({ what }) => what).join("; and ")}` };
+    return { verdict: "late", why: `it came too late: it was ${late.map(({ what }) => what).join("; and ")}` };
   const first = earlier.find(
     (other) => isSame(other.subject.identity, subject.identity) && other.verdict !== "dead-lettered",
   );

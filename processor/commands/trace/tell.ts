@@ -62,13 +62,17 @@ export async function tell(tracing: Tracing, identity: Identity, found: Found): 
   const letters = stories.length > 0 ? [] : await lettersOfBridge(cluster, identity, since);
   const cut = [...new Set(arrivals.flatMap((one) => one.cut))];
   const input = topics[pipelines[pipeline].input].name;
+  const neighbours = stories.length > 0 ? [] : neighboursOf(found, `${input}/${partition}`);
   return {
     wanted: nameOf(identity),
     arrivals: stories,
     letters,
     deliveries: await deliveriesOf(kafka, [...letters.map(({ place }) => place), ...stories.flatMap(placesOf)]),
-    neighbours: stories.length > 0 ? [] : neighboursOf(found, `${input}/${partition}`),
+    neighbours,
     notes: [
+      ...(stories.length === 0 && identity.seq !== null && neighbours.length === 0
+        ? ["no other message of the same boot arrived in that time either"]
+        : []),
       ...(complete ? [] : [`copies were looked for near its place alone, among about 25,000 records`]),
       ...(records.length > reported.length
         ? [`it arrived ${records.length} times; the first ${reported.length} are told`]

@@ -42,8 +42,6 @@ function neverArrived({ wanted, letters, deliveries, neighbours, notes }: Story)
   for (const letter of letters) lines.push(...letterLines(letter, deliveries));
   for (const { seq, place, appendedAt } of neighbours)
     lines.push(event(appendedAt, "arrived", `seq ${seq} of the same boot, as ${place}`));
-  if (neighbours.length === 0)
-    lines.push(field("note", "no other message of the same boot arrived in that time either"));
   return `${[...lines, ...notes.map((note) => field("note", note))].join("\n")}\n`;
 }
 

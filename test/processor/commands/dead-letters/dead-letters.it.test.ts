@@ -232,7 +232,7 @@ test("a list has the newest letters first, and what filters mean", async () => {
   ).toEqual([3, 1]);
   const none = await run("list", "--sensor", "three");
   expect([none.out, none.code]).toEqual(["", 0]);
-  expect(none.log).toContain("no letter is like that");
+  expect(none.log).toContain("no letter matches");
 }, 300_000);
 
 test("a letter is shown by its place or its id, verbatim, with what to do", async () => {

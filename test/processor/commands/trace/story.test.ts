@@ -98,7 +98,7 @@ test("a second arrival is a duplicate, unless the first was dead-lettered", () =
 test("a message with a late record is late, for those windows", () => {
   expect(judge([arrival(5, { outputs: [output("late"), output("transformed")] })], 100, 0)[0]).toMatchObject({
     verdict: "late",
-    why: "it came when it was a late",
+    why: "it came too late: it was a late",
   });
 });
 
