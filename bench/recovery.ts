@@ -221,6 +221,7 @@ class Watched {
 
   constructor(settings: BenchServers["settings"]) {
     this.process = new ProcessorProcess(thisVersion, { ...settings, logLevel: "info" }, (text) => {
+      if (!text.startsWith("{")) return void process.stderr.write(`${text}\n`); // not a line of the log
       const line = JSON.parse(text) as Line;
       const isAssigned = line.msg === "partitions assigned" && line.partitions!.length > 0;
       if (isAssigned || line.msg === "task runs") this.#lines.push(line);

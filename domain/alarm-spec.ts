@@ -31,7 +31,7 @@ export type Figure =
  */
 export const serviceMetrics = {
   "dead-letters": "records a minute: `AWS/Kafka` `MessagesInPerSec` of `dead-letter`",
-  "late-records": "records a minute: `AWS/Kafka` `MessagesInPerSec` of the late topic",
+  "late-records": "records (of any number of readings) a minute: `AWS/Kafka` `MessagesInPerSec` of the late topic",
   "input-records": "records a minute: `AWS/Kafka` `MessagesInPerSec` of the input topic",
   "output-records": "records a minute: `AWS/Kafka` `MessagesInPerSec` of the topic with windows or bars",
   "offset-lag": "`AWS/Kafka` `SumOffsetLag` of the pipeline's group; missing while it rebalances",
@@ -47,7 +47,6 @@ export const serviceMetrics = {
   "device-admission-errors": "`AWS/Lambda` `Errors` of the pre-provisioning hook",
   "rest-errors": "`AWS/ApiGateway` `5XXError`",
   "rest-latency": "`AWS/ApiGateway` `Latency`, p99",
-  "websocket-connects": "`AWS/ApiGateway` `ConnectCount`, connects a minute",
   "undelivered-trades": "`AWS/Events` `FailedInvocations` of the rule",
   "waiting-trades": "`AWS/SQS` `ApproximateAgeOfOldestMessage` of the queue of trades",
 } as const;

@@ -32,6 +32,13 @@ export function letters(...codes: readonly DeadLetterCode[]): Figure {
 
 /** Alarms of an outage of the whole stream. Each comes on no later than those that it explains. */
 export const outages = ["brokers-gone", "program-down"] as const;
+/** How long after such an outage the alarms that it explains stay quiet: what waited is worked off by then. */
+export const SETTLE_MS = 5 * MINUTE;
+
+export function isOutage(alarm: string): boolean {
+  return (outages as readonly string[]).includes(alarm);
+}
+
 const outagesOf = (pipeline: PipelineName): string[] => [...outages, `partition-stopped-${pipeline}`];
 
 const inputsAndPartitions: readonly AlarmSpec[] = [
@@ -126,11 +133,13 @@ const programs: readonly AlarmSpec[] = [
     severity: "MEDIUM",
     means: "A program has used more than 85 % of its heap for five minutes",
     affects: "Nobody yet: the program ends when its heap is full, and is started again",
-    figure: { of: "gauge", gauge: "program.heap-share", statistic: "Minimum" },
+    // The fullest of several tasks that report under one name.
+    figure: { of: "gauge", gauge: "program.heap-share", statistic: "Maximum" },
     comparison: ">",
     threshold: 85,
     unit: "%",
-    ...fiveMinutes,
+    ...minute,
+    periods: 5,
   }),
   one("program-down", {
     severity: "HIGH",
@@ -167,11 +176,12 @@ const programs: readonly AlarmSpec[] = [
     severity: "MEDIUM",
     means: "What the models are fed is far from what they were trained on",
     affects: "Who relies on labels: they are guesses; everything else is right",
-    figure: { of: "gauge", gauge: "processor.input-drift", statistic: "Minimum" },
+    figure: { of: "gauge", gauge: "processor.input-drift", statistic: "Maximum" },
     comparison: ">",
     threshold: 400,
     unit: "%",
-    ...fiveMinutes,
+    ...minute,
+    periods: 5,
   }),
 ];
 
@@ -238,7 +248,6 @@ const records: readonly AlarmSpec[] = [
       "identity-reused",
       "output-too-large",
     ),
-    service: "dead-letters",
     ...any,
     unit: "records",
     ...fiveMinutes,

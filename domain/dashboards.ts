@@ -180,7 +180,7 @@ const errors: readonly Graph[] = [
   },
   {
     title: "Late",
-    unit: "a minute",
+    unit: "readings (on AWS records) a minute",
     good: "0, but for the minutes after somebody was offline",
     alarm: "late-sensor",
     lines: [
@@ -289,23 +289,20 @@ const capacity: readonly Graph[] = [
   {
     title: "Not in the lake yet",
     unit: "bytes (buffers, on AWS)",
-    good: "A saw's teeth; on AWS under 2",
+    good: "A sawtooth; on AWS under 2",
     lines: [{ label: "lake", figure: highest("firehose.buffered"), service: "lake-freshness" }],
   },
   {
-    title: "Sensors and symbols in state",
+    title: "Sensors or symbols in state",
     unit: "keys",
-    good: "The number that you know",
-    lines: [
-      { label: "sensors", pipeline: "sensor", figure: highest("processor.sensors") },
-      { label: "symbols", pipeline: "market", figure: highest("processor.sensors") },
-    ],
+    good: "The number of those in use, divided among the processors",
+    lines: [{ label: "fullest processor", figure: highest("processor.sensors") }],
   },
   {
     title: "WebSocket connections",
     unit: "connections",
     good: "The number of open pages and clients",
-    lines: [{ label: "live", figure: highest("live.connections"), service: "websocket-connects" }],
+    lines: [{ label: "live", figure: highest("live.connections") }],
   },
   {
     title: "Trades: oldest that waits",

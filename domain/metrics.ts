@@ -71,7 +71,7 @@ export const metrics = {
     unit: "Count",
     kind: "counter",
     tier: 3,
-    doc: "notices not sent: a device gets one a second, all of them 100, and none while the connection is down",
+    doc: "notices not sent: at most one a second for a device, 100 for all, and none while the connection is down",
   },
   "bridge.kafka-silence": {
     unit: "Milliseconds",
@@ -282,8 +282,8 @@ export const metrics = {
     kind: "timing",
     tier: 1,
     doc:
-      "from ingest of the first record that gave a transaction an output to the transaction's commit: the " +
-      "longest way of any of its outputs",
+      "from ingest of the first record of the step that gave a transaction its first output to the transaction's " +
+      "commit: no output of it took longer",
   },
   "processor.snapshots": { unit: "Count", kind: "counter", tier: 1, doc: "snapshots written" },
   "processor.snapshot-failures": {

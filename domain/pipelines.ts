@@ -43,6 +43,12 @@ export type PipelineName = keyof typeof pipelines;
 
 export const pipelineNames = Object.keys(pipelines) as PipelineName[];
 
+/** The programs that run the pipelines, as metrics and `npm start` name them. */
+export const processorPrograms = {
+  sensor: "processor",
+  market: "processor-market",
+} as const satisfies Record<PipelineName, string>;
+
 /** Whether a pipeline of this name is in the table. */
 export function isPipelineName(name: string): name is PipelineName {
   return Object.hasOwn(pipelines, name);

@@ -1,5 +1,6 @@
 import type { AlarmSpec, Figure } from "../domain/alarm-spec.ts";
-import { MINUTE, type EpochMs, type Milliseconds } from "../domain/time.ts";
+import { SETTLE_MS } from "../domain/alarms.ts";
+import type { EpochMs, Milliseconds } from "../domain/time.ts";
 import { CounterTotals, type MetricsSnapshot } from "./counter-totals.ts";
 import { FigureWindow, type Readings } from "./figure-window.ts";
 
@@ -26,8 +27,6 @@ export interface AlarmStatus {
 
 /** Changes of an alarm that are kept. */
 const CHANGES_KEPT = 20;
-/** After an outage, what it raised takes this long to clear. */
-const SETTLE_MS = 5 * MINUTE;
 
 /**
  * Evaluates alarms as CloudWatch does, on the metrics of the programs: a figure over the period that ends now, which

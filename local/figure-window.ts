@@ -1,9 +1,8 @@
 import type { Figure } from "../domain/alarm-spec.ts";
 import type { MetricName, Series } from "../domain/metrics.ts";
-import type { PipelineName } from "../domain/pipelines.ts";
+import { processorPrograms, type PipelineName } from "../domain/pipelines.ts";
 import { SECOND, type EpochMs, type Milliseconds } from "../domain/time.ts";
 import { isTiming, type CounterTotals, type MetricsSnapshot } from "./counter-totals.ts";
-import type { LocalProgram } from "./programs.ts";
 
 /** The programs' metrics at one moment, without those of programs that did not answer. */
 export interface Readings {
@@ -13,7 +12,6 @@ export interface Readings {
 
 /** Points that a window keeps of its period. */
 const POINTS = 60;
-const processors: Readonly<Record<PipelineName, LocalProgram>> = { sensor: "processor", market: "processor-market" };
 
 /** A figure over the period that ends now. */
 export class FigureWindow {
@@ -92,7 +90,7 @@ export class FigureWindow {
 
   /** The program of the pipeline, for a metric of processors. */
   #programOf(name: MetricName | Series): string | undefined {
-    return this.#pipeline && name.startsWith("processor.") ? processors[this.#pipeline] : undefined;
+    return this.#pipeline && name.startsWith("processor.") ? processorPrograms[this.#pipeline] : undefined;
   }
 
   #values(name: MetricName | Series, snapshots: ReadonlyMap<string, MetricsSnapshot>): unknown[] {

@@ -1,7 +1,7 @@
 import type { MetricName } from "../domain/metrics.ts";
+import { processorPrograms } from "../domain/pipelines.ts";
 import type { Milliseconds } from "../domain/time.ts";
 import { CounterTotals, type MetricsSnapshot } from "./counter-totals.ts";
-import type { LocalProgram } from "./programs.ts";
 
 /** The numbers of the status line. Rates cover the time since the update before. */
 export interface StatusMetrics {
@@ -15,9 +15,7 @@ export interface StatusMetrics {
   readonly lag: number;
 }
 
-/** The processors, by the names of their programs. */
-const SENSORS: LocalProgram = "processor";
-const MARKET: LocalProgram = "processor-market";
+const { sensor: SENSORS, market: MARKET } = processorPrograms;
 
 /** Turns the programs' counters into the numbers of the status line. */
 export class StatusMetricsTracker {

@@ -6,7 +6,7 @@ import { programMetrics } from "../adapters/program-metrics.ts";
 import { onShutdown } from "../adapters/shutdown.ts";
 import { LOOPBACK } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
-import { pipelines } from "../domain/pipelines.ts";
+import { pipelines, processorPrograms } from "../domain/pipelines.ts";
 import { pickSemantics } from "../domain/semantics.ts";
 import { createDynamo } from "./adapters/dynamo-client.ts";
 import { createCheckpointTable } from "./adapters/dynamo-snapshots.ts";
@@ -18,7 +18,7 @@ import { startService } from "./adapters/service.ts";
 import { defaultTaskOptions } from "./engine/task-options.ts";
 
 const settings = readSettings("processor", process.env);
-const metrics = programMetrics(settings.pipeline === "sensor" ? "processor" : `processor-${settings.pipeline}`);
+const metrics = programMetrics(processorPrograms[settings.pipeline]);
 const logger = createLogger("processor", settings.logLevel, metrics);
 if (settings.metricsLog === "emf") writeMetrics(metrics, settings.environment, "processor");
 const kafka = createKafka(settings, "millrace-processor");

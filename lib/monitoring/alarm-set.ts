@@ -2,14 +2,12 @@ import { aws_cloudwatch as cloudwatch, Duration } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import type { AlarmSpec } from "../../domain/alarm-spec.ts";
-import { outages } from "../../domain/alarms.ts";
+import { isOutage, outages, SETTLE_MS } from "../../domain/alarms.ts";
 import { resourceName } from "../names.ts";
 import type { EnvironmentAlarm } from "./alarms.ts";
 
 /** How long an alarm that an outage may explain waits for the alarm of the outage, before it tells somebody. */
 const WAIT = Duration.minutes(2);
-/** How long after an outage that alarm stays quiet: what waited is worked off by then. */
-const SETTLE = Duration.minutes(5);
 
 const comparisons = {
   ">": cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
@@ -87,7 +85,6 @@ export class AlarmSet {
   #explained(spec: AlarmSpec, outage: cloudwatch.IAlarm): cloudwatch.CompositeAlarm | undefined {
     const { suppressedBy = [], name } = spec;
     if (this.#named(suppressedBy).length === 0) return undefined;
-    const isOutage = (cause: string): boolean => (outages as readonly string[]).includes(cause);
     const others = this.#named(suppressedBy.filter((cause) => !isOutage(cause)));
     const isOn = cloudwatch.AlarmRule.anyOf(...this.#named([name]));
     const isExplained = cloudwatch.AlarmRule.anyOf(...others);
@@ -96,7 +93,11 @@ export class AlarmSet {
       alarmDescription: this.#description(spec),
       alarmRule: others.length > 0 ? cloudwatch.AlarmRule.allOf(isOn, cloudwatch.AlarmRule.not(isExplained)) : isOn,
       ...(suppressedBy.some(isOutage)
-        ? { actionsSuppressor: outage, actionsSuppressorWaitPeriod: WAIT, actionsSuppressorExtensionPeriod: SETTLE }
+        ? {
+            actionsSuppressor: outage,
+            actionsSuppressorWaitPeriod: WAIT,
+            actionsSuppressorExtensionPeriod: Duration.millis(SETTLE_MS),
+          }
         : {}),
     });
   }

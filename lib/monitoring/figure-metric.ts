@@ -48,7 +48,8 @@ export function figureMetric(
     case "p99":
       return together(of(cloudwatch.Stats.percentile(99), figure.timing), highest);
     case "share":
-      return together(of(SUM, figure.part, figure.whole), ([part, whole]) => `100 * ${part} / ${whole}`);
+      // A part that never grew is not reported.
+      return together(of(SUM, figure.part, figure.whole), ([part, whole]) => `100 * FILL(${part}, 0) / ${whole}`);
   }
 }
 

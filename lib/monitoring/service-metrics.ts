@@ -176,9 +176,6 @@ const services: Readonly<Record<ServiceMetric, (context: Context) => ResourceMet
   "rest-latency": ({ stacks, period }) => [
     { metric: stacks.serving.rest.api.metricLatency({ period, statistic: "p99" }) },
   ],
-  "websocket-connects": ({ stacks, period }) => [
-    { metric: stacks.serving.webSocket.api.metric("ConnectCount", { period, statistic: SUM }) },
-  ],
   "undelivered-trades": ({ stacks: { market }, period }) =>
     market ? [{ metric: failedInvocations(market.bus.name, market.bus.ruleName, period) }] : [],
   "waiting-trades": ({ stacks: { market }, period }) =>

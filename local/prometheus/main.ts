@@ -21,8 +21,10 @@ await runCommand((args) => {
   const { values } = parseCommandLine(args, {
     usage: USAGE,
     options: { out: text, home: text, "port-api": whole(1, 65_535), market: flag },
+    required: ["out"],
+    check: (given) =>
+      given.home !== undefined && given["port-api"] !== undefined ? ["--home and --port-api exclude each other"] : [],
   });
-  if (values.out === undefined) throw new MillraceError("arguments-invalid", `--out is missing.\n${USAGE}`);
   const ports = values.home === undefined ? [values["port-api"] ?? localPorts.api] : healthPorts(values.home);
   const running = values.market ? pipelineNames : (["sensor"] as const);
   const files = {

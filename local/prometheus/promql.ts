@@ -1,14 +1,11 @@
 import type { Figure } from "../../domain/alarm-spec.ts";
 import { metrics, seriesParts, type MetricName, type Series } from "../../domain/metrics.ts";
-import type { PipelineName } from "../../domain/pipelines.ts";
+import { processorPrograms, type PipelineName } from "../../domain/pipelines.ts";
 import { prometheusName, prometheusValue } from "../../domain/prometheus.ts";
 import { SECOND, type Milliseconds } from "../../domain/time.ts";
 
 /** Name of the scrape job. */
 export const JOB = "millrace";
-
-/** Label `program` of the processors. */
-const processors: Readonly<Record<PipelineName, string>> = { sensor: "processor", market: "processor-market" };
 
 /** What `npm start` itself counts has no port to scrape. Prometheus sees it by its targets. */
 const own: Readonly<Record<string, (range: string) => string>> = {
@@ -46,7 +43,7 @@ function selector(series: MetricName | Series, pipeline: PipelineName | undefine
   const { name, label } = seriesParts(series as Series);
   const labels = [
     ...(label ? [`${label.name}="${label.value}"`] : []),
-    ...(pipeline && name.startsWith("processor.") ? [`program="${processors[pipeline]}"`] : []),
+    ...(pipeline && name.startsWith("processor.") ? [`program="${processorPrograms[pipeline]}"`] : []),
   ];
   return `${prometheusName(name)}${suffix}${labels.length > 0 ? `{${labels.join(",")}}` : ""}`;
 }

@@ -1,7 +1,7 @@
 import type { AlarmSpec } from "../../domain/alarm-spec.ts";
-import { alarms, outages } from "../../domain/alarms.ts";
+import { alarms, isOutage, SETTLE_MS } from "../../domain/alarms.ts";
 import { existingWhere, type PipelineName } from "../../domain/pipelines.ts";
-import { MINUTE, SECOND } from "../../domain/time.ts";
+import { SECOND } from "../../domain/time.ts";
 import { promql } from "./promql.ts";
 
 /** Rules of Prometheus for the alarms that have a figure of programs, as the content of a rule file. */
@@ -29,12 +29,11 @@ function rule(spec: AlarmSpec): object {
 
 /** As on AWS: quiet while an alarm that explains it is on, and five minutes longer after an outage of the stream. */
 function unlessExplained(explainedBy: readonly string[]): string {
-  const isOutage = (name: string): boolean => (outages as readonly string[]).includes(name);
   const on = (names: readonly string[]): string => `ALERTS{alertname=~"${names.join("|")}",alertstate="firing"}`;
   const others = explainedBy.filter((name) => !isOutage(name));
   const after = explainedBy.filter(isOutage);
   return [
     others.length > 0 ? ` unless on() ${on(others)}` : "",
-    after.length > 0 ? ` unless on() max_over_time(${on(after)}[${(5 * MINUTE) / SECOND}s])` : "",
+    after.length > 0 ? ` unless on() max_over_time(${on(after)}[${SETTLE_MS / SECOND}s])` : "",
   ].join("");
 }

@@ -241,7 +241,7 @@ export interface EngineObserver {
       readonly lag: number;
       /** Time since the cut before, or since the life began to run. */
       readonly intervalMs?: number;
-      /** The first record that gave the transaction an output; absent when none did. */
+      /** The first record of the step that gave the transaction its first output; absent when none did. */
       readonly first?: InputRecord | undefined;
     },
   ): void;

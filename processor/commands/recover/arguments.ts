@@ -6,7 +6,8 @@ Says of each task (or of one) how far it is, what stops it and what can be done 
 Changes nothing without --choice or --catch-up. PIPELINE says which pipeline's tasks they are.
 
 --catch-up is for the version before an upgrade: of each task (or of one) that this version committed last, it brings
-the snapshot to that commit, so that another version can begin there. It fences nobody, and may be given again.
+the snapshot to that commit, so that another version can begin there. It fences nobody, and may be given again. A
+processor that runs such a task starts it again.
 
 Choices need --task. A processor that runs the task is fenced, and starts the task again afterwards.
 ${Object.entries(recoveryChoices)
