@@ -91,6 +91,7 @@ export const environmentSchema = z.strictObject({
       region: z.string(),
       zones: z.array(z.string()),
       cidr: z.string(),
+      mqttPrefix: z.string().nullable(),
     })
     .nullable()
     .default(null),
@@ -211,6 +212,15 @@ export const environmentSchema = z.strictObject({
       .nullable()
       .default(null),
   }),
+  /**
+   * What the environment may cost in a month, by the cost allocation tag `environment`, which has to be active in the
+   * account that pays. 80 % and a forecast of 100 % raise a ticket; at 100 % the deployer may no longer deploy, until
+   * the month ends or somebody reverses it. `null`: no budget.
+   */
+  budget: z
+    .strictObject({ monthlyDollars: whole(1, 10_000_000) })
+    .nullable()
+    .default(null),
 });
 
 export type EnvironmentInput = z.input<typeof environmentSchema>;

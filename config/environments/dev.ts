@@ -38,4 +38,5 @@ export default {
   },
   web: { domain: null, webAclArn: null },
   alarms: { email: null },
+  budget: { monthlyDollars: 2_000 },
 } satisfies EnvironmentInput;

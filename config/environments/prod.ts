@@ -58,4 +58,5 @@ export default {
     webAclArn: null,
   },
   alarms: { email: "oncall@example.com" },
+  budget: { monthlyDollars: 20_000 },
 } satisfies EnvironmentInput;

@@ -47,4 +47,5 @@ export default {
     webAclArn: null,
   },
   alarms: { email: null },
+  budget: { monthlyDollars: 4_000 },
 } satisfies EnvironmentInput;

@@ -4,25 +4,29 @@ import { rule, type Rule } from "./rule.ts";
 const WAY = "docs/deployment.md#what-cannot-be-changed";
 
 /**
- * Settings whose change makes CloudFormation replace what holds data, with what is replaced. Zones: the order counts,
- * because each subnet belongs to a place in the list.
+ * Settings whose change loses data, with how: CloudFormation replaces what holds it, or devices send it where nobody
+ * reads it. Zones: the order counts, because each subnet belongs to a place in the list.
  */
-const replaced = {
+const lost = {
   name: "every resource is named after it, and would be made anew, empty",
   region: "everything would be made anew in the other region, empty",
   zones: "subnets would be replaced, and with them the cluster and the database with their data",
   cidr: "the VPC would be replaced, and with it the cluster and the database with their data",
+  mqttPrefix: "devices in the field publish under the deployed one, where nobody would read it and no policy allows it",
 } as const;
 
 /** Rules of an environment that is deployed. */
 export const deployedRules: readonly Rule[] = [
-  rule(["deployed", "name", "region", "zones", "network"], ({ deployed, name, region, zones, network: { cidr } }) => {
-    if (deployed === null) return [];
-    const wanted = { name, region, zones, cidr };
-    return (Object.keys(replaced) as (keyof typeof replaced)[]).map((key) => [
-      String(wanted[key]) !== String(deployed[key]),
-      `${key === "cidr" ? "network.cidr" : key}: ${String(wanted[key])}, deployed is ${String(deployed[key])}: ` +
-        `${replaced[key]}; set it back, or move to a new environment (${WAY})`,
-    ]);
-  }),
+  rule(
+    ["deployed", "name", "region", "zones", "network", "mqttPrefix"],
+    ({ deployed, network: { cidr }, ...config }) => {
+      if (deployed === null) return [];
+      const wanted = { ...config, cidr };
+      return (Object.keys(lost) as (keyof typeof lost)[]).map((key) => [
+        String(wanted[key]) !== String(deployed[key]),
+        `${key === "cidr" ? "network.cidr" : key}: ${String(wanted[key])}, deployed is ${String(deployed[key])}: ` +
+          `${lost[key]}; set it back, or move to a new environment (${WAY})`,
+      ]);
+    },
+  ),
 ];

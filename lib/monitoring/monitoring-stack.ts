@@ -11,7 +11,9 @@ import type { Environment } from "../../config/schema.ts";
 import { pages, type AlarmSpec } from "../../domain/alarm-spec.ts";
 import { dashboards, type DashboardName } from "../../domain/dashboards.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
+import { MonthlyBudget } from "../constructs/monthly-budget.ts";
 import { resourceName } from "../names.ts";
+import type { AccessStack } from "../stacks/access.ts";
 import type { SecurityStack } from "../stacks/security.ts";
 import { AlarmSet } from "./alarm-set.ts";
 import { environmentAlarms } from "./alarms.ts";
@@ -24,9 +26,13 @@ export class MonitoringStack extends MillraceStack {
     scope: Construct,
     id: string,
     config: Environment,
-    { security, ...monitored }: MonitoredStacks & { readonly security: SecurityStack },
+    {
+      security,
+      access,
+      ...monitored
+    }: MonitoredStacks & { readonly security: SecurityStack; readonly access: AccessStack },
   ) {
-    super(scope, id, { config, stateful: false, description: "dashboards, alarms, alarm topics" });
+    super(scope, id, { config, stateful: false, description: "dashboards, alarms, alarm topics, budget" });
     const topics = {
       pages: this.#topic("pages", "CRITICAL and HIGH alarms", config.alarms.email, security),
       tickets: this.#topic("tickets", "MEDIUM and LOW alarms", config.alarms.ticketEmail, security),
@@ -42,6 +48,28 @@ export class MonitoringStack extends MillraceStack {
         dashboardName: resourceName(config, name),
         widgets: dashboardRows(name, config, monitored),
       });
+    if (config.budget !== null) this.#budget(config.budget.monthlyDollars, topics.tickets, access);
+  }
+
+  /** When it is spent, the deployer can't take the bootstrap's roles, which deploy. An administrator still can. */
+  #budget(dollars: number, topic: sns.Topic, { deployer }: AccessStack): void {
+    topic.addToResourcePolicy(
+      new iam.PolicyStatement({
+        sid: "BudgetsOfThisAccount",
+        principals: [new iam.ServicePrincipal("budgets.amazonaws.com")],
+        actions: ["sns:Publish"],
+        resources: [topic.topicArn],
+        conditions: { StringEquals: { "aws:SourceAccount": this.account } },
+      }),
+    );
+    new MonthlyBudget(this, "Budget", {
+      budgetName: resourceName(this.config, "month"),
+      dollars,
+      tag: ["environment", this.config.name],
+      topic,
+      stops: deployer,
+      denied: ["sts:AssumeRole"],
+    });
   }
 
   #topic(name: "pages" | "tickets", what: string, email: string | null, security: SecurityStack): sns.Topic {

@@ -52,7 +52,7 @@ export async function startTask(ecs: ECSClient, given: OpsCommand): Promise<Star
       taskDefinition: resourceName(config, OPS_TASK),
       launchType: "FARGATE",
       count: 1,
-      startedBy: "npm run on-aws",
+      startedBy: "npm-run-on-aws",
       networkConfiguration: { awsvpcConfiguration: network },
       overrides: overridesOf(given),
       enableECSManagedTags: true,
@@ -113,10 +113,10 @@ function overridesOf({ config, pipeline, command, args }: OpsCommand) {
   return overrides;
 }
 
-/** What ECS says of a task. @throws MillraceError `on-aws-failed` when it does not know it (any more) */
+/** What ECS says of a task. @throws Error when ECS does not answer, or does not know the task (yet, or any more) */
 export async function describeTask(ecs: ECSClient, { cluster, arn }: StartedTask): Promise<Task> {
-  const { tasks = [] } = await ecs.send(new DescribeTasksCommand({ cluster, tasks: [arn] }));
-  if (!tasks[0]) throw failed(`ECS does not know the task ${arn} any more`);
+  const { tasks = [], failures = [] } = await ecs.send(new DescribeTasksCommand({ cluster, tasks: [arn] }));
+  if (!tasks[0]) throw new Error(`ECS does not know the task: ${failures[0]?.reason ?? "no reason is given"}`);
   return tasks[0];
 }
 

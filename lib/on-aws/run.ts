@@ -15,6 +15,8 @@ import { TaskLog } from "./task-log.ts";
 
 /** How long a task may take until its program runs: Fargate fetches the image first. */
 const START_LIMIT = 10 * MINUTE;
+/** How long ECS may not say how the task is. A task that was just started is not known everywhere at once. */
+const SILENCE_LIMIT = MINUTE;
 /** How long a task may take to stop: its program has two minutes, and ECS cleans up. */
 const STOP_LIMIT = 5 * MINUTE;
 /** A stopped task's log is at its end when so many reads in a row found nothing: lines come some seconds later. */
@@ -60,8 +62,21 @@ async function untilStopped(run: OpsRun, task: StartedTask, log: TaskLog): Promi
   let runsSince: number | null = null;
   let stopping: { readonly why: string; readonly since: number } | null = null;
   const begun = Date.now();
+  let heardAt = begun;
   for (;;) {
-    const found = await describeTask(run.ecs, task);
+    const found = await describeTask(run.ecs, task).catch((error: unknown) => {
+      if (Date.now() - heardAt <= SILENCE_LIMIT) return null;
+      throw failed(
+        `${(error as Error).message}, for ${SILENCE_LIMIT / SECOND} s; the command may still run: ` +
+          `aws ecs stop-task --cluster ${task.cluster} --task ${task.arn} stops it`,
+        error,
+      );
+    });
+    if (found === null) {
+      await delay(pauseOf(run));
+      continue;
+    }
+    heardAt = Date.now();
     await log.read(run.print);
     if (found.lastStatus === "STOPPED") {
       const why = stopping?.why;

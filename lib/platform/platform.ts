@@ -40,10 +40,11 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
   const features = new FeaturesStack(app, "features", config, { security, streaming, lake });
   const audit = new AuditStack(app, "audit", config, { security, streaming });
   const serving = new ServingStack(app, "serving", config, { network, security, streaming, state, processing, lake });
-  const access = new AccessStack(app, "access", config, { security, lake });
+  const access = new AccessStack(app, "access", config, { security, lake, operations });
   const web = new WebStack(app, "web", config, { serving, security });
   const monitoring = new MonitoringStack(app, "monitoring", config, {
     security,
+    access,
     streaming,
     ingestion,
     processing,

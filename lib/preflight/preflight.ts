@@ -110,6 +110,15 @@ export function toLookAt(config: Environment): string[] {
       "--quota-code L-3032A538",
     "role of ECS: aws iam get-role --role-name AWSServiceRoleForECS (missing: aws iam create-service-linked-role " +
       "--aws-service-name ecs.amazonaws.com)",
+    ...(config.budget === null
+      ? []
+      : [
+          "the cost allocation tag environment is active in the account that pays, or the budget stays at 0 (a tag " +
+            "can be activated a day after its first resource): aws ce list-cost-allocation-tags " +
+            "--tag-keys environment " +
+            "(not there: aws ce update-cost-allocation-tags-status " +
+            "--cost-allocation-tags-status TagKey=environment,Status=Active)",
+        ]),
     config.ownsAccountSettings
       ? "no other environment of this account and region owns the account's settings (ownsAccountSettings)"
       : "API Gateway's log role, made by the environment with ownsAccountSettings: aws apigateway get-account",

@@ -1,17 +1,23 @@
 import { ArnFormat, aws_iam as iam, CfnOutput, Duration } from "aws-cdk-lib";
 import type { Construct } from "constructs";
+import { OPS_TASK } from "../../config/operator-commands.ts";
 import type { Environment } from "../../config/schema.ts";
+import { dashboards } from "../../domain/dashboards.ts";
 import { mqttTopic } from "../../domain/imu.ts";
+import { eventBusName } from "../../domain/market.ts";
+import { dynamoTableName } from "../../domain/names.ts";
 import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
 import { allow, allowKey } from "../constructs/grants.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { lakeDatabaseName, logGroupName, resourceName } from "../names.ts";
 import type { LakeStack } from "./lake.ts";
+import type { OperationsStack } from "./operations.ts";
 import type { SecurityStack } from "./security.ts";
 
 export interface AccessNeeds {
   readonly security: SecurityStack;
   readonly lake: LakeStack;
+  readonly operations: OperationsStack;
 }
 
 /** What GitHub's tokens are issued by. Its identity provider exists once in an account. */
@@ -24,10 +30,13 @@ const QUALIFIER = "hnb659fds";
  * in this environment alone. The account's administrators say who may take the last two, by `sts:AssumeRole`.
  */
 export class AccessStack extends MillraceStack {
-  constructor(scope: Construct, id: string, config: Environment, { security, lake }: AccessNeeds) {
+  /** Deploys the environment. */
+  readonly deployer: iam.Role;
+
+  constructor(scope: Construct, id: string, config: Environment, { security, lake, operations }: AccessNeeds) {
     super(scope, id, { config, stateful: false, description: "roles of people and of the pipeline" });
-    this.#deployer();
-    this.#onCall(security);
+    this.deployer = this.#deployer();
+    this.#onCall(security, operations);
     this.#analyst(lake, security);
   }
 
@@ -52,7 +61,7 @@ export class AccessStack extends MillraceStack {
   }
 
   /** Takes the bootstrap's roles, which deploy, and does what the smoke test does. */
-  #deployer(): void {
+  #deployer(): iam.Role {
     const { config } = this;
     const { repository } = config.deployer;
     const role = this.#role(
@@ -89,33 +98,66 @@ export class AccessStack extends MillraceStack {
       ":client/smoke-*": "the smoke test makes up a sensor",
       "/imu/smoke-*": "the smoke test makes up a sensor",
     });
+    return role;
   }
 
-  /** Reads metrics, logs and services, lets a service start anew, and takes what failed out of its queues. */
-  #onCall({ keys }: SecurityStack): void {
+  /** What the runbooks' commands take: to look, and to do what they say. */
+  #onCall({ keys }: SecurityStack, operations: OperationsStack): void {
     const { config } = this;
-    const role = this.#role("on-call", "sees what runs, starts services anew, sends again what failed");
+    const role = this.#role("on-call", "sees what runs, does what the runbooks say");
     allow(
       role,
-      ["cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:ListMetrics", "logs:DescribeLogGroups"],
+      [
+        "application-autoscaling:RegisterScalableTarget",
+        "cloudwatch:DescribeAlarms",
+        "cloudwatch:GetMetricData",
+        "cloudwatch:GetMetricStatistics",
+        "cloudwatch:ListMetrics",
+        "ecs:DescribeTaskDefinition",
+        "ecs:ListTasks",
+        "events:ListArchives",
+        "firehose:ListDeliveryStreams",
+        "health:DescribeEvents",
+        "iot:UpdateCertificate",
+        "kafka:ListClustersV2",
+        "lambda:ListEventSourceMappings",
+        "logs:DescribeLogGroups",
+        "rds:DescribeDBClusters",
+        "sqs:ListQueues",
+      ],
       ["*"],
     );
+    this.#letRunCommands(role, operations);
+    allow(
+      role,
+      ["dynamodb:DescribeTable"],
+      (["checkpoints", "devices"] as const).map((name) =>
+        this.#arn("dynamodb", "table", dynamoTableName(config.name, name)),
+      ),
+    );
+    if (config.processor.market !== null)
+      allow(role, ["events:DescribeEventBus"], [this.#arn("events", "event-bus", eventBusName(config.name))]);
     allow(
       role,
       ["cloudwatch:GetDashboard"],
-      [`arn:${this.partition}:cloudwatch::${this.account}:dashboard/${resourceName(config, "overview")}`],
+      Object.keys(dashboards).map(
+        (name) => `arn:${this.partition}:cloudwatch::${this.account}:dashboard/${resourceName(config, name)}`,
+      ),
     );
     const logs = this.#arn("logs", `log-group:${logGroupName(config, "*")}`);
     allow(role, ["logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery"], [logs]);
     allow(role, ["logs:GetQueryResults"], ["*"]);
     const services = this.#arn("ecs", "service", `${resourceName(config, "cluster")}/*`);
+    const tasks = this.#arn("ecs", "task", `${resourceName(config, "cluster")}/*`);
     allow(role, ["ecs:DescribeServices", "ecs:UpdateService"], [services]);
+    allow(role, ["ecs:DescribeTasks", "ecs:StopTask"], [tasks]);
     const queues = this.#arn("sqs", resourceName(config, "*"));
     allow(
       role,
       [
         "sqs:DeleteMessage",
         "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
         "sqs:ListMessageMoveTasks",
         "sqs:ReceiveMessage",
         "sqs:SendMessage",
@@ -125,11 +167,23 @@ export class AccessStack extends MillraceStack {
     );
     for (const key of [keys.operations, keys.readings]) allowKey(role, key, "sqs", ["Decrypt", "GenerateDataKey"]);
     acknowledgeWildcards(role, {
-      "*": "CloudWatch's lists and the results of a log query take no resource",
+      "*":
+        "lists take no resource; a certificate, and a scalable target, have ids that are made later: " +
+        "who stops a device that floods, or scales out, names them",
       [`:log-group:${logGroupName(config, "*")}`]: "every log of this environment, and no other",
-      [`${resourceName(config, "cluster")}/*`]: "every service of this environment's cluster",
+      [`${resourceName(config, "cluster")}/*`]: "every service and task of this environment's cluster",
       [`:${resourceName(config, "*")}`]: "every queue of this environment",
     });
+  }
+
+  /** What `npm run on-aws` calls. */
+  #letRunCommands(role: iam.Role, { task: { task, taskRole } }: OperationsStack): void {
+    const family = this.#arn("ecs", "task-definition", resourceName(this.config, OPS_TASK));
+    allow(role, ["ecs:RunTask"], [`${family}:*`]);
+    allow(role, ["iam:PassRole"], [taskRole.roleArn, task.obtainExecutionRole().roleArn], {
+      StringEquals: { "iam:PassedToService": "ecs-tasks.amazonaws.com" },
+    });
+    acknowledgeWildcards(role, { [`/${resourceName(this.config, OPS_TASK)}:*`]: "every revision of the one task" });
   }
 
   /** Queries the lake in its work group, and nothing else. */

@@ -1,4 +1,4 @@
-import { Aws, aws_ecs as ecs } from "aws-cdk-lib";
+import { Aws, aws_ecs as ecs, Duration } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import { OPS_TASK } from "../../config/operator-commands.ts";
 import { runningPipelineNames, runningPipelines } from "../../config/pipelines.ts";
@@ -18,6 +18,8 @@ import type { ProcessingNeeds, ProcessingStack } from "./processing.ts";
 /** The task runs in the cluster, the subnets and the security group of the processors. */
 export type OperationsNeeds = Omit<ProcessingNeeds, "network"> & { readonly processing: ProcessingStack };
 
+/** As long as Fargate allows: a command that holds a task lets it go before it ends. */
+const STOP_TIMEOUT = Duration.seconds(120);
 /** `trace` reads at most 64 MB of each topic; `recover` and `rescale` hold the state of a partition. */
 const MEMORY_MIB = 4096;
 
@@ -41,6 +43,7 @@ export class OperationsStack extends MillraceStack {
       logName: "task/ops",
       // Whoever gave the command reads every line: it waits for them.
       logMode: ecs.AwsLogDriverMode.BLOCKING,
+      container: { stopTimeout: STOP_TIMEOUT },
       environment: writeSettings("processor", {
         environment: config.name,
         region: Aws.REGION,

@@ -61,6 +61,7 @@ export class SecurityStack extends MillraceStack {
           new iam.ServicePrincipal("cloudwatch.amazonaws.com"),
           new iam.ServicePrincipal("iot.amazonaws.com"),
           new iam.ServicePrincipal("events.amazonaws.com"),
+          ...(this.config.budget === null ? [] : [new iam.ServicePrincipal("budgets.amazonaws.com")]),
         ],
         actions: ["kms:Decrypt", "kms:GenerateDataKey"],
         resources: ["*"],

@@ -243,9 +243,10 @@ describe("an environment's config", () => {
       { region: "us-west-2", zones: ["usw2-az1", "usw2-az2", "usw2-az3"], lake: { ...prod.lake, replica: null } },
       "region: us-west-2, deployed is us-east-1: ",
     ],
+    ["MQTT prefix", { mqttPrefix: "prod-2" }, "mqttPrefix: prod-2, deployed is prod: devices in the field publish"],
   ])("refuses another %s once it is deployed, with the way to change it", (_what, change, problem) => {
-    const { name, region, zones, network } = prod;
-    const deployed = { name, region, zones, cidr: network.cidr };
+    const { name, region, zones, network, mqttPrefix } = prod;
+    const deployed = { name, region, zones, cidr: network.cidr, mqttPrefix };
     expect(problemsOf({ ...prod, deployed })).toBe("");
     expect(problemsOf({ ...prod, ...change })).toBe("");
     const message = problemsOf({ ...prod, deployed, ...change });

@@ -17,6 +17,7 @@ interface Override {
   readonly environment: readonly { readonly name: string; readonly value: string }[];
 }
 interface RunTask {
+  readonly startedBy: string;
   readonly cluster: string;
   readonly taskDefinition: string;
   readonly launchType: string;
@@ -57,6 +58,7 @@ export class EcsStandIn {
   readonly stops: string[] = [];
   #child: ChildProcess | null = null;
   #status = "PROVISIONING";
+  #looks = 0;
   #exitCode: number | undefined;
 
   constructor(parts: StandInParts) {
@@ -98,8 +100,13 @@ export class EcsStandIn {
       case "RunTask":
         if (refusal !== undefined) return { tasks: [], failures: [{ reason: refusal }] };
         this.runs.push(input as unknown as RunTask);
+        // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html: 128 letters, numbers, - / and _
+        if (!/^[\w/-]{1,128}$/.test(this.runs.at(-1)!.startedBy))
+          return error("InvalidParameterException", "startedBy has other characters");
         return { tasks: [{ taskArn: ARN, lastStatus: "PROVISIONING" }] };
       case "DescribeTasks":
+        // A task that was just started is not known everywhere: the first look finds none.
+        if (this.#looks++ === 0) return { tasks: [], failures: [{ reason: "MISSING" }] };
         return { tasks: [this.#task()] };
       case "StopTask":
         this.stops.push(input["reason"] as string);
@@ -113,7 +120,7 @@ export class EcsStandIn {
     }
   }
 
-  /** The first look finds a task that is being made; its program runs from then on. */
+  /** The first look that finds it finds a task that is being made; its program runs from then on. */
   #task(): object {
     const { exitCode } = { exitCode: this.#exitCode };
     const container = {

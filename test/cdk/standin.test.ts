@@ -10,6 +10,8 @@ const LIMIT_MS = 600_000;
 
 /** Types that moto's CloudFormation can't make: they are cut from the copy that is deployed there. */
 const cutTypes: Readonly<Record<string, string>> = {
+  "AWS::Budgets::Budget": "moto makes budgets by its API alone",
+  "AWS::Budgets::BudgetsAction": "belongs to a budget",
   "AWS::CloudWatch::CompositeAlarm": "moto makes composite alarms by its API alone",
   "AWS::Logs::MetricFilter": "moto makes metric filters by its API alone",
   "AWS::ApiGateway::Account": "moto knows the API's resources and methods, not the account's log role",

@@ -19,14 +19,34 @@ export const accessWildcards: readonly AllowedWildcard[] = [
   {
     stacks,
     actions: [
+      "application-autoscaling:RegisterScalableTarget",
       "cloudwatch:DescribeAlarms",
       "cloudwatch:GetMetricData",
+      "cloudwatch:GetMetricStatistics",
       "cloudwatch:ListMetrics",
+      "ecs:DescribeTaskDefinition",
+      "ecs:ListTasks",
+      "events:ListArchives",
+      "firehose:ListDeliveryStreams",
+      "health:DescribeEvents",
+      "iot:UpdateCertificate",
+      "kafka:ListClustersV2",
+      "lambda:ListEventSourceMappings",
       "logs:DescribeLogGroups",
       "logs:GetQueryResults",
+      "rds:DescribeDBClusters",
+      "sqs:ListQueues",
     ],
     resource: ANY,
-    reason: "on-call: the actions take no resource, or list what there is",
+    reason:
+      "on-call: lists take no resource; a certificate, a scalable target and the database's cluster have ids that " +
+      "are made later",
+  },
+  {
+    stacks,
+    actions: ["ecs:RunTask"],
+    resource: /:task-definition\/millrace-[a-z]+-ops:\*$/,
+    reason: "on-call: every revision of the task that runs an operator's command",
   },
   {
     stacks,
@@ -36,15 +56,16 @@ export const accessWildcards: readonly AllowedWildcard[] = [
   },
   {
     stacks,
-    actions: ["ecs:DescribeServices", "ecs:UpdateService"],
-    resource: /:service\/millrace-[a-z]+-cluster\/\*$/,
-    reason: "on-call: every service of the environment",
+    actions: ["ecs:DescribeServices", "ecs:DescribeTasks", "ecs:StopTask", "ecs:UpdateService"],
+    resource: /:(service|task)\/millrace-[a-z]+-cluster\/\*$/,
+    reason: "on-call: every service and task of the environment",
   },
   {
     stacks,
     actions: [
       "sqs:DeleteMessage",
       "sqs:GetQueueAttributes",
+      "sqs:GetQueueUrl",
       "sqs:ListMessageMoveTasks",
       "sqs:ReceiveMessage",
       "sqs:SendMessage",
@@ -64,5 +85,11 @@ export const accessWildcards: readonly AllowedWildcard[] = [
     actions: ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
     resource: /\/(tables|query-results)\/\*$/,
     reason: "analyst: reads every row, and writes the results of its queries",
+  },
+  {
+    stacks: ["monitoring"],
+    actions: ["sts:AssumeRole"],
+    resource: ANY,
+    reason: "the budget's policy denies it",
   },
 ];
