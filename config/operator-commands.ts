@@ -5,6 +5,7 @@
 export const operatorCommands = [
   "dead-letters",
   "trace",
+  "inspect",
   "dump",
   "recover",
   "rescale",

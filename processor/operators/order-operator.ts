@@ -1,5 +1,6 @@
 import type { EpochMs } from "../../domain/time.ts";
 import type { Reader, Writer } from "../runtime/codec.ts";
+import type { OperatorFacts } from "../runtime/facts.ts";
 import type { KeyedState } from "../runtime/keyed-state.ts";
 import { emitLate, type LateOutput } from "../runtime/late.ts";
 import { MAX_ROWS } from "../runtime/message.ts";
@@ -110,11 +111,14 @@ export class OrderOperator implements Operator<OrderState, SequencedMessage> {
   }
 
   #isFull({ waiting }: OrderState): boolean {
-    const { maxWaitingMessages, maxWaitingBytes, receivedWidth } = this.#options;
-    if (waiting.length > maxWaitingMessages) return true;
+    const { maxWaitingMessages, maxWaitingBytes } = this.#options;
+    return waiting.length > maxWaitingMessages || this.#bytesOf(waiting) > maxWaitingBytes;
+  }
+
+  #bytesOf(waiting: readonly Held[]): number {
     let rows = 0;
     for (const { t } of waiting) rows += t.length;
-    return rows * (1 + receivedWidth) * Float64Array.BYTES_PER_ELEMENT > maxWaitingBytes;
+    return rows * (1 + this.#options.receivedWidth) * Float64Array.BYTES_PER_ELEMENT;
   }
 
   release(state: OrderState, keyed: KeyedState, upTo: EpochMs, context: StepContext): void {
@@ -138,6 +142,20 @@ export class OrderOperator implements Operator<OrderState, SequencedMessage> {
 
   dueAt(state: OrderState): EpochMs {
     return state.waiting.reduce((first, held) => Math.min(first, held.t[0]!), Infinity);
+  }
+
+  facts(state: OrderState): OperatorFacts {
+    const { boot, next, waiting } = state;
+    return {
+      waiting: {
+        boot,
+        next,
+        messages: waiting.length,
+        bytes: this.#bytesOf(waiting),
+        first: waiting[0]?.seq ?? null,
+        firstTime: this.dueAt(state),
+      },
+    };
   }
 
   #releaseWaiting(state: OrderState, keyed: KeyedState, count: number, context: StepContext): void {

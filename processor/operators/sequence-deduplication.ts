@@ -1,5 +1,6 @@
 import type { Reader, Writer } from "../runtime/codec.ts";
 import type { Admission, Deduplication } from "../runtime/deduplication.ts";
+import type { SeenFacts } from "../runtime/facts.ts";
 import type { KeyedState } from "../runtime/keyed-state.ts";
 import type { SequencedMessage } from "./sequenced-message.ts";
 import { type SequenceLimits, Sequences } from "./sequences.ts";
@@ -40,6 +41,10 @@ export class SequenceDeduplication implements Deduplication<Sequences, Sequenced
 
   add(seen: Sequences, { boot, seq, lastTime }: SequencedMessage): void {
     seen.add(boot, seq, lastTime, this.#limits);
+  }
+
+  facts(seen: Sequences): SeenFacts {
+    return seen.facts();
   }
 
   encode(seen: Sequences, writer: Writer): void {

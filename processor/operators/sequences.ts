@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Reader, Writer } from "../runtime/codec.ts";
+import type { SeenFacts } from "../runtime/facts.ts";
 
 /** What is known of a sequence number. */
 export type SequenceVerdict = "new" | "seen" | "unknown";
@@ -99,6 +100,18 @@ export class Sequences {
       this.#letGo.delete(forgotten);
       this.#forgottenUpTo = Math.max(this.#forgottenUpTo, newest);
     }
+  }
+
+  facts(): SeenFacts {
+    return {
+      boots: [...this.#boots].map(([boot, { floor, newest, intervals }]) => ({
+        boot,
+        floor,
+        intervals: Array.from({ length: intervals.length / 2 }, (_, i) => [intervals[2 * i]!, intervals[2 * i + 1]!]),
+        newest,
+      })),
+      letGoBoots: this.#letGo.size,
+    };
   }
 
   encode(writer: Writer): void {

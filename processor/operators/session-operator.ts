@@ -1,6 +1,7 @@
 import { type Cause, sessionId } from "../../domain/records.ts";
 import type { EpochMs, Milliseconds, TimeInterval } from "../../domain/time.ts";
 import type { Reader, Writer } from "../runtime/codec.ts";
+import type { OperatorFacts } from "../runtime/facts.ts";
 import type { KeyedState } from "../runtime/keyed-state.ts";
 import { emitLate, type LateOutput } from "../runtime/late.ts";
 import { MAX_ROWS, type Message } from "../runtime/message.ts";
@@ -114,6 +115,12 @@ export class SessionOperator<M extends Message> implements Operator<Session[], M
   dueAt(sessions: Session[]): EpochMs {
     const first = sessions.find((session) => session.due);
     return first ? first.end + this.#options.sessionGapMs : Infinity;
+  }
+
+  facts(sessions: Session[]): OperatorFacts {
+    return {
+      sessions: sessions.map(({ start, end: last, samples, ended, due }) => ({ start, last, samples, ended, due })),
+    };
   }
 
   encode(sessions: Session[], writer: Writer): void {

@@ -3,6 +3,7 @@ import { windowOperatorName } from "../../domain/imu.ts";
 import type { Cause } from "../../domain/records.ts";
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import { type Reader, Writer } from "../runtime/codec.ts";
+import type { OperatorFacts, WindowFacts } from "../runtime/facts.ts";
 import type { Generations } from "../runtime/generations.ts";
 import type { KeyedState } from "../runtime/keyed-state.ts";
 import { emitLate, type LateOutput } from "../runtime/late.ts";
@@ -139,6 +140,24 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
   drop(windows: KeyWindows, context: StepContext): void {
     for (const window of windows.all) this.#forget(window, context.generations);
     windows.all.length = 0;
+  }
+
+  facts({ all }: KeyWindows): OperatorFacts {
+    return { windows: all.map((window) => this.#factsOf(window)) };
+  }
+
+  #factsOf(window: number): WindowFacts {
+    const chunk = this.#table.chunk(window);
+    const at = this.#table.at(window);
+    const start = chunk[at + START]!;
+    return {
+      operator: this.#operator,
+      start,
+      end: start + this.#options.windowMs,
+      count: chunk[at + COUNT]!,
+      fired: chunk[at + FIRED]!,
+      due: chunk[at + DUE] === 1,
+    };
   }
 
   /** Writes nothing: all state is in items. */

@@ -1,5 +1,6 @@
 import type { EpochMs } from "../../domain/time.ts";
 import type { Reader, Writer } from "./codec.ts";
+import type { SeenFacts } from "./facts.ts";
 import type { KeyedState } from "./keyed-state.ts";
 import type { Message, Rejection } from "./message.ts";
 
@@ -24,6 +25,9 @@ export interface Deduplication<S = unknown, M extends Message = Message> {
 
   /** Remembers an accepted message. Called behind `apply` of all operators. */
   add(seen: S, message: M): void;
+
+  /** What it remembers, for people. Changes nothing. */
+  facts?(seen: S): SeenFacts;
 
   /** Writes a key's memory. Called at a snapshot, for keys that have changed. */
   encode(seen: S, writer: Writer): void;

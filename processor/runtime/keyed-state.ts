@@ -8,6 +8,8 @@ import type { Regime } from "./regime.ts";
  */
 export const PRESENCE = { active: 0, idle: 1, expired: 2, silent: 3 } as const;
 export type Presence = (typeof PRESENCE)[keyof typeof PRESENCE];
+/** Their names, by their numbers. */
+export const PRESENCE_NAMES = ["active", "idle", "expired", "silent"] as const;
 
 /** The state of one key (a sensor, a symbol). */
 export class KeyedState implements Stamped {

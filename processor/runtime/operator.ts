@@ -3,6 +3,7 @@ import type { EpochMs } from "../../domain/time.ts";
 import type { Reader, Writer } from "./codec.ts";
 import type { Counters } from "./counters.ts";
 import type { Emitter } from "./emitter.ts";
+import type { OperatorFacts } from "./facts.ts";
 import type { Generations } from "./generations.ts";
 import type { KeyedState } from "./keyed-state.ts";
 import type { StateEntry } from "./machine.ts";
@@ -73,6 +74,9 @@ export interface Operator<S = unknown, M extends Message = Message> {
    * operator without it begins anew.
    */
   adopt?(state: S): S;
+
+  /** What it keeps of a key, for people. Changes nothing. */
+  facts?(state: S): OperatorFacts;
 
   /** Writes the key's state. Called at a snapshot, for keys that have changed. */
   encode(state: S, writer: Writer): void;

@@ -16,6 +16,7 @@ import { controlTypes, headers as headerNames } from "../../domain/topics.ts";
 import { admit } from "./admit.ts";
 import { Counters } from "./counters.ts";
 import { Emitter } from "./emitter.ts";
+import type { KeyFacts, PartitionFacts } from "./facts.ts";
 import { keyText } from "./key-text.ts";
 import { byKey, type KeyedState, PRESENCE } from "./keyed-state.ts";
 import {
@@ -135,6 +136,16 @@ export class PartitionMachine implements StateMachine {
   /** Highest event time of an accepted message; -Infinity before the first. */
   get maxEventTime(): EpochMs {
     return this.#state.maxEventTime;
+  }
+
+  /** The partition's state, for people. */
+  get facts(): PartitionFacts {
+    return this.#state.facts;
+  }
+
+  /** A key's state, for people; null for a key that is not known (any more). Called directly after `settle`. */
+  factsOf(key: string): KeyFacts | null {
+    return this.#state.factsOf(key);
   }
 
   /** The settings in force. */

@@ -5,8 +5,9 @@ import type { Semantics } from "../../domain/semantics.ts";
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import { Changes } from "./changes.ts";
 import { Reader, Writer } from "./codec.ts";
+import type { KeyFacts, PartitionFacts } from "./facts.ts";
 import { Generations, type Stamped } from "./generations.ts";
-import { byKey, bySilence, KeyedState, PRESENCE, type Presence, SilenceList } from "./keyed-state.ts";
+import { byKey, bySilence, KeyedState, PRESENCE, PRESENCE_NAMES, type Presence, SilenceList } from "./keyed-state.ts";
 import type { MachineOrigin, StateEntry } from "./machine.ts";
 import type { Operator, StepContext } from "./operator.ts";
 import type { PartitionPipeline } from "./pipeline.ts";
@@ -263,6 +264,33 @@ export class PartitionState {
     if (keyed.changed) return;
     keyed.changed = true;
     this.#changed.push(keyed);
+  }
+
+  get facts(): PartitionFacts {
+    return { clock: this.clock, maxEventTime: this.maxEventTime, settings: this.regime.settings };
+  }
+
+  /** What is known of a key; null for one that is not known (any more). */
+  factsOf(key: string): KeyFacts | null {
+    const keyed = this.keys.get(key);
+    if (!keyed) return null;
+    const operators = keyed.regime?.topology.operators ?? [];
+    const facts = operators.map((operator, i) => operator.facts?.(keyed.operatorStates[i]) ?? {});
+    const { presence, maxEventTime, finalUpTo, lastSeen, lastSeenAt, seen } = keyed;
+    return {
+      key,
+      presence: PRESENCE_NAMES[presence],
+      maxEventTime,
+      watermark: this.watermark(keyed),
+      finalUpTo,
+      silentFor: this.silenceClock - lastSeen,
+      lastSeenAt,
+      windows: facts.flatMap(({ windows = [] }) => windows),
+      sessions: facts.flatMap(({ sessions = [] }) => sessions),
+      waiting: facts.find(({ waiting }) => waiting)?.waiting ?? null,
+      seen: this.regime.topology.deduplication.facts?.(seen) ?? null,
+      trades: facts.find(({ trades }) => trades !== undefined)?.trades ?? null,
+    };
   }
 
   /** See `StateMachine.encodeChanges`. */

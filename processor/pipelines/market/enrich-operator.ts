@@ -2,6 +2,7 @@ import type { Cause } from "../../../domain/records.ts";
 import type { Semantics } from "../../../domain/semantics.ts";
 import type { EpochMs } from "../../../domain/time.ts";
 import { type Reader, Writer } from "../../runtime/codec.ts";
+import type { OperatorFacts } from "../../runtime/facts.ts";
 import type { Generations } from "../../runtime/generations.ts";
 import type { KeyedState } from "../../runtime/keyed-state.ts";
 import type { StateEntry } from "../../runtime/machine.ts";
@@ -120,6 +121,12 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
 
   drop(book: TradeBook, context: StepContext): void {
     this.#forget(book.forgetUpTo(Infinity), context.generations);
+  }
+
+  facts(book: TradeBook): OperatorFacts {
+    let trades = 0;
+    for (const { size } of book.chunks()) trades += size;
+    return { trades };
   }
 
   #forget(chunks: readonly Chunk[], generations: Generations): void {

@@ -64,7 +64,18 @@ test("a replay's --pipeline stands above PIPELINE", () => {
   expect(run("commands/replay/main.ts", args, { PIPELINE: "sensor" })).toEqual({ status: 0, stdout: "", stderr: "" });
 }, 60_000);
 
-test.each(["dump", "recover", "rescale", "replay", "model", "settings", "reference", "dead-letters", "trace"])(
+test.each([
+  "dump",
+  "recover",
+  "rescale",
+  "replay",
+  "model",
+  "settings",
+  "reference",
+  "dead-letters",
+  "trace",
+  "inspect",
+])(
   "%s --help prints its usage",
   (command) => {
     const { status, stdout, stderr } = run(`commands/${command}/main.ts`, ["--help"], {});
