@@ -45,8 +45,8 @@ export function createKafka(
 
 function logTo(logger: Logger): (entry: LogEntry) => void {
   return ({ level, log }) => {
-    if (level <= logLevel.ERROR) logger.error({ kafka: log }, log.message);
-    else if (level === logLevel.WARN) logger.warn({ kafka: log }, log.message);
+    // What is an error to kafkajs was tried again, or is thrown to its caller, who logs it.
+    if (level <= logLevel.WARN) logger.warn({ kafka: log }, log.message);
     else logger.info({ kafka: log }, log.message);
   };
 }

@@ -1,8 +1,21 @@
+import { createLogger, type Logger } from "./log.ts";
+
+/**
+ * Makes an error that nobody catches, such as a setting that is invalid, a line of the log; it ends the program with
+ * exit code 1. Call it first.
+ */
+export function logUncaught(program: string): void {
+  process.once("uncaughtException", (error) => {
+    createLogger(program, "error").error({ err: error }, "the program ends: it did not expect this error");
+    process.exit(1);
+  });
+}
+
 /**
  * Runs `stop` on the first SIGTERM or SIGINT, then exits. The exit code is 0 when it succeeded, and 1 when it failed or
  * took longer than `limitMs`. Later signals are ignored.
  */
-export function onShutdown(stop: (signal: string) => Promise<void>, limitMs: number): void {
+export function onShutdown(log: Logger, stop: (signal: string) => Promise<void>, limitMs: number): void {
   let stopping = false;
   const handle = (signal: string): void => {
     if (stopping) return;
@@ -11,7 +24,7 @@ export function onShutdown(stop: (signal: string) => Promise<void>, limitMs: num
     stop(signal).then(
       () => process.exit(0),
       (error: unknown) => {
-        console.error(error);
+        log.error({ err: error }, "the program could not end in order");
         process.exit(1);
       },
     );

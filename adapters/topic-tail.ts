@@ -83,7 +83,7 @@ export class TopicTail {
     const { log } = this.#options;
     const rejoin = (error: unknown): void => {
       if (this.#closed) return;
-      log.error({ err: error }, "not a member of the group; joining again");
+      log.warn({ err: error }, "not a member of the group; joining again");
       setTimeout(() => this.start(), REJOIN_MS);
     };
     if (this.#closed) return;

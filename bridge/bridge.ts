@@ -4,7 +4,7 @@ import type { Logger } from "../adapters/log.ts";
 import type { Metrics } from "../adapters/metrics.ts";
 import type { DeadLetterCode } from "../domain/errors.ts";
 import { headers as headerNames, topics, TICK_INTERVAL } from "../domain/topics.ts";
-import { newTraceparent } from "../domain/traceparent.ts";
+import { newTraceparent, traceIdOf } from "../domain/traceparent.ts";
 import { bridgeHealth } from "./bridge-health.ts";
 import { RecordAccumulator, type RecordSender } from "./record-accumulator.ts";
 import { ticks } from "./ticks.ts";
@@ -211,8 +211,8 @@ export class Bridge {
       maxBatchRecords: MAX_BATCH_RECORDS,
       retryDelayMs,
       onFailure: (error, attempt) =>
-        this.#logger.error(
-          { attempt, what, waiting: accumulator.size, error: (error as Error).message },
+        this.#logger.warn(
+          { err: error, attempt, what, waiting: accumulator.size },
           "Kafka did not acknowledge a batch: a new producer sends it again",
         ),
     });
@@ -248,7 +248,9 @@ export class Bridge {
   /** Lets go of a message that can't even be dead-lettered. Only the log tells of it. */
   #drop({ publish, stamp, client, done }: Message, why: string): void {
     const { headers } = toDeadLetter(publish, stamp, { code: "refused-by-kafka", message: why }, 0);
-    this.#logger.error({ client, topic: publish.topic.slice(0, LOGGED_TOPIC_CHARACTERS), headers }, "message dropped");
+    const traceId = traceIdOf(headers[headerNames.traceparent]);
+    const topic = publish.topic.slice(0, LOGGED_TOPIC_CHARACTERS);
+    this.#logger.error({ client, topic, traceId, headers }, "message dropped");
     done("bridge.dropped");
   }
 
@@ -283,9 +285,9 @@ export class Bridge {
       this.#partitionCounts = await this.#sender.partitionCounts(this.#tickedTopics);
       for (const topic of this.#tickedTopics)
         if (!this.#partitionCounts.has(topic))
-          this.#logger.error(`the topic ${topic} does not exist: nothing can be stored in it until it is created`);
+          this.#logger.error({ topic }, "a topic does not exist: nothing can be stored in it until it is created");
     } catch (error) {
-      this.#logger.warn({ error: (error as Error).message }, "cannot read the partitions of the input topics");
+      this.#logger.warn({ err: error }, "cannot read the partitions of the input topics");
     }
   }
 }

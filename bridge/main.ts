@@ -4,7 +4,7 @@ import { startHealthServer } from "../adapters/health.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import { createLogger } from "../adapters/log.ts";
 import { programMetrics } from "../adapters/program-metrics.ts";
-import { onShutdown } from "../adapters/shutdown.ts";
+import { logUncaught, onShutdown } from "../adapters/shutdown.ts";
 import { TopicTail } from "../adapters/topic-tail.ts";
 import { LOOPBACK } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
@@ -26,6 +26,7 @@ const FIRST_SUBSCRIPTION_LIMIT_MS = 20_000;
 const WATCH_INTERVAL_MS = 5_000;
 const NO_KEYS = { sensors: new Map(), symbols: new Map() };
 
+logUncaught("bridge");
 const settings = readSettings("bridge", process.env);
 const metrics = programMetrics("bridge");
 const logger = createLogger("bridge", settings.logLevel, metrics);
@@ -73,10 +74,14 @@ const letters = new TopicTail(kafka, {
   onLag: () => undefined,
 });
 const watching = setInterval(() => letters.watch(NO_KEYS), WATCH_INTERVAL_MS);
-onShutdown(async () => {
-  clearInterval(watching);
-  await Promise.all([bridge.stop(DRAIN_LIMIT_MS), letters.stop().then(() => notifier.stop())]);
-}, SHUTDOWN_LIMIT_MS);
+onShutdown(
+  logger,
+  async () => {
+    clearInterval(watching);
+    await Promise.all([bridge.stop(DRAIN_LIMIT_MS), letters.stop().then(() => notifier.stop())]);
+  },
+  SHUTDOWN_LIMIT_MS,
+);
 bridge.start(receiver);
 letters.start();
 logger.info(

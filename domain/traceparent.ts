@@ -10,3 +10,8 @@ export function isTraceparent(text: string): boolean {
 export function newTraceparent(random: Buffer): string {
   return `00-${random.toString("hex", 0, 16)}-${random.toString("hex", 16, 24)}-01`;
 }
+
+/** Id of a traceparent's trace, 32 hex digits: how log lines name a record. Null for an absent or invalid one. */
+export function traceIdOf(traceparent: string | undefined): string | null {
+  return traceparent !== undefined && isTraceparent(traceparent) ? traceparent.slice(3, 35) : null;
+}

@@ -4,13 +4,14 @@ import { createKafka } from "../adapters/kafka.ts";
 import { createLogger } from "../adapters/log.ts";
 import { programMetrics } from "../adapters/program-metrics.ts";
 import type { LogRecord } from "../adapters/record-batches.ts";
-import { onShutdown } from "../adapters/shutdown.ts";
+import { logUncaught, onShutdown } from "../adapters/shutdown.ts";
 import { TopicTail } from "../adapters/topic-tail.ts";
 import { LOOPBACK } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
 import { consumerGroups } from "../domain/names.ts";
 import { SECOND } from "../domain/time.ts";
 import { headers, topics } from "../domain/topics.ts";
+import { traceIdOf } from "../domain/traceparent.ts";
 import { connectionsTable, gatewayConnections } from "./aws-connections.ts";
 import { FanOut } from "./fan-out.ts";
 import { isOfMarket, liveTopics, readRecord, readRejected, type LiveRecord, type Message } from "./messages.ts";
@@ -25,6 +26,7 @@ const POLL_MS = 0.4 * SECOND;
 /** Retries of one request; what fails for longer is tried again as a whole. */
 const KAFKA_RETRY = { retries: 5, initialRetryTime: 100, maxRetryTime: 1_000 } as const;
 
+logUncaught("live");
 const settings = readSettings("live", process.env);
 const metrics = programMetrics("live");
 const log = createLogger("live", settings.logLevel, metrics);
@@ -62,7 +64,7 @@ async function poll(): Promise<void> {
     if (!tableAnswers) log.info("the table of connections answers again");
     tableAnswers = true;
   } catch (error) {
-    if (tableAnswers) log.error({ err: error }, "the table of connections does not answer; the last list stays in use");
+    if (tableAnswers) log.warn({ err: error }, "the table of connections does not answer; the last list stays in use");
     tableAnswers = false;
   }
   tail.watch(subscribed);
@@ -104,7 +106,9 @@ function sendRecord(topic: string, record: LogRecord): void {
     if (isOfMarket(read)) routeMarket(read, symbol ?? [], send);
     else if (sensor) route(read, sensor, extents, send);
   } catch (error) {
-    log.error({ err: error, topic, offset }, "record does not have the form of its topic and was skipped");
+    const { partition, headers: values } = record;
+    const about = { topic, partition, offset, traceId: traceIdOf(values[headers.traceparent]) };
+    log.error({ err: error, ...about }, "record does not have the form of its topic and was skipped");
   }
 }
 
@@ -117,11 +121,15 @@ const healthServer =
         metrics,
       )
     : undefined;
-onShutdown(async () => {
-  clearTimeout(polling);
-  healthServer?.close();
-  await tail.stop();
-}, 10 * SECOND);
+onShutdown(
+  log,
+  async () => {
+    clearTimeout(polling);
+    healthServer?.close();
+    await tail.stop();
+  },
+  10 * SECOND,
+);
 
 await poll();
 tail.start();

@@ -3,7 +3,7 @@ import { type Health, startHealthServer } from "../adapters/health.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import { createLogger } from "../adapters/log.ts";
 import { programMetrics } from "../adapters/program-metrics.ts";
-import { onShutdown } from "../adapters/shutdown.ts";
+import { logUncaught, onShutdown } from "../adapters/shutdown.ts";
 import { LOOPBACK } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
 import { pipelines, processorPrograms } from "../domain/pipelines.ts";
@@ -17,6 +17,7 @@ import { openPipeline } from "./adapters/open-pipeline.ts";
 import { startService } from "./adapters/service.ts";
 import { defaultTaskOptions } from "./engine/task-options.ts";
 
+logUncaught("processor");
 const settings = readSettings("processor", process.env);
 const metrics = programMetrics(processorPrograms[settings.pipeline]);
 const logger = createLogger("processor", settings.logLevel, metrics);
@@ -72,7 +73,7 @@ if (settings.healthPort > 0)
   await startHealthServer(settings.healthPort, host, () => withRefusedModels(service.health(), refusedModels), metrics);
 
 const SHUTDOWN_LIMIT_MS = 20_000;
-onShutdown(() => service.stop(), SHUTDOWN_LIMIT_MS);
+onShutdown(logger, () => service.stop(), SHUTDOWN_LIMIT_MS);
 
 /** A refused model stops nothing. The health says so because somebody must look at it. */
 function withRefusedModels(health: Health, refused: ReadonlyMap<string, string>): Health {

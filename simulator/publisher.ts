@@ -37,7 +37,7 @@ export class Publisher {
     let lastLogged = "";
     this.#client.on("error", (error) => {
       const text = error.message || String((error as NodeJS.ErrnoException).code);
-      if (text !== lastLogged) logger.warn({ clientId, error: text }, "cannot reach the MQTT broker: retrying");
+      if (text !== lastLogged) logger.warn({ err: error, clientId }, "cannot reach the MQTT broker: retrying");
       lastLogged = text;
     });
     this.#client.on("connect", () => (lastLogged = ""));

@@ -1,4 +1,4 @@
-import { iot, mqtt5, type ICrtError } from "aws-iot-device-sdk-v2";
+import { iot, mqtt5 } from "aws-iot-device-sdk-v2";
 
 /** How to reach the MQTT broker. */
 export interface Broker {
@@ -39,9 +39,4 @@ export function clientConfig(
     connackTimeoutMs: 10_000,
     pingTimeoutMs: 10_000,
   };
-}
-
-/** Errors of the CRT are JavaScript errors, which its types do not say. */
-export function errorText(error: ICrtError): string {
-  return error instanceof Error ? error.message : (error.error_name ?? "unknown error");
 }

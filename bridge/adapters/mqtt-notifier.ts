@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { mqtt5 } from "aws-iot-device-sdk-v2";
 import type { Logger } from "../../adapters/log.ts";
-import { clientConfig, errorText, type Broker } from "./mqtt-client.ts";
+import { clientConfig, type Broker } from "./mqtt-client.ts";
 
 const STOP_LIMIT_MS = 3_000;
 
@@ -15,9 +15,9 @@ export class MqttNotifier {
     this.#client.on("connectionSuccess", () => (this.#connected = true));
     this.#client.on("disconnection", ({ error }) => {
       this.#connected = false;
-      logger.warn({ clientId, error: errorText(error) }, "lost the connection for notices to the MQTT broker");
+      logger.warn({ err: error, clientId }, "lost the connection for notices to the MQTT broker");
     });
-    this.#client.on("error", (error) => logger.error({ clientId, error: errorText(error) }, "MQTT client error"));
+    this.#client.on("error", (error) => logger.error({ err: error, clientId }, "MQTT client error"));
     this.#client.start();
   }
 

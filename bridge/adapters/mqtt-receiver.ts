@@ -4,7 +4,7 @@ import type { Logger } from "../../adapters/log.ts";
 import { mqttTopic, MQTT_SUBSCRIPTION } from "../../domain/imu.ts";
 import type { Receiver } from "../bridge.ts";
 import type { Publish } from "../to-record.ts";
-import { clientConfig, errorText, type Broker } from "./mqtt-client.ts";
+import { clientConfig, type Broker } from "./mqtt-client.ts";
 
 /** How to connect, what to subscribe to, and what to call. */
 export interface MqttReceiverOptions extends Broker {
@@ -131,17 +131,17 @@ export class MqttReceiver implements Receiver {
       connection++;
       this.#subscribed.delete(clientId);
       logger.warn(
-        { clientId, reason: disconnect?.reasonString ?? disconnect?.reasonCode, error: errorText(error) },
+        { err: error, clientId, reason: disconnect?.reasonString ?? disconnect?.reasonCode },
         "lost the connection to the MQTT broker",
       );
     });
     client.on("connectionFailure", ({ error, connack }) =>
       logger.warn(
-        { clientId, reason: connack?.reasonString ?? connack?.reasonCode, error: errorText(error) },
+        { err: error, clientId, reason: connack?.reasonString ?? connack?.reasonCode },
         "cannot connect to the MQTT broker",
       ),
     );
-    client.on("error", (error) => logger.error({ clientId, error: errorText(error) }, "MQTT client error"));
+    client.on("error", (error) => logger.error({ err: error, clientId }, "MQTT client error"));
     return client;
   }
 
@@ -174,7 +174,7 @@ export class MqttReceiver implements Receiver {
           "the MQTT broker refuses the subscription",
         );
       } catch (error) {
-        logger.warn({ subscription, error: (error as Error).message }, "subscribing failed");
+        logger.warn({ err: error, subscription }, "subscribing failed");
       } finally {
         turn.resolve();
       }

@@ -3,7 +3,7 @@ import { createLogger } from "../../adapters/log.ts";
 import { Metrics } from "../../adapters/metrics.ts";
 import { readSettings } from "../../config/settings.ts";
 import { MINUTE, SECOND } from "../../domain/time.ts";
-import { batchFunction } from "../shared/kafka-event.ts";
+import { batchFunction, placeOf } from "../shared/kafka-event.ts";
 import { Audit } from "./audit.ts";
 
 /** Time between two lines of metrics, and between two summaries. They are written when the function is invoked. */
@@ -29,10 +29,8 @@ log.info("a new execution environment: it knows nothing of what was read before,
 /** The outputs of both pipelines, as somebody reads them who knows nothing but the contracts. It refuses no record. */
 export const handler = batchFunction(log, (records) => {
   const nowMs = Date.now();
-  for (const { record, error } of audit.take(records, nowMs)) {
-    const { topic, partition, offset } = record;
-    log.error({ err: error, topic, partition, offset }, "an output does not follow its contract");
-  }
+  for (const { record, error } of audit.take(records, nowMs))
+    log.error({ err: error, ...placeOf(record) }, "an output does not follow its contract");
   if (embedded !== null && nowMs - measuredMs >= METRICS_INTERVAL_MS) {
     measuredMs = nowMs;
     embedded.write([1, 2, 3]);

@@ -6,7 +6,7 @@ import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
 import { asksToGenerate, generatedTrades } from "./generate.ts";
 import { TradeAppender } from "./trade-appender.ts";
-import { recordOf, tradeRecord, type TradeRecord } from "./trade-record.ts";
+import { recordOf, traceIdOfHeader, tradeRecord, type TradeRecord } from "./trade-record.ts";
 
 const settings = readSettings("produceTrades", process.env);
 const log = createLogger("produce-trades", settings.logLevel);
@@ -36,7 +36,7 @@ interface Generated {
  *   makes the same trades.
  */
 export const handler = middy<unknown, SQSBatchResponse | Generated>()
-  .use({ onError: (request) => log.error({ err: request.error }, "invocation failed") })
+  .use({ onError: (request) => log.warn({ err: request.error }, "invocation failed and will be tried again") })
   .handler(async (event: unknown) => {
     if (asksToGenerate(event)) return await generateTrades(event);
     return await appendMessages((event as SQSEvent).Records);
@@ -51,15 +51,20 @@ async function appendMessages(messages: readonly SQSRecord[]): Promise<SQSBatchR
       records.push(tradeRecord(message.body, receiptOf(message)));
       sources.push(message);
     } catch (error) {
-      log.error({ err: error, messageId: message.messageId }, "no event of a trade");
+      const { messageId, attributes } = message;
+      log.error({ err: error, messageId, traceId: traceIdOfHeader(attributes.AWSTraceHeader) }, "no event of a trade");
       failed.push(message);
     }
   }
   const refused = await appender.append(records);
-  for (const [error, indexes] of Map.groupBy(refused.keys(), (index) => refused.get(index)!.message)) {
+  for (const [, indexes] of Map.groupBy(refused.keys(), (index) => refused.get(index)!.message)) {
     const messages = indexes.map((index) => sources[index]!);
+    const error = refused.get(indexes[0]!);
     const messageIds = messages.slice(0, LOGGED_IDS).map(({ messageId }) => messageId);
-    log.error({ messages: messages.length, messageIds, error }, "trades were not appended");
+    log.warn(
+      { err: error, messages: messages.length, messageIds },
+      "trades were not appended and will be delivered again",
+    );
     failed.push(...messages);
   }
   return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };

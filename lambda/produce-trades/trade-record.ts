@@ -1,6 +1,6 @@
 import { SYMBOL, TRADE_DETAIL_TYPE } from "../../domain/market.ts";
 import { contentTypes, headers } from "../../domain/topics.ts";
-import { isTraceparent, newTraceparent } from "../../domain/traceparent.ts";
+import { isTraceparent, newTraceparent, traceIdOf } from "../../domain/traceparent.ts";
 import { parseVerbatim } from "../../domain/verbatim-json.ts";
 
 /** A record for `market-trades`. */
@@ -94,6 +94,11 @@ function quoted(value: unknown): string {
 
 /** Root: version, epoch seconds (8 digits) and 24 digits, which together are the trace id of W3C Trace Context. */
 const TRACE_HEADER = /^Root=1-([0-9a-f]{8})-([0-9a-f]{24})(?:;|$)/i;
+
+/** Id of the trace in X-Ray's header; null where it has none. */
+export function traceIdOfHeader(header: string | undefined): string | null {
+  return traceIdOf(fromTraceHeader(header, Buffer.alloc(24, 1)) ?? undefined);
+}
 
 /** The traceparent of X-Ray's header; null where it has no trace. Without a parent in it, the span gets a random id. */
 function fromTraceHeader(header: string | undefined, random: Buffer): string | null {

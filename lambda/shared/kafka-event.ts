@@ -4,6 +4,8 @@ import type { z } from "zod";
 import type { Logger } from "../../adapters/log.ts";
 import type { BatchResponse } from "../../domain/api.ts";
 import { textHeaders, type RecordHeaders } from "../../domain/record-headers.ts";
+import { headers as headerNames } from "../../domain/topics.ts";
+import { traceIdOf } from "../../domain/traceparent.ts";
 
 /** A Kafka record of an MSK event, decoded. */
 export interface KafkaRecord {
@@ -55,6 +57,11 @@ function bytes(base64: string | null | undefined): Buffer | null {
   return base64 == null ? null : Buffer.from(base64, "base64");
 }
 
+/** How a log line names a record. */
+export function placeOf({ topic, partition, offset, headers }: KafkaRecord): Readonly<Record<string, unknown>> {
+  return { topic, partition, offset, traceId: traceIdOf(headers[headerNames.traceparent]) };
+}
+
 /** The answer after which the failed records, and those behind them in their partitions, are delivered again. */
 export function batchResponse(failed: Iterable<KafkaRecord>): BatchResponse {
   const resume = new Map<string, number>();
@@ -79,7 +86,7 @@ export function batchFunction(
         const failed = request.response?.batchItemFailures ?? [];
         if (failed.length > 0) log.warn({ failed }, "part of a batch failed and will be delivered again");
       },
-      onError: (request) => log.error({ err: request.error }, "batch failed and will be delivered again"),
+      onError: (request) => log.warn({ err: request.error }, "batch failed and will be delivered again"),
     })
     .handler(async (event: MSKEvent) => batchResponse(await handle(recordsOf(event))));
   return handler as unknown as BatchHandler;
@@ -114,8 +121,7 @@ export function readRecords<T>(
       const value = read(record);
       if (value !== null) taken.push({ record, value });
     } catch (error) {
-      const { topic, partition, offset } = record;
-      log.error({ err: error, topic, partition, offset }, "record can't be read");
+      log.error({ err: error, ...placeOf(record) }, "record can't be read");
       refused.push(record);
     }
   }

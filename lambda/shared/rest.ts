@@ -45,8 +45,8 @@ export function restFunction(
         const { path, requestContext } = request.event;
         const requestId = requestContext?.requestId;
         const known = request.error instanceof ProblemError ? request.error : undefined;
-        if (!known || known.code === "unavailable")
-          log.error({ err: request.error, path, requestId }, "request failed");
+        if (!known) log.error({ err: request.error, path, requestId }, "request failed");
+        else if (known.code === "unavailable") log.warn({ err: known, path, requestId }, "a store does not answer");
         request.response = problemResponse(known ?? internalError(requestId), path);
         letRead(request);
       },

@@ -7,7 +7,7 @@ import { outputRecords } from "../../domain/records.ts";
 import { topics } from "../../domain/topics.ts";
 import { failureQueue } from "../shared/failure-queue.ts";
 import { featureStoreClient } from "../shared/feature-store.ts";
-import { batchFunction, parseRecords, type KafkaRecord } from "../shared/kafka-event.ts";
+import { batchFunction, parseRecords, placeOf, type KafkaRecord } from "../shared/kafka-event.ts";
 import { barFeatures, isRefusal, newestOfEach, windowFeatures, type Windowed } from "./feature-record.ts";
 
 /** Calls in flight, at most. */
@@ -21,7 +21,8 @@ const sendFailure = failureQueue("write-features", settings);
 /** Features that are to be written, and the record that they came from. */
 interface Write {
   readonly record: KafkaRecord;
-  readonly about: Readonly<Record<string, string>>;
+  /** How a log line names it. */
+  readonly about: Readonly<Record<string, unknown>>;
   readonly group: string;
   readonly features: FeatureValue[];
 }
@@ -42,7 +43,7 @@ function plan<R extends Windowed>(
     const { taken, refused } = parseRecords(records, schema, log);
     const writes = newestOfEach(taken, identifierOf).map(({ record, value }) => ({
       record,
-      about: { identifier: identifierOf(value), id: value.id },
+      about: { ...placeOf(record), identifier: identifierOf(value), id: value.id },
       group,
       features: toFeatures(value),
     }));
@@ -91,14 +92,14 @@ async function isDone({ record, about, group, features }: Write): Promise<boolea
     return true;
   } catch (error) {
     if (!isRefusal(error)) {
-      log.error({ err: error, ...about }, "features were not written");
+      log.warn({ err: error, ...about }, "features were not written and will be delivered again");
       return false;
     }
     log.error({ err: error, ...about }, "features were refused, and would be again: they go to the failure queue");
     return sendFailure(record, error as Error).then(
       () => true,
       (reason: unknown) => {
-        log.error({ err: reason, ...about }, "the failure queue did not take them");
+        log.warn({ err: reason, ...about }, "the failure queue did not take them: they will be delivered again");
         return false;
       },
     );

@@ -61,9 +61,10 @@ async function put<R>(
       new PutRecordBatchCommand({ DeliveryStreamName: streamName, Records: batch.map(({ data }) => ({ Data: data })) }),
     );
     if (!count) return { failed: [] };
+    const refusal = responses.find(({ ErrorCode }) => ErrorCode !== undefined);
     return {
       failed: batch.filter((_, i) => responses[i]?.ErrorCode !== undefined),
-      reason: responses.find(({ ErrorCode }) => ErrorCode !== undefined),
+      reason: refusal && new Error(`${refusal.ErrorCode}: ${refusal.ErrorMessage ?? "no message"}`),
     };
   } catch (reason) {
     return { failed: batch, reason };

@@ -35,6 +35,6 @@ async function deliverRows(table: string, records: readonly KafkaRecord[]): Prom
   const rows = taken.flatMap(({ record, value }) => value.map((row) => ({ record, data: `${JSON.stringify(row)}\n` })));
   const stream = deliveryStreamName(settings.environment, table);
   const { failed, reason } = await deliver(firehose, stream, rows, Math.random);
-  if (failed.length > 0) log.error({ err: reason, table, failed: failed.length }, "Firehose did not take all rows");
+  if (failed.length > 0) log.warn({ err: reason, table, failed: failed.length }, "Firehose did not take all rows");
   return [...refused, ...failed.map(({ record }) => record)];
 }

@@ -5,7 +5,7 @@ import { createKafka } from "../../adapters/kafka.ts";
 import { createLogger } from "../../adapters/log.ts";
 import { programMetrics } from "../../adapters/program-metrics.ts";
 import { mergePrometheusTexts } from "../../adapters/prometheus.ts";
-import { onShutdown } from "../../adapters/shutdown.ts";
+import { logUncaught, onShutdown } from "../../adapters/shutdown.ts";
 import { LOOPBACK } from "../../config/local.ts";
 import { readSettings } from "../../config/settings.ts";
 import type { FunctionName } from "../../domain/api.ts";
@@ -19,6 +19,7 @@ import { KAFKA_RETRY, Poller } from "./poller.ts";
 
 const LAG_INTERVAL_MS = 5_000;
 
+logUncaught("event-source");
 const settings = readSettings("eventSource", process.env);
 const metrics = programMetrics("event-source");
 const log = createLogger("event-source", settings.logLevel, metrics);
@@ -33,7 +34,7 @@ for (const name of new Set(mappings.map(({ functionName }) => functionName as Fu
     functions.set(name, await loadFunction(name));
     const own = await functionMetrics(name);
     if (own !== null) allMetrics.push(own);
-  } else log.warn({ function: name }, "the function does not exist: its mappings are ignored");
+  } else log.error({ function: name }, "the function does not exist: its mappings are ignored");
 }
 const pollers = mappings.flatMap((mapping) => {
   const invoke = functions.get(mapping.functionName);
@@ -113,9 +114,13 @@ if (settings.healthPort > 0) {
     },
   );
 }
-onShutdown(async () => {
-  clearInterval(lagTimer);
-  await Promise.all(pollers.map(({ poller }) => poller.stop()));
-  await cluster.disconnect();
-}, 20_000);
+onShutdown(
+  log,
+  async () => {
+    clearInterval(lagTimer);
+    await Promise.all(pollers.map(({ poller }) => poller.stop()));
+    await cluster.disconnect();
+  },
+  20_000,
+);
 log.info({ mappings: pollers.map(({ mapping }) => mapping.consumerGroup) }, "event source is ready");

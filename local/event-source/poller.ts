@@ -312,7 +312,7 @@ export class Poller {
         nowMs: Date.now(),
       });
     } catch (cause) {
-      log.error({ err: cause }, "cannot write to the on-failure destination: retrying");
+      log.warn({ err: cause }, "cannot write to the on-failure destination: retrying");
       return false;
     }
     metrics.add("event-source.discarded", records.length);

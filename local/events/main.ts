@@ -2,13 +2,14 @@
 import { startHealthServer } from "../../adapters/health.ts";
 import { createLogger } from "../../adapters/log.ts";
 import { programMetrics } from "../../adapters/program-metrics.ts";
-import { onShutdown } from "../../adapters/shutdown.ts";
+import { logUncaught, onShutdown } from "../../adapters/shutdown.ts";
 import { LOOPBACK } from "../../config/local.ts";
 import { readSettings } from "../../config/settings.ts";
 import { tradeQueue } from "../../domain/event-source-mappings.ts";
 import { loadFunction } from "../lambda/invoke.ts";
 import { startEventBus } from "./server.ts";
 
+logUncaught("events");
 const settings = readSettings("events", process.env);
 const metrics = programMetrics("events");
 const log = createLogger("events", settings.logLevel, metrics);
@@ -27,5 +28,5 @@ if (settings.healthPort > 0)
     },
     metrics,
   );
-onShutdown(() => bus.close(), 20_000);
+onShutdown(log, () => bus.close(), 20_000);
 log.info({ port: bus.port, dataDir: settings.dataDir }, "EventBridge endpoint is ready");

@@ -141,7 +141,7 @@ export class EventQueue {
         await this.#removeDone();
       } catch (error) {
         this.#problem = (error as Error).message;
-        this.#options.log.error({ err: error }, "cannot read the queue's journal: trying again");
+        this.#options.log.warn({ err: error }, "cannot read the queue's journal: trying again");
         await sleep(FIRST_BACK_OFF_MS);
       }
       this.#options.metrics.set("events.waiting-bytes", this.#journal.bytes());
@@ -234,7 +234,7 @@ export class EventQueue {
       const lines = messages.map((message) => `${JSON.stringify(sqsRecord(message, region))}\n`);
       await appendFile(file, lines.join(""), { flush: true });
     } catch (error) {
-      log.error({ err: error, file }, "cannot write to the on-failure file: retrying");
+      log.warn({ err: error, file }, "cannot write to the on-failure file: retrying");
       return false;
     }
     for (const message of messages) this.#settle(message);

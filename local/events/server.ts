@@ -52,7 +52,7 @@ export async function startEventBus(options: EventBusOptions): Promise<EventBus>
   const warnOfUnknownBus = (name: string): void => {
     if (performance.now() - warnedMs < WARN_INTERVAL_MS) return;
     warnedMs = performance.now();
-    log.warn({ bus: name, buses: ["default", bus] }, "events of a bus that does not exist are dropped");
+    log.error({ bus: name, buses: ["default", bus] }, "events of a bus that does not exist are dropped");
   };
   const isTaken = (entry: Entry): boolean => entry.bus === bus && entry.detailType === TRADE_DETAIL_TYPE;
 

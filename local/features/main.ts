@@ -2,13 +2,14 @@
 import { startHealthServer } from "../../adapters/health.ts";
 import { createLogger } from "../../adapters/log.ts";
 import { programMetrics } from "../../adapters/program-metrics.ts";
-import { onShutdown } from "../../adapters/shutdown.ts";
+import { logUncaught, onShutdown } from "../../adapters/shutdown.ts";
 import { LOOPBACK } from "../../config/local.ts";
 import { readSettings } from "../../config/settings.ts";
 import { EVENT_TIME_FEATURE, featureGroups, type FeatureGroupKey } from "../../domain/features.ts";
 import { featureGroupName } from "../../domain/names.ts";
 import { startFeatureStore } from "./server.ts";
 
+logUncaught("features");
 const settings = readSettings("features", process.env);
 const metrics = programMetrics("features");
 const log = createLogger("features", settings.logLevel, metrics);
@@ -26,5 +27,5 @@ if (settings.healthPort > 0)
     () => ({ status: "ok", components: { store: { status: "ok" } } }),
     metrics,
   );
-onShutdown(() => store.close(), 10_000);
+onShutdown(log, () => store.close(), 10_000);
 log.info({ port: store.port, dataDir: settings.dataDir }, "Feature Store endpoint is ready");

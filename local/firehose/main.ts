@@ -2,11 +2,12 @@
 import { startHealthServer } from "../../adapters/health.ts";
 import { createLogger } from "../../adapters/log.ts";
 import { programMetrics } from "../../adapters/program-metrics.ts";
-import { onShutdown } from "../../adapters/shutdown.ts";
+import { logUncaught, onShutdown } from "../../adapters/shutdown.ts";
 import { LOOPBACK } from "../../config/local.ts";
 import { readSettings } from "../../config/settings.ts";
 import { startFirehose } from "./server.ts";
 
+logUncaught("firehose");
 const settings = readSettings("firehose", process.env);
 const metrics = programMetrics("firehose");
 const log = createLogger("firehose", settings.logLevel, metrics);
@@ -24,5 +25,5 @@ if (settings.healthPort > 0)
     },
     metrics,
   );
-onShutdown(() => firehose.close(), 20_000);
+onShutdown(log, () => firehose.close(), 20_000);
 log.info({ port: firehose.port, lakeDir: settings.lakeDir }, "Firehose endpoint is ready");

@@ -86,7 +86,7 @@ export async function startFirehose(options: FirehoseOptions): Promise<Firehose>
       await stream.deliver(Date.now(), force).catch((error: unknown) => {
         problem = `${name}: ${(error as Error).message}`;
         options.metrics.add("firehose.failed-deliveries");
-        options.log.error({ err: error, stream: name }, "cannot write to the lake: the records stay in the journal");
+        options.log.warn({ err: error, stream: name }, "cannot write to the lake: the records stay in the journal");
       });
     }
     backlogBytes = [...opened.values()].reduce((sum, stream) => sum + stream.bufferedBytes(Date.now()), 0);

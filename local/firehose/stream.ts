@@ -168,7 +168,7 @@ export class DeliveryStream {
       await writeFile(scratch, lines.join(""), { flush: true });
       await rename(scratch, join(folder, `${table.name}-${segment}.ndjson`));
       metrics.add("firehose.errors", rows.length);
-      log.warn(
+      log.error(
         { table: table.name, rows: rows.length, code: rows[0]?.row.code, example: rows[0]?.row.message, folder },
         "rows that do not fit the table went to the error output",
       );

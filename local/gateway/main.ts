@@ -3,7 +3,7 @@
 import { startHealthServer } from "../../adapters/health.ts";
 import { createLogger } from "../../adapters/log.ts";
 import { programMetrics } from "../../adapters/program-metrics.ts";
-import { onShutdown } from "../../adapters/shutdown.ts";
+import { logUncaught, onShutdown } from "../../adapters/shutdown.ts";
 import { LOOPBACK } from "../../config/local.ts";
 import { readSettings } from "../../config/settings.ts";
 import { restFallback, restRoutes, webSocketRoutes, type FunctionName } from "../../domain/api.ts";
@@ -12,6 +12,7 @@ import { hasHandler, loadFunction, type Invoke } from "../lambda/invoke.ts";
 import { startDashboard } from "./dashboard.ts";
 import { startGateway } from "./server.ts";
 
+logUncaught("gateway");
 const settings = readSettings("gateway", process.env);
 const metrics = programMetrics("gateway");
 const log = createLogger("gateway", settings.logLevel, metrics);
@@ -20,7 +21,7 @@ const routes = existingWhere(restRoutes, settings.pipelines);
 const functions = new Map<FunctionName, Invoke>();
 for (const name of new Set([...routes, ...webSocketRoutes].map((route) => route.function).concat(restFallback))) {
   if (hasHandler(name)) functions.set(name, await loadFunction(name));
-  else log.warn({ function: name }, "the function does not exist: its routes answer 502");
+  else log.error({ function: name }, "the function does not exist: its routes answer 502");
 }
 const gateway = await startGateway({
   port: settings.port,
@@ -49,8 +50,12 @@ if (settings.healthPort > 0)
     () => ({ status: "ok", components: { gateway: { status: "ok" } } }),
     metrics,
   );
-onShutdown(async () => {
-  await dashboard?.close();
-  await gateway.close();
-}, 10_000);
+onShutdown(
+  log,
+  async () => {
+    await dashboard?.close();
+    await gateway.close();
+  },
+  10_000,
+);
 log.info({ port: gateway.port, dashboardPort: dashboard?.port }, "gateway is ready");

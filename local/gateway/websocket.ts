@@ -98,7 +98,7 @@ export class WebSocketApi {
       webSocket.on("ping", () => hub.touch(connection.connectionId, Date.now()));
       webSocket.on("pong", () => hub.touch(connection.connectionId, Date.now()));
       webSocket.on("error", (error) =>
-        log.info({ err: error, connectionId: connection.connectionId }, "a client broke the protocol or its limits"),
+        log.debug({ err: error, connectionId: connection.connectionId }, "a client broke the protocol or its limits"),
       );
       webSocket.on("close", (code, reason) => end(code, reason.toString()));
       hub.open(connection.connectionId, webSocket);

@@ -79,10 +79,10 @@ export class Replica {
    */
   recordFailure(error: StepFailed): void {
     const { task, failures, observer } = this.#parts;
-    const { offset, key, message } = error;
+    const { offset, key, message, traceId } = error;
     observer.log(
       "error",
-      { task, offset, ...(key === null ? {} : { key }), err: error },
+      { task, offset, traceId, ...(key === null ? {} : { key }), err: error },
       key === null
         ? "the pipeline's code failed on a record, which goes to the dead letters"
         : "the pipeline's code failed on what a key had open, which is dropped",

@@ -150,6 +150,8 @@ export async function stepAll(machine: StateMachine, records: Iterable<InputReco
 export class StepFailed extends Error implements Failure {
   readonly offset: number;
   readonly key: string | null;
+  /** Trace of the record that was stepped, see `traceIdOf`. */
+  traceId: string | null = null;
   constructor(offset: number, cause: unknown, key: string | null = null) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const what = key === null ? "processing" : `the state of ${JSON.stringify(key)}`;

@@ -13,6 +13,7 @@ import type { Cause } from "../../domain/records.ts";
 import type { Semantics } from "../../domain/semantics.ts";
 import type { EpochMs, Milliseconds } from "../../domain/time.ts";
 import { controlTypes, headers as headerNames } from "../../domain/topics.ts";
+import { traceIdOf } from "../../domain/traceparent.ts";
 import { admit } from "./admit.ts";
 import { Counters } from "./counters.ts";
 import { Emitter } from "./emitter.ts";
@@ -187,7 +188,9 @@ export class PartitionMachine implements StateMachine {
       else this.#take(record);
     } catch (error) {
       if (error instanceof MillraceError && error.code === "control-unknown") throw error;
-      throw error instanceof StepFailed ? error : new StepFailed(offset, error);
+      const failed = error instanceof StepFailed ? error : new StepFailed(offset, error);
+      failed.traceId = traceIdOf(record.headers[headerNames.traceparent]);
+      throw failed;
     }
     this.#nextOffset = offset + 1;
   }

@@ -21,10 +21,11 @@ test("restarts are counted by the reason that the failure table has for them, ov
     restart({ type: "MillraceError", code: "outcome-unknown", message: "the commit's answer is lost" }),
     restart({ type: "KafkaJSNonRetriableError", originalError: { type: "KafkaJSProtocolError", code: 48 } }),
     restart({ type: "KafkaJSRequestTimeoutError", message: "Request Fetch(key: 1) timed out" }),
+    { ...restart({ type: "KafkaJSRequestTimeoutError", message: "Request Fetch(key: 1) timed out" }), repeated: 3 },
   );
   write("processor-2.log", { msg: "task was fenced", task }, { msg: "task runs", task });
   expect(log.next()).toEqual({
-    restarts: { "outcome-unknown": 1, INVALID_TXN_STATE: 1, "no answer": 1 },
+    restarts: { "outcome-unknown": 1, INVALID_TXN_STATE: 1, "no answer": 4 },
     unnamed: [],
     fenced: 1,
     stopped: [],

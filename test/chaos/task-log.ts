@@ -39,20 +39,20 @@ export class TaskLog {
     const unnamed: string[] = [];
     const stopped = new Set<string>();
     let [fenced, lives] = [0, 0];
-    for (const { msg, task, code, err } of this.#files.flatMap((file) => this.#newLines(file))) {
+    for (const { msg, task, code, err, repeated = 1 } of this.#files.flatMap((file) => this.#newLines(file))) {
       if (msg === "task runs") lives++;
-      if (msg === "task was fenced") fenced++;
+      if (msg === "task was fenced") fenced += repeated;
       if (msg === "task stopped with a named error") stopped.add(`${task}: ${code}`);
       if (msg !== "task starts again") continue;
       const reason = reasonOf(err);
       const name = reason ?? "unnamed";
-      restarts[name] = (restarts[name] ?? 0) + 1;
+      restarts[name] = (restarts[name] ?? 0) + repeated;
       if (reason === null) unnamed.push(`${task}: ${err?.type} ${err?.message}`);
     }
     return { restarts, unnamed, fenced, stopped: [...stopped], lives };
   }
 
-  #newLines(file: string): { msg?: string; task?: string; code?: string; err?: LoggedError }[] {
+  #newLines(file: string): { msg?: string; task?: string; code?: string; err?: LoggedError; repeated?: number }[] {
     if (!existsSync(file)) return [];
     const text = readFileSync(file, "utf8");
     // The last line may not be whole yet.

@@ -42,4 +42,4 @@ const service = await startService({
 process.on("message", (message) => {
   if (message === "health") process.send?.({ health: service.health() });
 });
-onShutdown(() => service.stop(), 15_000);
+onShutdown(logger, () => service.stop(), 15_000);

@@ -5,6 +5,8 @@ import { join } from "node:path";
 export interface FunctionProcess {
   invoke<T = Record<string, unknown>>(event: unknown): Promise<T>;
   stop(): Promise<void>;
+  /** What it has written to its log, the last 16,000 characters. */
+  log(): string;
 }
 
 export function startFunction(name: string, env: Readonly<Record<string, string>>): FunctionProcess {
@@ -19,7 +21,7 @@ export function startFunction(name: string, env: Readonly<Record<string, string>
     },
   );
   let log = "";
-  child.stderr!.on("data", (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4_000)));
+  child.stderr!.on("data", (chunk: Buffer) => (log = (log + chunk.toString()).slice(-16_000)));
   const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
   let calls = 0;
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
@@ -41,5 +43,6 @@ export function startFunction(name: string, env: Readonly<Record<string, string>
       child.kill("SIGKILL");
       await exited;
     },
+    log: () => log,
   };
 }

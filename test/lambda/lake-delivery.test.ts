@@ -75,7 +75,7 @@ test("a row that is never taken is returned, with the reason", async () => {
   const rows = large("a", "b");
   expect(await deliver(firehose, "s", rows, () => 0)).toEqual({
     failed: [rows[1]],
-    reason: { ErrorCode: "ServiceUnavailableException" },
+    reason: new Error("ServiceUnavailableException: no message"),
   });
   expect(firehose.calls).toHaveLength(6);
 });

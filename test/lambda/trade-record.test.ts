@@ -1,5 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
-import { tradeRecord, type Receipt, type TradeRecord } from "../../lambda/produce-trades/trade-record.ts";
+import {
+  traceIdOfHeader,
+  tradeRecord,
+  type Receipt,
+  type TradeRecord,
+} from "../../lambda/produce-trades/trade-record.ts";
 
 const receipt: Receipt = { ingestMs: 1_768_314_645_200, random: Buffer.from(Array.from({ length: 24 }, (_, i) => i)) };
 const made = "00-000102030405060708090a0b0c0d0e0f-1011121314151617-01";
@@ -75,6 +80,13 @@ describe("the trace", () => {
     for (const bad of ["", "Root=2-5759e988-bd862e3fe1be46a994272793", "Root=1-00000000-000000000000000000000000"])
       expect(traceOf('{"traceparent":"no"}', bad)).toBe(made);
   });
+});
+
+test("the trace id of a message is that of X-Ray's header, and null without one", () => {
+  expect(traceIdOfHeader("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1")).toBe(
+    "5759e988bd862e3fe1be46a994272793",
+  );
+  expect([traceIdOfHeader(undefined), traceIdOfHeader("Root=2-1-2")]).toEqual([null, null]);
 });
 
 test.each([

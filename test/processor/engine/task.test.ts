@@ -273,7 +273,7 @@ describe("a failure of a record", () => {
     expect(logged).toContainEqual([
       "error",
       "the pipeline's code failed on a record, which goes to the dead letters",
-      { task: TASK, offset: 1, err: expect.any(StepFailed) },
+      { task: TASK, offset: 1, traceId: null, err: expect.any(StepFailed) },
     ]);
   });
 
@@ -352,7 +352,7 @@ describe("a failure of a record", () => {
     expect(logged).toContainEqual([
       "error",
       "the pipeline's code failed on what a key had open, which is dropped",
-      { task: TASK, offset: 0, key: "k2", err: expect.any(StepFailed) },
+      { task: TASK, offset: 0, traceId: null, key: "k2", err: expect.any(StepFailed) },
     ]);
   });
 

@@ -174,8 +174,10 @@ describe("a step in which our own code throws", () => {
     ];
     const first = await machine();
     for (const record of records.slice(0, 3)) first.step(record);
-    const failure = thrownBy(() => first.step(records[3]!)) as StepFailed;
+    const trace = { ...records[3]!.headers, traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" };
+    const failure = thrownBy(() => first.step({ ...records[3]!, headers: trace })) as StepFailed;
     expect([failure.offset, failure.key]).toEqual([3, "b"]);
+    expect(failure.traceId).toBe("4bf92f3577b34da6a3ce929d0e0e4736");
     expect(failure.message).toBe('the state of "b" failed at offset 3: a bug in what is open');
     const again = await machine({}, { failures: failures(failure) });
     const given = ["a 0 idle", "dead b null state-failed", "c 2 idle", "b 1501 idle", "d 1500 idle"];
