@@ -35,6 +35,8 @@ const models = openModels(settings, {
     metrics.add("processor.models-refused");
     logger.error({ model: name, version, reason }, "model refused; the models before it continue to score");
   },
+  // Somebody has looked, and rolled back or promoted another model.
+  switched: () => refusedModels.clear(),
   fed: ({ reference, manifest }, readings) => drift.take(reference, manifest, readings, performance.now()),
 });
 

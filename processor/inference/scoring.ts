@@ -18,6 +18,8 @@ export interface ScoringPorts {
   readonly source: ModelSource;
   /** Called when a model is refused that a control record assigns, or that the state has: somebody must look. */
   refused(reference: ModelReference, reason: string): void;
+  /** Called when a control record has taken effect. */
+  switched?(): void;
   /** Hears of each hop that a model gets: rows × 6 numbers, oldest row first. */
   fed?(model: Model, readings: Float32Array): void;
 }
@@ -86,11 +88,13 @@ export class Scoring implements AsyncWork {
   async #switch(control: ModelControl): Promise<string | null> {
     if (control.stage === "none") {
       this.#assignment = NO_MODELS;
+      this.#ports.switched?.();
       return null;
     }
     try {
       const model = this.modelByKey(modelKey(control.model)) ?? (await this.#ports.source.load(control.model));
       this.#assignment = assign(this.#assignment, control, model);
+      this.#ports.switched?.();
       return null;
     } catch (error) {
       if (!isRefusal(error)) throw error;

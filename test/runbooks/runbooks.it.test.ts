@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DynamoDBClient, paginateScan, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
@@ -7,6 +7,7 @@ import { connectAsync, type MqttClient } from "mqtt";
 import { checkpointAttributes, dynamoTableName } from "../../domain/names.ts";
 import type { AlarmStatus } from "../../local/alarms.ts";
 import { pickPlatformPorts, type PlatformPorts } from "../../local/processes/ports.ts";
+import { ModelFolder, readManifest, sameModelOtherBytes, SHIPPED } from "../processor/inference/model-folder.ts";
 import { eventually } from "../support/eventually.ts";
 import { StartedPlatform } from "../support/platform.ts";
 import { commandsOf, run } from "./runbook.ts";
@@ -27,6 +28,8 @@ const profile = {
     "latency-sensor": { threshold: 60_000 },
     "completeness-sensor": { threshold: 0 },
     "program-down": { periodMs: 30_000 },
+    // A processor is held for as long as a command takes.
+    "no-input-sensor": { periodMs: 30_000 },
   },
 };
 
@@ -51,6 +54,7 @@ beforeAll(async () => {
     API_PORT: String(ports.api),
     KAFKA_BROKERS: `127.0.0.1:${ports.kafka}`,
     DYNAMODB_ENDPOINT: `http://127.0.0.1:${ports.dynamodb}`,
+    MODEL_SOURCE: join(home, "models"),
   };
   await untilQuiet();
 });
@@ -155,6 +159,39 @@ test("a bucket that takes nothing", () => {
   );
 });
 
+test("a model whose files are gone when its promotion is read", async () => {
+  const models = new ModelFolder();
+  const { name, version } = models.add("next", sameModelOtherBytes);
+  await run(`npm run --silent model -- import "${join(models.path, name, version)}"`, env);
+  models.remove();
+  await exercise(
+    "model-refused",
+    "model-refused",
+    async () => {
+      const processor = platform.pids()["processor"]!;
+      // Held, so that it reads the promotion when the files are gone.
+      process.kill(processor, "SIGSTOP");
+      try {
+        await run(`npm run --silent model -- promote "${name}" "${version}"`, env);
+        rmSync(join(env["MODEL_SOURCE"]!, name, version), { recursive: true });
+      } finally {
+        process.kill(processor, "SIGCONT");
+      }
+      await eventually(processorHealth, { until: ({ models: problem }) => problem !== undefined, limitMs: LIMIT_MS });
+    },
+    {
+      decide: async (printed) => {
+        expect(printed).toContain("model-refused");
+        expect(await run("npm run --silent model -- list", env)).toContain(
+          `${name} ${readManifest(SHIPPED).version} live`,
+        );
+        // Every partition has taken the rollback.
+        await eventually(processorHealth, { until: ({ models: problem }) => problem === undefined, limitMs: LIMIT_MS });
+      },
+    },
+  );
+});
+
 test("a snapshot that is corrupt", () =>
   exercise(
     "partition-stopped-sensor",
@@ -174,6 +211,15 @@ test("a snapshot that is corrupt", () =>
       },
     },
   ));
+
+/** What the processor's health says of its parts. */
+async function processorHealth(): Promise<Readonly<Record<string, unknown>>> {
+  const { healthPorts } = JSON.parse(readFileSync(join(home, "run.json"), "utf8")) as {
+    healthPorts: Readonly<Record<string, number>>;
+  };
+  const response = await fetch(`http://127.0.0.1:${healthPorts["processor"]}/health`);
+  return ((await response.json()) as { components: Readonly<Record<string, unknown>> }).components;
+}
 
 /** Flips the bytes of every segment of every task. */
 async function corruptSnapshots(): Promise<void> {

@@ -47,15 +47,21 @@ async function control(driver: PipelineDriver, command: ModelControl): Promise<v
 function driverOf(): {
   driver: PipelineDriver;
   refused: string[];
+  heard: string[];
   fed: Float32Array[];
   restart: () => Promise<void>;
 } {
   const refused: string[] = [];
+  const heard: string[] = [];
   const fed: Float32Array[] = [];
   let store = new ModelStore(modelFiles(folder.path, "local"));
   const scoring = {
     source: { load: (reference: ModelReference) => store.load(reference) },
-    refused: (_reference: unknown, reason: string) => refused.push(reason),
+    refused: (_reference: unknown, reason: string) => {
+      refused.push(reason);
+      heard.push("refused");
+    },
+    switched: () => heard.push("switched"),
     fed: (_model: unknown, readings: Float32Array) => fed.push(readings),
   };
   const driver = new PipelineDriver(sensorMachineFactory(defaultSemantics, scoring));
@@ -64,7 +70,7 @@ function driverOf(): {
     store = new ModelStore(modelFiles(folder.path, "local"));
     await driver.restore();
   };
-  return { driver, refused, fed, restart };
+  return { driver, refused, heard, fed, restart };
 }
 
 const versions = (driver: PipelineDriver): string[] => [
@@ -112,6 +118,16 @@ describe("a model that does not fit is refused, and the one before it continues 
     expect(versions(driver)).toEqual(["1"]);
     expect(driver.outputs(topics.inference.name).length).toBeGreaterThan(12);
     expect(driver.deadLetters()).toMatchObject([{ code: "model-refused", offset: 11, value: null }]);
+  });
+
+  test("until a control record is taken: a rollback, or none", async () => {
+    const [good, gone] = [folder.add("1"), folder.add("2")];
+    rmSync(join(folder.path, "activity", "2"), { recursive: true });
+    const { driver, heard } = driverOf();
+    for (const model of [good, gone, good]) await control(driver, { stage: "live", model });
+    await control(driver, { stage: "none" });
+    await publish(driver, 0);
+    expect(heard).toEqual(["switched", "refused", "switched", "switched"]);
   });
 
   test("for good: the next owner refuses it too, though the store has it by then", async () => {
