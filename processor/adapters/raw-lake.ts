@@ -5,6 +5,7 @@ import { CONTINUES_HEADER } from "../../domain/controls.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import { textHeaders, type RecordHeaders } from "../../domain/record-headers.ts";
 import { logTableOf, tables } from "../../domain/tables.ts";
+import type { EpochMs } from "../../domain/time.ts";
 import { headers as headerNames } from "../../domain/topics.ts";
 import type { Failure, InputRecord, KnownRecord } from "../runtime/machine.ts";
 import { failureCodes } from "./letter-failures.ts";
@@ -12,13 +13,15 @@ import { failureCodes } from "./letter-failures.ts";
 /** DuckDB sorts on disk what is larger than this. */
 const MEMORY_LIMIT = "1GB";
 const PARQUET_OPTIONS = "hive_partitioning = true, hive_types = {'dt': VARCHAR, 'hour': VARCHAR}, union_by_name = true";
-const COLUMNS = `id, topic, "partition", "offset", "timestamp", part, parts, key, value, headers`;
+const COLUMNS = `id, topic, "partition", "offset", "timestamp", part, parts, key, value, headers,
+  key_text, headers_text['traceparent'] AS traceparent`;
 /** A column that only files of the present form have. */
 const PARTS_COLUMN = "parts";
 /** Version 0.1 wrote keys and headers as text, without headers that were null, and no value that exceeded a row. */
 const FIRST_FORM = `id, topic, "partition", "offset", "timestamp", 0 AS part, 1 AS parts,
   to_base64(encode(key)) AS key, value, CAST(to_json(list_transform(map_entries(headers),
-    lambda entry: {name: entry.key, value: to_base64(encode(entry.value)), more: false})) AS VARCHAR) AS headers`;
+    lambda entry: {name: entry.key, value: to_base64(encode(entry.value)), more: false})) AS VARCHAR) AS headers,
+  key AS key_text, headers['traceparent'] AS traceparent`;
 
 /** A header in a row; see `domain/tables.ts`. */
 interface HeaderEntry {
@@ -39,13 +42,38 @@ interface Row {
   readonly headers: readonly HeaderEntry[];
 }
 
+/** Which records of a log are read; what is absent restricts nothing. */
+export interface LakeSelection {
+  readonly partitions?: readonly number[] | null;
+  readonly offset?: number;
+  /** Their key, as text. */
+  readonly key?: string;
+  /** Their timestamps: inclusive, exclusive. */
+  readonly times?: { readonly from: EpochMs; readonly to: EpochMs };
+  /** The trace id in their `traceparent`. */
+  readonly traceId?: string;
+}
+
+/** Conditions of a selection, each with AND before it. */
+function conditionsOf({ partitions, offset, key, times, traceId }: LakeSelection): string {
+  const conditions = [
+    ...(partitions == null ? [] : [`"partition" IN (${partitions.join(", ")})`]),
+    ...(offset === undefined ? [] : [`"offset" = ${offset}`]),
+    ...(key === undefined ? [] : [`key_text = ${sqlText(key)}`]),
+    ...(times === undefined ? [] : [`"timestamp" >= ${times.from}`]),
+    ...(times === undefined || times.to === Infinity ? [] : [`"timestamp" < ${times.to}`]),
+    ...(traceId === undefined ? [] : [`substr(traceparent, 4, 32) = ${sqlText(traceId)}`]),
+  ];
+  return conditions.map((condition) => `AND ${condition}`).join(" ");
+}
+
 /**
  * The records of a topic as the lake's table of its log holds them: partition after partition, in offset order, each
  * once although Firehose delivers at least once. Offsets have gaps where the log has transaction markers.
  *
  * @param log The log in the topic, see `logName`: the table holds those that were lost, too.
  * @param warn Called with a sentence for each record whose value was too large for the table of version 0.1.
- * @param partitions Those whose records are read. @default all
+ * @param only Which records are read. @default all
  * @throws MillraceError `arguments-invalid` when the folder holds no such table, or a part of a record is missing
  */
 export async function* rawLakeRecords(
@@ -53,16 +81,15 @@ export async function* rawLakeRecords(
   topic: string,
   log: string,
   warn: (sentence: string) => void,
-  partitions: readonly number[] | null = null,
+  only: LakeSelection = {},
 ): AsyncGenerator<KnownRecord> {
-  const ofPartitions = partitions === null ? "" : `AND "partition" IN (${partitions.join(", ")})`;
   const files = filesOf(lakeDir, topic);
   const { connection, close } = await openDatabase();
   try {
     const failures = await failuresIn(connection, lakeDir, log);
     const rows = await connection.stream(
       `SELECT * EXCLUDE (id, topic) FROM (${await rowsOf(connection, files)})
-       WHERE topic = $topic AND starts_with(id, $log || '/') ${ofPartitions}
+       WHERE topic = $topic AND starts_with(id, $log || '/') ${conditionsOf(only)}
        QUALIFY row_number() OVER (PARTITION BY "partition", "offset", part) = 1 ORDER BY "partition", "offset", part`,
       { topic, log },
     );

@@ -84,9 +84,29 @@ const trade = (id: string, symbol: string, value: string | null): object => ({
   value: value === null ? null : base64(value),
 });
 
+const refused = (id: string, offset: number): object => ({
+  id,
+  part: 0,
+  error_code: "output-too-large",
+  error_message: "it has too many bytes",
+  source_topic: "imu-data-all",
+  source_partition: 3,
+  source_offset: offset,
+});
+
 /** Rows of the tables, the first of each twice: Firehose delivers at least once. */
 const rows: Partial<Record<TableName, readonly object[]>> = {
+  raw: [
+    { ...day, id: "imu-data-all/3/1234", key_text: "s01-sw", timestamp: 5_500 },
+    { ...day, id: "imu-data-all/3/12345", key_text: "s01-sw", timestamp: 5_600 },
+  ],
+  dead_letters: [
+    { ...day, ...refused("dead-letter/3/7", 1_234), timestamp: 5_600 },
+    { ...day, ...refused("dead-letter/3/8", 1_235), timestamp: 5_700 },
+  ],
   aggregated: [
+    window("imu-data-all/3/1234/0", "another", 5_000, 9),
+    window("imu-data-all/3/12345/0", "another", 6_000, 9),
     window("1", "s01-sw", 2_000, 9.5),
     window("2", "s01-sw", 1_000, 9),
     window("3", "other", 1_000, 8),
@@ -135,6 +155,11 @@ const answers: Readonly<Record<string, readonly object[]>> = {
     { dt: "2026-01-01", label: "SITTING", hours: 2 },
     { dt: "2026-01-01", label: "WALKING", hours: 1.5 },
     { dt: "2026-01-03", label: "WALKING", hours: 0.5 },
+  ],
+  "story-of-a-record": [
+    { place: "aggregated", id: "imu-data-all/3/1234/0", at: 5_000, what: "tumbling-1000" },
+    { place: "raw", id: "imu-data-all/3/1234", at: 5_500, what: "s01-sw" },
+    { place: "dead_letters", id: "dead-letter/3/7", at: 5_600, what: "output-too-large: it has too many bytes" },
   ],
   "bars-of-a-symbol": [
     { window_start: 0, close: 1, count: 5, revision: 0 },

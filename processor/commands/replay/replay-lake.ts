@@ -44,7 +44,8 @@ export async function replayLake(lake: LakeReplay, flush = false): Promise<LakeS
     let hasRecords = false;
     const records = async function* (): AsyncGenerator<KnownRecord> {
       const { sourceTopic, log } = factory;
-      for await (const record of rawLakeRecords(lake.dir, sourceTopic, log, lake.warn, lake.partitions)) {
+      const only = { partitions: lake.partitions ?? null };
+      for await (const record of rawLakeRecords(lake.dir, sourceTopic, log, lake.warn, only)) {
         hasRecords = true;
         lake.see?.(record, log);
         yield record;

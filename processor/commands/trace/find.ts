@@ -1,15 +1,25 @@
 import type { Cluster } from "kafkajs";
-import { partitionsOf, recordAt, type TimeRange } from "../../../adapters/read-partition.ts";
+import { keyPartitioner } from "../../../adapters/key-partitioner.ts";
+import {
+  newestFirst,
+  offsetsBetween,
+  partitionsOf,
+  recordAt,
+  type TimeRange,
+} from "../../../adapters/read-partition.ts";
 import { MillraceError } from "../../../domain/errors.ts";
 import { logName, topicOfLog } from "../../../domain/names.ts";
 import { pipelineNames, pipelines, type PipelineName } from "../../../domain/pipelines.ts";
-import { readRecordId } from "../../../domain/records.ts";
+import { parseSessionId, readRecordId, type SessionRecord } from "../../../domain/records.ts";
 import { topics, type TopicKey } from "../../../domain/topics.ts";
 import type { Wanted } from "./arguments.ts";
 import { letterAt } from "./output-search.ts";
 import { idOf } from "./outputs.ts";
 import { InputSearch, type Found } from "./search.ts";
 import type { Identity } from "./subject.ts";
+
+/** Records of sessions that are looked at for one. */
+const MAX_SESSION_RECORDS = 50_000;
 
 /** A message that was looked for: of which pipeline it is, and its arrivals. */
 export interface FoundMessage {
@@ -42,6 +52,8 @@ export async function findMessage(
   if (wanted.kind === "trade")
     return byIdentity(cluster, "market", { key: wanted.symbol, seq: null, boot: null, tradeId: wanted.tradeId }, times);
   if (wanted.kind === "record") return byPlace(cluster, generation, wanted);
+  if (wanted.kind === "session")
+    return byPlace(cluster, generation, await beginningOf(cluster, wanted.sessionId, times));
   for (const pipeline of pipelineNames) {
     const search = searchOf(cluster, pipeline);
     const record = await search.byTraceId(wanted.traceId, wanted.key, times);
@@ -67,6 +79,38 @@ function searchOf(cluster: Cluster, pipeline: PipelineName): InputSearch {
   return new InputSearch(cluster, pipeline, topics[pipelines[pipeline].input].name);
 }
 
+/** The input record that began a session: its records name it. */
+async function beginningOf(cluster: Cluster, sessionId: string, times: TimeRange): Promise<Place> {
+  const { name } = topics.sessions;
+  const { sensorId } = parseSessionId(sessionId);
+  const partition = keyPartitioner(name, (await partitionsOf(cluster, name)).length)(sensorId);
+  const range = await offsetsBetween(cluster, name, partition, times);
+  let looked = 0;
+  let first: Place | null = null;
+  for await (const { value } of newestFirst(cluster, name, partition, range)) {
+    if (++looked > MAX_SESSION_RECORDS) break;
+    if (value === null) continue;
+    const record = JSON.parse(Buffer.from(value).toString("utf8")) as SessionRecord;
+    if (record.sessionId !== sessionId) continue;
+    first = placeOfId(record.id);
+    if (record.type === "started") break;
+  }
+  if (first) return first;
+  throw notThere(
+    `no record of the session ${sessionId} is among the newest ${MAX_SESSION_RECORDS} of ${name}/${partition} in ` +
+      "that time: --from looks further back, and --from-lake DIR has those that the log has lost",
+  );
+}
+
+/** The input record that an id names; null for no id. */
+function placeOfId(recordId: string): Place | null {
+  const id = readRecordId(recordId);
+  const at = id?.source.lastIndexOf("/") ?? -1;
+  return (
+    id && { topic: id.source.slice(0, at), partition: Number(id.source.slice(at + 1)), offset: id.position.offset }
+  );
+}
+
 async function byPlace(cluster: Cluster, generation: number, place: Place): Promise<FoundMessage> {
   const { topic: log, partition, offset } = await inputPlace(cluster, place);
   const pipeline = pipelineNames.find((name) => topics[pipelines[name].input].name === topicOfLog(log));
@@ -75,13 +119,13 @@ async function byPlace(cluster: Cluster, generation: number, place: Place): Prom
   if (log !== logName(topic, generation))
     throw notThere(
       `${nameOf(place)} comes from the log ${log}, which was lost: ${logName(topic, generation)} took its place. ` +
-        "The lake's raw table has its records",
+        "--from-lake DIR finds its records there",
     );
   const record = await readAt(cluster, { topic, partition, offset });
   if (!record)
     throw notThere(
       `${topic}/${partition}/${offset} is not in the log: it was deleted by retention, is still to come, ` +
-        "or is a transaction's marker. The lake's raw table has the records of seven years",
+        "or is a transaction's marker. --from-lake DIR finds the records of seven years",
     );
   return { pipeline, ...(await searchOf(cluster, pipeline).around(record)) };
 }
@@ -94,12 +138,11 @@ async function inputPlace(cluster: Cluster, place: Place): Promise<Place> {
   );
   if (topic !== topics.deadLetter.name && !isOutput) return place;
   const record = await readAt(cluster, place);
-  if (!record) throw notThere(`${nameOf(place)} is not in the log (any more)`);
+  if (!record) throw notThere(`${nameOf(place)} is not in the log (any more): --from-lake DIR finds what was in it`);
   if (isOutput) {
-    const id = readRecordId(idOf(record.value) ?? "");
-    const at = id?.source.lastIndexOf("/") ?? -1;
-    if (!id) throw notThere(`${nameOf(place)} has no id`);
-    return { topic: id.source.slice(0, at), partition: Number(id.source.slice(at + 1)), offset: id.position.offset };
+    const source = placeOfId(idOf(record.value) ?? "");
+    if (!source) throw notThere(`${nameOf(place)} has no id`);
+    return source;
   }
   const { source } = letterAt(record);
   if (source) return source;

@@ -43,7 +43,7 @@ export async function outputsOf(
   const found = await Promise.all(
     pipelines[pipeline].outputs.map((topic) => outputsIn(cluster, pipeline, topic, source, subject)),
   );
-  const outputs = found.flatMap((one) => one.outputs).sort((a, b) => a.at - b.at);
+  const outputs = found.flatMap((one) => one.outputs).sort((a, b) => (a.at ?? 0) - (b.at ?? 0));
   return { outputs, cut: found.flatMap((one) => one.cut) };
 }
 

@@ -7,11 +7,11 @@ import type { Subject } from "./subject.ts";
 /** An output that tells of a message. */
 export interface Output {
   readonly topic: TopicKey;
-  /** `<topic>/<partition>/<offset>`, where it stands. */
+  /** `<topic>/<partition>/<offset>`, where it stands; from the lake `lake/<table>`. */
   readonly place: string;
   readonly id: string;
-  /** When it was written, epoch ms. */
-  readonly at: EpochMs;
+  /** When it was written; from the lake, when the record that caused it was appended. Null where that is not known. */
+  readonly at: EpochMs | null;
   /** `holds`: the message's readings are in it. `caused`: it fired in the message's step, and is of other readings. */
   readonly role: "holds" | "caused";
   /** What it is, in words. */
@@ -26,7 +26,7 @@ export interface OutputSource {
 }
 
 /** Fields of output records that are read here; each topic has some of them. */
-interface Fields {
+export interface OutputFields {
   readonly id: string;
   readonly seq?: number;
   readonly boot?: string;
@@ -34,14 +34,14 @@ interface Fields {
   readonly trade?: { readonly trade_id?: string };
   readonly window?: { readonly start: EpochMs; readonly end: EpochMs };
   readonly start?: EpochMs;
-  readonly end?: EpochMs;
+  readonly end?: EpochMs | null;
   readonly type?: string;
   readonly sessionId?: string;
   readonly operator?: string;
-  readonly revision?: number;
-  readonly cause?: string;
+  readonly revision?: number | null;
+  readonly cause?: string | null;
   readonly count?: number;
-  readonly samples?: number | readonly unknown[];
+  readonly samples?: number | readonly unknown[] | null;
   readonly label?: string | null;
   readonly model?: { readonly name: string; readonly version: string };
   readonly account?: string;
@@ -62,21 +62,34 @@ export function idOf(value: Uint8Array | null): string | null {
 export function relationOf(
   topic: TopicKey,
   { value, headers }: OutputSource,
+  subject: Subject,
+  own: boolean,
+): Relation | null {
+  const fields = fieldsOf(value, headers);
+  return fields && relationOfFields(topic, fields, subject, own);
+}
+
+/** What an output says of a message. */
+export type Relation = Pick<Output, "id" | "role" | "what">;
+
+/** The same of an output whose fields are read. */
+export function relationOfFields(
+  topic: TopicKey,
+  fields: OutputFields,
   { identity, times }: Subject,
   own: boolean,
-): Pick<Output, "id" | "role" | "what"> | null {
-  const fields = fieldsOf(value, headers);
-  if (fields === null) return null;
+): Relation | null {
   const holds = holdsMessage(topic, fields, identity, times, own);
   if (!holds && !own) return null;
   return { id: fields.id, role: holds ? "holds" : "caused", what: whatOf(topic, fields) };
 }
 
-function fieldsOf(value: Uint8Array | null, headers: OutputSource["headers"]): Fields | null {
+function fieldsOf(value: Uint8Array | null, headers: OutputSource["headers"]): OutputFields | null {
   if (value === null) return null;
   try {
-    if (headers[headerNames.contentType] === contentTypes.columnsPacked) return decodeColumns(value).header as Fields;
-    return JSON.parse(Buffer.from(value).toString("utf8")) as Fields;
+    if (headers[headerNames.contentType] === contentTypes.columnsPacked)
+      return decodeColumns(value).header as OutputFields;
+    return JSON.parse(Buffer.from(value).toString("utf8")) as OutputFields;
   } catch {
     return null;
   }
@@ -84,7 +97,7 @@ function fieldsOf(value: Uint8Array | null, headers: OutputSource["headers"]): F
 
 function holdsMessage(
   topic: TopicKey,
-  fields: Fields,
+  fields: OutputFields,
   { seq, boot, tradeId }: Subject["identity"],
   times: Subject["times"],
   own: boolean,
@@ -106,7 +119,7 @@ function holdsMessage(
   }
 }
 
-function whatOf(topic: TopicKey, fields: Fields): string {
+function whatOf(topic: TopicKey, fields: OutputFields): string {
   const { window, operator, revision, cause, count, type, sessionId, samples, label, model } = fields;
   const interval = window ? `[${iso(window.start)}, ${iso(window.end)})` : "";
   const again = revision ? `, revision ${revision}` : "";

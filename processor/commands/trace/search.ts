@@ -13,6 +13,7 @@ import type { LogRecord } from "../../../adapters/record-batches.ts";
 import type { PipelineName } from "../../../domain/pipelines.ts";
 import type { EpochMs } from "../../../domain/time.ts";
 import { headers as headerNames } from "../../../domain/topics.ts";
+import { Arrivals, type Neighbour } from "./arrivals.ts";
 import { isSame, subjectOf, type Identity } from "./subject.ts";
 
 /** How much of a partition is read. */
@@ -29,12 +30,6 @@ const usualBounds: SearchBounds = { readThrough: 50_000, before: 5_000, behind: 
 /** Fetches that look for a sensor's next record. */
 const PROBE_FETCHES = 20;
 
-/** The record before and the record after a number that did not arrive. */
-export interface Neighbour {
-  readonly seq: number;
-  readonly record: LogRecord;
-}
-
 export interface Found {
   readonly partition: number;
   /** In offset order. */
@@ -44,8 +39,8 @@ export interface Found {
   /** Whether all of the times asked for were read; otherwise further arrivals may be outside of the range. */
   readonly complete: boolean;
   /** Of a sensor's number that did not arrive: the nearest ones of the same boot. */
-  readonly before: Neighbour | null;
-  readonly after: Neighbour | null;
+  readonly before: Neighbour<LogRecord> | null;
+  readonly after: Neighbour<LogRecord> | null;
 }
 
 /** Looks for records of one input topic. */
@@ -92,24 +87,14 @@ export class InputSearch {
   }
 
   async #read(partition: number, identity: Identity & { readonly key: string }, range: OffsetRange): Promise<Found> {
-    const records: LogRecord[] = [];
-    const key = Buffer.from(identity.key);
-    let before: Neighbour | null = null;
-    let after: Neighbour | null = null;
+    const arrivals = new Arrivals<LogRecord>(this.#pipeline, identity);
     let since: EpochMs | null = null;
-    for await (const batch of committedRecords(this.#cluster, this.#topic, partition, range)) {
+    for await (const batch of committedRecords(this.#cluster, this.#topic, partition, range))
       for (const record of batch) {
         since ??= record.timestamp;
-        if (record.key === null || !key.equals(record.key)) continue;
-        const { identity: other } = subjectOf(this.#pipeline, record);
-        // A command line that names no boot means any.
-        if (isSame(identity.boot === null ? { ...other, boot: null } : other, identity)) records.push(record);
-        else if (other.seq !== null && identity.seq !== null && (identity.boot ?? other.boot) === other.boot) {
-          if (other.seq < identity.seq && other.seq > (before?.seq ?? -1)) before = { seq: other.seq, record };
-          if (other.seq > identity.seq && other.seq < (after?.seq ?? Infinity)) after = { seq: other.seq, record };
-        }
+        arrivals.take(record);
       }
-    }
+    const { records, before, after } = arrivals;
     return { partition, records, since: since ?? Date.now(), complete: true, before, after };
   }
 

@@ -34,6 +34,8 @@ const BESIDE: readonly DeadLetterCode[] = ["output-too-large", "state-failed"];
 
 /** The outputs by which a pipeline says that it has taken a message. */
 const TAKEN: readonly Output["topic"][] = ["transformed", "marketEnriched"];
+/** The same of those that the lake has. */
+const TAKEN_IN_LAKE: readonly Output["topic"][] = ["aggregated", "sessions", "inference", "marketAggregated"];
 
 /** The outputs that verbatim hold what was too late. */
 const LATE: readonly Output["topic"][] = ["late", "marketLate"];
@@ -43,10 +45,17 @@ const LATE: readonly Output["topic"][] = ["late", "marketLate"];
  *
  * @param committed The offset below which the task has committed; null before its first commit
  * @param since Epoch ms from which on earlier arrivals were looked for
+ * @param from Where the outputs were looked for
  */
-export function judge(arrivals: readonly Arrival[], committed: number | null, since: EpochMs): ArrivalStory[] {
+export function judge(
+  arrivals: readonly Arrival[],
+  committed: number | null,
+  since: EpochMs,
+  from: "log" | "lake" = "log",
+): ArrivalStory[] {
+  const taken = from === "log" ? TAKEN : TAKEN_IN_LAKE;
   const stories: ArrivalStory[] = [];
-  for (const arrival of arrivals) stories.push({ ...arrival, ...verdictOf(arrival, stories, committed, since) });
+  for (const arrival of arrivals) stories.push({ ...arrival, ...verdictOf(arrival, stories, committed, since, taken) });
   return stories;
 }
 
@@ -55,6 +64,7 @@ function verdictOf(
   earlier: readonly ArrivalStory[],
   committed: number | null,
   since: EpochMs,
+  taken: readonly Output["topic"][],
 ): Pick<ArrivalStory, "verdict" | "why"> {
   const refusal = letters.find(({ code }) => !BESIDE.includes(code as DeadLetterCode));
   if (refusal) return { verdict: "dead-lettered", why: `${refusal.code}: ${refusal.message}` };
@@ -72,7 +82,7 @@ function verdictOf(
   // A trade whose status changes arrives again, and is taken again.
   const isTakenAgain = own.some(({ topic }) => topic === "marketEnriched");
   if (first && !isTakenAgain) return { verdict: "duplicate", why: `the message had arrived before, as ${first.place}` };
-  if (own.some(({ topic }) => TAKEN.includes(topic)))
+  if (own.some(({ topic }) => taken.includes(topic)))
     return { verdict: "accepted", why: "its readings are in the outputs below" };
   if (subject.identity.key === null) return { verdict: "processed", why: "it is a control record" };
   return {

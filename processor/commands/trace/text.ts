@@ -68,8 +68,8 @@ function field(name: string, text: string): string {
   return `  ${name.padEnd(24)}  ${text}`;
 }
 
-function event(at: EpochMs, name: string, text: string): string {
-  return `  ${iso(at)}  ${name.padEnd(11)} ${text}`;
+function event(at: EpochMs | null, name: string, text: string): string {
+  return `  ${(at === null ? "at an unknown time" : iso(at)).padEnd(24)}  ${name.padEnd(11)} ${text}`;
 }
 
 function iso(time: EpochMs): string {

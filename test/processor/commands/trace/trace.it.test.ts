@@ -148,6 +148,7 @@ test("the same story by the trace id, by the record, by an output's id and by an
   expect((await trace(TRACE_ID)).arrivals).toEqual(byNumber.arrivals);
   expect((await trace(place)).arrivals).toEqual(byNumber.arrivals);
   expect((await trace(`${place}/0`)).arrivals).toEqual(byNumber.arrivals);
+  expect((await trace(`s1@${START}`)).arrivals).toEqual((await trace("--sensor", "s1", "--seq", "0")).arrivals);
   const transformed = byNumber.arrivals[0]!.outputs.find(({ topic }) => topic === "transformed")!;
   expect((await trace(transformed.place)).arrivals).toEqual(byNumber.arrivals);
 }, 60_000);
