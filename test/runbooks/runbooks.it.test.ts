@@ -24,6 +24,12 @@ const profile = {
     "dead-letter-flood": { threshold: 50, periodMs: 6_000 },
     // While nothing is wrong 700 to 950 records wait for the functions' batching windows of up to ten seconds.
     "slow-consumer": { threshold: 3_000, periodMs: 2_000, periods: 2 },
+    // A single event is enough for these, and they clear when their period has passed.
+    ...Object.fromEntries(
+      ["clock-wrong", "lake-delivery-failed", "model-refused", "program-restarted", "undecodable-records"].map(
+        (name) => [name, { periodMs: 10_000 }],
+      ),
+    ),
     // What a busy machine does to them is no fault that is injected here.
     "latency-sensor": { threshold: 60_000 },
     "completeness-sensor": { threshold: 0 },
