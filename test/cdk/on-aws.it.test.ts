@@ -2,9 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { afterEach, beforeAll, expect, test } from "@jest/globals";
-import { Partitioners } from "kafkajs";
-import { testKafka } from "../bridge/harness.ts";
 import { eventually } from "../support/eventually.ts";
+import { append, createTopics } from "../support/kafka-topics.ts";
 import { sharedServers } from "../support/servers.ts";
 import { EcsStandIn, network, type StandInParts } from "./ecs-standin.ts";
 import { root } from "./synthesised.ts";
@@ -21,18 +20,9 @@ let standIn: EcsStandIn;
 afterEach(() => standIn.close());
 
 beforeAll(async () => {
-  const kafka = testKafka(kafkaBrokers);
-  const admin = kafka.admin();
-  await admin.connect();
-  await admin.createTopics({
-    waitForLeaders: true,
-    topics: [{ topic: TOPIC, numPartitions: 1, replicationFactor: 1 }],
-  });
-  await admin.disconnect();
-  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
-  await producer.connect();
-  await producer.send({ topic: TOPIC, messages: [0, 1, 2, 3, 4].map((n) => ({ key: "k", value: `{"n":${n}}` })) });
-  await producer.disconnect();
+  await createTopics(kafkaBrokers, [TOPIC]);
+  const messages = [0, 1, 2, 3, 4].map((n) => ({ key: "k", value: `{"n":${n}}` }));
+  await append(kafkaBrokers, TOPIC, messages);
 }, 60_000);
 
 interface Ended {

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { Partitioners, type Cluster } from "kafkajs";
+import type { Cluster } from "kafkajs";
 import { openCluster } from "../../../../adapters/kafka-cluster.ts";
 import { InputSearch } from "../../../../processor/commands/trace/search.ts";
 import { testKafka } from "../../../bridge/harness.ts";
+import { append, createTopics } from "../../../support/kafka-topics.ts";
 import { sharedServers } from "../../../support/servers.ts";
 
 const TOPIC = `trace-search-${process.pid}`;
@@ -14,24 +15,15 @@ let cluster: Cluster;
 
 /** Offset 4 n + i: the n-th message of sensor i. Each boots anew at its 50th; `s0` sends its 20th again at the end. */
 beforeAll(async () => {
-  const kafka = testKafka(sharedServers().kafkaBrokers);
-  const admin = kafka.admin();
-  await admin.connect();
-  await admin.createTopics({
-    waitForLeaders: true,
-    topics: [{ topic: TOPIC, numPartitions: 1, replicationFactor: 1 }],
-  });
-  await admin.disconnect();
-  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
-  await producer.connect();
+  const { kafkaBrokers } = sharedServers();
+  await createTopics(kafkaBrokers, [TOPIC]);
   const value = (n: number): string =>
     JSON.stringify({ seq: n < 50 ? n : n - 50, boot: n < 50 ? "b1" : "b2", t: 1, samples: [[0, 0, 0, 0, 0, 0]] });
   const messages = Array.from({ length: 100 }, (_, n) =>
     [0, 1, 2, 3].map((i) => ({ key: `s${i}`, value: value(n) })),
   ).flat();
-  await producer.send({ topic: TOPIC, messages: [...messages, { key: "s0", value: value(20) }] });
-  await producer.disconnect();
-  cluster = openCluster(kafka);
+  await append(kafkaBrokers, TOPIC, [...messages, { key: "s0", value: value(20) }]);
+  cluster = openCluster(testKafka(kafkaBrokers));
 }, 60_000);
 afterAll(() => cluster?.disconnect());
 
