@@ -61,7 +61,9 @@ export const errorCodes = {
   "settings-refused": "Settings or reference data can't be changed so, or not now; the message says why.",
   "rescale-refused": "The number of partitions can't be changed now; the message says what has to be done first.",
   "erase-incomplete": "Not everything was erased in time; the message says what is left. Give the command again.",
-  "backfill-refused": "The run has its name in use, or nothing to compute or to compare; the message says what to do.",
+  "backfill-refused":
+    "The run has its name in use, has nothing to compute or to compare, or can't be filled, switched to or dropped " +
+    "as it is; the message says what to do.",
   "restore-refused": "The lake can't be restored into this log; the message says why, and what to do.",
   "model-refused": "A model does not fit its manifest.",
   "on-aws-failed":

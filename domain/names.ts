@@ -63,7 +63,27 @@ export const collections = {
   positions: "positions",
   alerts: "alerts",
   symbols: "symbols",
+  runs: "runs",
 } as const;
+
+/** What a run of `backfill` fills collections of its own for, and readers are switched to. */
+const collectionsOfRuns: ReadonlySet<string> = new Set([
+  collections.sessions,
+  collections.windows,
+  collections.sensors,
+  collections.sessionDays,
+  collections.sessionTimes,
+]);
+
+/** A run's own collection beside a live one, such as `windows~NAME`; the live one where runs have none. */
+export function collectionOfRun(collection: string, run: string): string {
+  return collectionsOfRuns.has(collection) ? `${collection}~${run}` : collection;
+}
+
+/** The collections of a run. */
+export function collectionsOfRun(run: string): string[] {
+  return [...collectionsOfRuns].map((collection) => collectionOfRun(collection, run));
+}
 
 /** DynamoDB tables. An environment's table is named `millrace-<env>-<name>`. */
 export const dynamoTables = {

@@ -1,5 +1,4 @@
 import { GetRecordCommand } from "@aws-sdk/client-sagemaker-featurestore-runtime";
-import type { Db } from "mongodb";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
 import { ACTIVE_SENSORS, pageLimits, queries, type SensorFeatures } from "../../domain/api.ts";
@@ -14,18 +13,22 @@ import { mongoDatabase } from "../shared/mongo.ts";
 import { readParameters } from "../shared/parameters.ts";
 import { ProblemError } from "../shared/problems.ts";
 import { json, restFunction } from "../shared/rest.ts";
+import { switchedStore, type Store } from "../shared/runs.ts";
 import { readable } from "../shared/unavailable.ts";
 import { sensorFilter, sensorListIdentity, toSensor, windowListIdentity } from "./lists.ts";
 import { findWindows } from "./windows.ts";
 
 const settings = readSettings("rest", process.env);
 const log = createLogger("read-sensors", settings.logLevel);
-const withDatabase = mongoDatabase(settings, 2_000);
+const withStore = switchedStore(mongoDatabase(settings, 2_000));
 const featureStore = featureStoreClient(settings.region, settings.featureStoreEndpoint);
 
 /** The messages of sensors that were refused, by sensor. */
-async function rejectedBySensor(db: Db, sensors: readonly SensorDocument[]): Promise<Map<string, RejectedDocument>> {
-  const found = await db
+async function rejectedBySensor(
+  store: Store,
+  sensors: readonly SensorDocument[],
+): Promise<Map<string, RejectedDocument>> {
+  const found = await store
     .collection<RejectedDocument>(collections.rejected)
     .find({ _id: { $in: sensors.map(({ _id }) => _id) } })
     .toArray();
@@ -40,14 +43,14 @@ export const handler = restFunction(log, settings.corsOrigins, {
     const isActive = query.active !== undefined;
     const limit = query.limit ?? (isActive ? ACTIVE_SENSORS : pageLimits.default);
     const { found, rejected } = await readable("MongoDB", () =>
-      withDatabase(async (db) => {
-        const sensors = await db
+      withStore(async (store) => {
+        const sensors = await store
           .collection<SensorDocument>(collections.sensors)
           .find(filter, { projection: { hours: 0 } })
           .sort({ [isActive ? "lastSeen" : "firstSeen"]: -1, _id: -1 })
           .limit(isActive ? Math.min(limit, ACTIVE_SENSORS) : limit + 1)
           .toArray();
-        return { found: sensors, rejected: await rejectedBySensor(db, sensors) };
+        return { found: sensors, rejected: await rejectedBySensor(store, sensors) };
       }),
     );
     return json(
@@ -63,11 +66,11 @@ export const handler = restFunction(log, settings.corsOrigins, {
   "/sensors/{sensorId}": async (event) => {
     const { sensorId } = readParameters(event, queries.none, ["sensorId"]);
     const sensor = await readable("MongoDB", () =>
-      withDatabase(async (db) => {
-        const found = await db
+      withStore(async (store) => {
+        const found = await store
           .collection<SensorDocument>(collections.sensors)
           .findOne({ _id: sensorId }, { projection: { hours: 0 } });
-        return found && toSensor(found, (await rejectedBySensor(db, [found])).get(sensorId));
+        return found && toSensor(found, (await rejectedBySensor(store, [found])).get(sensorId));
       }),
     );
     if (!sensor) throw new ProblemError("not-found", `there is no sensor ${sensorId}`);
@@ -79,12 +82,12 @@ export const handler = restFunction(log, settings.corsOrigins, {
     const identity = windowListIdentity(sensorId, query);
     const after = cursor === undefined ? undefined : decodeCursor(cursor, identity);
     const { windows, next } = await readable("MongoDB", () =>
-      withDatabase(async (db) => {
-        const sensor = await db
+      withStore(async (store) => {
+        const sensor = await store
           .collection<SensorDocument>(collections.sensors)
           .findOne({ _id: sensorId }, { projection: { hours: 1 } });
         if (!sensor) throw new ProblemError("not-found", `there is no sensor ${sensorId}`);
-        const documents = db.collection<WindowsDocument>(collections.windows);
+        const documents = store.collection<WindowsDocument>(collections.windows);
         return findWindows(sensor, { from, to, after }, { limit, nowMs: Date.now() }, (ids) =>
           documents.find({ _id: { $in: [...ids] } }).toArray(),
         );

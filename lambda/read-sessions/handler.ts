@@ -1,4 +1,3 @@
-import type { Db } from "mongodb";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
 import { pageLimits, queries } from "../../domain/api.ts";
@@ -15,6 +14,7 @@ import { mongoDatabase } from "../shared/mongo.ts";
 import { readParameters } from "../shared/parameters.ts";
 import { ProblemError } from "../shared/problems.ts";
 import { json, restFunction } from "../shared/rest.ts";
+import { switchedStore, type Store } from "../shared/runs.ts";
 import { readable } from "../shared/unavailable.ts";
 import {
   findSessions,
@@ -29,7 +29,7 @@ import {
 
 const settings = readSettings("rest", process.env);
 const log = createLogger("read-sessions", settings.logLevel);
-const withDatabase = mongoDatabase(settings, 2_000);
+const withStore = switchedStore(mongoDatabase(settings, 2_000));
 
 /** Sensors that a request reads, at most. */
 const MOST_SENSORS = 10_000;
@@ -40,17 +40,17 @@ export const handler = restFunction(log, settings.corsOrigins, {
     const query = readParameters(event, queries.sessions);
     const limit = query.limit ?? pageLimits.default;
     const { sessions, next } = await readable("MongoDB", () =>
-      withDatabase(async (db) => {
-        const days = Object.keys(await daysOf(db, query.sensorId)).map(Number);
-        const sensors = await sensorsOf(db, query);
-        return findSessions(query, listIds(query, days), sensors, limit, readsOf(db, query.sensorId));
+      withStore(async (store) => {
+        const days = Object.keys(await daysOf(store, query.sensorId)).map(Number);
+        const sensors = await sensorsOf(store, query);
+        return findSessions(query, listIds(query, days), sensors, limit, readsOf(store, query.sensorId));
       }),
     );
     return json({ items: sessions, next: next && encodeCursor(next, listIdentity(query)) });
   },
   "/sessions/{sessionId}": async (event) => {
     const { sessionId } = readParameters(event, queries.none, ["sessionId"]);
-    const found = await readable("MongoDB", () => withDatabase((db) => sessionsOf(db).findOne({ _id: sessionId })));
+    const found = await readable("MongoDB", () => withStore((store) => sessionsOf(store).findOne({ _id: sessionId })));
     const session = toSession(found);
     if (!session)
       throw new ProblemError(
@@ -63,28 +63,28 @@ export const handler = restFunction(log, settings.corsOrigins, {
   },
 });
 
-function sessionsOf(db: Db): ReturnType<typeof db.collection<SessionDocument>> {
-  return db.collection<SessionDocument>(collections.sessions);
+function sessionsOf(store: Store): ReturnType<typeof store.collection<SessionDocument>> {
+  return store.collection<SessionDocument>(collections.sessions);
 }
 
 /** The days on which sessions start, of a sensor or of all: the keys. */
-async function daysOf(db: Db, sensorId: string | undefined): Promise<Readonly<Record<string, unknown>>> {
+async function daysOf(store: Store, sensorId: string | undefined): Promise<Readonly<Record<string, unknown>>> {
   const document =
     sensorId === undefined
-      ? await db.collection<SessionDaysDocument>(collections.sessionTimes).findOne({ _id: SESSION_DAYS })
-      : await db
+      ? await store.collection<SessionDaysDocument>(collections.sessionTimes).findOne({ _id: SESSION_DAYS })
+      : await store
           .collection<SensorDocument>(collections.sensors)
           .findOne({ _id: sensorId }, { projection: { days: 1 } });
   return document?.days ?? {};
 }
 
 /** The sensors of which `findSessions` looks for older sessions; null where all are wanted, or there are too many. */
-async function sensorsOf(db: Db, query: SessionQuery): Promise<Set<string> | null> {
+async function sensorsOf(store: Store, query: SessionQuery): Promise<Set<string> | null> {
   const { sensorId } = query;
   const from = reachOf(query);
   if (from === undefined) return null;
   if (sensorId !== undefined) return new Set([sensorId]);
-  const sensors = await db
+  const sensors = await store
     .collection<SensorDocument>(collections.sensors)
     .find({}, { projection: { firstSeen: 1, newestSession: 1 } })
     .limit(MOST_SENSORS + 1)
@@ -92,14 +92,14 @@ async function sensorsOf(db: Db, query: SessionQuery): Promise<Set<string> | nul
   return sensors.length > MOST_SENSORS ? null : sensorsBefore(from, sensors);
 }
 
-function readsOf(db: Db, sensorId: string | undefined): Reads {
-  const lists = db.collection<SessionListDocument>(
+function readsOf(store: Store, sensorId: string | undefined): Reads {
+  const lists = store.collection<SessionListDocument>(
     sensorId === undefined ? collections.sessionTimes : collections.sessionDays,
   );
   return {
     lists: (ids) => lists.find({ _id: { $in: [...ids] } }).toArray(),
     sessions: (ids) =>
-      sessionsOf(db)
+      sessionsOf(store)
         .find({ _id: { $in: [...ids] } })
         .toArray(),
   };

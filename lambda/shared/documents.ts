@@ -1,7 +1,7 @@
-import type { Db } from "mongodb";
 import { collections } from "../../domain/names.ts";
 import type { WindowRecord } from "../../domain/records.ts";
 import { DAY, HOUR, MINUTE, type EpochMs, type Milliseconds } from "../../domain/time.ts";
+import type { Store } from "./runs.ts";
 
 // What the store holds of sensors. Everything that a function reads or writes has an id that it can calculate, or finds
 // in another document: the local server has no other index, and elsewhere what is read is what is paid for.
@@ -121,9 +121,9 @@ export function startOf(time: EpochMs, lengthMs: Milliseconds): EpochMs {
 }
 
 /** Creates the indexes that expire documents, if they do not exist. */
-export async function createIndexes(db: Db): Promise<void> {
+export async function createIndexes(store: Store): Promise<void> {
   const expiry = { key: { expireAt: 1 }, name: "expiry", expireAfterSeconds: 0 } as const;
   const { windows, sensors, sessions, sessionDays, sessionTimes } = collections;
   for (const name of [windows, sensors, sessions, sessionDays, sessionTimes])
-    await db.collection(name).createIndexes([expiry]);
+    await store.collection(name).createIndexes([expiry]);
 }

@@ -1,5 +1,5 @@
 import type { Collection, Db, Document } from "mongodb";
-import { collections } from "../../domain/names.ts";
+import { collectionOfRun, collections } from "../../domain/names.ts";
 import type {
   SensorDocument,
   SessionDaysDocument,
@@ -9,24 +9,36 @@ import type {
 } from "./documents.ts";
 import { idOfField } from "./field-names.ts";
 import type { DeadLetterDocument, RejectedDocument } from "./letter-documents.ts";
+import { readRuns, storeOfRun, type Store } from "./runs.ts";
 
 /**
- * Deletes all that the store has of a sensor, and gives what it deleted by collection: documents; in `session-times`,
- * whose documents list the sessions of all sensors, entries.
+ * Deletes all that the store has of a sensor, also in the collections of the runs of `backfill`, and gives what it
+ * deleted by collection: documents; in `session-times`, whose documents list the sessions of all sensors, entries.
  */
 export async function eraseSensor(db: Db, sensorId: string): Promise<Record<string, number>> {
-  const { windows, sessions, sessionDays, sessionTimes, sensors, deadLetters, rejected } = collections;
-  return {
-    [windows]: await deleteByPrefix(db.collection<WindowsDocument>(windows), `${sensorId}/`),
-    [sessions]: await deleteByPrefix(db.collection<SessionDocument>(sessions), `${sensorId}@`),
-    [sessionDays]: await deleteByPrefix(db.collection<SessionListDocument>(sessionDays), `${sensorId}/`),
-    [sessionTimes]: await deleteEntries(
-      db.collection<SessionListDocument | SessionDaysDocument>(sessionTimes),
-      `${sensorId}@`,
-    ),
-    [sensors]: (await db.collection<SensorDocument>(sensors).deleteOne({ _id: sensorId })).deletedCount,
+  const { deadLetters, rejected } = collections;
+  const erased: Record<string, number> = {
+    ...(await eraseFrom(db, sensorId)),
     [deadLetters]: (await db.collection<DeadLetterDocument>(deadLetters).deleteMany({ sensorId })).deletedCount,
     [rejected]: (await db.collection<RejectedDocument>(rejected).deleteOne({ _id: sensorId })).deletedCount,
+  };
+  for (const run of Object.keys((await readRuns(db)).runs ?? {}))
+    for (const [name, count] of Object.entries(await eraseFrom(storeOfRun(db, run), sensorId)))
+      erased[collectionOfRun(name, run)] = count;
+  return erased;
+}
+
+async function eraseFrom(store: Store, sensorId: string): Promise<Record<string, number>> {
+  const { windows, sessions, sessionDays, sessionTimes, sensors } = collections;
+  return {
+    [windows]: await deleteByPrefix(store.collection<WindowsDocument>(windows), `${sensorId}/`),
+    [sessions]: await deleteByPrefix(store.collection<SessionDocument>(sessions), `${sensorId}@`),
+    [sessionDays]: await deleteByPrefix(store.collection<SessionListDocument>(sessionDays), `${sensorId}/`),
+    [sessionTimes]: await deleteEntries(
+      store.collection<SessionListDocument | SessionDaysDocument>(sessionTimes),
+      `${sensorId}@`,
+    ),
+    [sensors]: (await store.collection<SensorDocument>(sensors).deleteOne({ _id: sensorId })).deletedCount,
   };
 }
 

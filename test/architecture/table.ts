@@ -48,6 +48,9 @@ export const folders: readonly Folder[] = [
   { folder: "lambda/shared", imports: ["domain", "config", "adapters", "."], packages: "any" },
   // What a lake holds, and how it is asked: a run of backfill is a lake of its own.
   { folder: "lambda/write-lake", imports: ["domain", "config", "adapters", "lambda/shared"], packages: "any" },
+  // What a store holds: a run of backfill fills collections of its own in the same way.
+  { folder: "lambda/store-sessions", imports: ["domain", "config", "adapters", "lambda/shared"], packages: "any" },
+  { folder: "lambda/store-windows", imports: ["domain", "config", "adapters", "lambda/shared"], packages: "any" },
   { folder: "local/lake", imports: ["domain"], packages: "any" },
   {
     folder: "processor/commands",
@@ -59,6 +62,8 @@ export const folders: readonly Folder[] = [
       "processor/adapters",
       "lambda/shared",
       "lambda/write-lake",
+      "lambda/store-sessions",
+      "lambda/store-windows",
       "local/lake",
     ],
     packages: "any",

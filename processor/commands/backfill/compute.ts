@@ -1,5 +1,6 @@
 import { MillraceError } from "../../../domain/errors.ts";
 import type { EpochMs } from "../../../domain/time.ts";
+import { isWithin } from "../../../lambda/shared/runs.ts";
 import { reachAt } from "../../../lambda/write-lake/partition.ts";
 import { lakeTables } from "../../../lambda/write-lake/rows.ts";
 import type { KnownRecord, MachineFactory, OutputRecord } from "../../runtime/machine.ts";
@@ -25,12 +26,20 @@ export interface Backfill {
   readonly now: EpochMs;
   /** Called with a sentence about progress, and about what the lake lacks. */
   readonly report: (sentence: string) => void;
+  /**
+   * Gets each output that is compared, with the time of its partition's last record that is.
+   *
+   * @default nothing is done
+   */
+  readonly fill?: (output: OutputRecord, at: EpochMs, isWanted: (id: string) => boolean) => Promise<void>;
 }
 
 /** The records of a partition whose outputs are compared, both offsets inclusive; none where `last` is less. */
 export interface Range {
   readonly first: number;
   last: number;
+  /** Its time. */
+  lastAt: EpochMs;
   /** Whether a record behind it is too new to be compared. */
   isCut: boolean;
 }
@@ -50,7 +59,7 @@ export interface Computed {
  * @throws MillraceError `backfill-refused` when the lake has no record of the log; what `replayLake` throws
  */
 export async function compute(backfill: Backfill, folder: RunFolder): Promise<Computed> {
-  const { dir, open, generation, partitions, until, now, report } = backfill;
+  const { dir, open, generation, partitions, until, now, report, fill } = backfill;
   const { log } = open(generation);
   const reach = reachAt(now, 0);
   const ranges = new Map<number, Range>();
@@ -60,12 +69,20 @@ export async function compute(backfill: Backfill, folder: RunFolder): Promise<Co
     records++;
     if (records % PROGRESS_EVERY === 0) report(`${records} records, ${sum(outputs)} outputs, at ${log}/${partition}`);
     if (of !== log) return;
-    const range = ranges.get(partition) ?? { first: offset, last: offset - 1, isCut: false };
+    const range = ranges.get(partition) ?? { first: offset, last: offset - 1, lastAt: timestamp, isCut: false };
     ranges.set(partition, range);
     range.isCut ||= timestamp >= until;
-    if (!range.isCut) range.last = offset;
+    if (range.isCut) return;
+    range.last = offset;
+    range.lastAt = timestamp;
+  };
+  const isCompared = (partition: number) => {
+    const last = { [partition]: ranges.get(partition)!.last };
+    return (id: string): boolean => isWithin(id, log, last);
   };
   const take = async (taken: readonly OutputRecord[], partition: number): Promise<void> => {
+    if (fill && ranges.has(partition))
+      for (const output of taken) await fill(output, ranges.get(partition)!.lastAt, isCompared(partition));
     for (const [topic, some] of Map.groupBy(taken, (output) => output.topic)) {
       outputs[topic] = (outputs[topic] ?? 0) + some.length;
       const derived = isDerived(topic) ? lakeTables[topic]! : null;

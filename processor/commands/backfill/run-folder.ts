@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
-import { mkdir, open, rm, writeFile, type FileHandle } from "node:fs/promises";
+import { mkdir, open, readFile, rm, writeFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { MillraceError } from "../../../domain/errors.ts";
 import { partitionColumns, type TableName, tables } from "../../../domain/tables.ts";
+import type { Differences } from "../../../lambda/shared/runs.ts";
 import { sqlName, sqlText } from "../../../local/lake/sql.ts";
 import { duckdbType, parseHiveType } from "../../../local/lake/types.ts";
 
@@ -15,6 +16,7 @@ export class RunFolder {
   readonly dir: string;
   readonly #files = new Map<string, FileHandle>();
   readonly #tables = new Set<TableName>();
+  #about: object = { complete: false };
 
   private constructor(dir: string) {
     this.dir = dir;
@@ -27,20 +29,24 @@ export class RunFolder {
    * @throws MillraceError `backfill-refused` when there is such a folder and it is not to be, or must not be, deleted
    */
   static async create(dir: string, again: boolean): Promise<RunFolder> {
-    if (existsSync(dir)) {
-      if (!existsSync(join(dir, RUN_FILE)))
-        throw new MillraceError("backfill-refused", `${dir} is no folder of a run: give another --run or --out`);
-      if (!again)
-        throw new MillraceError(
-          "backfill-refused",
-          `${dir} has a run already, complete or not: give another --run, or --again to replace it`,
-        );
-      await rm(dir, { recursive: true });
-    }
+    RunFolder.check(dir, again);
+    await rm(dir, { recursive: true, force: true });
     await mkdir(dir, { recursive: true });
     const folder = new RunFolder(dir);
-    await folder.#describe({ complete: false });
+    await folder.#describe({});
     return folder;
+  }
+
+  /** Whether the folder can be made: throws what `create` throws. */
+  static check(dir: string, again: boolean): void {
+    if (!existsSync(dir)) return;
+    if (!existsSync(join(dir, RUN_FILE)))
+      throw new MillraceError("backfill-refused", `${dir} is no folder of a run: give another --run or --out`);
+    if (!again)
+      throw new MillraceError(
+        "backfill-refused",
+        `${dir} has a run already, complete or not: give another --run, or --again to replace it`,
+      );
   }
 
   /** Appends lines of JSON to the file of a topic. */
@@ -52,6 +58,25 @@ export class RunFolder {
   async appendRows(table: TableName, lines: readonly string[]): Promise<void> {
     this.#tables.add(table);
     await this.#append(rowsFile(table), lines);
+  }
+
+  /** The run that a folder says to have, as `run.json` has it; null where it is none. */
+  static async about(dir: string): Promise<Readonly<Record<string, unknown>> | null> {
+    const text = await readFile(join(dir, RUN_FILE), "utf8").catch(() => null);
+    return text === null ? null : (JSON.parse(text) as Record<string, unknown>);
+  }
+
+  /** Deletes the folder of a run. None is no error. @throws MillraceError `backfill-refused` when it is no run's */
+  static async remove(dir: string): Promise<void> {
+    if (!existsSync(dir)) return;
+    if (!existsSync(join(dir, RUN_FILE)))
+      throw new MillraceError("backfill-refused", `${dir} is no folder of a run: it is left`);
+    await rm(dir, { recursive: true });
+  }
+
+  /** Says what the comparison counted. */
+  async compared(differences: Differences): Promise<void> {
+    await this.#describe({ compared: differences });
   }
 
   /** Turns the rows into tables, and says what the run was. */
@@ -95,8 +120,9 @@ export class RunFolder {
     await rm(rows);
   }
 
-  async #describe(about: object): Promise<void> {
-    await writeFile(join(this.dir, RUN_FILE), `${JSON.stringify(about, null, 2)}\n`);
+  async #describe(more: object): Promise<void> {
+    this.#about = { ...this.#about, ...more };
+    await writeFile(join(this.dir, RUN_FILE), `${JSON.stringify(this.#about, null, 2)}\n`);
   }
 }
 

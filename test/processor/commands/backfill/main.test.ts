@@ -1,85 +1,30 @@
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { tables } from "../../../../domain/tables.ts";
-import { recordsOf } from "../../../../lambda/shared/kafka-event.ts";
-import { reachAt } from "../../../../lambda/write-lake/partition.ts";
-import { lakeTables, type Row } from "../../../../lambda/write-lake/rows.ts";
-import { ParquetWriter } from "../../../../local/firehose/parquet.ts";
 import { openLake } from "../../../../local/lake/open.ts";
-import { mskEvent, type RecordSpec } from "../../../lambda/events.ts";
+import { command, outputsOf, rowsOf, smallLog, writeRows, type Ended, type TableRow } from "./small-lake.ts";
 
-const ROOT = join(import.meta.dirname, "..", "..", "..", "..");
 /** Where windows of one and of two seconds begin. */
 const START = 1_657_533_978_000;
-
-/** One sensor, a reading every 100 ms for four seconds, always the same figures. Offset n is at n × 100 ms. */
-const log: RecordSpec[] = Array.from({ length: 40 }, (_, n) => {
-  const t = START + n * 100;
-  const value = { seq: n, boot: "b", t: [t], samples: [[1, 2, 3, 4, 5, 6]] };
-  const headers = { "content-type": "application/json" };
-  return { topic: "imu-data-all", offset: n, timestamp: t, key: "s", value, headers };
-});
-
-interface TableRow {
-  readonly table: keyof typeof tables;
-  readonly row: Row;
-}
-
-function rowsOf(specs: readonly RecordSpec[]): TableRow[] {
-  return recordsOf(mskEvent(specs)).flatMap((record) => {
-    const { table, toRows } = lakeTables[record.topic]!;
-    return toRows(record, reachAt(START, 0), { sensor: 1, market: 1 }).map((row) => ({ table, row }));
-  });
-}
+const log = smallLog(START);
 
 let folder: string;
 /** What the live processor gave for the log, as rows. */
 let outputs: TableRow[];
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "millrace-backfill-"));
-  const input = join(folder, "log.ndjson");
-  const lines = log.map(({ key, value, timestamp, headers }) => JSON.stringify({ key, timestamp, value, headers }));
-  writeFileSync(input, lines.join("\n"));
-  const { stdout } = node("replay", "--input", input);
-  const specs = stdout
-    .trimEnd()
-    .split("\n")
-    .map((line, offset) => ({ ...(JSON.parse(line) as { topic: string; key: string; value: object }), offset }))
-    .filter(({ topic }) => topic in lakeTables);
-  outputs = rowsOf(specs);
+  outputs = rowsOf(outputsOf(log, folder), START);
 }, 60_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function node(command: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  const main = join(ROOT, "processor/commands", command, "main.ts");
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    ["--disable-warning=ExperimentalWarning", main, ...args],
-    {
-      cwd: folder,
-      encoding: "utf8",
-    },
-  );
-  return { status, stdout, stderr };
+function node(name: string, ...args: string[]): Ended {
+  return command(name, args, folder);
 }
 
 /** Writes a lake of the log and of these rows. */
-async function writeLake(name: string, rows: readonly TableRow[]): Promise<string> {
-  const dir = join(folder, name);
-  const writer = await ParquetWriter.create();
-  const byPlace = Map.groupBy([...rowsOf(log), ...rows], ({ table, row }) =>
-    join(dir, table, `dt=${row.dt}`, `hour=${row.hour}`),
-  );
-  for (const [place, some] of byPlace) {
-    mkdirSync(place, { recursive: true });
-    const lines = some.map(({ row }) => JSON.stringify(row));
-    await writer.write(tables[some[0]!.table], lines, join(dir, "scratch"), join(place, "0.parquet"));
-  }
-  writer.close();
-  return dir;
+function writeLake(name: string, rows: readonly TableRow[]): Promise<string> {
+  return writeRows(join(folder, name), [...rowsOf(log, START), ...rows]);
 }
 
 interface Result {
@@ -122,6 +67,7 @@ test("with the settings of the live processor all is the same, and the run is a 
   expect(found.getRows().map((row) => row.map(Number))).toEqual([0, 1, 2].map((n) => [START + n * 1_000, 10]));
   const about = JSON.parse(readFileSync(join(folder, "runs", "equal", "run.json"), "utf8")) as object;
   expect(about).toMatchObject({ complete: true, run: "equal", log: "imu-data-all", records: 40 });
+  expect(about).toMatchObject({ compared: { same: 4, changed: 0, missing: 0, added: 0 } });
 }, 60_000);
 
 test("windows of two seconds are told apart by hand: one instead of three", async () => {
@@ -223,4 +169,14 @@ test("every problem of the command line is told at once", () => {
   expect(stderr).toContain('--partition is "x"');
   expect(stderr).toContain('--window is "0"');
   expect(stderr).toContain("--from-lake is missing");
+}, 60_000);
+
+test("a command takes its own options alone, and no run is called live", () => {
+  const { stderr } = node("backfill", "switch", "more", "--window", "2000");
+  expect(stderr).toContain("switch takes no --window");
+  expect(stderr).toContain("switch takes no arguments; received 1");
+  expect(stderr).toContain("--run is missing");
+  expect(node("backfill", "--from-lake", ".", "--run", "live", "--fill", "--partition", "1").stderr).toMatch(
+    /--run is live: .*\n--fill takes no --partition/,
+  );
 }, 60_000);
