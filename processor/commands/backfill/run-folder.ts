@@ -9,7 +9,7 @@ import { sqlName, sqlText } from "../../../local/lake/sql.ts";
 import { duckdbType, parseHiveType } from "../../../local/lake/types.ts";
 
 /** Tells a run's folder from any other: what lacks it is never deleted. */
-const RUN_FILE = "run.json";
+const RUN_FILE = "backfill-run.json";
 
 /** The folder of a run: a lake of the outputs that have a table, and a file of lines for each other topic. */
 export class RunFolder {
@@ -60,7 +60,7 @@ export class RunFolder {
     await this.#append(rowsFile(table), lines);
   }
 
-  /** The run that a folder says to have, as `run.json` has it; null where it is none. */
+  /** The run that a folder says to have, as `backfill-run.json` has it; null where it is none. */
   static async about(dir: string): Promise<Readonly<Record<string, unknown>> | null> {
     const text = await readFile(join(dir, RUN_FILE), "utf8").catch(() => null);
     return text === null ? null : (JSON.parse(text) as Record<string, unknown>);

@@ -1,10 +1,11 @@
-import { globSync } from "node:fs";
-import { rename } from "node:fs/promises";
+import { existsSync, globSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import { ERASE_HEADER, ERASED, EVENT_TIME_HEADER } from "../../../domain/controls.ts";
 import { tables, type TableName } from "../../../domain/tables.ts";
 import { controlTypes, headers as headerNames } from "../../../domain/topics.ts";
+import { sqlText } from "../../../local/lake/sql.ts";
 
 /** Tables that hold what is known of sensors, with what happens to a sensor's rows there. */
 const sensorTables: Partial<Record<TableName, "deleted" | "emptied">> = {
@@ -22,7 +23,7 @@ export type EventTimes = ReadonlyMap<string, number>;
 
 /**
  * Takes a sensor out of the files of a lake, and gives the rows of each table that had it. A file is replaced as a
- * whole, under its name; one that has no other row is deleted.
+ * whole, under its name, also one that has no other row.
  *
  * - Rows of outputs and dead letters go.
  * - Of a row of the log, partition, offset and timestamp stay: the others' replay needs them. The same of the `erase`
@@ -71,7 +72,18 @@ export async function hasRecords(lakeDir: string, ids: readonly string[]): Promi
   }
 }
 
-async function eraseFromFile(
+/** @returns Rows that were erased. None of a file that Firehose merges meanwhile: the next look has the merged one. */
+async function eraseFromFile(...given: Parameters<typeof rewrite>): Promise<number> {
+  try {
+    return await rewrite(...given);
+  } catch (error) {
+    const [, file] = given;
+    if (existsSync(file)) throw error;
+    return 0;
+  }
+}
+
+async function rewrite(
   connection: DuckDBConnection,
   file: string,
   table: TableName,
@@ -87,6 +99,10 @@ async function eraseFromFile(
   const query = what === "deleted" ? `SELECT * FROM ${source} WHERE NOT ${own}` : emptied(source, own, isFirstForm);
   const scratch = `${file}${SCRATCH}`;
   await connection.run(`COPY (${query}) TO ${sqlText(scratch)} (FORMAT parquet, COMPRESSION snappy)`);
+  if (!existsSync(file)) {
+    await rm(scratch);
+    return 0;
+  }
   await rename(scratch, file);
   return count;
 }
@@ -131,8 +147,4 @@ async function columnsOf(connection: DuckDBConnection, file: string): Promise<Re
 
 function base64(text: string): string {
   return Buffer.from(text).toString("base64");
-}
-
-function sqlText(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }

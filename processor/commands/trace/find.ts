@@ -54,7 +54,7 @@ export async function findMessage(
   if (wanted.kind === "record") return byPlace(cluster, generation, wanted);
   if (wanted.kind === "session")
     return byPlace(cluster, generation, await beginningOf(cluster, wanted.sessionId, times));
-  for (const pipeline of pipelineNames) {
+  for (const pipeline of await existing(cluster)) {
     const search = searchOf(cluster, pipeline);
     const record = await search.byTraceId(wanted.traceId, wanted.key, times);
     if (record) return { pipeline, ...(await search.around(record)) };
@@ -64,6 +64,23 @@ export async function findMessage(
     `no record that was appended between ${new Date(times.from).toISOString()} and ${until} has the trace id ` +
       `${wanted.traceId}: --from looks further back`,
   );
+}
+
+/**
+ * The pipelines whose input can be read: where one does not run, its topic is not there, or may not be read.
+ *
+ * @throws MillraceError `arguments-invalid` when none can
+ */
+async function existing(cluster: Cluster): Promise<PipelineName[]> {
+  const found: PipelineName[] = [];
+  let problem: unknown;
+  for (const pipeline of pipelineNames)
+    await partitionsOf(cluster, topics[pipelines[pipeline].input].name).then(
+      () => found.push(pipeline),
+      (error: unknown) => (problem = error),
+    );
+  if (found.length === 0) throw problem;
+  return found;
 }
 
 async function byIdentity(

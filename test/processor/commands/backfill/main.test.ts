@@ -65,7 +65,7 @@ test("with the settings of the live processor all is the same, and the run is a 
   const found = await lake.runAndReadAll("SELECT window_start, count FROM aggregated_exact ORDER BY window_start");
   lake.closeSync();
   expect(found.getRows().map((row) => row.map(Number))).toEqual([0, 1, 2].map((n) => [START + n * 1_000, 10]));
-  const about = JSON.parse(readFileSync(join(folder, "runs", "equal", "run.json"), "utf8")) as object;
+  const about = JSON.parse(readFileSync(join(folder, "runs", "equal", "backfill-run.json"), "utf8")) as object;
   expect(about).toMatchObject({ complete: true, run: "equal", log: "imu-data-all", records: 40 });
   expect(about).toMatchObject({ compared: { same: 4, changed: 0, missing: 0, added: 0 } });
 }, 60_000);
@@ -151,7 +151,7 @@ test("a run of the same name is replaced with --again alone, and no other folder
   const dir = await writeLake("names", outputs);
   // A run that was interrupted.
   mkdirSync(join(folder, "runs", "names"), { recursive: true });
-  writeFileSync(join(folder, "runs", "names", "run.json"), '{"complete": false}');
+  writeFileSync(join(folder, "runs", "names", "backfill-run.json"), '{"complete": false}');
   writeFileSync(join(folder, "runs", "names", "aggregated.rows.ndjson"), "half a ro");
   expect(backfill(dir, "names")).toMatchObject({ status: 1, stderr: expect.stringContaining("has a run already") });
   expect(backfill(dir, "names", "--again").of["aggregated"]).toMatchObject({ same: 3 });
