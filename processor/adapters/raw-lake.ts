@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { DuckDBInstance, type DuckDBConnection, type Json } from "@duckdb/node-api";
 import { CONTINUES_HEADER } from "../../domain/controls.ts";
 import { MillraceError } from "../../domain/errors.ts";
+import { pipelines, type PipelineName } from "../../domain/pipelines.ts";
 import { textHeaders, type RecordHeaders } from "../../domain/record-headers.ts";
-import { logTableOf, tables } from "../../domain/tables.ts";
+import { logTableOf, tables, type TableName } from "../../domain/tables.ts";
 import type { EpochMs } from "../../domain/time.ts";
-import { headers as headerNames } from "../../domain/topics.ts";
+import { headers as headerNames, topics } from "../../domain/topics.ts";
 import type { Failure, InputRecord, KnownRecord } from "../runtime/machine.ts";
 import { failureCodes } from "./letter-failures.ts";
 
@@ -132,6 +133,11 @@ export async function logBefore(lakeDir: string, topic: string, log: string): Pr
   } finally {
     close();
   }
+}
+
+/** The tables that a replay of a pipeline's log reads. */
+export function tablesOfLog(pipeline: PipelineName): TableName[] {
+  return [logTableOf(topics[pipelines[pipeline].input].name).name as TableName, tables.dead_letters.name];
 }
 
 /** The files of a topic's table. @throws MillraceError `arguments-invalid` */

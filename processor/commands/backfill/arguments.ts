@@ -24,7 +24,7 @@ const RUN_NAME = /^[a-z0-9][a-z0-9-]{0,39}$/;
 const USAGE = `npm run backfill -- --from-lake DIR --run NAME [OPTION …]
 Computes the outputs of a lake's log with this version's code and other settings, into a folder of their own, and
 compares them by record id with what the lake has. Exit code: 0 all equal, 3 differences.
-  --from-lake DIR  folder of a lake, or a copy of the bucket
+  --from-lake DIR  folder of a lake, or the tables in S3 (s3://BUCKET/tables), which are copied to a temporary folder
   --run NAME       name of the run: its outputs become a lake of their own, in the folder NAME
   --fill           fills collections of the run's own in the store, too, beside the live ones
   --out DIR        where the run's folder is made (${DEFAULT_FOLDER})

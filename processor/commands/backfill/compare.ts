@@ -91,7 +91,7 @@ export async function compare(comparing: Comparing): Promise<Comparison> {
 }
 
 /** The tables of a pipeline's outputs. */
-function tablesOf(pipeline: PipelineName): TableName[] {
+export function tablesOf(pipeline: PipelineName): TableName[] {
   return pipelines[pipeline].outputs.flatMap((topic) => lakeTables[topics[topic].name]?.table ?? []);
 }
 

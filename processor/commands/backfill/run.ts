@@ -6,15 +6,18 @@ import { print } from "../../../adapters/run-command.ts";
 import { readSettings } from "../../../config/settings.ts";
 import { MillraceError } from "../../../domain/errors.ts";
 import type { PipelineName } from "../../../domain/pipelines.ts";
+import type { TableName } from "../../../domain/tables.ts";
 import type { EpochMs } from "../../../domain/time.ts";
 import { mongoDatabase } from "../../../lambda/shared/mongo.ts";
 import type { Differences } from "../../../lambda/shared/runs.ts";
+import { withLake } from "../../adapters/lake-copy.ts";
 import { openModels } from "../../adapters/model-store.ts";
 import { openPipeline } from "../../adapters/open-pipeline.ts";
+import { tablesOfLog } from "../../adapters/raw-lake.ts";
 import type { MachineFactory } from "../../runtime/machine.ts";
 import type { RunArguments } from "./arguments.ts";
 import { RunCollections } from "./collections.ts";
-import { compare, type Comparison } from "./compare.ts";
+import { compare, tablesOf, type Comparison } from "./compare.ts";
 import { compute, type Computed } from "./compute.ts";
 import { RunFolder } from "./run-folder.ts";
 
@@ -30,9 +33,22 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * @throws MillraceError `backfill-refused`; what `replayLake` throws
  */
 export async function runBackfill({ fill, ...args }: RunArguments, env: Environment): Promise<void> {
+  const settings = readSettings("replay", env);
+  const { pipeline = settings.pipeline } = args;
+  const { region } = settings;
+  await withLake({ lake: args.dir, tables: tablesOfBackfill(pipeline), region, report }, (dir) =>
+    runWithLake({ ...args, env, dir, pipeline }, fill),
+  );
+}
+
+interface Given extends Omit<RunArguments, "fill" | "pipeline"> {
+  readonly pipeline: PipelineName;
+  readonly env: Environment;
+}
+
+async function runWithLake(given: Given, fill: boolean): Promise<void> {
   const now = Date.now();
-  const given: Given = { ...args, env };
-  const { pipeline = readSettings("replay", env).pipeline, run } = given;
+  const { pipeline, run, env } = given;
   if (!fill) {
     await compareRun(await computeRun(given, now));
     return;
@@ -56,21 +72,20 @@ export async function runBackfill({ fill, ...args }: RunArguments, env: Environm
   }
 }
 
-interface Given extends Omit<RunArguments, "fill"> {
-  readonly env: Environment;
+/** What a run reads and is compared with. */
+function tablesOfBackfill(pipeline: PipelineName): TableName[] {
+  return [...new Set([...tablesOfLog(pipeline), ...tablesOf(pipeline)])];
 }
 
 /** A run that is computed. */
 interface ComputedRun extends Computed {
   readonly given: Given;
-  readonly pipeline: PipelineName;
   readonly folder: RunFolder;
 }
 
 async function computeRun(given: Given, now: EpochMs, runCollections?: RunCollections): Promise<ComputedRun> {
-  const { dir, run, out, again, partitions, until, override, models, env } = given;
-  const { region, logGeneration: generation, ...settings } = readSettings("replay", env);
-  const pipeline = given.pipeline ?? settings.pipeline;
+  const { dir, run, pipeline, out, again, partitions, until, override, models, env } = given;
+  const { region, logGeneration: generation } = readSettings("replay", env);
   const scoring = openModels(
     { modelSource: models, region },
     { refused: (_model, reason) => report(`model-refused: ${reason}`) },
@@ -91,11 +106,11 @@ async function computeRun(given: Given, now: EpochMs, runCollections?: RunCollec
   const { records, outputs } = computed;
   await folder.complete({ run, pipeline, log, version, fingerprint, settings: override, partitions, records, outputs });
   report(`${records} records of ${log} computed, outputs in ${folder.dir}: ${JSON.stringify(outputs)}`);
-  return { ...computed, given, pipeline, folder };
+  return { ...computed, given, folder };
 }
 
-async function compareRun({ given, pipeline, folder, log, ranges }: ComputedRun): Promise<Differences> {
-  const { dir, run, examples } = given;
+async function compareRun({ given, folder, log, ranges }: ComputedRun): Promise<Differences> {
+  const { dir, run, pipeline, examples } = given;
   const comparison = await compare({ live: dir, run: folder.dir, pipeline, log, ranges, examples });
   await print(`${JSON.stringify({ run, log, partitions: comparison.partitions })}\n`);
   for (const table of comparison.tables) await print(`${JSON.stringify(table)}\n`);

@@ -7,6 +7,7 @@ import { readSource, sourceOptions, sourceProblems, type ReplaySource } from "./
 const USAGE = `npm run replay -- --input FILE | --from-lake DIR [OPTION …]
 Runs a pipeline over a file of Kafka records (NDJSON, as \`npm run dump\` writes it), or over the raw table of a lake,
 and writes its outputs as NDJSON.
+  --from-lake DIR  folder of a lake, or the tables in S3 (s3://BUCKET/tables), which are copied to a temporary folder
   --flush          ends time behind the last record: what is open fires
   --pipeline NAME  default: PIPELINE
   --models FOLDER  folder or s3:// prefix of the models that the log's control records name

@@ -3,8 +3,10 @@ import { createInterface } from "node:readline";
 import { print, runCommand } from "../../../adapters/run-command.ts";
 import { readSettings } from "../../../config/settings.ts";
 import { MillraceError } from "../../../domain/errors.ts";
+import { withLake } from "../../adapters/lake-copy.ts";
 import { openModels } from "../../adapters/model-store.ts";
 import { openPipeline } from "../../adapters/open-pipeline.ts";
+import { tablesOfLog } from "../../adapters/raw-lake.ts";
 import type { KnownRecord, MachineFactory, OutputRecord } from "../../runtime/machine.ts";
 import { parseReplayArguments } from "./arguments.ts";
 import { InputLines, outputLine } from "./lines.ts";
@@ -18,13 +20,16 @@ async function main(args: readonly string[]): Promise<void> {
     { modelSource: models, region: settings.region },
     { refused: (_model, reason) => warn(`model-refused: ${reason}`) },
   );
-  const open = (generation: number): MachineFactory =>
-    openPipeline(pipeline ?? settings.pipeline, scoring, { override, generation });
+  const name = pipeline ?? settings.pipeline;
+  const open = (generation: number): MachineFactory => openPipeline(name, scoring, { override, generation });
   const { logGeneration } = settings;
   if (source.kind === "file")
     return new Replay(open(logGeneration), () => fileRecords(source.file), printOutputs).run(flush);
   const generations = { first: logGeneration, last: logGeneration };
-  await replayLake({ dir: source.dir, open, ...generations, take: printOutputs, warn }, flush);
+  const lake = { lake: source.dir, tables: tablesOfLog(name), region: settings.region, report: warn };
+  await withLake(lake, async (dir) => {
+    await replayLake({ dir, open, ...generations, take: printOutputs, warn }, flush);
+  });
 }
 
 async function* fileRecords(file: string): AsyncGenerator<KnownRecord> {

@@ -5,7 +5,7 @@ const USAGE = `npm run restore -- --from-lake DIR [--days N] [--brokers HOST:POR
 Rebuilds from the lake what was lost with Kafka and the stores, for the log that continues the lost one. See
 docs/restore.md. The processor's environment variables apply: LOG_GENERATION is that of the new log, PIPELINE says
 which pipeline. Before it: create the topics, and start neither bridge nor processors.
-  --from-lake DIR  folder of a lake, or a copy of the bucket
+  --from-lake DIR  folder of a lake, or the tables in S3 (s3://BUCKET/tables), which are copied to a temporary folder
   --days N         outputs of the last N days are written again, for the stores (90)
 Processors and bridge may be started when it has ended. If it ends with an error, run it again before you start them.`;
 
