@@ -2,7 +2,9 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { operatorCommands } from "../../config/operator-commands.ts";
 import { alarms } from "../../domain/alarms.ts";
+import { parseOnAwsArguments } from "../../lib/on-aws/arguments.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const folder = join(root, "docs", "runbooks");
@@ -49,5 +51,18 @@ describe.each(runbooks)("%s", (runbook) => {
       );
       expect(unknown.map(([command]) => command)).toEqual([]);
     }
+  });
+
+  const onAws = (text.split("\nOn AWS")[1] ?? "").split("\n## ")[0]!;
+  const given = [...onAws.matchAll(/npm run on-aws -- (.+)/g)].map(([, args]) => args!.replaceAll('"', ""));
+  // What a dump prints is no more than a shell can take; on AWS it would come through a log.
+  const bounded = operatorCommands.filter((name) => name !== "dump");
+  const local = bounded.filter((name) =>
+    new RegExp(`^npm run --silent ${name}\\b`, "m").test(text.split("\n## Commands\n")[1]!.split("\nOn AWS")[0]!),
+  );
+
+  test("has for AWS the operator's commands that it has for one machine, and on-aws knows each", () => {
+    const commands = given.map((args) => parseOnAwsArguments(args.split(" "), ["$E"]).command);
+    expect(commands).toEqual(expect.arrayContaining(local));
   });
 });
