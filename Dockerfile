@@ -1,6 +1,7 @@
 # Image of one program: Node and what the program imports. lib/images.ts has the arguments of each program;
 # `cdk deploy` passes them. By hand, from the project's folder:
-#   docker build --platform linux/arm64 --build-arg PROGRAM=live --build-arg PACKAGES="kafkajs pino …" .
+#   docker build --platform linux/arm64 --build-arg PROGRAM=live --build-arg FOLDERS="adapters config domain live" \
+#     --build-arg PACKAGES="kafkajs pino …" .
 ARG NODE_IMAGE=public.ecr.aws/docker/library/node:24.21.0-bookworm-slim
 
 FROM ${NODE_IMAGE} AS packages
@@ -22,6 +23,15 @@ RUN node keep-dependencies.mjs ${PACKAGES} \
     node_modules/onnxruntime-node/bin/*/win32 \
     node_modules/onnxruntime-node/bin/*/linux/x64
 
+FROM ${NODE_IMAGE} AS sources
+# Folders of the project that the program imports, separated by spaces.
+ARG FOLDERS
+WORKDIR /context
+COPY . .
+RUN mkdir /sources && cp -r --parents ${FOLDERS} /sources
+# The authorities of DocumentDB, which are in no public store: an operator's commands reach it.
+ADD --chmod=0444 https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem /sources/documents-ca.pem
+
 FROM ${NODE_IMAGE}
 # Folder of the program, which has main.ts.
 ARG PROGRAM
@@ -31,10 +41,7 @@ ENV NODE_ENV=production PROGRAM=${PROGRAM} NODE_ARGUMENTS=${NODE_ARGUMENTS}
 WORKDIR /app
 COPY --from=packages /app/package.json ./
 COPY --from=packages /app/node_modules node_modules
-COPY adapters adapters
-COPY config config
-COPY domain domain
-COPY ${PROGRAM} ${PROGRAM}
+COPY --from=sources /sources ./
 # The slim image has no store of certificate authorities. Node has its own; MQTT's client reads the system's.
 RUN install -d /etc/ssl/certs \
   && node -p 'require("tls").rootCertificates.join("\n")' > /etc/ssl/certs/ca-certificates.crt

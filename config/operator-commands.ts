@@ -12,8 +12,17 @@ export const operatorCommands = [
   "settings",
   "model",
   "reference",
+  "replay",
+  "restore",
+  "backfill",
 ] as const;
 export type OperatorCommand = (typeof operatorCommands)[number];
+
+/** Commands that do not run there, with what to do instead. */
+export const otherCommands: Readonly<Record<string, string>> = {
+  erase: "Athena, which erases from the offline store, has no endpoint in the VPC: docs/erase.md has the steps",
+  "restore-drill": "it runs a platform of its own on one machine: docs/restore.md has the drill's steps on AWS",
+};
 
 /** Name of the task that runs them, after the environment's; its log streams begin with it. */
 export const OPS_TASK = "ops";

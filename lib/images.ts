@@ -3,6 +3,17 @@ import type { Construct } from "constructs";
 import { nodeArguments } from "../config/node.ts";
 import { root } from "./bundles.ts";
 
+/** Folders of the project that every program imports. */
+const SHARED_FOLDERS = ["adapters", "config", "domain"] as const;
+
+/**
+ * What the image of a program has besides its folder and those that all share: an operator's commands, which the
+ * processor's image runs, too, read the lake and fill the document store.
+ */
+const imageFolders: Readonly<Partial<Record<string, readonly string[]>>> = {
+  processor: ["lambda/shared", "lambda/store-sessions", "lambda/store-windows", "lambda/write-lake", "local/lake"],
+};
+
 /**
  * The programs that have an image, each with the packages that it imports: an image has no others. The processor's runs
  * an operator's commands, too.
@@ -24,10 +35,14 @@ const imagePackages = {
     "@aws-lambda-powertools/metrics",
     "@aws-sdk/client-dynamodb",
     "@aws-sdk/client-s3",
+    "@aws-sdk/client-secrets-manager",
+    "@duckdb/node-api",
+    "@middy/core",
     "@node-rs/crc32",
     "aws-msk-iam-sasl-signer-js",
     "kafkajs",
     "lz4-napi",
+    "mongodb",
     "onnxruntime-node",
     "pino",
     "prom-client",
@@ -55,10 +70,23 @@ export type ImageProgram = keyof typeof imagePackages;
 
 export const imagePrograms = Object.keys(imagePackages) as ImageProgram[];
 
+/** The folders of the project that a program's image has. */
+export function foldersOf(program: ImageProgram): string[] {
+  return [...SHARED_FOLDERS, program, ...(imageFolders[program] ?? [])];
+}
+
+export interface BuildArguments {
+  readonly PROGRAM: string;
+  readonly FOLDERS: string;
+  readonly PACKAGES: string;
+  readonly NODE_ARGUMENTS: string;
+}
+
 /** Arguments of the Dockerfile for a program. */
-export function buildArguments(program: ImageProgram): { PROGRAM: string; PACKAGES: string; NODE_ARGUMENTS: string } {
+export function buildArguments(program: ImageProgram): BuildArguments {
   return {
     PROGRAM: program,
+    FOLDERS: foldersOf(program).join(" "),
     PACKAGES: imagePackages[program].join(" "),
     NODE_ARGUMENTS: nodeArguments().join(" "),
   };
@@ -71,9 +99,9 @@ export function buildArguments(program: ImageProgram): { PROGRAM: string; PACKAG
 export function programImage(scope: Construct, program: ImageProgram): assets.DockerImageAsset {
   return new assets.DockerImageAsset(scope, "Image", {
     directory: root,
-    buildArgs: buildArguments(program),
+    buildArgs: { ...buildArguments(program) },
     platform: assets.Platform.LINUX_ARM64,
     ignoreMode: IgnoreMode.DOCKER,
-    exclude: imagePrograms.filter((other) => other !== program),
+    exclude: imagePrograms.flatMap(foldersOf).filter((folder) => !foldersOf(program).includes(folder)),
   });
 }

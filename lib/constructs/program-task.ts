@@ -14,6 +14,8 @@ export interface ProgramTaskProps {
   readonly environment: Readonly<Record<string, string>>;
   readonly cpu: 256 | 512 | 1024;
   readonly memoryMiB: number;
+  /** What it may write to /tmp, with its image. @default Fargate's 20 GiB */
+  readonly storageGiB?: number;
   readonly key: kms.IKey;
   /** Of the log group, after the environment's prefix. */
   readonly logName: string;
@@ -41,6 +43,7 @@ export function programTask(scope: Construct, props: ProgramTaskProps): ProgramT
     family: resourceName(config, name),
     cpu: props.cpu,
     memoryLimitMiB: props.memoryMiB,
+    ...(props.storageGiB === undefined ? {} : { ephemeralStorageGiB: props.storageGiB }),
     runtimePlatform: {
       cpuArchitecture: ecs.CpuArchitecture.ARM64,
       operatingSystemFamily: ecs.OperatingSystemFamily.LINUX,

@@ -1,5 +1,5 @@
 import { choice, parseCommandLine, whole, type Option } from "../../adapters/command-line.ts";
-import { operatorCommands, type OperatorCommand } from "../../config/operator-commands.ts";
+import { operatorCommands, otherCommands, type OperatorCommand } from "../../config/operator-commands.ts";
 import { isPipelineName, pipelineNames, type PipelineName } from "../../domain/pipelines.ts";
 import { MINUTE, type Milliseconds } from "../../domain/time.ts";
 
@@ -60,5 +60,6 @@ function commandAt(args: readonly string[]): number {
 function commandProblems(command: string | undefined): string[] {
   if (command === undefined) return ["a command is missing"];
   if ((operatorCommands as readonly string[]).includes(command)) return [];
-  return [`${JSON.stringify(command)} is no command that runs on AWS`];
+  const instead = Object.hasOwn(otherCommands, command) ? `: ${otherCommands[command]}` : "";
+  return [`${JSON.stringify(command)} is no command that runs on AWS${instead}`];
 }

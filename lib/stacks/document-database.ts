@@ -29,7 +29,7 @@ export function documentDatabase(
   acknowledge(cluster, {
     DOC2:
       "another port hides nothing from who is in the VPC; a security group lets in the functions that read and " +
-      "write sessions, and nobody else",
+      "write sessions, and the task of operators' commands with the processors beside it",
     DOC3: "user and password come from Secrets Manager, by a reference that the rule can't read",
     DOC5: "the exports are called audit and profiler now; audit_logs=all has the events that the rule looks for",
   });

@@ -39,7 +39,7 @@ const connections: readonly {
     port: 9098,
     what: "Kafka with IAM",
   },
-  { from: ["rest", "store", "rotation"], to: "documents", port: 27_017, what: "MongoDB wire protocol" },
+  { from: ["rest", "store", "rotation", "processor"], to: "documents", port: 27_017, what: "MongoDB wire protocol" },
   {
     from: ["bridge", "processor", "live", "topics", "rest", "store", "rotation", "kafka"],
     to: "endpoints",
@@ -55,7 +55,7 @@ const connections: readonly {
 const outside: Partial<Record<Member, string>> = {
   bridge: "IoT Core's MQTT endpoint, ECR layers in S3",
   live: "the WebSocket API's @connections endpoint, DynamoDB, ECR layers in S3",
-  processor: "DynamoDB, model files and ECR layers in S3",
+  processor: "DynamoDB, model files, the lake and ECR layers in S3",
   topics: "the answer to CloudFormation, in S3",
   rest: "DynamoDB",
 };

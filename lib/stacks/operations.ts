@@ -10,18 +10,29 @@ import { logName } from "../../domain/names.ts";
 import { existingWhere } from "../../domain/pipelines.ts";
 import { topics } from "../../domain/topics.ts";
 import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
-import { allow, allowKey, allowReadBucket, allowTable } from "../constructs/grants.ts";
+import { allow, allowKey, allowReadBucket, allowSecret, allowTable } from "../constructs/grants.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { programTask, type ProgramTask } from "../constructs/program-task.ts";
+import { documentSettings } from "./document-settings.ts";
+import type { LakeStack } from "./lake.ts";
 import type { ProcessingNeeds, ProcessingStack } from "./processing.ts";
 
 /** The task runs in the cluster, the subnets and the security group of the processors. */
-export type OperationsNeeds = Omit<ProcessingNeeds, "network"> & { readonly processing: ProcessingStack };
+export type OperationsNeeds = Omit<ProcessingNeeds, "network"> & {
+  readonly processing: ProcessingStack;
+  readonly lake: LakeStack;
+};
 
 /** As long as Fargate allows: a command that holds a task lets it go before it ends. */
 const STOP_TIMEOUT = Duration.seconds(120);
-/** `trace` reads at most 64 MB of each topic; `recover` and `rescale` hold the state of a partition. */
-const MEMORY_MIB = 4096;
+/** `restore` and `backfill` hold the state of all partitions, and DuckDB up to 1 GB beside them. */
+const MEMORY_MIB = 8192;
+/** Of it, what is JavaScript's: Node would take a quarter. */
+const HEAP_MIB = 6144;
+/** The most that Fargate has: `replay`, `restore` and `backfill` copy the lake's log to half of it. */
+const STORAGE_GIB = 200;
+/** Where the image has the certificate authorities of DocumentDB. */
+const CA_FILE = "/app/documents-ca.pem";
 
 /** The task in which `npm run on-aws` runs an operator's command, with a role of its own. */
 export class OperationsStack extends MillraceStack {
@@ -29,7 +40,7 @@ export class OperationsStack extends MillraceStack {
 
   constructor(scope: Construct, id: string, config: Environment, needs: OperationsNeeds) {
     super(scope, id, { config, stateful: false, description: "the task that runs an operator's commands" });
-    const { security, streaming, state, processing } = needs;
+    const { security, streaming, state, lake, processing } = needs;
     this.addStackDependency(processing);
     const { delivery } = config.processor;
     const [first] = runningPipelines(config);
@@ -39,23 +50,28 @@ export class OperationsStack extends MillraceStack {
       program: "processor",
       cpu: 1024,
       memoryMiB: MEMORY_MIB,
+      storageGiB: STORAGE_GIB,
       key: security.keys.operations,
       logName: "task/ops",
       // Whoever gave the command reads every line: it waits for them.
       logMode: ecs.AwsLogDriverMode.BLOCKING,
       container: { stopTimeout: STOP_TIMEOUT },
-      environment: writeSettings("processor", {
-        environment: config.name,
-        region: Aws.REGION,
-        kafkaBrokers: streaming.cluster.bootstrapBrokers,
-        kafkaAuth: "iam",
-        // `npm run on-aws -- --pipeline` gives another one.
-        ...(first ? { pipeline: first.name, logGeneration: first.size.logGeneration } : {}),
-        checkpointTable: state.tables.checkpoints.tableName,
-        delivery,
-        modelSource: `s3://${state.models.bucketName}/models`,
-        ...config.semantics,
-      }),
+      environment: {
+        NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}`,
+        ...writeSettings("store", { ...documentSettings(state), mongodbCaFile: CA_FILE }),
+        ...writeSettings("processor", {
+          environment: config.name,
+          region: Aws.REGION,
+          kafkaBrokers: streaming.cluster.bootstrapBrokers,
+          kafkaAuth: "iam",
+          // `npm run on-aws -- --pipeline` gives another one.
+          ...(first ? { pipeline: first.name, logGeneration: first.size.logGeneration } : {}),
+          checkpointTable: state.tables.checkpoints.tableName,
+          delivery,
+          modelSource: `s3://${state.models.bucketName}/models`,
+          ...config.semantics,
+        }),
+      },
     });
     this.#kafkaRights(needs);
     const { taskRole } = this.task;
@@ -64,13 +80,21 @@ export class OperationsStack extends MillraceStack {
     // A promotion notes in the store what was live before it.
     allow(taskRole, ["s3:PutObject"], [state.models.arnForObjects("models/*")]);
     allowKey(taskRole, security.keys.state, "s3", ["GenerateDataKey"]);
+    allow(taskRole, ["s3:GetObject"], [lake.bucket.arnForObjects("tables/*")]);
+    allow(taskRole, ["s3:ListBucket"], [lake.bucket.bucketArn]);
+    allowKey(taskRole, security.keys.readings, "s3", ["Decrypt"]);
+    allowSecret(taskRole, state.documentsSecret, security.keys.secrets);
     acknowledgeWildcards(taskRole, {
+      "/tables/*": "Firehose names the objects of the lake's tables",
       "/*": "models are read by their names, in a bucket that holds nothing else",
       "/models/*": "models are written by their names, in a bucket that holds nothing else",
     });
   }
 
-  /** Reads every topic; writes control records, dead letters sent again, progress; holds tasks; adds partitions. */
+  /**
+   * Reads every topic; writes control records, dead letters sent again, progress, and outputs when they are restored;
+   * holds tasks; adds partitions.
+   */
   #kafkaRights({ streaming: { cluster } }: OperationsNeeds): void {
     const { taskRole } = this.task;
     const running = runningPipelines(this.config);
@@ -85,7 +109,7 @@ export class OperationsStack extends MillraceStack {
       inputs,
       readers.map(({ consumerGroup }) => consumerGroup),
     );
-    cluster.grantWrite(taskRole, [...inputs, topics.progress.name, topics.changes.name]);
+    cluster.grantWrite(taskRole, [...inputs, ...outputs, topics.progress.name, topics.changes.name]);
     cluster.grantWiden(taskRole, [...inputs, ...outputs, topics.deadLetter.name, topics.progress.name]);
     for (const { name, input, size } of running) {
       const log = logName(topics[input].name, size.logGeneration);

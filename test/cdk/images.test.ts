@@ -47,11 +47,14 @@ function reached(entries: readonly string[]): { files: Set<string>; packages: Se
   return { files, packages };
 }
 
-/** What the Dockerfile copies from the project for a program. */
+/** What the Dockerfile copies from the project for a program: by name, and the folders of its arguments. */
 function copiedPaths(program: ImageProgram): string[] {
-  return [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)]
-    .flatMap(([, paths = ""]) => paths.split(" "))
-    .map((path) => path.replaceAll("${PROGRAM}", program));
+  expect(dockerfile).toContain("COPY . .\nRUN mkdir /sources && cp -r --parents ${FOLDERS} /sources\n");
+  expect(dockerfile).toContain("COPY --from=sources /sources ./\n");
+  const named = [...dockerfile.matchAll(/^COPY (?!--from|\. \.)(.+) \S+$/gm)].flatMap(([, paths = ""]) =>
+    paths.split(" "),
+  );
+  return [...named, ...buildArguments(program).FOLDERS.split(" ")];
 }
 
 describe.each(imagePrograms)("the image of %s", (program) => {

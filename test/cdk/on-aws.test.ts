@@ -41,7 +41,8 @@ test.each([
   ["", "--env is missing\na command is missing"],
   ["--env dev", "a command is missing"],
   ["--env here dump", '--env is "here"; expected is one of dev, prod'],
-  ["--env dev replay --input x", '"replay" is no command that runs on AWS'],
+  ["--env dev chaos", '"chaos" is no command that runs on AWS'],
+  ["--env dev erase --sensor x", '"erase" is no command that runs on AWS: Athena, which erases from the offline store'],
   ["--env dev --minutes 0 dump", '--minutes is "0"; a whole number from 1 to 1440 is expected'],
   ["--env", "--env lacks its value"],
 ])("%j is refused", (line, problem) => {
@@ -76,7 +77,26 @@ describe.each(environments)("the task of operators' commands in %s", (env) => {
     const [container] = task["ContainerDefinitions"] as [{ HealthCheck?: unknown; Environment: { Name: string }[] }];
     expect(container.HealthCheck).toBeUndefined();
     expect(container.Environment.map(({ Name }) => Name)).toEqual(
-      expect.arrayContaining(["KAFKA_BROKERS", "KAFKA_AUTH", "CHECKPOINT_TABLE", "MODEL_SOURCE", "PIPELINE"]),
+      expect.arrayContaining([
+        ...["KAFKA_BROKERS", "KAFKA_AUTH", "CHECKPOINT_TABLE", "MODEL_SOURCE", "PIPELINE"],
+        ...["MONGODB_URI", "MONGODB_SECRET_ARN", "MONGODB_CA_FILE"],
+      ]),
     );
+  });
+
+  test("has room for a copy of the lake's log, and for the state of all partitions", () => {
+    expect(task).toMatchObject({ Cpu: "1024", Memory: "8192", EphemeralStorage: { SizeInGiB: 200 } });
+  });
+
+  test("reads the lake's rows and the secret of the documents, and writes no row", async () => {
+    const policies = JSON.stringify(
+      resourcesOf(await synthesised(env), "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+        .filter(({ stack }) => stack === "operations")
+        .map(({ resource }) => resource.Properties["PolicyDocument"]),
+    );
+    expect(policies).toContain("/tables/*");
+    expect(policies).toContain("secretsmanager:GetSecretValue");
+    const statements = policies.split('"Effect":"Allow"').filter((statement) => statement.includes("/tables/*"));
+    expect(statements.join("")).not.toContain("s3:Put");
   });
 });

@@ -166,14 +166,18 @@ describe.each(environments)("policies of %s", (env) => {
     // It puts settings in force.
     expect(admin["ReadData"]).toEqual([topics.changes.name, topics.progress.name].sort());
     expect(admin["WriteData"]).toEqual(["imu-data-all", ...ofMarket("market-trades"), "millrace-changes"]);
-    // An operator's commands: they write control records, letters that are sent again, and progress; no outputs.
+    // An operator's commands: they write control records, letters that are sent again, progress, and outputs that are
+    // restored from the lake; no dead letters.
     const ops = kafka("operations", "TaskRole");
-    expect(ops["WriteData"]).toEqual([
-      "imu-data-all",
-      ...ofMarket("market-trades"),
-      topics.changes.name,
-      topics.progress.name,
-    ]);
+    expect(ops["WriteData"]).toEqual(
+      [
+        "imu-data-all",
+        ...["new-session-topic", "sensor-data-aggregated", "sensor-data-late", "sensor-data-transformed"],
+        ...["sensor-inference", topics.changes.name, topics.progress.name],
+        ...ofMarket("market-aggregated", "market-alerts", "market-enriched", "market-late", "market-positions"),
+        ...ofMarket("market-trades"),
+      ].toSorted(),
+    );
     expect(ops["AlterTopic"]).not.toContain(topics.changes.name);
     expect(ops["AlterGroup"]).toEqual([
       "millrace-changes",

@@ -51,6 +51,7 @@ const inputs = [
   "lambda",
   "lib",
   "live",
+  "local/lake",
   "processor",
   "test/cdk/prod-with-market.ts",
   ".dockerignore",

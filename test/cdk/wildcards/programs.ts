@@ -27,6 +27,12 @@ export const programWildcards: readonly AllowedWildcard[] = [
     reason: "models are written by their names, in a bucket that holds nothing else",
   },
   {
+    stacks: ["operations"],
+    actions: ["s3:GetObject"],
+    resource: /^<[^>]+>\/tables\/\*$/,
+    reason: "Firehose names the objects of the lake's tables; replay, restore and backfill read them",
+  },
+  {
     stacks: ["serving"],
     actions: ["execute-api:ManageConnections"],
     resource: /\/v1\/(POST|DELETE)\/@connections\/\*$/,
