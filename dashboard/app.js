@@ -4,13 +4,20 @@ import { MarketView } from "./market.js";
 import { OperationsView } from "./operations.js";
 import { RejectedView } from "./rejected.js";
 import { SensorView } from "./sensors.js";
+import { StoryView } from "./story.js";
 
 const REFRESH_MS = 2_000;
 /** Latencies and rates cover this much time, in ms. */
 const METRICS_MS = 10_000;
 
 /** The component of `GET /health` that each view is about. */
-const PROCESSORS = { sensors: "processor", market: "market-processor", operations: "processor", rejected: "processor" };
+const PROCESSORS = {
+  sensors: "processor",
+  market: "market-processor",
+  operations: "processor",
+  rejected: "processor",
+  story: "processor",
+};
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -37,6 +44,7 @@ const views = {
   market: new MarketView(config, live),
   operations: new OperationsView(),
   rejected: new RejectedView(config),
+  story: new StoryView(config),
 };
 byId("operations-link").hidden = !config.operations;
 /** @type {keyof typeof views | null} */
@@ -59,13 +67,13 @@ function onMessage(message) {
 
 /**
  * Shows the view of the page's address: `#/market/{symbol}?operator=…`, `#/operations/{dashboard}`,
- * `#/rejected/{letterId}?sensorId=…&code=…`, or the sensors.
+ * `#/rejected/{letterId}?sensorId=…&code=…`, `#/story/{name}`, or the sensors.
  */
 function route() {
   const [path = "", query] = location.hash.replace(/^#\/?/, "").split("?");
   const [view = "", name = ""] = path.split("/");
-  const isOther = view === "market" || view === "rejected" || (view === "operations" && config.operations);
-  const wanted = isOther ? view : "sensors";
+  const isOther = ["market", "rejected", "story"].includes(view) || (view === "operations" && config.operations);
+  const wanted = isOther ? /** @type {keyof typeof views} */ (view) : "sensors";
   const changed = shown !== wanted;
   if (changed) {
     if (shown) views[shown].hide();
@@ -80,8 +88,9 @@ function route() {
   if (wanted === "operations") views.operations.show(decoded(name));
   else if (wanted === "market") views.market.show(decoded(name), new URLSearchParams(query).get("operator"));
   else if (wanted === "rejected") views.rejected.show(decoded(name), new URLSearchParams(query));
+  else if (wanted === "story") views.story.show(decoded(name));
   else views.sensors.show();
-  if (changed || wanted === "operations" || wanted === "rejected")
+  if (changed || wanted === "operations" || wanted === "rejected" || wanted === "story")
     void Promise.allSettled([refreshHealth(), refreshView()]);
 }
 

@@ -1,6 +1,7 @@
 /** One dead letter: why it was refused, what to do, its payload, and the command that sends it in again. */
 import { request, RequestError } from "./client.js";
 import { NOTHING, showFigures, time } from "./format.js";
+import { storyAddress } from "./story.js";
 
 /** @typedef {import("../domain/api.ts").DeadLetter} DeadLetter */
 
@@ -63,6 +64,9 @@ export class Letter {
     const place = `dead-letter/${log.partition}/${log.offset}`;
     byId("letter-again").textContent = `${this.#command} send-again ${place}`;
     byId("copied").textContent = "";
+    // What the bridge wrote itself never was in an input.
+    byId("letter-story").hidden = source === null;
+    /** @type {HTMLAnchorElement} */ (byId("letter-story")).href = storyAddress(letter.id);
     showFigures(byId("letter-facts"), {
       written: time(at),
       "refused by": stage,

@@ -1,5 +1,6 @@
 import { time } from "./format.js";
 import { rejectedAddress } from "./rejected.js";
+import { storyAddress, storyLink } from "./story.js";
 import { COLOURS, Trace } from "./trace.js";
 
 /** One chosen sensor: its traces, its newest window, and its activity. */
@@ -7,6 +8,8 @@ export class Panel {
   element = document.createElement("article");
   #trace;
   #window = document.createElement("dl");
+  /** To the story of the message by which the window fired. It stays the same element, so that it keeps the focus. */
+  #story;
   #activity = document.createElement("span");
   #dropped = document.createElement("span");
   #warning = document.createElement("p");
@@ -49,7 +52,9 @@ export class Panel {
     canvas.setAttribute("aria-label", `Acceleration of ${sensorId} over the last ten seconds`);
     this.#trace = new Trace(canvas);
     this.#window.className = "window";
-    this.element.append(head, this.#rejected, this.#warning, canvas, this.#window);
+    this.#story = storyLink("", `the newest window of ${sensorId}`);
+    this.#story.hidden = true;
+    this.element.append(head, this.#rejected, this.#warning, canvas, this.#window, this.#story);
   }
 
   /** @param {Record<string, number[]>} columns */
@@ -59,6 +64,7 @@ export class Panel {
 
   /**
    * @param {{
+   *   id: string;
    *   window: { start: number; end: number };
    *   count: number;
    *   revision: number;
@@ -66,7 +72,9 @@ export class Panel {
    *   channels: Record<string, { mean: number; std: number; rms: number }>;
    * }} record
    */
-  window({ window, count, revision, cause, channels }) {
+  window({ id, window, count, revision, cause, channels }) {
+    this.#story.href = storyAddress(id);
+    this.#story.hidden = false;
     const time = new Date(window.start).toLocaleTimeString();
     const entries = {
       [`window ${time}`]: `${((window.end - window.start) / 1_000).toFixed(1)} s`,

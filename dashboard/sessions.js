@@ -1,3 +1,5 @@
+import { storyLink } from "./story.js";
+
 /** Labels take these colours in the order of their first appearance. */
 const PALETTE = ["#0f766e", "#d97706", "#2563eb", "#db2777", "#7c3aed", "#65a30d", "#64748b"];
 /** @type {Map<string, string>} */
@@ -29,9 +31,16 @@ function duration(ms) {
  * }} Session
  */
 
-/** @param {HTMLElement} body @param {Session[]} sessions */
+/** Rows are made anew; a link that has the focus has it again. @param {HTMLElement} body @param {Session[]} sessions */
 export function showSessions(body, sessions) {
-  body.replaceChildren(...sessions.map(sessionRow));
+  const focused = body.contains(document.activeElement) ? document.activeElement?.closest("tr")?.dataset.session : null;
+  const rows = sessions.map(sessionRow);
+  body.replaceChildren(...rows);
+  if (focused)
+    rows
+      .find((row) => row.dataset.session === focused)
+      ?.querySelector("a")
+      ?.focus();
 }
 
 /** @param {Session} session */
@@ -51,6 +60,7 @@ function sessionRow(session) {
     tableCell(state),
     tableCell(session.revision === null ? "" : String(session.revision), "number"),
     tableCell(activityBar(session.activity)),
+    tableCell(storyLink(session.sessionId, `session ${session.sessionId}`)),
   );
   return row;
 }

@@ -1,6 +1,7 @@
 /** `npm start`: all of Millrace on this machine, until Ctrl-C. */
 import { join } from "node:path";
 import { LOOPBACK } from "../config/local.ts";
+import { readSettings } from "../config/settings.ts";
 import { MillraceError } from "../domain/errors.ts";
 import { eventBusName } from "../domain/market.ts";
 import { existingWhere } from "../domain/pipelines.ts";
@@ -13,6 +14,7 @@ import { Platform } from "./platform.ts";
 import { LOCAL_ENVIRONMENT, pipelinesOf } from "./programs.ts";
 import { startStatusServer } from "./status-server.ts";
 import { describeAlarm, statusLine } from "./status.ts";
+import { Stories } from "./stories.ts";
 import { Terminal } from "./terminal.ts";
 
 const STATUS_INTERVAL_MS = 1_000;
@@ -70,9 +72,12 @@ async function report(): Promise<void> {
   const { alarms, periodFactor } = readAlarmProfile(options.alarmsFile);
   const board = new AlarmBoard(existingWhere(alarms, pipelinesOf(options)), now(), periodFactor);
   const graphs = new Graphs(pipelinesOf(options), now());
+  const { kafkaBrokers } = platform.connections;
+  const stories = Stories.ofLog(readSettings("dump", { ...process.env, KAFKA_BROKERS: kafkaBrokers }));
   await startStatusServer(options.ports.status, {
-    "/alarms": () => board.status(),
-    "/graphs": () => graphs.status(),
+    "/alarms": () => ({ status: 200, body: board.status() }),
+    "/graphs": () => ({ status: 200, body: graphs.status() }),
+    "/trace": (query) => stories.answer(query.get("name") ?? ""),
   });
   while (stoppingSince === undefined) {
     const wait = new Promise((resolve) => setTimeout(resolve, STATUS_INTERVAL_MS));

@@ -14,7 +14,7 @@ export interface DashboardOptions {
   readonly folder: string;
   readonly apiPort: number;
   /**
-   * Where `npm start` says how alarms and graphs stand.
+   * Where `npm start` says how alarms and graphs stand, and tells a message's story.
    *
    * @default 0: nowhere, and the page has no view of operations
    */
@@ -28,8 +28,8 @@ const runbooks = join(root, "docs", "runbooks");
 
 /**
  * Serves the dashboard's files, the libraries that it loads, and `/config.json` with the API's addresses on the host
- * name of the request; `/operations/alarms` and `/operations/graphs` from `npm start`, and `/runbooks/`. The
- * Content-Security-Policy is CloudFront's.
+ * name of the request; `/operations/alarms`, `/operations/graphs` and `/operations/trace` from `npm start`, and
+ * `/runbooks/`. The Content-Security-Policy is CloudFront's.
  */
 export async function startDashboard(
   options: DashboardOptions,
@@ -59,8 +59,8 @@ export async function startDashboard(
   for (const { path, file } of dashboardLibraries)
     app.get(`/${path}`, serveStatic({ root: packages, path: file, onFound }));
   if (statusPort > 0)
-    app.get("/operations/:name{alarms|graphs}", (context) =>
-      proxy(`http://${LOOPBACK}:${statusPort}/${context.req.param("name")}`),
+    app.get("/operations/:name{alarms|graphs|trace}", (context) =>
+      proxy(`http://${LOOPBACK}:${statusPort}/${context.req.param("name")}${new URL(context.req.url).search}`),
     );
   app.use(
     "/runbooks/*",

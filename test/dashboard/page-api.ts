@@ -23,6 +23,7 @@ import type { AlertRecord, BarRecord, EnrichedRecord, WindowRecord } from "../..
 import type { Rejected } from "../../live/messages.ts";
 import type { AlarmStatus } from "../../local/alarms.ts";
 import type { GraphsStatus } from "../../local/graphs.ts";
+import type { Answer } from "../../local/status-server.ts";
 
 /** What the API has, for tests to change between two looks of the page. */
 export interface PageData {
@@ -62,6 +63,8 @@ export class PageApi {
     alarms: [],
     graphs: { stepMs: 5_000, atMs: 0, dashboards: [] },
   };
+  /** Answers to the names of stories, of `npm start` too. Each is given when its test says so. */
+  readonly stories = new Map<string, Promise<Answer>>();
   /** What the newest connection is subscribed to. */
   readonly subscriptions = new Set<string>();
   /** Whether the environment runs the market. */
@@ -127,6 +130,12 @@ export class PageApi {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://api");
+    if (pathname === "/trace") {
+      void this.stories.get(searchParams.get("name") ?? "")?.then(({ status, body }) => {
+        response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+      });
+      return;
+    }
     const headers = { "access-control-allow-origin": "*", "access-control-allow-headers": "authorization" };
     const [status, body] =
       request.method === "OPTIONS"

@@ -1,6 +1,8 @@
 import { beforeEach, expect, test } from "@jest/globals";
 import type { Page } from "playwright-core";
 import type { DeadLetter } from "../../domain/api.ts";
+import type { ArrivalStory } from "../../processor/commands/trace/story.ts";
+import type { Story } from "../../processor/commands/trace/tell.ts";
 import { eventually } from "../support/eventually.ts";
 import { usePage, type Stage } from "./browser.ts";
 import { now } from "./market-records.ts";
@@ -30,6 +32,27 @@ function letter(sensorId: string, code: string, offset: number, more: Partial<De
     isCut: false,
     ...more,
   };
+}
+
+/** A story whose texts have no place to break. */
+function longStory(): Story {
+  const identity = { key: "s".repeat(128), seq: 2, boot: "b".repeat(64), tradeId: null };
+  const output = { at: now, role: "holds", what: "y".repeat(200), place: "sensor-data-late/3/7" } as const;
+  const arrival: ArrivalStory = {
+    place: "imu-data-all/3/2",
+    offset: 2,
+    subject: { identity, times: { first: now, last: now + 90 }, readings: 10 },
+    appendedAt: now,
+    ingestMs: now,
+    traceparent: null,
+    reinjectedFrom: null,
+    bytes: 1_204,
+    letters: [],
+    outputs: [{ ...output, topic: "late", id: "imu-data-all/3/2/0" }],
+    verdict: "late",
+    why: "z".repeat(200),
+  };
+  return { wanted: "it", arrivals: [arrival], letters: [], deliveries: [], neighbours: [], notes: ["n".repeat(200)] };
 }
 
 const stage = usePage();
@@ -161,12 +184,14 @@ test.each(["light", "dark"] as const)("390 pixels are wide enough, with targets 
     message: "x".repeat(300),
     payload: { encoding: "text", content: "y".repeat(2_000) },
   });
+  api.stories.set("imu-data-all/3/2/0", Promise.resolve({ status: 200, body: longStory() }));
   api.data.sensors = [{ sensorId: "s1", firstSeen: now, lastSeen: now, sessions: 1, samples: 1, rejected: 2 }];
   const views = {
     "#/rejected/imu-data-all%2F3%2F2%2F0": "#letter-title",
     "#/sensors": "#panels article",
     "#/market": "#alerts-empty",
     "#/operations": "#dashboards",
+    "#/story/imu-data-all%2F3%2F2%2F0": "#story article",
   };
   for (const [address, filled] of Object.entries(views)) {
     page = await open(address, { viewport: { width: 390, height: 844 }, colorScheme });

@@ -6,8 +6,10 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Partitioners, type Message } from "kafkajs";
 import { createTopics } from "../../../../adapters/kafka-topics.ts";
+import { readSettings } from "../../../../config/settings.ts";
 import { topics } from "../../../../domain/topics.ts";
 import { startServers, type Servers } from "../../../../local/servers/index.ts";
+import { Stories } from "../../../../local/stories.ts";
 import type { Story } from "../../../../processor/commands/trace/tell.ts";
 import { startProgram, testKafka, type Program } from "../../../bridge/harness.ts";
 import { eventually } from "../../../support/eventually.ts";
@@ -151,6 +153,17 @@ test("the same story by the trace id, by the record, by an output's id and by an
   expect((await trace(`s1@${START}`)).arrivals).toEqual((await trace("--sensor", "s1", "--seq", "0")).arrivals);
   const transformed = byNumber.arrivals[0]!.outputs.find(({ topic }) => topic === "transformed")!;
   expect((await trace(transformed.place)).arrivals).toEqual(byNumber.arrivals);
+}, 60_000);
+
+test("npm start tells the page the same story, of what the log had at any time", async () => {
+  const stories = Stories.ofLog(readSettings("dump", { KAFKA_BROKERS: servers.kafkaBrokers }));
+  const byNumber = await trace("--sensor", "s1", "--seq", "1");
+  const place = byNumber.arrivals[0]!.place;
+  for (const name of [place, TRACE_ID]) {
+    const { status, body } = await stories.answer(name);
+    expect([status, (JSON.parse(JSON.stringify(body)) as Story).arrivals]).toEqual([200, byNumber.arrivals]);
+  }
+  expect(await stories.answer("imu-data-all/0/999999")).toMatchObject({ status: 404 });
 }, 60_000);
 
 test("a dead-lettered message: the code, the message and the letter", async () => {
