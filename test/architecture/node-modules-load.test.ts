@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { globSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, jest, test } from "@jest/globals";
@@ -11,7 +11,9 @@ const PROGRAMS = "{adapters,bridge,config,domain,lambda,live,local,processor,sim
 
 test("Node itself loads every module: it finds fewer exports in CommonJS packages than Jest does", async () => {
   const root = join(import.meta.dirname, "..", "..");
-  const modules = globSync(PROGRAMS, { cwd: root }).filter((path) => !path.endsWith("main.ts"));
+  // A command does its work when it is loaded.
+  const isCommand = (path: string): boolean => /^(await )?runCommand\(/m.test(readFileSync(join(root, path), "utf8"));
+  const modules = globSync(PROGRAMS, { cwd: root }).filter((path) => !path.endsWith("main.ts") && !isCommand(path));
   expect(modules.length).toBeGreaterThan(200);
   const script = `for (const path of ${JSON.stringify(modules)})
     await import("./" + path).catch((error) => {
