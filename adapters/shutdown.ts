@@ -1,10 +1,13 @@
 import { createLogger, type Logger } from "./log.ts";
 
 /**
- * Makes an error that nobody catches, such as a setting that is invalid, a line of the log; it ends the program with
- * exit code 1. Call it first.
+ * Makes lines of the log of Node's warnings, and of an error that nobody catches, such as a setting that is invalid;
+ * the error ends the program with exit code 1. Call it first.
  */
 export function logUncaught(program: string): void {
+  process.on("warning", (warning) => {
+    if (warning.name !== "ExperimentalWarning") createLogger(program, "warn").warn({ err: warning }, "Node warns");
+  });
   process.once("uncaughtException", (error) => {
     createLogger(program, "error").error({ err: error }, "the program ends: it did not expect this error");
     process.exit(1);

@@ -9,6 +9,7 @@ import type { AlarmStatus } from "../../local/alarms.ts";
 import { pickPlatformPorts, type PlatformPorts } from "../../local/processes/ports.ts";
 import { ModelFolder, readManifest, sameModelOtherBytes, SHIPPED } from "../processor/inference/model-folder.ts";
 import { eventually } from "../support/eventually.ts";
+import { logLines } from "../support/log-lines.ts";
 import { StartedPlatform } from "../support/platform.ts";
 import { commandsOf, run } from "./runbook.ts";
 
@@ -217,6 +218,11 @@ test("a snapshot that is corrupt", () =>
       },
     },
   ));
+
+test("and all that, every program has written in the one format of logs", () => {
+  for (const program of ["bridge", "event-source", "features", "firehose", "gateway", "live", "processor"])
+    expect(logLines(readFileSync(join(home, "logs", `${program}.log`), "utf8")).length).toBeGreaterThan(0);
+});
 
 /** What the processor's health says of its parts. */
 async function processorHealth(): Promise<Readonly<Record<string, unknown>>> {
