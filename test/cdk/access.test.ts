@@ -114,7 +114,7 @@ describe.each(environments)("the roles of people and of the pipeline of %s", (en
     const folder = join(import.meta.dirname, "..", "..", "docs", "runbooks");
     const commands = new Set(
       readdirSync(folder).flatMap((file) =>
-        [...readFileSync(join(folder, file), "utf8").matchAll(/^[^#\n]*?\baws ([a-z0-9-]+ [a-z0-9-]+)/gm)]
+        [...readFileSync(join(folder, file), "utf8").matchAll(/^[^#\n]*?(?<!on-)\baws ([a-z0-9-]+ [a-z0-9-]+)/gm)]
           .map(([, command]) => command!)
           .filter((command) => !command.startsWith("events start-replay")),
       ),
