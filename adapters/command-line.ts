@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { MillraceError } from "../domain/errors.ts";
+import { isPipelineName, pipelineNames, type PipelineName } from "../domain/pipelines.ts";
 import { DAY, HOUR, MINUTE, SECOND, type EpochMs, type Milliseconds } from "../domain/time.ts";
 
 /** An option of a command line: how its value is read. */
@@ -61,6 +62,13 @@ export const instant: Option<EpochMs> = {
     return Number.isNaN(parsed) ? undefined : parsed;
   },
   expected: "a time is expected: epoch ms, such as 2026-01-31T12:00:00Z, or how long ago, such as 15m or 2h",
+};
+
+/** A pipeline of the table. */
+export const pipelineOption: Option<PipelineName> = {
+  isFlag: false,
+  read: (received) => (isPipelineName(received) ? received : undefined),
+  expected: `there is no such pipeline; there are: ${pipelineNames.join(", ")}`,
 };
 
 /** Options that say where the servers are. They override the environment variables of the same meaning. */

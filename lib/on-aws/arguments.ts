@@ -1,6 +1,6 @@
-import { choice, parseCommandLine, whole, type Option } from "../../adapters/command-line.ts";
+import { choice, parseCommandLine, pipelineOption, whole } from "../../adapters/command-line.ts";
 import { operatorCommands, otherCommands, type OperatorCommand } from "../../config/operator-commands.ts";
-import { isPipelineName, pipelineNames, type PipelineName } from "../../domain/pipelines.ts";
+import { pipelineNames, type PipelineName } from "../../domain/pipelines.ts";
 import { MINUTE, type Milliseconds } from "../../domain/time.ts";
 
 const usage = (environments: readonly string[]): string =>
@@ -12,12 +12,6 @@ with its exit code. Credentials are those of the AWS CLI.
   --minutes N       stops the task after so long (default 60, at most 1440)`;
 
 const DEFAULT_MINUTES = 60;
-
-const pipelineOption: Option<PipelineName> = {
-  isFlag: false,
-  read: (received) => (isPipelineName(received) ? received : undefined),
-  expected: `there is no such pipeline; there are: ${pipelineNames.join(", ")}`,
-};
 
 export interface OnAwsArguments<E extends string> {
   readonly env: E;

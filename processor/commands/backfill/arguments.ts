@@ -3,6 +3,7 @@ import {
   instant,
   invalidArguments,
   parseCommandLine,
+  pipelineOption,
   text,
   whole,
   type Option,
@@ -11,7 +12,6 @@ import {
 import type { PipelineName } from "../../../domain/pipelines.ts";
 import type { Semantics } from "../../../domain/semantics.ts";
 import { MINUTE, type EpochMs } from "../../../domain/time.ts";
-import { pipelineOption } from "../replay/arguments.ts";
 import { overrideProblems, readSemantics, semanticsOptions, semanticsUsage } from "../replay/semantics-options.ts";
 
 const DEFAULT_FOLDER = ".millrace/backfill";

@@ -1,5 +1,5 @@
-import { flag, invalidArguments, parseCommandLine, text, type Option } from "../../../adapters/command-line.ts";
-import { isPipelineName, pipelineNames, type PipelineName } from "../../../domain/pipelines.ts";
+import { flag, invalidArguments, parseCommandLine, pipelineOption, text } from "../../../adapters/command-line.ts";
+import type { PipelineName } from "../../../domain/pipelines.ts";
 import type { Semantics } from "../../../domain/semantics.ts";
 import { overrideProblems, readSemantics, semanticsOptions, semanticsUsage } from "./semantics-options.ts";
 import { readSource, sourceOptions, sourceProblems, type ReplaySource } from "./source-options.ts";
@@ -13,12 +13,6 @@ and writes its outputs as NDJSON.
   --models FOLDER  folder or s3:// prefix of the models that the log's control records name
 These hold whatever the log's settings records say:
 ${semanticsUsage}`;
-
-export const pipelineOption: Option<PipelineName> = {
-  isFlag: false,
-  read: (received) => (isPipelineName(received) ? received : undefined),
-  expected: `there is no such pipeline; there are: ${pipelineNames.join(", ")}`,
-};
 
 export interface ReplayOptions {
   readonly source: ReplaySource;

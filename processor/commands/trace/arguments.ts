@@ -13,7 +13,8 @@ NAME is one of
 and the options are
   --from TIME    where to look for it: appended then or later (default 1h)
   --to TIME      appended before then (default now)
-  --from-lake DIR  from a lake instead of the log, which has it no longer; --from is then the lake's first record
+  --from-lake DIR  from a lake instead of the log, which has it no longer; --from is then the lake's first record. A
+                 folder, or the tables in S3 (s3://BUCKET/tables), which are copied to a temporary folder
   --json         the whole story as one line of JSON
   --brokers HOST:PORT,…
 TIME is epoch ms, 2026-01-31T12:00:00Z, or how long ago: 90s, 15m, 2h, 1d.`;
