@@ -9,7 +9,7 @@ export function logUncaught(program: string): void {
     if (warning.name !== "ExperimentalWarning") createLogger(program, "warn").warn({ err: warning }, "Node warns");
   });
   process.once("uncaughtException", (error) => {
-    createLogger(program, "error").error({ err: error }, "the program ends: it did not expect this error");
+    createLogger(program, "error").error({ err: error }, "the program ends");
     process.exit(1);
   });
 }
