@@ -17,10 +17,16 @@ export function startStatusServer(
   port: number,
   answers: Readonly<Record<string, (query: URLSearchParams) => Answer | Promise<Answer>>>,
 ): Promise<Server> {
+  // Not by `URL`, which throws at `//`.
   const answerTo = (url: string): Answer | Promise<Answer> => {
-    const { pathname, searchParams } = new URL(url, `http://${LOOPBACK}`);
-    const answer = Object.hasOwn(answers, pathname) ? answers[pathname] : undefined;
-    return answer?.(searchParams) ?? { status: 404, body: { error: `use ${Object.keys(answers).join(" or ")}` } };
+    const [path = "", query] = url.split("?");
+    const answer = Object.hasOwn(answers, path) ? answers[path] : undefined;
+    return (
+      answer?.(new URLSearchParams(query)) ?? {
+        status: 404,
+        body: { error: `use ${Object.keys(answers).join(" or ")}` },
+      }
+    );
   };
   const server = createServer((request, response) => {
     void Promise.resolve(answerTo(request.url ?? "/")).then(({ status, body }) => {

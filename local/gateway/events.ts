@@ -43,7 +43,7 @@ export function matchRoute(routes: readonly RestRoute[], method: string, path: s
 
 /** The event of a REST proxy integration (payload 1.0). */
 export function restEvent(request: HttpRequest, match: RouteMatch, body: Buffer): APIGatewayProxyEvent {
-  const url = new URL(request.url, "http://local");
+  const url = urlOf(request.url);
   const text =
     body.length === 0
       ? null
@@ -142,7 +142,7 @@ function webSocketContext(
 export function connectEvent(connection: ConnectionContext, request: HttpRequest): unknown {
   return {
     ...headersOf(request.headers),
-    ...queryOf(new URL(request.url, "http://local").searchParams),
+    ...queryOf(urlOf(request.url).searchParams),
     requestContext: webSocketContext(connection, "CONNECT", "$connect", request.nowMs),
     isBase64Encoded: false,
   };
@@ -218,4 +218,9 @@ const isText = (contentType: string | undefined): boolean =>
 function requestTime(ms: number): string {
   const [, day, month, year, time] = /^\w+, (\d+) (\w+) (\d+) ([\d:]+)/.exec(new Date(ms).toUTCString()) ?? [];
   return `${day}/${month}/${year}:${time} +0000`;
+}
+
+/** The URL of a request line, as HTTP has it: a path, which may begin with two slashes, or a whole URL. */
+export function urlOf(target: string): URL {
+  return new URL(target.startsWith("/") ? `http://local${target}` : target, "http://local");
 }

@@ -8,7 +8,7 @@ import { PROMETHEUS_CONTENT_TYPE } from "../../adapters/prometheus.ts";
 import type { FunctionName, RestRoute } from "../../domain/api.ts";
 import type { Invoke } from "../lambda/invoke.ts";
 import { metricsOf } from "./all-metrics.ts";
-import { matchRoute, restEvent } from "./events.ts";
+import { matchRoute, restEvent, urlOf } from "./events.ts";
 
 export interface RestOptions {
   readonly routes: readonly RestRoute[];
@@ -36,7 +36,7 @@ export function restApp(options: RestOptions): Hono<{ Bindings: HttpBindings }> 
       sourceIp: incoming.socket.remoteAddress ?? "",
       nowMs: Date.now(),
     };
-    const match = matchRoute(options.routes, request.method, new URL(request.url, "http://local").pathname);
+    const match = matchRoute(options.routes, request.method, urlOf(request.url).pathname);
     options.metrics.add("gateway.requests");
     const name = match.route?.function ?? options.fallback;
     try {

@@ -195,6 +195,8 @@ test("a request without a route goes to the fallback, and a preflight is answere
     { resource: "/{proxy+}", pathParameters: { proxy: "a/b" } },
     { resource: "/{proxy+}", httpMethod: "POST", body: '{"a":1}' },
   ]);
+  expect((await fetch(`http://127.0.0.1:${gateway.port}//`)).status).toBe(404);
+  expect(restEvents.at(-1)).toMatchObject({ path: "//" });
   const preflight = await fetch(`http://127.0.0.1:${gateway.port}/sessions`, {
     method: "OPTIONS",
     headers: {
