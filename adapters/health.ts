@@ -31,9 +31,10 @@ export function startHealthServer(
   metrics: MetricsSource,
 ): Promise<Server> {
   const server = createServer((request, response) => {
-    void answer(request, health, metrics).then(({ status, type, body }) => {
-      response.writeHead(status, { "content-type": type }).end(body);
-    });
+    // A question that can't be answered must not end the program.
+    void answer(request, health, metrics)
+      .catch((error: unknown) => json(500, { error: `it can't be answered: ${(error as Error).message}` }))
+      .then(({ status, type, body }) => response.writeHead(status, { "content-type": type }).end(body));
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
@@ -47,12 +48,11 @@ interface Answer {
   readonly body: string;
 }
 
+function json(status: number, body: object): Answer {
+  return { status, type: "application/json", body: JSON.stringify(body) };
+}
+
 async function answer(request: IncomingMessage, health: () => Health, metrics: MetricsSource): Promise<Answer> {
-  const json = (status: number, body: object): Answer => ({
-    status,
-    type: "application/json",
-    body: JSON.stringify(body),
-  });
   switch (request.url) {
     case "/metrics":
       return request.headers.accept?.includes("application/json") === true

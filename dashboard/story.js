@@ -64,7 +64,7 @@ export function storyLink(name, of) {
 export class StoryView {
   #config;
   #name = "";
-  /** Whether it was asked for: a story is told once, however long it takes. */
+  /** Whether the page has asked for it: it asks once, however long the answer takes. */
   #isAsked = false;
 
   /** @param {import("./client.js").Config} config */

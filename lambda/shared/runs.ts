@@ -20,7 +20,7 @@ export interface RunsDocument {
   readonly _id: typeof RUNS;
   /** The run whose collections readers see; absent for the live ones. */
   readonly read?: string;
-  /** By name. */
+  /** The keys are the names of the runs. */
   readonly runs?: Readonly<Record<string, RunEntry>>;
 }
 export const RUNS = "runs";

@@ -36,7 +36,8 @@ describe.each(environments)("the budget of %s", (env) => {
         BudgetType: "COST",
         TimeUnit: "MONTHLY",
         BudgetLimit: { Amount: environment(env).budget?.monthlyDollars, Unit: "USD" },
-        // The form of a user-defined tag: https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_Budget.html
+        // The form of a user-defined tag:
+        // https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_Budget.html
         CostFilters: { TagKeyValue: [`user:environment$${env}`] },
       },
       NotificationsWithSubscribers: [said("ACTUAL", 80), said("FORECASTED", 100)],

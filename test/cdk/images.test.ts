@@ -47,7 +47,7 @@ function reached(entries: readonly string[]): { files: Set<string>; packages: Se
   return { files, packages };
 }
 
-/** What the Dockerfile copies from the project for a program: by name, and the folders of its arguments. */
+/** What the Dockerfile copies from the project for a program: what it names, and the folders of its arguments. */
 function copiedPaths(program: ImageProgram): string[] {
   expect(dockerfile).toContain("COPY . .\nRUN mkdir /sources && cp -r --parents ${FOLDERS} /sources\n");
   expect(dockerfile).toContain("COPY --from=sources /sources ./\n");

@@ -96,7 +96,7 @@ test("what was refused is listed newest first, and its filters are in the addres
   await page.getByText("None.").and(page.locator("#letters-empty")).waitFor();
 });
 
-test("a filter that the API would refuse is told, and nothing is asked", async () => {
+test("the page names a filter that the API would refuse, and asks nothing", async () => {
   page = await open("#/rejected?sensorId=a%20b");
   await page.getByText("a b is no sensor id").waitFor();
   page = await open("#/rejected?code=nonsense");

@@ -32,7 +32,7 @@ test.each(["", "nonsense", "--help", "--sensor=s1", `${"x".repeat(400)}/0/1`])("
   expect(await stories.answer(name)).toMatchObject({ status: 400 });
 });
 
-test("one is told at a time", async () => {
+test("one story is read at a time", async () => {
   const { promise, resolve } = Promise.withResolvers<Story>();
   const stories = new Stories(() => promise);
   const first = stories.answer(ID);

@@ -29,7 +29,7 @@ async function main(args: readonly string[]): Promise<void> {
   report(`${run} is gone`);
 }
 
-/** A line of JSON for each run, by name. */
+/** Prints a line of JSON for each run, sorted by their names. */
 async function list(out: string): Promise<void> {
   const { read, runs = {} } = await withStore(readRuns);
   const folders = await readdir(out).catch(() => []);

@@ -1,6 +1,6 @@
 import type { Cluster, Kafka } from "kafkajs";
 import { partitionBounds } from "../../../adapters/kafka-cluster.ts";
-import { fetchRecords } from "../../../adapters/kafka-records.ts";
+import { committedRecords } from "../../../adapters/read-partition.ts";
 import { eventSourceMappings } from "../../../domain/event-source-mappings.ts";
 import { systemRuntime } from "../../adapters/runtime.ts";
 
@@ -31,8 +31,7 @@ export async function untilTaken(
       for (const [groupId, { topic, end }] of waiting) {
         const [offsets] = await admin.fetchOffsets({ groupId, topics: [topic] });
         const committed = Number(offsets!.partitions.find((one) => one.partition === partition)?.offset ?? -1);
-        const { earliest } = await partitionBounds(cluster, topic, partition);
-        if (await hasNothing(cluster, topic, partition, Math.max(committed, earliest), end)) waiting.delete(groupId);
+        if (await hasNothing(cluster, topic, partition, committed, end)) waiting.delete(groupId);
       }
       if (waiting.size === 0 || systemRuntime.now() > deadline) return [...waiting.keys()];
       await systemRuntime.sleep(POLL_MS);
@@ -50,10 +49,7 @@ async function hasNothing(
   from: number,
   end: number,
 ): Promise<boolean> {
-  for (let offset = from; offset < end;) {
-    const { records, nextOffset } = await fetchRecords(cluster, topic, partition, offset);
-    if (records.some((record) => record.offset < end)) return false;
-    offset = nextOffset;
-  }
+  for await (const records of committedRecords(cluster, topic, partition, { from, to: end }))
+    if (records.length > 0) return false;
   return true;
 }
