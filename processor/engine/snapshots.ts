@@ -29,6 +29,8 @@ export interface Captured {
   readonly collector: EntryCollector;
   /** Generations that hold an item's newest encoding, this one included. */
   readonly live: ReadonlySet<number>;
+  /** Whether it was given up: its manifest would lack what was captured before it and given up, too. */
+  readonly isGivenUp: () => boolean;
 }
 
 /**
@@ -161,24 +163,26 @@ export class Snapshots {
     const collector = new EntryCollector();
     const generation = ++this.#generation;
     machine.encodeChanges(generation, collector.take);
-    return { generation, collector, live: new Set(machine.liveGenerations()) };
+    const epoch = this.#epoch;
+    const isGivenUp = (): boolean => epoch !== this.#epoch;
+    return { generation, collector, live: new Set(machine.liveGenerations()), isGivenUp };
   }
 
   /**
    * Step 6, second half: writes the segments, then the manifest. Called when the transaction that reached `covers` is
-   * known to be committed. Tries again until it works, or `close` is called, or another has claimed the manifest.
+   * known to be committed. Tries again until it works, or it is given up, or another has claimed the manifest.
    *
    * @returns A promise that need not be awaited. It rejects with `outcome-unknown` when another has claimed the
    *   manifest.
    */
   write(captured: Captured, covers: Progress): Promise<void> {
-    const epoch = this.#epoch;
+    if (captured.isGivenUp()) return Promise.resolve();
     this.#pending++;
     this.#writing = this.#writing.then(async () => {
       try {
-        await this.#writeUntilDone(captured, covers, () => epoch !== this.#epoch);
+        await this.#writeUntilDone(captured, covers);
       } finally {
-        if (epoch === this.#epoch) this.#pending--;
+        if (!captured.isGivenUp()) this.#pending--;
       }
     });
     return this.#writing;
@@ -212,8 +216,8 @@ export class Snapshots {
   }
 
   /**
-   * Gives up what is not written yet. Does not block. A manifest whose write is under way may still be stored: the next
-   * one then fails on its condition, with `outcome-unknown`.
+   * Gives up what was captured and is not written yet, also when its `write` comes later. Does not block. A manifest
+   * whose write is under way may still be stored: the next one then fails on its condition, with `outcome-unknown`.
    */
   giveUp(): void {
     this.#epoch++;
@@ -221,20 +225,20 @@ export class Snapshots {
     this.#writing = Promise.resolve();
   }
 
-  async #writeUntilDone(captured: Captured, covers: Progress, isGivenUp: () => boolean): Promise<void> {
+  async #writeUntilDone(captured: Captured, covers: Progress): Promise<void> {
     const started = this.#runtime.now();
     let segments: Uint8Array[] | null = null;
-    for (let wait: number = RETRY_MS.first; !isGivenUp(); wait = Math.min(wait * 2, RETRY_MS.most)) {
+    for (let wait: number = RETRY_MS.first; !captured.isGivenUp(); wait = Math.min(wait * 2, RETRY_MS.most)) {
       try {
         segments ??= await captured.collector.segments(this.#runtime);
-        if (!(await this.#writeOnce(captured, covers, segments, isGivenUp))) return;
+        if (!(await this.#writeOnce(captured, covers, segments))) return;
         this.#observer.snapshotWritten(this.#task, {
           bytes: this.#manifest.segments.reduce((sum, group) => sum + group.bytes, 0),
           milliseconds: this.#runtime.now() - started,
         });
         return;
       } catch (error) {
-        if (isGivenUp()) return;
+        if (captured.isGivenUp()) return;
         if (error instanceof MillraceError) throw error;
         this.#observer.snapshotFailed?.(this.#task);
         this.#observer.log(
@@ -248,12 +252,7 @@ export class Snapshots {
   }
 
   /** @returns Whether it was written: not when it was given up meanwhile. */
-  async #writeOnce(
-    captured: Captured,
-    covers: Progress,
-    segments: readonly Uint8Array[],
-    isGivenUp: () => boolean,
-  ): Promise<boolean> {
+  async #writeOnce(captured: Captured, covers: Progress, segments: readonly Uint8Array[]): Promise<boolean> {
     const before = this.#manifest;
     await concurrently(segments.length, (part) =>
       this.#store.putSegment(
@@ -277,8 +276,8 @@ export class Snapshots {
       covers: { nextOffset, origin, fingerprint, chain },
       segments: group.parts > 0 ? [...kept, group] : kept,
     };
-    const written = isGivenUp() ? null : await this.#writeManifest(next, before);
-    if (!written || isGivenUp()) return false;
+    const written = captured.isGivenUp() ? null : await this.#writeManifest(next, before);
+    if (!written || captured.isGivenUp()) return false;
     this.#manifest = written;
     this.#deleteDropped(before.segments.filter((segment) => !captured.live.has(segment.generation)));
     return true;

@@ -240,3 +240,21 @@ test("a manifest that was given up while its write was under way is written over
   expect(manifestOf(world).covers?.nextOffset).toBe(4);
   expect(snapshots.manifest).toEqual(manifestOf(world));
 });
+
+test("a snapshot whose transaction is committed only after the life ended is not written", async () => {
+  const { world, store, runtime, snapshots, machine } = await claimed();
+  world.kernel.plan = (_process, point) => (point === "segment:put" ? "error-after" : null);
+  const first = snapshots.write(snapshots.capture(machine), progressOf(machine));
+  machine.step({ ...world.partitions[0]!.input[0]!, offset: 3, key: "y" });
+  const second = snapshots.capture(machine);
+  await world.kernel.run(world.kernel.now + 5_000, () => false);
+  snapshots.giveUp();
+  world.kernel.plan = () => null;
+  await world.until(Promise.all([first, snapshots.write(second, progressOf(machine))]));
+  await world.kernel.run(world.kernel.now + 20_000, () => false);
+  // It has the state of key y alone: a manifest that names it would lack that of key x.
+  expect(manifestOf(world)).toMatchObject({ covers: null, segments: [] });
+  expect(snapshots.idle).toBe(true);
+  const next = await world.until(Snapshots.claim(store, TASK, runtime, quiet));
+  expect([...(await world.until(next.load()))]).toEqual([]);
+});
