@@ -245,7 +245,7 @@ test("a snapshot whose transaction is committed only after the life ended is not
   const { world, store, runtime, snapshots, machine } = await claimed();
   world.kernel.plan = (_process, point) => (point === "segment:put" ? "error-after" : null);
   const first = snapshots.write(snapshots.capture(machine), progressOf(machine));
-  machine.step({ ...world.partitions[0]!.input[0]!, offset: 3, key: "y" });
+  machine.step({ ...world.partitions[0]!.input[0]!, offset: 3, key: Buffer.from("y") });
   const second = snapshots.capture(machine);
   await world.kernel.run(world.kernel.now + 5_000, () => false);
   snapshots.giveUp();
