@@ -15,12 +15,12 @@ export const operatorCommands = [
   "replay",
   "restore",
   "backfill",
+  "erase",
 ] as const;
 export type OperatorCommand = (typeof operatorCommands)[number];
 
 /** Commands that do not run there, with what to do instead. */
 export const otherCommands: Readonly<Record<string, string>> = {
-  erase: "Athena, which erases from the offline store, has no endpoint in the VPC: docs/erase.md has the steps",
   "restore-drill": "it runs a platform of its own on one machine: docs/restore.md has the drill's steps on AWS",
 };
 

@@ -115,6 +115,14 @@ export const streamPrograms = {
   /** What the command line of a replay does not say. */
   replay: { ...common, ...pipeline, logGeneration },
   dump: { ...common, ...kafka, logGeneration },
+  erase: {
+    ...common,
+    lakeBufferMs: whole(
+      "LAKE_BUFFER_MS",
+      "how long Firehose keeps a row at most, before it is in the lake, ms",
+      12 * SECOND,
+    ),
+  },
   live: {
     ...common,
     ...kafka,

@@ -8,10 +8,12 @@ import {
 import { DescribeFeatureGroupCommand, SageMakerClient } from "@aws-sdk/client-sagemaker";
 import { localCredentials } from "../../adapters/local-credentials.ts";
 import { EVENT_TIME_FEATURE, type FeatureGroupSpec } from "../../domain/features.ts";
-import { SECOND, type EpochMs } from "../../domain/time.ts";
+import { MINUTE, SECOND, type EpochMs, type Milliseconds } from "../../domain/time.ts";
 
 /** A query of seconds is given so long. */
 const QUERY_LIMIT_MS = 40 * SECOND;
+/** One that goes through a whole table. */
+const TABLE_LIMIT_MS = 15 * MINUTE;
 const POLL_MS = 250;
 /** Identifiers that are looked at, at most. */
 const MAX_IDENTIFIERS = 20;
@@ -76,8 +78,8 @@ export class OfflineStores {
   async erase(group: string, { recordIdentifier }: FeatureGroupSpec, identifier: string): Promise<number> {
     const { Database, TableName } = await this.#tableOf(group);
     const rows = `FROM "${Database}"."${TableName}" WHERE "${recordIdentifier}" = ${literal(identifier)}`;
-    const [[count] = []] = await this.#query(Database, `SELECT count(*) ${rows}`);
-    if (Number(count) > 0) await this.#query(Database, `DELETE ${rows}`);
+    const [[count] = []] = await this.#query(Database, `SELECT count(*) ${rows}`, TABLE_LIMIT_MS);
+    if (Number(count) > 0) await this.#query(Database, `DELETE ${rows}`, TABLE_LIMIT_MS);
     return Number(count);
   }
 
@@ -93,7 +95,11 @@ export class OfflineStores {
   }
 
   /** The rows of a query's result, without its header. */
-  async #query(Database: string, QueryString: string): Promise<(string | undefined)[][]> {
+  async #query(
+    Database: string,
+    QueryString: string,
+    limitMs: Milliseconds = QUERY_LIMIT_MS,
+  ): Promise<(string | undefined)[][]> {
     const { QueryExecutionId } = await this.#athena.send(
       new StartQueryExecutionCommand({
         QueryString,
@@ -101,7 +107,7 @@ export class OfflineStores {
         QueryExecutionContext: { Database },
       }),
     );
-    const end = Date.now() + QUERY_LIMIT_MS;
+    const end = Date.now() + limitMs;
     for (;;) {
       const { QueryExecution } = await this.#athena.send(new GetQueryExecutionCommand({ QueryExecutionId }));
       const { State, StateChangeReason } = QueryExecution?.Status ?? {};

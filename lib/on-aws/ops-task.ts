@@ -36,15 +36,16 @@ export interface StartedTask {
 }
 
 /**
- * Starts the task of a command: of the environment's `ops` family, in the subnets and the security group of the
- * pipeline's processors.
+ * Starts the task of a command: of the environment's `ops` family, with the security group of the pipeline's
+ * processors, in the subnets of live, which reach AWS APIs that have no endpoint in the VPC.
  *
  * @throws MillraceError `on-aws-failed` when a part of the environment is not deployed, or ECS starts nothing
  */
 export async function startTask(ecs: ECSClient, given: OpsCommand): Promise<StartedTask> {
   const { config, pipeline } = given;
   const cluster = resourceName(config, "cluster");
-  const network = await networkOf(ecs, cluster, resourceName(config, `processor-${pipeline}`));
+  const network = await networkOf(ecs, cluster, resourceName(config, "live"));
+  const { securityGroups } = await networkOf(ecs, cluster, resourceName(config, `processor-${pipeline}`));
   const log = await logOf(ecs, resourceName(config, OPS_TASK));
   const { tasks = [], failures = [] } = await ecs.send(
     new RunTaskCommand({
@@ -53,7 +54,7 @@ export async function startTask(ecs: ECSClient, given: OpsCommand): Promise<Star
       launchType: "FARGATE",
       count: 1,
       startedBy: "npm-run-on-aws",
-      networkConfiguration: { awsvpcConfiguration: network },
+      networkConfiguration: { awsvpcConfiguration: { ...network, securityGroups } },
       overrides: overridesOf(given),
       enableECSManagedTags: true,
       propagateTags: "TASK_DEFINITION",
@@ -67,6 +68,7 @@ export async function startTask(ecs: ECSClient, given: OpsCommand): Promise<Star
   return { cluster, arn, logGroup: log.group, logStream: `${log.prefix}/${OPS_CONTAINER}/${arn.split("/").at(-1)}` };
 }
 
+/** The network of a service. */
 async function networkOf(ecs: ECSClient, cluster: string, service: string): Promise<AwsVpcConfiguration> {
   try {
     const { services = [] } = await ecs.send(new DescribeServicesCommand({ cluster, services: [service] }));
@@ -76,7 +78,7 @@ async function networkOf(ecs: ECSClient, cluster: string, service: string): Prom
     if (!(cause instanceof ClusterNotFoundException)) throw cause;
     throw failed(`there is no ECS cluster ${cluster} in this account and region: deploy the environment first`, cause);
   }
-  throw failed(`there is no ECS service ${service}: deploy the stack "processing" first`);
+  throw failed(`there is no ECS service ${service}: deploy its stack first`);
 }
 
 async function logOf(ecs: ECSClient, family: string): Promise<{ readonly group: string; readonly prefix: string }> {

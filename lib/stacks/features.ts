@@ -5,13 +5,12 @@ import type { Environment } from "../../config/schema.ts";
 import { programs, writeSettings } from "../../config/settings.ts";
 import { featureGroupName } from "../../domain/names.ts";
 import { functions } from "../../domain/routes.ts";
-import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
 import { failureQueue } from "../constructs/failure-queue.ts";
-import { OFFLINE_TABLE_REASON, offlineTableName, offlineTables } from "../constructs/feature-group.ts";
 import { allow, allowKey } from "../constructs/grants.ts";
 import { KafkaConsumer } from "../constructs/kafka-consumer.ts";
 import { MillraceFunction } from "../constructs/millrace-function.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
+import { letQueryOfflineStores } from "../constructs/offline-queries.ts";
 import { resourceName } from "../names.ts";
 import type { LakeStack } from "./lake.ts";
 import type { SecurityStack } from "./security.ts";
@@ -74,7 +73,12 @@ export class FeaturesStack extends MillraceStack {
       allow(grantee, actions, groups);
       allowKey(grantee, security.keys.readings, "sagemaker", ["Decrypt", "GenerateDataKey"]);
     }
-    this.#letQueryOfflineStores(lake, security);
+    letQueryOfflineStores(this, this.checkFeatures, {
+      bucket: lake.bucket,
+      workGroup: lake.workGroup,
+      key: security.keys.readings,
+      erases: false,
+    });
     this.missedChecks = failureQueue(this, "MissedChecks", {
       queueName: resourceName(config, "missed-feature-checks"),
       key: security.keys.operations,
@@ -89,29 +93,6 @@ export class FeaturesStack extends MillraceStack {
           deadLetterQueue: this.missedChecks,
         }),
       ],
-    });
-  }
-
-  /** Athena reads a group's table, and writes results, with the rights of the caller. */
-  #letQueryOfflineStores({ bucket, workGroup }: LakeStack, { keys }: SecurityStack): void {
-    allow(
-      this.checkFeatures,
-      ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults"],
-      [this.formatArn({ service: "athena", resource: "workgroup", resourceName: workGroup.name })],
-    );
-    allow(this.checkFeatures, ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"], offlineTables(this));
-    allow(this.checkFeatures, ["s3:GetBucketLocation", "s3:ListBucket"], [bucket.bucketArn]);
-    allow(this.checkFeatures, ["s3:GetObject"], [bucket.arnForObjects("features/*")]);
-    allow(
-      this.checkFeatures,
-      ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
-      [bucket.arnForObjects("query-results/*")],
-    );
-    allowKey(this.checkFeatures, keys.readings, "s3", ["Decrypt", "GenerateDataKey"]);
-    acknowledgeWildcards(this.checkFeatures, {
-      [`/${offlineTableName(this.config)}`]: OFFLINE_TABLE_REASON,
-      "/features/*": "Feature Store names the objects of the table",
-      "/query-results/*": "Athena names the objects of results",
     });
   }
 }

@@ -6,12 +6,14 @@ import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { changeGroup } from "../../domain/controls.ts";
 import { eventSourceMappings } from "../../domain/event-source-mappings.ts";
-import { logName } from "../../domain/names.ts";
+import { featureGroupName, logName } from "../../domain/names.ts";
 import { existingWhere } from "../../domain/pipelines.ts";
+import { SECOND } from "../../domain/time.ts";
 import { topics } from "../../domain/topics.ts";
 import { acknowledgeWildcards } from "../constructs/acknowledge.ts";
 import { allow, allowKey, allowReadBucket, allowSecret, allowTable } from "../constructs/grants.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
+import { letQueryOfflineStores } from "../constructs/offline-queries.ts";
 import { programTask, type ProgramTask } from "../constructs/program-task.ts";
 import { documentSettings } from "./document-settings.ts";
 import type { LakeStack } from "./lake.ts";
@@ -31,6 +33,8 @@ const MEMORY_MIB = 8192;
 const HEAP_MIB = 6144;
 /** The most that Fargate has: `replay`, `restore` and `backfill` copy the lake's log to half of it. */
 const STORAGE_GIB = 200;
+/** How long Firehose takes to deliver a full buffer, at most. */
+const DELIVERY_SECONDS = 60;
 /** Where the image has the certificate authorities of DocumentDB. */
 const CA_FILE = "/app/documents-ca.pem";
 
@@ -59,6 +63,11 @@ export class OperationsStack extends MillraceStack {
       environment: {
         NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}`,
         ...writeSettings("store", { ...documentSettings(state), mongodbCaFile: CA_FILE }),
+        ...writeSettings("checkFeatures", {
+          featureGroup: featureGroupName(config.name, "sensorWindows"),
+          athenaWorkGroup: lake.workGroup.name,
+        }),
+        ...writeSettings("erase", { lakeBufferMs: (config.lake.bufferSeconds + DELIVERY_SECONDS) * SECOND }),
         ...writeSettings("processor", {
           environment: config.name,
           region: Aws.REGION,
@@ -80,14 +89,31 @@ export class OperationsStack extends MillraceStack {
     // A promotion notes in the store what was live before it.
     allow(taskRole, ["s3:PutObject"], [state.models.arnForObjects("models/*")]);
     allowKey(taskRole, security.keys.state, "s3", ["GenerateDataKey"]);
-    allow(taskRole, ["s3:GetObject"], [lake.bucket.arnForObjects("tables/*")]);
-    allow(taskRole, ["s3:ListBucket"], [lake.bucket.bucketArn]);
-    allowKey(taskRole, security.keys.readings, "s3", ["Decrypt"]);
+    this.#lakeRights(needs);
     allowSecret(taskRole, state.documentsSecret, security.keys.secrets);
     acknowledgeWildcards(taskRole, {
-      "/tables/*": "Firehose names the objects of the lake's tables",
       "/*": "models are read by their names, in a bucket that holds nothing else",
       "/models/*": "models are written by their names, in a bucket that holds nothing else",
+    });
+  }
+
+  /** Reads the lake. `erase` writes its files again, and takes a sensor out of the feature store. */
+  #lakeRights({ lake, security }: OperationsNeeds): void {
+    const { taskRole } = this.task;
+    allow(taskRole, ["s3:GetObject", "s3:PutObject"], [lake.bucket.arnForObjects("tables/*")]);
+    acknowledgeWildcards(taskRole, { "/tables/*": "Firehose names the objects of the lake's tables" });
+    allow(taskRole, ["s3:ListBucket"], [lake.bucket.bucketArn]);
+    allowKey(taskRole, security.keys.readings, "s3", ["Decrypt", "GenerateDataKey"]);
+    const group = lake.featureGroups.sensorWindows;
+    if (group === undefined) return;
+    const arn = this.formatArn({ service: "sagemaker", resource: "feature-group", resourceName: group.ref });
+    allow(taskRole, ["sagemaker:DescribeFeatureGroup", "sagemaker:GetRecord", "sagemaker:DeleteRecord"], [arn]);
+    allowKey(taskRole, security.keys.readings, "sagemaker", ["Decrypt", "GenerateDataKey"]);
+    letQueryOfflineStores(this, taskRole, {
+      bucket: lake.bucket,
+      workGroup: lake.workGroup,
+      key: security.keys.readings,
+      erases: true,
     });
   }
 

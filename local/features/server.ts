@@ -77,8 +77,10 @@ export async function startFeatureStore(
     const targets = context.req.queries("TargetStores");
     const { online, offline } = await ready;
     if (addresses(targets, "OnlineStore")) {
-      if (mode === "HardDelete") online.remove(group.name, identifier, eventTimeMs);
-      else online.put(group.name, identifier, eventTimeMs, null, null);
+      // https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_feature_store_DeleteRecord.html
+      if (mode === "HardDelete" && !online.remove(group.name, identifier, eventTimeMs))
+        throw invalid(`EventTime ${eventTime} is not later than that of the record ${identifier}`);
+      if (mode === "SoftDelete") online.put(group.name, identifier, eventTimeMs, null, null);
     }
     if (addresses(targets, "OfflineStore")) {
       const values = [

@@ -35,7 +35,7 @@ export class OnlineStore {
       "SELECT feature_values, expires_at FROM records WHERE feature_group = ? AND identifier = ?",
     );
     this.#remove = this.#database.prepare(
-      "DELETE FROM records WHERE feature_group = ? AND identifier = ? AND event_time <= ?",
+      "DELETE FROM records WHERE feature_group = ? AND identifier = ? AND event_time < ?",
     );
   }
 
@@ -62,9 +62,10 @@ export class OnlineStore {
     return { values: JSON.parse(row.feature_values) as FeatureValue[], expiresAtMs: row.expires_at };
   }
 
-  /** Hard deletion: removes the record unless it has a later event time. */
-  remove(group: string, identifier: string, eventTimeMs: number): void {
+  /** Hard deletion. @returns Whether there is no record any more: one that is not older than the deletion stays. */
+  remove(group: string, identifier: string, eventTimeMs: number): boolean {
     this.#remove.run(group, identifier, eventTimeMs);
+    return this.#get.get(group, identifier) === undefined;
   }
 
   close(): void {

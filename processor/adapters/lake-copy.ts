@@ -1,12 +1,9 @@
-import { createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, rm, statfs } from "node:fs/promises";
+import { mkdtemp, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { GetObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
 import { MillraceError } from "../../domain/errors.ts";
 import type { TableName } from "../../domain/tables.ts";
+import { type LakeFile, s3Place, type S3Place } from "./lake-place.ts";
 
 /** Objects that are fetched at once. */
 const AT_ONCE = 8;
@@ -31,32 +28,20 @@ export interface LakeSource {
  *   throws
  */
 export async function withLake<T>(source: LakeSource, use: (dir: string) => Promise<T>): Promise<T> {
-  const s3 = /^s3:\/\/([^/]+)\/?(.*)$/.exec(source.lake);
-  if (!s3) return use(source.lake);
+  const place = s3Place(source.lake, source.region);
+  if (!place) return use(source.lake);
   const dir = await mkdtemp(join(tmpdir(), "millrace-lake-"));
   try {
-    const client = new S3Client({ region: source.region });
-    await copyTables(client, { bucket: s3[1]!, prefix: s3[2]!.replace(/\/$/, "") }, source, dir);
+    await copyTables(place, source, dir);
     return await use(dir);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
 }
 
-interface Place {
-  readonly bucket: string;
-  readonly prefix: string;
-}
-interface LakeFile {
-  readonly key: string;
-  /** Below the lake's folder. */
-  readonly path: string;
-  readonly bytes: number;
-}
-
-async function copyTables(client: S3Client, place: Place, source: LakeSource, dir: string): Promise<void> {
+async function copyTables(place: S3Place, source: LakeSource, dir: string): Promise<void> {
   const files: LakeFile[] = [];
-  for (const table of source.tables) files.push(...(await filesOf(client, place, table)));
+  for (const table of source.tables) files.push(...(await place.files(table)));
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   const { bavail, bsize } = await statfs(dir);
   const free = bavail * bsize;
@@ -67,35 +52,12 @@ async function copyTables(client: S3Client, place: Place, source: LakeSource, di
         `${inMB(free)} MB, of which half may be used: ` +
         "run the command where there is more, with a copy of the bucket",
     );
-  source.report(`copying ${files.length} files, ${inMB(bytes)} MB, of s3://${place.bucket}/${place.prefix}`);
+  source.report(`copying ${files.length} files, ${inMB(bytes)} MB, of ${place.url}`);
   const waiting = files.values();
   const fetchNext = async (): Promise<void> => {
-    for (const file of waiting) await fetchFile(client, place, file, dir);
+    for (const file of waiting) await place.fetch(file, join(dir, file.path));
   };
   await Promise.all(Array.from({ length: AT_ONCE }, fetchNext));
-}
-
-/** The Parquet files of a table. */
-async function filesOf(client: S3Client, { bucket, prefix }: Place, table: TableName): Promise<LakeFile[]> {
-  const above = prefix === "" ? "" : `${prefix}/`;
-  const files: LakeFile[] = [];
-  let ContinuationToken: string | undefined;
-  do {
-    const page = await client.send(
-      new ListObjectsV2Command({ Bucket: bucket, Prefix: `${above}${table}/`, ContinuationToken }),
-    );
-    for (const { Key: key = "", Size: bytes = 0 } of page.Contents ?? [])
-      if (key.endsWith(".parquet")) files.push({ key, path: key.slice(above.length), bytes });
-    ContinuationToken = page.NextContinuationToken;
-  } while (ContinuationToken !== undefined);
-  return files;
-}
-
-async function fetchFile(client: S3Client, { bucket }: Place, { key, path }: LakeFile, dir: string): Promise<void> {
-  const target = join(dir, path);
-  await mkdir(dirname(target), { recursive: true });
-  const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-  await pipeline(Body as Readable, createWriteStream(target));
 }
 
 function inMB(bytes: number): string {

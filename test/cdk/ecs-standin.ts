@@ -28,7 +28,8 @@ interface RunTask {
 /** What the stand-in has: an environment's cluster, service and task definition, or less. */
 export interface StandInParts {
   readonly cluster?: string;
-  readonly service?: string;
+  /** Names of its services. */
+  readonly services?: readonly string[];
   readonly family?: string;
   /** Variables of the task definition. */
   readonly environment: Readonly<Record<string, string>>;
@@ -38,10 +39,10 @@ export interface StandInParts {
   readonly neverRuns?: boolean;
 }
 
-export const network = {
-  subnets: ["subnet-1", "subnet-2"],
-  securityGroups: ["sg-processor"],
-  assignPublicIp: "DISABLED",
+/** The networks of services, by the end of their names: of live the subnets, of the processors the security group. */
+export const networks = {
+  live: { subnets: ["subnet-out"], securityGroups: ["sg-live"], assignPublicIp: "ENABLED" },
+  sensor: { subnets: ["subnet-in"], securityGroups: ["sg-processor"], assignPublicIp: "DISABLED" },
 };
 const GROUP = "/millrace/dev/task/ops";
 
@@ -85,13 +86,16 @@ export class EcsStandIn {
   }
 
   #call(action: string, input: Record<string, unknown>): object {
-    const { cluster, service, family, refusal } = this.#parts;
+    const { cluster, services = [], family, refusal } = this.#parts;
     const error = (type: string, message: string): object => ({ __type: type, message });
     switch (action) {
-      case "DescribeServices":
+      case "DescribeServices": {
         if (input["cluster"] !== cluster) return error("ClusterNotFoundException", "Cluster not found.");
-        if ((input["services"] as string[])[0] !== service) return { services: [], failures: [{ reason: "MISSING" }] };
+        const [service = ""] = input["services"] as string[];
+        if (!services.includes(service)) return { services: [], failures: [{ reason: "MISSING" }] };
+        const network = networks[service.split("-").at(-1) as keyof typeof networks];
         return { services: [{ status: "ACTIVE", networkConfiguration: { awsvpcConfiguration: network } }] };
+      }
       case "DescribeTaskDefinition": {
         if (input["taskDefinition"] !== family) return error("ClientException", "Unable to describe task definition.");
         const options = { "awslogs-group": GROUP, "awslogs-stream-prefix": "ops" };

@@ -20,6 +20,9 @@ const ways = {
   secretsmanager: { endpoints: ["secretsmanager"] },
   // PutRecord and GetRecord alone.
   sagemaker: { endpoints: ["sagemaker.featurestore-runtime"] },
+  // What no endpoint is made for, because an operator's command alone needs it.
+  athena: { outside: true },
+  glue: { outside: true },
   // https://docs.aws.amazon.com/iot/latest/developerguide/IoTCore-VPC.html: the data endpoint has one only with names of
   // its own.
   iot: { outside: true },
@@ -91,7 +94,14 @@ describe.each(environments)("the network of %s", (env) => {
         isFunction: false,
       };
     });
-    return [...functions, ...services];
+    // `npm run on-aws` starts it in the subnets of live, with the security group of a processor (lib/on-aws).
+    const live = services.find(({ name }) => name.includes("Servicelive"))!;
+    const processor = services.find(({ name }) => name.includes("Serviceprocessor"))!;
+    const [ops] = all("AWS::ECS::TaskDefinition").filter(({ stack }) => stack === "operations");
+    const roles = ["TaskRoleArn", "ExecutionRoleArn"].map(
+      (role) => `operations/${roleOf(ops!.resource.Properties[role])}`,
+    );
+    return [...functions, ...services, { ...live, name: "operations/Task", group: processor.group, roles }];
   }
 
   /** Prefixes of the actions of some roles, without the use of keys on behalf of other services. */

@@ -5,14 +5,14 @@ import { afterEach, beforeAll, expect, test } from "@jest/globals";
 import { eventually } from "../support/eventually.ts";
 import { append, createTopics } from "../support/kafka-topics.ts";
 import { sharedServers } from "../support/servers.ts";
-import { EcsStandIn, network, type StandInParts } from "./ecs-standin.ts";
+import { EcsStandIn, networks, type StandInParts } from "./ecs-standin.ts";
 import { root } from "./synthesised.ts";
 
 const TOPIC = `on-aws-${process.pid}`;
 const { kafkaBrokers } = sharedServers();
 const dev = {
   cluster: "millrace-dev-cluster",
-  service: "millrace-dev-processor-sensor",
+  services: ["millrace-dev-live", "millrace-dev-processor-sensor"],
   family: "millrace-dev-ops",
   environment: { KAFKA_BROKERS: kafkaBrokers, PIPELINE: "sensor" },
 };
@@ -71,7 +71,8 @@ test("a command runs as a task, with its arguments as they are; its output and i
       cluster: "millrace-dev-cluster",
       taskDefinition: "millrace-dev-ops",
       launchType: "FARGATE",
-      networkConfiguration: { awsvpcConfiguration: network },
+      // Out of the VPC as live goes, to Kafka as the processor does.
+      networkConfiguration: { awsvpcConfiguration: { ...networks.live, securityGroups: ["sg-processor"] } },
     },
   ]);
   expect(standIn.runs[0]!.overrides.containerOverrides).toEqual([
@@ -97,7 +98,7 @@ test("a command that fails there fails here, with its reason", async () => {
 
 test.each<[string, StandInParts, string]>([
   ["cluster", { environment: {} }, "there is no ECS cluster millrace-dev-cluster in this account and region"],
-  ["service", { ...dev, service: "x" }, "there is no ECS service millrace-dev-processor-sensor"],
+  ["service", { ...dev, services: ["millrace-dev-live"] }, "there is no ECS service millrace-dev-processor-sensor"],
   [
     "task definition",
     { ...dev, family: "x" },

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
+import { environment } from "../../config/environments/index.ts";
 import { OPS_CONTAINER, operatorCommands, programOf } from "../../config/operator-commands.ts";
 import { parseOnAwsArguments } from "../../lib/on-aws/arguments.ts";
 import { environments, resourcesOf, root, synthesised } from "./synthesised.ts";
@@ -42,7 +43,7 @@ test.each([
   ["--env dev", "a command is missing"],
   ["--env here dump", '--env is "here"; expected is one of dev, prod'],
   ["--env dev chaos", '"chaos" is no command that runs on AWS'],
-  ["--env dev erase --sensor x", '"erase" is no command that runs on AWS: Athena, which erases from the offline store'],
+  ["--env dev restore-drill", '"restore-drill" is no command that runs on AWS: it runs a platform of its own'],
   ["--env dev --minutes 0 dump", '--minutes is "0"; a whole number from 1 to 1440 is expected'],
   ["--env", "--env lacks its value"],
 ])("%j is refused", (line, problem) => {
@@ -88,15 +89,21 @@ describe.each(environments)("the task of operators' commands in %s", (env) => {
     expect(task).toMatchObject({ Cpu: "1024", Memory: "8192", EphemeralStorage: { SizeInGiB: 200 } });
   });
 
-  test("reads the lake's rows and the secret of the documents, and writes no row", async () => {
-    const policies = JSON.stringify(
-      resourcesOf(await synthesised(env), "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
-        .filter(({ stack }) => stack === "operations")
-        .map(({ resource }) => resource.Properties["PolicyDocument"]),
-    );
-    expect(policies).toContain("/tables/*");
-    expect(policies).toContain("secretsmanager:GetSecretValue");
-    const statements = policies.split('"Effect":"Allow"').filter((statement) => statement.includes("/tables/*"));
-    expect(statements.join("")).not.toContain("s3:Put");
+  test("knows how long Firehose keeps a row, and may write lake and offline store, for erase", async () => {
+    const statements = resourcesOf(await synthesised(env), "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+      .filter(({ stack }) => stack === "operations")
+      .flatMap(({ resource }) => (resource.Properties["PolicyDocument"] as { Statement: object[] }).Statement)
+      .map((statement) => JSON.stringify(statement));
+    expect(statements.join("")).toContain("secretsmanager:GetSecretValue");
+    const actionsOn = (resource: string): string => statements.filter((one) => one.includes(resource)).join("");
+    expect(actionsOn("/tables/*")).toContain('["s3:GetObject","s3:PutObject"]');
+    expect(actionsOn("/features/*")).toContain("s3:PutObject");
+    // https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-delete.html
+    expect(actionsOn("table/sagemaker_featurestore")).toContain("glue:UpdateTable");
+    expect(actionsOn(":feature-group/")).toContain("sagemaker:DeleteRecord");
+    expect(statements.join("")).not.toContain("s3:DeleteObject");
+    const [container] = task["ContainerDefinitions"] as [{ Environment: { Name: string; Value: string }[] }];
+    const buffer = container.Environment.find(({ Name }) => Name === "LAKE_BUFFER_MS")!;
+    expect(Number(buffer.Value)).toBe((environment(env).lake.bufferSeconds + 60) * 1_000);
   });
 });

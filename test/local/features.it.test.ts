@@ -114,7 +114,9 @@ test("a soft deletion keeps older records away, a hard deletion does not", async
   await put(record("s1", "1783764001"));
   expect(await get("s1")).toBeUndefined();
   await put(record("s1", "1783764003"));
-  await remove("1783764003", "HardDelete");
+  await expect(remove("1783764003", "HardDelete")).rejects.toMatchObject({ name: "ValidationError" });
+  expect(await get("s1")).toBeDefined();
+  await remove("1783764003.001", "HardDelete");
   expect(await get("s1")).toBeUndefined();
   await put(record("s1", "1783764001"));
   expect(await get("s1")).toBeDefined();

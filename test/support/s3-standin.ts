@@ -1,23 +1,29 @@
+import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { listen } from "../../local/aws/listen.ts";
 
 /**
- * S3's GetObject and ListObjectsV2 of one bucket, path-style, as the official client calls them at an address that is a
- * number. A page of a listing has two objects.
+ * S3's GetObject, PutObject with If-Match, and ListObjectsV2 of one bucket, path-style, as the official client calls
+ * them at an address that is a number. A page of a listing has two objects.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
  */
 export class S3StandIn {
   readonly #bucket: string;
-  readonly #objects: ReadonlyMap<string, Buffer>;
+  readonly #objects: Map<string, Buffer>;
   readonly #listed: ReadonlyMap<string, number>;
-  readonly #server: Server = createServer((request, response) => this.#answer(request, response));
+  readonly #server: Server = createServer((request, response) => void this.#answer(request, response));
   /** Keys that were fetched, in order. */
   readonly fetched: string[] = [];
+  /** When objects were written, epoch ms. */
+  writtenMs = 0;
+  /** Called when an object has been fetched. */
+  onFetched: (key: string) => void = () => undefined;
 
   /**
    * @param objects By key.
    * @param listed Sizes that the listing says, by key. @default the objects' own
    */
-  constructor(bucket: string, objects: ReadonlyMap<string, Buffer>, listed: ReadonlyMap<string, number> = new Map()) {
+  constructor(bucket: string, objects: Map<string, Buffer>, listed: ReadonlyMap<string, number> = new Map()) {
     this.#bucket = bucket;
     this.#objects = objects;
     this.#listed = listed;
@@ -33,17 +39,30 @@ export class S3StandIn {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  #answer({ method, url = "/" }: IncomingMessage, response: ServerResponse): void {
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method, url = "/", headers } = request;
     const { pathname, searchParams } = new URL(url, "http://s3");
     const [, bucket, ...rest] = decodeURIComponent(pathname).split("/");
     const key = rest.join("/");
-    if (method !== "GET") return error(response, 405, "MethodNotAllowed");
+    const chunks: Buffer[] = [];
+    for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     if (bucket !== this.#bucket) return error(response, 404, "NoSuchBucket");
+    if (method === "PUT") return this.#put(key, Buffer.concat(chunks), headers["if-match"], response);
+    if (method !== "GET") return error(response, 405, "MethodNotAllowed");
     if (searchParams.get("list-type") === "2") return this.#list(searchParams, response);
     const object = this.#objects.get(key);
     if (object === undefined) return error(response, 404, "NoSuchKey");
     this.fetched.push(key);
-    response.writeHead(200, { "content-length": object.length }).end(object);
+    response.writeHead(200, { "content-length": object.length, etag: tagOf(object) }).end(object);
+    this.onFetched(key);
+  }
+
+  #put(key: string, body: Buffer, ifMatch: string | undefined, response: ServerResponse): void {
+    const object = this.#objects.get(key);
+    if (ifMatch !== undefined && object === undefined) return error(response, 404, "NoSuchKey");
+    if (ifMatch !== undefined && ifMatch !== tagOf(object!)) return error(response, 412, "PreconditionFailed");
+    this.#objects.set(key, body);
+    response.writeHead(200, { etag: tagOf(body) }).end();
   }
 
   #list(query: URLSearchParams, response: ServerResponse): void {
@@ -52,10 +71,11 @@ export class S3StandIn {
     const keys = [...this.#objects.keys()].filter((key) => key.startsWith(prefix)).toSorted();
     const page = keys.slice(from, from + 2);
     const isCut = from + 2 < keys.length;
-    const contents = page.map(
-      (key) =>
-        `<Contents><Key>${key}</Key><Size>${this.#listed.get(key) ?? this.#objects.get(key)!.length}</Size></Contents>`,
-    );
+    const contents = page.map((key) => {
+      const size = this.#listed.get(key) ?? this.#objects.get(key)!.length;
+      const written = new Date(this.writtenMs).toISOString();
+      return `<Contents><Key>${key}</Key><Size>${size}</Size><LastModified>${written}</LastModified></Contents>`;
+    });
     const next = isCut ? `<NextContinuationToken>${from + 2}</NextContinuationToken>` : "";
     answer(
       response,
@@ -63,6 +83,10 @@ export class S3StandIn {
       `<ListBucketResult><IsTruncated>${isCut}</IsTruncated>${next}${contents.join("")}</ListBucketResult>`,
     );
   }
+}
+
+function tagOf(object: Buffer): string {
+  return `"${createHash("md5").update(object).digest("hex")}"`;
 }
 
 function answer(response: ServerResponse, status: number, xml: string): void {

@@ -5,19 +5,18 @@ import { keyPartitioner } from "../../../adapters/key-partitioner.ts";
 import type { Logger } from "../../../adapters/log.ts";
 import { MillraceError } from "../../../domain/errors.ts";
 import { pipelines } from "../../../domain/pipelines.ts";
-import { DAY, SECOND, type Milliseconds } from "../../../domain/time.ts";
+import { DAY, SECOND, type EpochMs, type Milliseconds } from "../../../domain/time.ts";
 import { controlTypes, topics, type TopicKey } from "../../../domain/topics.ts";
+import type { LakePlace } from "../../adapters/lake-place.ts";
 import { systemRuntime } from "../../adapters/runtime.ts";
 import type { SnapshotStore } from "../../engine/ports.ts";
 import type { MachineFactory } from "../../runtime/machine.ts";
 import { untilTaken } from "./consumers.ts";
 import { eventTimesOf } from "./event-times.ts";
-import { type EventTimes, eraseFromLake, hasRecords } from "./lake.ts";
+import { type EventTimes, eraseFromLake, RecordSearch } from "./lake.ts";
 import { appendErase, snapshotContent } from "./state.ts";
 
 const POLL_MS = 2 * SECOND;
-/** The lake is looked at until it is clean so often in a row: what was on its way comes meanwhile. */
-const CLEAN_LOOKS = { count: 3, everyMs: 6 * SECOND } as const;
 /** A segment of a log is filled for so long at most, and deleted as a whole. */
 const SEGMENT_MS = 7 * DAY;
 const INPUT = topics.imuData;
@@ -34,11 +33,22 @@ export interface EraseTarget {
   readonly generation: number;
   readonly eraseStore: () => Promise<Record<string, number>>;
   readonly eraseFeatures: () => Promise<Record<string, number>>;
-  /** Folder of the lake; undefined to leave it as it is. */
-  readonly lakeDir: string | undefined;
+  /** Null to leave it as it is. */
+  readonly lake: EraseLake | null;
   readonly limitMs: number;
   readonly logger: Logger;
   readonly report: (sentence: string) => void;
+}
+
+/** The lake that is erased from. */
+export interface EraseLake {
+  /** As it was given: a folder, or the tables in S3. */
+  readonly name: string;
+  readonly place: LakePlace;
+  /** How long Firehose keeps a row at most, before it is in the lake. */
+  readonly bufferMs: Milliseconds;
+  /** Lends its log as a folder. */
+  readonly withLog: <T>(use: (dir: string) => Promise<T>) => Promise<T>;
 }
 
 /** What was removed where, and what goes when. */
@@ -73,6 +83,7 @@ export interface Certificate {
 export async function erase(target: EraseTarget): Promise<Certificate> {
   const { kafka, sensorId, report, limitMs } = target;
   const cluster = openCluster(kafka);
+  const begun = Date.now();
   const deadline = systemRuntime.now() + limitMs;
   try {
     await cluster.connect();
@@ -88,7 +99,7 @@ export async function erase(target: EraseTarget): Promise<Certificate> {
     const store = await target.eraseStore(); // 3
     const features = await target.eraseFeatures();
     report("store and features have lost it");
-    const lake = await eraseLake(target, offsets, deadline); // 4
+    const lake = await eraseLake(target, offsets, begun, deadline); // 4
     const counts = [before, ...[store, features, lake ?? {}].flatMap((one) => Object.values(one))];
     // The rows of the `erase` records are none of the sensor's.
     const found = counts.reduce((sum, count) => sum + count, 0) > (lake === null ? 0 : partitions);
@@ -158,47 +169,47 @@ async function untilFunctionsHave(
 async function eraseLake(
   target: EraseTarget,
   offsets: ReadonlyMap<number, number>,
+  since: EpochMs,
   deadline: number,
 ): Promise<Record<string, number> | null> {
-  const { lakeDir, sensorId, open, generation, report } = target;
-  if (lakeDir === undefined) return null;
+  const { lake, sensorId, open, generation, report } = target;
+  if (lake === null) return null;
   const { log } = open(generation);
+  // What the functions have taken is delivered by then.
+  const settled = systemRuntime.now() + lake.bufferMs;
   const ids = [...offsets].map(([partition, offset]) => `${log}/${partition}/${offset}`);
-  while (!(await hasRecords(lakeDir, ids))) {
+  const search = new RecordSearch(lake.place, ids, since);
+  for (let missing = await search.missing(); missing.length > 0; missing = await search.missing()) {
     if (systemRuntime.now() > deadline)
-      throw incomplete([`the lake ${lakeDir} has not all of ${ids.join(", ")} yet: Firehose has not delivered them`]);
+      throw incomplete([`the lake ${lake.name} lacks ${missing.join(", ")}: Firehose has not delivered them`]);
     await systemRuntime.sleep(POLL_MS);
   }
-  const eventTimes = await eventTimesIn(target, lakeDir);
-  const erased: Record<string, number> = {};
-  for (let clean = 0; clean < CLEAN_LOOKS.count;) {
-    const now = await eraseFromLake(lakeDir, sensorId, eventTimes);
+  const eventTimes = await eventTimesIn(target, lake);
+  let begun = Date.now();
+  const erased = await eraseFromLake(lake.place, { sensorId, eventTimes });
+  await systemRuntime.sleep(Math.max(0, settled - systemRuntime.now()));
+  for (let isClean = false; !isClean;) {
+    const last = begun;
+    begun = Date.now();
+    const now = await eraseFromLake(lake.place, { sensorId, eventTimes, since: last });
     for (const [table, count] of Object.entries(now)) erased[table] = (erased[table] ?? 0) + count;
-    clean = Object.values(now).some((count) => count > 0) ? 0 : clean + 1;
-    if (systemRuntime.now() > deadline && clean === 0)
+    isClean = Object.values(now).every((count) => count === 0);
+    if (!isClean && systemRuntime.now() > deadline)
       throw incomplete(["the lake gets new rows of the sensor: its device still publishes"]);
-    if (clean < CLEAN_LOOKS.count) await systemRuntime.sleep(CLEAN_LOOKS.everyMs);
+    if (!isClean) await systemRuntime.sleep(POLL_MS);
   }
   report("the lake has lost it");
   return erased;
 }
 
 /** Where the watermark is each sensor's, a record leaves no event time. */
-async function eventTimesIn({ kafka, open, generation, sensorId }: EraseTarget, lakeDir: string): Promise<EventTimes> {
+async function eventTimesIn(
+  { kafka, open, generation, sensorId }: EraseTarget,
+  { withLog }: EraseLake,
+): Promise<EventTimes> {
   const { settings } = await settingsInForce(kafka, INPUT.name);
-  return settings.watermark === "partition" ? eventTimesOf(lakeDir, open(generation), sensorId) : new Map();
-}
-
-/** Erases a sensor from a lake that nobody writes to, when all else is done. */
-export async function eraseOnlyLake(target: EraseTarget & { readonly lakeDir: string }): Promise<Certificate> {
-  const lake = await eraseFromLake(target.lakeDir, target.sensorId, await eventTimesIn(target, target.lakeDir));
-  return {
-    sensorId: target.sensorId,
-    erasedAt: iso(Date.now()),
-    found: Object.values(lake).some((count) => count > 0),
-    removed: { state: 0, store: {}, features: {}, lake },
-    remains: remains(await retentionOf(target.kafka), false),
-  };
+  if (settings.watermark !== "partition") return new Map();
+  return withLog((dir) => eventTimesOf(dir, open(generation), sensorId));
 }
 
 /** How long the topics keep the sensor's records, as Kafka has it. */

@@ -16,10 +16,16 @@ export async function eraseFeatures(
   const record = { FeatureGroupName, RecordIdentifierValueAsString: sensorId };
   const { Record } = await online.send(new GetRecordCommand(record));
   const EventTime = Record?.find(({ FeatureName }) => FeatureName === EVENT_TIME_FEATURE)?.ValueAsString;
-  // Of the online store alone: a deletion in both appends a row with the identifier to the offline one.
+  // Of the online store alone: a deletion in both appends a row with the identifier to the offline one. Its event time
+  // has to be later than the record's (API reference, DeleteRecord).
   if (EventTime !== undefined)
     await online.send(
-      new DeleteRecordCommand({ ...record, EventTime, DeletionMode: "HardDelete", TargetStores: ["OnlineStore"] }),
+      new DeleteRecordCommand({
+        ...record,
+        EventTime: (Number(EventTime) + 0.001).toFixed(6),
+        DeletionMode: "HardDelete",
+        TargetStores: ["OnlineStore"],
+      }),
     );
   return {
     online: EventTime === undefined ? 0 : 1,

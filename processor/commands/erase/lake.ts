@@ -1,11 +1,10 @@
-import { existsSync, globSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
-import { join } from "node:path";
 import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import { ERASE_HEADER, ERASED, EVENT_TIME_HEADER } from "../../../domain/controls.ts";
-import { tables, type TableName } from "../../../domain/tables.ts";
+import type { TableName } from "../../../domain/tables.ts";
+import { MINUTE, type EpochMs } from "../../../domain/time.ts";
 import { controlTypes, headers as headerNames } from "../../../domain/topics.ts";
 import { sqlText } from "../../../local/lake/sql.ts";
+import type { LakeFile, LakePlace } from "../../adapters/lake-place.ts";
 
 /** Tables that hold what is known of sensors, with what happens to a sensor's rows there. */
 const sensorTables: Partial<Record<TableName, "deleted" | "emptied">> = {
@@ -17,93 +16,141 @@ const sensorTables: Partial<Record<TableName, "deleted" | "emptied">> = {
   late: "deleted",
 };
 const SCRATCH = ".erase";
+/** Files that are looked at together: those of a lake in S3 are fetched first. */
+const FILES_AT_ONCE = 8;
+/** A file may have been written so long before the time that it bears says: clocks, and uploads in parts. */
+const WRITTEN_SLACK_MS = 5 * MINUTE;
 
 /** Event time that an erased record leaves, by `<partition>/<offset>`: where the watermark is the partition's. */
 export type EventTimes = ReadonlyMap<string, number>;
 
+/** What is taken out of a lake. */
+export interface LakeErasure {
+  readonly sensorId: string;
+  readonly eventTimes: EventTimes;
+  /** Files that were written before are clean already. @default none are */
+  readonly since?: EpochMs;
+}
+
 /**
  * Takes a sensor out of the files of a lake, and gives the rows of each table that had it. A file is replaced as a
- * whole, under its name, also one that has no other row.
+ * whole, under its name, also one that has no other row. One that somebody replaces meanwhile counts for nothing: the
+ * next look has the new one.
  *
  * - Rows of outputs and dead letters go.
  * - Of a row of the log, partition, offset and timestamp stay: the others' replay needs them. The same of the `erase`
  *   record that named the sensor.
  */
-export async function eraseFromLake(
-  lakeDir: string,
-  sensorId: string,
-  eventTimes: EventTimes,
-): Promise<Record<string, number>> {
-  const instance = await DuckDBInstance.create(":memory:", { threads: "2", memory_limit: "1GB" });
-  const connection = await instance.connect();
-  try {
+export async function eraseFromLake(lake: LakePlace, erasure: LakeErasure): Promise<Record<string, number>> {
+  return withDuckDb(async (connect) => {
+    const connection = await connect();
     await connection.run("CREATE TABLE event_times (place VARCHAR, event_time VARCHAR)");
-    for (const [place, time] of eventTimes)
+    for (const [place, time] of erasure.eventTimes)
       await connection.run("INSERT INTO event_times VALUES ($place, $time)", { place, time: base64(String(time)) });
     const erased: Record<string, number> = {};
-    for (const [table, what] of Object.entries(sensorTables)) {
+    for (const [table, what] of Object.entries(sensorTables) as [TableName, "deleted" | "emptied"][]) {
       erased[table] = 0;
-      for (const file of globSync(join(lakeDir, tables[table as TableName].name, "dt=*", "hour=*", "*.parquet")))
-        erased[table] += await eraseFromFile(connection, file, table as TableName, what, sensorId);
+      await forEachFile(await writtenSince(lake, table, erasure.since), connect, async (file, own) => {
+        let count = 0;
+        const isAsWanted = await lake.edit(file, async (path) => {
+          count = await rewrite(own, path, { table, what, sensorId: erasure.sensorId });
+          return count === 0 ? null : `${path}${SCRATCH}`;
+        });
+        if (isAsWanted) erased[table]! += count;
+      });
     }
     return erased;
-  } finally {
-    connection.closeSync();
-    instance.closeSync();
-  }
+  });
 }
 
-/** Whether the lake has the records with these ids. */
-export async function hasRecords(lakeDir: string, ids: readonly string[]): Promise<boolean> {
-  const files = globSync(join(lakeDir, tables.raw.name, "dt=*", "hour=*", "*.parquet"));
-  if (files.length === 0) return false;
-  const instance = await DuckDBInstance.create(":memory:", { threads: "2", memory_limit: "1GB" });
-  const connection = await instance.connect();
-  try {
-    const list = files.map(sqlText).join(", ");
-    const found = await connection.runAndReadAll(
-      `SELECT count(DISTINCT id) FROM read_parquet([${list}], union_by_name = true)
-       WHERE id IN (${ids.map(sqlText).join(", ")})`,
+/** Looks for records in a lake, in the files of `raw` that were written since. Remembers what it has seen. */
+export class RecordSearch {
+  readonly #lake: LakePlace;
+  readonly #since: EpochMs;
+  readonly #missing: Set<string>;
+  /** Files that have been looked at. */
+  readonly #seen = new Set<string>();
+
+  constructor(lake: LakePlace, ids: readonly string[], since: EpochMs) {
+    this.#lake = lake;
+    this.#since = since;
+    this.#missing = new Set(ids);
+  }
+
+  /** Looks at the files that are new. @returns The ids that no file has had. */
+  async missing(): Promise<readonly string[]> {
+    const nameOf = ({ path, writtenMs }: LakeFile): string => `${path} ${writtenMs}`;
+    const files = (await writtenSince(this.#lake, "raw", this.#since)).filter((file) => !this.#seen.has(nameOf(file)));
+    await withDuckDb((connect) =>
+      forEachFile(files, connect, async (file, connection) => {
+        const ids = [...this.#missing].map(sqlText).join(", ");
+        if (ids === "") return;
+        const isSeen = await this.#lake.edit(file, async (path) => {
+          const found = await connection.runAndReadAll(
+            `SELECT DISTINCT id FROM read_parquet(${sqlText(path)}) WHERE id IN (${ids})`,
+          );
+          for (const [id] of found.getRows()) this.#missing.delete(id as string);
+          return null;
+        });
+        if (isSeen) this.#seen.add(nameOf(file));
+      }),
     );
-    return Number(found.getRows()[0]![0]) === ids.length;
+    return [...this.#missing];
+  }
+}
+
+async function writtenSince(lake: LakePlace, table: TableName, since: EpochMs = 0): Promise<LakeFile[]> {
+  return (await lake.files(table)).filter(({ writtenMs }) => writtenMs >= since - WRITTEN_SLACK_MS);
+}
+
+type Connect = () => Promise<DuckDBConnection>;
+
+async function withDuckDb<T>(use: (connect: Connect) => Promise<T>): Promise<T> {
+  const instance = await DuckDBInstance.create(":memory:", { threads: "2", memory_limit: "1GB" });
+  const connections: DuckDBConnection[] = [];
+  try {
+    return await use(async () => {
+      const connection = await instance.connect();
+      connections.push(connection);
+      return connection;
+    });
   } finally {
-    connection.closeSync();
+    for (const connection of connections) connection.closeSync();
     instance.closeSync();
   }
 }
 
-/** @returns Rows that were erased. None of a file that Firehose merges meanwhile: the next look has the merged one. */
-async function eraseFromFile(...given: Parameters<typeof rewrite>): Promise<number> {
-  try {
-    return await rewrite(...given);
-  } catch (error) {
-    const [, file] = given;
-    if (existsSync(file)) throw error;
-    return 0;
-  }
+async function forEachFile(
+  files: readonly LakeFile[],
+  connect: Connect,
+  look: (file: LakeFile, connection: DuckDBConnection) => Promise<void>,
+): Promise<void> {
+  const waiting = files.values();
+  const lookAtNext = async (): Promise<void> => {
+    const connection = await connect();
+    for (const file of waiting) await look(file, connection);
+  };
+  await Promise.all(Array.from({ length: Math.min(FILES_AT_ONCE, files.length) }, lookAtNext));
 }
 
+/** Writes a file without the sensor's rows beside it, if it has any. @returns How many it had. */
 async function rewrite(
   connection: DuckDBConnection,
-  file: string,
-  table: TableName,
-  what: "deleted" | "emptied",
-  sensorId: string,
+  path: string,
+  {
+    table,
+    what,
+    sensorId,
+  }: { readonly table: TableName; readonly what: "deleted" | "emptied"; readonly sensorId: string },
 ): Promise<number> {
-  const isFirstForm = !(await columnsOf(connection, file)).has("parts");
+  const isFirstForm = !(await columnsOf(connection, path)).has("parts");
   const own = isOwn(table, sensorId, isFirstForm);
-  const source = `read_parquet(${sqlText(file)}, hive_partitioning = false)`;
+  const source = `read_parquet(${sqlText(path)}, hive_partitioning = false)`;
   const rows = await connection.runAndReadAll(`SELECT count(*) FROM ${source} WHERE ${own}`);
   const count = Number(rows.getRows()[0]![0]);
   if (count === 0) return 0;
   const query = what === "deleted" ? `SELECT * FROM ${source} WHERE NOT ${own}` : emptied(source, own, isFirstForm);
-  const scratch = `${file}${SCRATCH}`;
-  await connection.run(`COPY (${query}) TO ${sqlText(scratch)} (FORMAT parquet, COMPRESSION snappy)`);
-  if (!existsSync(file)) {
-    await rm(scratch);
-    return 0;
-  }
-  await rename(scratch, file);
+  await connection.run(`COPY (${query}) TO ${sqlText(`${path}${SCRATCH}`)} (FORMAT parquet, COMPRESSION snappy)`);
   return count;
 }
 

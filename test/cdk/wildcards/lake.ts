@@ -35,7 +35,7 @@ export const lakeWildcards: readonly AllowedWildcard[] = [
     reason: "Athena reads the objects of the table with the caller's rights",
   },
   {
-    stacks: ["features"],
+    stacks: ["features", "operations"],
     actions: ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
     resource: /^<[^>]+>\/query-results\/\*$/,
     reason: "Athena names the objects of results, and writes and reads them with the caller's rights",

@@ -28,9 +28,21 @@ export const programWildcards: readonly AllowedWildcard[] = [
   },
   {
     stacks: ["operations"],
-    actions: ["s3:GetObject"],
+    actions: ["s3:GetObject", "s3:PutObject"],
     resource: /^<[^>]+>\/tables\/\*$/,
-    reason: "Firehose names the objects of the lake's tables; replay, restore and backfill read them",
+    reason: "Firehose names the objects of the lake's tables; commands read them, and erase writes them again",
+  },
+  {
+    stacks: ["operations"],
+    actions: ["glue:GetDatabase", "glue:GetTable", "glue:GetPartitions", "glue:UpdateTable"],
+    resource: /:table\/sagemaker_featurestore\/millrace_[a-z]+_\*$/,
+    reason: "Feature Store ends the name of an offline store's table with the time when it makes it",
+  },
+  {
+    stacks: ["operations"],
+    actions: ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
+    resource: /^<[^>]+>\/features\/\*$/,
+    reason: "erase deletes rows of the offline store: Athena adds objects with the caller's rights, and names them",
   },
   {
     stacks: ["serving"],

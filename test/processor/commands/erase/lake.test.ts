@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { dirname, join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { defaultSemantics, type Semantics } from "../../../../domain/semantics.ts";
 import { type TableName, tables } from "../../../../domain/tables.ts";
 import { recordsOf } from "../../../../lambda/shared/kafka-event.ts";
@@ -9,12 +9,14 @@ import { reachAt } from "../../../../lambda/write-lake/partition.ts";
 import { lakeTables } from "../../../../lambda/write-lake/rows.ts";
 import { ParquetWriter } from "../../../../local/firehose/parquet.ts";
 import { openLake } from "../../../../local/lake/open.ts";
+import { lakePlace, type LakePlace } from "../../../../processor/adapters/lake-place.ts";
 import { sensorMachineFactory } from "../../../../processor/adapters/machine-factory.ts";
 import { eventTimesOf } from "../../../../processor/commands/erase/event-times.ts";
-import { eraseFromLake } from "../../../../processor/commands/erase/lake.ts";
+import { eraseFromLake, RecordSearch } from "../../../../processor/commands/erase/lake.ts";
 import { replayLake } from "../../../../processor/commands/replay/replay-lake.ts";
 import type { OutputRecord } from "../../../../processor/runtime/machine.ts";
 import { mskEvent } from "../../../lambda/events.ts";
+import { S3StandIn } from "../../../support/s3-standin.ts";
 
 const START = 1_657_533_977_813;
 /** Its name is a part of another sensor's, whose rows stay. */
@@ -133,7 +135,7 @@ test.each(["sensor", "partition"] as const)(
     const times =
       watermark === "partition" ? await eventTimesOf(dir, sensorMachineFactory(semantics), GONE) : new Map();
     // 40 messages, one in two rows, and the erase record.
-    expect(await eraseFromLake(dir, GONE, times)).toEqual({
+    expect(await eraseFromLake(lakePlace(dir, "local"), { sensorId: GONE, eventTimes: times })).toEqual({
       raw: 43,
       dead_letters: 2,
       aggregated: 0,
@@ -149,10 +151,75 @@ test.each(["sensor", "partition"] as const)(
     expect(after.filter(isOther).map(contentOf)).toEqual(before.filter(isOther).map(contentOf));
     expect(after.filter(isOther).length).toBeGreaterThan(40);
     // Once more: there is nothing left to erase.
-    expect(Object.values(await eraseFromLake(dir, GONE, times)).every((count) => count === 0)).toBe(true);
+    expect(
+      Object.values(await eraseFromLake(lakePlace(dir, "local"), { sensorId: GONE, eventTimes: times })).every(
+        (count) => count === 0,
+      ),
+    ).toBe(true);
   },
   60_000,
 );
+
+describe("a lake in S3", () => {
+  const objects = new Map<string, Buffer>();
+  const standIn = new S3StandIn("lake", objects);
+  const place = (): LakePlace => lakePlace("s3://lake/tables", "us-east-1");
+  const variables = ["AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+  const files = (dir: string): string[] =>
+    readdirSync(dir, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".parquet"));
+  let dir: string;
+
+  beforeEach(async () => {
+    process.env["AWS_ENDPOINT_URL_S3"] = await standIn.listen();
+    process.env["AWS_ACCESS_KEY_ID"] = "id";
+    process.env["AWS_SECRET_ACCESS_KEY"] = "secret";
+    standIn.writtenMs = Date.now();
+    standIn.onFetched = () => undefined;
+    dir = mkdtempSync(join(folder, "s3-"));
+    await writeLake(dir, log());
+    objects.clear();
+    for (const name of files(dir)) objects.set(`tables/${name}`, readFileSync(join(dir, name)));
+  });
+  afterEach(async () => {
+    for (const name of variables) delete process.env[name];
+    await standIn.close();
+  });
+
+  test("loses a sensor as a folder does, object by object", async () => {
+    const erased = await eraseFromLake(place(), { sensorId: GONE, eventTimes: new Map() });
+    expect(erased).toMatchObject({ raw: 43, aggregated: 0 });
+    const copy = mkdtempSync(join(folder, "copy-"));
+    for (const [key, bytes] of objects) {
+      mkdirSync(join(copy, dirname(key)), { recursive: true });
+      writeFileSync(join(copy, key), bytes);
+    }
+    await eraseFromLake(lakePlace(dir, "local"), { sensorId: GONE, eventTimes: new Map() });
+    expect(await contents(join(copy, "tables"))).toBe(await contents(dir));
+    expect(await contents(dir)).not.toMatch(name);
+    // Nothing was written since: nothing is fetched.
+    standIn.fetched.length = 0;
+    const since = Date.now() + 3_600_000;
+    await eraseFromLake(place(), { sensorId: GONE, eventTimes: new Map(), since });
+    expect(standIn.fetched).toEqual([]);
+  });
+
+  test("keeps an object that somebody else writes meanwhile, and counts none of its rows", async () => {
+    const other = Buffer.from("written by somebody else");
+    standIn.onFetched = (key) => objects.set(key, other);
+    const erased = await eraseFromLake(place(), { sensorId: GONE, eventTimes: new Map() });
+    expect(erased["raw"]).toBe(0);
+    expect([...objects.values()].every((bytes) => bytes === other)).toBe(true);
+  });
+
+  test("is searched for records until all are there, each object once", async () => {
+    const search = new RecordSearch(place(), ["imu-data-all/0/3", "imu-data-all/0/1000000"], Date.now());
+    expect(await search.missing()).toEqual(["imu-data-all/0/1000000"]);
+    const { length } = standIn.fetched;
+    expect(length).toBeGreaterThan(0);
+    expect(await search.missing()).toEqual(["imu-data-all/0/1000000"]);
+    expect(standIn.fetched).toHaveLength(length);
+  });
+});
 
 /** An output, but for the number of its id: those of the erased sensor in the same step no longer count. */
 function contentOf({ topic, key, value, headers }: OutputRecord): object {
