@@ -61,6 +61,20 @@ export const sensorWindow = z.object({
 });
 export type SensorWindow = z.infer<typeof sensorWindow>;
 
+export const activityStretch = z.object({
+  sensorId: z.string(),
+  start: epochMs.describe("start of its first inference, epoch ms"),
+  end: epochMs.describe("end of its last inference, epoch ms"),
+  label: z.string().nullable().describe("null where the model gave no finite number"),
+  probabilities: z
+    .record(z.string(), z.number())
+    .nullable()
+    .describe("mean of its inferences, per label; null where the label is"),
+  inferences: z.int().describe("inferences in it: they follow one another, of this label and model"),
+  model: z.string().describe("name and version of the model"),
+});
+export type ActivityStretch = z.infer<typeof activityStretch>;
+
 export const sensorFeatures = z.object({
   sensorId: z.string(),
   eventTime: epochMs.describe("end of the window they describe plus its revision × 1 µs, epoch ms"),
@@ -292,6 +306,7 @@ export const queries = {
     ...paging,
   }),
   windows: z.strictObject({ ...interval, ...paging }),
+  activity: z.strictObject({ ...interval, ...paging }),
   symbols: z.strictObject(paging),
   bars: z.strictObject({
     operator: z

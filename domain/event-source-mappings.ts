@@ -76,6 +76,14 @@ export const eventSourceMappings: readonly EventSourceMapping[] = [
   },
   {
     ...defaults,
+    functionName: "store-windows",
+    topic: topics.inference.name,
+    consumerGroup: `${consumerGroups.storeWindows}.${topics.inference.name}`,
+    // A document has a minute of inferences and is written anew with each batch.
+    batchingWindowMs: 5 * SECOND,
+  },
+  {
+    ...defaults,
     functionName: "store-dead-letters",
     topic: topics.deadLetter.name,
     consumerGroup: consumerGroups.storeDeadLetters,

@@ -48,6 +48,7 @@ export const restRoutes: readonly RestRoute[] = [
   { method: "GET", path: "/sensors", function: "read-sensors", auth: "jwt" },
   { method: "GET", path: "/sensors/{sensorId}", function: "read-sensors", auth: "jwt" },
   { method: "GET", path: "/sensors/{sensorId}/windows", function: "read-sensors", auth: "jwt" },
+  { method: "GET", path: "/sensors/{sensorId}/activity", function: "read-sensors", auth: "jwt" },
   { method: "GET", path: "/sensors/{sensorId}/features", function: "read-sensors", auth: "jwt" },
   { method: "GET", path: "/dead-letters", function: "read-dead-letters", auth: "jwt" },
   { method: "GET", path: "/dead-letters/{letterId}", function: "read-dead-letters", auth: "jwt" },

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  activityStretch,
   alert,
   bar,
   deadLetter,
@@ -44,6 +45,8 @@ const schemas = {
   SensorPage: page(sensor),
   Window: sensorWindow,
   WindowPage: page(sensorWindow),
+  ActivityStretch: activityStretch,
+  ActivityPage: page(activityStretch),
   Features: sensorFeatures,
   DeadLetter: deadLetter,
   DeadLetterPage: page(listedDeadLetter),
@@ -103,6 +106,15 @@ const operations: Readonly<Record<string, Operation>> = {
     description: "The newest revision of each window written in the last 24 hours.",
     query: queries.windows,
     answer: { schema: "WindowPage" },
+    problems: ["invalid-request", "not-found", "unavailable"],
+  },
+  "/sensors/{sensorId}/activity": {
+    summary: "Recent activity of a sensor, newest first",
+    description:
+      "Stretches of inferences with one label and model that follow one another, with their mean probabilities, " +
+      "of the inferences written in the last 24 hours that overlap [from, to).",
+    query: queries.activity,
+    answer: { schema: "ActivityPage" },
     problems: ["invalid-request", "not-found", "unavailable"],
   },
   "/sensors/{sensorId}/features": {

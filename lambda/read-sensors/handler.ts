@@ -15,7 +15,8 @@ import { ProblemError } from "../shared/problems.ts";
 import { json, restFunction } from "../shared/rest.ts";
 import { switchedStore, type Store } from "../shared/runs.ts";
 import { readable } from "../shared/unavailable.ts";
-import { sensorFilter, sensorListIdentity, toSensor, windowListIdentity } from "./lists.ts";
+import { findActivity } from "./activity.ts";
+import { activityListIdentity, sensorFilter, sensorListIdentity, toSensor, windowListIdentity } from "./lists.ts";
 import { findWindows } from "./windows.ts";
 
 const settings = readSettings("rest", process.env);
@@ -35,7 +36,27 @@ async function rejectedBySensor(
   return new Map(found.map((document) => [document._id, document]));
 }
 
-/** `GET /sensors`, and of a sensor itself, its windows and its features. */
+/** Runs `use` with a sensor, and with what reads documents of windows by their ids. */
+function readSensor<T>(
+  sensorId: string,
+  use: (
+    sensor: Pick<SensorDocument, "_id" | "hours">,
+    read: (ids: readonly string[]) => Promise<readonly WindowsDocument[]>,
+  ) => Promise<T>,
+): Promise<T> {
+  return readable("MongoDB", () =>
+    withStore(async (store) => {
+      const sensor = await store
+        .collection<SensorDocument>(collections.sensors)
+        .findOne({ _id: sensorId }, { projection: { hours: 1 } });
+      if (!sensor) throw new ProblemError("not-found", `there is no sensor ${sensorId}`);
+      const documents = store.collection<WindowsDocument>(collections.windows);
+      return use(sensor, (ids) => documents.find({ _id: { $in: [...ids] } }).toArray());
+    }),
+  );
+}
+
+/** `GET /sensors`, and of a sensor itself, its windows, its activity and its features. */
 export const handler = restFunction(log, settings.corsOrigins, {
   "/sensors": async (event) => {
     const query = readParameters(event, queries.sensors);
@@ -81,19 +102,20 @@ export const handler = restFunction(log, settings.corsOrigins, {
     const { from, to, cursor, limit = pageLimits.default } = query;
     const identity = windowListIdentity(sensorId, query);
     const after = cursor === undefined ? undefined : decodeCursor(cursor, identity);
-    const { windows, next } = await readable("MongoDB", () =>
-      withStore(async (store) => {
-        const sensor = await store
-          .collection<SensorDocument>(collections.sensors)
-          .findOne({ _id: sensorId }, { projection: { hours: 1 } });
-        if (!sensor) throw new ProblemError("not-found", `there is no sensor ${sensorId}`);
-        const documents = store.collection<WindowsDocument>(collections.windows);
-        return findWindows(sensor, { from, to, after }, { limit, nowMs: Date.now() }, (ids) =>
-          documents.find({ _id: { $in: [...ids] } }).toArray(),
-        );
-      }),
+    const { windows, next } = await readSensor(sensorId, (sensor, read) =>
+      findWindows(sensor, { from, to, after }, { limit, nowMs: Date.now() }, read),
     );
     return json({ items: windows, next: next && encodeCursor(next, identity) });
+  },
+  "/sensors/{sensorId}/activity": async (event) => {
+    const { sensorId, ...query } = readParameters(event, queries.activity, ["sensorId"]);
+    const { from, to, cursor, limit = pageLimits.default } = query;
+    const identity = activityListIdentity(sensorId, query);
+    const before = cursor === undefined ? undefined : decodeCursor(cursor, identity).value;
+    const { stretches, next } = await readSensor(sensorId, (sensor, read) =>
+      findActivity(sensor, { from, to, before }, { limit, nowMs: Date.now() }, read),
+    );
+    return json({ items: stretches, next: next === null ? null : encodeCursor({ value: next, id: "" }, identity) });
   },
   "/sensors/{sensorId}/features": async (event) => {
     const { sensorId } = readParameters(event, queries.none, ["sensorId"]);

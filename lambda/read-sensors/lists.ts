@@ -46,3 +46,8 @@ export function toSensor(
 export function windowListIdentity(sensorId: string, { from, to }: WindowQuery): unknown {
   return ["windows", sensorId, from, to];
 }
+
+/** What a cursor of a list of activity is bound to. */
+export function activityListIdentity(sensorId: string, { from, to }: WindowQuery): unknown {
+  return ["activity", sensorId, from, to];
+}

@@ -3,8 +3,7 @@ import { windowMsOf } from "../../domain/imu.ts";
 import type { EpochMs } from "../../domain/time.ts";
 import { isAfter, type Position } from "../shared/cursor.ts";
 import {
-  startOf,
-  WINDOWS_MS,
+  INFERENCES,
   windowsDocumentId,
   type SensorDocument,
   type StoredWindow,
@@ -12,9 +11,7 @@ import {
 } from "../shared/documents.ts";
 import { growingChunks } from "../shared/growing-chunks.ts";
 import { valueOf } from "../shared/revised.ts";
-
-/** Minutes of the first read of a page (each read has twice as many, up to the most), and documents of all reads. */
-const DOCUMENTS = { first: 4, mostOfRead: 128, mostOfPage: 4_096 } as const;
+import { DOCUMENTS, minutesDown } from "./minutes.ts";
 
 /** Which windows are wanted: those that overlap [from, to) and come after a position of the list. */
 export interface WindowsQuery {
@@ -44,7 +41,11 @@ export async function findWindows(
 ): Promise<FoundWindows> {
   const found: SensorWindow[] = [];
   let documents = 0;
-  for (const chunk of growingChunks(minutesDown(hours, query, nowMs), DOCUMENTS.first, DOCUMENTS.mostOfRead)) {
+  const { [INFERENCES]: _, ...ofOperators } = hours;
+  const { from = -Infinity, to = Infinity, after } = query;
+  const newest = Math.min(to, after?.value ?? Infinity);
+  const minutes = minutesDown(ofOperators, { newest, oldest: (name) => from - windowMsOf(name) }, nowMs);
+  for (const chunk of growingChunks(minutes, DOCUMENTS.first, DOCUMENTS.mostOfRead)) {
     const ids = chunk.flatMap(({ start, operators }) =>
       operators.map((name) => windowsDocumentId(sensorId, name, start)),
     );
@@ -54,32 +55,6 @@ export async function findWindows(
     if (documents >= DOCUMENTS.mostOfPage) return { windows: found, next: { value: chunk.at(-1)!.start, id: "" } };
   }
   return { windows: found, next: null };
-}
-
-/** A minute in which windows of operators may start. */
-interface Minute {
-  readonly start: EpochMs;
-  readonly operators: readonly string[];
-}
-
-/** The minutes in which wanted windows may start, newest first. */
-function* minutesDown(
-  hours: NonNullable<SensorDocument["hours"]>,
-  { from = -Infinity, to = Infinity, after }: WindowsQuery,
-  nowMs: EpochMs,
-): Generator<Minute> {
-  const byHour = new Map<EpochMs, string[]>();
-  for (const [operator, ofOperator] of Object.entries(hours))
-    for (const [hour, expireAt] of Object.entries(ofOperator))
-      if (expireAt.getTime() > nowMs) byHour.set(Number(hour), [...(byHour.get(Number(hour)) ?? []), operator]);
-  const newest = Math.min(to, after?.value ?? Infinity);
-  for (const [hour, operators] of [...byHour].toSorted(([a], [b]) => b - a)) {
-    for (let start = hour + WINDOWS_MS.index - WINDOWS_MS.document; start >= hour; start -= WINDOWS_MS.document) {
-      if (start > newest) continue;
-      const wanted = operators.filter((name) => start >= startOf(from - windowMsOf(name), WINDOWS_MS.document));
-      if (wanted.length > 0) yield { start, operators: wanted };
-    }
-  }
 }
 
 function windowsOf(

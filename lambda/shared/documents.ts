@@ -1,5 +1,5 @@
 import { collections } from "../../domain/names.ts";
-import type { WindowRecord } from "../../domain/records.ts";
+import type { InferenceRecord, WindowRecord } from "../../domain/records.ts";
 import { DAY, HOUR, MINUTE, type EpochMs, type Milliseconds } from "../../domain/time.ts";
 import type { Store } from "./runs.ts";
 
@@ -18,6 +18,21 @@ export interface WindowsDocument {
 
 /** A window as it is stored: its record without the schema's number. */
 export type StoredWindow = Omit<WindowRecord, "schema">;
+
+/**
+ * What stands for the operator where inferences are kept: a sensor's are in documents of `windows` and in `hours`, as
+ * its windows are, and go with them. Each is `revised(rank of its id, inference)`.
+ */
+export const INFERENCES = "inference";
+
+/** An inference as it is stored. */
+export type StoredInference = Pick<InferenceRecord, "window" | "label" | "probabilities"> & {
+  /** Name and version of the model. */
+  readonly model: string;
+};
+
+/** Numbers in the rank of a stored inference: generation of its log, offset and number of its id. */
+export const INFERENCE_RANKS = 3;
 
 /** Length of time whose windows are in a document, and over which a sensor's document says that there are any. */
 export const WINDOWS_MS = { document: MINUTE, index: HOUR } as const;
@@ -93,7 +108,7 @@ export interface SensorDocument {
   readonly _id: string;
   readonly firstSeen: EpochMs;
   readonly lastSeen: EpochMs;
-  /** By operator: the hours in which windows start, and when the last of their windows expires. */
+  /** By operator, or `INFERENCES`: the hours in which windows start, and when the last of their windows expires. */
   readonly hours?: Readonly<Record<string, Readonly<Record<string, Date>>>>;
   /** The session that began last: `revised([start, version], ListedSession)`. */
   readonly newestSession?: string;

@@ -49,7 +49,7 @@ describe("the cost of dev", () => {
       documentMinDcu: 0.5,
       // Fourteen topics of ten partitions, and one of one.
       partitions: 141,
-      eventSourceMappings: 26,
+      eventSourceMappings: 27,
       deliveryStreams: 9,
       webAclRules: 4,
     });
@@ -87,15 +87,15 @@ describe("the cost of dev", () => {
   test("of functions is that of an invocation for each event that is gathered", () => {
     // 100 windows, inferences and messages a second, and a tick for each of ten partitions of both inputs. An event is
     // gathered from its first record on: by the lake for 5 s (of four topics), of windows by store and features for
-    // 2 s, of windows and inferences by the audit for 10 s.
+    // 2 s, of inferences by the store for 5 s, of windows and inferences by the audit for 10 s.
     const load = { ...idle, sensors: 100 };
-    const events = 1 / (5 + 1 / 110) + 2 / (5 + 1 / 100) + 1 / (5 + 1 / 10) + 2 / (2 + 1 / 100) + 2 / (10 + 1 / 100);
+    const events = 1 / (5 + 1 / 110) + 3 / (5 + 1 / 100) + 1 / (5 + 1 / 10) + 2 / (2 + 1 / 100) + 2 / (10 + 1 / 100);
     const lines = estimate(inventory, config, load).filter(({ service }) => service === "Lambda");
     const quantities = Object.fromEntries(lines.map(({ what, quantity }) => [what, quantity]));
     expect(quantities["requests"]).toBeCloseTo(2.628 * events, 9);
     // 20 ms an event and 0.4 ms a record; the lake's function has a GB, the others half of one.
     const lake = 0.02 * (1 / (5 + 1 / 110) + 2 / (5 + 1 / 100) + 1 / (5 + 1 / 10)) + 0.0004 * (110 + 200 + 10);
-    const others = 0.02 * (2 / (2 + 1 / 100) + 2 / (10 + 1 / 100)) + 0.0004 * 400;
+    const others = 0.02 * (2 / (2 + 1 / 100) + 1 / (5 + 1 / 100) + 2 / (10 + 1 / 100)) + 0.0004 * 500;
     expect(quantities["duration"]).toBeCloseTo(2_628_000 * (lake + others / 2), 3);
     expect(quantities["event pollers"]).toBe(7 * HOURS);
   });

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { MongoClient } from "mongodb";
-import { problem, page, sensor, sensorWindow, session } from "../../domain/api.ts";
+import { activityStretch, problem, page, sensor, sensorWindow, session } from "../../domain/api.ts";
 import { sessionWarnings } from "../../domain/imu.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";
 import { mskEvent, restEvent } from "./events.ts";
 import { startFunction, type FunctionProcess } from "./function-process.ts";
-import { ended, started, windowed } from "./records.ts";
+import { ended, inferred, started, windowed } from "./records.ts";
 
 interface Answer {
   readonly statusCode: number;
@@ -46,6 +46,12 @@ beforeAll(async () => {
   await stores[1]!.invoke(
     mskEvent(windows.map((record, offset) => ({ topic: "sensor-data-aggregated", offset, ...record }))),
   );
+  // Delivered twice, and out of order.
+  const inferences = [inferred("a", 500, { label: "SITTING" }), inferred("a", 250), inferred("a", 0)].map(
+    (value, offset) => ({ topic: "sensor-inference", offset, value, timestamp: now }),
+  );
+  await stores[1]!.invoke(mskEvent(inferences));
+  await stores[1]!.invoke(mskEvent(inferences.toReversed()));
   await Promise.all(stores.map((store) => store.stop()));
 });
 afterAll(async () => {
@@ -258,6 +264,31 @@ test("windows of a sensor that have not expired, newest first, by what overlaps 
   expect(
     await get(readSensors, "/sensors/{sensorId}/windows", { pathParameters: { sensorId: "nobody" } }),
   ).toMatchObject({ status: 404 });
+});
+
+test("activity of a sensor is stretches of its inferences, newest first, page by page", async () => {
+  const of = (sensorId: string, query: Record<string, string> = {}): ReturnType<typeof get> =>
+    get(readSensors, "/sensors/{sensorId}/activity", { pathParameters: { sensorId }, query });
+  const all = await of("a");
+  expect(page(activityStretch).parse(all.body)).toEqual(all.body);
+  const walking = { label: "WALKING", probabilities: { WALKING: 0.75, SITTING: 0.25 }, inferences: 2 };
+  const sitting = { label: "SITTING", inferences: 1 };
+  expect(all.body).toMatchObject({
+    items: [
+      { sensorId: "a", start: 500, end: 750, ...sitting, model: "activity 3" },
+      { sensorId: "a", start: 0, end: 500, ...walking, model: "activity 3" },
+    ],
+    next: null,
+  });
+  const first = await of("a", { limit: "1" });
+  expect(first.body).toMatchObject({ items: [sitting], next: expect.any(String) });
+  expect((await of("a", { limit: "1", cursor: first.body.next! })).body).toMatchObject({
+    items: [walking],
+    next: null,
+  });
+  expect((await of("a", { from: "250", to: "500" })).body).toMatchObject({ items: [{ start: 250, end: 500 }] });
+  expect((await of("b")).body).toEqual({ items: [], next: null });
+  expect(await of("nobody")).toMatchObject({ status: 404 });
 });
 
 test("a store that does not answer gives 503 within its limit", async () => {

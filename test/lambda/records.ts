@@ -75,17 +75,24 @@ export function windowed(
 export function inferred(
   sensorId: string,
   start: number,
-  options: { offset?: number; label?: string | null; shadow?: string | null } = {},
+  options: {
+    offset?: number;
+    id?: string;
+    label?: string | null;
+    probabilities?: Record<string, number>;
+    version?: string;
+    shadow?: string | null;
+  } = {},
 ): Record<string, unknown> {
-  const { offset = 0, label = "WALKING", shadow } = options;
+  const { offset = 0, label = "WALKING", version = "3", shadow } = options;
   return {
-    id: `imu-data-all/0/${offset}/0`,
+    id: options.id ?? `imu-data-all/0/${offset}/0`,
     schema: 1,
     sensorId,
     window: { start, end: start + 250 },
-    model: { name: "activity", version: "3" },
+    model: { name: "activity", version },
     label,
-    probabilities: label === null ? null : { WALKING: 0.75, SITTING: 0.25 },
+    probabilities: label === null ? null : (options.probabilities ?? { WALKING: 0.75, SITTING: 0.25 }),
     ...(shadow === undefined
       ? {}
       : { shadow: { model: { name: "activity", version: "4" }, label: shadow, agrees: shadow === label } }),

@@ -5,7 +5,7 @@ import { partitionBounds } from "../../../adapters/kafka-cluster.ts";
 import { committedRecords, offsetsBetween, partitionsOf } from "../../../adapters/read-partition.ts";
 import { MillraceError } from "../../../domain/errors.ts";
 import { collections, collectionsOfRun } from "../../../domain/names.ts";
-import { sessionRecord, windowRecord } from "../../../domain/records.ts";
+import { inferenceRecord, sessionRecord, windowRecord } from "../../../domain/records.ts";
 import { MINUTE, type EpochMs, type Milliseconds } from "../../../domain/time.ts";
 import { topics } from "../../../domain/topics.ts";
 import { createIndexes } from "../../../lambda/shared/documents.ts";
@@ -24,7 +24,8 @@ import {
 } from "../../../lambda/shared/runs.ts";
 import type { StampedSession } from "../../../lambda/store-sessions/session-updates.ts";
 import { storeSessions } from "../../../lambda/store-sessions/store.ts";
-import { storeWindows } from "../../../lambda/store-windows/store.ts";
+import type { StampedInference } from "../../../lambda/store-windows/inference-updates.ts";
+import { storeInferences, storeWindows } from "../../../lambda/store-windows/store.ts";
 import type { StampedWindow } from "../../../lambda/store-windows/window-updates.ts";
 
 /** Records that are written at once. */
@@ -55,6 +56,7 @@ export class RunCollections {
   readonly #keep: Keep;
   readonly #now: EpochMs;
   #windows: StampedWindow[] = [];
+  #inferences: StampedInference[] = [];
   #sessions: StampedSession[] = [];
 
   constructor(withDatabase: WithDatabase, run: string, keep: Keep, now: EpochMs) {
@@ -103,21 +105,26 @@ export class RunCollections {
       const window = windowRecord.parse(json);
       if (timestamp + this.#keep.windowsMs > this.#now && isWanted(window.id))
         this.#windows.push({ window, timestamp });
+    } else if (topic === topics.inference.name) {
+      const inference = inferenceRecord.parse(json);
+      if (timestamp + this.#keep.windowsMs > this.#now && isWanted(inference.id))
+        this.#inferences.push({ inference, timestamp });
     } else {
       const session = sessionRecord.parse(json);
       if (timestamp + this.#keep.sessionsMs > this.#now && isWanted(session.id))
         this.#sessions.push({ session, timestamp });
     }
-    if (this.#windows.length + this.#sessions.length >= BATCH) await this.flush();
+    if (this.#windows.length + this.#inferences.length + this.#sessions.length >= BATCH) await this.flush();
   }
 
   /** Writes what was taken. */
   async flush(): Promise<void> {
-    const [windows, sessions] = [this.#windows, this.#sessions];
-    [this.#windows, this.#sessions] = [[], []];
+    const [windows, inferences, sessions] = [this.#windows, this.#inferences, this.#sessions];
+    [this.#windows, this.#inferences, this.#sessions] = [[], [], []];
     const kept = { windowsMs: this.#keep.windowsMs, sensorsMs: this.#keep.sessionsMs };
     await this.#withStore(async (store) => {
       await storeWindows(store, windows, kept);
+      await storeInferences(store, inferences, kept);
       await storeSessions(store, sessions, this.#keep.sessionsMs);
     });
   }
@@ -175,7 +182,11 @@ export class RunCollections {
 }
 
 /** The topics whose records have documents in a run's collections. */
-const topicsOfRuns: ReadonlySet<string> = new Set([topics.aggregated.name, topics.sessions.name]);
+const topicsOfRuns: ReadonlySet<string> = new Set([
+  topics.aggregated.name,
+  topics.inference.name,
+  topics.sessions.name,
+]);
 
 /**
  * Lets readers see the collections of a run, or the live ones again (null).
