@@ -27,6 +27,8 @@ declare module "kafkajs/src/protocol/decoder.js" {
     readInt8(): number;
     readInt16(): number;
     readInt32(): number;
+    /** A 64-bit integer of kafkajs. */
+    readInt64(): { toString(): string };
     readString(): string | null;
     readArray<T>(read: (decoder: Decoder) => T): T[];
     readVarIntArray: (this: Decoder, read: (decoder: Decoder) => unknown) => unknown[];
@@ -38,6 +40,7 @@ declare module "kafkajs/src/protocol/encoder.js" {
   export default class Encoder {
     readonly buffer: Buffer;
     writeInt8(value: number): this;
+    writeInt32(value: number): this;
     writeBoolean(value: boolean): this;
     writeString(value: string): this;
     writeArray(elements: readonly Encoder[]): this;
