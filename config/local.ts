@@ -14,3 +14,10 @@ export const localPorts = {
 } as const;
 export type LocalPort = keyof typeof localPorts;
 export const LOOPBACK = "127.0.0.1";
+
+const loopbackNames = [LOOPBACK, "localhost", "[::1]"];
+
+/** Whether a `Host` header names this machine: a page that a foreign name leads to must not read what is open here. */
+export function isLoopbackHost(host: string | undefined): boolean {
+  return host !== undefined && loopbackNames.includes(host.replace(/:\d+$/, ""));
+}

@@ -47,7 +47,7 @@ function previewValue(bytes: Uint8Array, contentType: string | undefined): Recor
   return cutValue(isJson(text) ? "json" : "text", text);
 }
 
-/** Packed readings as JSON with their first and last row; null for what is not packed, or not as it should be. */
+/** Packed readings as JSON with their first and last row; null where the bytes do not follow a packed layout. */
 function summaryOf(bytes: Uint8Array, contentType: string | undefined): string | null {
   try {
     if (contentType === contentTypes.columnsPacked) {

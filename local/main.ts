@@ -5,13 +5,21 @@ import { readSettings } from "../config/settings.ts";
 import { MillraceError } from "../domain/errors.ts";
 import { eventBusName } from "../domain/market.ts";
 import { existingWhere } from "../domain/pipelines.ts";
+import { topics } from "../domain/topics.ts";
+import { modelFiles } from "../processor/adapters/model-store.ts";
+import { ModelRegistry } from "../processor/commands/model/registry.ts";
+import { runModelCommand } from "../processor/commands/model/run.ts";
 import { readAlarmProfile } from "./alarm-profile.ts";
 import { AlarmBoard } from "./alarms.ts";
 import { Graphs } from "./graphs.ts";
 import { LatencyProbe } from "./latency.ts";
+import { opsAnswers } from "./ops/answers.ts";
+import { Components } from "./ops/components.ts";
+import { LogReader } from "./ops/log-reader.ts";
+import { Models } from "./ops/models.ts";
 import { parseStartOptions, startHelp, type StartOptions } from "./options.ts";
 import { Platform } from "./platform.ts";
-import { LOCAL_ENVIRONMENT, pipelinesOf } from "./programs.ts";
+import { LOCAL_ENVIRONMENT, modelStore, pipelinesOf } from "./programs.ts";
 import { startStatusServer } from "./status-server.ts";
 import { describeAlarm, statusLine } from "./status.ts";
 import { Stories } from "./stories.ts";
@@ -74,24 +82,43 @@ async function report(): Promise<void> {
   const graphs = new Graphs(pipelinesOf(options), now());
   const { kafkaBrokers } = platform.connections;
   const stories = Stories.ofLog(readSettings("dump", { ...process.env, KAFKA_BROKERS: kafkaBrokers }));
-  await startStatusServer(options.ports.status, {
+  const components = new Components(() => platform.status());
+  const ops = operatorsApi(components, board);
+  const gets = {
     "/alarms": () => ({ status: 200, body: board.status() }),
     "/graphs": () => ({ status: 200, body: graphs.status() }),
-    "/trace": (query) => stories.answer(query.get("name") ?? ""),
-  });
+    "/trace": (query: URLSearchParams) => stories.answer(query.get("name") ?? ""),
+    ...ops.gets,
+  };
+  await startStatusServer(options.ports.status, gets, ops.posts);
   while (stoppingSince === undefined) {
     const wait = new Promise((resolve) => setTimeout(resolve, STATUS_INTERVAL_MS));
     const { metrics, health, snapshots } = await platform.metrics();
     if (stoppingSince !== undefined) return;
     graphs.update(snapshots, now());
     for (const alarm of board.update(snapshots, now())) terminal.print(describeAlarm(alarm));
-    terminal.status(statusLine(metrics, probe.percentiles(), platform.status(), health, board.status()));
+    components.update(snapshots, health, now());
+    const states = new Map([...health].map(([name, { status }]) => [name, status]));
+    terminal.status(statusLine(metrics, probe.percentiles(), platform.status(), states, board.status()));
     if (!platform.isOwned()) {
       terminal.print("npm has ended: stopping");
       return void stop(1);
     }
     await wait;
   }
+}
+
+function operatorsApi(components: Components, board: AlarmBoard): ReturnType<typeof opsAnswers> {
+  const settings = readSettings("processor", { ...process.env, ...platform.processorSettings("sensor") });
+  const log = new LogReader(settings, now);
+  const store = modelFiles(modelStore(options.home), settings.region);
+  const registry = new ModelRegistry(store);
+  const models = new Models({
+    registry,
+    newestScores: (limit) => log.values(topics.inference.name, limit),
+    run: (command, changeId) => runModelCommand(command, registry, store.place, settings, changeId),
+  });
+  return opsAnswers({ log, models, components: () => components.overview(board.status()) });
 }
 
 /** Epoch time that never goes back. */

@@ -2,13 +2,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Kafka } from "kafkajs";
 import { applySettings } from "../adapters/apply-settings.ts";
 import { dynamoDbClient } from "../adapters/dynamodb.ts";
+import type { Health } from "../adapters/health.ts";
 import { createTopics } from "../adapters/kafka-topics.ts";
 import { createKafka } from "../adapters/kafka.ts";
 import { LOOPBACK, type LocalPort } from "../config/local.ts";
 import { readSettings } from "../config/settings.ts";
 import type { MetricName } from "../domain/metrics.ts";
 import { dynamoTableName } from "../domain/names.ts";
-import { existingWhere, pipelines, type OfPipeline } from "../domain/pipelines.ts";
+import { existingWhere, pipelines, type OfPipeline, type PipelineName } from "../domain/pipelines.ts";
 import { pickSemantics } from "../domain/semantics.ts";
 import { SECOND } from "../domain/time.ts";
 import { topics } from "../domain/topics.ts";
@@ -78,8 +79,8 @@ export interface PlatformCallbacks {
 /** What the programs say of themselves. */
 export interface PlatformMetrics {
   readonly metrics: StatusMetrics;
-  /** By program, as `GET /health` reports it. */
-  readonly health: ReadonlyMap<string, string>;
+  /** By program. */
+  readonly health: ReadonlyMap<string, Health>;
   /** By program. `local` is what the supervisor itself knows. */
   readonly snapshots: ReadonlyMap<string, MetricsSnapshot>;
 }
@@ -216,12 +217,15 @@ export class Platform {
    */
   async metrics(): Promise<PlatformMetrics> {
     const snapshots = new Map<string, MetricsSnapshot>();
-    const health = new Map<string, string>();
+    const health = new Map<string, Health>();
     const ask = async ({ name, healthPort }: Program): Promise<void> => {
       try {
-        const [metrics, state] = await Promise.all([getJson(healthPort, "metrics"), getJson(healthPort, "health")]);
+        const [metrics, state] = await Promise.all([
+          getJson<MetricsSnapshot>(healthPort, "metrics"),
+          getJson<Health>(healthPort, "health"),
+        ]);
         snapshots.set(name, metrics);
-        health.set(name, String(state["status"]));
+        health.set(name, state);
       } catch {
         // The program is being restarted, or is busy.
       }
@@ -264,11 +268,16 @@ export class Platform {
     }
   }
 
+  /** The environment variables of a pipeline's processor, for a command beside it. */
+  processorSettings(pipeline: PipelineName): Readonly<Record<string, string>> {
+    const context = { options: this.#options, connections: this.connections, healthPorts: [] };
+    return processorSettings(pipeline)(context, 0);
+  }
+
   /** Rebuilds from the lake what was lost. No processor runs yet. */
   async #restore(): Promise<void> {
-    const context = { options: this.#options, connections: this.connections, healthPorts: [] };
     for (const name of pipelinesOf(this.#options)) {
-      const settings = readSettings("processor", { ...this.#env, ...processorSettings(name)(context, 0) });
+      const settings = readSettings("processor", { ...this.#env, ...this.processorSettings(name) });
       const { log, before, records, keys } = await restore(
         restoreTarget(settings, {
           dir: dataFolder(this.#options, "lake"),
@@ -301,10 +310,10 @@ export class Platform {
   }
 }
 
-async function getJson(port: number, path: string): Promise<Readonly<Record<string, unknown>>> {
+async function getJson<T>(port: number, path: string): Promise<T> {
   const response = await fetch(`http://${LOOPBACK}:${port}/${path}`, {
     headers: { accept: "application/json" },
     signal: AbortSignal.timeout(SECOND),
   });
-  return (await response.json()) as Readonly<Record<string, unknown>>;
+  return (await response.json()) as T;
 }

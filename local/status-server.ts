@@ -1,5 +1,9 @@
-import { createServer, type Server } from "node:http";
-import { LOOPBACK } from "../config/local.ts";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import { isLoopbackHost, LOOPBACK } from "../config/local.ts";
+import { IDEMPOTENCY_HEADER, idempotencyKey } from "../domain/ops.ts";
+
+/** Bytes of a body, at most. */
+const MAX_BODY = 65_536;
 
 /** A status of HTTP and a body, which is sent as JSON. */
 export interface Answer {
@@ -7,37 +11,80 @@ export interface Answer {
   readonly body: unknown;
 }
 
+/** Answers a GET. None may reject. */
+export type Get = (query: URLSearchParams) => Answer | Promise<Answer>;
+/** Does what a POST asks for, once for each key. None may reject. */
+export type Post = (body: unknown, key: string) => Promise<Answer>;
+
 /**
  * Serves what `npm start` itself knows, as JSON at one path each, on loopback. Resolves when it listens.
  *
- * @param answers By path, such as `/alarms`; each gets the query. None may reject.
+ * A page of another origin can neither read nor do anything: no answer allows it, a POST needs a header that a browser
+ * asks about before, and a foreign name that leads here is refused.
+ *
+ * @param gets By path, such as `/alarms`
+ * @param posts By path, too
  * @throws Error when the port is taken
  */
 export function startStatusServer(
   port: number,
-  answers: Readonly<Record<string, (query: URLSearchParams) => Answer | Promise<Answer>>>,
+  gets: Readonly<Record<string, Get>>,
+  posts: Readonly<Record<string, Post>> = {},
 ): Promise<Server> {
-  // Not by `URL`, which throws at `//`.
-  const answerTo = (url: string): Answer | Promise<Answer> => {
-    const [path = "", query] = url.split("?");
-    const answer = Object.hasOwn(answers, path) ? answers[path] : undefined;
-    return (
-      answer?.(new URLSearchParams(query)) ?? {
-        status: 404,
-        body: { error: `use ${Object.keys(answers).join(" or ")}` },
-      }
-    );
+  const answerTo = async (request: IncomingMessage): Promise<Answer> => {
+    if (!isLoopbackHost(request.headers.host)) return failed(403, "use the address 127.0.0.1 or localhost");
+    // Not by `URL`, which throws at `//`.
+    const [path = "", query] = (request.url ?? "/").split("?");
+    const [get, post] = [own(gets, path), own(posts, path)];
+    if (!get && !post) return failed(404, `use ${Object.keys(gets).join(" or ")}`);
+    if (get && request.method === "GET") return get(new URLSearchParams(query));
+    if (!post || request.method !== "POST") return failed(405, `use ${get ? "GET" : "POST"} at ${path}`);
+    return readPost(request, post);
   };
   const server = createServer((request, response) => {
-    void Promise.resolve(answerTo(request.url ?? "/")).then(({ status, body }) => {
-      response.statusCode = status;
-      response.setHeader("content-type", "application/json");
-      response.setHeader("cache-control", "no-store");
-      response.end(JSON.stringify(body));
-    });
+    void answerTo(request)
+      .catch((error: unknown) => failed(400, (error as Error).message))
+      .then(({ status, body }) => {
+        response.statusCode = status;
+        response.setHeader("content-type", "application/json");
+        response.setHeader("cache-control", "no-store");
+        response.end(JSON.stringify(body));
+      });
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, LOOPBACK, () => resolve(server));
   });
+}
+
+/** An answer that says what is wrong. */
+export function failed(status: number, error: string): Answer {
+  return { status, body: { error } };
+}
+
+function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
+async function readPost(request: IncomingMessage, post: Post): Promise<Answer> {
+  const { origin, "content-type": type, [IDEMPOTENCY_HEADER]: key } = request.headers;
+  if (origin !== undefined && !isLoopbackHost(origin.replace(/^https?:\/\//, "")))
+    return failed(403, `${origin} is another origin`);
+  if (type !== "application/json") return failed(415, "content-type application/json is expected");
+  const given = idempotencyKey.safeParse(key);
+  if (!given.success)
+    return failed(400, `the header ${IDEMPOTENCY_HEADER} is expected: 8 to 64 letters, digits and dashes`);
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    if ((bytes += chunk.length) > MAX_BODY) return failed(413, `a body has at most ${MAX_BODY} bytes`);
+    chunks.push(chunk);
+  }
+  let body: unknown;
+  try {
+    body = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+  } catch (error) {
+    return failed(400, `the body is no JSON: ${(error as Error).message}`);
+  }
+  return post(body, given.data);
 }

@@ -5,7 +5,7 @@ import { DAY, SECOND, type Milliseconds } from "../domain/time.ts";
 import { parseTraceArguments, type Wanted } from "../processor/commands/trace/arguments.ts";
 import { tellFromLog } from "../processor/commands/trace/tell-from-log.ts";
 import type { Story } from "../processor/commands/trace/tell.ts";
-import type { Answer } from "./status-server.ts";
+import { failed, type Answer } from "./status-server.ts";
 
 /** How long a story may take. */
 const LIMIT: Milliseconds = 20 * SECOND;
@@ -78,8 +78,4 @@ function wantedOf(name: string): Wanted | null {
   } catch {
     return null;
   }
-}
-
-function failed(status: number, error: string): Answer {
-  return { status, body: { error } };
 }

@@ -4,7 +4,7 @@ import { createAdaptorServer } from "@hono/node-server";
 import { serveStatic } from "@hono/node-server/serve-static";
 import { type Context, Hono } from "hono";
 import { proxy } from "hono/proxy";
-import { LOOPBACK } from "../../config/local.ts";
+import { isLoopbackHost, LOOPBACK } from "../../config/local.ts";
 import { dashboardLibraries, dashboardPolicy } from "../../domain/dashboard.ts";
 import { listen } from "../aws/listen.ts";
 
@@ -28,8 +28,9 @@ const runbooks = join(root, "docs", "runbooks");
 
 /**
  * Serves the dashboard's files, the libraries that it loads, and `/config.json` with the API's addresses on the host
- * name of the request; `/operations/alarms`, `/operations/graphs` and `/operations/trace` from `npm start`, and
- * `/runbooks/`. The Content-Security-Policy is CloudFront's.
+ * name of the request; `/operations/alarms`, `/operations/graphs` and `/operations/trace` from `npm start`, its
+ * operators' API under `/ops/` for pages of this machine alone, and `/runbooks/`. The Content-Security-Policy is
+ * CloudFront's.
  */
 export async function startDashboard(
   options: DashboardOptions,
@@ -62,6 +63,14 @@ export async function startDashboard(
     app.get("/operations/:name{alarms|graphs|trace}", (context) =>
       proxy(`http://${LOOPBACK}:${statusPort}/${context.req.param("name")}${new URL(context.req.url).search}`),
     );
+  if (statusPort > 0)
+    app.on(["GET", "POST"], ["/ops/:name{components|topics|groups|records|models}"], (context) => {
+      const { host, origin } = context.req.header();
+      const problem = originProblem(host, origin);
+      if (problem !== null) return Response.json({ error: problem }, { status: 403 });
+      const { search } = new URL(context.req.url);
+      return proxy(`http://${LOOPBACK}:${statusPort}/ops/${context.req.param("name")}${search}`, context.req);
+    });
   app.use(
     "/runbooks/*",
     serveStatic({
@@ -84,4 +93,10 @@ export async function startDashboard(
       await closed;
     },
   };
+}
+
+/** Why an operators' request is not from a page of this machine; null where it may be. */
+function originProblem(host: string | undefined, origin: string | undefined): string | null {
+  if (!isLoopbackHost(host)) return "use the address 127.0.0.1 or localhost";
+  return origin === undefined || origin === `http://${host}` ? null : `${origin} is another origin`;
 }

@@ -1,0 +1,117 @@
+import { MillraceError } from "../../domain/errors.ts";
+import { type ModelRequest, type ModelsOverview, modelRequest, type ShadowAgreement } from "../../domain/ops.ts";
+import { inferenceRecord } from "../../domain/records.ts";
+import type { ModelCommand } from "../../processor/commands/model/arguments.ts";
+import type { ModelRegistry } from "../../processor/commands/model/registry.ts";
+import { failed, type Answer } from "../status-server.ts";
+
+/** Scores that the agreement of shadows is of: the newest in the log. */
+const SCORES = 300;
+/** Keys of requests whose answers are kept. */
+const MAX_KEYS = 1_000;
+
+export interface ModelsOptions {
+  readonly registry: Pick<ModelRegistry, "list" | "previousLive">;
+  /** Values of the newest records with scores. */
+  readonly newestScores: (limit: number) => Promise<readonly (Uint8Array | null)[]>;
+  /** Carries a command of `npm run model` out; `changeId` names the change in the log, which tasks take once. */
+  readonly run: (command: ModelCommand, changeId: string) => Promise<readonly string[]>;
+}
+
+/** The models in the store, and what an operator does with them: by the code of `npm run model`, one at a time. */
+export class Models {
+  readonly #options: ModelsOptions;
+  /** What was asked under each key, and its answer. */
+  readonly #done = new Map<string, { readonly asked: string; readonly answer: Promise<Answer> }>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ModelsOptions) {
+    this.#options = options;
+  }
+
+  async overview(): Promise<ModelsOverview> {
+    const { registry, newestScores } = this.#options;
+    const models = await registry.list();
+    const previous: Record<string, string> = {};
+    for (const name of new Set(models.map((model) => model.name))) {
+      const version = await previousOf(registry, name);
+      if (version !== null) previous[name] = version;
+    }
+    const isShadowed = models.some(({ stage }) => stage === "shadow");
+    return { models, previous, agreement: isShadowed ? agreementOf(await newestScores(SCORES)) : [] };
+  }
+
+  /** Does what a body asks for, once for a key: the same request again gets the same answer. */
+  change(body: unknown, key: string): Promise<Answer> {
+    const request = modelRequest.safeParse(body);
+    if (!request.success) {
+      const problems = request.error.issues.map(({ path, message }) => `${path.join(".") || "body"}: ${message}`);
+      return Promise.resolve(failed(400, problems.join("; ")));
+    }
+    const asked = JSON.stringify(request.data);
+    const known = this.#done.get(key);
+    if (known) {
+      const isSame = known.asked === asked;
+      return isSame ? known.answer : Promise.resolve(failed(422, `the key ${key} was used for another request`));
+    }
+    const answer = this.#last.then(() => this.#apply(request.data, key));
+    this.#last = answer;
+    this.#done.set(key, { asked, answer });
+    const oldest = this.#done.keys().next();
+    if (this.#done.size > MAX_KEYS && !oldest.done) this.#done.delete(oldest.value);
+    // What failed has changed nothing that the same key would not finish.
+    void answer.then(({ status }) => status >= 500 && this.#done.delete(key));
+    return answer;
+  }
+
+  async #apply(request: ModelRequest, changeId: string): Promise<Answer> {
+    const { registry, run } = this.#options;
+    try {
+      if (request.action === "rollback") {
+        const previous = await previousOf(registry, request.name);
+        if (previous !== request.version)
+          return failed(409, `${request.name} goes back to ${previous ?? "no version"}, not to ${request.version}`);
+      }
+      return { status: 200, body: { lines: await run(commandOf(request), changeId) } };
+    } catch (error) {
+      return error instanceof MillraceError
+        ? failed(409, error.message)
+        : failed(502, `the change is not complete: ${(error as Error).message}; give it again`);
+    }
+  }
+}
+
+function commandOf({ action, name: model, version }: ModelRequest): ModelCommand {
+  switch (action) {
+    case "live":
+    case "shadow":
+      return { name: "promote", model, version, stage: action, share: undefined };
+    case "off":
+      return { name: "off", model, version };
+    case "rollback":
+      return { name: "rollback", model };
+  }
+}
+
+async function previousOf(registry: ModelsOptions["registry"], name: string): Promise<string | null> {
+  try {
+    return (await registry.previousLive(name)).version;
+  } catch (error) {
+    if (error instanceof MillraceError) return null;
+    throw error;
+  }
+}
+
+/** By shadow, of the scores that have one. */
+function agreementOf(values: readonly (Uint8Array | null)[]): ShadowAgreement[] {
+  const counts = new Map<string, { scores: number; agreed: number }>();
+  for (const value of values) {
+    const record = inferenceRecord.safeParse(value && JSON.parse(Buffer.from(value).toString("utf8")));
+    const shadow = record.data?.shadow;
+    if (!shadow) continue;
+    const model = `${shadow.model.name}/${shadow.model.version}`;
+    const { scores, agreed } = counts.get(model) ?? { scores: 0, agreed: 0 };
+    counts.set(model, { scores: scores + 1, agreed: agreed + (shadow.agrees ? 1 : 0) });
+  }
+  return [...counts].map(([model, count]) => ({ model, ...count }));
+}
