@@ -1,11 +1,3 @@
-/** Files that the dashboard takes from packages: their path on the page, and in `node_modules`. */
-export const dashboardLibraries = [
-  {
-    path: "vendor/lightweight-charts.js",
-    file: "lightweight-charts/dist/lightweight-charts.standalone.production.mjs",
-  },
-] as const;
-
 /** The dashboard's Content-Security-Policy: it loads its own files, and connects to its own APIs. */
 export function dashboardPolicy(apis: readonly string[]): string {
   return [

@@ -66,7 +66,6 @@ const tables = {
   connectionsTable: dynamoTableName(LOCAL_ENVIRONMENT, "connections"),
   checkpointTable: dynamoTableName(LOCAL_ENVIRONMENT, "checkpoints"),
 };
-const dashboardDir = join(import.meta.dirname, "..", "dashboard");
 
 const url = (port: number): string => `http://${LOOPBACK}:${port}`;
 /** A folder of the platform's data. */
@@ -155,7 +154,6 @@ const programs = [
         pipelines: pipelinesOf(options),
         port: options.ports.api,
         dashboardPort: options.ports.dashboard,
-        dashboardDir,
         metricsPorts: healthPorts,
         statusPort: options.ports.status,
         healthPort,

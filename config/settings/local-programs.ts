@@ -59,7 +59,6 @@ export const localPrograms = {
     ...running,
     port: whole("API_PORT", "port of REST, WebSocket and @connections", localPorts.api, 0, 65_535),
     dashboardPort: whole("DASHBOARD_PORT", "port of the dashboard; 0 for none", localPorts.dashboard, 0, 65_535),
-    dashboardDir: text("DASHBOARD_DIR", "folder of the dashboard's files", "dashboard"),
     metricsPorts: ports("METRICS_PORTS", "ports of the programs whose GET /metrics the API's has"),
     statusPort: whole("STATUS_PORT", "port where npm start says how alarms and graphs stand; 0 for none", 0, 0, 65_535),
     ...health,

@@ -1,5 +1,3 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import {
   type aws_cloudfront as cloudfront,
   aws_s3 as s3,
@@ -10,8 +8,7 @@ import {
 } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
-import { dashboardLibraries } from "../../domain/dashboard.ts";
-import { root } from "../bundles.ts";
+import { bundlePage } from "../../dashboard/build/bundle.ts";
 import { acknowledge, acknowledgeCdkFunctions } from "../constructs/acknowledge.ts";
 import { logGroup } from "../constructs/log-group.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
@@ -65,24 +62,20 @@ export class WebStack extends MillraceStack {
     });
   }
 
-  /** The page's files, the libraries that it loads, and where its APIs are. */
+  /** The page's files, and where its APIs are. */
   #files(bucket: s3.IBucket, serving: ServingStack, security: SecurityStack): void {
-    const folder = join(root, "dashboard");
     const settings = deployment.Source.jsonData("config.json", {
       environment: this.config.name,
       restUrl: serving.rest.url,
       webSocketUrl: serving.webSocket.url,
     });
-    const libraries = dashboardLibraries.map(({ path, file }) =>
-      deployment.Source.data(path, readFileSync(join(root, "node_modules", file), "utf8")),
-    );
     const log = logGroup(this, "DeploymentLogs", {
       config: this.config,
       name: "function/web-deployment",
       key: security.keys.operations,
     });
     new deployment.BucketDeployment(this, "Files", {
-      sources: [...(existsSync(folder) ? [deployment.Source.asset(folder)] : []), ...libraries, settings],
+      sources: [deployment.Source.asset(bundlePage()), settings],
       destinationBucket: bucket,
       distribution: this.distribution,
       distributionPaths: ["/*"],

@@ -5,12 +5,12 @@ import { serveStatic } from "@hono/node-server/serve-static";
 import { type Context, Hono } from "hono";
 import { proxy } from "hono/proxy";
 import { isLoopbackHost, LOOPBACK } from "../../config/local.ts";
-import { dashboardLibraries, dashboardPolicy } from "../../domain/dashboard.ts";
+import { dashboardPolicy } from "../../domain/dashboard.ts";
 import { listen } from "../aws/listen.ts";
 
 export interface DashboardOptions {
   readonly port: number;
-  /** Folder of the page's files. */
+  /** Folder of the bundled page. */
   readonly folder: string;
   readonly apiPort: number;
   /**
@@ -23,14 +23,12 @@ export interface DashboardOptions {
 }
 
 const root = join(import.meta.dirname, "..", "..");
-const packages = join(root, "node_modules");
 const runbooks = join(root, "docs", "runbooks");
 
 /**
- * Serves the dashboard's files, the libraries that it loads, and `/config.json` with the API's addresses on the host
- * name of the request; `/operations/alarms`, `/operations/graphs` and `/operations/trace` from `npm start`, its
- * operators' API under `/ops/` for pages of this machine alone, and `/runbooks/`. The Content-Security-Policy is
- * CloudFront's.
+ * Serves the dashboard's files, and `/config.json` with the API's addresses on the host name of the request;
+ * `/operations/alarms`, `/operations/graphs` and `/operations/trace` from `npm start`, its operators' API under `/ops/`
+ * for pages of this machine alone, and `/runbooks/`. The Content-Security-Policy is CloudFront's.
  */
 export async function startDashboard(
   options: DashboardOptions,
@@ -57,8 +55,6 @@ export async function startDashboard(
     );
   });
   const onFound = (_path: string, context: Context): void => context.header("cache-control", "no-cache");
-  for (const { path, file } of dashboardLibraries)
-    app.get(`/${path}`, serveStatic({ root: packages, path: file, onFound }));
   if (statusPort > 0)
     app.get("/operations/:name{alarms|graphs|trace}", (context) =>
       proxy(`http://${LOOPBACK}:${statusPort}/${context.req.param("name")}${new URL(context.req.url).search}`),

@@ -6,6 +6,7 @@ import { programMetrics } from "../../adapters/program-metrics.ts";
 import { logUncaught, onShutdown } from "../../adapters/shutdown.ts";
 import { LOOPBACK } from "../../config/local.ts";
 import { readSettings } from "../../config/settings.ts";
+import { bundlePage } from "../../dashboard/build/bundle.ts";
 import { restFallback, restRoutes, webSocketRoutes, type FunctionName } from "../../domain/api.ts";
 import { existingWhere } from "../../domain/pipelines.ts";
 import { hasHandler, loadFunction, type Invoke } from "../lambda/invoke.ts";
@@ -37,7 +38,7 @@ const dashboard =
   settings.dashboardPort > 0
     ? await startDashboard({
         port: settings.dashboardPort,
-        folder: settings.dashboardDir,
+        folder: bundlePage(),
         apiPort: gateway.port,
         statusPort: settings.statusPort,
         environment: settings.environment,

@@ -18,7 +18,7 @@ export interface SourceFile {
 export function sourceFiles(folder: string): SourceFile[] {
   const names = readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" });
   return names
-    .filter((name) => name.endsWith(".ts") && !name.includes("node_modules"))
+    .filter((name) => /\.tsx?$/.test(name) && !name.includes("node_modules"))
     .map((name) => sourceFile(join(folder, name), readFileSync(join(ROOT, folder, name), "utf8")));
 }
 

@@ -24,6 +24,17 @@ export const folders: readonly Folder[] = [
   { folder: "config", imports: ["domain"], packages: ["zod"], deterministic: true },
   { folder: "config/environments", imports: ["domain", "config"], packages: [], deterministic: true },
   { folder: "adapters", imports: ["domain"], packages: "any" },
+  // The page. Of the domain it has types and plain data, so that no schema is in what a browser loads.
+  {
+    folder: "dashboard",
+    imports: ["domain"],
+    packages: ["lightweight-charts", "preact", "preact/hooks", "uplot"],
+  },
+  {
+    folder: "dashboard/build",
+    imports: [],
+    packages: ["node:fs", "node:os", "node:path", "esbuild"],
+  },
   { folder: "processor/runtime", imports: ["domain"], ...pure },
   { folder: "processor/operators", imports: ["domain", "processor/runtime"], ...pure },
   { folder: "processor/inference", imports: ["domain", "processor/runtime"], ...pure },
@@ -87,7 +98,7 @@ export const folders: readonly Folder[] = [
   // Reaches program code by file path, to bundle it.
   { folder: "lib", imports: ["config"], packages: "any" },
   { folder: "lib/constructs", imports: ["domain", "config", "lib"], packages: "any" },
-  { folder: "lib/stacks", imports: ["domain", "config", "lib", "lib/constructs"], packages: "any" },
+  { folder: "lib/stacks", imports: ["domain", "config", "lib", "lib/constructs", "dashboard/build"], packages: "any" },
   {
     folder: "lib/monitoring",
     imports: ["domain", "config", "lib", "lib/constructs", "lib/stacks"],
@@ -125,7 +136,11 @@ export const folders: readonly Folder[] = [
   { folder: "local/events", imports: ["domain", "config", "adapters", "local/lambda", "local/aws"], packages: "any" },
   { folder: "local/features", imports: ["domain", "config", "adapters", "local/aws"], packages: "any" },
   { folder: "local/firehose", imports: ["domain", "config", "adapters", "local/aws", "local/lake"], packages: "any" },
-  { folder: "local/gateway", imports: ["domain", "config", "adapters", "local/aws", "local/lambda"], packages: "any" },
+  {
+    folder: "local/gateway",
+    imports: ["domain", "config", "adapters", "local/aws", "local/lambda", "dashboard/build"],
+    packages: "any",
+  },
   // Runs everything; what a program is put together from, it may put together, too.
   {
     folder: "local",

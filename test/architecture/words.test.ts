@@ -27,7 +27,7 @@ const retired: readonly RetiredWord[] = [
 
 const root = join(import.meta.dirname, "..", "..");
 /** `LICENSE` and `package-lock.json` are others' words; this file has to name the retired ones. */
-const files = globSync("**/*.{ts,mjs,js,md,html,css,py,java,yaml,yml}", {
+const files = globSync("**/*.{ts,tsx,mjs,js,md,html,css,py,java,yaml,yml}", {
   cwd: root,
   exclude: (path) => /(?:^|\/)(?:node_modules|cdk\.out|target|\.millrace|\.git)(?:\/|$)/.test(path),
 }).filter((path) => path !== "test/architecture/words.test.ts");

@@ -1,7 +1,7 @@
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "@jest/globals";
 import chromium from "@sparticuz/chromium";
 import { type Browser, type BrowserContextOptions, chromium as browsers, type Page } from "playwright-core";
+import { bundlePage } from "../../dashboard/build/bundle.ts";
 import { startDashboard } from "../../local/gateway/dashboard.ts";
 import { now } from "./market-records.ts";
 import { PageApi } from "./page-api.ts";
@@ -19,10 +19,12 @@ export interface Stage {
  */
 export function usePage(): () => Stage {
   let browser: Browser;
+  let folder: string;
   let api: PageApi;
   let dashboard: Awaited<ReturnType<typeof startDashboard>>;
   let refused: string[];
   beforeAll(async () => {
+    folder = bundlePage();
     browser = await browsers.launch({ executablePath: await chromium.executablePath(), args: ["--no-sandbox"] });
   });
   afterAll(() => browser.close());
@@ -32,7 +34,7 @@ export function usePage(): () => Stage {
     await api.start();
     dashboard = await startDashboard({
       port: 0,
-      folder: join(import.meta.dirname, "..", "..", "dashboard"),
+      folder,
       apiPort: api.port,
       statusPort: api.port,
       environment: "local",

@@ -1,14 +1,16 @@
 /** The view of the market: symbols, the candles of one of them, alerts and positions. */
-import { Alerts } from "./alerts.js";
-import { interval, showBars } from "./bar-table.js";
-import { Bars, SLIDING, TUMBLING } from "./bars.js";
-import { Candles, loadCharts } from "./candles.js";
-import { request, RequestError } from "./client.js";
-import { amount, price, showFigures, time, trades } from "./format.js";
-import { Positions } from "./positions.js";
-import { Symbols } from "./symbols.js";
 
-/** @typedef {import("./bars.js").Candle} Candle */
+import type { Bar } from "../domain/api.ts";
+import { Alerts } from "./alerts.ts";
+import { interval, showBars } from "./bar-table.ts";
+import { Bars, SLIDING, TUMBLING, type Candle } from "./bars.ts";
+import { Candles } from "./candles.ts";
+import { isOfSensor, type List, request, RequestError, type Config, type Live, type LiveMessage } from "./client.ts";
+import { byId } from "./dom.ts";
+import { amount, price, showFigures, time, trades } from "./format.ts";
+import { Positions } from "./positions.ts";
+import { Symbols } from "./symbols.ts";
+import type { Counted, View } from "./view.ts";
 
 /** Bars of an operator that are loaded at once. */
 const PAGE = 300;
@@ -20,43 +22,41 @@ const LISTED_BARS = 20;
 const DRAW_MS = 250;
 const SYMBOL = /^[A-Z0-9.:_-]{1,32}$/;
 
-/** @param {string} id */
-const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
-
-/** The address of the view of a symbol. @param {string} symbol @param {string} operator */
-function address(symbol, operator) {
+/** The address of the view of a symbol. */
+function address(symbol: string, operator: string) {
   const query = operator === TUMBLING ? "" : `?operator=${operator}`;
   return `#/market/${encodeURIComponent(symbol)}${query}`;
 }
 
-export class MarketView {
+export class MarketView implements View {
+  readonly component = "market-processor";
+  readonly source = "api";
   #config;
   #live;
   #symbols;
   #symbol = "";
   #operator = TUMBLING;
   #bars = new Bars();
-  /** Where the bars before those that are there begin, per operator. @type {Map<string, string | null>} */
-  #older = new Map();
-  /** @type {Candles | null} */
-  #chart = null;
+  /** Where the bars before those that are there begin, per operator. */
+  #older: Map<string, string | null> = new Map();
+
+  #chart: Candles | null = null;
   /** Whether the chart's candles have changed since they were drawn; `first` where they are others altogether. */
   #changed = { any: false, first: true };
-  /** @type {Candle[]} */
-  #candles = [];
+
+  #candles: Candle[] = [];
   #drawnAt = 0;
-  /** Time of the candle under the pointer. @type {number | null} */
-  #hovered = null;
+  /** Time of the candle under the pointer. */
+  #hovered: number | null = null;
   /** Trades that the live feed has left out since the newest bar. */
   #skipped = 0;
-  /** Currencies of the symbol's trades that this page has seen. @type {Set<string>} */
-  #currencies = new Set();
+  /** Currencies of the symbol's trades that this page has seen. */
+  #currencies: Set<string> = new Set();
   #alerts;
   #positions;
   #visible = false;
 
-  /** @param {import("./client.js").Config} config @param {import("./client.js").Live} live */
-  constructor(config, live) {
+  constructor(config: Config, live: Live) {
     this.#config = config;
     this.#live = live;
     this.#symbols = new Symbols(config.restUrl, (symbol) => {
@@ -66,23 +66,22 @@ export class MarketView {
     this.#positions = new Positions(config.restUrl);
     for (const radio of document.getElementsByName("operator"))
       radio.addEventListener("change", () => {
-        location.hash = address(this.#symbol, /** @type {HTMLInputElement} */ (radio).value);
+        location.hash = address(this.#symbol, (radio as HTMLInputElement).value);
       });
   }
 
   /**
    * Shows the symbol and operator of an address.
    *
-   * @param {string} symbol May be empty: the most active one is shown then.
-   * @param {string | null} operator
+   * @param symbol May be empty: the most active one is shown then.
    */
-  show(symbol, operator) {
+  show(symbol: string, query: URLSearchParams): void {
+    const operator = query.get("operator");
     const first = !this.#visible;
     this.#visible = true;
     this.#operator = operator === SLIDING ? SLIDING : TUMBLING;
     for (const radio of document.getElementsByName("operator"))
-      /** @type {HTMLInputElement} */ (radio).checked =
-        /** @type {HTMLInputElement} */ (radio).value === this.#operator;
+      (radio as HTMLInputElement).checked = (radio as HTMLInputElement).value === this.#operator;
     this.#changed = { any: true, first: true };
     if (symbol !== "" && !SYMBOL.test(symbol)) return notice(`${symbol} is no symbol: A-Z 0-9 . : _ - are expected.`);
     if (symbol !== "" && symbol !== this.#symbol) this.#choose(symbol);
@@ -92,7 +91,7 @@ export class MarketView {
     }
     if (symbol === "" && this.#symbol !== "") history.replaceState(null, "", address(this.#symbol, this.#operator));
     document.title = `${this.#symbol || "Market"} · Millrace`;
-    if (!this.#chart) void this.#makeChart();
+    if (!this.#chart) this.#makeChart();
   }
 
   hide() {
@@ -100,8 +99,7 @@ export class MarketView {
     if (this.#symbol !== "") this.#live.subscribe({ symbol: this.#symbol }, false);
   }
 
-  /** @param {string} symbol */
-  #choose(symbol) {
+  #choose(symbol: string) {
     if (this.#symbol !== "") this.#live.subscribe({ symbol: this.#symbol }, false);
     this.#symbol = symbol;
     this.#bars = new Bars();
@@ -120,9 +118,8 @@ export class MarketView {
     void this.refresh().catch(() => {});
   }
 
-  async #makeChart() {
-    const library = await loadCharts();
-    this.#chart ??= new Candles(library, byId("candles"), {
+  #makeChart() {
+    this.#chart = new Candles(byId("candles"), {
       onHover: (at) => {
         this.#hovered = at;
         this.#showFigures();
@@ -165,17 +162,16 @@ export class MarketView {
     this.#changed.any = true;
   }
 
-  /**
-   * @param {Bars} bars
-   * @param {string} symbol
-   * @param {string} operator
-   * @param {{ limit?: number; cursor?: string }} [page]
-   * @returns {Promise<string | null>} The cursor of the bars before them.
-   */
-  async #load(bars, symbol, operator, { limit = PAGE, cursor } = {}) {
+  /** @returns The cursor of the bars before them. */
+  async #load(
+    bars: Bars,
+    symbol: string,
+    operator: string,
+    { limit = PAGE, cursor }: { limit?: number; cursor?: string } = {},
+  ): Promise<string | null> {
     const query = new URLSearchParams({ operator, limit: String(limit), ...(cursor && { cursor }) });
     const path = `/symbols/${encodeURIComponent(symbol)}/bars?${query}`;
-    const { items, next } = await request(this.#config.restUrl, path);
+    const { items, next } = await request<List<Bar>>(this.#config.restUrl, path);
     for (const bar of items) bars.add(bar);
     return next;
   }
@@ -200,12 +196,10 @@ export class MarketView {
     else notice("No trade has arrived yet. Start the simulator with --market, or put a trade on the event bus.");
   }
 
-  /**
-   * @param {import("./client.js").LiveMessage} message
-   * @returns {{ items: number; windows: number; latency: number | null } | null} What the header counts.
-   */
-  message({ type, data }) {
-    if (!data || data.symbol !== this.#symbol) return null;
+  /** @returns What the header counts. */
+  message(message: LiveMessage): Counted | null {
+    if (isOfSensor(message) || message.data.symbol !== this.#symbol) return null;
+    const { type, data } = message;
     if (type === "bar") {
       this.#bars.add(data);
       this.#changed.any = true;
@@ -226,8 +220,8 @@ export class MarketView {
     return null;
   }
 
-  /** Draws what has changed. @param {number} now */
-  frame(now) {
+  /** Draws what has changed. */
+  frame(now: number) {
     if (!this.#chart || !this.#changed.any || now - this.#drawnAt < DRAW_MS) return;
     this.#drawnAt = now;
     this.#candles = this.#bars.candles(this.#operator);
@@ -270,8 +264,7 @@ export class MarketView {
   }
 }
 
-/** @param {string} text */
-function notice(text) {
+function notice(text: string) {
   byId("market-notice").textContent = text;
   byId("market-notice").hidden = text === "";
 }

@@ -1,38 +1,34 @@
-import { storyLink } from "./story.js";
+import { storyLink } from "./story.ts";
 
 /** Labels take these colours in the order of their first appearance. */
 const PALETTE = ["#0f766e", "#d97706", "#2563eb", "#db2777", "#7c3aed", "#65a30d", "#64748b"];
-/** @type {Map<string, string>} */
-const colours = new Map();
 
-/** @param {string} label */
-function colourOf(label) {
-  if (!colours.has(label)) colours.set(label, /** @type {string} */ (PALETTE[colours.size % PALETTE.length]));
-  return /** @type {string} */ (colours.get(label));
+const colours: Map<string, string> = new Map();
+
+function colourOf(label: string) {
+  if (!colours.has(label)) colours.set(label, PALETTE[colours.size % PALETTE.length] as string);
+  return colours.get(label) as string;
 }
 
-/** @param {number} ms */
-function duration(ms) {
+function duration(ms: number) {
   const seconds = ms / 1_000;
   return seconds < 120 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }
 
-/**
- * @typedef {{
- *   sessionId: string;
- *   sensorId: string;
- *   status: "open" | "ended";
- *   start: number;
- *   end: number | null;
- *   samples: number | null;
- *   revision: number | null;
- *   activity?: Record<string, number>;
- *   warnings: { code: string; message: string }[];
- * }} Session
- */
+export type Session = {
+  sessionId: string;
+  sensorId: string;
+  status: "open" | "ended";
+  start: number;
+  end: number | null;
+  samples: number | null;
+  revision: number | null;
+  activity?: Record<string, number>;
+  warnings: { code: string; message: string }[];
+};
 
-/** Rows are made anew; a link that has the focus has it again. @param {HTMLElement} body @param {Session[]} sessions */
-export function showSessions(body, sessions) {
+/** Rows are made anew; a link that has the focus has it again. */
+export function showSessions(body: HTMLElement, sessions: Session[]) {
   const focused = body.contains(document.activeElement) ? document.activeElement?.closest("tr")?.dataset.session : null;
   const rows = sessions.map(sessionRow);
   body.replaceChildren(...rows);
@@ -43,8 +39,7 @@ export function showSessions(body, sessions) {
       ?.focus();
 }
 
-/** @param {Session} session */
-function sessionRow(session) {
+function sessionRow(session: Session) {
   const row = document.createElement("tr");
   row.dataset.session = session.sessionId;
   const status = document.createElement("span");
@@ -65,8 +60,7 @@ function sessionRow(session) {
   return row;
 }
 
-/** @param {{ code: string; message: string }} warning */
-function warningMark({ code, message }) {
+function warningMark({ code, message }: { code: string; message: string }) {
   const mark = document.createElement("span");
   mark.className = "warning";
   mark.textContent = code.replaceAll("-", " ");
@@ -74,16 +68,15 @@ function warningMark({ code, message }) {
   return mark;
 }
 
-/** @param {string | Node} content @param {string} [className] */
-function tableCell(content, className = "") {
+function tableCell(content: string | Node, className: string = "") {
   const cell = document.createElement("td");
   if (className) cell.className = className;
   cell.append(content);
   return cell;
 }
 
-/** @param {Record<string, number> | undefined} activity Seconds per label. */
-function activityBar(activity) {
+/** @param activity Seconds per label. */
+function activityBar(activity: Record<string, number> | undefined) {
   if (!activity) return "";
   const bar = document.createElement("span");
   bar.className = "share";

@@ -1,12 +1,10 @@
 /** One dead letter: why it was refused, what to do, its payload, and the command that sends it in again. */
-import { request, RequestError } from "./client.js";
-import { NOTHING, showFigures, time } from "./format.js";
-import { storyAddress } from "./story.js";
 
-/** @typedef {import("../domain/api.ts").DeadLetter} DeadLetter */
-
-/** @param {string} id */
-const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+import type { DeadLetter } from "../domain/api.ts";
+import { request, RequestError, type Config } from "./client.ts";
+import { byId } from "./dom.ts";
+import { NOTHING, showFigures, time } from "./format.ts";
+import { storyAddress } from "./story.ts";
 
 export class Letter {
   #restUrl;
@@ -18,16 +16,15 @@ export class Letter {
   /** What stands before the arguments of an operator's command. */
   #command;
 
-  /** @param {import("./client.js").Config} config */
-  constructor({ restUrl, environment }) {
+  constructor({ restUrl, environment }: Config) {
     this.#restUrl = restUrl;
     this.#command =
       environment === "local" ? "npm run dead-letters --" : `npm run on-aws -- --env ${environment} dead-letters`;
     byId("copy-again").addEventListener("click", () => void this.#copy());
   }
 
-  /** @param {string} id Empty for none. */
-  show(id) {
+  /** @param id Empty for none. */
+  show(id: string) {
     if (id === this.#id) return;
     this.#id = id;
     this.#isShown = false;
@@ -39,8 +36,7 @@ export class Letter {
     const id = this.#id;
     if (id === "" || this.#isShown) return;
     try {
-      /** @type {DeadLetter} */
-      const letter = await request(this.#restUrl, `/dead-letters/${encodeURIComponent(id)}`);
+      const letter = await request<DeadLetter>(this.#restUrl, `/dead-letters/${encodeURIComponent(id)}`);
       if (id !== this.#id || this.#isShown) return;
       this.#isShown = true;
       this.#fill(letter);
@@ -54,8 +50,7 @@ export class Letter {
     byId("letter-title").focus();
   }
 
-  /** @param {DeadLetter} letter */
-  #fill(letter) {
+  #fill(letter: DeadLetter) {
     const { code, message, at, stage, sensorId, symbol, source, mqttTopic, log, bytes, contentType } = letter;
     byId("letter-title").textContent = code;
     byId("letter-message").textContent = message;
@@ -66,7 +61,7 @@ export class Letter {
     byId("copied").textContent = "";
     // What the bridge wrote itself never was in an input.
     byId("letter-story").hidden = source === null;
-    /** @type {HTMLAnchorElement} */ (byId("letter-story")).href = storyAddress(letter.id);
+    (byId("letter-story") as HTMLAnchorElement).href = storyAddress(letter.id);
     showFigures(byId("letter-facts"), {
       written: time(at),
       "refused by": stage,
@@ -86,8 +81,7 @@ export class Letter {
     byId("payload-cut").hidden = !isCut;
   }
 
-  /** @param {string} id */
-  #absent(id) {
+  #absent(id: string) {
     byId("letter-title").textContent = "Not there";
     byId("letter-message").textContent =
       `There is no dead letter ${id}, or it is not among the newest any more. The topic and the lake have all of them.`;

@@ -1,7 +1,8 @@
-import { time } from "./format.js";
-import { rejectedAddress } from "./rejected.js";
-import { storyAddress, storyLink } from "./story.js";
-import { COLOURS, Trace } from "./trace.js";
+import type { Samples } from "./client.ts";
+import { time } from "./format.ts";
+import { rejectedAddress } from "./rejected.ts";
+import { storyAddress, storyLink } from "./story.ts";
+import { COLOURS, Trace } from "./trace.ts";
 
 /** One chosen sensor: its traces, its newest window, and its activity. */
 export class Panel {
@@ -19,8 +20,7 @@ export class Panel {
   #refusal = { text: document.createElement("span"), link: document.createElement("a") };
   #refused = 0;
 
-  /** @param {string} sensorId */
-  constructor(sensorId) {
+  constructor(sensorId: string) {
     this.element.className = "panel";
     this.element.dataset.sensor = sensorId;
     const title = document.createElement("h2");
@@ -57,22 +57,25 @@ export class Panel {
     this.element.append(head, this.#rejected, this.#warning, canvas, this.#window, this.#story);
   }
 
-  /** @param {Record<string, number[]>} columns */
-  samples(columns) {
+  samples(columns: Samples) {
     this.#trace.add(columns);
   }
 
-  /**
-   * @param {{
-   *   id: string;
-   *   window: { start: number; end: number };
-   *   count: number;
-   *   revision: number;
-   *   cause: string;
-   *   channels: Record<string, { mean: number; std: number; rms: number }>;
-   * }} record
-   */
-  window({ id, window, count, revision, cause, channels }) {
+  window({
+    id,
+    window,
+    count,
+    revision,
+    cause,
+    channels,
+  }: {
+    id: string;
+    window: { start: number; end: number };
+    count: number;
+    revision: number;
+    cause: string;
+    channels: Record<string, { mean: number; std: number; rms: number }>;
+  }) {
     this.#story.href = storyAddress(id);
     this.#story.hidden = false;
     const time = new Date(window.start).toLocaleTimeString();
@@ -96,14 +99,15 @@ export class Panel {
     );
   }
 
-  /**
-   * @param {{
-   *   label: string | null;
-   *   probabilities: Record<string, number> | null;
-   *   model: { name: string; version: string };
-   * }} record
-   */
-  inference({ label, probabilities, model }) {
+  inference({
+    label,
+    probabilities,
+    model,
+  }: {
+    label: string | null;
+    probabilities: Record<string, number> | null;
+    model: { name: string; version: string };
+  }) {
     const share = label !== null && probabilities ? ` ${Math.round((probabilities[label] ?? 0) * 100)} %` : "";
     const small = document.createElement("small");
     small.textContent = share;
@@ -111,39 +115,42 @@ export class Panel {
     this.#activity.replaceChildren(label === null ? "–" : label.toLowerCase().replaceAll("_", " "), small);
   }
 
-  /** @param {number} samples */
-  dropped(samples) {
+  dropped(samples: number) {
     this.#dropped.textContent = `${samples} samples skipped: this page was too slow`;
   }
 
-  /** @param {{ message: string }[]} warnings About the sensor's newest session that has ended. */
-  warnings(warnings) {
+  /** @param warnings About the sensor's newest session that has ended. */
+  warnings(warnings: { message: string }[]) {
     this.#warning.textContent = warnings.map(({ message }) => message).join(" ");
     this.#warning.hidden = warnings.length === 0;
   }
 
-  /** @param {boolean} isLive @param {number} lastSeen Epoch ms. */
-  heard(isLive, lastSeen) {
+  /** @param lastSeen Epoch ms. */
+  heard(isLive: boolean, lastSeen: number) {
     this.#heard.hidden = false;
     this.#heard.className = isLive ? "status open" : "status";
     const text = isLive ? "live" : `silent since ${time(lastSeen)}`;
     if (this.#heard.textContent !== text) this.#heard.textContent = text;
   }
 
-  /**
-   * Shows the newest refused message of the sensor.
-   *
-   * @param {{
-   *   sensorId: string;
-   *   id: string;
-   *   at: number;
-   *   code: string;
-   *   message: string;
-   *   seq: number | null;
-   *   boot: string | null;
-   * }} data
-   */
-  rejected({ sensorId, id, at, code, message, seq, boot }) {
+  /** Shows the newest refused message of the sensor. */
+  rejected({
+    sensorId,
+    id,
+    at,
+    code,
+    message,
+    seq,
+    boot,
+  }: {
+    sensorId: string;
+    id: string;
+    at: number;
+    code: string;
+    message: string;
+    seq: number | null;
+    boot: string | null;
+  }) {
     this.#refused++;
     const number = seq === null ? "" : `, seq ${seq}${boot === null ? "" : ` of boot ${boot}`}`;
     const before = this.#refused > 1 ? ` ${(this.#refused - 1).toLocaleString()} before it.` : "";

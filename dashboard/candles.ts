@@ -1,39 +1,33 @@
 /** Candles with their volume, drawn by TradingView's Lightweight Charts. */
-import { price, time } from "./format.js";
 
-/** @typedef {import("./bars.js").Candle} Candle */
-/** @typedef {typeof import("lightweight-charts")} Library */
+import { CandlestickSeries, createChart, HistogramSeries, type UTCTimestamp } from "lightweight-charts";
+import type { Candle } from "./bars.ts";
+import { price, time } from "./format.ts";
 
-/** Where the page's server has the library. */
-const LIBRARY = "./vendor/lightweight-charts.js";
 const MINUTE = 60_000;
 /** Up to so many minutes without a bar are shown as a gap; of more, nothing is shown. */
 const MAX_GAP = 60;
 /** Candles that there is room for at first: those that there are, within these. */
 const IN_SIGHT = { least: 30, most: 90 };
 
-/** Loads the library when the first chart needs it. @returns {Promise<Library>} */
-export function loadCharts() {
-  return import(LIBRARY);
-}
-
 export class Candles {
   #chart;
   #prices;
   #volumes;
   #container;
-  /** @type {Candle[]} */
-  #shown = [];
+
+  #shown: Candle[] = [];
 
   /**
-   * @param {Library} library
-   * @param {HTMLElement} container
-   * @param {{ onHover: (time: number | null) => void; onBeginning: () => void }} listeners `onHover` gets the time of
-   *   the candle under the pointer, epoch ms; `onBeginning` is called when the first candle comes into sight.
+   * @param listeners `onHover` gets the time of the candle under the pointer, epoch ms; `onBeginning` is called when
+   *   the first candle comes into sight.
    */
-  constructor(library, container, { onHover, onBeginning }) {
+  constructor(
+    container: HTMLElement,
+    { onHover, onBeginning }: { onHover: (time: number | null) => void; onBeginning: () => void },
+  ) {
     this.#container = container;
-    this.#chart = library.createChart(container, {
+    this.#chart = createChart(container, {
       autoSize: true,
       // The logo brings a style sheet of its own, which the policy refuses. The page has the notice and the link.
       layout: { attributionLogo: false },
@@ -41,16 +35,16 @@ export class Candles {
         timeVisible: true,
         secondsVisible: false,
         rightOffset: 3,
-        tickMarkFormatter: (/** @type {number} */ seconds) =>
+        tickMarkFormatter: (seconds: number) =>
           new Date(seconds * 1_000).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" }),
       },
-      localization: { timeFormatter: (/** @type {number} */ seconds) => time(seconds * 1_000) },
+      localization: { timeFormatter: (seconds: number) => time(seconds * 1_000) },
     });
-    this.#prices = this.#chart.addSeries(library.CandlestickSeries, {
-      priceFormat: { type: "custom", minMove: 1e-8, formatter: (/** @type {number} */ value) => price(value) },
+    this.#prices = this.#chart.addSeries(CandlestickSeries, {
+      priceFormat: { type: "custom", minMove: 1e-8, formatter: (value: number) => price(value) },
     });
     this.#volumes = this.#chart.addSeries(
-      library.HistogramSeries,
+      HistogramSeries,
       { priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false },
       1,
     );
@@ -63,8 +57,11 @@ export class Candles {
     this.#paint();
   }
 
-  /** @param {Candle[]} candles Oldest first. @param {boolean} first Whether they are another symbol's or operator's. */
-  show(candles, first) {
+  /**
+   * @param candles Oldest first.
+   * @param first Whether they are another symbol's or operator's.
+   */
+  show(candles: Candle[], first: boolean) {
     this.#shown = candles;
     const points = withGaps(candles);
     const colours = this.#colours();
@@ -103,8 +100,8 @@ export class Candles {
 
   #colours() {
     const style = getComputedStyle(this.#container);
-    /** @param {string} name */
-    const colour = (name) => style.getPropertyValue(name).trim();
+
+    const colour = (name: string) => style.getPropertyValue(name).trim();
     return {
       up: colour("--up"),
       down: colour("--down"),
@@ -116,12 +113,11 @@ export class Candles {
   }
 }
 
-/** @typedef {{ time: number; candle: Candle | null }} Point */
+export type Point = { time: number; candle: Candle | null };
 
-/** A point for each candle, and for each minute between two that are near enough. @param {Candle[]} candles */
-function withGaps(candles) {
-  /** @type {Point[]} */
-  const points = [];
+/** A point for each candle, and for each minute between two that are near enough. */
+function withGaps(candles: Candle[]) {
+  const points: Point[] = [];
   for (const candle of candles) {
     const before = points.at(-1)?.time ?? candle.time;
     if (candle.time - before <= MAX_GAP * MINUTE)
@@ -131,21 +127,22 @@ function withGaps(candles) {
   return points;
 }
 
-/** @param {number} ms */
-function chartTime(ms) {
-  return /** @type {import("lightweight-charts").UTCTimestamp} */ (ms / 1_000);
+function chartTime(ms: number) {
+  return (ms / 1_000) as UTCTimestamp;
 }
 
-/** A candle; one that is not final is pale inside. @param {Point} point @param {{ line: string }} colours */
-function pricePoint({ time: at, candle }, { line }) {
+/** A candle; one that is not final is pale inside. */
+function pricePoint({ time: at, candle }: Point, { line }: { line: string }) {
   if (!candle || candle.open === null || candle.high === null || candle.low === null || candle.close === null)
     return { time: chartTime(at) };
   const { open, high, low, close } = candle;
   return { time: chartTime(at), open, high, low, close, ...(candle.final ? {} : { color: line }) };
 }
 
-/** @param {Point} point @param {{ up: string; down: string; muted: string; line: string }} colours */
-function volumePoint({ time: at, candle }, { up, down, muted, line }) {
+function volumePoint(
+  { time: at, candle }: Point,
+  { up, down, muted, line }: { up: string; down: string; muted: string; line: string },
+) {
   if (!candle || candle.volume === null) return { time: chartTime(at) };
   const { open, close, volume } = candle;
   const colour = open === null || close === null ? muted : close >= open ? up : down;

@@ -1,21 +1,21 @@
 /** Alerts of the market, newest first. */
-import { request } from "./client.js";
-import { amount, NOTHING, tableCell, time } from "./format.js";
 
-/** @typedef {import("../domain/records.ts").AlertRecord} AlertRecord */
+import type { Alert } from "../domain/api.ts";
+import { type List, request } from "./client.ts";
+import { byId } from "./dom.ts";
+import { amount, NOTHING, tableCell, time } from "./format.ts";
 
 /** Alerts that are listed: the newest. */
 const LISTED = 50;
-/** What the figure and the limit of a kind of rule count. @type {Readonly<Record<string, string>>} */
-const UNITS = {
+/** What the figure and the limit of a kind of rule count. */
+const UNITS: Readonly<Record<string, string>> = {
   "trade-amount": "USD",
   "price-deviation": "%",
   "account-rate": "trades/min",
   "position-untracked": "positions",
 };
 
-/** @param {AlertRecord} alert */
-function alertRow({ alertId, symbol, rule, kind, severity, status, figure, limit, trade, reference }) {
+function alertRow({ alertId, symbol, rule, kind, severity, status, figure, limit, trade, reference }: Alert) {
   const row = document.createElement("tr");
   row.dataset.alert = alertId;
   row.className = status;
@@ -38,28 +38,23 @@ function alertRow({ alertId, symbol, rule, kind, severity, status, figure, limit
   return row;
 }
 
-/** @param {string} text @param {AlertRecord["status"]} status */
-function struck(text, status) {
+function struck(text: string, status: Alert["status"]) {
   if (status === "raised") return text;
   const element = document.createElement("s");
   element.textContent = text;
   return element;
 }
 
-/** @param {string} id */
-const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
-
 /** The alerts of a symbol or of all, from the API and from the live feed. */
 export class Alerts {
   #restUrl;
   #symbol = "";
-  /** The later revision of each, by alert id. @type {Map<string, AlertRecord>} */
-  #alerts = new Map();
+  /** The later revision of each, by alert id. */
+  #alerts: Map<string, Alert> = new Map();
   /** What is shown, so that a row keeps its selected text when nothing has changed. */
   #shown = "";
 
-  /** @param {string} restUrl */
-  constructor(restUrl) {
+  constructor(restUrl: string) {
     this.#restUrl = restUrl;
     byId("all-alerts").addEventListener("change", () => {
       this.choose(this.#symbol);
@@ -68,18 +63,16 @@ export class Alerts {
   }
 
   get #ofAll() {
-    return /** @type {HTMLInputElement} */ (byId("all-alerts")).checked;
+    return (byId("all-alerts") as HTMLInputElement).checked;
   }
 
-  /** @param {string} symbol */
-  choose(symbol) {
+  choose(symbol: string) {
     this.#symbol = symbol;
     this.#alerts = new Map();
     this.#show();
   }
 
-  /** @param {AlertRecord} alert */
-  add(alert) {
+  add(alert: Alert) {
     this.#take(alert);
     this.#show();
   }
@@ -88,15 +81,14 @@ export class Alerts {
     const alerts = this.#alerts;
     if (this.#symbol === "" && !this.#ofAll) return;
     const query = this.#ofAll ? "" : `&symbol=${encodeURIComponent(this.#symbol)}`;
-    const { items } = await request(this.#restUrl, `/alerts?limit=${LISTED}${query}`);
+    const { items } = await request<List<Alert>>(this.#restUrl, `/alerts?limit=${LISTED}${query}`);
     // Another choice has another map.
     if (alerts !== this.#alerts) return;
     for (const alert of items) this.#take(alert);
     this.#show();
   }
 
-  /** @param {AlertRecord} alert */
-  #take(alert) {
+  #take(alert: Alert) {
     const known = this.#alerts.get(alert.alertId);
     if (!known || known.revision <= alert.revision) this.#alerts.set(alert.alertId, alert);
   }

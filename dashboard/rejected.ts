@@ -1,45 +1,41 @@
 /** The view of what was refused: dead letters by sensor and code, and one of them with its payload. */
-import { request, RequestError } from "./client.js";
-import { CODES } from "./dead-letter-codes.js";
-import { time } from "./format.js";
-import { Letter } from "./letter.js";
 
-/** @typedef {import("../domain/api.ts").ListedDeadLetter} ListedDeadLetter */
+import type { ListedDeadLetter } from "../domain/api.ts";
+import { deadLetterCodes } from "../domain/errors.ts";
+import { request, RequestError, type Config } from "./client.ts";
+import { byId } from "./dom.ts";
+import { time } from "./format.ts";
+import { Letter } from "./letter.ts";
+import type { View } from "./view.ts";
 
+const CODES = Object.keys(deadLetterCodes);
 /** Letters in a page of the list. */
 const PAGE = 50;
 const SENSOR_ID = /^[A-Za-z0-9:_-]{1,128}$/;
 /** What an address may say about the list. */
-const FILTERS = /** @type {const} */ (["sensorId", "code", "cursor"]);
+const FILTERS = ["sensorId", "code", "cursor"] as const;
 
-/** @param {string} id */
-const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
-
-/**
- * The address of a list, or of a letter within it.
- *
- * @param {Record<string, string>} filters
- * @param {string} [letterId]
- */
-export function rejectedAddress(filters, letterId = "") {
+/** The address of a list, or of a letter within it. */
+export function rejectedAddress(filters: Record<string, string>, letterId: string = "") {
   const query = new URLSearchParams(Object.entries(filters).filter(([, value]) => value !== "")).toString();
   return `#/rejected${letterId ? `/${encodeURIComponent(letterId)}` : ""}${query ? `?${query}` : ""}`;
 }
 
-export class RejectedView {
+export class RejectedView implements View {
+  readonly component = "processor";
+  readonly source = "api";
   #restUrl;
   #letter;
-  /** @type {Record<(typeof FILTERS)[number], string>} */
-  #filters = { sensorId: "", code: "", cursor: "" };
-  /** The links of the list by the ids of their letters. @type {Map<string, HTMLAnchorElement>} */
-  #links = new Map();
+
+  #filters: Record<(typeof FILTERS)[number], string> = { sensorId: "", code: "", cursor: "" };
+  /** The links of the list by the ids of their letters. */
+  #links: Map<string, HTMLAnchorElement> = new Map();
   #letterId = "";
 
-  /** @param {import("./client.js").Config} config */
-  constructor(config) {
+  constructor(config: Config) {
     this.#restUrl = config.restUrl;
     this.#letter = new Letter(config);
-    /** @type {HTMLSelectElement} */ (byId("letter-code")).append(...CODES.map((code) => new Option(code)));
+    (byId("letter-code") as HTMLSelectElement).append(...CODES.map((code) => new Option(code)));
     byId("letter-filters").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#filter();
@@ -50,29 +46,28 @@ export class RejectedView {
 
   /** Goes to the list of what the form says. */
   #filter() {
-    const sensorId = /** @type {HTMLInputElement} */ (byId("letter-sensor")).value.trim();
-    const code = /** @type {HTMLSelectElement} */ (byId("letter-code")).value;
+    const sensorId = (byId("letter-sensor") as HTMLInputElement).value.trim();
+    const code = (byId("letter-code") as HTMLSelectElement).value;
     location.hash = rejectedAddress({ sensorId, code });
   }
 
   /**
    * Shows the list and the letter of an address.
    *
-   * @param {string} letterId Empty for none.
-   * @param {URLSearchParams} query
+   * @param letterId Empty for none.
    */
-  show(letterId, query) {
+  show(letterId: string, query: URLSearchParams) {
     const [before, shown] = [this.#letterId, JSON.stringify(this.#filters)];
     for (const name of FILTERS) this.#filters[name] = query.get(name) ?? "";
     const { sensorId, code, cursor } = this.#filters;
     this.#letterId = letterId;
     document.title = `${sensorId || "Rejected"} · Millrace`;
     if (shown !== JSON.stringify(this.#filters)) this.#clear();
-    const sensor = /** @type {HTMLInputElement} */ (byId("letter-sensor"));
+    const sensor = byId("letter-sensor") as HTMLInputElement;
     if (document.activeElement !== sensor) sensor.value = sensorId;
-    /** @type {HTMLSelectElement} */ (byId("letter-code")).value = code;
+    (byId("letter-code") as HTMLSelectElement).value = code;
     link("letters-newest", cursor === "" ? "" : rejectedAddress({ sensorId, code }));
-    /** @type {HTMLAnchorElement} */ (byId("letter-close")).href = rejectedAddress(this.#filters);
+    (byId("letter-close") as HTMLAnchorElement).href = rejectedAddress(this.#filters);
     this.#letter.show(letterId);
     if (before !== "" && letterId === "") this.#links.get(before)?.focus();
     this.#mark();
@@ -80,17 +75,6 @@ export class RejectedView {
 
   hide() {
     this.#letter.show("");
-  }
-
-  /** Nothing of this view is live: the list is read again and again. */
-  message() {
-    return null;
-  }
-
-  frame() {}
-
-  async reload() {
-    await this.refresh();
   }
 
   async refresh() {
@@ -104,8 +88,8 @@ export class RejectedView {
     if (wrong !== "") return;
     const query = new URLSearchParams({ limit: String(PAGE) });
     for (const [name, value] of Object.entries(asked)) if (value !== "") query.set(name, value);
-    /** @type {{ items: ListedDeadLetter[]; next: string | null }} */
-    let list;
+
+    let list: { items: ListedDeadLetter[]; next: string | null };
     try {
       list = await request(this.#restUrl, `/dead-letters?${query.toString()}`);
     } catch (error) {
@@ -118,8 +102,8 @@ export class RejectedView {
     link("letters-older", list.next === null ? "" : rejectedAddress({ ...asked, cursor: list.next }));
   }
 
-  /** What is there stays the same element, so that it keeps the focus. @param {ListedDeadLetter[]} letters */
-  #showList(letters) {
+  /** What is there stays the same element, so that it keeps the focus. */
+  #showList(letters: ListedDeadLetter[]) {
     const list = byId("letters");
     const wanted = new Set(letters.map(({ id }) => id));
     for (const [id, entry] of this.#links) {
@@ -154,10 +138,10 @@ export class RejectedView {
       else entry.removeAttribute("aria-current");
   }
 
-  /** Arrow keys, Home and End move in the list. @param {KeyboardEvent} event */
-  #move(event) {
+  /** Arrow keys, Home and End move in the list. */
+  #move(event: KeyboardEvent) {
     const links = [...byId("letters").querySelectorAll("a")];
-    const at = links.indexOf(/** @type {HTMLAnchorElement} */ (document.activeElement));
+    const at = links.indexOf(document.activeElement as HTMLAnchorElement);
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: links.length - 1 }[event.key];
     if (to === undefined || !links[to]) return;
     event.preventDefault();
@@ -165,19 +149,14 @@ export class RejectedView {
   }
 }
 
-/**
- * What is wrong with what an address filters by; empty where nothing is.
- *
- * @param {{ sensorId: string; code: string }} filters
- */
-function wrongFilter({ sensorId, code }) {
+/** What is wrong with what an address filters by; empty where nothing is. */
+function wrongFilter({ sensorId, code }: { sensorId: string; code: string }) {
   if (sensorId !== "" && !SENSOR_ID.test(sensorId))
     return `${sensorId} is no sensor id: 1 to 128 of A-Z a-z 0-9 : _ - are expected.`;
   return code === "" || CODES.includes(code) ? "" : `${code} is no code of a dead letter: choose one of the list.`;
 }
 
-/** @param {ListedDeadLetter} letter @param {string} address */
-function letterLink({ at, code, sensorId, symbol, stage, message }, address) {
+function letterLink({ at, code, sensorId, symbol, stage, message }: ListedDeadLetter, address: string) {
   const entry = document.createElement("a");
   entry.href = address;
   const parts = { at: time(at), code, about: sensorId ?? symbol ?? stage, message };
@@ -191,15 +170,14 @@ function letterLink({ at, code, sensorId, symbol, stage, message }, address) {
   return entry;
 }
 
-/** @param {string} id @param {string} address Empty for none. */
-function link(id, address) {
-  const element = /** @type {HTMLAnchorElement} */ (byId(id));
+/** @param address Empty for none. */
+function link(id: string, address: string) {
+  const element = byId(id) as HTMLAnchorElement;
   element.hidden = address === "";
   if (address !== "") element.href = address;
 }
 
-/** @param {string} text */
-function notice(text) {
+function notice(text: string) {
   byId("rejected-notice").textContent = text;
   byId("rejected-notice").hidden = text === "";
 }

@@ -1,58 +1,63 @@
 /** The view of one message's story: what became of it, step by step, and what is missing. */
 
-/** @typedef {{ key: string | null; seq: number | null; boot: string | null; tradeId: string | null }} Identity */
-/** @typedef {{ id: string; at: number; code: string; message: string; place: string }} Letter */
-/** @typedef {{ id: string; at: number | null; place: string; role: "holds" | "caused"; what: string }} Output */
-/**
- * @typedef {{
- *   place: string;
- *   subject: {
- *     identity: Identity;
- *     times: { first: number; last: number } | null;
- *     readings: number;
- *   };
- *   appendedAt: number;
- *   ingestMs: number | null;
- *   traceparent: string | null;
- *   reinjectedFrom: string | null;
- *   bytes: number;
- *   letters: Letter[];
- *   outputs: Output[];
- *   verdict: string;
- *   why: string;
- * }} Arrival
- */
-/** @typedef {{ function: string; place: string; taken: boolean | null }} Delivery */
-/**
- * What `npm run trace -- --json` gives.
- *
- * @typedef {{
- *   wanted: string;
- *   arrivals: Arrival[];
- *   letters: Letter[];
- *   deliveries: Delivery[];
- *   neighbours: { seq: number; place: string; appendedAt: number }[];
- *   notes: string[];
- * }} Story
- */
+import type { Config } from "./client.ts";
+import { byId } from "./dom.ts";
+import type { View } from "./view.ts";
+
+export type Identity = { key: string | null; seq: number | null; boot: string | null; tradeId: string | null };
+
+export type Letter = { id: string; at: number; code: string; message: string; place: string };
+
+export type Output = { id: string; at: number | null; place: string; role: "holds" | "caused"; what: string };
+
+export type Arrival = {
+  place: string;
+  subject: {
+    identity: Identity;
+    times: { first: number; last: number } | null;
+    readings: number;
+  };
+  appendedAt: number;
+  ingestMs: number | null;
+  traceparent: string | null;
+  reinjectedFrom: string | null;
+  bytes: number;
+  letters: Letter[];
+  outputs: Output[];
+  verdict: string;
+  why: string;
+};
+
+export type Delivery = { function: string; place: string; taken: boolean | null };
+
+/** What `npm run trace -- --json` gives. */
+export type Story = {
+  wanted: string;
+  arrivals: Arrival[];
+  letters: Letter[];
+  deliveries: Delivery[];
+  neighbours: { seq: number; place: string; appendedAt: number }[];
+  notes: string[];
+};
 
 /** Outputs of an arrival that are shown. */
 const MAX_OUTPUTS = 100;
 
-/** @param {string} id */
-const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
-
 /**
  * The address of a story.
  *
- * @param {string} name The id of a record, an output, a session or a trace.
+ * @param name The id of a record, an output, a session or a trace.
  */
-export function storyAddress(name) {
+export function storyAddress(name: string) {
   return `#/story/${encodeURIComponent(name)}`;
 }
 
-/** A link to a story. @param {string} name @param {string} of What it is the story of, for who hears it. */
-export function storyLink(name, of) {
+/**
+ * A link to a story.
+ *
+ * @param of What it is the story of, for who hears it.
+ */
+export function storyLink(name: string, of: string) {
   const link = document.createElement("a");
   link.className = "target";
   link.href = storyAddress(name);
@@ -61,31 +66,36 @@ export function storyLink(name, of) {
   return link;
 }
 
-export class StoryView {
+export class StoryView implements View {
+  readonly component = "processor";
+  readonly source = "api";
   #config;
   #name = "";
   /** Whether the page has asked for it: it asks once, however long the answer takes. */
   #isAsked = false;
 
-  /** @param {import("./client.js").Config} config */
-  constructor(config) {
+  constructor(config: Config) {
     this.#config = config;
     byId("story-form").addEventListener("submit", (event) => {
       event.preventDefault();
-      const name = /** @type {HTMLInputElement} */ (byId("story-name")).value.trim();
+      const name = (byId("story-name") as HTMLInputElement).value.trim();
       if (name !== "" && storyAddress(name) !== location.hash) location.hash = storyAddress(name);
       else void this.#ask();
     });
     byId("story-again").addEventListener("click", () => void this.#ask());
   }
 
-  /** Shows the story of an address. @param {string} name Empty for none. */
-  show(name) {
+  /**
+   * Shows the story of an address.
+   *
+   * @param name Empty for none.
+   */
+  show(name: string) {
     document.title = "Story · Millrace";
     if (name === this.#name) return;
     this.#name = name;
     this.#isAsked = false;
-    /** @type {HTMLInputElement} */ (byId("story-name")).value = name;
+    (byId("story-name") as HTMLInputElement).value = name;
     byId("story").replaceChildren();
     byId("story-command").hidden = true;
     this.#state(name === "" ? "Give the id of a record, an output, a session or a trace." : "");
@@ -94,15 +104,6 @@ export class StoryView {
   hide() {
     this.#name = "";
   }
-
-  /** Nothing of this view is live. */
-  message() {
-    return null;
-  }
-
-  frame() {}
-
-  async reload() {}
 
   async refresh() {
     if (this.#name !== "" && !this.#isAsked) await this.#ask();
@@ -116,8 +117,8 @@ export class StoryView {
     byId("story").replaceChildren();
     this.#state("Reading the log …", "busy");
     let failure = "";
-    /** @type {Story | null} */
-    let story = null;
+
+    let story: Story | null = null;
     try {
       const response = await fetch(`operations/trace?name=${encodeURIComponent(name)}`, { cache: "no-store" });
       const body = await response.json();
@@ -131,8 +132,7 @@ export class StoryView {
     else this.#state(`There is no story: ${failure}.`, "failed");
   }
 
-  /** @param {string} text @param {"busy" | "failed" | "done"} [state] */
-  #state(text, state = "done") {
+  #state(text: string, state: "busy" | "failed" | "done" = "done") {
     byId("story-state").textContent = text;
     byId("story-state").hidden = text === "";
     byId("story-state").classList.toggle("rejected", state === "failed");
@@ -140,15 +140,14 @@ export class StoryView {
     byId("story-again").hidden = state !== "failed";
   }
 
-  /** The page reaches the log on one machine alone. @param {string} name */
-  #showCommand(name) {
+  /** The page reaches the log on one machine alone. */
+  #showCommand(name: string) {
     this.#state("");
     byId("story-run").textContent = `npm run on-aws -- --env ${this.#config.environment} trace ${name}`;
     byId("story-command").hidden = false;
   }
 
-  /** @param {Story} story */
-  #tell(story) {
+  #tell(story: Story) {
     this.#state("");
     const { arrivals } = story;
     byId("story").replaceChildren(
@@ -158,8 +157,7 @@ export class StoryView {
   }
 }
 
-/** @param {Arrival} arrival @param {Story} story */
-function arrivalPart(arrival, { deliveries, notes }) {
+function arrivalPart(arrival: Arrival, { deliveries, notes }: Story) {
   const { subject, verdict, why, place, appendedAt, ingestMs, bytes, letters, outputs } = arrival;
   const { times, readings } = subject;
   const steps = document.createElement("ol");
@@ -179,8 +177,7 @@ function arrivalPart(arrival, { deliveries, notes }) {
   ]);
 }
 
-/** @param {Story} story */
-function neverArrived({ wanted, letters, neighbours, deliveries, notes }) {
+function neverArrived({ wanted, letters, neighbours, deliveries, notes }: Story) {
   const steps = document.createElement("ol");
   steps.className = "steps";
   for (const letter of letters) steps.append(letterStep(letter, deliveries));
@@ -197,14 +194,7 @@ function neverArrived({ wanted, letters, neighbours, deliveries, notes }) {
   );
 }
 
-/**
- * @param {string} name
- * @param {string} verdict
- * @param {string} why
- * @param {HTMLElement} steps
- * @param {string[]} notes
- */
-function part(name, verdict, why, steps, notes) {
+function part(name: string, verdict: string, why: string, steps: HTMLElement, notes: string[]) {
   const element = document.createElement("article");
   const title = document.createElement("h3");
   const mark = document.createElement("span");
@@ -223,8 +213,7 @@ function part(name, verdict, why, steps, notes) {
   return element;
 }
 
-/** @param {Letter} letter @param {Delivery[]} deliveries */
-function letterStep({ at, id, code, message, place }, deliveries) {
+function letterStep({ at, id, code, message, place }: Letter, deliveries: Delivery[]) {
   const element = step(at, "dead letter", `${code}: ${message}`, place, deliveries, place);
   const link = document.createElement("a");
   link.className = "target";
@@ -237,14 +226,17 @@ function letterStep({ at, id, code, message, place }, deliveries) {
 /**
  * One step: when, what, and who has taken it.
  *
- * @param {number | null} at Epoch ms.
- * @param {string} name
- * @param {string} text
- * @param {string} [id]
- * @param {Delivery[]} [deliveries]
- * @param {string} [place] Where it stands: what functions have taken is known by it.
+ * @param at Epoch ms.
+ * @param place Where it stands: what functions have taken is known by it.
  */
-function step(at, name, text, id = "", deliveries = [], place = "") {
+function step(
+  at: number | null,
+  name: string,
+  text: string,
+  id: string = "",
+  deliveries: Delivery[] = [],
+  place: string = "",
+) {
   const element = document.createElement("li");
   const when = document.createElement("time");
   when.textContent = at === null ? "at an unknown time" : iso(at);
@@ -260,10 +252,10 @@ function step(at, name, text, id = "", deliveries = [], place = "") {
     element.append(" ", code);
   }
   const of = deliveries.filter((delivery) => delivery.place === place);
-  for (const [taken, label] of /** @type {const} */ ([
+  for (const [taken, label] of [
     [true, "taken by"],
     [false, "not yet taken by"],
-  ])) {
+  ] as const) {
     const names = of.filter((delivery) => delivery.taken === taken).map((delivery) => delivery.function);
     if (names.length === 0) continue;
     const by = document.createElement("small");
@@ -274,15 +266,14 @@ function step(at, name, text, id = "", deliveries = [], place = "") {
   return element;
 }
 
-/** @param {Identity} identity */
-function nameOf({ key, seq, boot, tradeId }) {
+function nameOf({ key, seq, boot, tradeId }: Identity) {
   if (key === null) return "A record without a key";
   if (tradeId !== null) return `Symbol ${key}, trade ${tradeId}`;
   if (seq === null) return `${key}, whose number can't be read`;
   return `Sensor ${key}, seq ${seq}${boot === null ? "" : `, boot ${boot}`}`;
 }
 
-/** @param {number} ms Epoch ms. */
-function iso(ms) {
+/** @param ms Epoch ms. */
+function iso(ms: number) {
   return new Date(ms).toISOString();
 }

@@ -1,66 +1,53 @@
 /** The view of who operates the platform: alarms, and the four dashboards. */
-import { tableCell, time } from "./format.js";
-import { drawGraph, figure } from "./graph.js";
+
+import { byId } from "./dom.ts";
+import { tableCell, time } from "./format.ts";
+import { drawGraph, figure, type Graph } from "./graph.ts";
+import type { View } from "./view.ts";
 
 /** Points of a graph's whole width: a quarter of an hour. */
 const POINTS = 180;
 
-/**
- * @typedef {{
- *   spec: {
- *     name: string;
- *     severity: string;
- *     means: string;
- *     affects: string;
- *     comparison: string;
- *     threshold: number;
- *     unit: string;
- *     runbook: string;
- *   };
- *   state: "OK" | "ALARM" | "NO DATA";
- *   sinceMs: number;
- *   value: number | null;
- *   suppressedBy: string | null;
- * }} Alarm
- */
-/** @typedef {{ name: string; graphs: import("./graph.js").Graph[] }} Dashboard */
+export type Alarm = {
+  spec: {
+    name: string;
+    severity: string;
+    means: string;
+    affects: string;
+    comparison: string;
+    threshold: number;
+    unit: string;
+    runbook: string;
+  };
+  state: "OK" | "ALARM" | "NO DATA";
+  sinceMs: number;
+  value: number | null;
+  suppressedBy: string | null;
+};
+
+export type Dashboard = { name: string; graphs: Graph[] };
 
 const SEVERITIES = ["CRITICAL", "HIGH", "MEDIUM", "LOW"];
 const DEFAULT = "health";
 
-/** @param {string} id */
-const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
-
-/** @param {string} path */
-async function read(path) {
+async function read(path: string) {
   const response = await fetch(path, { cache: "no-store" });
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
   return response.json();
 }
 
-export class OperationsView {
+export class OperationsView implements View {
+  readonly component = "processor";
+  readonly source = "status";
   #dashboard = DEFAULT;
 
-  /** Shows the dashboard of an address. @param {string} dashboard */
-  show(dashboard) {
+  /** Shows the dashboard of an address. */
+  show(dashboard: string) {
     this.#dashboard = dashboard || DEFAULT;
     document.title = "Operations · Millrace";
     for (const link of document.querySelectorAll("#dashboards a"))
       if (link.getAttribute("href") === `#/operations/${this.#dashboard}`) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
-  }
-
-  hide() {}
-
-  /** Nothing of this view is live. */
-  message() {
-    return null;
-  }
-
-  frame() {}
-
-  async reload() {
-    await this.refresh();
   }
 
   async refresh() {
@@ -69,8 +56,7 @@ export class OperationsView {
     this.#showGraphs(dashboards, stepMs);
   }
 
-  /** @param {Alarm[]} alarms */
-  #showAlarms(alarms) {
+  #showAlarms(alarms: Alarm[]) {
     const on = alarms
       .filter(({ state }) => state === "ALARM")
       .sort((a, b) => SEVERITIES.indexOf(a.spec.severity) - SEVERITIES.indexOf(b.spec.severity));
@@ -80,15 +66,13 @@ export class OperationsView {
     byId("alarms-of").textContent = `${on.length} of ${alarms.length} are on, ${alarms.length - withData} have no data`;
   }
 
-  /** @param {Dashboard[]} dashboards @param {number} stepMs */
-  #showGraphs(dashboards, stepMs) {
+  #showGraphs(dashboards: Dashboard[], stepMs: number) {
     const chosen = dashboards.find(({ name }) => name === this.#dashboard) ?? dashboards[0];
     byId("graphs").replaceChildren(...(chosen?.graphs ?? []).map((graph) => graphPanel(graph, stepMs)));
   }
 }
 
-/** @param {Alarm} alarm */
-function alarmRow({ spec, sinceMs, value, suppressedBy }) {
+function alarmRow({ spec, sinceMs, value, suppressedBy }: Alarm) {
   const row = document.createElement("tr");
   const link = document.createElement("a");
   link.href = `runbooks/${spec.runbook}.md`;
@@ -111,8 +95,7 @@ function alarmRow({ spec, sinceMs, value, suppressedBy }) {
   return row;
 }
 
-/** @param {import("./graph.js").Graph} graph @param {number} stepMs */
-function graphPanel(graph, stepMs) {
+function graphPanel(graph: Graph, stepMs: number) {
   const panel = document.createElement("article");
   panel.className = "panel graph";
   const title = document.createElement("h2");

@@ -1,28 +1,27 @@
 /** Live traces of one sensor on a canvas. */
 
+import type { Samples } from "./client.ts";
+
 /** The canvas shows this much event time. */
 const SPAN_MS = 10_000;
 /** Pixels left of the traces, for the scale. */
 const LEFT = 34;
-const CHANNELS = /** @type {const} */ (["ax", "ay", "az", "accMag"]);
+const CHANNELS = ["ax", "ay", "az", "accMag"] as const;
 /** Custom properties of the style sheet, per channel. */
 export const COLOURS = { ax: "--x", ay: "--y", az: "--z", accMag: "--magnitude" };
 
 export class Trace {
-  /** @type {{ t: number; values: number[] }[]} */
-  #samples = [];
+  #samples: { t: number; values: number[] }[] = [];
   /** Newest event time, and its arrival. The right edge keeps moving between two messages. */
   #newest = { t: 0, at: 0 };
   #canvas;
 
-  /** @param {HTMLCanvasElement} canvas */
-  constructor(canvas) {
+  constructor(canvas: HTMLCanvasElement) {
     this.#canvas = canvas;
   }
 
-  /** @param {Record<string, number[]>} columns */
-  add(columns) {
-    const times = columns.t ?? [];
+  add(columns: Samples) {
+    const times = columns.t;
     times.forEach((t, i) => this.#samples.push({ t, values: CHANNELS.map((name) => columns[name]?.[i] ?? NaN) }));
     const last = times.at(-1) ?? 0;
     if (last > this.#newest.t) this.#newest = { t: last, at: performance.now() };
@@ -42,8 +41,8 @@ export class Trace {
     context.clearRect(0, 0, width, height);
     const style = getComputedStyle(this.#canvas);
     const { low, high } = this.#range();
-    /** @param {number} value */
-    const y = (value) => 6 + (1 - (value - low) / (high - low)) * (height - 22);
+
+    const y = (value: number) => 6 + (1 - (value - low) / (high - low)) * (height - 22);
     const right = this.#newest.t + Math.min(performance.now() - this.#newest.at, 2_000);
     this.#grid(context, style, width, height, low, high, y);
     CHANNELS.forEach((name, channel) => {
@@ -75,16 +74,15 @@ export class Trace {
     return { low, high };
   }
 
-  /**
-   * @param {CanvasRenderingContext2D} context
-   * @param {CSSStyleDeclaration} style
-   * @param {number} width
-   * @param {number} height
-   * @param {number} low
-   * @param {number} high
-   * @param {(value: number) => number} y
-   */
-  #grid(context, style, width, height, low, high, y) {
+  #grid(
+    context: CanvasRenderingContext2D,
+    style: CSSStyleDeclaration,
+    width: number,
+    height: number,
+    low: number,
+    high: number,
+    y: (value: number) => number,
+  ) {
     const step = high - low > 60 ? 20 : high - low > 30 ? 10 : 5;
     context.font = "10px system-ui";
     context.fillStyle = style.getPropertyValue("--muted");

@@ -1,8 +1,10 @@
 /** Bars as rows of a table: what the chart shows, for those who can't see it. */
-import { amount, price, tableCell, time } from "./format.js";
 
-/** @param {HTMLElement} body @param {import("./bars.js").Candle[]} candles Newest first. */
-export function showBars(body, candles) {
+import type { Candle } from "./bars.ts";
+import { amount, price, tableCell, time } from "./format.ts";
+
+/** @param candles Newest first. */
+export function showBars(body: HTMLElement, candles: Candle[]) {
   body.replaceChildren(
     ...candles.map(({ window, open, high, low, close, volume, vwap, count, pending, cancelled, revision, final }) => {
       const row = document.createElement("tr");
@@ -20,7 +22,6 @@ export function showBars(body, candles) {
   );
 }
 
-/** @param {{ start: number; end: number }} window */
-export function interval({ start, end }) {
+export function interval({ start, end }: { start: number; end: number }) {
   return `${time(start)} – ${new Date(end).toLocaleTimeString()}`;
 }

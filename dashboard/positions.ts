@@ -1,14 +1,12 @@
 /** Positions of the market. */
-import { request } from "./client.js";
-import { amount, tableCell, time } from "./format.js";
 
-/** @typedef {import("../domain/api.ts").AccountPosition} AccountPosition */
+import type { AccountPosition } from "../domain/api.ts";
+import { type List, request } from "./client.ts";
+import { byId } from "./dom.ts";
+import { amount, tableCell, time } from "./format.ts";
 
 /** Positions that are listed. */
 const LISTED = 100;
-
-/** @param {string} id */
-const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 /** The positions in a symbol, or those of an account where one is asked for. */
 export class Positions {
@@ -17,18 +15,16 @@ export class Positions {
   /** What is shown, so that a row keeps its selected text when nothing has changed. */
   #shown = "";
 
-  /** @param {string} restUrl */
-  constructor(restUrl) {
+  constructor(restUrl: string) {
     this.#restUrl = restUrl;
     byId("account").addEventListener("input", () => void this.refresh().catch(() => {}));
   }
 
   get #account() {
-    return /** @type {HTMLInputElement} */ (byId("account")).value.trim();
+    return (byId("account") as HTMLInputElement).value.trim();
   }
 
-  /** @param {string} symbol */
-  choose(symbol) {
+  choose(symbol: string) {
     this.#symbol = symbol;
     if (this.#account === "") this.#show([]);
   }
@@ -37,14 +33,13 @@ export class Positions {
     const [symbol, account] = [this.#symbol, this.#account];
     if (symbol === "" && account === "") return;
     const of = account === "" ? `symbol=${encodeURIComponent(symbol)}` : `account=${encodeURIComponent(account)}`;
-    const { items } = await request(this.#restUrl, `/positions?${of}&limit=${LISTED}`);
+    const { items } = await request<List<AccountPosition>>(this.#restUrl, `/positions?${of}&limit=${LISTED}`);
     if (symbol !== this.#symbol || account !== this.#account) return;
     byId("positions-of").textContent = account === "" ? `of ${symbol}` : `of account ${account}`;
     this.#show(items);
   }
 
-  /** @param {AccountPosition[]} positions */
-  #show(positions) {
+  #show(positions: readonly AccountPosition[]) {
     const shown = JSON.stringify(positions);
     if (shown === this.#shown) return;
     this.#shown = shown;
@@ -53,8 +48,7 @@ export class Positions {
   }
 }
 
-/** @param {AccountPosition} position */
-function positionRow({ symbol, account, quantity, notional, trades, timestamp }) {
+function positionRow({ symbol, account, quantity, notional, trades, timestamp }: AccountPosition) {
   const row = document.createElement("tr");
   row.dataset.position = `${symbol} ${account}`;
   row.append(

@@ -1,25 +1,22 @@
 /** The symbols of the market. */
-import { Choices } from "./choices.js";
-import { request } from "./client.js";
-import { price, time, trades as countOf } from "./format.js";
 
-/** @typedef {import("../domain/api.ts").MarketSymbol} MarketSymbol */
+import type { MarketSymbol } from "../domain/api.ts";
+import { Choices } from "./choices.ts";
+import { type List, request } from "./client.ts";
+import { byId } from "./dom.ts";
+import { price, time, trades as countOf } from "./format.ts";
 
 const MINUTE = 60_000;
-
-/** @param {string} id */
-const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 /** The list of the symbols with its search box. */
 export class Symbols {
   #restUrl;
   #choices;
-  /** The most recently traded first. @type {MarketSymbol[]} */
-  #symbols = [];
+  /** The most recently traded first. */
+  #symbols: MarketSymbol[] = [];
   #chosen = "";
 
-  /** @param {string} restUrl @param {(symbol: string) => void} onChoose */
-  constructor(restUrl, onChoose) {
+  constructor(restUrl: string, onChoose: (symbol: string) => void) {
     this.#restUrl = restUrl;
     this.#choices = new Choices(byId("symbols"), onChoose);
     byId("symbol-filter").addEventListener("input", () => this.#show());
@@ -33,16 +30,14 @@ export class Symbols {
     return this.#symbols[0]?.symbol;
   }
 
-  /** @param {string} symbol */
-  choose(symbol) {
+  choose(symbol: string) {
     this.#chosen = symbol;
     this.#show();
   }
 
   async refresh() {
-    /** @type {MarketSymbol[]} */
-    const symbols = (await request(this.#restUrl, "/symbols?limit=1000")).items;
-    this.#symbols = symbols.sort(
+    const { items } = await request<List<MarketSymbol>>(this.#restUrl, "/symbols?limit=1000");
+    this.#symbols = items.toSorted(
       (a, b) =>
         // By the minute, so that the order holds for a while.
         Math.floor(b.lastSeen / MINUTE) - Math.floor(a.lastSeen / MINUTE) ||
@@ -53,7 +48,7 @@ export class Symbols {
   }
 
   get #wanted() {
-    return /** @type {HTMLInputElement} */ (byId("symbol-filter")).value.trim().toUpperCase();
+    return (byId("symbol-filter") as HTMLInputElement).value.trim().toUpperCase();
   }
 
   get #found() {

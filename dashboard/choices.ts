@@ -6,18 +6,17 @@
 export class Choices {
   #list;
   #onChoose;
-  /** @type {Map<string, { item: HTMLLIElement; button: HTMLButtonElement; note: HTMLSpanElement }>} */
-  #entries = new Map();
 
-  /** @param {HTMLElement} list @param {(name: string) => void} onChoose */
-  constructor(list, onChoose) {
+  #entries: Map<string, { item: HTMLLIElement; button: HTMLButtonElement; note: HTMLSpanElement }> = new Map();
+
+  constructor(list: HTMLElement, onChoose: (name: string) => void) {
     this.#list = list;
     this.#onChoose = onChoose;
     list.addEventListener("keydown", (event) => this.#move(event));
   }
 
-  /** @param {{ name: string; note: string; title?: string; chosen: boolean }[]} choices In order. */
-  show(choices) {
+  /** @param choices In order. */
+  show(choices: { name: string; note: string; title?: string; chosen: boolean }[]) {
     const wanted = new Map(choices.map((choice) => [choice.name, choice]));
     const focused = document.activeElement;
     for (const [name, { item }] of this.#entries) {
@@ -32,7 +31,7 @@ export class Choices {
       entry.button.setAttribute("aria-pressed", String(chosen));
     }
     if (this.#list.matches(":hover, :has(:focus-visible)")) return;
-    const items = choices.map(({ name }) => /** @type {HTMLLIElement} */ (this.#entries.get(name)?.item));
+    const items = choices.map(({ name }) => this.#entries.get(name)?.item as HTMLLIElement);
     if (items.every((item, i) => item === this.#list.children[i])) return;
     const { scrollTop } = this.#list;
     this.#list.append(...items);
@@ -40,8 +39,7 @@ export class Choices {
     if (focused instanceof HTMLElement && focused !== document.activeElement) focused.focus({ preventScroll: true });
   }
 
-  /** @param {string} name */
-  #add(name) {
+  #add(name: string) {
     const button = document.createElement("button");
     button.type = "button";
     button.dataset.name = name;
@@ -56,10 +54,9 @@ export class Choices {
     return entry;
   }
 
-  /** @param {KeyboardEvent} event */
-  #move(event) {
+  #move(event: KeyboardEvent) {
     const buttons = [...this.#list.querySelectorAll("button")];
-    const at = buttons.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
+    const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1 }[event.key];
     if (to === undefined || !buttons[to]) return;
     event.preventDefault();

@@ -1,27 +1,27 @@
 /** The bars of one symbol, and what its newest trades make of the minute that no bar tells yet. */
 
-/** @typedef {import("../domain/records.ts").BarRecord} BarRecord */
-/** @typedef {import("../domain/records.ts").EnrichedRecord} TradeRecord */
+import type { Bar } from "../domain/api.ts";
+import type { EnrichedRecord as TradeRecord } from "../domain/records.ts";
+
 /**
  * A bar as the chart shows it. Figures that nobody knows are null. `time`: the beginning of the last minute of its
  * window, epoch ms; `final`: whether a bar record tells it, or only the trades that this page has seen.
- *
- * @typedef {Pick<
- *   BarRecord,
- *   | "window"
- *   | "count"
- *   | "pending"
- *   | "cancelled"
- *   | "open"
- *   | "high"
- *   | "low"
- *   | "close"
- *   | "volume"
- *   | "vwap"
- *   | "revision"
- *   | "lastTrade"
- * > & { time: number; final: boolean }} Candle
  */
+export type Candle = Pick<
+  Bar,
+  | "window"
+  | "count"
+  | "pending"
+  | "cancelled"
+  | "open"
+  | "high"
+  | "low"
+  | "close"
+  | "volume"
+  | "vwap"
+  | "revision"
+  | "lastTrade"
+> & { time: number; final: boolean };
 
 const MINUTE = 60_000;
 export const TUMBLING = "tumbling-60000";
@@ -38,15 +38,15 @@ const MAX_TRADES = 20_000;
 const STATUSES = ["pending", "executed", "cancelled"];
 
 export class Bars {
-  /** Per operator, by the start of the window. @type {Map<string, Map<number, BarRecord>>} */
-  #bars = new Map([...LENGTHS.keys()].map((operator) => [operator, new Map()]));
-  /** Of minutes without a bar, by trade id, in the order of arrival. @type {Map<string, TradeRecord>} */
-  #trades = new Map();
+  /** Per operator, by the start of the window. */
+  #bars: Map<string, Map<number, Bar>> = new Map([...LENGTHS.keys()].map((operator) => [operator, new Map()]));
+  /** Of minutes without a bar, by trade id, in the order of arrival. */
+  #trades: Map<string, TradeRecord> = new Map();
   /** Start of the newest tumbling bar: a minute up to it has its bar, or gets none, because windows fire in order. */
   #newest = -Infinity;
 
-  /** Takes a bar, unless a later revision of it is known. @param {BarRecord} bar */
-  add(bar) {
+  /** Takes a bar, unless a later revision of it is known. */
+  add(bar: Bar) {
     const bars = this.#bars.get(bar.operator);
     const known = bars?.get(bar.window.start);
     if (!bars || (known && known.revision > bar.revision)) return;
@@ -57,8 +57,8 @@ export class Bars {
     for (const [id, { timestamp }] of this.#trades) if (minuteOf(timestamp) <= this.#newest) this.#trades.delete(id);
   }
 
-  /** Takes a trade. One whose minute has a bar is in that bar, or will be in a revision. @param {TradeRecord} trade */
-  trade(trade) {
+  /** Takes a trade. One whose minute has a bar is in that bar, or will be in a revision. */
+  trade(trade: TradeRecord) {
     if (minuteOf(trade.timestamp) <= this.#newest) return;
     const known = this.#trades.get(trade.trade_id);
     if (known && STATUSES.indexOf(known.status) >= STATUSES.indexOf(trade.status)) return;
@@ -67,14 +67,13 @@ export class Bars {
     if (this.#trades.size > MAX_TRADES && !oldest.done) this.#trades.delete(oldest.value);
   }
 
-  /** Oldest first, with those that are still forming at the end. @param {string} operator @returns {Candle[]} */
-  candles(operator) {
+  /** Oldest first, with those that are still forming at the end. */
+  candles(operator: string): Candle[] {
     const bars = [...(this.#bars.get(operator)?.values() ?? [])].map((bar) => fromBar(bar));
     return [...bars, ...this.#forming(operator)].sort((a, b) => a.time - b.time);
   }
 
-  /** @param {string} operator @returns {Candle[]} */
-  #forming(operator) {
+  #forming(operator: string): Candle[] {
     const minutes = this.#formingMinutes();
     const bars = this.#bars.get(operator);
     const length = LENGTHS.get(operator);
@@ -93,8 +92,7 @@ export class Bars {
   }
 
   #formingMinutes() {
-    /** @type {Map<number, TradeRecord[]>} */
-    const minutes = new Map();
+    const minutes: Map<number, TradeRecord[]> = new Map();
     for (const trade of this.#trades.values()) {
       const minute = minuteOf(trade.timestamp);
       const others = minutes.get(minute);
@@ -105,18 +103,16 @@ export class Bars {
   }
 }
 
-/** @param {number} timestamp */
-function minuteOf(timestamp) {
+function minuteOf(timestamp: number) {
   return Math.floor(timestamp / MINUTE) * MINUTE;
 }
 
-/** @param {BarRecord} bar @returns {Candle} */
-function fromBar(bar) {
+function fromBar(bar: Bar): Candle {
   return { ...bar, time: bar.window.end - MINUTE, final: true };
 }
 
-/** @param {number} start @param {TradeRecord[]} trades In the order of arrival. @returns {Candle} */
-function fromTrades(start, trades) {
+/** @param trades In the order of arrival. */
+function fromTrades(start: number, trades: TradeRecord[]): Candle {
   const executed = trades.filter(({ status }) => status === "executed").sort((a, b) => a.timestamp - b.timestamp);
   const prices = executed.flatMap((trade) => (trade.price === undefined ? [] : [trade.price]));
   const quantities = executed.flatMap((trade) => (trade.quantity === undefined ? [] : [trade.quantity]));
@@ -144,11 +140,11 @@ function fromTrades(start, trades) {
   };
 }
 
-/** The window that these minutes make. @param {{ start: number; end: number }} window @param {Candle[]} minutes */
-function merge(window, minutes) {
+/** The window that these minutes make. */
+function merge(window: { start: number; end: number }, minutes: Candle[]) {
   const parts = minutes.toSorted((a, b) => a.time - b.time);
-  /** @param {(part: Candle) => number | null} read */
-  const known = (read) => parts.map(read).filter((value) => value !== null);
+
+  const known = (read: (part: Candle) => number | null) => parts.map(read).filter((value) => value !== null);
   const weighted = parts.flatMap(({ vwap, volume }) => (vwap === null || volume === null ? [] : [{ vwap, volume }]));
   return {
     window,
@@ -180,12 +176,10 @@ function merge(window, minutes) {
   };
 }
 
-/** @param {number[]} values */
-function sum(values) {
+function sum(values: number[]) {
   return values.reduce((total, value) => total + value, 0);
 }
 
-/** @template T @param {T[]} values @param {(values: T[]) => number} figure */
-function orNull(values, figure) {
+function orNull<T>(values: T[], figure: (values: T[]) => number) {
   return values.length === 0 ? null : figure(values);
 }

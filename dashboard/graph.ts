@@ -10,30 +10,22 @@ const TOP = 6;
 const HEADROOM = 1.15;
 const MINUTE_MS = 60_000;
 
-/**
- * @typedef {{
- *   title: string;
- *   unit: string;
- *   good: string;
- *   limit: { value: number; severity: string; comparison: string } | null;
- *   lines: { label: string; points: (number | null)[] }[];
- * }} Graph
- */
+export type Graph = {
+  title: string;
+  unit: string;
+  good: string;
+  limit: { value: number; severity: string; comparison: string } | null;
+  lines: { label: string; points: (number | null)[] }[];
+};
 
-/** @param {number} value */
-export function figure(value) {
+export function figure(value: number) {
   return new Intl.NumberFormat("en-US", {
     notation: value >= 10_000 ? "compact" : "standard",
     maximumSignificantDigits: 3,
   }).format(value);
 }
 
-/**
- * @param {string} name
- * @param {Record<string, string | number>} attributes
- * @param {string} [text]
- */
-function svg(name, attributes, text) {
+function svg(name: string, attributes: Record<string, string | number>, text?: string) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
   if (text !== undefined) element.textContent = text;
@@ -43,20 +35,19 @@ function svg(name, attributes, text) {
 /**
  * Draws a graph. The threshold of its alarm is a line where it is not far above all values; it is in the text anyway.
  *
- * @param {Graph} graph
- * @param {number} stepMs Time between two points.
- * @param {number} points Points of the whole width.
+ * @param stepMs Time between two points.
+ * @param points Points of the whole width.
  */
-export function drawGraph({ title, lines, limit }, stepMs, points) {
+export function drawGraph({ title, lines, limit }: Graph, stepMs: number, points: number) {
   const values = lines.flatMap((line) => line.points.filter((value) => value !== null));
   const highest = Math.max(0, ...values);
   const near = limit !== null && limit.value > 0 && (limit.comparison.startsWith("<") || limit.value <= 4 * highest);
   const top = Math.max(highest, near ? limit.value : 0, Number.MIN_VALUE) * HEADROOM;
   const right = WIDTH - 4;
-  /** @param {number} value */
-  const y = (value) => TOP + (1 - value / top) * (HEIGHT - TOP - BOTTOM);
-  /** @param {number} back Points before the newest. */
-  const x = (back) => right - (back * (right - LEFT)) / (points - 1);
+
+  const y = (value: number) => TOP + (1 - value / top) * (HEIGHT - TOP - BOTTOM);
+  /** @param back Points before the newest. */
+  const x = (back: number) => right - (back * (right - LEFT)) / (points - 1);
   const image = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title });
   for (const value of [0, highest]) {
     image.append(svg("line", { x1: LEFT, x2: right, y1: y(value), y2: y(value), class: "grid" }));

@@ -1,9 +1,13 @@
 /** The view of the sensors: live traces of the chosen ones, and their sessions. */
-import { Choices } from "./choices.js";
-import { request } from "./client.js";
-import { amount, time } from "./format.js";
-import { Panel } from "./panel.js";
-import { showSessions } from "./sessions.js";
+
+import type { Sensor } from "../domain/api.ts";
+import { Choices } from "./choices.ts";
+import { isOfSensor, type List, request, type Config, type Live, type LiveMessage } from "./client.ts";
+import { byId } from "./dom.ts";
+import { amount, time } from "./format.ts";
+import { Panel } from "./panel.ts";
+import { showSessions, type Session } from "./sessions.ts";
+import type { Counted, View } from "./view.ts";
 
 const MAX_PANELS = 4;
 /** Sensors that the API lists as active, at most. */
@@ -16,28 +20,24 @@ const TYPING_MS = 250;
 /** Time between two drawings: smooth enough, and cheap on a machine without a graphics processor. */
 const FRAME_MS = 66;
 
-/** @param {string} id */
-const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
-
-/** @typedef {import("../domain/api.ts").Sensor} Sensor */
-
-export class SensorView {
+export class SensorView implements View {
+  readonly component = "processor";
+  readonly source = "api";
   #config;
   #live;
   #choices;
-  /** @type {Map<string, Panel>} */
-  #panels = new Map();
-  /** Those that are heard now first, then the most recently heard. @type {Sensor[]} */
-  #sensors = [];
+
+  #panels: Map<string, Panel> = new Map();
+  /** Those that are heard now first, then the most recently heard. */
+  #sensors: Sensor[] = [];
   /** Whether the user has clicked a sensor. Until then the page shows the first two that are heard now. */
   #userHasChosen = false;
   #visible = false;
   #drawnAt = 0;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #typing;
 
-  /** @param {import("./client.js").Config} config @param {import("./client.js").Live} live */
-  constructor(config, live) {
+  #typing: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(config: Config, live: Live) {
     this.#config = config;
     this.#live = live;
     this.#choices = new Choices(byId("sensors"), (sensorId) => {
@@ -66,19 +66,14 @@ export class SensorView {
     await Promise.all([this.#refreshSensors(), this.#refreshSessions()]);
   }
 
-  /** Nothing of this view is filled from the API after a time without the live feed. */
-  async reload() {}
-
-  /**
-   * @param {import("./client.js").LiveMessage} message
-   * @returns {{ items: number; windows: number; latency: number | null } | null} What the header counts.
-   */
-  message({ type, data }) {
-    const panel = data && this.#panels.get(data.sensorId);
-    if (!panel) return null;
+  /** @returns What the header counts. */
+  message(message: LiveMessage): Counted | null {
+    const panel = isOfSensor(message) ? this.#panels.get(message.data.sensorId) : undefined;
+    if (!panel || !isOfSensor(message)) return null;
+    const { type, data } = message;
     if (type === "samples") {
       panel.samples(data);
-      return { items: data.t.length, windows: 0, latency: Date.now() - data.t.at(-1) };
+      return { items: data.t.length, windows: 0, latency: Date.now() - (data.t.at(-1) ?? 0) };
     }
     if (type === "window") {
       panel.window(data);
@@ -91,15 +86,13 @@ export class SensorView {
     return null;
   }
 
-  /** @param {number} now */
-  frame(now) {
+  frame(now: number) {
     if (now - this.#drawnAt < FRAME_MS) return;
     this.#drawnAt = now;
     for (const panel of this.#panels.values()) panel.draw();
   }
 
-  /** @param {string} sensorId */
-  #toggle(sensorId) {
+  #toggle(sensorId: string) {
     const panel = this.#panels.get(sensorId);
     if (panel) {
       panel.element.remove();
@@ -118,7 +111,7 @@ export class SensorView {
   }
 
   get #wanted() {
-    return /** @type {HTMLInputElement} */ (byId("filter")).value.trim();
+    return (byId("filter") as HTMLInputElement).value.trim();
   }
 
   #showSensors() {
@@ -138,8 +131,8 @@ export class SensorView {
   async #refreshSensors() {
     const wanted = this.#wanted;
     const base = this.#config.restUrl;
-    /** @type {Promise<{ items: Sensor[] }>} */
-    const reading = request(base, "/sensors?active=true");
+
+    const reading: Promise<List<Sensor>> = request(base, "/sensors?active=true");
     const [{ items: active }, { items: found }] = await Promise.all([
       reading,
       wanted === "" ? reading : this.#find(wanted),
@@ -153,12 +146,9 @@ export class SensorView {
     this.#showSensors();
   }
 
-  /**
-   * The most recently heard sensors whose id contains a text. @param {string} text @returns {Promise<{ items: Sensor[]
-   * }>}
-   */
-  async #find(text) {
-    if (!SENSOR_ID_PART.test(text)) return { items: [] };
+  /** The most recently heard sensors whose id contains a text. */
+  async #find(text: string): Promise<List<Sensor>> {
+    if (!SENSOR_ID_PART.test(text)) return { items: [], next: null };
     return request(this.#config.restUrl, `/sensors?active=true&q=${encodeURIComponent(text)}`);
   }
 
@@ -166,12 +156,10 @@ export class SensorView {
     const chosen = [...this.#panels.keys()];
     const queries = chosen.length > 0 ? chosen.map((id) => `&sensorId=${encodeURIComponent(id)}`) : [""];
     const lists = await Promise.all(
-      queries.map((query) => request(this.#config.restUrl, `/sessions?limit=12${query}`)),
+      queries.map((query) => request<List<Session>>(this.#config.restUrl, `/sessions?limit=12${query}`)),
     );
     chosen.forEach((id, i) => {
-      /** @type {import("./sessions.js").Session[]} */
-      const sessions = lists[i].items;
-      const newest = sessions.find(({ status }) => status === "ended");
+      const newest = lists[i]?.items.find(({ status }) => status === "ended");
       this.#panels.get(id)?.warnings(newest?.warnings ?? []);
     });
     byId("sessions-of").textContent = chosen.length > 0 ? `of ${chosen.join(", ")}` : "of all sensors";
@@ -185,25 +173,18 @@ export class SensorView {
   }
 }
 
-/** @param {Sensor} sensor */
-function isLive({ lastSeen }) {
+function isLive({ lastSeen }: Sensor) {
   return Date.now() - lastSeen < LIVE_MS;
 }
 
-/**
- * Live sensors are sorted by their id, so that they stay in place; the others by when they were last heard.
- *
- * @param {Sensor} a
- * @param {Sensor} b
- */
-function byHearing(a, b) {
+/** Live sensors are sorted by their id, so that they stay in place; the others by when they were last heard. */
+function byHearing(a: Sensor, b: Sensor) {
   const byName = a.sensorId.localeCompare(b.sensorId, undefined, { numeric: true });
   if (isLive(a) && isLive(b)) return byName;
   return Number(isLive(b)) - Number(isLive(a)) || b.lastSeen - a.lastSeen || byName;
 }
 
-/** @param {string} text */
-function notice(text) {
+function notice(text: string) {
   byId("notice").textContent = text;
   byId("notice").hidden = text === "";
 }

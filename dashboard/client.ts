@@ -1,0 +1,207 @@
+/** Client of the REST and WebSocket API. */
+
+import type { ListedDeadLetter } from "../domain/api.ts";
+import type {
+  AlertRecord,
+  BarRecord,
+  EnrichedRecord,
+  InferenceRecord,
+  SessionRecord,
+  WindowRecord,
+} from "../domain/records.ts";
+import { retryDelay } from "./losses.ts";
+
+/** `operations`: whether the page's own server tells of alarms. */
+export interface Config {
+  readonly environment: string;
+  readonly restUrl: string;
+  readonly webSocketUrl: string;
+  readonly operations?: boolean;
+}
+
+/** A page of a list. */
+export interface List<T> {
+  readonly items: readonly T[];
+  readonly next: string | null;
+}
+
+/** Readings as columns, each as long as `t` (epoch ms, not decreasing). */
+export type Samples = { readonly sensorId: string; readonly id: string; readonly t: readonly number[] } & Partial<
+  Readonly<Record<Channel, readonly number[]>>
+>;
+export type Channel = "ax" | "ay" | "az" | "gx" | "gy" | "gz" | "accMag" | "gyroMag";
+
+/** A message of a sensor that was refused. */
+export type Rejection = Pick<ListedDeadLetter, "id" | "at" | "code" | "message" | "stage"> & {
+  readonly sensorId: string;
+  readonly seq: number | null;
+  readonly boot: string | null;
+};
+
+/** A message about a sensor. */
+export type SensorMessage =
+  | { readonly type: "samples"; readonly data: Samples }
+  | { readonly type: "window"; readonly data: WindowRecord }
+  | { readonly type: "session"; readonly data: SessionRecord }
+  | { readonly type: "inference"; readonly data: InferenceRecord }
+  | { readonly type: "rejected"; readonly data: Rejection }
+  | { readonly type: "omitted"; readonly data: { readonly sensorId: string } }
+  | { readonly type: "dropped"; readonly data: { readonly sensorId: string; readonly samples: number } };
+
+/** A message about a symbol of the market. */
+export type MarketMessage =
+  | { readonly type: "trade"; readonly data: EnrichedRecord }
+  | { readonly type: "bar"; readonly data: BarRecord }
+  | { readonly type: "alert"; readonly data: AlertRecord }
+  | { readonly type: "omitted"; readonly data: { readonly symbol: string } }
+  | { readonly type: "dropped"; readonly data: { readonly symbol: string; readonly trades: number } };
+
+/** What the WebSocket delivers besides answers to what the page sends. */
+export type LiveMessage = SensorMessage | MarketMessage;
+
+export function isOfSensor(message: LiveMessage): message is SensorMessage {
+  return "sensorId" in message.data;
+}
+
+const TOKEN = "millrace-token";
+/** Close code of a WebSocket that was not closed by the protocol. */
+const LOST = 1006;
+
+/** An answer of the API that is no success. */
+export class RequestError extends Error {
+  readonly status: number;
+
+  constructor(path: string, status: number) {
+    super(`${path}: ${status}`);
+    this.status = status;
+  }
+}
+
+export async function loadConfig(): Promise<Config> {
+  const response = await fetch("config.json", { cache: "no-store" });
+  if (!response.ok) throw new Error(`config.json: ${response.status}`);
+  return response.json() as Promise<Config>;
+}
+
+/** Pending while the login dialog is open. */
+let asking: Promise<void> | null = null;
+
+/** Shows the login dialog. Concurrent callers share one dialog. */
+function askForToken() {
+  asking ??= new Promise((resolve) => {
+    const dialog = document.getElementById("login") as HTMLDialogElement;
+    dialog.addEventListener(
+      "close",
+      () => {
+        sessionStorage.setItem(TOKEN, (document.getElementById("token") as HTMLInputElement).value);
+        asking = null;
+        resolve();
+      },
+      { once: true },
+    );
+    dialog.showModal();
+  });
+  return asking;
+}
+
+/**
+ * Sends a request, and asks for a token when the API wants one.
+ *
+ * @returns The parsed body. `/health` also returns its body when the status is 503.
+ * @throws RequestError with path and status for any other status that is not 2xx.
+ */
+export async function request<T>(base: string, path: string, options: RequestInit = {}): Promise<T> {
+  for (;;) {
+    const token = sessionStorage.getItem(TOKEN);
+    const response = await fetch(base.replace(/\/$/, "") + path, {
+      ...options,
+      headers: token ? { authorization: `Bearer ${token}` } : {},
+    });
+    if (response.status === 401 || response.status === 403) {
+      await askForToken();
+      continue;
+    }
+    if (!response.ok && path !== "/health") throw new RequestError(path, response.status);
+    return response.json() as Promise<T>;
+  }
+}
+
+/** What arrives at once is one of them, or an array. Answers to what the page sends have no data. */
+type Frame = LiveMessage | { readonly type: "subscribed" | "unsubscribed" | "error" | "pong" };
+
+/** What a client subscribes to. */
+export type Subject = { readonly sensorId: string } | { readonly symbol: string };
+
+/** A WebSocket that reconnects, and then renews its subscriptions. */
+export class Live {
+  #socket: WebSocket | null = null;
+  /** As JSON. */
+  #subjects: Set<string> = new Set();
+  #config;
+  #onMessage;
+  #onState;
+  /** Connections that failed in a row. */
+  #failed = 0;
+
+  constructor(
+    config: Config,
+    onMessage: (message: LiveMessage) => void,
+    onState: (connected: boolean, loss?: { reason: string; retryMs: number }) => void,
+  ) {
+    this.#config = config;
+    this.#onMessage = onMessage;
+    this.#onState = onState;
+    void this.#connect();
+  }
+
+  subscribe(subject: Subject, wanted: boolean) {
+    if (wanted) this.#subjects.add(JSON.stringify(subject));
+    else this.#subjects.delete(JSON.stringify(subject));
+    this.#send(wanted ? "subscribe" : "unsubscribe", subject);
+  }
+
+  #send(action: "subscribe" | "unsubscribe", subject: Subject) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ action, ...subject }));
+  }
+
+  /** A browser cannot set headers on a WebSocket, so a ticket in the query string takes the place of the token. */
+  async #ticketQuery() {
+    if (!sessionStorage.getItem(TOKEN)) return "";
+    const { ticket } = await request<{ ticket: string }>(this.#config.restUrl, "/tickets", { method: "POST" });
+    return `?ticket=${encodeURIComponent(ticket)}`;
+  }
+
+  async #connect() {
+    let query: string;
+    try {
+      query = await this.#ticketQuery();
+    } catch (error) {
+      this.#tryAgain(`no ticket for it (${String(error)})`);
+      return;
+    }
+    const socket = new WebSocket(this.#config.webSocketUrl + query);
+    this.#socket = socket;
+    socket.addEventListener("open", () => {
+      this.#failed = 0;
+      this.#onState(true);
+      for (const subject of this.#subjects) this.#send("subscribe", JSON.parse(subject) as Subject);
+    });
+    socket.addEventListener("message", ({ data }: MessageEvent<string>) => {
+      const messages = JSON.parse(data) as Frame | Frame[];
+      for (const message of Array.isArray(messages) ? messages : [messages])
+        if ("data" in message) this.#onMessage(message);
+    });
+    socket.addEventListener("close", ({ code, reason }) => {
+      this.#tryAgain(
+        code === LOST ? "the connection was lost" : `the server has ended it (${code}${reason && ` ${reason}`})`,
+      );
+    });
+  }
+
+  /** @param reason Why there is no connection. */
+  #tryAgain(reason: string) {
+    const retryMs = retryDelay(++this.#failed);
+    this.#onState(false, { reason, retryMs });
+    setTimeout(() => void this.#connect(), retryMs);
+  }
+}
