@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Kafka } from "kafkajs";
+import { alterTopics, type TopicChange } from "../adapters/alter-topics.ts";
 import { applySettings } from "../adapters/apply-settings.ts";
 import { dynamoDbClient } from "../adapters/dynamodb.ts";
 import type { Health } from "../adapters/health.ts";
@@ -84,6 +85,12 @@ export interface PlatformMetrics {
   /** By program. `local` is what the supervisor itself knows. */
   readonly snapshots: ReadonlyMap<string, MetricsSnapshot>;
 }
+
+/** Bytes that a partition keeps besides its newest segment: a laptop has little disk, and time alone bounds none. */
+const RETENTION_BYTES = 256 * 2 ** 20;
+const boundedTopics: readonly TopicChange[] = Object.values(topics)
+  .filter(({ cleanup }) => cleanup === "delete")
+  .map(({ name }) => ({ name, config: { "retention.bytes": String(RETENTION_BYTES) } }));
 
 /** All of Millrace on this machine: servers, topics, tables and programs. It restarts what dies. */
 export class Platform {
@@ -301,6 +308,7 @@ export class Platform {
     } finally {
       await admin.disconnect();
     }
+    if (this.#startsServers.includes("kafka")) await alterTopics(kafka, boundedTopics);
     await this.#applySettings(kafka);
     await prepareModels(kafka, modelStore(this.#options.home), created.includes(topics.imuData.name));
     const dynamodb = dynamoDbClient(region, this.connections.dynamodbEndpoint);

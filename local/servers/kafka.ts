@@ -140,9 +140,8 @@ function settings(node: KafkaNode, logs: string, ports: ServerPorts): Settings {
     // After kill -9, a broker can return when its old session has expired. The default is 9 s.
     "broker.heartbeat.interval.ms": 500,
     "broker.session.timeout.ms": 3_000,
-    // A laptop's disk is small: at most 1 GiB per partition, in segments of 128 MiB.
-    "log.retention.bytes": 1_073_741_824,
-    "log.segment.bytes": 134_217_728,
+    // Retention deletes whole segments.
+    "log.segment.bytes": 33_554_432,
     "log.index.size.max.bytes": 1_048_576,
     "num.recovery.threads.per.data.dir": 2,
     "log.cleaner.dedupe.buffer.size": 16_777_216,

@@ -54,6 +54,27 @@ test("it prints the addresses, and readings arrive", async () => {
   await eventually(() => expect(running.output).toMatch(/in [1-9][\d,]* readings\/s/), { limitMs: PATIENT_MS });
 });
 
+test("no partition keeps more than 256 MiB and a segment", async () => {
+  await running.untilUp(UP_LIMIT_MS);
+  const admin = createKafka(
+    { kafkaBrokers: `127.0.0.1:${ports.kafka}`, kafkaAuth: "none", region: "local" },
+    "test",
+  ).admin();
+  await admin.connect();
+  const deleting = Object.values(topics).filter(({ cleanup }) => cleanup === "delete");
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: deleting.map(({ name }) => ({ type: 2, name, configNames: ["retention.bytes", "segment.bytes"] })),
+  });
+  await admin.disconnect();
+  expect(resources).toHaveLength(deleting.length);
+  for (const { configEntries } of resources)
+    expect(Object.fromEntries(configEntries.map(({ configName, configValue }) => [configName, configValue]))).toEqual({
+      "retention.bytes": "268435456",
+      "segment.bytes": "33554432",
+    });
+});
+
 test("programs and servers that are killed come back, and the status line counts the restarts", async () => {
   await running.untilUp(UP_LIMIT_MS);
   for (const name of ["processor", "bridge", ...servers]) {
