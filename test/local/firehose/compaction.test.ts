@@ -142,3 +142,21 @@ test("sources that could not be deleted go before the next merge, so that no row
   await compaction.run(TEN_MINUTES);
   expect(await ids()).toEqual(["a", "b", "c"]);
 });
+
+test("a merged file has row groups of about 8,192 rows, because one is in memory as a whole", async () => {
+  const numbered = (from: number): string[] => Array.from({ length: 6_000 }, (_, i) => `${from + i}`);
+  await file("sessions-001.parquet", ...numbered(0));
+  await file("sessions-002.parquet", ...numbered(6_000));
+  const compaction = await open(0);
+  await compaction.run(TEN_MINUTES);
+  const connection = await (await DuckDBInstance.create(":memory:")).connect();
+  const reader = await connection.runAndReadAll(
+    `SELECT DISTINCT row_group_id, row_group_num_rows FROM parquet_metadata('${join(folder, HOUR, files()[0]!)}')
+     ORDER BY row_group_id`,
+  );
+  connection.closeSync();
+  const rows = reader.getRows().map(([, count]) => Number(count));
+  expect(rows.reduce((sum, count) => sum + count)).toBe(12_000);
+  // DuckDB ends a group behind one of its vectors of 2,048 rows.
+  expect(Math.max(...rows)).toBeLessThan(8_192 + 2_048);
+});
