@@ -11,6 +11,21 @@ const shared = {
   testEnvironment: "node",
 };
 
+/** Suites that start all their servers themselves, for some minutes in all. Two of them run at a time. */
+const platforms = [
+  "bridge",
+  "dashboard",
+  "e2e",
+  "examples",
+  "local/start",
+  "market",
+  "processor/commands/backfill",
+  "restore-drill",
+  "runbooks",
+];
+
+const patient = { setupFilesAfterEnv: ["<rootDir>/test/support/patience.mjs"] };
+
 export default {
   projects: [
     {
@@ -21,11 +36,18 @@ export default {
     },
     {
       ...shared,
+      ...patient,
       displayName: "servers",
       testMatch: ["<rootDir>/test/**/*.it.test.ts"],
+      testPathIgnorePatterns: platforms.map((path) => `<rootDir>/test/${path}`),
       globalSetup: "<rootDir>/test/support/global-setup.mjs",
       globalTeardown: "<rootDir>/test/support/global-teardown.mjs",
-      setupFilesAfterEnv: ["<rootDir>/test/support/patience.mjs"],
+    },
+    {
+      ...shared,
+      ...patient,
+      displayName: "platforms",
+      testRegex: platforms.map((path) => `/test/${path}[^.]*\\.it\\.test\\.ts$`),
     },
   ],
 };

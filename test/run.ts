@@ -1,4 +1,7 @@
-/** `npm test`: the pure suites, then the suites that need servers, which are started once for all of them. */
+/**
+ * `npm test`: the pure suites, then those that need servers, which are started once for all of them, then those that
+ * start a whole platform of their own.
+ */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -24,7 +27,7 @@ mkdirSync(join(root, ".millrace"), { recursive: true });
 const folder = mkdtempSync(join(root, ".millrace", "jest-"));
 try {
   const counts: Counts[] = [];
-  for (const project of projects) if (!interrupted.signal.aborted) counts.push(await runProject(project));
+  for (const run of projects.flatMap(jestRuns)) if (!interrupted.signal.aborted) counts.push(await runJest(run));
   const { passed, failed } = sumCounts(counts);
   if (interrupted.signal.aborted) console.log("interrupted");
   console.log(`${passed} passed, ${failed} failed`);
@@ -37,40 +40,58 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-async function runProject(project: Project): Promise<Counts> {
-  const needsServers = project === "servers" && !serversGiven() && hasSuites(project);
+/** A run of Jest: one of its projects, with how its suites run. */
+interface JestRun {
+  readonly name: string;
+  readonly workers: readonly string[];
+  /** Whether the suites share servers, which are started for them. */
+  readonly sharesServers: boolean;
+}
+
+/** Suites that share servers run one after the other. */
+function jestRuns(project: Project): readonly JestRun[] {
+  if (project === "pure") return [{ name: "pure", workers: [], sharesServers: false }];
+  return [
+    { name: "servers", workers: ["--runInBand"], sharesServers: true },
+    { name: "platforms", workers: ["--maxWorkers=2"], sharesServers: false },
+  ];
+}
+
+async function runJest(run: JestRun): Promise<Counts> {
+  if (!hasSuites(run)) return { passed: 0, failed: 0 };
+  const needsServers = run.sharesServers && !serversGiven();
   const servers = needsServers ? await startSharedServers((message) => console.log(`servers: ${message}`)) : undefined;
   try {
-    return await runJest(project);
+    return await runSuites(run);
   } finally {
     await servers?.stop();
   }
 }
 
-function jestCommand(project: Project): string[] {
+function jestCommand({ name, workers }: JestRun): string[] {
   const jest = join(root, "node_modules", "jest", "bin", "jest.js");
   return [
     "--experimental-vm-modules",
     "--disable-warning=ExperimentalWarning",
     jest,
     "--selectProjects",
-    project,
+    name,
     "--passWithNoTests",
-    ...(project === "servers" ? ["--runInBand"] : []),
+    ...workers,
     ...jestArguments,
   ];
 }
 
-function hasSuites(project: Project): boolean {
-  return spawnSync(process.execPath, [...jestCommand(project), "--listTests"], {
+function hasSuites(run: JestRun): boolean {
+  return spawnSync(process.execPath, [...jestCommand(run), "--listTests"], {
     cwd: root,
     encoding: "utf8",
   }).stdout.includes(".test.ts");
 }
 
-async function runJest(project: Project): Promise<Counts> {
-  const results = join(folder, `${project}.json`);
-  const jest = spawn(process.execPath, [...jestCommand(project), "--json", `--outputFile=${results}`], {
+async function runSuites(run: JestRun): Promise<Counts> {
+  const results = join(folder, `${run.name}.json`);
+  const jest = spawn(process.execPath, [...jestCommand(run), "--json", `--outputFile=${results}`], {
     cwd: root,
     stdio: ["ignore", "ignore", "inherit"],
   });
@@ -80,7 +101,7 @@ async function runJest(project: Project): Promise<Counts> {
   const hung = await Promise.race([exited.then(() => false), untilHung(results)]);
   if (hung) {
     console.error(
-      `Jest's ${project} suites are done, but ${EXIT_LIMIT_MS / 1_000} s later something in them is still open ` +
+      `Jest's ${run.name} suites are done, but ${EXIT_LIMIT_MS / 1_000} s later something in them is still open ` +
         "(--detectOpenHandles shows what)",
     );
     jest.kill("SIGKILL");
