@@ -11,6 +11,10 @@ export const API_VERSION = "1.0.0";
 
 /** Items in a page of a list. */
 export const pageLimits = { default: 100, max: 1_000 } as const;
+/** Characters of a request's path and query, at most. */
+export const MAX_URL_LENGTH = 4_096;
+/** Headers that a page of another origin may send. */
+export const ALLOWED_HEADERS = ["authorization", "content-type", "if-none-match"] as const;
 /** Sensors in the list of active ones, at most. */
 export const ACTIVE_SENSORS = 200;
 
@@ -188,6 +192,11 @@ export const problems = {
     title: "Parameters of the request are wrong",
     doc: "`errors` lists every wrong parameter.",
   },
+  unauthorized: {
+    status: 401,
+    title: "There is no valid token",
+    doc: "API Gateway answers it where the environment has an issuer: send `Authorization: Bearer …`.",
+  },
   "not-found": {
     status: 404,
     title: "There is no such resource",
@@ -197,6 +206,21 @@ export const problems = {
     status: 405,
     title: "The resource does not have this method",
     doc: "The header `Allow` lists the methods it has.",
+  },
+  "uri-too-long": {
+    status: 414,
+    title: "The URL is too long",
+    doc: `Path and query have at most ${MAX_URL_LENGTH.toLocaleString("en")} characters.`,
+  },
+  "too-many-requests": {
+    status: 429,
+    title: "There are too many requests",
+    doc: "API Gateway answers it: wait, then try again.",
+  },
+  "headers-too-large": {
+    status: 431,
+    title: "The request's header is too large",
+    doc: "Request line and headers have at most 10,240 bytes on AWS, and 16 KB locally.",
   },
   "internal-error": {
     status: 500,

@@ -31,7 +31,7 @@ export const functions = {
 export type FunctionName = keyof typeof functions;
 
 export interface RestRoute extends OfPipeline {
-  readonly method: "GET";
+  readonly method: "GET" | "POST";
   /** With `{name}` for path parameters, as API Gateway writes them. */
   readonly path: string;
   readonly function: FunctionName;
@@ -39,7 +39,10 @@ export interface RestRoute extends OfPipeline {
   readonly auth: "open" | "jwt";
 }
 
-/** The REST API. Any other method or path goes to `restFallback`, which answers 405 with `Allow`, or 404. */
+/**
+ * The REST API. A path's function answers HEAD as GET, OPTIONS, and 405 to other methods; other paths go to
+ * `restFallback`, which answers 404.
+ */
 export const restRoutes: readonly RestRoute[] = [
   { method: "GET", path: "/", function: "read-root", auth: "open" },
   { method: "GET", path: "/health", function: "read-health", auth: "open" },
@@ -61,6 +64,11 @@ export const restRoutes: readonly RestRoute[] = [
   { method: "GET", path: "/docs", function: "read-openapi", auth: "jwt" },
 ];
 export const restFallback: FunctionName = "read-root";
+
+/** The methods of a path's routes, as `Allow` and the answer to a preflight list them. */
+export function methodsOf(routes: readonly Pick<RestRoute, "method">[]): string[] {
+  return [...routes.flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : [method])), "OPTIONS"];
+}
 
 export interface WebSocketRoute {
   readonly routeKey: string;

@@ -142,6 +142,7 @@ const programs = [
       ...writeSettings("rest", {
         ...common,
         pipelines: pipelinesOf(options),
+        corsOrigins: [LOOPBACK, "localhost"].map((host) => `http://${host}:${options.ports.dashboard}`),
         ...featureStore(options),
         kafkaBrokers,
         mongodbUri,

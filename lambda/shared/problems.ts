@@ -28,7 +28,7 @@ export class ProblemError extends Error {
   }
 }
 
-/** Headers of every REST answer. Nobody may cache it. */
+/** Headers of every REST answer. Nobody may cache it; `restFunction` lets clients keep what they then ask about. */
 export const commonHeaders = { "cache-control": "no-store" } as const;
 
 /**
@@ -38,9 +38,10 @@ export const commonHeaders = { "cache-control": "no-store" } as const;
  * @param origin Header `Origin` of the request.
  */
 export function corsHeaders(origins: readonly string[], origin: string | undefined): Record<string, string> {
-  if (origins.includes("*")) return { "access-control-allow-origin": "*" };
+  const exposed = { "access-control-expose-headers": "allow, etag, retry-after" };
+  if (origins.includes("*")) return { "access-control-allow-origin": "*", ...exposed };
   const allowed = origin !== undefined && origins.includes(origin);
-  return { vary: "Origin", ...(allowed ? { "access-control-allow-origin": origin } : {}) };
+  return { vary: "Origin", ...(allowed ? { "access-control-allow-origin": origin, ...exposed } : {}) };
 }
 
 /** A header of a request; API Gateway passes names on as the client wrote them. */

@@ -1,7 +1,8 @@
+import { hash } from "node:crypto";
 import middy from "@middy/core";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
 import type { Logger } from "../../adapters/log.ts";
-import { restRoutes, type RestRoute } from "../../domain/api.ts";
+import { ALLOWED_HEADERS, MAX_URL_LENGTH, methodsOf, restRoutes, type RestRoute } from "../../domain/api.ts";
 import { commonHeaders, corsHeaders, headerOf, ProblemError, problemResponse } from "./problems.ts";
 
 /** A function behind API Gateway REST. */
@@ -16,8 +17,11 @@ export function json(body: unknown, statusCode = 200): APIGatewayProxyResult {
 
 /**
  * A function behind API Gateway REST (proxy events, payload 1.0). `routes` has what answers GET, by the path of
- * `restRoutes`. Any other request is answered 405 with `Allow`, or 404. A `ProblemError` becomes problem details. Any
- * other error is logged and answered 500.
+ * `restRoutes`. HEAD is answered as GET, without the body; OPTIONS with the methods of the path; others with 405, or
+ * 404 where there is no such path.
+ *
+ * A `ProblemError` becomes problem details. Any other error is logged and answered 500. A client that has the answer
+ * already (`If-None-Match`) gets 304.
  *
  * @param corsOrigins Origins whose pages may read the answers.
  * @param existing The routes of this environment.
@@ -28,19 +32,21 @@ export function restFunction(
   routes: Readonly<Record<string, Answer>>,
   existing: readonly RestRoute[] = restRoutes,
 ): RestHandler {
-  const letRead = ({
+  const complete = ({
     event,
     response,
   }: {
     event: APIGatewayProxyEvent;
     response: APIGatewayProxyResult | null;
   }): void => {
-    if (response !== null)
-      response.headers = { ...response.headers, ...corsHeaders(corsOrigins, headerOf(event, "origin")) };
+    if (response === null) return;
+    validate(event, response);
+    if (event.httpMethod === "HEAD") response.body = "";
+    response.headers = { ...response.headers, ...corsHeaders(corsOrigins, headerOf(event, "origin")) };
   };
   const handler = middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
     .use({
-      after: letRead,
+      after: complete,
       onError: (request) => {
         const { path, requestContext } = request.event;
         const requestId = requestContext?.requestId;
@@ -48,25 +54,65 @@ export function restFunction(
         if (!known) log.error({ err: request.error, path, requestId }, "request failed");
         else if (known.code === "unavailable") log.warn({ err: known, path, requestId }, "a store does not answer");
         request.response = problemResponse(known ?? internalError(requestId), path);
-        letRead(request);
+        complete(request);
       },
     })
     .handler((event: APIGatewayProxyEvent) => {
-      const answer = event.httpMethod === "GET" ? routes[event.resource] : undefined;
-      if (!answer) throw notRouted(existing, event.httpMethod, event.path);
+      refuseLong(event);
+      const { httpMethod, path, resource } = event;
+      const methods = existing.filter((route) => matches(route.path, path));
+      if (httpMethod === "OPTIONS" && methods.length > 0) return Promise.resolve(preflight(methodsOf(methods)));
+      const answer = httpMethod === "GET" || httpMethod === "HEAD" ? routes[resource] : undefined;
+      if (!answer) throw notRouted(methods, httpMethod, path);
       return Promise.resolve(answer(event));
     });
   return handler as unknown as RestHandler;
+}
+
+/** @throws ProblemError `uri-too-long` */
+function refuseLong({ path, multiValueQueryStringParameters }: APIGatewayProxyEvent): void {
+  const query = Object.entries(multiValueQueryStringParameters ?? {}).flatMap(([name, values = []]) =>
+    values.map((value) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`),
+  );
+  const { length } = [path, ...query].join("&");
+  if (length > MAX_URL_LENGTH)
+    throw new ProblemError("uri-too-long", `the path and query have ${length} characters: at most ${MAX_URL_LENGTH}`);
+}
+
+/** Gives an answer its validator, and answers 304 where the client has it: a cache asks before it uses its copy. */
+function validate({ httpMethod, ...event }: APIGatewayProxyEvent, response: APIGatewayProxyResult): void {
+  if (response.statusCode !== 200 || (httpMethod !== "GET" && httpMethod !== "HEAD")) return;
+  // Weak: API Gateway may compress the body.
+  const etag = `W/"${hash("sha256", response.body, "base64url").slice(0, 22)}"`;
+  response.headers = { ...response.headers, etag, "cache-control": "private, no-cache" };
+  const known = headerOf(event, "if-none-match")?.split(",") ?? [];
+  if (!known.some((tag) => tag.trim() === etag || tag.trim() === "*")) return;
+  const { "content-type": _, ...headers } = response.headers;
+  Object.assign(response, { statusCode: 304, headers, body: "" });
+}
+
+function preflight(methods: readonly string[]): APIGatewayProxyResult {
+  const allow = methods.join(", ");
+  return {
+    statusCode: 204,
+    headers: {
+      allow,
+      "access-control-allow-methods": allow,
+      "access-control-allow-headers": ALLOWED_HEADERS.join(", "),
+      "access-control-max-age": "3600",
+    },
+    body: "",
+  };
 }
 
 function internalError(requestId: string | undefined): ProblemError {
   return new ProblemError("internal-error", requestId ? `request ${requestId} failed` : "request failed");
 }
 
-/** The problem of a request that no route takes: 405 when its path has another method, else 404. */
-function notRouted(existing: readonly RestRoute[], method: string, path: string): ProblemError {
-  const methods = existing.filter((route) => matches(route.path, path)).map((route) => route.method);
-  if (methods.length === 0 || methods.includes(method as "GET"))
+/** The problem of a request that no route takes: 405 when its path has routes, else 404. */
+function notRouted(routes: readonly RestRoute[], method: string, path: string): ProblemError {
+  const methods = methodsOf(routes);
+  if (routes.length === 0 || methods.includes(method))
     return new ProblemError("not-found", `there is no ${path}: GET / lists what there is`);
   return new ProblemError("method-not-allowed", `${path} does not have ${method}`, {
     headers: { allow: methods.join(", ") },
@@ -75,7 +121,7 @@ function notRouted(existing: readonly RestRoute[], method: string, path: string)
 
 function matches(template: string, path: string): boolean {
   const wanted = template.split("/");
-  const received = path.replace(/(.)\/$/, "$1").split("/");
+  const received = path.replace(/([^/])\/$/, "$1").split("/");
   return (
     wanted.length === received.length &&
     wanted.every((part, i) => (part.startsWith("{") ? received[i] !== "" : part === received[i]))

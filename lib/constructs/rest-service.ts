@@ -13,9 +13,9 @@ import { Construct } from "constructs";
 import { runningPipelineNames } from "../../config/pipelines.ts";
 import type { Environment, OwnDomain } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
-import { PROBLEM_CONTENT_TYPE, PROBLEM_TYPE_PREFIX, problems } from "../../domain/api.ts";
+import { ALLOWED_HEADERS, PROBLEM_CONTENT_TYPE, PROBLEM_TYPE_PREFIX, problems } from "../../domain/api.ts";
 import { existingWhere } from "../../domain/pipelines.ts";
-import { restFallback, restRoutes } from "../../domain/routes.ts";
+import { methodsOf, restFallback, restRoutes } from "../../domain/routes.ts";
 import { resourceName } from "../names.ts";
 import { acknowledge, acknowledgeManagedPolicies } from "./acknowledge.ts";
 import type { DataClass } from "./data-class.ts";
@@ -45,7 +45,7 @@ export class RestService extends Construct {
     const { config } = stack;
     this.api = this.#api(stack, props.keys.operations);
     this.logRole = this.api.node.findAll().find((child) => child instanceof apigateway.CfnAccount);
-    this.#allowOtherOrigins();
+    this.#ownAnswers(config);
     const secured = this.#authorizer(stack, props.keys.operations);
     this.#routes(config, props.functions, secured);
     this.#tickets(stack, props, secured);
@@ -64,12 +64,6 @@ export class RestService extends Construct {
       cloudWatchRole: config.ownsAccountSettings,
       ...(config.ownsAccountSettings ? { cloudWatchRoleRemovalPolicy: RemovalPolicy.DESTROY } : {}),
       minCompressionSize: Size.kibibytes(1),
-      defaultCorsPreflightOptions: {
-        allowOrigins: config.api.corsOrigins,
-        allowMethods: ["GET", "POST", "OPTIONS"],
-        allowHeaders: ["authorization", "content-type"],
-        maxAge: Duration.hours(1),
-      },
       deployOptions: {
         stageName: "v1",
         accessLogDestination: new apigateway.LogGroupLogDestination(accessLog),
@@ -85,27 +79,50 @@ export class RestService extends Construct {
   }
 
   /**
-   * Lets a page of another origin read what API Gateway answers by itself (no token, too many requests). The preflight
-   * names the origins that may send requests.
+   * What API Gateway answers by itself, as problem details that a page of another origin can read. Only where there is
+   * one origin can the header name it; these answers have nothing of the data.
    */
-  #allowOtherOrigins(): void {
-    const responseHeaders = { "Access-Control-Allow-Origin": "'*'" };
-    this.api.addGatewayResponse("ClientErrors", { type: apigateway.ResponseType.DEFAULT_4XX, responseHeaders });
-    this.api.addGatewayResponse("ServerErrors", { type: apigateway.ResponseType.DEFAULT_5XX, responseHeaders });
-    // API Gateway's name for a path or a method that is not there; its own answer would be 403.
-    const { status, title } = problems["not-found"];
-    this.api.addGatewayResponse("NotThere", {
-      type: apigateway.ResponseType.MISSING_AUTHENTICATION_TOKEN,
-      statusCode: String(status),
-      responseHeaders: { ...responseHeaders, "Content-Type": `'${PROBLEM_CONTENT_TYPE}'` },
-      templates: {
-        "application/json": JSON.stringify({
-          type: `${PROBLEM_TYPE_PREFIX}not-found`,
-          title,
-          status,
-          detail: "there is no such path or method: GET / lists what there is",
-        }),
-      },
+  #ownAnswers({ api: { corsOrigins } }: Environment): void {
+    const [origin = "*", ...others] = corsOrigins;
+    const responseHeaders = {
+      "Access-Control-Allow-Origin": `'${others.length === 0 ? origin : "*"}'`,
+      "Content-Type": `'${PROBLEM_CONTENT_TYPE}'`,
+    };
+    const unnamed = '{"type":"about:blank","title":$context.error.messageString}';
+    for (const [id, type] of [
+      ["ClientErrors", apigateway.ResponseType.DEFAULT_4XX],
+      ["ServerErrors", apigateway.ResponseType.DEFAULT_5XX],
+    ] as const)
+      this.api.addGatewayResponse(id, { type, responseHeaders, templates: { "application/json": unnamed } });
+    for (const [id, type, code, detail] of [
+      ["NoToken", apigateway.ResponseType.UNAUTHORIZED, "unauthorized", "send `Authorization: Bearer <JWT>`"],
+      ["Throttled", apigateway.ResponseType.THROTTLED, "too-many-requests", "wait, then try again"],
+      // API Gateway's name for a path or a method that is not there; its own answer would be 403.
+      [
+        "NotThere",
+        apigateway.ResponseType.MISSING_AUTHENTICATION_TOKEN,
+        "not-found",
+        "there is no such path or method: GET / lists what there is",
+      ],
+    ] as const) {
+      const { status, title } = problems[code];
+      const body = JSON.stringify({ type: `${PROBLEM_TYPE_PREFIX}${code}`, title, status, detail });
+      this.api.addGatewayResponse(id, {
+        type,
+        statusCode: String(status),
+        responseHeaders,
+        templates: { "application/json": body },
+      });
+    }
+  }
+
+  /** Says which origins may send which requests to a path. */
+  #allowOrigins({ api }: Environment, path: apigateway.IResource, methods: readonly string[]): void {
+    path.addCorsPreflight({
+      allowOrigins: api.corsOrigins,
+      allowMethods: [...methods],
+      allowHeaders: [...ALLOWED_HEADERS],
+      maxAge: Duration.hours(1),
     });
   }
 
@@ -118,10 +135,11 @@ export class RestService extends Construct {
     const integrations = Object.fromEntries(
       Object.entries(functions).map(([name, made]) => [name, integrationOf(made)]),
     );
-    for (const route of routes)
-      this.api.root
-        .resourceForPath(route.path)
-        .addMethod("ANY", integrations[route.function], route.auth === "jwt" ? secured : {});
+    for (const route of routes) {
+      const path = this.api.root.resourceForPath(route.path);
+      path.addMethod("ANY", integrations[route.function], route.auth === "jwt" ? secured : {});
+      this.#allowOrigins(config, path, methodsOf([route]));
+    }
     const fallback = integrations[restFallback];
     if (fallback) this.api.root.addProxy({ anyMethod: true, defaultIntegration: fallback });
   }
@@ -140,7 +158,9 @@ export class RestService extends Construct {
       key: keys.operations,
     });
     allowTable(issue, ticketsTable, keys.state, ["PutItem"]);
-    this.api.root.resourceForPath("/tickets").addMethod("POST", integrationOf(issue), secured);
+    const path = this.api.root.resourceForPath("/tickets");
+    path.addMethod("POST", integrationOf(issue), secured);
+    this.#allowOrigins(stack.config, path, methodsOf([{ method: "POST" }]));
   }
 
   /** How a route that needs a token is secured: not at all where the config names no issuer. */

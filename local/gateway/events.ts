@@ -27,11 +27,12 @@ export interface RouteMatch {
  * matches `{proxy+}`.
  */
 export function matchRoute(routes: readonly RestRoute[], method: string, path: string): RouteMatch {
-  const received = path.replace(/(.)\/$/, "$1").split("/");
+  const received = path.replace(/([^/])\/$/, "$1").split("/");
+  const routed = method === "HEAD" ? "GET" : method;
   const parameters = (template: string): number => template.split("{").length;
   for (const route of [...routes].sort((a, b) => parameters(a.path) - parameters(b.path))) {
     const wanted = route.path.split("/");
-    if (route.method !== method || wanted.length !== received.length) continue;
+    if ((route.method !== routed && method !== "OPTIONS") || wanted.length !== received.length) continue;
     if (!wanted.every((part, i) => (part.startsWith("{") ? received[i] !== "" : part === received[i]))) continue;
     const named = wanted.flatMap((part, i) =>
       part.startsWith("{") ? [[part.slice(1, -1), received[i] as string] as const] : [],

@@ -1,7 +1,7 @@
 import type { HttpBindings } from "@hono/node-server";
 import type { APIGatewayProxyResult } from "aws-lambda";
 import { Hono } from "hono";
-import { cors } from "hono/cors";
+import { compress } from "hono/compress";
 import type { Logger } from "../../adapters/log.ts";
 import type { Metrics } from "../../adapters/metrics.ts";
 import { PROMETHEUS_CONTENT_TYPE } from "../../adapters/prometheus.ts";
@@ -23,7 +23,7 @@ export interface RestOptions {
 /** The REST API. It turns each request into API Gateway's proxy event, and the function's result into the response. */
 export function restApp(options: RestOptions): Hono<{ Bindings: HttpBindings }> {
   const app = new Hono<{ Bindings: HttpBindings }>();
-  app.use(cors({ origin: "*", allowHeaders: ["authorization", "content-type"] }));
+  app.use(compress());
   app.get("/metrics", async (context) =>
     context.text(await metricsOf(options.metricsPorts ?? []), 200, { "content-type": PROMETHEUS_CONTENT_TYPE }),
   );
@@ -62,5 +62,7 @@ function toResponse(result: APIGatewayProxyResult): Response {
     for (const value of values) headers.append(name, String(value));
   const body = result.isBase64Encoded ? Buffer.from(result.body, "base64") : result.body;
   const empty = result.statusCode === 204 || result.statusCode === 304;
+  // The length says whether it is worth to compress.
+  if (!empty) headers.set("content-length", String(Buffer.byteLength(body)));
   return new Response(empty ? null : body, { status: result.statusCode, headers });
 }

@@ -1,8 +1,16 @@
-import { createServer } from "node:http";
+import { createServer, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import type { Logger } from "../../adapters/log.ts";
 import type { Metrics } from "../../adapters/metrics.ts";
-import type { FunctionName, RestRoute, WebSocketRoute } from "../../domain/api.ts";
+import {
+  PROBLEM_CONTENT_TYPE,
+  PROBLEM_TYPE_PREFIX,
+  problems,
+  type FunctionName,
+  type RestRoute,
+  type WebSocketRoute,
+} from "../../domain/api.ts";
 import type { Milliseconds } from "../../domain/time.ts";
 import { listen } from "../aws/listen.ts";
 import type { Invoke } from "../lambda/invoke.ts";
@@ -59,6 +67,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     if (connectionId === null) void rest(request, response);
     else void manageConnection(hub, connectionId, request, response, options.metrics, options.log);
   });
+  server.on("clientError", refuseUnreadable);
   server.on("upgrade", (request, socket, head) => void webSocket.upgrade(request, socket, head));
   // Clients reuse connections. A short timeout could close one while a post is on its way.
   server.keepAliveTimeout = 65_000;
@@ -77,4 +86,19 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await closed;
     },
   };
+}
+
+/** Answers a request that is not HTTP, or whose header is larger than Node takes, and closes its connection. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const code = error.code === "HPE_HEADER_OVERFLOW" ? "headers-too-large" : "invalid-request";
+  const { status, title } = problems[code];
+  const body = JSON.stringify({ type: PROBLEM_TYPE_PREFIX + code, title, status, detail: error.message });
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `content-type: ${PROBLEM_CONTENT_TYPE}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }

@@ -360,18 +360,20 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
   });
 
   test("let a page of another origin read that its token is missing", () => {
+    const [origin] = config.api.corsOrigins;
     expect(
       failing(
         ["AWS::ApiGateway::GatewayResponse"],
         (response) =>
-          at(response, "ResponseParameters", "gatewayresponse.header.Access-Control-Allow-Origin") === "'*'",
+          at(response, "ResponseParameters", "gatewayresponse.header.Access-Control-Allow-Origin") === `'${origin}'` &&
+          at(response, "ResponseParameters", "gatewayresponse.header.Content-Type") === "'application/problem+json'",
       ),
     ).toEqual([]);
     expect(
       all("AWS::ApiGateway::GatewayResponse")
         .map(({ resource }) => String(resource.Properties["ResponseType"]))
         .sort(),
-    ).toEqual(["DEFAULT_4XX", "DEFAULT_5XX", "MISSING_AUTHENTICATION_TOKEN"]);
+    ).toEqual(["DEFAULT_4XX", "DEFAULT_5XX", "MISSING_AUTHENTICATION_TOKEN", "THROTTLED", "UNAUTHORIZED"]);
   });
 
   test("have a firewall and throttling before the API", () => {
