@@ -7,30 +7,32 @@ ARG NODE_IMAGE=public.ecr.aws/docker/library/node:24.21.0-bookworm-slim
 FROM ${NODE_IMAGE} AS packages
 # Dependencies of package.json that the program imports, separated by spaces.
 ARG PACKAGES
+# The image's processor, arm64 or amd64: the builder sets it.
+ARG TARGETARCH
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY lib/docker/keep-dependencies.mjs ./
-# Packages with native code come with binaries for every platform; the image keeps those of linux/arm64 with glibc.
+# Packages with native code come with binaries for every platform; the image keeps those of its own, with glibc.
 RUN node keep-dependencies.mjs ${PACKAGES} \
-  && npm install --omit=dev --ignore-scripts --no-audit --no-fund \
+  && cpu="$(echo "$TARGETARCH" | sed s/amd64/x64/)" \
+  && npm install --omit=dev --ignore-scripts --no-audit --no-fund --os=linux --cpu="$cpu" --libc=glibc \
   && rm keep-dependencies.mjs \
-  && rm -rf \
-    node_modules/aws-crt/dist/bin/darwin-* \
-    node_modules/aws-crt/dist/bin/win32-* \
-    node_modules/aws-crt/dist/bin/linux-x64-* \
-    node_modules/aws-crt/dist/bin/linux-arm64-musl \
-    node_modules/onnxruntime-node/bin/*/darwin \
-    node_modules/onnxruntime-node/bin/*/win32 \
-    node_modules/onnxruntime-node/bin/*/linux/x64
+  && for folder in node_modules/aws-crt/dist/bin/* node_modules/onnxruntime-node/bin/*/*/*; do \
+    case "$folder" in \
+      */linux-"$cpu"-glibc | */linux/"$cpu") ;; \
+      *) rm -rf "$folder" ;; \
+    esac; \
+  done
 
 FROM ${NODE_IMAGE} AS sources
 # Folders of the project that the program imports, separated by spaces.
 ARG FOLDERS
+# The authorities of DocumentDB, which are in no public store: an operator's commands reach it.
+ARG DOCUMENTS_CA=https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
 WORKDIR /context
 COPY . .
 RUN mkdir /sources && cp -r --parents ${FOLDERS} /sources
-# The authorities of DocumentDB, which are in no public store: an operator's commands reach it.
-ADD --chmod=0444 https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem /sources/documents-ca.pem
+ADD --chmod=0444 ${DOCUMENTS_CA} /sources/documents-ca.pem
 
 FROM ${NODE_IMAGE}
 # Folder of the program, which has main.ts.

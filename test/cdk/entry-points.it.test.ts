@@ -1,23 +1,13 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
-import { CreateTableCommand, DynamoDBClient, ResourceInUseException } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { createTopics } from "../../adapters/kafka-topics.ts";
-import { createKafka } from "../../adapters/kafka.ts";
-import { dynamoAttributes, dynamoTableName } from "../../domain/names.ts";
-import { topics } from "../../domain/topics.ts";
-import { applyTopics } from "../../lambda/create-topics/apply.ts";
-import { buildArguments, type ImageProgram } from "../../lib/images.ts";
+import { buildArguments } from "../../lib/images.ts";
 import { eventually } from "../support/eventually.ts";
-import { sharedServers } from "../support/servers.ts";
-import { localAddresses, localEndpoints } from "./local-addresses.ts";
 import { resourcesOf, root, synthesised, type Resource, type Synthesised } from "./synthesised.ts";
+import { containerOf, freePort, prepareServers, variablesHere } from "./template-environment.ts";
 
 const LIMIT_MS = 300_000;
-/** An address where nobody listens. Entry points must start without it, and answer with an error when they need it. */
-const NOBODY = "http://127.0.0.1:9";
 
 /** Bytes of a bundle's `index.mjs`, by the key of its asset. */
 function bundleOf(platform: Synthesised, stack: string, resource: Resource): string {
@@ -28,45 +18,6 @@ function bundleOf(platform: Synthesised, stack: string, resource: Resource): str
   const path = files[key]?.source.path;
   if (path === undefined) throw new Error(`${stack} has no asset ${key}`);
   return join(platform.folder, path, "index.mjs");
-}
-
-/**
- * The variables of a template on this machine: texts as they are, references to a table by its name, addresses by the
- * map.
- */
-function resolve(platform: Synthesised, variables: Readonly<Record<string, unknown>>): Record<string, string> {
-  const servers = sharedServers();
-  const endpoints = { firehose: NOBODY, features: NOBODY, websocket: NOBODY };
-  const addresses = localAddresses(servers, endpoints);
-  const resolved: Record<string, string> = { ...localEndpoints(servers, endpoints), PATH: process.env["PATH"] ?? "" };
-  for (const [name, value] of Object.entries(variables)) {
-    if (name in addresses) {
-      const address = addresses[name];
-      if (address !== undefined) resolved[name] = address;
-      else delete resolved[name];
-    } else if (typeof value === "string") resolved[name] = value;
-    else resolved[name] = referenced(platform, name, value);
-  }
-  return resolved;
-}
-
-function referenced(platform: Synthesised, variable: string, value: unknown): string {
-  const text = JSON.stringify(value);
-  if (text === '{"Ref":"AWS::Region"}') return "us-east-1";
-  for (const { id, resource } of resourcesOf(platform, "AWS::DynamoDB::Table"))
-    if (text.includes(id)) return String(resource.Properties["TableName"]);
-  throw new Error(`${variable} is ${text}: say in local-addresses.ts what it is on this machine`);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => done(port));
-    });
-  });
 }
 
 const rest = (path: string, method = "GET"): Record<string, unknown> => ({
@@ -204,42 +155,7 @@ describe("under the environment of dev's templates", () => {
 
   beforeAll(async () => {
     platform = await synthesised("dev");
-    const servers = sharedServers();
-    const dynamodb = new DynamoDBClient({
-      region: "us-east-1",
-      endpoint: servers.dynamodbEndpoint,
-      credentials: { accessKeyId: "local", secretAccessKey: "local" },
-    });
-    for (const [table, { key }] of Object.entries(dynamoAttributes)) {
-      await dynamodb
-        .send(
-          new CreateTableCommand({
-            TableName: dynamoTableName("dev", table as keyof typeof dynamoAttributes),
-            BillingMode: "PAY_PER_REQUEST",
-            AttributeDefinitions: [{ AttributeName: key, AttributeType: "S" }],
-            KeySchema: [{ AttributeName: key, KeyType: "HASH" }],
-          }),
-        )
-        .catch((error: unknown) => {
-          if (!(error instanceof ResourceInUseException)) throw error;
-        });
-    }
-    const { checkTopic } = await import("../../domain/topics.ts");
-    const kafka = createKafka(
-      { kafkaBrokers: servers.kafkaBrokers, kafkaAuth: "none", region: "us-east-1" },
-      "entry-points",
-    );
-    const admin = kafka.admin();
-    await admin.connect();
-    const specs = [...Object.values(topics), checkTopic];
-    await createTopics(admin, { specs });
-    // Topics that other tests made may have fewer partitions, which stay.
-    await applyTopics(
-      kafka,
-      admin,
-      specs.map((spec) => ({ ...spec, retentionMs: -1, partitions: 1 })),
-    );
-    await admin.disconnect();
+    await prepareServers();
   }, LIMIT_MS);
   afterAll(() => {
     for (const child of children) child.kill("SIGKILL");
@@ -261,7 +177,7 @@ describe("under the environment of dev's templates", () => {
           process.execPath,
           [join(root, "test/cdk/invoke.mjs"), bundleOf(platform, stack, resource), JSON.stringify(event)],
           {
-            env: resolve(platform, variables),
+            env: variablesHere(platform, variables),
             encoding: "utf8",
             stdio: ["ignore", "pipe", "pipe", "pipe"],
             timeout: 60_000,
@@ -282,14 +198,7 @@ describe("under the environment of dev's templates", () => {
   test.each(["bridge-0", "processor-sensor", "processor-market", "live"])(
     "%s starts from its image's entry point and is healthy",
     async (name) => {
-      const task = resourcesOf(platform, "AWS::ECS::TaskDefinition").find(
-        ({ resource }) => resource.Properties["Family"] === `millrace-dev-${name}`,
-      );
-      const [container] = task!.resource.Properties["ContainerDefinitions"] as {
-        Name: ImageProgram;
-        Environment: { Name: string; Value: unknown }[];
-      }[];
-      if (!container) throw new Error(`${name} has no container`);
+      const container = containerOf(platform, name);
       const [shell = "", ...commands] = JSON.parse(
         /^ENTRYPOINT (.+)$/m.exec(readFileSync(join(root, "Dockerfile"), "utf8"))?.[1] ?? "[]",
       ) as string[];
@@ -297,7 +206,7 @@ describe("under the environment of dev's templates", () => {
       const port = await freePort();
       const variables = Object.fromEntries(container.Environment.map(({ Name, Value }) => [Name, Value]));
       const env = {
-        ...resolve(platform, variables),
+        ...variablesHere(platform, variables),
         PROGRAM,
         NODE_ARGUMENTS,
         HEALTH_PORT: String(port),
