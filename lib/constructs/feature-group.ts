@@ -10,8 +10,8 @@ import {
 import { featureGroupName } from "../../domain/names.ts";
 import { existingWhere } from "../../domain/pipelines.ts";
 import { resourceName } from "../names.ts";
-import { acknowledgeWildcards } from "./acknowledge.ts";
-import { allow, allowKey } from "./grants.ts";
+import { acknowledgeWildcards } from "../reusable/acknowledge.ts";
+import { allow, allowKey } from "../reusable/grants.ts";
 import type { MillraceStack } from "./millrace-stack.ts";
 
 /** Glue database that Feature Store puts the tables of offline stores in. */

@@ -1,6 +1,6 @@
 import { ArnFormat, aws_iam as iam, aws_iot as iot, type aws_kms as kms, custom_resources as cr } from "aws-cdk-lib";
-import { acknowledgeWildcards } from "./acknowledge.ts";
-import { allow } from "./grants.ts";
+import { acknowledgeWildcards } from "../reusable/acknowledge.ts";
+import { allow } from "../reusable/grants.ts";
 import { callIot } from "./iot-call.ts";
 import type { MillraceStack } from "./millrace-stack.ts";
 

@@ -5,7 +5,7 @@ import {
   custom_resources as cr,
   Duration,
 } from "aws-cdk-lib";
-import { acknowledgeWildcards } from "./acknowledge.ts";
+import { acknowledgeWildcards } from "../reusable/acknowledge.ts";
 import { logGroup } from "./log-group.ts";
 import type { MillraceStack } from "./millrace-stack.ts";
 

@@ -1,6 +1,6 @@
 import { aws_iam as iam, aws_iot as iot, type aws_kms as kms, type aws_sqs as sqs } from "aws-cdk-lib";
-import { acknowledgeWildcards } from "./acknowledge.ts";
-import { allow } from "./grants.ts";
+import { acknowledgeWildcards } from "../reusable/acknowledge.ts";
+import { allow } from "../reusable/grants.ts";
 import { logGroup } from "./log-group.ts";
 import type { MillraceStack } from "./millrace-stack.ts";
 

@@ -1,6 +1,6 @@
 import { Arn, ArnFormat, Aws, type aws_iam as iam, Fn } from "aws-cdk-lib";
 import { transactionalId } from "../../domain/names.ts";
-import { allow } from "./grants.ts";
+import { allow } from "../reusable/grants.ts";
 
 /** The MSK Serverless cluster as programs need it: where it is, and grants of exactly the rights that they use. */
 export class KafkaCluster {

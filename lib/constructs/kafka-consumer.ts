@@ -12,8 +12,8 @@ import { existingWhere } from "../../domain/pipelines.ts";
 import { functions, type FunctionName } from "../../domain/routes.ts";
 import { SECOND } from "../../domain/time.ts";
 import { resourceName } from "../names.ts";
-import { failureQueue } from "./failure-queue.ts";
-import { allow, allowKey } from "./grants.ts";
+import { FailureQueue } from "../reusable/failure-queue.ts";
+import { allow, allowKey } from "../reusable/grants.ts";
 import type { KafkaCluster } from "./kafka-cluster.ts";
 import { MillraceFunction, type MillraceFunctionProps } from "./millrace-function.ts";
 import type { MillraceStack } from "./millrace-stack.ts";
@@ -51,7 +51,7 @@ export class KafkaConsumer extends Construct implements iam.IGrantable {
       ...(props.network ? { network: props.network } : {}),
       ...(props.reservedConcurrency === undefined ? {} : { reservedConcurrency: props.reservedConcurrency }),
     });
-    this.failures = failureQueue(this, "Failures", {
+    this.failures = new FailureQueue(this, "Failures", {
       queueName: resourceName(stack.config, `${props.name}-failures`),
       key: props.key,
     });

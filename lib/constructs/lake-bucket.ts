@@ -1,8 +1,8 @@
 import { aws_iam as iam, type aws_kms as kms, aws_s3 as s3, Duration } from "aws-cdk-lib";
 import type { Environment } from "../../config/schema.ts";
-import { acknowledgeWildcards } from "./acknowledge.ts";
+import { acknowledgeWildcards } from "../reusable/acknowledge.ts";
+import { allow, allowKey } from "../reusable/grants.ts";
 import { dataBucket } from "./data-bucket.ts";
-import { allow, allowKey } from "./grants.ts";
 import type { MillraceStack } from "./millrace-stack.ts";
 
 type LakeConfig = Environment["lake"];

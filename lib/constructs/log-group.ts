@@ -1,7 +1,8 @@
-import { type aws_kms as kms, aws_logs as logs, RemovalPolicy } from "aws-cdk-lib";
+import type { aws_kms as kms, aws_logs as logs } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { logGroupName } from "../names.ts";
+import { EncryptedLogs } from "../reusable/encrypted-logs.ts";
 
 export interface LogGroupProps {
   readonly config: Environment;
@@ -12,10 +13,9 @@ export interface LogGroupProps {
 
 /** An encrypted log group that keeps its lines as long as the config says. */
 export function logGroup(scope: Construct, id: string, { config, name, key }: LogGroupProps): logs.LogGroup {
-  return new logs.LogGroup(scope, id, {
+  return new EncryptedLogs(scope, id, {
     logGroupName: logGroupName(config, name),
-    encryptionKey: key,
+    key,
     retention: config.logRetentionDays,
-    removalPolicy: RemovalPolicy.DESTROY,
   });
 }

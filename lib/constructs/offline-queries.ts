@@ -1,7 +1,7 @@
 import type { aws_athena as athena, aws_iam as iam, aws_kms as kms, aws_s3 as s3 } from "aws-cdk-lib";
-import { acknowledgeWildcards } from "./acknowledge.ts";
+import { acknowledgeWildcards } from "../reusable/acknowledge.ts";
+import { allow, allowKey } from "../reusable/grants.ts";
 import { OFFLINE_TABLE_REASON, offlineTableName, offlineTables } from "./feature-group.ts";
-import { allow, allowKey } from "./grants.ts";
 import type { MillraceStack } from "./millrace-stack.ts";
 
 export interface OfflineQueryProps {

@@ -3,7 +3,7 @@ import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { programImage, type ImageProgram } from "../images.ts";
 import { resourceName } from "../names.ts";
-import { acknowledge, acknowledgeWildcards } from "./acknowledge.ts";
+import { acknowledge, acknowledgeWildcards } from "../reusable/acknowledge.ts";
 import { logGroup } from "./log-group.ts";
 
 export interface ProgramTaskProps {

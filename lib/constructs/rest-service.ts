@@ -17,11 +17,11 @@ import { ALLOWED_HEADERS, PROBLEM_CONTENT_TYPE, PROBLEM_TYPE_PREFIX, problems } 
 import { existingWhere } from "../../domain/pipelines.ts";
 import { methodsOf, restFallback, restRoutes } from "../../domain/routes.ts";
 import { resourceName } from "../names.ts";
-import { acknowledge, acknowledgeManagedPolicies } from "./acknowledge.ts";
+import { acknowledge, acknowledgeManagedPolicies } from "../reusable/acknowledge.ts";
+import { allowTable } from "../reusable/grants.ts";
+import { RestFirewall } from "../reusable/rest-firewall.ts";
 import type { DataClass } from "./data-class.ts";
 import { domainAlias } from "./domain-alias.ts";
-import { firewall } from "./firewall.ts";
-import { allowTable } from "./grants.ts";
 import { logGroup } from "./log-group.ts";
 import { MillraceFunction } from "./millrace-function.ts";
 import type { MillraceStack } from "./millrace-stack.ts";
@@ -49,7 +49,10 @@ export class RestService extends Construct {
     const secured = this.#authorizer(stack, props.keys.operations);
     this.#routes(config, props.functions, secured);
     this.#tickets(stack, props, secured);
-    this.webAcl = firewall(this, resourceName(config, "api"), this.api.deploymentStage);
+    this.webAcl = new RestFirewall(this, "Firewall", {
+      name: resourceName(config, "api"),
+      stage: this.api.deploymentStage,
+    }).webAcl;
     this.url = config.api.domain === null ? this.api.url : this.#domain(config.api.domain);
     this.#acknowledge();
   }

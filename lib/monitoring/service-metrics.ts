@@ -147,7 +147,7 @@ const services: Readonly<Record<ServiceMetric, (context: Context) => ResourceMet
       ...consumers.map(({ failures, node }) => ({ of: node.id.replace("Consumer-", ""), queue: failures })),
       { of: "iot-rules", queue: ingestion.ruleFailures },
       { of: "feature-checks", queue: features.missedChecks },
-      ...(market ? [{ of: "trades", queue: market.bus.failures }] : []),
+      ...(market ? [{ of: "trades", queue: market.intake.failures }] : []),
     ];
     return queues.map(({ of, queue }) => ({
       of,
@@ -155,12 +155,12 @@ const services: Readonly<Record<ServiceMetric, (context: Context) => ResourceMet
     }));
   },
   "lake-failures": ({ stacks: { lake }, period }) =>
-    Object.entries(lake.deliveries).map(([of, { name }]) => ({
+    Object.entries(lake.deliveries).map(([of, { deliveryStreamName: name }]) => ({
       of,
       metric: calculated(deliverySuccess(name, period), (m) => `100 * (1 - ${m})`, of, period),
     })),
   "lake-freshness": ({ config, stacks: { lake }, period }) =>
-    Object.entries(lake.deliveries).map(([of, { name }]) => ({
+    Object.entries(lake.deliveries).map(([of, { deliveryStreamName: name }]) => ({
       of,
       metric: calculated(deliveryFreshness(name, { period }), (m) => `${m} / ${config.lake.bufferSeconds}`, of, period),
     })),
@@ -177,7 +177,7 @@ const services: Readonly<Record<ServiceMetric, (context: Context) => ResourceMet
     { metric: stacks.serving.rest.api.metricLatency({ period, statistic: "p99" }) },
   ],
   "undelivered-trades": ({ stacks: { market }, period }) =>
-    market ? [{ metric: failedInvocations(market.bus.name, market.bus.ruleName, period) }] : [],
+    market ? [{ metric: failedInvocations(market.intake.eventBusName, market.intake.ruleName, period) }] : [],
   "waiting-trades": ({ stacks: { market }, period }) =>
-    market ? [{ metric: market.bus.trades.metricApproximateAgeOfOldestMessage({ period, statistic: MAXIMUM }) }] : [],
+    market ? [{ metric: market.intake.queue.metricApproximateAgeOfOldestMessage({ period, statistic: MAXIMUM }) }] : [],
 };

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { App, IPolicyValidationContext, PolicyValidationPluginReport } from "aws-cdk-lib";
 import { AwsSolutionsChecks, NagRuleCompliance, type IApplyRule } from "cdk-nag";
-import { acceptanceOf } from "../constructs/acknowledge.ts";
+import { acceptanceOf } from "../reusable/acknowledge.ts";
 
 /** An accepted finding of cdk-nag, as `accepted-findings.json` lists it. */
 export interface AcceptedFinding {
@@ -19,7 +19,7 @@ export const ACCEPTED_FINDINGS_FILE = "accepted-findings.json";
 /**
  * The AwsSolutions rules of cdk-nag, without the findings that are accepted at their resource with a reason. The texts
  * of findings have logical ids and references in them, so an acceptance matches the end of a text (see
- * `constructs/acknowledge.ts`).
+ * `reusable/acknowledge.ts`).
  */
 export class SolutionsChecks extends AwsSolutionsChecks {
   readonly #app: App;

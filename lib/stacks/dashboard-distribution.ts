@@ -7,10 +7,10 @@ import {
   Duration,
 } from "aws-cdk-lib";
 import { dashboardPolicy } from "../../domain/dashboard.ts";
-import { acknowledge } from "../constructs/acknowledge.ts";
 import { domainAlias } from "../constructs/domain-alias.ts";
 import type { MillraceStack } from "../constructs/millrace-stack.ts";
 import { resourceName } from "../names.ts";
+import { acknowledge } from "../reusable/acknowledge.ts";
 import type { ServingStack } from "./serving.ts";
 
 export interface DashboardDistributionProps {

@@ -6,9 +6,9 @@ import {
   Duration,
   RemovalPolicy,
 } from "aws-cdk-lib";
-import { acknowledge, acknowledgeLint } from "../constructs/acknowledge.ts";
 import type { MillraceStack } from "../constructs/millrace-stack.ts";
 import { resourceName } from "../names.ts";
+import { acknowledge, acknowledgeLint } from "../reusable/acknowledge.ts";
 import type { NetworkStack } from "./network.ts";
 import type { SecurityStack } from "./security.ts";
 

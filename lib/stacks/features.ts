@@ -5,13 +5,13 @@ import type { Environment } from "../../config/schema.ts";
 import { programs, writeSettings } from "../../config/settings.ts";
 import { featureGroupName } from "../../domain/names.ts";
 import { functions } from "../../domain/routes.ts";
-import { failureQueue } from "../constructs/failure-queue.ts";
-import { allow, allowKey } from "../constructs/grants.ts";
 import { KafkaConsumer } from "../constructs/kafka-consumer.ts";
 import { MillraceFunction } from "../constructs/millrace-function.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { letQueryOfflineStores } from "../constructs/offline-queries.ts";
 import { resourceName } from "../names.ts";
+import { FailureQueue } from "../reusable/failure-queue.ts";
+import { allow, allowKey } from "../reusable/grants.ts";
 import type { LakeStack } from "./lake.ts";
 import type { SecurityStack } from "./security.ts";
 import type { StreamingStack } from "./streaming.ts";
@@ -79,7 +79,7 @@ export class FeaturesStack extends MillraceStack {
       key: security.keys.readings,
       erases: false,
     });
-    this.missedChecks = failureQueue(this, "MissedChecks", {
+    this.missedChecks = new FailureQueue(this, "MissedChecks", {
       queueName: resourceName(config, "missed-feature-checks"),
       key: security.keys.operations,
     });

@@ -2,16 +2,17 @@ import { aws_iot as iot, type aws_sqs as sqs } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
-import { acknowledgeCdkFunctions } from "../constructs/acknowledge.ts";
-import { DeviceFleet } from "../constructs/device-fleet.ts";
-import { failureQueue } from "../constructs/failure-queue.ts";
-import { allowTable } from "../constructs/grants.ts";
+import { MQTT_TOPIC_PREFIX, mqttTopic, rejectedTopic } from "../../domain/imu.ts";
 import { ownAccountSettings } from "../constructs/iot-account-settings.ts";
 import { logPresence } from "../constructs/iot-presence.ts";
 import { MillraceFunction } from "../constructs/millrace-function.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import type { StreamService } from "../constructs/stream-service.ts";
 import { resourceName } from "../names.ts";
+import { acknowledgeCdkFunctions } from "../reusable/acknowledge.ts";
+import { DeviceFleet } from "../reusable/device-fleet.ts";
+import { FailureQueue } from "../reusable/failure-queue.ts";
+import { allowTable } from "../reusable/grants.ts";
 import { bridges, type BridgeNeeds } from "./bridges.ts";
 import type { StateStack } from "./state.ts";
 
@@ -30,8 +31,14 @@ export class IngestionStack extends MillraceStack {
     super(scope, id, { config, stateful: false, description: "IoT Core and the bridge" });
     const { security } = needs;
     this.admitDevice = this.#admitDevice(needs);
-    const { thingGroup } = new DeviceFleet(this, this.admitDevice);
-    this.ruleFailures = failureQueue(this, "RuleFailures", {
+    const { thingGroup } = new DeviceFleet(this, "Fleet", {
+      namePrefix: resourceName(config, "").slice(0, -1),
+      description: `publishes motion readings to ${mqttTopic(config.mqttPrefix, `${MQTT_TOPIC_PREFIX}{sensorId}`)}`,
+      hook: this.admitDevice.function,
+      publishTopic: (sensor) => mqttTopic(config.mqttPrefix, MQTT_TOPIC_PREFIX + sensor),
+      noticeTopic: (sensor) => mqttTopic(config.mqttPrefix, rejectedTopic(sensor)),
+    });
+    this.ruleFailures = new FailureQueue(this, "RuleFailures", {
       queueName: resourceName(config, "iot-rule-failures"),
       key: security.keys.operations,
     });

@@ -2,25 +2,27 @@ import { type aws_athena as athena, aws_glue as glue, aws_s3 as s3, CfnOutput, D
 import type { Construct } from "constructs";
 import { runningPipelineNames } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
+import { deliveryProcessors } from "../../domain/delivery-processors.ts";
+import { deliveryStreamName } from "../../domain/names.ts";
 import { existingWhere } from "../../domain/pipelines.ts";
 import { tables, type TableName, type TableSpec } from "../../domain/tables.ts";
-import { acknowledge } from "../constructs/acknowledge.ts";
 import { auditTrail } from "../constructs/audit-trail.ts";
 import { dataBucket } from "../constructs/data-bucket.ts";
 import { environmentFeatureGroups, type FeatureGroups } from "../constructs/feature-group.ts";
 import { lakeBucket } from "../constructs/lake-bucket.ts";
-import { LakeDelivery } from "../constructs/lake-delivery.ts";
 import { lakeQueries } from "../constructs/lake-queries.ts";
-import { exactView, lakeTable } from "../constructs/lake-table.ts";
+import { exactView, lakeTable, tablePrefix } from "../constructs/lake-table.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
-import { lakeDatabaseName } from "../names.ts";
+import { lakeDatabaseName, logGroupName } from "../names.ts";
+import { acknowledge } from "../reusable/acknowledge.ts";
+import { ParquetDelivery } from "../reusable/parquet-delivery.ts";
 import type { SecurityStack } from "./security.ts";
 
 /** The lake: bucket, Glue tables, delivery streams, Athena, and the feature store, whose offline data is here too. */
 export class LakeStack extends MillraceStack {
   readonly bucket: s3.IBucket;
   /** By table; those of a pipeline that does not run are not there. */
-  readonly deliveries: Readonly<Partial<Record<TableName, LakeDelivery>>>;
+  readonly deliveries: Readonly<Partial<Record<TableName, ParquetDelivery>>>;
   readonly featureGroups: FeatureGroups;
   readonly workGroup: athena.CfnWorkGroup;
 
@@ -41,7 +43,7 @@ export class LakeStack extends MillraceStack {
   }
 
   /** The database, and for each table of `domain/tables.ts` its Glue table, view and delivery stream. */
-  #tables({ keys }: SecurityStack): Partial<Record<TableName, LakeDelivery>> {
+  #tables({ keys }: SecurityStack): Partial<Record<TableName, ParquetDelivery>> {
     const { bucket, config } = this;
     const database = new glue.CfnDatabase(this, "Database", {
       catalogId: this.account,
@@ -53,8 +55,29 @@ export class LakeStack extends MillraceStack {
     const deliveries = existingWhere(Object.values<TableSpec>(tables), runningPipelineNames(config)).map((table) => {
       const glueTable = lakeTable(this, table, database, bucket);
       exactView(this, table, glueTable);
-      return [table.name, new LakeDelivery(this, table, { bucket, database, glueTable, keys })] as const;
+      return [table.name, this.#delivery(table, glueTable, keys)] as const;
     });
-    return Object.fromEntries(deliveries) as Partial<Record<TableName, LakeDelivery>>;
+    return Object.fromEntries(deliveries) as Partial<Record<TableName, ParquetDelivery>>;
+  }
+
+  #delivery(table: TableSpec, glueTable: glue.CfnTable, keys: SecurityStack["keys"]): ParquetDelivery {
+    const { config } = this;
+    return new ParquetDelivery(this, `Delivery-${table.name}`, {
+      deliveryStreamName: deliveryStreamName(config.name, table.name),
+      bucket: this.bucket,
+      prefix: tablePrefix(table),
+      databaseName: lakeDatabaseName(config),
+      tableName: table.name,
+      glueTable,
+      key: keys.readings,
+      log: {
+        logGroupName: logGroupName(config, `delivery/${table.name}`),
+        key: keys.operations,
+        retention: config.logRetentionDays,
+      },
+      processors: deliveryProcessors.map(({ type, parameters }) => ({ type, parameters: [...parameters] })),
+      bufferSeconds: config.lake.bufferSeconds,
+      bufferMiB: config.lake.bufferMiB,
+    });
   }
 }

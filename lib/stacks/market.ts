@@ -9,16 +9,20 @@ import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
 import { tradeQueue } from "../../domain/event-source-mappings.ts";
+import { eventBusName, TRADE_DETAIL_TYPE } from "../../domain/market.ts";
 import { functions } from "../../domain/routes.ts";
 import { topics } from "../../domain/topics.ts";
-import { allow, allowKey } from "../constructs/grants.ts";
 import { MillraceFunction } from "../constructs/millrace-function.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
-import { TradeBus } from "../constructs/trade-bus.ts";
 import { resourceName } from "../names.ts";
+import { EventIntake } from "../reusable/event-intake.ts";
+import { allow, allowKey } from "../reusable/grants.ts";
 import type { NetworkStack } from "./network.ts";
 import type { SecurityStack } from "./security.ts";
 import type { StreamingStack } from "./streaming.ts";
+
+/** Lambda's advice: visibility timeouts of the queue for one timeout of the function. */
+const VISIBILITY_FACTOR = 6;
 
 export interface MarketNeeds {
   readonly network: NetworkStack;
@@ -28,16 +32,32 @@ export interface MarketNeeds {
 
 /** How trades come in: the event bus with its archive, the queue of trades, the function that appends them to Kafka. */
 export class MarketStack extends MillraceStack {
-  readonly bus: TradeBus;
+  readonly intake: EventIntake;
   readonly produceTrades: MillraceFunction;
 
   constructor(scope: Construct, id: string, config: Environment, needs: MarketNeeds) {
     super(scope, id, { config, stateful: true, description: "event bus of the trades, their archive and queue" });
-    this.bus = new TradeBus(this, needs.security.keys);
+    const { keys } = needs.security;
+    this.intake = new EventIntake(this, "Trades", {
+      eventBusName: eventBusName(config.name),
+      name: resourceName(config, "trades"),
+      what: "trades",
+      detailType: TRADE_DETAIL_TYPE,
+      description: `Millrace ${config.name}: market trades`,
+      key: keys.readings,
+      failuresKey: keys.operations,
+      visibilityTimeout: Duration.seconds(VISIBILITY_FACTOR * functions[tradeQueue.functionName].timeoutSeconds),
+      maxReceiveCount: tradeQueue.maxReceiveCount,
+      archiveDays: config.market.archiveDays,
+      removalPolicy: this.dataRemovalPolicy,
+    });
     this.produceTrades = this.#produceTrades(needs);
     this.#listen(needs.security);
     if (config.market.generateTrades) this.#generate();
-    new CfnOutput(this, "EventBus", { value: this.bus.name, description: "event bus that producers put trades on" });
+    new CfnOutput(this, "EventBus", {
+      value: this.intake.eventBusName,
+      description: "event bus that producers put trades on",
+    });
   }
 
   #produceTrades({ network, security, streaming }: MarketNeeds): MillraceFunction {
@@ -65,12 +85,12 @@ export class MarketStack extends MillraceStack {
     allow(
       this.produceTrades,
       ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
-      [this.bus.trades.queueArn],
+      [this.intake.queue.queueArn],
     );
     allowKey(this.produceTrades, keys.readings, "sqs", ["Decrypt"]);
     const mapping = new lambda.EventSourceMapping(this, "TradesToKafka", {
       target: this.produceTrades.function,
-      eventSourceArn: this.bus.trades.queueArn,
+      eventSourceArn: this.intake.queue.queueArn,
       batchSize: tradeQueue.batchSize,
       maxBatchingWindow: Duration.millis(tradeQueue.batchingWindowMs),
       reportBatchItemFailures: true,

@@ -10,9 +10,9 @@ import {
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { dynamoAttributes, dynamoTableName, type dynamoTables } from "../../domain/names.ts";
-import { acknowledge } from "../constructs/acknowledge.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { bucketName } from "../names.ts";
+import { acknowledge } from "../reusable/acknowledge.ts";
 import { documentDatabase } from "./document-database.ts";
 import type { NetworkStack } from "./network.ts";
 import type { SecurityStack } from "./security.ts";

@@ -8,17 +8,17 @@ import { changeGroup } from "../../domain/controls.ts";
 import { CHECK_GROUP, transactionalId } from "../../domain/names.ts";
 import { pickSemantics } from "../../domain/semantics.ts";
 import { checkTopic, topics } from "../../domain/topics.ts";
-import {
-  acknowledge,
-  acknowledgeCdkFunctions,
-  acknowledgeManagedPolicies,
-  acknowledgeWildcards,
-} from "../constructs/acknowledge.ts";
 import { KafkaCluster } from "../constructs/kafka-cluster.ts";
 import { logGroup } from "../constructs/log-group.ts";
 import { MillraceFunction } from "../constructs/millrace-function.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { resourceName } from "../names.ts";
+import {
+  acknowledge,
+  acknowledgeCdkFunctions,
+  acknowledgeManagedPolicies,
+  acknowledgeWildcards,
+} from "../reusable/acknowledge.ts";
 import type { NetworkStack } from "./network.ts";
 import type { SecurityStack } from "./security.ts";
 

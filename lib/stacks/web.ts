@@ -9,10 +9,10 @@ import {
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { bundlePage } from "../../dashboard/build/bundle.ts";
-import { acknowledge, acknowledgeCdkFunctions } from "../constructs/acknowledge.ts";
 import { logGroup } from "../constructs/log-group.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { bucketName } from "../names.ts";
+import { acknowledge, acknowledgeCdkFunctions } from "../reusable/acknowledge.ts";
 import { dashboardDistribution } from "./dashboard-distribution.ts";
 import type { SecurityStack } from "./security.ts";
 import type { ServingStack } from "./serving.ts";

@@ -97,16 +97,22 @@ export const folders: readonly Folder[] = [
   { folder: "simulator", imports: ["domain", "config", "adapters", "simulator/synthetic"], packages: "any" },
   // Reaches program code by file path, to bundle it.
   { folder: "lib", imports: ["config"], packages: "any" },
-  { folder: "lib/constructs", imports: ["domain", "config", "lib"], packages: "any" },
-  { folder: "lib/stacks", imports: ["domain", "config", "lib", "lib/constructs", "dashboard/build"], packages: "any" },
+  // For any stack: nothing of this project, its config least of all.
+  { folder: "lib/reusable", imports: [], packages: ["aws-cdk-lib", "constructs"] },
+  { folder: "lib/constructs", imports: ["domain", "config", "lib", "lib/reusable"], packages: "any" },
+  {
+    folder: "lib/stacks",
+    imports: ["domain", "config", "lib", "lib/reusable", "lib/constructs", "dashboard/build"],
+    packages: "any",
+  },
   {
     folder: "lib/monitoring",
-    imports: ["domain", "config", "lib", "lib/constructs", "lib/stacks"],
+    imports: ["domain", "config", "lib", "lib/reusable", "lib/constructs", "lib/stacks"],
     packages: "any",
   },
   {
     folder: "lib/platform",
-    imports: ["config", "lib/constructs", "lib/stacks", "lib/monitoring"],
+    imports: ["config", "lib/reusable", "lib/constructs", "lib/stacks", "lib/monitoring"],
     packages: "any",
   },
   { folder: "lib/cost", imports: ["domain", "config", "lib", "lib/platform"], packages: "any" },
@@ -180,5 +186,9 @@ export const folders: readonly Folder[] = [
     ],
     packages: "any",
   },
-  { folder: "examples", imports: [], packages: ["node:timers/promises", "@aws-sdk/client-eventbridge"] },
+  {
+    folder: "examples",
+    imports: ["lib/reusable"],
+    packages: ["node:timers/promises", "@aws-sdk/client-eventbridge", "aws-cdk-lib"],
+  },
 ];

@@ -7,27 +7,51 @@ import {
   aws_logs as logs,
   RemovalPolicy,
   type aws_s3 as s3,
+  Stack,
 } from "aws-cdk-lib";
 import { Construct } from "constructs";
-import { deliveryProcessors } from "../../domain/delivery-processors.ts";
-import { deliveryStreamName } from "../../domain/names.ts";
-import type { TableSpec } from "../../domain/tables.ts";
-import { lakeDatabaseName } from "../names.ts";
 import { acknowledgeWildcards } from "./acknowledge.ts";
-import type { DataClass } from "./data-class.ts";
+import { EncryptedLogs, type EncryptedLogsProps } from "./encrypted-logs.ts";
 import { allow, allowKey } from "./grants.ts";
-import { tablePrefix } from "./lake-table.ts";
-import { logGroup } from "./log-group.ts";
-import type { MillraceStack } from "./millrace-stack.ts";
 
 /** Where a delivery stream reports what it could not write. */
 const LOG_STREAM = "delivery";
+const BUFFER_SECONDS = 300;
+const BUFFER_MIB = 128;
 
-export interface LakeDeliveryProps {
+export interface ParquetDeliveryProps {
+  readonly deliveryStreamName: string;
   readonly bucket: s3.IBucket;
-  readonly database: glue.CfnDatabase;
+  /** Prefix of the table's objects, with `/` at its end. */
+  readonly prefix: string;
+  /**
+   * Prefix of what could not be written, with `/` at its end. It must not lie below the table's.
+   *
+   * @default `errors/<name of the table>/`
+   */
+  readonly errorPrefix?: string;
+  readonly databaseName: string;
+  readonly tableName: string;
+  /** The table's resource, which has to be there first. */
   readonly glueTable: glue.CfnTable;
-  readonly keys: Readonly<Record<DataClass, kms.IKey>>;
+  /** Key of the rows: of the stream, and of what it writes to the bucket. */
+  readonly key: kms.IKey;
+  /** The log in which Firehose reports what it could not write. */
+  readonly log: EncryptedLogsProps;
+  /** Steps between a record and its rows. They take the partition's `dt` and `hour` from each row. */
+  readonly processors: readonly firehose.CfnDeliveryStream.ProcessorProperty[];
+  /**
+   * Seconds that rows wait at most, 0 to 900.
+   *
+   * @default 300, Firehose's own
+   */
+  readonly bufferSeconds?: number;
+  /**
+   * MiB of rows that make a file, 64 to 128.
+   *
+   * @default 128, Firehose's own where it converts formats
+   */
+  readonly bufferMiB?: number;
 }
 
 /**
@@ -35,45 +59,45 @@ export interface LakeDeliveryProps {
  * `dt` and `hour` name the partition. Firehose converts formats only with buffers of 64 MiB or more and an uncompressed
  * destination (Parquet compresses by itself), and partitions dynamically only with a separate error prefix.
  */
-export class LakeDelivery extends Construct {
+export class ParquetDelivery extends Construct {
   readonly stream: firehose.CfnDeliveryStream;
-  readonly name: string;
+  readonly deliveryStreamName: string;
 
-  constructor(stack: MillraceStack, table: TableSpec, props: LakeDeliveryProps) {
-    super(stack, `Delivery-${table.name}`);
-    const { lake } = stack.config;
-    this.name = deliveryStreamName(stack.config.name, table.name);
-    const log = logGroup(this, "Logs", {
-      config: stack.config,
-      name: `delivery/${table.name}`,
-      key: props.keys.operations,
-    });
+  constructor(scope: Construct, id: string, props: ParquetDeliveryProps) {
+    super(scope, id);
+    const { region, account } = Stack.of(this);
+    const log = new EncryptedLogs(this, "Logs", props.log);
+    const errorPrefix = props.errorPrefix ?? `errors/${props.tableName}/`;
+    this.deliveryStreamName = props.deliveryStreamName;
     const logStream = new logs.LogStream(this, "LogStream", {
       logGroup: log,
       logStreamName: LOG_STREAM,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    const role = this.#role(stack, table, props, log);
+    const role = this.#role(props, errorPrefix, log);
     this.stream = new firehose.CfnDeliveryStream(this, "Stream", {
-      deliveryStreamName: this.name,
+      deliveryStreamName: this.deliveryStreamName,
       deliveryStreamType: "DirectPut",
       deliveryStreamEncryptionConfigurationInput: {
         keyType: "CUSTOMER_MANAGED_CMK",
-        keyArn: props.keys.readings.keyArn,
+        keyArn: props.key.keyArn,
       },
       extendedS3DestinationConfiguration: {
         bucketArn: props.bucket.bucketArn,
         roleArn: role.roleArn,
-        bufferingHints: { intervalInSeconds: lake.bufferSeconds, sizeInMBs: lake.bufferMiB },
+        bufferingHints: {
+          intervalInSeconds: props.bufferSeconds ?? BUFFER_SECONDS,
+          sizeInMBs: props.bufferMiB ?? BUFFER_MIB,
+        },
         compressionFormat: "UNCOMPRESSED",
-        encryptionConfiguration: { kmsEncryptionConfig: { awskmsKeyArn: props.keys.readings.keyArn } },
-        prefix: `${tablePrefix(table)}dt=!{partitionKeyFromQuery:dt}/hour=!{partitionKeyFromQuery:hour}/`,
-        errorOutputPrefix: `errors/${table.name}/!{firehose:error-output-type}/dt=!{timestamp:yyyy-MM-dd}/`,
+        encryptionConfiguration: { kmsEncryptionConfig: { awskmsKeyArn: props.key.keyArn } },
+        prefix: `${props.prefix}dt=!{partitionKeyFromQuery:dt}/hour=!{partitionKeyFromQuery:hour}/`,
+        errorOutputPrefix: `${errorPrefix}!{firehose:error-output-type}/dt=!{timestamp:yyyy-MM-dd}/`,
         customTimeZone: "UTC",
         dynamicPartitioningConfiguration: { enabled: true, retryOptions: { durationInSeconds: 3_600 } },
         processingConfiguration: {
           enabled: true,
-          processors: deliveryProcessors.map(({ type, parameters }) => ({ type, parameters: [...parameters] })),
+          processors: [...props.processors],
         },
         dataFormatConversionConfiguration: {
           enabled: true,
@@ -82,10 +106,10 @@ export class LakeDelivery extends Construct {
           },
           outputFormatConfiguration: { serializer: { parquetSerDe: { compression: "SNAPPY" } } },
           schemaConfiguration: {
-            catalogId: stack.account,
-            databaseName: lakeDatabaseName(stack.config),
-            tableName: table.name,
-            region: stack.region,
+            catalogId: account,
+            databaseName: props.databaseName,
+            tableName: props.tableName,
+            region,
             roleArn: role.roleArn,
             versionId: "LATEST",
           },
@@ -101,12 +125,14 @@ export class LakeDelivery extends Construct {
     this.stream.node.addDependency(role);
   }
 
-  #role(stack: MillraceStack, table: TableSpec, { bucket, keys }: LakeDeliveryProps, log: logs.ILogGroup): iam.Role {
+  #role(props: ParquetDeliveryProps, errorPrefix: string, log: logs.ILogGroup): iam.Role {
+    const { bucket, key, prefix, databaseName, tableName } = props;
+    const stack = Stack.of(this);
     const role = new iam.Role(this, "Role", {
       assumedBy: new iam.ServicePrincipal("firehose.amazonaws.com", {
         conditions: { StringEquals: { "aws:SourceAccount": stack.account } },
       }),
-      description: `writes ${table.name} to the lake`,
+      description: `writes ${tableName} to the lake`,
     });
     allow(
       role,
@@ -116,17 +142,16 @@ export class LakeDelivery extends Construct {
     allow(
       role,
       ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
-      [bucket.arnForObjects(`${tablePrefix(table)}*`), bucket.arnForObjects(`errors/${table.name}/*`)],
+      [bucket.arnForObjects(`${prefix}*`), bucket.arnForObjects(`${errorPrefix}*`)],
     );
-    allowKey(role, keys.readings, "s3", ["Decrypt", "GenerateDataKey"]);
-    allowKey(role, keys.readings, "firehose", ["Decrypt", "GenerateDataKey"]);
+    allowKey(role, key, "s3", ["Decrypt", "GenerateDataKey"]);
+    allowKey(role, key, "firehose", ["Decrypt", "GenerateDataKey"]);
     const glueArn = (resource: string): string =>
       `arn:${stack.partition}:glue:${stack.region}:${stack.account}:${resource}`;
-    const database = lakeDatabaseName(stack.config);
     allow(
       role,
       ["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"],
-      [glueArn("catalog"), glueArn(`database/${database}`), glueArn(`table/${database}/${table.name}`)],
+      [glueArn("catalog"), glueArn(`database/${databaseName}`), glueArn(`table/${databaseName}/${tableName}`)],
     );
     // Made of names: the ARN of a log group ends in `:*`, and no stream's ARN begins with that.
     const logStreamArn = stack.formatArn({
@@ -137,8 +162,8 @@ export class LakeDelivery extends Construct {
     });
     allow(role, ["logs:PutLogEvents"], [logStreamArn]);
     acknowledgeWildcards(role, {
-      [`/${tablePrefix(table)}*`]: "Firehose names its objects below the table's prefix itself",
-      [`/errors/${table.name}/*`]: "Firehose names its error files itself",
+      [`/${prefix}*`]: "Firehose names its objects below the table's prefix itself",
+      [`/${errorPrefix}*`]: "Firehose names its error files itself",
     });
     return role;
   }

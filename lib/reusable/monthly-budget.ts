@@ -72,6 +72,6 @@ export class MonthlyBudget extends Construct {
       executionRoleArn: attaching.roleArn,
       subscribers: [{ type: "SNS", address: topic.topicArn }],
     });
-    action.addDependency(budget);
+    action.addResourceDependency(budget);
   }
 }

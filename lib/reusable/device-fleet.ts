@@ -1,49 +1,70 @@
-import { aws_iam as iam, aws_iot as iot, CfnOutput } from "aws-cdk-lib";
+import { aws_iam as iam, aws_iot as iot, type aws_lambda as lambda, CfnOutput, Stack } from "aws-cdk-lib";
 import { Construct } from "constructs";
-import { mqttTopic, rejectedTopic } from "../../domain/imu.ts";
-import { resourceName } from "../names.ts";
 import { acknowledgeWildcards } from "./acknowledge.ts";
 import { allow } from "./grants.ts";
-import type { MillraceFunction } from "./millrace-function.ts";
-import type { MillraceStack } from "./millrace-stack.ts";
 
-/** The names and ARNs of one environment's fleet. */
+export interface DeviceFleetProps {
+  /** What the names of type, group, policies and template begin with: `<prefix>-sensor`, `-sensors`, `-claim`. */
+  readonly namePrefix: string;
+  /**
+   * What a device does. A thing type keeps its description for good.
+   *
+   * @default - the topic that it publishes to
+   */
+  readonly description?: string;
+  /**
+   * The pre-provisioning hook. Asked with the parameter `SerialNumber`, it says whether the device is admitted, and may
+   * override it with the name of the thing.
+   */
+  readonly hook: lambda.IFunction;
+  /** MQTT topic that the thing of this name may publish to. It is given a policy variable. */
+  readonly publishTopic: (thing: string) => string;
+  /**
+   * MQTT topic that the thing of this name may read.
+   *
+   * @default - none
+   */
+  readonly noticeTopic?: (thing: string) => string;
+}
+
+/** Names and ARNs. */
 interface Names {
-  /** `millrace-<env>-<what>` */
+  /** `<prefix>-<what>` */
   readonly name: (what: string) => string;
   /** ARN in IoT Core. */
   readonly arn: (resource: string) => string;
-  /** A topic below the environment's prefix. */
-  readonly topic: (topic: string) => string;
 }
 
 /** Thing type and group, what a device's certificate may do, and how a device gets its certificate. */
 export class DeviceFleet extends Construct {
   readonly thingGroup: iot.CfnThingGroup;
 
-  constructor(stack: MillraceStack, hook: MillraceFunction) {
-    super(stack, "Fleet");
+  constructor(scope: Construct, id: string, props: DeviceFleetProps) {
+    super(scope, id);
+    const { hook } = props;
+    const stack = Stack.of(this);
     const names: Names = {
-      name: (what) => resourceName(stack.config, what),
+      name: (what) => `${props.namePrefix}-${what}`,
       arn: (resource) => stack.formatArn({ service: "iot", resource }),
-      topic: (topic) => mqttTopic(stack.config.mqttPrefix, topic),
     };
     const thingType = new iot.CfnThingType(this, "ThingType", {
       thingTypeName: names.name("sensor"),
-      thingTypeProperties: { thingTypeDescription: `publishes motion readings to ${names.topic("imu/{sensorId}")}` },
+      thingTypeProperties: {
+        thingTypeDescription: props.description ?? `publishes to ${props.publishTopic("{name}")}`,
+      },
     });
     this.thingGroup = new iot.CfnThingGroup(this, "ThingGroup", {
       thingGroupName: names.name("sensors"),
-      thingGroupProperties: { thingGroupDescription: "all sensors of this environment" },
+      thingGroupProperties: { thingGroupDescription: "all devices of the fleet" },
     });
     const devicePolicy = new iot.CfnPolicy(this, "DevicePolicy", {
       policyName: names.name("sensor"),
-      policyDocument: devicePolicyDocument(names),
+      policyDocument: devicePolicyDocument(names, props),
     });
-    const role = this.#provisioningRole(stack, names);
+    const role = this.#provisioningRole(names);
     const template = this.#provisioningTemplate(role, hook, names);
     for (const needed of [devicePolicy, thingType, this.thingGroup]) template.addResourceDependency(needed);
-    hook.function.addPermission("IotCore", {
+    hook.addPermission("IotCore", {
       principal: new iam.ServicePrincipal("iot.amazonaws.com"),
       sourceAccount: stack.account,
       sourceArn: names.arn(`provisioningtemplate/${names.name("sensor")}`),
@@ -51,10 +72,10 @@ export class DeviceFleet extends Construct {
     this.#claimPolicy(names);
   }
 
-  #provisioningRole(stack: MillraceStack, { name, arn }: Names): iam.Role {
+  #provisioningRole({ name, arn }: Names): iam.Role {
     const role = new iam.Role(this, "ProvisioningRole", {
       assumedBy: new iam.ServicePrincipal("iot.amazonaws.com", {
-        conditions: { StringEquals: { "aws:SourceAccount": stack.account } },
+        conditions: { StringEquals: { "aws:SourceAccount": Stack.of(this).account } },
       }),
       description: "registers devices that provision themselves",
     });
@@ -89,14 +110,14 @@ export class DeviceFleet extends Construct {
     return role;
   }
 
-  #provisioningTemplate(role: iam.Role, hook: MillraceFunction, { name }: Names): iot.CfnProvisioningTemplate {
+  #provisioningTemplate(role: iam.Role, hook: lambda.IFunction, { name }: Names): iot.CfnProvisioningTemplate {
     const template = new iot.CfnProvisioningTemplate(this, "ProvisioningTemplate", {
       templateName: name("sensor"),
       description: "a registered device exchanges the claim certificate for its own",
       enabled: true,
       templateType: "FLEET_PROVISIONING",
       provisioningRoleArn: role.roleArn,
-      preProvisioningHook: { targetArn: hook.function.functionArn, payloadVersion: "2020-04-01" },
+      preProvisioningHook: { targetArn: hook.functionArn, payloadVersion: "2020-04-01" },
       templateBody: JSON.stringify(provisioningTemplate(name)),
     });
     template.node.addDependency(role);
@@ -115,42 +136,37 @@ export class DeviceFleet extends Construct {
   }
 }
 
-/** A device may connect as itself, publish to its own topic, and read why its messages are refused. */
-function devicePolicyDocument({ arn, topic }: Names): Record<string, unknown> {
+/** A device may connect as itself, publish to its own topic, and read its own notices. */
+function devicePolicyDocument(
+  { arn }: Names,
+  { publishTopic, noticeTopic }: DeviceFleetProps,
+): Record<string, unknown> {
+  const attached = { Bool: { "iot:Connection.Thing.IsAttached": ["true"] } };
+  const allowed = (action: string, resource: string): Record<string, unknown> => ({
+    Effect: "Allow",
+    Action: [`iot:${action}`],
+    Resource: [arn(resource)],
+    Condition: attached,
+  });
+  const client = "${iot:ClientId}";
   return {
     Version: "2012-10-17",
     Statement: [
-      {
-        Effect: "Allow",
-        Action: ["iot:Connect"],
-        Resource: [arn("client/${iot:Connection.Thing.ThingName}")],
-        Condition: { Bool: { "iot:Connection.Thing.IsAttached": ["true"] } },
-      },
-      {
-        Effect: "Allow",
-        Action: ["iot:Publish"],
-        Resource: [arn(`topic/${topic("imu/${iot:ClientId}")}`)],
-        Condition: { Bool: { "iot:Connection.Thing.IsAttached": ["true"] } },
-      },
-      {
-        Effect: "Allow",
-        Action: ["iot:Subscribe"],
-        Resource: [arn(`topicfilter/${topic(rejectedTopic("${iot:ClientId}"))}`)],
-        Condition: { Bool: { "iot:Connection.Thing.IsAttached": ["true"] } },
-      },
-      {
-        Effect: "Allow",
-        Action: ["iot:Receive"],
-        Resource: [arn(`topic/${topic(rejectedTopic("${iot:ClientId}"))}`)],
-        Condition: { Bool: { "iot:Connection.Thing.IsAttached": ["true"] } },
-      },
+      allowed("Connect", "client/${iot:Connection.Thing.ThingName}"),
+      allowed("Publish", `topic/${publishTopic(client)}`),
+      ...(noticeTopic === undefined
+        ? []
+        : [
+            allowed("Subscribe", `topicfilter/${noticeTopic(client)}`),
+            allowed("Receive", `topic/${noticeTopic(client)}`),
+          ]),
     ],
   };
 }
 
 /**
- * A claim certificate may ask for a certificate and register with this environment's template, and nothing else. It
- * connects under a prefix that no device and no program has: IoT Core ends the connection that has an id already.
+ * A claim certificate may ask for a certificate and register with this fleet's template, and nothing else. It connects
+ * under a prefix that no device and no program has: IoT Core ends the connection that has an id already.
  */
 function claimPolicyDocument(
   arn: (resource: string) => string,
