@@ -4,6 +4,7 @@ import { byId } from "./dom.ts";
 import { Losses, retryDelay } from "./losses.ts";
 import { MarketView } from "./market.ts";
 import { OperationsView } from "./operations.ts";
+import { PipelineView } from "./pipeline.tsx";
 import { RejectedView } from "./rejected.ts";
 import { SensorView } from "./sensors.ts";
 import { StoryView } from "./story.ts";
@@ -32,9 +33,14 @@ const views: ReadonlyMap<string, View> = new Map<string, View>([
   ["market", new MarketView(config, live)],
   ["rejected", new RejectedView(config)],
   ["story", new StoryView(config)],
-  ...(config.operations ? ([["operations", new OperationsView()]] as const) : []),
+  ...(config.operations
+    ? ([
+        ["operations", new OperationsView()],
+        ["pipeline", new PipelineView()],
+      ] as const)
+    : []),
 ]);
-byId("operations-link").hidden = !config.operations;
+for (const name of ["operations", "pipeline"]) byId(`${name}-link`).hidden = !config.operations;
 
 let shown: View | null = null;
 
@@ -51,10 +57,10 @@ function onMessage(message: LiveMessage): void {
   if (counted) received.push({ at: Date.now(), ...counted });
 }
 
-/** Shows the view that the page's address names: `#/<view>/<name>?<query>`. */
+/** Shows the view that the page's address names: `#/<view>/<name>?<query>`; a name may have slashes. */
 function route(): void {
   const [path = "", query] = location.hash.replace(/^#\/?/, "").split("?");
-  const [first = "", name = ""] = path.split("/");
+  const [first = "", ...rest] = path.split("/");
   const wanted = views.has(first) ? first : "sensors";
   const view = views.get(wanted);
   if (!view) return;
@@ -68,7 +74,7 @@ function route(): void {
       if (link.id === `${wanted}-link`) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
   }
-  view.show(decoded(name), new URLSearchParams(query));
+  view.show(decoded(rest.join("/")), new URLSearchParams(query));
   void Promise.allSettled([refreshHealth(), refreshView()]);
 }
 
@@ -131,13 +137,14 @@ async function refresh(): Promise<void> {
   const failures = results.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : []));
   failed = failures.length > 0 ? failed + 1 : 0;
   const delay = failed > 0 ? retryDelay(failed) : REFRESH_MS;
-  const isOfApi = health.status === "rejected" || (view.status === "rejected" && shown?.source === "api");
+  const isOfStatus = view.status === "rejected" && shown?.source === "status";
+  const isOfApi = health.status === "rejected" || (view.status === "rejected" && !isOfStatus);
   if (isOfApi) {
     byId("health").className = "pill down";
     byId("health").title = failures.join("\n");
     losses.lost("api", reasonOf(failures[0]), delay);
   } else losses.found("api");
-  if (failures.length > 0 && !isOfApi) losses.lost("status", reasonOf(failures[0]), delay);
+  if (isOfStatus) losses.lost("status", reasonOf(failures.at(-1)), delay);
   else losses.found("status");
   setTimeout(() => void refresh(), delay);
 }

@@ -65,6 +65,10 @@ export class PageApi {
   };
   /** Answers to the names of stories, of `npm start` too. Each is given when its test says so. */
   readonly stories = new Map<string, Promise<Answer>>();
+  /** Answers of the operators' API of `npm start`, by what follows `/ops/`. What it has not does not answer. */
+  readonly ops = new Map<string, Answer>();
+  /** What was posted to it. */
+  readonly posted: { readonly path: string; readonly key: string; readonly body: unknown }[] = [];
   /** What the newest connection is subscribed to. */
   readonly subscriptions = new Set<string>();
   /** Whether the environment runs the market. */
@@ -136,6 +140,10 @@ export class PageApi {
       });
       return;
     }
+    if (pathname.startsWith("/ops/")) {
+      void this.#answerOperator(request, response);
+      return;
+    }
     const headers = { "access-control-allow-origin": "*", "access-control-allow-headers": "authorization" };
     const [status, body] =
       request.method === "OPTIONS"
@@ -151,6 +159,19 @@ export class PageApi {
       response
         .writeHead(status, { ...headers, "content-type": "application/json" })
         .end(status === 204 ? "" : JSON.stringify(body));
+  }
+
+  async #answerOperator(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = (request.url ?? "").slice("/ops/".length);
+    if (request.method === "POST") {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+      const body: unknown = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+      this.posted.push({ path, key: String(request.headers["idempotency-key"]), body });
+    }
+    const answer = this.ops.get(`${request.method === "POST" ? "POST " : ""}${path}`);
+    if (!answer) return;
+    response.writeHead(answer.status, { "content-type": "application/json" }).end(JSON.stringify(answer.body));
   }
 
   #refuses(path: string, authorization: string | undefined): boolean {

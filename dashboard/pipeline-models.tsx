@@ -1,0 +1,169 @@
+/** Models in the store, and what an operator does with them. */
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { ModelOverview, ModelRequest, ModelsOverview } from "../domain/ops.ts";
+import { postOps } from "./ops.ts";
+
+/** What is to be done, under the key of this attempt and of all that repeat it. */
+interface Change extends ModelRequest {
+  readonly key: string;
+}
+
+interface ModelsProps extends ModelsOverview {
+  readonly onChanged: () => Promise<void>;
+}
+
+const questions: Readonly<Record<ModelRequest["action"], (model: string) => string>> = {
+  live: (model) => `${model} scores every sensor from the next record on, instead of the live model.`,
+  shadow: (model) => `${model} scores beside the live model, which says whether they agree.`,
+  off: (model) => `${model} stops scoring.`,
+  rollback: (model) => `${model} is live again from the next record on, instead of the live model.`,
+};
+
+const buttons: Readonly<Record<ModelRequest["action"], string>> = {
+  live: "Make live",
+  shadow: "Shadow",
+  off: "Switch off",
+  rollback: "Roll back",
+};
+
+export function Models({ models, previous, agreement, onChanged }: ModelsProps) {
+  const [change, setChange] = useState<Change | null>(null);
+  const [done, setDone] = useState("");
+  const ask = (action: ModelRequest["action"], name: string, version: string): void =>
+    setChange({ action, name, version, key: crypto.randomUUID() });
+  return (
+    <section class="panel" aria-labelledby="models-title">
+      <h2 id="models-title">Models</h2>
+      <p role="status">{done}</p>
+      {models.length === 0 ? (
+        <p class="muted hint">There is none in the store.</p>
+      ) : (
+        <div class="table" tabIndex={0} role="region" aria-label="Table of models">
+          <table>
+            <thead>
+              <tr>
+                <th>Model</th>
+                <th>Stage</th>
+                <th>Change</th>
+                <th>Agrees with the live one</th>
+                <th>SHA-256</th>
+              </tr>
+            </thead>
+            <tbody>
+              {models.map((model) => (
+                <tr key={`${model.name}/${model.version}`} data-model={`${model.name}/${model.version}`}>
+                  <td>
+                    {model.name} {model.version}
+                  </td>
+                  <td>
+                    <span class={`health ${model.stage === "live" ? "ok" : ""}`}>{model.stage}</span>
+                  </td>
+                  <td class="actions">
+                    {actionsOf(model).map((action) => (
+                      <button
+                        key={action}
+                        type="button"
+                        aria-label={`${buttons[action]}: ${model.name} ${model.version}`}
+                        onClick={() => ask(action, model.name, model.version)}
+                      >
+                        {buttons[action]}
+                      </button>
+                    ))}
+                  </td>
+                  <td>{agreementOf(model, agreement)}</td>
+                  <td>
+                    <code title={model.sha256}>{model.sha256.slice(0, 12)}</code>
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {Object.entries(previous).map(([name, version]) => (
+        <p key={name}>
+          <button type="button" onClick={() => ask("rollback", name, version)}>
+            Roll {name} back to {version}
+          </button>
+        </p>
+      ))}
+      {change && (
+        <Confirm
+          key={change.key}
+          change={change}
+          onClose={(lines) => {
+            setChange(null);
+            setDone(lines.join(" "));
+            if (lines.length > 0) void onChanged();
+          }}
+        />
+      )}
+    </section>
+  );
+}
+
+function actionsOf({ stage }: ModelOverview): ModelRequest["action"][] {
+  switch (stage) {
+    case "live":
+      return ["off"];
+    case "shadow":
+    case "canary":
+      return ["live", "off"];
+    case "candidate":
+      return ["live", "shadow"];
+    case "unreadable":
+      return [];
+  }
+}
+
+function agreementOf({ name, version, stage }: ModelOverview, agreement: ModelsOverview["agreement"]): string {
+  if (stage !== "shadow") return "";
+  const found = agreement.find(({ model }) => model === `${name}/${version}`);
+  if (!found) return "no scores yet";
+  const share = (100 * found.agreed) / found.scores;
+  return `${share.toFixed(1)} % of the newest ${found.scores} scores`;
+}
+
+interface ConfirmProps {
+  readonly change: Change;
+  /** @param lines What was done; none where nothing was. */
+  readonly onClose: (lines: readonly string[]) => void;
+}
+
+/** Asks, does it, and says what has failed: giving it again repeats the same change. */
+function Confirm({ change, onClose }: ConfirmProps) {
+  const { key, ...request } = change;
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [isBusy, setBusy] = useState(false);
+  const [problem, setProblem] = useState("");
+  useLayoutEffect(() => dialog.current?.showModal(), []);
+  const apply = async (): Promise<void> => {
+    setBusy(true);
+    setProblem("");
+    try {
+      const { lines } = await postOps<{ lines: readonly string[] }>("models", request, key);
+      dialog.current?.close();
+      onClose(lines);
+    } catch (error) {
+      setProblem(`${(error as Error).message}.`);
+      setBusy(false);
+    }
+  };
+  return (
+    <dialog ref={dialog} aria-labelledby="confirm-title" onCancel={() => onClose([])}>
+      <h2 id="confirm-title">{buttons[request.action]}</h2>
+      <p>{questions[request.action](`${request.name} ${request.version}`)}</p>
+      <p class="bad" role="alert">
+        {problem}
+      </p>
+      <div class="choose">
+        <button type="button" class="plain" disabled={isBusy} onClick={() => onClose([])}>
+          Cancel
+        </button>
+        <button type="button" disabled={isBusy} onClick={() => void apply()}>
+          {problem === "" ? buttons[request.action] : "Try again"}
+        </button>
+      </div>
+    </dialog>
+  );
+}
