@@ -38,17 +38,17 @@ export interface FoundActivity {
  * @param read Gives the documents of these ids that exist, in any order.
  */
 export async function findActivity(
-  { _id: sensorId, hours = {} }: Pick<SensorDocument, "_id" | "hours">,
+  { _id: sensorId, hours = {}, lastSeen }: Pick<SensorDocument, "_id" | "hours" | "lastSeen">,
   query: ActivityQuery,
   { limit, nowMs }: { readonly limit: number; readonly nowMs: EpochMs },
   read: (ids: readonly string[]) => Promise<readonly WindowsDocument[]>,
 ): Promise<FoundActivity> {
   const { from = -Infinity, to = Infinity, before = Infinity } = query;
   const found: Stretch[] = [];
-  const ofInferences = { [INFERENCES]: hours[INFERENCES] ?? {} };
+  const sensor = { hours: { [INFERENCES]: hours[INFERENCES] ?? {} }, lastSeen };
   const range = { newest: Math.min(to, before), oldest: () => from - LONGEST_HOP };
   let documents = 0;
-  for (const chunk of growingChunks(minutesDown(ofInferences, range, nowMs), DOCUMENTS.first, DOCUMENTS.mostOfRead)) {
+  for (const chunk of growingChunks(minutesDown(sensor, range, nowMs), DOCUMENTS.first, DOCUMENTS.mostOfRead)) {
     const ids = chunk.map(({ start }) => windowsDocumentId(sensorId, INFERENCES, start));
     const inferences = (await read(ids))
       .flatMap((document) => inferencesOf(document, nowMs))

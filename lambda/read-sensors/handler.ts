@@ -40,7 +40,7 @@ async function rejectedBySensor(
 function readSensor<T>(
   sensorId: string,
   use: (
-    sensor: Pick<SensorDocument, "_id" | "hours">,
+    sensor: Pick<SensorDocument, "_id" | "hours" | "lastSeen">,
     read: (ids: readonly string[]) => Promise<readonly WindowsDocument[]>,
   ) => Promise<T>,
 ): Promise<T> {
@@ -48,7 +48,7 @@ function readSensor<T>(
     withStore(async (store) => {
       const sensor = await store
         .collection<SensorDocument>(collections.sensors)
-        .findOne({ _id: sensorId }, { projection: { hours: 1 } });
+        .findOne({ _id: sensorId }, { projection: { hours: 1, lastSeen: 1 } });
       if (!sensor) throw new ProblemError("not-found", `there is no sensor ${sensorId}`);
       const documents = store.collection<WindowsDocument>(collections.windows);
       return use(sensor, (ids) => documents.find({ _id: { $in: [...ids] } }).toArray());

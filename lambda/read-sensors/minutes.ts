@@ -10,19 +10,25 @@ export interface Minute {
   readonly operators: readonly string[];
 }
 
-/** The minutes in which windows that start in [oldest, newest] may be, newest first. */
+/**
+ * The minutes in which windows that start in [oldest, newest] may be, newest first.
+ *
+ * @param lastSeen Of the sensor: no window starts later. The rest of its newest hour has no documents. A page that
+ *   asked for them grew its reads for nothing, and then read the whole hour before.
+ */
 export function* minutesDown(
-  hours: NonNullable<SensorDocument["hours"]>,
+  { hours, lastSeen }: Required<Pick<SensorDocument, "hours" | "lastSeen">>,
   { newest, oldest }: { readonly newest: EpochMs; readonly oldest: (operator: string) => EpochMs },
   nowMs: EpochMs,
 ): Generator<Minute> {
+  const last = Math.min(newest, lastSeen);
   const byHour = new Map<EpochMs, string[]>();
   for (const [operator, ofOperator] of Object.entries(hours))
     for (const [hour, expireAt] of Object.entries(ofOperator))
       if (expireAt.getTime() > nowMs) byHour.set(Number(hour), [...(byHour.get(Number(hour)) ?? []), operator]);
   for (const [hour, operators] of [...byHour].toSorted(([a], [b]) => b - a)) {
     for (let start = hour + WINDOWS_MS.index - WINDOWS_MS.document; start >= hour; start -= WINDOWS_MS.document) {
-      if (start > newest) continue;
+      if (start > last) continue;
       const wanted = operators.filter((name) => start >= startOf(oldest(name), WINDOWS_MS.document));
       if (wanted.length > 0) yield { start, operators: wanted };
     }

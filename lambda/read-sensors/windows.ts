@@ -34,7 +34,7 @@ export interface FoundWindows {
  * @param read Gives the documents of these ids that exist, in any order.
  */
 export async function findWindows(
-  { _id: sensorId, hours = {} }: Pick<SensorDocument, "_id" | "hours">,
+  { _id: sensorId, hours = {}, lastSeen }: Pick<SensorDocument, "_id" | "hours" | "lastSeen">,
   query: WindowsQuery,
   { limit, nowMs }: { readonly limit: number; readonly nowMs: EpochMs },
   read: (ids: readonly string[]) => Promise<readonly WindowsDocument[]>,
@@ -44,7 +44,11 @@ export async function findWindows(
   const { [INFERENCES]: _, ...ofOperators } = hours;
   const { from = -Infinity, to = Infinity, after } = query;
   const newest = Math.min(to, after?.value ?? Infinity);
-  const minutes = minutesDown(ofOperators, { newest, oldest: (name) => from - windowMsOf(name) }, nowMs);
+  const minutes = minutesDown(
+    { hours: ofOperators, lastSeen },
+    { newest, oldest: (name) => from - windowMsOf(name) },
+    nowMs,
+  );
   for (const chunk of growingChunks(minutes, DOCUMENTS.first, DOCUMENTS.mostOfRead)) {
     const ids = chunk.flatMap(({ start, operators }) =>
       operators.map((name) => windowsDocumentId(sensorId, name, start)),

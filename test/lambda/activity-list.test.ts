@@ -16,6 +16,7 @@ const HOP = 250;
 function stored(records: readonly InferenceRecord[]): {
   documents: Map<string, WindowsDocument>;
   hours: Record<string, Record<string, Date>>;
+  lastSeen: number;
 } {
   const { windows, sensors } = inferenceUpdates(
     records.map((inference) => ({ inference, timestamp: T0 })),
@@ -43,7 +44,7 @@ function stored(records: readonly InferenceRecord[]): {
       const [field, name, hour] = path.split(".") as [string, string, string];
       if (field === "hours") (hours[name] ??= {})[hour] = value as Date;
     }
-  return { documents, hours };
+  return { documents, hours, lastSeen: Math.max(...records.map(({ window }) => window.start)) };
 }
 
 async function pages(
@@ -51,12 +52,12 @@ async function pages(
   query: { from?: number; to?: number },
   limit: number,
 ): Promise<ActivityStretch[]> {
-  const { documents, hours } = stored(records);
+  const { documents, hours, lastSeen } = stored(records);
   const found: ActivityStretch[] = [];
   let before: number | undefined;
   for (let page = 0; page < 1_000; page++) {
     const { stretches, next } = await findActivity(
-      { _id: "s", hours },
+      { _id: "s", hours, lastSeen },
       { ...query, before },
       { limit, nowMs: T0 },
       async (ids) => ids.flatMap((id) => documents.get(id) ?? []),

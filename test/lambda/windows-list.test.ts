@@ -48,6 +48,7 @@ test("pages have exactly the windows of the query, newest first, of all operator
             expireAt: new Date(T0 + KEPT.windowsMs),
           });
         }
+        const lastSeen = Math.max(...records.map((record) => record.window.start));
         const hours: Record<string, Record<string, Date>> = {};
         for (const { update } of sensorUpdates(stamped, KEPT))
           for (const [path, value] of fieldsOf(update)) {
@@ -57,8 +58,11 @@ test("pages have exactly the windows of the query, newest first, of all operator
         const found: { operator: string; start: number }[] = [];
         let after: Position | undefined;
         for (let pages = 0; pages < 1_000; pages++) {
-          const page = await findWindows({ _id: "s", hours }, { from, to, after }, { limit, nowMs: T0 }, async (ids) =>
-            ids.flatMap((id) => documents.get(id) ?? []),
+          const page = await findWindows(
+            { _id: "s", hours, lastSeen },
+            { from, to, after },
+            { limit, nowMs: T0 },
+            async (ids) => ids.flatMap((id) => documents.get(id) ?? []),
           );
           expect(page.windows.length).toBeLessThanOrEqual(limit);
           found.push(...page.windows.map(({ operator, window: { start } }) => ({ operator, start })));
@@ -70,4 +74,31 @@ test("pages have exactly the windows of the query, newest first, of all operator
     ),
     { numRuns: 200 },
   );
+});
+
+test("the first minutes of an hour take as few reads as its last ones", async () => {
+  const documents = new Map<string, WindowsDocument>();
+  for (let second = 0; second < 3_660; second++) {
+    const record = windowed("s", T0 + second * 1_000) as unknown as WindowRecord;
+    for (const { filter, update } of windowUpdates([{ window: record, timestamp: T0 }], KEPT)) {
+      const [[path, text]] = fieldsOf(update).filter(([name]) => name.startsWith("windows.")) as [[string, unknown]];
+      const before = documents.get(filter._id)?.windows;
+      const windows = { ...before, [path.slice("windows.".length)]: text as string };
+      documents.set(filter._id, { _id: filter._id, windows, expireAt: new Date(T0 + KEPT.windowsMs) });
+    }
+  }
+  const [operator] = [...documents.keys()].map((id) => id.split("/")[1]!);
+  const expiry = new Date(T0 + KEPT.windowsMs);
+  const hours = { [operator!]: { [T0]: expiry, [T0 + HOUR]: expiry } };
+  const asked: string[] = [];
+  const sensor = { _id: "s", hours, lastSeen: T0 + 3_659_000 };
+  const { windows } = await findWindows(sensor, {}, { limit: 100, nowMs: T0 }, async (ids) => {
+    asked.push(...ids);
+    return ids.flatMap((id) => documents.get(id) ?? []);
+  });
+  expect(windows.map(({ window }) => window.start)).toEqual(
+    Array.from({ length: 100 }, (_, i) => T0 + (3_659 - i) * 1_000),
+  );
+  // A minute has 60 windows: two documents have them, and a first read has four.
+  expect(asked).toHaveLength(4);
 });
