@@ -34,6 +34,7 @@ export type DeadLetterCode = keyof typeof deadLetterCodes;
 /** Named errors: each stops a program or a task, and says what was received and what to do. */
 export const errorCodes = {
   "config-invalid": "Settings are missing or wrong; every problem is listed.",
+  "delivery-failed": "A version was not delivered to an environment; the message says what is deployed now.",
   "arguments-invalid": "The command line is wrong; every problem is listed.",
   "input-lost": "The log starts after the task's next offset: records were deleted before they were processed.",
   "input-undecodable": "A record batch of the input can't be decoded: nothing behind it is read.",

@@ -20,3 +20,9 @@ export function logGroupName(config: Pick<Environment, "name">, name: string): s
 export function lakeDatabaseName(config: Pick<Environment, "name">): string {
   return `millrace_${config.name}`;
 }
+
+/** Output of the stack `monitoring` that names what is deployed: a commit. */
+export const VERSION_OUTPUT = "Version";
+
+/** What it says where a deployment was not told its version. */
+export const UNKNOWN_VERSION = "unknown";

@@ -1,4 +1,4 @@
-import { aws_ecs as ecs, aws_iam as iam, type aws_kms as kms, type aws_logs as logs } from "aws-cdk-lib";
+import { aws_ecs as ecs, aws_iam as iam, type aws_kms as kms, type aws_logs as logs, CfnOutput } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { programImage, type ImageProgram } from "../images.ts";
@@ -50,8 +50,10 @@ export function programTask(scope: Construct, props: ProgramTaskProps): ProgramT
     },
     taskRole,
   });
+  const image = programImage(scope, program);
+  new CfnOutput(scope, "ImageVersion", { value: image.assetHash, description: `tag of the image that ${name} runs` });
   const container = task.addContainer(program, {
-    image: ecs.ContainerImage.fromDockerImageAsset(programImage(scope, program)),
+    image: ecs.ContainerImage.fromDockerImageAsset(image),
     environment: { ...props.environment },
     essential: true,
     readonlyRootFilesystem: true,

@@ -11,7 +11,7 @@ import type { Environment } from "../../config/schema.ts";
 import { pages, type AlarmSpec } from "../../domain/alarm-spec.ts";
 import { dashboards, type DashboardName } from "../../domain/dashboards.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
-import { resourceName } from "../names.ts";
+import { resourceName, UNKNOWN_VERSION, VERSION_OUTPUT } from "../names.ts";
 import { MonthlyBudget } from "../reusable/monthly-budget.ts";
 import type { AccessStack } from "../stacks/access.ts";
 import type { SecurityStack } from "../stacks/security.ts";
@@ -48,6 +48,11 @@ export class MonitoringStack extends MillraceStack {
         dashboardName: resourceName(config, name),
         widgets: dashboardRows(name, config, monitored),
       });
+    // The last stack of a deployment: while one goes wrong, it still names the version before.
+    new CfnOutput(this, VERSION_OUTPUT, {
+      value: String(this.node.tryGetContext("version") ?? UNKNOWN_VERSION),
+      description: "version of the sources that are deployed",
+    });
     if (config.budget !== null) this.#budget(config.budget.monthlyDollars, topics.tickets, access);
   }
 

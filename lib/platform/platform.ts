@@ -12,6 +12,7 @@ import { MarketStack } from "../stacks/market.ts";
 import { NetworkStack } from "../stacks/network.ts";
 import { OperationsStack } from "../stacks/operations.ts";
 import { ProcessingStack } from "../stacks/processing.ts";
+import { RehearsalStack } from "../stacks/rehearsal.ts";
 import { SecurityStack } from "../stacks/security.ts";
 import { ServingStack } from "../stacks/serving.ts";
 import { StateStack } from "../stacks/state.ts";
@@ -75,4 +76,10 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
     web,
     monitoring,
   ];
+}
+
+/** The role that rehearses a deployment of an environment, in an app of its own. */
+export function buildRehearsal(app: App, config: Environment): void {
+  new RehearsalStack(app, "rehearsal", config);
+  Validations.of(app).addPlugins(new SolutionsChecks(app));
 }

@@ -1,6 +1,6 @@
 import { CloudFormationClient, DescribeStacksCommand } from "@aws-sdk/client-cloudformation";
 import type { Environment } from "../../config/schema.ts";
-import { resourceName } from "../names.ts";
+import { resourceName, UNKNOWN_VERSION, VERSION_OUTPUT } from "../names.ts";
 
 /** A deployed environment, as a smoke test reaches it. */
 export interface Deployment {
@@ -33,6 +33,26 @@ export async function findDeployment(config: Environment, token: string | undefi
     iotEndpoint: output("IotEndpoint"),
     token,
   };
+}
+
+/**
+ * What is deployed of an environment: a commit, or `unknown` where its stacks are there without one. Undefined where
+ * there are none.
+ */
+export async function deployedVersion(config: Environment): Promise<string | undefined> {
+  const last = await outputsIfThere(config, "monitoring");
+  if (last !== undefined) return new Map(last).get(VERSION_OUTPUT) ?? UNKNOWN_VERSION;
+  return (await outputsIfThere(config, "security")) === undefined ? undefined : UNKNOWN_VERSION;
+}
+
+/** CloudFormation answers with a validation error where there is no such stack. */
+async function outputsIfThere(config: Environment, stack: string): Promise<[string, string][] | undefined> {
+  try {
+    return await stackOutputs(config, stack);
+  } catch (error) {
+    if (error instanceof Error && error.name === "ValidationError") return undefined;
+    throw error;
+  }
 }
 
 async function stackOutputs(config: Environment, stack: string): Promise<[string, string][]> {

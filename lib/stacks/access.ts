@@ -3,9 +3,9 @@ import type { Construct } from "constructs";
 import { OPS_TASK } from "../../config/operator-commands.ts";
 import type { Environment } from "../../config/schema.ts";
 import { dashboards } from "../../domain/dashboards.ts";
-import { mqttTopic } from "../../domain/imu.ts";
 import { eventBusName } from "../../domain/market.ts";
 import { dynamoTableName } from "../../domain/names.ts";
+import { letDeploy, letUseBootstrap, workflowsOf } from "../constructs/deploying.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { lakeDatabaseName, logGroupName, resourceName } from "../names.ts";
 import { acknowledgeWildcards } from "../reusable/acknowledge.ts";
@@ -20,10 +20,8 @@ export interface AccessNeeds {
   readonly operations: OperationsStack;
 }
 
-/** What GitHub's tokens are issued by. Its identity provider exists once in an account. */
-const GITHUB = "token.actions.githubusercontent.com";
-/** The bootstrap's qualifier, unless an account was bootstrapped with another one. */
-const QUALIFIER = "hnb659fds";
+/** The branch whose workflows may compare what is deployed with what would be. */
+const DEPLOYED_BRANCH = "main";
 
 /**
  * Roles of people and of the pipeline: who deploys, who is on call, who queries the lake. Each may do what that takes,
@@ -36,6 +34,7 @@ export class AccessStack extends MillraceStack {
   constructor(scope: Construct, id: string, config: Environment, { security, lake, operations }: AccessNeeds) {
     super(scope, id, { config, stateful: false, description: "roles of people and of the pipeline" });
     this.deployer = this.#deployer();
+    if (config.deployer.repository !== null) this.#reviewer(config.deployer.repository);
     this.#onCall(security, operations);
     this.#analyst(lake, security);
   }
@@ -49,7 +48,7 @@ export class AccessStack extends MillraceStack {
       roleName: resourceName(this.config, name),
       description,
       assumedBy,
-      maxSessionDuration: Duration.hours(name === "deployer" ? 2 : 8),
+      maxSessionDuration: Duration.hours(name === "deployer" || name === "reviewer" ? 2 : 8),
     });
     new CfnOutput(this, `Arn-${name}`, { value: role.roleArn, description });
     return role;
@@ -64,41 +63,18 @@ export class AccessStack extends MillraceStack {
   #deployer(): iam.Role {
     const { config } = this;
     const { repository } = config.deployer;
-    const role = this.#role(
-      "deployer",
-      "deploys the environment, and tries it",
-      repository === null
-        ? undefined
-        : new iam.WebIdentityPrincipal(`arn:${this.partition}:iam::${this.account}:oidc-provider/${GITHUB}`, {
-            StringEquals: {
-              [`${GITHUB}:aud`]: "sts.amazonaws.com",
-              [`${GITHUB}:sub`]: `repo:${repository}:environment:${config.name}`,
-            },
-          }),
-    );
-    allow(
-      role,
-      ["sts:AssumeRole"],
-      ["deploy", "file-publishing", "image-publishing", "lookup"].map(
-        (of) =>
-          `arn:${this.partition}:iam::${this.account}:role/cdk-${QUALIFIER}-${of}-role-${this.account}-${this.region}`,
-      ),
-    );
-    const stacks = this.#arn("cloudformation", "stack", `${resourceName(config, "*")}`);
-    allow(role, ["cloudformation:DescribeStacks"], [stacks]);
-    allow(role, ["iot:Connect"], [this.#arn("iot", "client", "smoke-*")]);
-    allow(role, ["iot:Publish"], [this.#arn("iot", "topic", mqttTopic(config.mqttPrefix, "imu/smoke-*"))]);
-    allow(
-      role,
-      ["lambda:InvokeFunction"],
-      ["produce-test", "consume-test"].map((name) => this.#arn("lambda", `function:${resourceName(config, name)}`)),
-    );
-    acknowledgeWildcards(role, {
-      [`:stack/${resourceName(config, "*")}`]: "a stack's ARN ends in an id that CloudFormation makes up",
-      ":client/smoke-*": "the smoke test makes up a sensor",
-      "/imu/smoke-*": "the smoke test makes up a sensor",
-    });
+    const principal = repository === null ? undefined : workflowsOf(this, repository, `environment:${config.name}`);
+    const role = this.#role("deployer", "deploys the environment, and tries it", principal);
+    letDeploy(role, this, config);
     return role;
+  }
+
+  /** Shows what a deployment would change, before anybody agrees to it: it reads the templates that are in force. */
+  #reviewer(repository: string): void {
+    const principal = workflowsOf(this, repository, `ref:refs/heads/${DEPLOYED_BRANCH}`);
+    letUseBootstrap(this.#role("reviewer", "compares what is deployed with what would be", principal), this, [
+      "lookup",
+    ]);
   }
 
   /** What the runbooks' commands take: to look, and to do what they say. */
