@@ -2,7 +2,8 @@ import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import type { BuildArguments } from "../../lib/images.ts";
 import { root } from "./synthesised.ts";
 
@@ -16,13 +17,36 @@ const BASE = `localhost/millrace-test/base:${process.versions.node}`;
 const limits = ["nofile=4096:4096", "nproc=4096:4096"].flatMap((limit) => ["--ulimit", limit]);
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
-/** Whether images can be built here; says on standard error what is missing. */
+/** Whether images can be built and run here; says on standard error why not. */
 export function canBuildImages(): boolean {
-  const missing = programs.filter((program) => spawnSync(program, ["--version"]).error !== undefined);
-  const problem =
-    missing.length > 0 ? `it has no ${missing.join(", ")}` : process.getuid?.() === 0 ? undefined : "it needs root";
+  const problem = whyNot();
   if (problem !== undefined) process.stderr.write(`images are not built on this machine: ${problem}\n`);
   return problem === undefined;
+}
+
+function whyNot(): string | undefined {
+  const missing = programs.filter((program) => spawnSync(program, ["--version"]).error !== undefined);
+  if (missing.length > 0) return `it has no ${missing.join(", ")}`;
+  if (process.getuid?.() !== 0) return "it needs root";
+  const folder = mkdtempSync(join(tmpdir(), "millrace-container-"));
+  try {
+    smallestRoot(folder);
+    run("podman", ["--runtime=runc", "run", "--rm", "--network=none", ...limits, "--rootfs", folder, "/bin/true"]);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A root file system with `/bin/true` of this machine and the libraries that it loads. */
+function smallestRoot(folder: string): void {
+  const libraries = run("ldd", ["/bin/true"]).match(/\/\S+/g) ?? [];
+  for (const file of ["/bin/true", ...libraries]) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    cpSync(realpathSync(file), join(folder, file));
+  }
 }
 
 function run(command: string, args: readonly string[], options: { readonly cwd?: string } = {}): string {
