@@ -1,8 +1,10 @@
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { environment } from "../../config/environments/index.ts";
+import { webSocketRoutes } from "../../domain/routes.ts";
 import { pythonTools } from "./python.ts";
 import { resourcesOf, root, synthesised, type Synthesised } from "./synthesised.ts";
 
@@ -13,19 +15,11 @@ const cutTypes: Readonly<Record<string, string>> = {
   "AWS::Budgets::Budget": "moto makes budgets by its API alone",
   "AWS::Budgets::BudgetsAction": "belongs to a budget",
   "AWS::CloudWatch::CompositeAlarm": "moto makes composite alarms by its API alone",
-  "AWS::Logs::MetricFilter": "moto makes metric filters by its API alone",
   "AWS::ApiGateway::Account": "moto knows the API's resources and methods, not the account's log role",
   "AWS::ApiGateway::GatewayResponse": "moto makes gateway responses by its API alone",
   "AWS::ApiGateway::Stage": "moto makes stages by its API alone",
-  "AWS::ApiGatewayV2::Api": "moto makes WebSocket APIs by its API alone",
-  "AWS::ApiGatewayV2::Integration": "belongs to a WebSocket API",
-  "AWS::ApiGatewayV2::Route": "belongs to a WebSocket API",
-  "AWS::ApiGatewayV2::RouteResponse": "belongs to a WebSocket API",
-  "AWS::ApiGatewayV2::Stage": "belongs to a WebSocket API",
   "AWS::ApplicationAutoScaling::ScalableTarget": "moto scales by its API alone",
   "AWS::ApplicationAutoScaling::ScalingPolicy": "moto scales by its API alone",
-  "AWS::Athena::NamedQuery": "moto makes queries by its API alone",
-  "AWS::Athena::WorkGroup": "moto makes work groups by its API alone",
   "AWS::CloudFront::Distribution": "moto makes distributions by its API alone",
   "AWS::CloudFront::OriginAccessControl": "belongs to a distribution",
   "AWS::CloudFront::ResponseHeadersPolicy": "belongs to a distribution",
@@ -35,18 +29,10 @@ const cutTypes: Readonly<Record<string, string>> = {
   "AWS::DocDB::DBSubnetGroup": "belongs to DocumentDB",
   "AWS::EC2::SecurityGroupEgress": "moto makes rules of the other direction",
   "AWS::IoT::Logging": "moto has no IoT logging",
-  "AWS::IoT::ProvisioningTemplate": "moto has no fleet provisioning",
   "AWS::IoT::ResourceSpecificLogging": "moto has no IoT logging",
-  "AWS::IoT::ThingGroup": "moto makes thing groups by its API alone",
-  "AWS::IoT::TopicRule": "moto makes rules by its API alone",
-  "AWS::Lambda::EventSourceMapping": "moto maps queues and streams to functions, not Kafka",
   "AWS::Logs::LogStream": "moto makes log streams by its API alone",
   "AWS::MSK::ClusterPolicy": "belongs to MSK",
   "AWS::MSK::ServerlessCluster": "moto has no MSK in CloudFormation",
-  "AWS::S3::BucketPolicy": "moto makes bucket policies by its API alone",
-  "AWS::SNS::TopicPolicy": "moto makes topic policies by its API alone",
-  "AWS::SQS::QueuePolicy": "moto makes queue policies by its API alone",
-  "AWS::SageMaker::FeatureGroup": "moto makes feature groups by its API alone",
   "AWS::SecretsManager::ResourcePolicy": "belongs to the database's secret",
   "AWS::SecretsManager::RotationSchedule": "belongs to the database's secret",
   "AWS::SecretsManager::SecretTargetAttachment": "belongs to DocumentDB",
@@ -63,10 +49,17 @@ const cutTypes: Readonly<Record<string, string>> = {
   "Custom::VpcRestrictDefaultSG": "runs a function, which wants Docker on the stand-in",
 };
 
+/**
+ * Types that the stand-in can't make either: what would be sent is held against the model of their service's API, and
+ * nothing is there afterwards (`standin/api_types.py`).
+ */
+const checkedTypes = ["AWS::IoT::ProvisioningTemplate", "AWS::Lambda::EventSourceMapping"];
+
 interface Found {
   readonly [what: string]: readonly string[];
 }
 interface StandUp {
+  readonly provisioned: Readonly<Record<string, unknown>>;
   readonly stacks: Readonly<Record<string, string>>;
   readonly cut: readonly string[];
   readonly found: Found & {
@@ -75,6 +68,8 @@ interface StandUp {
     readonly archives: Readonly<Record<string, string>>;
     readonly rules: Readonly<Record<string, readonly string[]>>;
     readonly restApis: Readonly<Record<string, readonly string[]>>;
+    readonly webSocketApis: Readonly<Record<string, { routes: readonly string[]; stages: readonly string[] }>>;
+    readonly featureGroups: Readonly<Record<string, string>>;
     readonly logGroups: readonly (readonly [string, number | null])[];
   };
 }
@@ -187,6 +182,39 @@ described("dev's stacks on an AWS stand-in", () => {
     expect(result.found["queues"]).toEqual(named("AWS::SQS::Queue", "QueueName"));
   });
 
+  test("have the WebSocket API with its routes and stage", () => {
+    const keys = webSocketRoutes.map(({ routeKey }) => routeKey);
+    expect(result.found.webSocketApis).toEqual({ "millrace-dev-live": { routes: keys.toSorted(), stages: ["v1"] } });
+  });
+
+  test("let a device provision itself by the template, with the rights of the template's role and no others", () => {
+    expect(result.provisioned).toEqual({
+      refused: [],
+      mayBesides: [],
+      type: "millrace-dev-sensor",
+      groups: ["millrace-dev-sensors"],
+      certificates: [true],
+      policies: ["millrace-dev-sensor"],
+      status: "ACTIVE",
+    });
+  });
+
+  test("have the group of the devices, the rules of their presence, and the feature groups", () => {
+    expect(result.found["thingGroups"]).toEqual(["millrace-dev-sensors"]);
+    expect(result.found["iotRules"]).toEqual(["millrace_dev_connected", "millrace_dev_disconnected"]);
+    // Where Feature Store puts the tables of offline stores.
+    expect(result.found.featureGroups).toEqual(
+      Object.fromEntries(
+        named("AWS::SageMaker::FeatureGroup", "FeatureGroupName").map((name) => [name, "sagemaker_featurestore"]),
+      ),
+    );
+  });
+
+  test("have the analysts' work group, and a policy at each bucket", () => {
+    expect(result.found["workGroups"]).toContain("millrace-dev-analysts");
+    expect(result.found["bucketsWithPolicies"]).toEqual(Object.keys(result.found.buckets).toSorted());
+  });
+
   test("have the API, the topics of alarms and the alarms", () => {
     expect(result.found.restApis["millrace-dev-api"]).toEqual(
       expect.arrayContaining([
@@ -201,6 +229,45 @@ described("dev's stacks on an AWS stand-in", () => {
     expect(result.found["topics"]).toEqual(["millrace-dev-pages", "millrace-dev-tickets"]);
     expect(result.found["alarms"]).toEqual(expect.arrayContaining(named("AWS::CloudWatch::Alarm", "AlarmName")));
   });
+});
+
+describe("what nothing tries before a deployment", () => {
+  const page = readFileSync(join(root, "docs/deployment.md"), "utf8");
+  const section = page.slice(page.indexOf("## What only a deployment tells"));
+  const rows = section
+    .slice(0, section.indexOf("\n## "))
+    .split("\n")
+    .filter((line) => /^\| [^-]/.test(line))
+    .slice(1)
+    .map((line) => line.split("|").map((cell) => cell.trim()));
+
+  test("is listed on the page of the deployment, each with the step of the smoke test that tells", () => {
+    const quoted = (cell = ""): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, text]) => text!);
+    const listed = rows.flatMap(([, , types]) => quoted(types));
+    expect(listed.toSorted()).toEqual([...Object.keys(cutTypes), ...checkedTypes].toSorted());
+    const smoke = readFileSync(join(root, "bin/smoke.ts"), "utf8");
+    const steps = [...smoke.matchAll(/check\("([^"]+)"/g)].map(([, step]) => step!);
+    expect(steps.length).toBeGreaterThan(4);
+    for (const [, what, , tells] of rows) {
+      const named = quoted(tells).filter((text) => !/^(aws|npx?) /.test(text));
+      expect(named.filter((step) => !steps.includes(step))).toEqual([]);
+      expect(`${what}: ${tells}`).toMatch(/: .*(`|deployment fails)/);
+    }
+  });
+
+  (tools === undefined ? test.skip : test)(
+    "is held against CloudFormation's own schemas at least",
+    () => {
+      const types = [...Object.keys(cutTypes), ...checkedTypes].filter((type) => !type.startsWith("Custom::"));
+      const code =
+        "import sys; from cfnlint.schema import PROVIDER_SCHEMA_MANAGER as m\n" +
+        'for t in sys.argv[1:]: assert m.get_resource_schema("us-east-1", t).schema["properties"], t';
+      const run = spawnSync(join(tools ?? "", "python"), ["-c", code, ...types], { encoding: "utf8" });
+      expect(run.stderr).toBe("");
+      expect(run.status).toBe(0);
+    },
+    LIMIT_MS,
+  );
 });
 
 const linted = tools === undefined ? test.skip : test;

@@ -5,6 +5,7 @@ Each resource is made by its service's own API.
 
 import json
 
+import api_types
 import boto3
 from moto.core.common_models import CloudFormationModel
 
@@ -161,7 +162,7 @@ TYPES = {
     "AWS::Glue::Table": glue_table,
     "AWS::SecretsManager::Secret": secret,
     "AWS::CloudWatch::Alarm": alarm,
-}
+} | api_types.types(Made)
 
 
 def register(port):

@@ -3,7 +3,8 @@
 usage: stand_up.py ASSEMBLY_FOLDER PORT
 
 The deployed copy lacks the types that moto doesn't know. References to them become placeholders.
-Prints one JSON object: `stacks` (name to status), `cut` (types), `found` (what the services list).
+Prints one JSON object: `stacks` (name to status), `cut` (types), `found` (what the services list), `provisioned` (what
+became of a device that provisioned itself).
 """
 
 import io
@@ -30,10 +31,9 @@ from moto.cloudformation.parsing import NULL_MODELS, get_model_map
 from moto.server import ThreadedMotoServer
 
 import more_types
+import provision
 
 ACCOUNT = "123456789012"
-# Types that moto knows, but not of our kind: it maps queues and streams to functions, not Kafka.
-UNUSABLE = {"AWS::Lambda::EventSourceMapping"}
 # Types whose reference is an ARN.
 REFERENCE_IS_ARN = {"AWS::SecretsManager::SecretTargetAttachment"}
 # Properties that moto's CloudFormation fails on: it reads a key's tags by names that they don't have.
@@ -134,7 +134,7 @@ def publish_assets(s3, templates):
                     s3.put_object(Bucket=bucket, Key=key, Body=archive.getvalue())
 
 
-def read_back(port):
+def read_back(port, feature_groups):
     at = lambda service: client(service, port)
     ec2, s3, logs, iam = at("ec2"), at("s3"), at("logs"), at("iam")
     pages = lambda service, operation, key: [
@@ -213,6 +213,24 @@ def read_back(port):
             bus["Name"]: sorted(rule["Name"] for rule in at("events").list_rules(EventBusName=bus["Name"])["Rules"])
             for bus in at("events").list_event_buses()["EventBuses"]
         },
+        "webSocketApis": {
+            api["Name"]: {
+                "routes": sorted(route["RouteKey"] for route in at("apigatewayv2").get_routes(ApiId=api["ApiId"])["Items"]),
+                "stages": [stage["StageName"] for stage in at("apigatewayv2").get_stages(ApiId=api["ApiId"])["Items"]],
+            }
+            for api in at("apigatewayv2").get_apis()["Items"]
+            if api["ProtocolType"] == "WEBSOCKET"
+        },
+        "thingGroups": [group["groupName"] for group in at("iot").list_thing_groups()["thingGroups"]],
+        "iotRules": sorted(rule["ruleName"] for rule in at("iot").list_topic_rules()["rules"]),
+        "featureGroups": {
+            name: at("sagemaker").describe_feature_group(FeatureGroupName=name)["OfflineStoreConfig"]["DataCatalogConfig"][
+                "Database"
+            ]
+            for name in feature_groups
+        },
+        "workGroups": sorted(group["Name"] for group in at("athena").list_work_groups()["WorkGroups"]),
+        "bucketsWithPolicies": sorted(name for name in buckets if s3.get_bucket_policy(Bucket=name)["Policy"]),
         "secrets": len(at("secretsmanager").list_secrets()["SecretList"]),
         "topics": sorted(topic["TopicArn"].split(":")[-1] for topic in at("sns").list_topics()["Topics"]),
         "alarms": sorted(alarm["AlarmName"] for alarm in pages(at("cloudwatch"), "describe_alarms", "MetricAlarms")),
@@ -225,6 +243,19 @@ def read_back(port):
     }
 
 
+def provisioned(port, stacks):
+    """A device that provisions itself by the template of the fleet, with the role that the template names."""
+    for stack, template in stacks:
+        for resource in template["Resources"].values():
+            if resource["Type"] != "AWS::IoT::ProvisioningTemplate":
+                continue
+            role = resource["Properties"]["ProvisioningRoleArn"]["Fn::GetAtt"][0]
+            details = client("cloudformation", port).describe_stack_resource(StackName=stack, LogicalResourceId=role)
+            name = details["StackResourceDetail"]["PhysicalResourceId"]
+            return provision.provision(port, resource["Properties"]["TemplateBody"], name)
+    return None
+
+
 def main(folder, port):
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
     server.start()
@@ -234,7 +265,13 @@ def main(folder, port):
         stacks = list(load(folder))
         known = set(get_model_map()) | set(NULL_MODELS)
         used = {resource["Type"] for _, template in stacks for resource in template["Resources"].values()}
-        cut = sorted(used - (known - UNUSABLE))
+        cut = sorted(used - known)
+        feature_groups = [
+            resource["Properties"]["FeatureGroupName"]
+            for _, template in stacks
+            for resource in template["Resources"].values()
+            if resource["Type"] == "AWS::SageMaker::FeatureGroup"
+        ]
         publish_assets(client("s3", port), [template for _, template in stacks])
         cloudformation = client("cloudformation", port)
         statuses = {}
@@ -245,7 +282,7 @@ def main(folder, port):
                 statuses[name] = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
             except Exception as error:  # the result has every stack's own status, not the first failure alone
                 statuses[name] = f"{type(error).__name__}: {error}"
-        print(json.dumps({"stacks": statuses, "cut": cut, "found": read_back(port)}))
+        print(json.dumps({"stacks": statuses, "cut": cut, "found": read_back(port, feature_groups), "provisioned": provisioned(port, stacks)}))
     finally:
         server.stop()
 
