@@ -1,12 +1,15 @@
 import type { Health, Root } from "../domain/api.ts";
-import { Live, type LiveMessage, loadConfig, request, RequestError } from "./client.ts";
+import { Live, loadConfig, request, RequestError } from "./client.ts";
 import { byId } from "./dom.ts";
+import { LiveView } from "./live-view.tsx";
 import { Losses, retryDelay } from "./losses.ts";
 import { MarketView } from "./market.ts";
+import { type LiveMessage } from "./messages.ts";
 import { OperationsView } from "./operations.ts";
 import { PipelineView } from "./pipeline.tsx";
 import { RejectedView } from "./rejected.ts";
-import { SensorView } from "./sensors.ts";
+import { SensorView } from "./sensor-view.tsx";
+import { SessionsView } from "./sessions-view.tsx";
 import { StoryView } from "./story.ts";
 import type { Counted, View } from "./view.ts";
 
@@ -29,7 +32,9 @@ byId("environment").textContent = config.environment;
 const live = new Live(config, onMessage, onConnection);
 /** By the first part of an address: `#/<name>/…`. Where it names none, the first is shown. */
 const views: ReadonlyMap<string, View> = new Map<string, View>([
-  ["sensors", new SensorView(config, live)],
+  ["live", new LiveView(config, live)],
+  ["sensor", new SensorView(config)],
+  ["sessions", new SessionsView(config)],
   ["market", new MarketView(config, live)],
   ["rejected", new RejectedView(config)],
   ["story", new StoryView(config)],
@@ -61,7 +66,7 @@ function onMessage(message: LiveMessage): void {
 function route(): void {
   const [path = "", query] = location.hash.replace(/^#\/?/, "").split("?");
   const [first = "", ...rest] = path.split("/");
-  const wanted = views.has(first) ? first : "sensors";
+  const wanted = views.has(first) ? first : "live";
   const view = views.get(wanted);
   if (!view) return;
   if (shown !== view) {

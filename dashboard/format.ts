@@ -30,6 +30,15 @@ export function time(ms: number | null | undefined) {
   return isToday(date) ? clock : `${date.toLocaleDateString()} ${clock}`;
 }
 
+/** A length of time in ms, with its unit. */
+export function duration(ms: number): string {
+  const seconds = ms / 1_000;
+  if (seconds < 120) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 120) return `${minutes} min ${Math.floor(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
 function isToday(date: Date) {
   return date.toDateString() === new Date().toDateString();
 }

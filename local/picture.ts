@@ -12,16 +12,16 @@ Takes a picture of the dashboard, with the platform running and a model that sco
   --url URL    the page (default: ${DEFAULT_URL})
   --file FILE  where the picture goes (default: ${DEFAULT_FILE})`;
 const SIZE = { width: 1280, height: 720 };
-/** The timeline of activities, which is there once a model has scored; in the view of the market, a bar. */
-const READY = ".share, #bars tr";
-/** The traces show ten seconds: by then they are full. */
-const TRACE_MS = 11_500;
+/** The activity of a sensor, which is there once a model has scored; in the view of the market, a bar. */
+const READY = ".shares li, #bars tr";
+/** The charts show thirty seconds, of which they begin with means: by then the readings fill them. */
+const TRACE_MS = 32_000;
 
 await runCommand(async (args) => {
   const { values } = parseCommandLine(args, { usage: USAGE, options: { url: text, file: text } });
   const browser = await browsers.launch({ executablePath: await chromium.executablePath(), args: chromium.args });
   try {
-    const page = await browser.newPage({ viewport: SIZE, colorScheme: "light" });
+    const page = await browser.newPage({ viewport: SIZE, colorScheme: "light", locale: "en-US" });
     await page.goto(values.url ?? DEFAULT_URL);
     await page.waitForSelector(READY, { state: "attached" });
     await page.waitForTimeout(TRACE_MS);

@@ -124,6 +124,9 @@ export function someMarket(): PageData {
     ],
     sensors: [],
     sessions: [],
+    windows: [],
+    activity: [],
+    features: [],
     deadLetters: [],
   };
 }

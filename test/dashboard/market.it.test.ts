@@ -167,7 +167,7 @@ test("after a click the order follows the activity, and the button keeps the foc
 
 test("what came while the sensors were shown is there afterwards", async () => {
   await openSymbol("AAPL");
-  await page.getByRole("link", { name: "Sensors" }).click();
+  await page.getByRole("link", { name: "Live" }).click();
   await eventually(() => {
     expect([...api.subscriptions]).toEqual([]);
   });

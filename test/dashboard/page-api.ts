@@ -4,6 +4,9 @@ import type { AddressInfo, Socket } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { z } from "zod";
 import {
+  ACTIVE_SENSORS,
+  activityStretch,
+  type ActivityStretch,
   alert,
   type AccountPosition,
   bar,
@@ -16,10 +19,13 @@ import {
   queries,
   sensor,
   type Sensor,
+  type SensorFeatures,
+  sensorWindow,
+  type SensorWindow,
   session,
   type Session,
 } from "../../domain/api.ts";
-import type { AlertRecord, BarRecord, EnrichedRecord, WindowRecord } from "../../domain/records.ts";
+import type { AlertRecord, BarRecord, EnrichedRecord, InferenceRecord, WindowRecord } from "../../domain/records.ts";
 import type { Rejected } from "../../live/messages.ts";
 import type { AlarmStatus } from "../../local/alarms.ts";
 import type { GraphsStatus } from "../../local/graphs.ts";
@@ -34,6 +40,11 @@ export interface PageData {
   sensors: Sensor[];
   sessions: Session[];
   /** Newest first. */
+  windows: SensorWindow[];
+  /** Newest first. */
+  activity: ActivityStretch[];
+  features: SensorFeatures[];
+  /** Newest first. */
   deadLetters: DeadLetter[];
 }
 
@@ -44,6 +55,7 @@ export type LiveMessage =
   | { readonly type: "alert"; readonly data: AlertRecord }
   | { readonly type: "dropped"; readonly data: { readonly symbol: string; readonly trades: number } }
   | { readonly type: "window"; readonly data: WindowRecord }
+  | { readonly type: "inference"; readonly data: InferenceRecord }
   | { readonly type: "rejected"; readonly data: Rejected }
   | { readonly type: "samples"; readonly data: { readonly sensorId: string } & Readonly<Record<string, unknown>> };
 
@@ -56,6 +68,9 @@ export class PageApi {
     positions: [],
     sensors: [],
     sessions: [],
+    windows: [],
+    activity: [],
+    features: [],
     deadLetters: [],
   };
   /** What the page's own server gets from `npm start`. */
@@ -180,6 +195,7 @@ export class PageApi {
 
   #body(path: string, parameters: URLSearchParams): unknown {
     const { symbols, bars, alerts, positions, sensors, sessions, deadLetters } = this.data;
+    const { windows, activity, features } = this.data;
     const list = <T extends object>(
       query: z.ZodType,
       item: z.ZodType,
@@ -190,7 +206,7 @@ export class PageApi {
       if (!read.success) this.refused.push(`${path}?${parameters.toString()}: ${read.error.message}`);
       const found = all.filter((one) => filters.every((name) => (parameters.get(name) ?? one[name]) === one[name]));
       const from = Number(parameters.get("cursor") ?? 0);
-      const to = from + Number(parameters.get("limit") ?? 100);
+      const to = from + Number(parameters.get("limit") ?? (parameters.has("active") ? ACTIVE_SENSORS : 100));
       const items = found.slice(from, to).map((one) => item.parse(one));
       return { items, next: to < found.length ? String(to) : null };
     };
@@ -218,7 +234,27 @@ export class PageApi {
       const found = deadLetters.find(({ id }) => id === decodeURIComponent(letterId));
       return found ? deadLetter.parse(found) : null;
     }
-    if (path === "/sessions") return list(queries.sessions, session, sessions, "sensorId");
+    const [, sensorId, part] = /^\/sensors\/([^/]+)(?:\/(\w+))?$/.exec(path) ?? [];
+    if (sensorId !== undefined) {
+      const found = sensors.find((one) => one.sensorId === sensorId);
+      const [from, to] = [Number(parameters.get("from") ?? 0), Number(parameters.get("to") ?? Infinity)];
+      const inTime = (start: number, end: number): boolean => start < to && end > from;
+      if (part === undefined || !found) return found ? sensor.parse(found) : null;
+      if (part === "features") return features.find((one) => one.sensorId === sensorId) ?? null;
+      if (part === "activity") {
+        const of = activity.filter((one) => one.sensorId === sensorId && inTime(one.start, one.end));
+        return list(queries.activity, activityStretch, of);
+      }
+      const of = windows.filter((one) => one.sensorId === sensorId && inTime(one.window.start, one.window.end));
+      return list(queries.windows, sensorWindow, of);
+    }
+    const sessionId = /^\/sessions\/([^/]+)$/.exec(path)?.[1];
+    if (sessionId !== undefined) return sessions.find((one) => one.sessionId === decodeURIComponent(sessionId)) ?? null;
+    if (path === "/sessions") {
+      const [from, to] = [Number(parameters.get("from") ?? 0), Number(parameters.get("to") ?? Infinity)];
+      const of = sessions.filter(({ start, end }) => start < to && (end ?? Infinity) >= from);
+      return list(queries.sessions, session, of, "sensorId", "status");
+    }
     if (!this.market) return null;
     if (path === "/symbols") return list(queries.symbols, marketSymbol, symbols);
     if (path === "/alerts") return list(queries.alerts, alert, alerts, "symbol");

@@ -188,7 +188,7 @@ test.each(["light", "dark"] as const)("390 pixels are wide enough, with targets 
   api.data.sensors = [{ sensorId: "s1", firstSeen: now, lastSeen: now, sessions: 1, samples: 1, rejected: 2 }];
   const views = {
     "#/rejected/imu-data-all%2F3%2F2%2F0": "#letter-title",
-    "#/sensors": "#panels article",
+    "#/live": "#panels article",
     "#/market": "#alerts-empty",
     "#/operations": "#dashboards",
     "#/story/imu-data-all%2F3%2F2%2F0": "#story article",
