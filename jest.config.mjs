@@ -17,6 +17,7 @@ const platforms = [
   "dashboard",
   "e2e",
   "examples",
+  "lambda/schemathesis",
   "local/start",
   "market",
   "processor/commands/backfill",

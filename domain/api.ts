@@ -255,20 +255,15 @@ const sensorIdParameter = z.string().regex(SENSOR_ID, "must be 1 to 128 of A-Z a
 const sessionIdParameter = z
   .string()
   .regex(/^[A-Za-z0-9:_-]{1,128}@-?\d+(\.\d+)?(e[+-]?\d+)?$/, "must be <sensorId>@<start in epoch ms>");
-const instant = z.string().transform((text, context): number => {
-  const ms =
-    text.trim() !== "" && Number.isFinite(Number(text))
-      ? Number(text)
-      : /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text)
-        ? Date.parse(text)
-        : Number.NaN;
-  if (Number.isNaN(ms))
-    context.addIssue({
-      code: "custom",
-      message: "must be epoch milliseconds, or ISO 8601 with a time zone such as 2026-07-11T10:06:17.813Z",
-    });
-  return ms;
-});
+/** Epoch milliseconds, or a date or time of ISO 8601. */
+const INSTANT = new RegExp(
+  String.raw`^(-?\d{1,15}(\.\d{1,9})?|\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])` +
+    String.raw`(T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d))?)$`,
+);
+const instant = z
+  .string()
+  .regex(INSTANT, "must be epoch milliseconds, or ISO 8601 with a time zone such as 2026-07-11T10:06:17.813Z")
+  .transform((text): number => (/^-?[\d.]+$/.test(text) ? Number(text) : Date.parse(text)));
 const interval = {
   from: instant.optional().describe("only what overlaps [from, to): epoch ms or ISO 8601"),
   to: instant.optional().describe("only what overlaps [from, to): epoch ms or ISO 8601"),
@@ -348,6 +343,7 @@ export const queries = {
           (account) => account !== "" && codePoints(account) <= tradeLimits.accountLength,
           `must be 1 to ${tradeLimits.accountLength} characters`,
         )
+        .meta({ minLength: 1, maxLength: tradeLimits.accountLength })
         .optional()
         .describe("only positions of this account; it or a symbol is needed"),
       symbol: symbolParameter.optional().describe("only positions in this symbol; it or an account is needed"),
@@ -369,7 +365,7 @@ export const pathParameters = {
   sensorId: sensorIdParameter,
   sessionId: sessionIdParameter,
   symbol: symbolParameter,
-  letterId: z.string().regex(/^[\x21-\x7e]{1,512}$/, "must be the id of a dead letter"),
+  letterId: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9~._/:=+-]{0,511}$/, "must be the id of a dead letter"),
 } as const;
 
 // ---- WebSocket ----

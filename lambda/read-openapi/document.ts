@@ -13,6 +13,7 @@ import {
   position,
   problem,
   PROBLEM_CONTENT_TYPE,
+  PROBLEM_TYPE_PREFIX,
   problems,
   queries,
   root,
@@ -27,14 +28,26 @@ import {
 
 type Json = Record<string, unknown>;
 
+/** What each operation may answer beside its own problems. */
+const commonProblems: readonly ProblemCode[] = [
+  "invalid-request",
+  "uri-too-long",
+  "too-many-requests",
+  "headers-too-large",
+  "internal-error",
+];
+
 interface Operation {
   readonly summary: string;
   readonly description?: string;
   readonly query: z.ZodObject;
   /** Name in `components.schemas`, or another content type than JSON. */
   readonly answer: { readonly schema: keyof typeof schemas } | { readonly contentType: string };
+  /** Beside `commonProblems`. */
   readonly problems: readonly ProblemCode[];
 }
+
+const OPEN_API = "3.1.0";
 
 const schemas = {
   Root: root,
@@ -59,6 +72,7 @@ const schemas = {
   PositionPage: page(position),
   Alert: alert,
   AlertPage: page(alert),
+  OpenApi: z.looseObject({ openapi: z.literal(OPEN_API) }).describe("an OpenAPI document"),
   Problem: problem,
 };
 
@@ -79,13 +93,13 @@ const operations: Readonly<Record<string, Operation>> = {
       "an open session reaches into the future.",
     query: queries.sessions,
     answer: { schema: "SessionPage" },
-    problems: ["invalid-request", "unavailable"],
+    problems: ["unavailable"],
   },
   "/sessions/{sessionId}": {
     summary: "One session",
     query: queries.none,
     answer: { schema: "Session" },
-    problems: ["invalid-request", "not-found", "unavailable"],
+    problems: ["not-found", "unavailable"],
   },
   "/sensors": {
     summary: "Sensors, newest first",
@@ -93,20 +107,20 @@ const operations: Readonly<Record<string, Operation>> = {
       "Sorted by when a sensor was first seen; with `active` by when it was last heard. `lastSeen` says that.",
     query: queries.sensors,
     answer: { schema: "SensorPage" },
-    problems: ["invalid-request", "unavailable"],
+    problems: ["unavailable"],
   },
   "/sensors/{sensorId}": {
     summary: "One sensor",
     query: queries.none,
     answer: { schema: "Sensor" },
-    problems: ["invalid-request", "not-found", "unavailable"],
+    problems: ["not-found", "unavailable"],
   },
   "/sensors/{sensorId}/windows": {
     summary: "Recent windows of a sensor, newest first",
     description: "The newest revision of each window written in the last 24 hours.",
     query: queries.windows,
     answer: { schema: "WindowPage" },
-    problems: ["invalid-request", "not-found", "unavailable"],
+    problems: ["not-found", "unavailable"],
   },
   "/sensors/{sensorId}/activity": {
     summary: "Recent activity of a sensor, newest first",
@@ -115,33 +129,33 @@ const operations: Readonly<Record<string, Operation>> = {
       "of the inferences written in the last 24 hours that overlap [from, to).",
     query: queries.activity,
     answer: { schema: "ActivityPage" },
-    problems: ["invalid-request", "not-found", "unavailable"],
+    problems: ["not-found", "unavailable"],
   },
   "/sensors/{sensorId}/features": {
     summary: "The newest features of a sensor",
     query: queries.none,
     answer: { schema: "Features" },
-    problems: ["invalid-request", "not-found", "unavailable"],
+    problems: ["not-found", "unavailable"],
   },
   "/dead-letters": {
     summary: "Records that were refused, newest first",
     description: "The newest of them. The topic and the lake have all.",
     query: queries.deadLetters,
     answer: { schema: "DeadLetterPage" },
-    problems: ["invalid-request", "unavailable"],
+    problems: ["unavailable"],
   },
   "/dead-letters/{letterId}": {
     summary: "One record that was refused, with its payload",
     query: queries.none,
     answer: { schema: "DeadLetter" },
-    problems: ["invalid-request", "not-found", "unavailable"],
+    problems: ["not-found", "unavailable"],
   },
   "/symbols": {
     summary: "Symbols of the market, most recently seen first",
     description: "Those with a record in the last 30 days. One that trades while pages are read moves to the front.",
     query: queries.symbols,
     answer: { schema: "SymbolPage" },
-    problems: ["invalid-request", "unavailable"],
+    problems: ["unavailable"],
   },
   "/symbols/{symbol}/bars": {
     summary: "Recent bars of a symbol, newest first",
@@ -150,13 +164,13 @@ const operations: Readonly<Record<string, Operation>> = {
       "tells is null. A page may be shorter than its limit, and still have a next one.",
     query: queries.bars,
     answer: { schema: "BarPage" },
-    problems: ["invalid-request", "not-found", "unavailable"],
+    problems: ["not-found", "unavailable"],
   },
   "/symbols/{symbol}/features": {
     summary: "The newest features of a symbol, for each window operator",
     query: queries.none,
     answer: { schema: "SymbolFeatures" },
-    problems: ["invalid-request", "not-found", "unavailable"],
+    problems: ["not-found", "unavailable"],
   },
   "/positions": {
     summary: "Positions of an account or in a symbol, most recently changed first",
@@ -164,19 +178,19 @@ const operations: Readonly<Record<string, Operation>> = {
       "Net of all executed trades that name the account: bought less sold. One of account and symbol is needed.",
     query: queries.positions,
     answer: { schema: "PositionPage" },
-    problems: ["invalid-request", "unavailable"],
+    problems: ["unavailable"],
   },
   "/alerts": {
     summary: "Recent alerts, newest trade first",
     description: "One that was withdrawn, as its trade was cancelled, stays listed with that status.",
     query: queries.alerts,
     answer: { schema: "AlertPage" },
-    problems: ["invalid-request", "unavailable"],
+    problems: ["unavailable"],
   },
   "/openapi.json": {
     summary: "This document",
     query: queries.none,
-    answer: { contentType: "application/json" },
+    answer: { schema: "OpenApi" },
     problems: [],
   },
   "/docs": {
@@ -193,7 +207,9 @@ export function openApiDocument(version: string, routes: readonly RestRoute[]): 
   for (const route of routes)
     paths[route.path] = { get: describe(route.path, operations[route.path]!, route.auth === "jwt") };
   return {
-    openapi: "3.1.0",
+    openapi: OPEN_API,
+    // Where the document is: the stage of API Gateway, or the local API.
+    servers: [{ url: "." }],
     info: {
       title: "Millrace",
       version,
@@ -221,12 +237,18 @@ function describe(path: string, operation: Operation, secured: boolean): Json {
     "schema" in operation.answer
       ? { "application/json": { schema: { $ref: `#/components/schemas/${operation.answer.schema}` } } }
       : { [operation.answer.contentType]: {} };
-  const statuses = Object.groupBy(operation.problems, (code) => String(problems[code].status));
+  const possible = [...operation.problems, ...commonProblems, ...(secured ? (["unauthorized"] as const) : [])];
+  const statuses = Object.groupBy(possible, (code) => String(problems[code].status));
   const errors = Object.entries(statuses).map(([status, codes]): [string, Json] => [
     status,
     {
       description: codes!.map((code) => `${problems[code].title}. ${problems[code].doc}`).join(" "),
-      content: { [PROBLEM_CONTENT_TYPE]: { schema: { $ref: "#/components/schemas/Problem" } } },
+      content: {
+        [PROBLEM_CONTENT_TYPE]: {
+          schema: { $ref: "#/components/schemas/Problem" },
+          example: problemExample(codes![0]!),
+        },
+      },
     },
   ]);
   const down: [string, Json][] =
@@ -237,13 +259,58 @@ function describe(path: string, operation: Operation, secured: boolean): Json {
     operationId: operationId(path),
     ...(operation.description ? { description: operation.description } : {}),
     ...(parameters.length > 0 ? { parameters } : {}),
-    responses: Object.fromEntries([["200", { description: operation.summary, content: answer }], ...down, ...errors]),
+    responses: Object.fromEntries([
+      ["200", { description: operation.summary, headers: { ETag: etag }, content: answer, ...linksOf(path) }],
+      [
+        "304",
+        { description: "The client has the answer already: its `If-None-Match` names it.", headers: { ETag: etag } },
+      ],
+      ...errors,
+      ...down,
+    ]),
     ...(secured ? { security: [{ jwt: [] }, {}] } : { security: [] }),
   };
 }
 
+/** Lists whose items name what other paths are about: the property, and these paths. */
+const linked: Readonly<Record<string, { readonly property: string; readonly parameter: keyof typeof examples }>> = {
+  "/sessions": { property: "sessionId", parameter: "sessionId" },
+  "/sensors": { property: "sensorId", parameter: "sensorId" },
+  "/dead-letters": { property: "id", parameter: "letterId" },
+  "/symbols": { property: "symbol", parameter: "symbol" },
+};
+
+/** From a list to the paths of its newest item. */
+function linksOf(path: string): Json {
+  const link = linked[path];
+  if (link === undefined) return {};
+  const { property, parameter } = link;
+  const targets = Object.keys(operations).filter((target) => target.includes(`{${parameter}}`));
+  const parameters = { [parameter]: `$response.body#/items/0/${property}` };
+  return {
+    links: Object.fromEntries(
+      targets.map((target) => [operationId(target), { operationId: operationId(target), parameters }]),
+    ),
+  };
+}
+
+/** Path parameters as they may be. */
+const examples = {
+  sensorId: "s01-sw",
+  sessionId: "s01-sw@1657533977813",
+  symbol: "ACME",
+  letterId: "imu-data-all/3/1234/0",
+} as const satisfies Record<keyof typeof pathParameters, string>;
+
+const etag = { description: "for `If-None-Match`", schema: { type: "string" } };
+
+function problemExample(code: ProblemCode): Json {
+  const { status, title } = problems[code];
+  return { type: PROBLEM_TYPE_PREFIX + code, title, status, detail: "what is wrong, and what to do" };
+}
+
 function operationId(path: string): string {
-  const words = path.split(/[/.]/).filter((part) => part !== "" && !part.startsWith("{"));
+  const words = path.split(/[/.-]/).filter((part) => part !== "" && !part.startsWith("{"));
   const named = words.length === 0 ? ["root"] : words;
   const capitalized = named.map((word) => word[0]!.toUpperCase() + word.slice(1));
   return `read${capitalized.join("")}${path.endsWith("}") ? "ById" : ""}`;
@@ -255,6 +322,7 @@ function pathParametersOf(path: string): Json[] {
     in: "path",
     required: true,
     schema: jsonSchema(pathParameters[name as keyof typeof pathParameters]),
+    example: examples[name as keyof typeof examples],
   }));
 }
 

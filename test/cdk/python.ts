@@ -1,18 +1,21 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { root } from "./synthesised.ts";
 
-const requirements = join(root, "test/cdk/standin/requirements.txt");
-const folder = join(root, ".millrace/python");
-const stamp = join(folder, "requirements.txt");
+const root = join(import.meta.dirname, "../..");
 
 /**
- * Folder of the Python tools' programs (moto's server, cfn-lint, Prometheus' parser, sqlglot, IAM's lists), installed
- * on first use. `undefined` with the reason on standard error where there is no Python, or the tools can't be had.
+ * Folder of the programs of Python tools (moto's server, cfn-lint, Prometheus' parser, sqlglot, IAM's lists where no
+ * others are named), installed on first use. `undefined` with the reason on standard error where there is no Python, or
+ * the tools can't be had.
+ *
+ * @param name Of their folder in `.millrace`.
+ * @param requirements What they are, a file as pip reads it.
  */
-export function pythonTools(): string | undefined {
-  const wanted = readFileSync(requirements, "utf8");
+export function pythonTools(name = "python", requirements = "test/cdk/standin/requirements.txt"): string | undefined {
+  const folder = join(root, ".millrace", name);
+  const stamp = join(folder, "requirements.txt");
+  const wanted = readFileSync(join(root, requirements), "utf8");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return join(folder, "bin");
   const making = `${folder}-${process.pid}`;
   mkdirSync(join(root, ".millrace"), { recursive: true });
@@ -30,11 +33,11 @@ export function pythonTools(): string | undefined {
       "--quiet",
       "--disable-pip-version-check",
       "-r",
-      requirements,
+      join(root, requirements),
     );
   if (problem !== undefined) {
     rmSync(making, { recursive: true, force: true });
-    process.stderr.write(`the AWS stand-in, cfn-lint and the other checks in Python are left out: ${problem}\n`);
+    process.stderr.write(`the checks that ${requirements} names are left out: ${problem}\n`);
     return undefined;
   }
   rmSync(folder, { recursive: true, force: true });

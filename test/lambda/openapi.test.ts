@@ -61,3 +61,22 @@ test("the page shows every path and loads nothing", () => {
   for (const { path } of restRoutes) expect(page).toContain(`<code>${path}</code>`);
   expect(page).not.toMatch(/<script|src=|href="http/);
 });
+
+test("each operation names its errors with an example, and each link leads to an operation with its parameters", () => {
+  const ids = new Map(operations.map(({ operation }) => [operation.operationId, operation]));
+  for (const { path, operation } of operations) {
+    const statuses = Object.keys(operation.responses);
+    expect([path, statuses]).toEqual([path, expect.arrayContaining(["200", "304", "400", "414", "429", "431", "500"])]);
+    for (const [status, { content = {} }] of Object.entries(operation.responses)) {
+      const problem = (content as Record<string, { example?: { status: number } }>)["application/problem+json"];
+      if (problem !== undefined) expect(problem.example?.status).toBe(Number(status));
+    }
+    expect(statuses.includes("401")).toBe(operation.security.length > 0);
+    const { links = {} } = operation.responses["200"] as { links?: Record<string, { parameters: object }> };
+    for (const [id, { parameters }] of Object.entries(links))
+      expect(Object.keys(parameters)).toEqual(
+        ids.get(id)!.parameters!.flatMap(({ in: place, name }) => (place === "path" ? [name] : [])),
+      );
+  }
+  expect((document as unknown as { servers: object[] }).servers).toEqual([{ url: "." }]);
+});

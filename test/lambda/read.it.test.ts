@@ -193,6 +193,8 @@ test.each([
   [{ sensorId: ["a", "b"] }, "sensorId"],
   [{ from: "" }, "from"],
   [{ from: "Infinity" }, "from"],
+  [{ from: "1e3" }, "from"],
+  [{ from: "2026-13-01" }, "from"],
 ])("%j is refused", async (query, name) => {
   expect(await get(readSessions, "/sessions", { query: query as Record<string, string> })).toMatchObject({
     status: 400,
