@@ -7,6 +7,7 @@ import { MarketView } from "./market.ts";
 import { type LiveMessage } from "./messages.ts";
 import { OperationsView } from "./operations.ts";
 import { PipelineView } from "./pipeline.tsx";
+import { isUnheard, PublishView } from "./publish.tsx";
 import { RejectedView } from "./rejected.ts";
 import { SensorView } from "./sensor-view.tsx";
 import { SessionsView } from "./sessions-view.tsx";
@@ -38,6 +39,7 @@ const views: ReadonlyMap<string, View> = new Map<string, View>([
   ["market", new MarketView(config, live)],
   ["rejected", new RejectedView(config)],
   ["story", new StoryView(config)],
+  ["publish", new PublishView(config, live)],
   ...(config.operations
     ? ([
         ["operations", new OperationsView()],
@@ -164,7 +166,9 @@ function frame(now: number): void {
 }
 
 window.addEventListener("hashchange", route);
-route();
+// Who comes first sees how to publish; with an address one sees what it names.
+if (location.hash === "" && (await isUnheard(config))) location.replace("#/publish");
+else route();
 setInterval(showMetrics, 500);
 requestAnimationFrame(frame);
 void refresh();

@@ -3,12 +3,21 @@
 import { retryDelay } from "./losses.ts";
 import type { LiveMessage } from "./messages.ts";
 
+/** Where devices publish. */
+export interface Mqtt {
+  /** Null for the account's endpoint of IoT Core, with certificates. */
+  readonly url: string | null;
+  /** What topics begin with, without the slash; null for nothing. */
+  readonly prefix: string | null;
+}
+
 /** `operations`: whether the page's own server tells of alarms. */
 export interface Config {
   readonly environment: string;
   readonly restUrl: string;
   readonly webSocketUrl: string;
   readonly operations?: boolean;
+  readonly mqtt?: Mqtt;
 }
 
 /** A page of a list. */

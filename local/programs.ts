@@ -138,7 +138,10 @@ const programs = [
     main: "local/gateway/main.ts",
     stopStage: 3,
     stopLimitMs: STOP_LIMIT_MS,
-    settings: ({ options, connections: { kafkaBrokers, mongodbUri, dynamodbEndpoint }, healthPorts }, healthPort) => ({
+    settings: (
+      { options, connections: { kafkaBrokers, mongodbUri, dynamodbEndpoint, mqttUrl }, healthPorts },
+      healthPort,
+    ) => ({
       ...writeSettings("rest", {
         ...common,
         pipelines: pipelinesOf(options),
@@ -156,6 +159,7 @@ const programs = [
         port: options.ports.api,
         dashboardPort: options.ports.dashboard,
         metricsPorts: healthPorts,
+        mqttUrl,
         statusPort: options.ports.status,
         healthPort,
       }),

@@ -60,6 +60,7 @@ export const localPrograms = {
     port: whole("API_PORT", "port of REST, WebSocket and @connections", localPorts.api, 0, 65_535),
     dashboardPort: whole("DASHBOARD_PORT", "port of the dashboard; 0 for none", localPorts.dashboard, 0, 65_535),
     metricsPorts: ports("METRICS_PORTS", "ports of the programs whose GET /metrics the API's has"),
+    mqttUrl: text("MQTT_URL", "where the page says that devices publish, as mqtt://host:port", "mqtt://127.0.0.1:1883"),
     statusPort: whole("STATUS_PORT", "port where npm start says how alarms and graphs stand; 0 for none", 0, 0, 65_535),
     ...health,
   },

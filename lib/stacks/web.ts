@@ -68,6 +68,8 @@ export class WebStack extends MillraceStack {
       environment: this.config.name,
       restUrl: serving.rest.url,
       webSocketUrl: serving.webSocket.url,
+      // The account's endpoint of IoT Core is no attribute of a stack: the page has the command that gives it.
+      mqtt: { url: null, prefix: this.config.mqttPrefix },
     });
     const log = logGroup(this, "DeploymentLogs", {
       config: this.config,

@@ -19,6 +19,8 @@ export interface DashboardOptions {
    * @default 0: nowhere, and the page has no view of operations
    */
   readonly statusPort?: number;
+  /** Where devices publish, for the page to say. @default the page does not say */
+  readonly mqttUrl?: string;
   readonly environment: string;
 }
 
@@ -33,7 +35,7 @@ const runbooks = join(root, "docs", "runbooks");
 export async function startDashboard(
   options: DashboardOptions,
 ): Promise<{ readonly port: number; close(): Promise<void> }> {
-  const { statusPort = 0 } = options;
+  const { statusPort = 0, mqttUrl } = options;
   const app = new Hono();
   app.use("*", async (context, next) => {
     const { hostname } = new URL(context.req.url);
@@ -48,6 +50,7 @@ export async function startDashboard(
         environment: options.environment,
         restUrl: `http://${hostname}:${options.apiPort}`,
         webSocketUrl: `ws://${hostname}:${options.apiPort}`,
+        ...(mqttUrl === undefined ? {} : { mqtt: { url: mqttUrl, prefix: null } }),
         ...(statusPort > 0 ? { operations: true } : {}),
       },
       200,

@@ -40,6 +40,7 @@ const dashboard =
         port: settings.dashboardPort,
         folder: bundlePage(),
         apiPort: gateway.port,
+        mqttUrl: settings.mqttUrl,
         statusPort: settings.statusPort,
         environment: settings.environment,
       })

@@ -37,6 +37,7 @@ export function usePage(): () => Stage {
       folder,
       apiPort: api.port,
       statusPort: api.port,
+      mqttUrl: "mqtt://127.0.0.1:21883",
       environment: "local",
     });
   });

@@ -84,6 +84,8 @@ export class PageApi {
   readonly ops = new Map<string, Answer>();
   /** What was posted to it. */
   readonly posted: { readonly path: string; readonly key: string; readonly body: unknown }[] = [];
+  /** Paths of the API that were asked for, with their parameters. */
+  readonly asked: string[] = [];
   /** What the newest connection is subscribed to. */
   readonly subscriptions = new Set<string>();
   /** Whether the environment runs the market. */
@@ -159,6 +161,7 @@ export class PageApi {
       void this.#answerOperator(request, response);
       return;
     }
+    this.asked.push(request.url ?? "");
     const headers = { "access-control-allow-origin": "*", "access-control-allow-headers": "authorization" };
     const [status, body] =
       request.method === "OPTIONS"

@@ -171,7 +171,7 @@ test("where the page has no operators' API it has no such view", async () => {
   await page.route("**/config.json", (route) => route.fulfill({ json: { ...config, operations: false } }));
   await page.goto(new URL("/#/pipeline", page.url()).href);
   await page.reload();
-  await page.locator("#sensors-view").waitFor();
+  await page.locator("#live-view").waitFor();
   expect(await page.locator("#pipeline-link").isVisible()).toBe(false);
 });
 
