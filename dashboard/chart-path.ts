@@ -15,9 +15,9 @@ export interface Pen {
 }
 
 /**
- * Draws values as a line of at most four points for each column of pixels: the first, the least, the greatest and the
- * last in it, so that no peak is lost however many values there are. The line is broken where two values are further
- * apart than `gap`, and where one is no number.
+ * Draws values as a line of at most two points for each column of pixels: the least and the greatest in it, in their
+ * order, so that no peak is lost however many values there are. The line is broken where two values are further apart
+ * than `gap`, and where one is no number.
  *
  * @param xs Not decreasing.
  * @param gap In units of `xs`.
@@ -31,16 +31,20 @@ export function drawLine(
 ): void {
   const perX = width / (scaleX.max - scaleX.min);
   const perY = height / (scaleY.max - scaleY.min);
-  const column = { x: Number.NaN, low: 0, high: 0, last: 0 };
+  // The column that is being read, its extremes, and which of them came first. Plain variables: this runs for every
+  // reading of every line, thirty times a second.
+  let columnX = Number.NaN;
+  let low = 0;
+  let high = 0;
+  let isLowFirst = true;
+  let isBroken = true;
   let before = Number.NEGATIVE_INFINITY;
   const finish = (): void => {
-    if (Number.isNaN(column.x)) return;
-    if (column.low !== column.high) {
-      pen.lineTo(column.x, column.low);
-      pen.lineTo(column.x, column.high);
-    }
-    pen.lineTo(column.x, column.last);
-    column.x = Number.NaN;
+    const first = isLowFirst ? low : high;
+    if (isBroken) pen.moveTo(columnX, first);
+    else pen.lineTo(columnX, first);
+    if (low !== high) pen.lineTo(columnX, isLowFirst ? high : low);
+    isBroken = false;
   };
   for (let i = 0; i < xs.length; i++) {
     const value = ys[i]!;
@@ -48,17 +52,20 @@ export function drawLine(
     if (Number.isNaN(value)) continue;
     const x = Math.round(left + (at - scaleX.min) * perX);
     const y = top + (scaleY.max - value) * perY;
-    if (x !== column.x || at - before > gap) {
-      finish();
-      if (at - before > gap) pen.moveTo(x, y);
-      else pen.lineTo(x, y);
-      Object.assign(column, { x, low: y, high: y, last: y });
-    } else {
-      if (y < column.low) column.low = y;
-      if (y > column.high) column.high = y;
-      column.last = y;
+    const isApart = at - before > gap;
+    if (x !== columnX || isApart) {
+      if (!Number.isNaN(columnX)) finish();
+      isBroken ||= isApart;
+      columnX = x;
+      low = high = y;
+    } else if (y < low) {
+      low = y;
+      isLowFirst = false;
+    } else if (y > high) {
+      high = y;
+      isLowFirst = true;
     }
     before = at;
   }
-  finish();
+  if (!Number.isNaN(columnX)) finish();
 }

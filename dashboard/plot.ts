@@ -67,7 +67,8 @@ export function makePlot(container: HTMLElement, options: PlotOptions): { plot: 
         ...lines.map(({ label, colour }) => ({
           label,
           stroke: () => themeColour(colour),
-          width: 1.25,
+          // A line as wide as a pixel is drawn ten times as fast as a wider one where no graphics processor helps.
+          width: 1,
           points: { show: false },
           paths,
         })),
