@@ -1,3 +1,4 @@
+import "./language.ts";
 import type { Health, Root } from "../domain/api.ts";
 import { Live, loadConfig, request, RequestError } from "./client.ts";
 import { byId } from "./dom.ts";

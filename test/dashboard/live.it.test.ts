@@ -356,3 +356,11 @@ test("where the API wants a token, the page asks for one, and connects with a ti
     expect([...api.subscriptions]).toEqual(["s1", "s2"]);
   });
 });
+
+test("a browser whose language is no language tag shows the page all the same", async () => {
+  page = await open("");
+  await page.addInitScript(`Object.defineProperty(Navigator.prototype, "language",
+    { get: () => "en-US@posix", configurable: true })`);
+  await page.reload();
+  await eventually(async () => expect(await panels()).toEqual(["s1", "s2"]));
+});
