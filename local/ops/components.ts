@@ -120,10 +120,14 @@ export class Components {
 
   /** @param alarms All of them, as `AlarmBoard` has them */
   overview(alarms: readonly AlarmStatus[]): ComponentsOverview {
+    const units = this.#units();
     return {
       atMs: this.#atMs,
-      components: [...this.#units()].map(([name, unit]) => this.#component(name, unit)),
-      alarms: alarms.flatMap(raised).sort((a, b) => rank(a) - rank(b)),
+      components: [...units].map(([name, unit]) => this.#component(name, unit)),
+      alarms: alarms
+        .flatMap(raised)
+        .map((alarm) => ({ ...alarm, components: alarm.components.filter((name) => units.has(name)) }))
+        .sort((a, b) => rank(a) - rank(b)),
     };
   }
 
