@@ -112,24 +112,12 @@ export class KafkaCluster {
   }
 
   /**
-   * Allows what the pollers of an event source mapping do with the function's role. They run in the cluster's VPC,
-   * whether the function does or not. EC2's actions take no resource.
+   * Allows what the pollers of an event source mapping do at the cluster with the function's role. They run in its VPC,
+   * whether the function does or not, so the role needs the policy `polling` (`runtime-policies.ts`) beside this.
    */
   grantPoll(grantee: iam.IGrantable, topic: string, group: string): void {
     this.grantRead(grantee, [topic], [group]);
     this.#allow(grantee, ["DescribeClusterDynamicConfiguration"], [this.arn]);
     allow(grantee, ["kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers"], [this.arn]);
-    allow(
-      grantee,
-      [
-        "ec2:CreateNetworkInterface",
-        "ec2:DeleteNetworkInterface",
-        "ec2:DescribeNetworkInterfaces",
-        "ec2:DescribeVpcs",
-        "ec2:DescribeSubnets",
-        "ec2:DescribeSecurityGroups",
-      ],
-      ["*"],
-    );
   }
 }

@@ -17,6 +17,7 @@ import { allow, allowKey } from "../reusable/grants.ts";
 import type { KafkaCluster } from "./kafka-cluster.ts";
 import { MillraceFunction, type MillraceFunctionProps } from "./millrace-function.ts";
 import type { MillraceStack } from "./millrace-stack.ts";
+import { runtimePolicy } from "./runtime-policies.ts";
 
 export interface KafkaConsumerProps {
   readonly name: FunctionName;
@@ -79,6 +80,7 @@ export class KafkaConsumer extends Construct implements iam.IGrantable {
     cluster: KafkaCluster,
   ): void {
     cluster.grantPoll(this.function, topic, consumerGroup);
+    this.function.role.addManagedPolicy(runtimePolicy(stack, "polling"));
     const mapping = new lambda.EventSourceMapping(this, `From-${topic}`, {
       target: this.function.function,
       eventSourceArn: cluster.arn,

@@ -3,6 +3,7 @@ import { functionBundle } from "../bundles.ts";
 import { logGroupName, resourceName } from "../names.ts";
 import { NodeFunction, type NodeFunctionProps } from "../reusable/node-function.ts";
 import type { MillraceStack } from "./millrace-stack.ts";
+import { runtimePolicy } from "./runtime-policies.ts";
 
 /** Concurrency is reserved where the environment reserves any. */
 export interface MillraceFunctionProps extends Pick<
@@ -24,6 +25,10 @@ export class MillraceFunction extends NodeFunction {
       code: lambda.Code.fromAsset(functionBundle(name)),
       logGroupName: logGroupName(config, `function/${name}`),
       logRetention: config.logRetentionDays,
+      sharedPolicies: {
+        tracing: runtimePolicy(stack, "tracing"),
+        networkInterfaces: runtimePolicy(stack, "network-interfaces"),
+      },
       ...(reservedConcurrency === undefined || !config.functions.reserveConcurrency ? {} : { reservedConcurrency }),
     });
   }

@@ -37,6 +37,13 @@ export interface NodeFunctionProps {
   /** @default - not in a VPC */
   readonly network?: FunctionNetwork;
   /**
+   * Policies with the rights that take no resource: to send traces and, in a VPC, to use network interfaces. Functions
+   * can share them.
+   *
+   * @default - statements of the function's own role
+   */
+  readonly sharedPolicies?: { readonly tracing: iam.IManagedPolicy; readonly networkInterfaces: iam.IManagedPolicy };
+  /**
    * How many may run at once. It protects what the function calls, and takes this share of the account's limit.
    *
    * @default - no limit but the account's
@@ -61,7 +68,11 @@ export class NodeFunction extends Construct implements iam.IGrantable {
       description: props.roleDescription ?? props.description,
     });
     log.grantWrite(this.role);
-    if (props.network) this.#letUseVpc();
+    const shared = props.sharedPolicies;
+    if (shared) {
+      this.role.addManagedPolicy(shared.tracing);
+      if (props.network) this.role.addManagedPolicy(shared.networkInterfaces);
+    } else if (props.network) this.#letUseVpc();
     this.function = new lambda.Function(this, "Function", {
       functionName: props.functionName,
       description: props.description,
@@ -76,12 +87,17 @@ export class NodeFunction extends Construct implements iam.IGrantable {
       role: this.role,
       logGroup: log,
       loggingFormat: lambda.LoggingFormat.JSON,
-      tracing: lambda.Tracing.ACTIVE,
+      // It would give the role a statement of its own.
+      ...(shared ? {} : { tracing: lambda.Tracing.ACTIVE }),
       ...(props.reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: props.reservedConcurrency }),
       ...(props.network
         ? { vpc: props.network.vpc, vpcSubnets: props.network.subnets, securityGroups: [props.network.securityGroup] }
         : {}),
     });
+    if (shared) {
+      (this.function.node.defaultChild as lambda.CfnFunction).tracingConfig = { mode: "Active" };
+      return;
+    }
     const attaches = props.network ? ", nor do the EC2 actions by which Lambda attaches network interfaces" : "";
     acknowledgeWildcards(this, { "*": `X-Ray's actions take no resource${attaches}` });
   }

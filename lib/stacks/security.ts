@@ -4,14 +4,15 @@ import type { Environment } from "../../config/schema.ts";
 import { eventBusName } from "../../domain/market.ts";
 import { type DataClass, dataClasses } from "../constructs/data-class.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
+import { makeRuntimePolicies } from "../constructs/runtime-policies.ts";
 import { logGroupName, resourceName } from "../names.ts";
 
-/** KMS keys per data class, rotated every year. */
+/** KMS keys per data class, rotated every year, and the policies that functions share. */
 export class SecurityStack extends MillraceStack {
   readonly keys: Readonly<Record<DataClass, kms.Key>>;
 
   constructor(scope: Construct, id: string, config: Environment) {
-    super(scope, id, { config, stateful: true, description: "keys per class of data" });
+    super(scope, id, { config, stateful: true, description: "keys per class of data, policies that functions share" });
     this.keys = Object.fromEntries(
       Object.entries(dataClasses).map(([name, what]) => [
         name,
@@ -25,6 +26,7 @@ export class SecurityStack extends MillraceStack {
         }),
       ]),
     ) as Record<DataClass, kms.Key>;
+    makeRuntimePolicies(this);
     this.#letLogsEncrypt();
     this.#letEventsEncrypt();
     if (config.processor.market !== null) this.#letEventBusEncrypt();

@@ -31,6 +31,20 @@ describe.each(environments)("the templates of %s", (env) => {
     all("AWS::IAM::Policy")
       .filter((policy) => policy.stack === stack && policy.id.startsWith(role))
       .flatMap(({ resource }) => (resource.Properties["PolicyDocument"] as { Statement: Statement[] }).Statement);
+  /** Statements of the policies that a role shares with others: it names them, and the stack `security` has them. */
+  const sharedStatementsOf = (stack: string, role: string): Statement[] => {
+    const [id, found] = Object.entries(platform.templates[stack]!.Resources).find(
+      ([name, { Type }]) => Type === "AWS::IAM::Role" && name.startsWith(role),
+    )!;
+    const arns = list((found.Properties["ManagedPolicyArns"] ?? []) as unknown[]).map((arn) => JSON.stringify(arn));
+    const shared = all("AWS::IAM::ManagedPolicy").filter(({ resource: { Properties } }) =>
+      arns.some((arn) => arn.includes(`:policy/${String(Properties["ManagedPolicyName"])}"`)),
+    );
+    expect([id, shared.map((policy) => policy.stack)]).toEqual([id, arns.map(() => "security")]);
+    return shared.flatMap(
+      ({ resource }) => (resource.Properties["PolicyDocument"] as { Statement: Statement[] }).Statement,
+    );
+  };
   /** Resources on which a role may do an action, as JSON. */
   const allowed = (statements: readonly Statement[], action: string): string[] =>
     statements
@@ -56,7 +70,7 @@ describe.each(environments)("the templates of %s", (env) => {
     )) {
       const [stack = "", reference = ""] = name.split(" ");
       const role = /"Ref":"(Function[a-z]+)Function/.exec(reference)?.[1] ?? "";
-      const statements = statementsOf(stack, `${role}Role`);
+      const statements = [...statementsOf(stack, `${role}Role`), ...sharedStatementsOf(stack, `${role}Role`)];
       for (const action of [
         "kafka:DescribeClusterV2",
         "kafka:GetBootstrapBrokers",
@@ -67,7 +81,29 @@ describe.each(environments)("the templates of %s", (env) => {
         "ec2:DescribeSubnets",
         "ec2:DescribeSecurityGroups",
       ])
-        expect([role, action, allowed(statements, action).length]).toEqual([role, action, 1]);
+        expect([role, action, allowed(statements, action).length > 0]).toEqual([role, action, true]);
+    }
+  });
+
+  test("let every function send traces, and those in the VPC, and no others, be attached to it", () => {
+    // https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html#services-xray-permissions and
+    // https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+    const functions = all("AWS::Lambda::Function").filter(({ id }) => id.startsWith("Function"));
+    const polled = all("AWS::Lambda::EventSourceMapping")
+      .filter(({ resource }) => resource.Properties["Topics"])
+      .map(({ resource }) => (resource.Properties["FunctionName"] as { Ref: string }).Ref);
+    expect(functions.length).toBeGreaterThan(15);
+    for (const { stack, id, resource } of functions) {
+      const statements = sharedStatementsOf(stack, `${id.slice(0, id.lastIndexOf("Function"))}Role`);
+      const may = (action: string): boolean => allowed(statements, action).length > 0;
+      const inVpc = resource.Properties["VpcConfig"] !== undefined;
+      expect([id, resource.Properties["TracingConfig"], may("xray:PutTraceSegments")]).toEqual([
+        id,
+        { Mode: "Active" },
+        true,
+      ]);
+      expect([id, may("ec2:AssignPrivateIpAddresses")]).toEqual([id, inVpc]);
+      expect([id, may("ec2:CreateNetworkInterface")]).toEqual([id, inVpc || polled.includes(id)]);
     }
   });
 
