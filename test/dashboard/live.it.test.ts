@@ -71,7 +71,7 @@ function drawn(sensorId: string): Promise<number> {
     (sum, canvas) => {
       const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width || 1, canvas.height || 1);
       for (let i = 0; i < data.length; i += 4)
-        if (data[i] === 124 && data[i + 1] === 58 && data[i + 2] === 237 && data[i + 3] > 200) sum++;
+        if (data[i + 3] > 60 && [124, 58, 237].every((part, at) => Math.abs(part - data[i + at]) < 10)) sum++;
       return sum;
     }, 0)`);
 }
