@@ -192,6 +192,6 @@ export const folders: readonly Folder[] = [
   {
     folder: "examples",
     imports: ["lib/reusable"],
-    packages: ["node:timers/promises", "@aws-sdk/client-eventbridge", "aws-cdk-lib"],
+    packages: ["node:timers/promises", "@aws-sdk/client-eventbridge", "aws-cdk-lib", "aws-iot-device-sdk-v2"],
   },
 ];
