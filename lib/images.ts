@@ -33,8 +33,11 @@ const imagePackages = {
   ],
   processor: [
     "@aws-lambda-powertools/metrics",
+    "@aws-sdk/client-athena",
     "@aws-sdk/client-dynamodb",
     "@aws-sdk/client-s3",
+    "@aws-sdk/client-sagemaker",
+    "@aws-sdk/client-sagemaker-featurestore-runtime",
     "@aws-sdk/client-secrets-manager",
     "@duckdb/node-api",
     "@middy/core",

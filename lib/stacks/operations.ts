@@ -102,10 +102,12 @@ export class OperationsStack extends MillraceStack {
     const { taskRole } = this.task;
     allow(taskRole, ["s3:GetObject", "s3:PutObject"], [lake.bucket.arnForObjects("tables/*")]);
     acknowledgeWildcards(taskRole, { "/tables/*": "Firehose names the objects of the lake's tables" });
-    allow(taskRole, ["s3:ListBucket"], [lake.bucket.bucketArn]);
-    allowKey(taskRole, security.keys.readings, "s3", ["Decrypt", "GenerateDataKey"]);
     const group = lake.featureGroups.sensorWindows;
-    if (group === undefined) return;
+    if (group === undefined) {
+      allow(taskRole, ["s3:ListBucket"], [lake.bucket.bucketArn]);
+      allowKey(taskRole, security.keys.readings, "s3", ["Decrypt", "GenerateDataKey"]);
+      return;
+    }
     const arn = this.formatArn({ service: "sagemaker", resource: "feature-group", resourceName: group.ref });
     allow(taskRole, ["sagemaker:DescribeFeatureGroup", "sagemaker:GetRecord", "sagemaker:DeleteRecord"], [arn]);
     allowKey(taskRole, security.keys.readings, "sagemaker", ["Decrypt", "GenerateDataKey"]);

@@ -69,7 +69,9 @@ function baseImage(): string {
   try {
     run("mmdebstrap", ["--variant=minbase", "--mode=root", "bookworm", join(context, "debian.tar")]);
     cpSync(realpathSync(process.execPath), join(context, "node"));
-    cpSync(join(run("npm", ["root", "--global"]).trim(), "npm"), join(context, "npm"), { recursive: true });
+    // `npm root` says where the Node that runs it would have a global npm, not where this npm is.
+    const npm = realpathSync(run("sh", ["-c", "command -v npm"]).trim());
+    cpSync(dirname(dirname(npm)), join(context, "npm"), { recursive: true });
     writeFileSync(join(context, "npmrc"), `cafile=${HOST_AUTHORITIES}\nprefer-offline=true\n`);
     writeFileSync(
       join(context, "Containerfile"),
