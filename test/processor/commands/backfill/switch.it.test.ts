@@ -14,6 +14,7 @@ import { commandWith, outputsOf, rowsOf, smallLog, writeRows, type Ended } from 
 
 const WINDOWS = "sensor-data-aggregated";
 const SESSIONS = "new-session-topic";
+const INFERENCES = "sensor-inference";
 /** An hour ago, where windows of one and of two seconds begin. */
 const START = Math.floor((Date.now() - 3_600_000) / 2_000) * 2_000;
 
@@ -32,7 +33,7 @@ beforeAll(async () => {
   env = { KAFKA_BROKERS: servers.kafkaBrokers, MONGODB_URI: servers.mongodbUri, MONGODB_DATABASE: "switch" };
   client = await MongoClient.connect(servers.mongodbUri);
   db = client.db("switch");
-  await createTopics(servers.kafkaBrokers, [WINDOWS, SESSIONS]);
+  await createTopics(servers.kafkaBrokers, [WINDOWS, SESSIONS, INFERENCES]);
   for (const name of ["store-sessions", "store-windows", "read-sessions", "read-sensors"])
     functions[name] = startFunction(name, env);
   const log = smallLog(START);
