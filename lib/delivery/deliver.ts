@@ -23,7 +23,7 @@ export interface Delivery {
 /** Folder of the templates and assets that are compared, and then deployed as they are. */
 const ASSEMBLY = "cdk.out";
 
-/** What cdk is told of a version that is deployed from its sources. */
+/** Context of the CDK for a version that is deployed from its sources. */
 function contextOf({ config }: Delivery, version: string): string[] {
   return ["-c", `env=${config.name}`, "-c", `version=${version}`];
 }

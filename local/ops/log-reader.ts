@@ -58,12 +58,12 @@ export class LogReader {
     this.#now = now;
   }
 
-  /** All topics but Kafka's own, by name. @throws Error when Kafka does not answer */
+  /** All topics but Kafka's own, sorted by their names. @throws Error when Kafka does not answer */
   topics(): Promise<TopicOverview[]> {
     return this.#fresh("topics", () => this.#connected((connected) => this.#readTopics(connected)));
   }
 
-  /** All consumer groups, by name. @throws Error when Kafka does not answer */
+  /** All consumer groups, sorted by their names. @throws Error when Kafka does not answer */
   groups(): Promise<GroupOverview[]> {
     return this.#fresh("groups", () => this.#connected((connected) => this.#readGroups(connected)));
   }

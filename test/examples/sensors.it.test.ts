@@ -18,7 +18,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("a device is told what was refused and publishes what is right, and a program in Python reads both", async () => {
+test("a device learns what was refused and publishes what is right, and a program in Python reads both", async () => {
   const ports = await pickPlatformPorts();
   platform = new StartedPlatform(join(folder, "home"), ports, ["--no-simulator"], { IDLE_TIMEOUT_MS: "2000" });
   await platform.untilUp(240_000);
