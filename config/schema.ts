@@ -189,6 +189,10 @@ export const environmentSchema = z.strictObject({
         issuer: z.url({ protocol: /^https$/ }),
         audience: z.string().min(1),
         jwksUri: z.url({ protocol: /^https$/ }),
+        /** Claim of a token that lists the groups of who has signed in. */
+        groupsClaim: z.string().min(1).default("groups"),
+        /** Who is an operator: the members of this group, and tokens with the scope `operator`. */
+        operatorsGroup: z.string().min(1).default("operators"),
       })
       .nullable(),
     corsOrigins: z.array(z.string()).min(1),

@@ -104,6 +104,8 @@ export const functions = {
     jwtIssuer: text("JWT_ISSUER", "issuer that a token must name"),
     jwtAudience: text("JWT_AUDIENCE", "audience that a token must name"),
     jwksUri: text("JWKS_URI", "where the issuer publishes its keys"),
+    groupsClaim: text("GROUPS_CLAIM", "claim of a token that lists the groups of who has signed in", "groups"),
+    operatorsGroup: text("OPERATORS_GROUP", "group whose members are operators", "operators"),
   },
   /** `issue-ticket` and `authorize-connection`. */
   tickets: {

@@ -10,7 +10,8 @@ const settings = readSettings("tickets", process.env);
 const dynamodb = dynamoDbClient(settings.region, settings.dynamodbEndpoint);
 
 /**
- * WebSocket authorizer of `$connect`: removes the ticket of `?ticket=…` from the table, so that it works once.
+ * WebSocket authorizer of `$connect`: removes the ticket of `?ticket=…` from the table, so that it works once. Who got
+ * the ticket is who connects.
  *
  * @throws Error `Unauthorized`, which API Gateway answers with 401
  */
@@ -25,5 +26,8 @@ export async function handler(event: APIGatewayRequestAuthorizerEvent): Promise<
     }),
   );
   if (!Attributes || !ticketCounts(Number(Attributes["expiresAt"]?.N), Date.now())) throw new Error("Unauthorized");
-  return allowStage(Attributes["principal"]?.S ?? "unnamed", event.methodArn);
+  return allowStage(event.methodArn, {
+    principalId: Attributes["principal"]?.S ?? "unnamed",
+    operator: Attributes["operator"]?.BOOL === true,
+  });
 }

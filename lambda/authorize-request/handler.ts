@@ -2,6 +2,7 @@ import { JwtVerifier } from "aws-jwt-verify";
 import type { APIGatewayAuthorizerResult, APIGatewayTokenAuthorizerEvent } from "aws-lambda";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
+import { namesOperator } from "./operator.ts";
 import { allowStage, bearerToken } from "./policy.ts";
 
 const settings = readSettings("authorizer", process.env);
@@ -13,7 +14,8 @@ const verifier = JwtVerifier.create({
 });
 
 /**
- * REST authorizer: verifies a JWT of the configured issuer and audience with the keys that the issuer publishes.
+ * REST authorizer: verifies a JWT of the configured issuer and audience with the keys that the issuer publishes, and
+ * says whether it is an operator's.
  *
  * @throws Error `Unauthorized`, which API Gateway answers with 401
  */
@@ -24,5 +26,8 @@ export async function handler(event: APIGatewayTokenAuthorizerEvent): Promise<AP
     logger.warn({ reason: error instanceof Error ? error.message : String(error) }, "token refused");
     throw new Error("Unauthorized", { cause: error });
   });
-  return allowStage(claims.sub ?? "unnamed", event.methodArn);
+  return allowStage(event.methodArn, {
+    principalId: claims.sub ?? "unnamed",
+    operator: namesOperator(claims, settings),
+  });
 }

@@ -3,6 +3,7 @@ import { PutItemCommand } from "@aws-sdk/client-dynamodb";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import { dynamoDbClient } from "../../adapters/dynamodb.ts";
 import { readSettings } from "../../config/settings.ts";
+import { isOperator } from "../../domain/caller.ts";
 import { commonHeaders, corsHeaders, headerOf } from "../shared/problems.ts";
 import { TICKET_BYTES, TICKET_SECONDS, ticketKey } from "./ticket.ts";
 
@@ -17,7 +18,12 @@ export async function handler(event: APIGatewayProxyEvent): Promise<APIGatewayPr
   await dynamodb.send(
     new PutItemCommand({
       TableName: settings.ticketsTable,
-      Item: { ticketKey: { S: ticketKey(ticket) }, principal: { S: principal }, expiresAt: { N: String(expiresAt) } },
+      Item: {
+        ticketKey: { S: ticketKey(ticket) },
+        principal: { S: principal },
+        operator: { BOOL: isOperator(event) },
+        expiresAt: { N: String(expiresAt) },
+      },
     }),
   );
   return {

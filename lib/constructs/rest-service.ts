@@ -178,6 +178,8 @@ export class RestService extends Construct {
         jwtIssuer: auth.issuer,
         jwtAudience: auth.audience,
         jwksUri: auth.jwksUri,
+        groupsClaim: auth.groupsClaim,
+        operatorsGroup: auth.operatorsGroup,
       }),
       timeoutSeconds: 10,
       memoryMiB: 256,

@@ -2,6 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { APIGatewayProxyEvent, APIGatewayProxyWebsocketEventV2 } from "aws-lambda";
 import type { RestRoute } from "../../domain/api.ts";
+import type { CallerContext } from "../../domain/caller.ts";
+import { callerOf } from "./caller.ts";
 
 const ACCOUNT = "000000000000";
 const STAGE = "local";
@@ -74,7 +76,7 @@ export function restEvent(request: HttpRequest, match: RouteMatch, body: Buffer)
       domainName: request.headers.host ?? "localhost",
       apiId: "local",
       requestId: randomUUID(),
-      authorizer: null,
+      authorizer: callerOf(request.headers),
       identity: {
         accessKey: null,
         accountId: null,
@@ -105,9 +107,11 @@ export interface ConnectionContext {
   readonly host: string;
   readonly sourceIp: string;
   readonly userAgent: string | undefined;
+  readonly caller: CallerContext;
 }
 
 type WebSocketContext = APIGatewayProxyWebsocketEventV2["requestContext"] & {
+  readonly authorizer: CallerContext;
   readonly identity: { readonly sourceIp: string; readonly userAgent?: string };
   readonly disconnectStatusCode?: number;
   readonly disconnectReason?: string;
@@ -132,6 +136,7 @@ function webSocketContext(
     domainName: connection.host,
     apiId: "local",
     connectionId: connection.connectionId,
+    authorizer: connection.caller,
     identity: {
       sourceIp: connection.sourceIp,
       ...(connection.userAgent === undefined ? {} : { userAgent: connection.userAgent }),

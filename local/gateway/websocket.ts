@@ -4,6 +4,7 @@ import { WebSocketServer, type WebSocket } from "ws";
 import type { Logger } from "../../adapters/log.ts";
 import type { FunctionName, WebSocketRoute } from "../../domain/api.ts";
 import type { Invoke } from "../lambda/invoke.ts";
+import { callerOf } from "./caller.ts";
 import { webSocketLimits, type ConnectionHub } from "./connections.ts";
 import { connectEvent, disconnectEvent, messageEvent, selectRoute, type ConnectionContext } from "./events.ts";
 
@@ -53,6 +54,7 @@ export class WebSocketApi {
       host: request.headers.host ?? "localhost",
       sourceIp: request.socket.remoteAddress ?? "",
       userAgent: request.headers["user-agent"],
+      caller: callerOf(request.headers),
     });
     let clientLeft = false;
     const onLeave = (): void => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import type { TopicSpec } from "../../domain/topics.ts";
 import { admit } from "../../lambda/admit-device/decide.ts";
+import { namesOperator } from "../../lambda/authorize-request/operator.ts";
 import { allowStage, bearerToken } from "../../lambda/authorize-request/policy.ts";
 import { planTopics } from "../../lambda/create-topics/plan.ts";
 import { TICKET, ticketCounts, ticketKey } from "../../lambda/issue-ticket/ticket.ts";
@@ -100,11 +101,13 @@ describe("tickets and tokens", () => {
     ]);
   });
   test("an authorizer allows the requested stage, and no other API", () => {
-    const { policyDocument, principalId } = allowStage(
-      "user",
+    const { policyDocument, principalId, context } = allowStage(
       "arn:aws:execute-api:us-east-1:123456789012:api1/v1/GET/sessions/x",
+      { principalId: "user", operator: true },
     );
     expect(principalId).toBe("user");
+    // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html: texts.
+    expect(context).toEqual({ operator: "true" });
     expect(policyDocument.Statement).toEqual([
       {
         Action: "execute-api:Invoke",
@@ -112,5 +115,23 @@ describe("tickets and tokens", () => {
         Resource: "arn:aws:execute-api:us-east-1:123456789012:api1/v1/*",
       },
     ]);
+  });
+  // RFC 8693, section 4.2: scope is one text, with spaces between its values.
+  test.each([
+    ["a member of the group", { groups: ["users", "operators"] }, true],
+    ["a member of other groups", { groups: ["users", "operators-of-another"] }, false],
+    ["a member of one group, that is no list", { groups: "operators" }, true],
+    ["a bearer of the scope", { scope: "openid operator" }, true],
+    ["a bearer of other scopes", { scope: "openid operators read:operator" }, false],
+    ["whose groups are in another claim", { "cognito:groups": ["operators"] }, false],
+    ["who names nothing", {}, false],
+    ["whose claims have forms of their own", { groups: { operators: true }, scope: ["operator"] }, false],
+  ])("%s", (_what, claims, operator) => {
+    expect(namesOperator(claims, { groupsClaim: "groups", operatorsGroup: "operators" })).toBe(operator);
+  });
+  test("the claim and the group are the config's", () => {
+    const wanted = { groupsClaim: "cognito:groups", operatorsGroup: "on-call" };
+    expect(namesOperator({ "cognito:groups": ["on-call"] }, wanted)).toBe(true);
+    expect(namesOperator({ groups: ["on-call"], "cognito:groups": ["operators"] }, wanted)).toBe(false);
   });
 });

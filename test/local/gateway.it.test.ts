@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { get, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -386,4 +387,27 @@ test("the dashboard's files and the API's addresses are served", async () => {
     await dashboard.close();
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+test.each([
+  ["a program", {}, "true"],
+  ["a page of this machine", { origin: "http://localhost:8080" }, "true"],
+  ["a page of another origin", { origin: "https://example.com" }, "false"],
+  ["a page of no origin", { origin: "null" }, "false"],
+  ["a page whose name leads here", { origin: "http://example.com:8080", host: "example.com:8000" }, "false"],
+])("%s is an operator or not, over REST and with each message of its connection", async (_what, headers, operator) => {
+  await start();
+  const request = get({ host: "127.0.0.1", port: gateway.port, path: "/sessions", headers });
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  response.resume();
+  const socket = new WebSocket(`ws://127.0.0.1:${gateway.port}/`, { headers });
+  sockets.push(socket);
+  await once(socket, "open");
+  socket.send('{"action":"subscribe"}');
+  await eventually(() => expect(socketEvents).toHaveLength(2));
+  expect([...restEvents, ...socketEvents].map(({ requestContext }) => requestContext)).toMatchObject([
+    { authorizer: { operator } },
+    { routeKey: "$connect", authorizer: { operator } },
+    { routeKey: "subscribe", authorizer: { operator } },
+  ]);
 });
