@@ -1,20 +1,10 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { isLoopbackHost, LOOPBACK } from "../config/local.ts";
 import { IDEMPOTENCY_HEADER, idempotencyKey } from "../domain/ops.ts";
+import { failed, type Answer, type Get, type Post } from "../ops/answer.ts";
 
 /** Bytes of a body, at most. */
 const MAX_BODY = 65_536;
-
-/** A status of HTTP and a body, which is sent as JSON. */
-export interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-}
-
-/** Answers a GET. None may reject. */
-export type Get = (query: URLSearchParams) => Answer | Promise<Answer>;
-/** Does what a POST asks for, once for each key. None may reject. */
-export type Post = (body: unknown, key: string) => Promise<Answer>;
 
 /**
  * Serves what `npm start` itself knows, as JSON at one path each, on loopback. Resolves when it listens.
@@ -55,11 +45,6 @@ export function startStatusServer(
     server.once("error", reject);
     server.listen(port, LOOPBACK, () => resolve(server));
   });
-}
-
-/** An answer that says what is wrong. */
-export function failed(status: number, error: string): Answer {
-  return { status, body: { error } };
 }
 
 function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {

@@ -2,10 +2,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Settings } from "../config/settings.ts";
 import { MillraceError } from "../domain/errors.ts";
 import { DAY, SECOND, type Milliseconds } from "../domain/time.ts";
+import { failed, type Answer } from "../ops/answer.ts";
 import { parseTraceArguments, type Wanted } from "../processor/commands/trace/arguments.ts";
 import { tellFromLog } from "../processor/commands/trace/tell-from-log.ts";
 import type { Story } from "../processor/commands/trace/tell.ts";
-import { failed, type Answer } from "./status-server.ts";
 
 /** How long a story may take. */
 const LIMIT: Milliseconds = 20 * SECOND;

@@ -12,7 +12,7 @@ jest.setTimeout(60_000);
 const ROOT = join(import.meta.dirname, "..", "..");
 
 /** Folders of programs and Lambda functions, and of what they are made of. */
-const folders = ["adapters", "bridge", "config", "domain", "lambda", "live", "processor", "simulator"];
+const folders = ["adapters", "bridge", "config", "domain", "lambda", "live", "ops", "processor", "simulator"];
 const endpoints = ["aws", "event-source", "events", "features", "firehose", "gateway", "lambda"];
 /** Commands speak to people: they print on stdout, and say on stderr why they fail. */
 const COMMAND = /^processor\/commands\/|^(?:adapters\/run-command|lambda\/check-features\/main|simulator\/.*)\.ts$/;

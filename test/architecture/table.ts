@@ -85,6 +85,8 @@ export const folders: readonly Folder[] = [
     imports: [...core, "config", "adapters", "processor/engine", "processor/adapters"],
     packages: "any",
   },
+  // The operators' API, for `npm start` and for the functions.
+  { folder: "ops", imports: ["domain", "adapters", "processor/commands"], packages: "any" },
   { folder: "bridge", imports: ["domain", "config", "adapters"], packages: "any" },
   { folder: "live", imports: ["domain", "config", "adapters"], packages: "any" },
   // What is made from a seed, for the simulator and for the function that generates trades.
@@ -159,6 +161,7 @@ export const folders: readonly Folder[] = [
       "adapters",
       "processor/commands",
       "processor/adapters",
+      "ops",
       "simulator",
       "lambda/shared",
       "local/processes",

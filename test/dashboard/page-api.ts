@@ -29,7 +29,7 @@ import type { AlertRecord, BarRecord, EnrichedRecord, InferenceRecord, WindowRec
 import type { Rejected } from "../../live/messages.ts";
 import type { AlarmStatus } from "../../local/alarms.ts";
 import type { GraphsStatus } from "../../local/graphs.ts";
-import type { Answer } from "../../local/status-server.ts";
+import type { Answer } from "../../ops/answer.ts";
 
 /** What the API has, for tests to change between two looks of the page. */
 export interface PageData {

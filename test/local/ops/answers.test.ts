@@ -1,7 +1,7 @@
 import { expect, jest, test } from "@jest/globals";
 import { MillraceError } from "../../../domain/errors.ts";
 import { opsAnswers, type OpsOptions } from "../../../local/ops/answers.ts";
-import type { Models } from "../../../local/ops/models.ts";
+import type { Models } from "../../../ops/models.ts";
 
 const records = jest.fn<OpsOptions["log"]["records"]>();
 const log: OpsOptions["log"] = {

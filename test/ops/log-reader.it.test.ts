@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { Producer } from "kafkajs";
-import { openCluster } from "../../../adapters/kafka-cluster.ts";
-import { newestRecords } from "../../../adapters/newest-records.ts";
-import { LogReader } from "../../../local/ops/log-reader.ts";
-import { testKafka } from "../../bridge/harness.ts";
-import { createTopics } from "../../support/kafka-topics.ts";
-import { sharedServers, uniqueName } from "../../support/servers.ts";
+import { openCluster } from "../../adapters/kafka-cluster.ts";
+import { newestRecords } from "../../adapters/newest-records.ts";
+import { LogReader } from "../../ops/log-reader.ts";
+import { testKafka } from "../bridge/harness.ts";
+import { createTopics } from "../support/kafka-topics.ts";
+import { sharedServers, uniqueName } from "../support/servers.ts";
 
 const { kafkaBrokers } = sharedServers();
 const kafka = testKafka(kafkaBrokers);

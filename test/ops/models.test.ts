@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from "@jest/globals";
-import { MillraceError } from "../../../domain/errors.ts";
-import { Models } from "../../../local/ops/models.ts";
-import type { ModelCommand } from "../../../processor/commands/model/arguments.ts";
-import type { StoredModel } from "../../../processor/commands/model/registry.ts";
+import { MillraceError } from "../../domain/errors.ts";
+import { Models } from "../../ops/models.ts";
+import type { ModelCommand } from "../../processor/commands/model/arguments.ts";
+import type { StoredModel } from "../../processor/commands/model/registry.ts";
 
 const stored = (version: string, stage: StoredModel["stage"]): StoredModel => ({
   name: "activity",

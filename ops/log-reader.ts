@@ -1,21 +1,21 @@
 import type { Admin, Cluster, Kafka } from "kafkajs";
-import { openCluster } from "../../adapters/kafka-cluster.ts";
-import { createKafka, type KafkaConnection } from "../../adapters/kafka.ts";
-import { newestRecords, type NewestOptions } from "../../adapters/newest-records.ts";
-import { topicSizes } from "../../adapters/topic-sizes.ts";
-import { eventSourceMappings } from "../../domain/event-source-mappings.ts";
-import { consumerGroups } from "../../domain/names.ts";
+import { openCluster } from "../adapters/kafka-cluster.ts";
+import { createKafka, type KafkaConnection } from "../adapters/kafka.ts";
+import { newestRecords, type NewestOptions } from "../adapters/newest-records.ts";
+import { topicSizes } from "../adapters/topic-sizes.ts";
+import { eventSourceMappings } from "../domain/event-source-mappings.ts";
+import { consumerGroups } from "../domain/names.ts";
 import type {
   GroupOverview,
   GroupPartition,
   PartitionOverview,
   RecordsOverview,
   TopicOverview,
-} from "../../domain/ops.ts";
-import { pipelines, processorPrograms, type PipelineName } from "../../domain/pipelines.ts";
-import { previewRecord } from "../../domain/record-preview.ts";
-import { SECOND, type EpochMs, type Milliseconds } from "../../domain/time.ts";
-import { topics, type TopicSpec } from "../../domain/topics.ts";
+} from "../domain/ops.ts";
+import { pipelines, processorPrograms, type PipelineName } from "../domain/pipelines.ts";
+import { previewRecord } from "../domain/record-preview.ts";
+import { SECOND, type EpochMs, type Milliseconds } from "../domain/time.ts";
+import { topics, type TopicSpec } from "../domain/topics.ts";
 
 /** Kafka has its own topics, which begin so. */
 const INTERNAL = "__";

@@ -1,9 +1,9 @@
-import { MillraceError } from "../../domain/errors.ts";
-import { type ModelRequest, type ModelsOverview, modelRequest, type ShadowAgreement } from "../../domain/ops.ts";
-import { inferenceRecord } from "../../domain/records.ts";
-import type { ModelCommand } from "../../processor/commands/model/arguments.ts";
-import type { ModelRegistry } from "../../processor/commands/model/registry.ts";
-import { failed, type Answer } from "../status-server.ts";
+import { MillraceError } from "../domain/errors.ts";
+import { type ModelRequest, type ModelsOverview, modelRequest, type ShadowAgreement } from "../domain/ops.ts";
+import { inferenceRecord } from "../domain/records.ts";
+import type { ModelCommand } from "../processor/commands/model/arguments.ts";
+import type { ModelRegistry } from "../processor/commands/model/registry.ts";
+import { failed, type Answer } from "./answer.ts";
 
 /** Scores that the agreement of shadows is of: the newest in the log. */
 const SCORES = 300;
