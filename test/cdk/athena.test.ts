@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
@@ -111,6 +111,9 @@ const rows: Partial<Record<TableName, readonly object[]>> = {
     window("2", "s01-sw", 1_000, 9),
     window("3", "other", 1_000, 8),
     window("4", "s01-sw", 3_000, 7, { dt: "2026-01-02", hour: "00" }),
+    { ...window("5", "my-device", 2_000, 6), revision: 1 },
+    { ...window("6", "my-device", 2_000, 4), revision: 0 },
+    { ...window("7", "my-device", 1_000, 5), revision: 0 },
   ],
   sessions: [session("1", 1_000, 4_500, 350), session("2", 2_000, 12_000, 900), session("3", 9_000, null, 1)],
   late: [late("1", "s1", [1, 2, 3]), late("2", "s2", [1, 2, 3, 4, 5]), late("3", "s1", [4])],
@@ -210,6 +213,16 @@ let queries: ReadonlyMap<string, string>;
     expect(await select(queries.get(name)!)).toEqual(answers[name]);
   },
 );
+
+(bin === undefined ? test.skip : test)("the notebook's query gives the newest revision of each window", async () => {
+  const notebook = readFileSync(join(root, "examples/notebook/lake.ipynb"), "utf8");
+  const { cells } = JSON.parse(notebook) as { cells: readonly { source: readonly string[] }[] };
+  const sql = /```sql\n(.*?)```/s.exec(cells.map(({ source }) => source.join("")).join("\n"))![1]!;
+  expect(await select(translated(new Map([["notebook", sql]])).get("notebook")!)).toEqual([
+    { window_start: 1_000, count: 100, mean: 5, std: 0.5 },
+    { window_start: 2_000, count: 100, mean: 6, std: 0.5 },
+  ]);
+});
 
 async function select(sql: string): Promise<Record<string, unknown>[]> {
   const found = (await lake.runAndReadAll(sql)).getRowObjects();

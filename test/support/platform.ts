@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LocalPort } from "../../config/local.ts";
 import { portOption } from "../../local/options.ts";
-import type { PlatformPorts } from "../../local/processes/ports.ts";
+import { pickPlatformPorts, type PlatformPorts } from "../../local/processes/ports.ts";
 import { eventually } from "./eventually.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -89,6 +90,36 @@ export class StartedPlatform {
       processes: Record<string, { pid: number }>;
     };
     return Object.fromEntries(Object.entries({ main, ...processes }).map(([name, { pid }]) => [name, pid]));
+  }
+}
+
+/** Longest time that a start may take, in ms. */
+const START_LIMIT_MS = 240_000;
+
+/** A platform that is up. */
+export interface Attempt {
+  readonly platform: StartedPlatform;
+  readonly ports: PlatformPorts;
+  /** Deleted at the end. The platform's own folder is `home` in it. */
+  readonly folder: string;
+}
+
+/** Runs `npm start` on ports and in a folder of its own while `body` runs: each attempt of a test begins anew. */
+export async function withPlatform(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  body: (attempt: Attempt) => Promise<void>,
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-platform-"));
+  const ports = await pickPlatformPorts();
+  const platform = new StartedPlatform(join(folder, "home"), ports, args, env);
+  try {
+    await platform.untilUp(START_LIMIT_MS);
+    await body({ platform, ports, folder });
+  } finally {
+    platform.interrupt();
+    await platform.exited;
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
