@@ -26,6 +26,10 @@ const MAX_BATCH_RECORDS = 2_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 2_000;
 const DRAIN_POLL_MS = 10;
+/** Kafka takes records while its acknowledgement of a batch has not been missing for longer. */
+const PROMPT_KAFKA_MS = 1_000;
+/** After so long without a message or PUBACK, the MQTT broker has nothing more for a client that left the group. */
+const QUIET_MS = 500;
 const LOGGED_TOPIC_CHARACTERS = 200;
 
 /** What the bridge sends through. */
@@ -40,7 +44,13 @@ export interface Receiver {
   /** Number of connections that are up and subscribed. */
   readonly subscribed: number;
   start(): void;
-  stop(): Promise<void>;
+  /**
+   * Takes the clients whose sessions do not stay out of the group: the broker sends them nothing new. Gives those that
+   * are out of it.
+   */
+  leave(): Promise<readonly string[]>;
+  /** Disconnects. Ends the sessions of `done`, of which nothing is unacknowledged; the others' stay, as members. */
+  stop(done: readonly string[]): Promise<void>;
   /** Closes a connection and opens it again, so that the MQTT broker sends what is unacknowledged again. */
   reconnect(client: string): void;
 }
@@ -66,6 +76,13 @@ interface Message {
   ) => void;
 }
 
+/** What a client has received. */
+interface Received {
+  unacknowledged: number;
+  /** When it last received or acknowledged one, by `performance.now()`. */
+  changedAt: number;
+}
+
 /**
  * Appends MQTT messages to Kafka, and acknowledges each to the MQTT broker only when Kafka has it. docs/bridge.md
  * numbers the steps in the life of a message, and says what happens when each of the three programs dies.
@@ -87,6 +104,7 @@ export class Bridge {
   #partitionCounts: ReadonlyMap<string, number> = new Map();
   #ticksUnderWay = 0;
   #inFlight = 0;
+  readonly #received = new Map<string, Received>();
   #draining = false;
   #timers: NodeJS.Timeout[] = [];
 
@@ -141,6 +159,10 @@ export class Bridge {
     const receivedAt = performance.now();
     const stamp = { ingestMs: Date.now(), traceparent: newTraceparent(randomBytes(24)) };
     this.#inFlight++;
+    const received = this.#received.get(client) ?? { unacknowledged: 0, changedAt: 0 };
+    this.#received.set(client, received);
+    received.unacknowledged++;
+    received.changedAt = receivedAt;
     const message: Message = {
       client,
       publish,
@@ -148,6 +170,8 @@ export class Bridge {
       done: (outcome) => {
         acknowledge();
         this.#inFlight--;
+        received.unacknowledged--;
+        received.changedAt = performance.now();
         this.#metrics.add(outcome);
         this.#metrics.time("bridge.publish-latency", performance.now() - receivedAt);
         this.#measure();
@@ -171,7 +195,10 @@ export class Bridge {
    */
   forget(client: string): void {
     this.#turnedAway.delete(client);
-    this.#inFlight -= this.#records.discard(client) + this.#letters.discard(client);
+    const discarded = this.#records.discard(client) + this.#letters.discard(client);
+    this.#inFlight -= discarded;
+    const received = this.#received.get(client);
+    if (received) received.unacknowledged -= discarded;
     this.#measure();
   }
 
@@ -186,18 +213,36 @@ export class Bridge {
     });
   }
 
-  /** Takes no more messages, sends and acknowledges those it has for at most `limitMs`, and disconnects. */
+  /**
+   * Takes the clients that do not stay out of the group, and sends and acknowledges what they still get. Then takes no
+   * more messages, sends and acknowledges those it has, and disconnects. All of it takes at most `limitMs`, and what
+   * the receiver takes to disconnect. While Kafka takes nothing, no client leaves.
+   */
   async stop(limitMs: number): Promise<void> {
-    this.#draining = true;
     for (const timer of this.#timers) clearInterval(timer);
     const deadline = performance.now() + limitMs;
-    while (this.#records.size + this.#letters.size > 0 && performance.now() < deadline)
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    const left = this.#silentMs < PROMPT_KAFKA_MS ? ((await this.#receiver?.leave()) ?? []) : [];
+    const leftAt = performance.now();
+    await until(() => left.every((client) => this.#isDone(client, leftAt)), deadline);
+    this.#draining = true;
+    await until(() => this.#records.size + this.#letters.size === 0, deadline);
     this.#records.close();
     this.#letters.close();
-    await this.#receiver?.stop();
+    const done = left.filter((client) => this.#isDone(client, leftAt));
+    await this.#receiver?.stop(done);
     await Promise.all([this.#sender.close(), this.#letterSender.close()]);
-    this.#logger.info({ unacknowledged: this.#inFlight }, "stopped");
+    this.#logger.info({ unacknowledged: this.#inFlight, ended: done }, "stopped");
+  }
+
+  /** Whether a client that left the group at `leftAt` has acknowledged everything, and gets nothing any more. */
+  #isDone(client: string, leftAt: number): boolean {
+    const { unacknowledged, changedAt } = this.#received.get(client) ?? { unacknowledged: 0, changedAt: 0 };
+    return unacknowledged === 0 && performance.now() - Math.max(leftAt, changedAt) >= QUIET_MS;
+  }
+
+  /** How long Kafka has not acknowledged a batch, of records or of letters; 0 while none is sent. */
+  get #silentMs(): number {
+    return Math.max(this.#records.unacknowledgedMs, this.#letters.unacknowledgedMs);
   }
 
   get #waitingBytes(): number {
@@ -290,6 +335,11 @@ export class Bridge {
       this.#logger.warn({ err: error }, "cannot read the partitions of the input topics");
     }
   }
+}
+
+/** Resolves when the condition holds, or at the deadline. */
+async function until(holds: () => boolean, deadline: number): Promise<void> {
+  while (!holds() && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
 }
 
 /** Doubles from `FIRST_RETRY_MS` up to `LAST_RETRY_MS`; the exponent is bounded, as attempts are not. */

@@ -49,6 +49,7 @@ const receiver = new MqttReceiver({
   region: settings.region,
   clients: settings.mqttClients,
   clientId: settings.mqttClientId,
+  sessionsKept: settings.mqttSessionsKept,
   receiveMaximum: settings.mqttReceiveMaximum,
   shareGroup: settings.mqttShareGroup,
   prefix: settings.mqttPrefix,

@@ -12,6 +12,8 @@ export interface MqttReceiverOptions extends Broker {
   readonly clients: number;
   /** Client ids are `<clientId>-<n>`. They are stable: a new process takes over the sessions of the previous one. */
   readonly clientId: string;
+  /** Connections, from the first, whose session stays when the bridge stops, so that the broker keeps the group. */
+  readonly sessionsKept: number;
   /** Messages of a connection that may be unacknowledged, at most. */
   readonly receiveMaximum: number;
   /** The clients share the messages among each other, and with every client of the same group. */
@@ -30,6 +32,9 @@ const SUBSCRIBE_RETRY_MS = 1_000;
 /** A broker delivers the messages that wait in a resumed session at once: after this long, none waits. */
 const FIRST_MESSAGE_LIMIT_MS = 1_000;
 const STOP_LIMIT_MS = 3_000;
+/** How long the broker's answer may take while the bridge stops. */
+const ANSWER_LIMIT_MS = 1_000;
+const SESSION_ENDS = { reasonCode: mqtt5.DisconnectReasonCode.NormalDisconnection, sessionExpiryIntervalSeconds: 0 };
 /** Reason codes from here on are errors (MQTT 5, section 2.4). */
 const FAILED = 0x80;
 
@@ -39,6 +44,8 @@ export class MqttReceiver implements Receiver {
   readonly #clients = new Map<string, mqtt5.Mqtt5Client>();
   #stopping = false;
   readonly #subscribed = new Set<string>();
+  /** Clients that the broker has confirmed to be out of the group. */
+  #left: readonly string[] = [];
   #turn: Promise<void> = Promise.resolve();
   readonly #firstSubscription = Promise.withResolvers<void>();
 
@@ -65,14 +72,32 @@ export class MqttReceiver implements Receiver {
     }
   }
 
-  /** Disconnects. The broker keeps the sessions for the next process for 15 minutes. */
-  async stop(): Promise<void> {
+  async leave(): Promise<readonly string[]> {
     this.#stopping = true;
-    const clients = [...this.#clients.values()];
-    const stopped = clients.map((client) => new Promise<void>((resolve) => client.once("stopped", () => resolve())));
-    for (const client of clients) client.stop();
+    const leaving = [...this.#clients].slice(this.#options.sessionsKept).filter(([id]) => this.#subscribed.has(id));
+    const packet = { topicFilters: [this.#subscription] };
+    const left = await Promise.all(
+      leaving.map(async ([id, client]) => ((await this.#confirmed(id, client.unsubscribe(packet))) ? [id] : [])),
+    );
+    return (this.#left = left.flat());
+  }
+
+  /**
+   * Disconnects. The broker keeps the sessions of the clients that are not in `done` for 15 minutes, for the next
+   * process. One of them that left the group enters it again first, because a resumed session counts as a member.
+   */
+  async stop(done: readonly string[]): Promise<void> {
+    this.#stopping = true;
+    const ends = new Set(done);
+    const clients = [...this.#clients];
+    const back = clients.filter(([id]) => this.#left.includes(id) && !ends.has(id));
+    await Promise.all(back.map(([id, client]) => this.#confirmed(id, client.subscribe(this.#subscribePacket))));
+    const stopped = clients.map(
+      ([, client]) => new Promise<void>((resolve) => client.once("stopped", () => resolve())),
+    );
+    for (const [clientId, client] of clients) client.stop(ends.has(clientId) ? SESSION_ENDS : undefined);
     await Promise.race([Promise.all(stopped), sleep(STOP_LIMIT_MS, undefined, { ref: false })]);
-    for (const client of clients) client.close();
+    for (const [, client] of clients) client.close();
     this.#subscribed.clear();
   }
 
@@ -84,6 +109,26 @@ export class MqttReceiver implements Receiver {
       if (!this.#stopping) client.start();
     });
     client.stop();
+  }
+
+  get #subscription(): string {
+    const { shareGroup, prefix } = this.#options;
+    return `$share/${shareGroup}/${mqttTopic(prefix, MQTT_SUBSCRIPTION)}`;
+  }
+
+  get #subscribePacket(): mqtt5.SubscribePacket {
+    return { subscriptions: [{ topicFilter: this.#subscription, qos: mqtt5.QoS.AtLeastOnce }] };
+  }
+
+  /** Whether the broker says yes within the limit. */
+  async #confirmed(clientId: string, answer: Promise<mqtt5.SubackPacket | mqtt5.UnsubackPacket>): Promise<boolean> {
+    try {
+      const packet = await Promise.race([answer, sleep(ANSWER_LIMIT_MS, undefined, { ref: false })]);
+      return (packet?.reasonCodes[0] ?? FAILED) < FAILED;
+    } catch (error) {
+      this.#options.logger.warn({ err: error, clientId }, "the session stays as it is");
+      return false;
+    }
   }
 
   #create(clientId: string): mqtt5.Mqtt5Client {
@@ -155,8 +200,8 @@ export class MqttReceiver implements Receiver {
    * they take turns.
    */
   async #subscribe(client: mqtt5.Mqtt5Client, sessionPresent: boolean, isNeeded: () => boolean): Promise<boolean> {
-    const { shareGroup, prefix, logger } = this.#options;
-    const subscription = `$share/${shareGroup}/${mqttTopic(prefix, MQTT_SUBSCRIPTION)}`;
+    const { logger } = this.#options;
+    const subscription = this.#subscription;
     if (sessionPresent) await sleep(FIRST_MESSAGE_LIMIT_MS);
     while (isNeeded()) {
       const before = this.#turn;
@@ -165,9 +210,7 @@ export class MqttReceiver implements Receiver {
       try {
         await before;
         if (!isNeeded()) return false;
-        const { reasonCodes, reasonString } = await client.subscribe({
-          subscriptions: [{ topicFilter: subscription, qos: mqtt5.QoS.AtLeastOnce }],
-        });
+        const { reasonCodes, reasonString } = await client.subscribe(this.#subscribePacket);
         if ((reasonCodes[0] ?? FAILED) < FAILED) return isNeeded();
         logger.error(
           { subscription, reasonCode: reasonCodes[0], reason: reasonString },

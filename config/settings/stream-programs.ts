@@ -32,6 +32,13 @@ export const streamPrograms = {
     ),
     waitingBytes: whole("WAITING_BYTES", "bytes of messages that wait for Kafka, at most", 64 * 2 ** 20, 2 ** 20),
     mqttClientId: text("MQTT_CLIENT_ID", "stable prefix of the client ids", "millrace-bridge"),
+    mqttSessionsKept: whole(
+      "MQTT_SESSIONS_KEPT",
+      "connections, from the first, that stay in the group while the bridge is stopped; at least one of a group",
+      1,
+      0,
+      1_000,
+    ),
     mqttPrefix: optionalText("MQTT_PREFIX", "what the environment's topics begin with, without the slash behind it"),
     mqttShareGroup: text(
       "MQTT_SHARE_GROUP",

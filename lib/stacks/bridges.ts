@@ -25,8 +25,12 @@ export interface BridgeNeeds {
 
 /**
  * The bridge: one service of one task for each of `bridge.tasks`. A member of the MQTT group has client ids of its own
- * that outlive its tasks, because its session holds what arrives between two of them. IoT Core disconnects the older of
- * two clients with one id, so no second task may run beside the first.
+ * that outlive its tasks, because its session holds what it had not acknowledged when it was killed. IoT Core
+ * disconnects the older of two clients with one id, so no second task may run beside the first.
+ *
+ * Only the first connection of the first bridge stays in the group while its task is stopped: as long as one persistent
+ * session is a member, IoT Core keeps what nobody is there to take. All others leave whenever their task stops, so
+ * `bridge.tasks` and `connectionsPerTask` can be lowered at any time: nobody's session stays behind with messages.
  */
 export function bridges(stack: MillraceStack, needs: BridgeNeeds): StreamService[] {
   const endpoint = callIot(stack, needs.security.keys.operations, {
@@ -80,6 +84,7 @@ function bridge(
       mqttUrl: `wss://${endpoint}`,
       mqttClients: config.bridge.connectionsPerTask,
       mqttClientId: clientId,
+      mqttSessionsKept: index === 0 ? 1 : 0,
       mqttPrefix: config.mqttPrefix ?? undefined,
       mqttShareGroup: shareGroup(config),
       pipelines: ticked.map(({ name }) => name),

@@ -41,8 +41,20 @@ class FakeKafka {
 class FakeReceiver implements Receiver {
   subscribed = 2;
   readonly reconnected: string[] = [];
+  left = 0;
+  /** Clients whose sessions the bridge ended. */
+  ended: readonly string[] | null = null;
+  /** Called when the bridge asks clients to leave the group: "two" does. */
+  onLeave: () => void = () => undefined;
   start(): void {}
-  async stop(): Promise<void> {}
+  async leave(): Promise<readonly string[]> {
+    this.left++;
+    this.onLeave();
+    return ["two"];
+  }
+  async stop(done: readonly string[]): Promise<void> {
+    this.ended = done;
+  }
   reconnect(client: string): void {
     this.reconnected.push(client);
   }
@@ -83,6 +95,39 @@ function start(limits: Partial<BridgeLimits> = {}): {
 function counter(metrics: Metrics, name: string): unknown {
   return (metrics.snapshot() as Record<string, unknown>)[name];
 }
+
+describe("a client that leaves the group when the bridge stops", () => {
+  test("still gets what was sent to it, and its session ends when all of that is acknowledged", async () => {
+    const { kafka, acknowledged, publish, receiver } = start();
+    receiver.onLeave = () => setTimeout(() => publish("imu/s1", "late", "two"), 300);
+    publish("imu/s1", "early", "two");
+    await bridge.stop(5_000);
+    expect(kafka.values("imu-data-all")).toEqual(["early", "late"]);
+    expect(acknowledged).toEqual(["early", "late"]);
+    expect(receiver.ended).toEqual(["two"]);
+  });
+
+  test("keeps its session where Kafka did not take all of it", async () => {
+    const { kafka, acknowledged, publish, receiver } = start();
+    receiver.onLeave = () => {
+      kafka.missing = "all";
+      publish("imu/s1", "late", "two");
+    };
+    await bridge.stop(1_200);
+    expect(acknowledged).toEqual([]);
+    expect(receiver.ended).toEqual([]);
+  });
+
+  test("does not leave while Kafka takes nothing", async () => {
+    const { kafka, publish, receiver } = start();
+    kafka.missing = "all";
+    publish("imu/s1", "a", "two");
+    await eventually(() => expect(bridge.health(2).components["kafka"]!.detail).toContain("for 2 s"));
+    await bridge.stop(100);
+    expect(receiver.left).toBe(0);
+    expect(receiver.ended).toEqual([]);
+  });
+});
 
 describe("a message that Kafka refuses for good", () => {
   test("is a dead letter, and holds up no other", async () => {

@@ -331,6 +331,30 @@ describe.each(environments)("the templates of %s", (env) => {
     }
   });
 
+  test("let one connection stay in the MQTT group, and every other leave it before its task loses its rights", () => {
+    // https://docs.aws.amazon.com/iot/latest/developerguide/mqtt.html, "Session lifecycle in shared subscription
+    // group": a group with a persistent session queues what nobody takes, and a session leaves "when it explicitly
+    // unsubscribes". CloudFormation deletes a resource before those that it depends on.
+    const services = all("AWS::ECS::Service").filter(({ resource }) =>
+      String(resource.Properties["ServiceName"]).startsWith(`millrace-${env}-bridge-`),
+    );
+    expect(services.length).toBe(config.bridge.tasks);
+    const kept = services.map(({ stack, resource }) => {
+      const { Resources } = platform.templates[stack]!;
+      const { Ref: task } = resource.Properties["TaskDefinition"] as { Ref: string };
+      const { ContainerDefinitions } = Resources[task]!.Properties as {
+        ContainerDefinitions: [{ StopTimeout: number; Environment: { Name: string; Value: unknown }[] }];
+      };
+      const [{ StopTimeout, Environment }] = ContainerDefinitions;
+      expect(StopTimeout).toBeGreaterThanOrEqual(15);
+      const policies = list(resource.DependsOn ?? []).filter((id) => Resources[id]!.Type === "AWS::IAM::Policy");
+      expect(policies.some((id) => JSON.stringify(Resources[id]!.Properties).includes("iot:Receive"))).toBe(true);
+      const value = (name: string): unknown => Environment.find(({ Name }) => Name === name)?.Value;
+      return [value("MQTT_CLIENT_ID"), value("MQTT_SESSIONS_KEPT") ?? "1"];
+    });
+    expect(kept).toEqual(kept.map((_, n) => [`millrace-${env}-bridge-${n}`, n === 0 ? "1" : "0"]));
+  });
+
   test("tell the functions which origins may read their answers", () => {
     // https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html: with a proxy integration the
     // function answers with the header.

@@ -54,6 +54,28 @@ function allows(entry: AllowedWildcard, { stack, actions, resource }: FoundWildc
   );
 }
 
+/** Wildcards that no entry of the table allows. */
+function unlistedIn(platform: Synthesised): string[] {
+  return wildcardsOf(platform)
+    .filter((found) => !allowedWildcards.some((entry) => allows(entry, found)))
+    .map(({ where, actions, resource }) => `${where}: ${actions.join(", ")} on ${resource}`);
+}
+
+/** The statements of all policies, for the check against IAM's lists. */
+function allStatementsOf(platform: Synthesised): object[] {
+  // Types whose policies name resources. The others belong to one: a bucket, a key, a queue, a role.
+  const named = ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IoT::Policy"];
+  return Object.entries(platform.templates).flatMap(([stack, { Resources }]) =>
+    Object.entries(Resources).flatMap(([id, resource]) =>
+      statementsOf({ ...resource, Properties: resource.Properties ?? {} }).map(({ Action, Resource }) => ({
+        where: `${stack}/${id}`,
+        actions: list(Action ?? []),
+        resources: named.includes(resource.Type) ? list(Resource ?? []).map(textOf) : null,
+      })),
+    ),
+  );
+}
+
 /** Names of the resources on which a role of a stack has each action of Kafka. */
 function kafkaRights(platform: Synthesised, stack: string, role: string): Record<string, string[]> {
   const found: Record<string, string[]> = {};
@@ -72,6 +94,23 @@ function kafkaRights(platform: Synthesised, stack: string, role: string): Record
   return Object.fromEntries(Object.entries(found).map(([action, names]) => [action, [...new Set(names)].sort()]));
 }
 
+describe("policies of the rehearsal's role", () => {
+  let platform: Synthesised;
+  beforeAll(async () => {
+    platform = await synthesised("rehearsal");
+  }, LIMIT_MS);
+
+  test("have no wildcard that isn't listed with its reason", () => {
+    expect(wildcardsOf(platform).length).toBeGreaterThan(3);
+    expect(unlistedIn(platform)).toEqual([]);
+  });
+
+  (bin === undefined ? test.skip : test)("have only actions that IAM knows, each on resources that it takes", () => {
+    expect(allStatementsOf(platform).length).toBeGreaterThan(4);
+    expect(problemsOf(allStatementsOf(platform))).toEqual([]);
+  });
+});
+
 describe.each(environments)("policies of %s", (env) => {
   let platform: Synthesised;
   const { market } = environment(env).processor;
@@ -81,25 +120,10 @@ describe.each(environments)("policies of %s", (env) => {
     platform = await synthesised(env);
   }, LIMIT_MS);
 
-  test("have no wildcard that isn't listed with its reason", () => {
-    const unlisted = wildcardsOf(platform).filter((found) => !allowedWildcards.some((entry) => allows(entry, found)));
-    expect(unlisted.map(({ where, actions, resource }) => `${where}: ${actions.join(", ")} on ${resource}`)).toEqual(
-      [],
-    );
-  });
+  test("have no wildcard that isn't listed with its reason", () => expect(unlistedIn(platform)).toEqual([]));
 
   (bin === undefined ? test.skip : test)("have only actions that IAM knows, each on resources that it takes", () => {
-    // Types whose policies name resources. The others belong to one: a bucket, a key, a queue, a role.
-    const named = ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IoT::Policy"];
-    const statements = Object.entries(platform.templates).flatMap(([stack, { Resources }]) =>
-      Object.entries(Resources).flatMap(([id, resource]) =>
-        statementsOf({ ...resource, Properties: resource.Properties ?? {} }).map(({ Action, Resource }) => ({
-          where: `${stack}/${id}`,
-          actions: list(Action ?? []),
-          resources: named.includes(resource.Type) ? list(Resource ?? []).map(textOf) : null,
-        })),
-      ),
-    );
+    const statements = allStatementsOf(platform);
     expect(statements.length).toBeGreaterThan(100);
     expect(problemsOf(statements)).toEqual([]);
   });
@@ -241,7 +265,7 @@ test(
 test(
   "a policy uses every wildcard that is listed",
   async () => {
-    const platforms = await Promise.all(environments.map((env) => synthesised(env)));
+    const platforms = await Promise.all([...environments, "rehearsal" as const].map((env) => synthesised(env)));
     const found = platforms.flatMap(wildcardsOf);
     const unused = allowedWildcards.filter(
       (entry) =>

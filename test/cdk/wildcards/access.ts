@@ -1,17 +1,19 @@
 import { ANY, type AllowedWildcard } from "./allowed-wildcard.ts";
 
 const stacks = ["access"];
+/** The rehearsal's role deploys and tries as the deployer does. */
+const deploying = ["access", "rehearsal"];
 
 /** Roles of people and of the pipeline. */
 export const accessWildcards: readonly AllowedWildcard[] = [
   {
-    stacks,
+    stacks: deploying,
     actions: ["cloudformation:DescribeStacks"],
     resource: /:stack\/millrace-[a-z]+-\*$/,
     reason: "deployer: a stack's ARN ends in an id that CloudFormation makes up",
   },
   {
-    stacks,
+    stacks: deploying,
     actions: ["iot:Connect", "iot:Publish"],
     resource: /:client\/smoke-\*$|:topic\/[a-z]+\/imu\/smoke-\*$/,
     reason: "deployer: the smoke test makes up a sensor",
@@ -85,6 +87,17 @@ export const accessWildcards: readonly AllowedWildcard[] = [
     actions: ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
     resource: /\/(tables|query-results)\/\*$/,
     reason: "analyst: reads every row, and writes the results of its queries",
+  },
+  {
+    stacks: ["rehearsal"],
+    actions: [
+      "cloudformation:DescribeStacks",
+      "dynamodb:ListTables",
+      "lambda:GetAccountSettings",
+      "s3:ListAllMyBuckets",
+    ],
+    resource: ANY,
+    reason: "rehearsal: preflight lists what the account has, and lists take no resource",
   },
   {
     stacks: ["monitoring"],
