@@ -5,8 +5,9 @@ import { nodeArguments } from "../config/node.ts";
 import { SECOND } from "../domain/time.ts";
 import { describeExit, type RunningProcess } from "./processes/process.ts";
 import type { Program } from "./programs.ts";
-import { prepareServer, serverDefinitions, untilReady, type ServerName, type ServerPorts } from "./servers/index.ts";
+import { serverDefinitions, type ServerName, type ServerPorts } from "./servers/index.ts";
 import type { Installation } from "./servers/install.ts";
+import { prepareServer, untilReady } from "./servers/server.ts";
 import type { Unit } from "./supervisor.ts";
 
 const ROOT = join(import.meta.dirname, "..");

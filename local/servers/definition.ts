@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import type { ProcessSpec } from "../processes/process.ts";
 import type { Installation } from "./install.ts";
 
@@ -17,6 +18,8 @@ export interface ServerDefinition {
   readonly ports: readonly ServerPort[];
   /** Class in `java/`. */
   readonly mainClass: string;
+  /** Folders with jars that only this server has. */
+  readonly moreJars: readonly string[];
   /** Options of the Java virtual machine. They bound the heap: its default maximum is a quarter of the memory. */
   readonly javaOptions: readonly string[];
   /**
@@ -29,6 +32,14 @@ export interface ServerDefinition {
   probe(ports: ServerPorts): Promise<void>;
 }
 
+/** In the folder of the installation: the launchers, the jars of all servers, and those of DynamoDB alone. */
+export const LAUNCHERS = "launchers.jar";
+export const JARS = "jars";
+export const DYNAMODB_JARS = "dynamodb";
+
+/** The file of a server's archived classes, in the folder of the installation. */
+export const archiveName = (server: ServerName): string => `${server}.jsa`;
+
 /** By default each thread may get an arena of the C library's memory of its own, and keep what it once held. */
 const serverEnvironment = { MALLOC_ARENA_MAX: "2" };
 
@@ -40,11 +51,12 @@ export function serverProcess(
   logFile: string,
 ): ProcessSpec {
   const log4j = `file:${join(import.meta.dirname, "log4j.properties")}`;
+  const archive = archiveName(definition.name);
   const common = [
     "-XX:+ExitOnOutOfMemoryError",
     "-XX:-UsePerfData",
     `-Dlog4j.configuration=${log4j}`,
-    `-Djava.library.path=${join(installation.folder, "jars")}`,
+    `-Djava.library.path=${join(installation.folder, JARS)}`,
   ];
   return {
     name: definition.name,
@@ -52,8 +64,10 @@ export function serverProcess(
       installation.java,
       ...definition.javaOptions,
       ...common,
+      ...(existsSync(join(installation.folder, archive)) ? [`-XX:SharedArchiveFile=${archive}`] : []),
       "-cp",
-      installation.classpath,
+      // As it was when the classes were archived: relative to the folder, which had another name then.
+      [LAUNCHERS, join(JARS, "*"), ...definition.moreJars.map((folder) => join(folder, "*"))].join(delimiter),
       definition.mainClass,
       ...args,
     ],

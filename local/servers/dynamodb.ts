@@ -1,5 +1,5 @@
 import { LOOPBACK } from "../../config/local.ts";
-import type { ServerDefinition, ServerPorts } from "./definition.ts";
+import { DYNAMODB_JARS, type ServerDefinition, type ServerPorts } from "./definition.ts";
 
 /** Amazon's DynamoDB Local. */
 export const dynamodb: ServerDefinition = {
@@ -7,6 +7,7 @@ export const dynamodb: ServerDefinition = {
   title: "DynamoDB Local",
   ports: ["dynamodb"],
   mainClass: "DynamoDbServer",
+  moreJars: [DYNAMODB_JARS],
   javaOptions: ["-Xmx256m", "-Xms32m", "-Xmn16m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
   prepare: (folder, ports) => [folder, String(ports.dynamodb)],
   // The request is not signed, so the answer is 400. Any answer means that the server is running.

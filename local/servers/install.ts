@@ -4,16 +4,19 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSy
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import { MillraceError } from "../../domain/errors.ts";
+import { archiveClasses } from "./archive.ts";
+import { DYNAMODB_JARS, JARS, LAUNCHERS } from "./definition.ts";
 
-/** The installed jars and compiled launchers of the servers, and the Java that runs them. */
+/** The installed jars, compiled launchers and archived classes of the servers, and the Java that runs them. */
 export interface Installation {
   readonly java: string;
   readonly folder: string;
+  /** Without the jars of DynamoDB. */
   readonly classpath: string;
 }
 
 export interface InstallOptions {
-  /** Folder for all installations, one subfolder per content of pom.xml and launchers. */
+  /** Folder for all installations, one subfolder per Java and content of pom.xml and launchers. */
   readonly folder: string;
   /** JAVA_HOME, if it is set. `java` is searched there first, then on PATH. */
   readonly javaHome?: string | undefined;
@@ -21,6 +24,8 @@ export interface InstallOptions {
 }
 
 const MIN_JAVA = 17;
+/** Its manifest has a folder in the class path. Java archives no classes of such a class path. */
+const DYNAMODB_JAR = /^DynamoDBLocal-/;
 const SOURCES = import.meta.dirname;
 const REMEDY =
   `install a Java Development Kit, version ${MIN_JAVA} or later ` +
@@ -28,39 +33,44 @@ const REMEDY =
   "and check it with `java -version`";
 
 /**
- * Downloads the servers with Maven and compiles their launchers, once per content of pom.xml and launchers. Later calls
- * need neither network nor Maven.
+ * Downloads the servers with Maven, compiles their launchers, and archives their classes, once per Java and content of
+ * pom.xml and launchers. Later calls need neither network nor Maven.
  *
  * @throws MillraceError `prerequisite-missing` when Java (a JDK of 17 or later) or Maven is missing or fails.
  */
 export async function installServers(options: InstallOptions): Promise<Installation> {
-  const java = findJava(options.javaHome);
+  const { java, version } = findJava(options.javaHome);
   const launchers = readdirSync(join(SOURCES, "java")).map((name) => join(SOURCES, "java", name));
-  const hash = createHash("sha256");
+  const hash = createHash("sha256").update(version);
   for (const file of [join(SOURCES, "pom.xml"), ...launchers]) hash.update(readFileSync(file));
   const folder = join(options.folder, hash.digest("hex").slice(0, 16));
-  const installation = {
-    java,
-    folder,
-    classpath: [join(folder, "classes"), join(folder, "jars", "*")].join(delimiter),
-  };
+  const installation = installationIn(folder, java);
   if (existsSync(folder)) return installation;
 
   mkdirSync(options.folder, { recursive: true });
   const building = mkdtempSync(join(options.folder, "building-"));
   try {
-    await download(join(building, "jars"), options.onProgress);
+    const jars = join(building, JARS);
+    await download(jars, options.onProgress);
     options.onProgress("compiling the servers' launchers");
-    run(
-      javac(java),
-      ["-nowarn", "-d", join(building, "classes"), "-cp", join(building, "jars", "*"), ...launchers],
-      REMEDY,
-    );
+    const classes = join(building, "classes");
+    run(tool(java, "javac"), ["-nowarn", "-d", classes, "-cp", join(jars, "*"), ...launchers], REMEDY);
+    run(tool(java, "jar"), ["--create", "--file", join(building, LAUNCHERS), "-C", classes, "."], REMEDY);
+    rmSync(classes, { recursive: true });
+    mkdirSync(join(building, DYNAMODB_JARS));
+    for (const name of readdirSync(jars).filter((name) => DYNAMODB_JAR.test(name)))
+      renameSync(join(jars, name), join(building, DYNAMODB_JARS, name));
+    options.onProgress("archiving the servers' classes, so that they start faster");
+    await archiveClasses(installationIn(building, java), join(building, "data"));
     moveIntoPlace(building, folder);
   } finally {
     rmSync(building, { recursive: true, force: true });
   }
   return installation;
+}
+
+function installationIn(folder: string, java: string): Installation {
+  return { java, folder, classpath: [join(folder, LAUNCHERS), join(folder, JARS, "*")].join(delimiter) };
 }
 
 /** Renaming makes the finished folder appear in one step. Another process may have been faster: its folder is equal. */
@@ -72,11 +82,13 @@ function moveIntoPlace(from: string, to: string): void {
   }
 }
 
-function javac(java: string): string {
-  return java.replace(/java(\.exe)?$/, "javac$1");
+/** A tool of the Java Development Kit. */
+function tool(java: string, name: "javac" | "jar"): string {
+  return java.replace(/java(\.exe)?$/, `${name}$1`);
 }
 
-function findJava(javaHome: string | undefined): string {
+/** @returns Its path, and what it says of its version */
+function findJava(javaHome: string | undefined): { readonly java: string; readonly version: string } {
   const inHome = javaHome && join(javaHome, "bin", "java");
   const java = inHome && existsSync(inHome) ? inHome : "java";
   const { error, status, stderr } = spawnSync(java, ["-version"], { encoding: "utf8" });
@@ -90,13 +102,13 @@ function findJava(javaHome: string | undefined): string {
         `but the servers need ${MIN_JAVA} or later: ${REMEDY}`,
     );
   }
-  if (spawnSync(javac(java), ["-version"]).error) {
+  if (spawnSync(tool(java, "javac"), ["-version"]).error) {
     throw new MillraceError(
       "prerequisite-missing",
       `Java ${version} was found (${java}), but its compiler javac is missing: ${REMEDY}`,
     );
   }
-  return java;
+  return { java, version: stderr };
 }
 
 function run(command: string, args: readonly string[], remedy: string): void {

@@ -44,6 +44,7 @@ export function kafkaServer(node: KafkaNode): ServerDefinition {
     title: "Apache Kafka",
     ports: ["kafka", "kafkaController"],
     mainClass: "KafkaServer",
+    moreJars: [],
     javaOptions: node.javaOptions,
     prepare(folder, ports) {
       const logs = join(folder, "logs");

@@ -15,7 +15,8 @@ export const mongodb: ServerDefinition = {
   title: "MongoDB wire server",
   ports: ["mongodb"],
   mainClass: "MongoDbServer",
-  javaOptions: ["-Xmx192m", "-Xms32m", "-Xmn24m", "-XX:+UseSerialGC"],
+  moreJars: [],
+  javaOptions: ["-Xmx192m", "-Xms32m", "-Xmn24m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
   prepare(folder, ports) {
     const older = join(folder, OLDER_FILE);
     if (existsSync(older))

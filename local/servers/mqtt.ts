@@ -11,6 +11,7 @@ export const mqtt: ServerDefinition = {
   title: "MQTT broker (ActiveMQ Artemis)",
   ports: ["mqtt"],
   mainClass: "ArtemisServer",
+  moreJars: [],
   javaOptions: ["-Xmx256m", "-Xms32m", "-Xmn16m", "-XX:+UseSerialGC"],
   prepare(folder, ports) {
     const file = join(folder, "broker.xml");

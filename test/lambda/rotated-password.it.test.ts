@@ -7,9 +7,10 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import type { Db } from "mongodb";
 import { mongoDatabase } from "../../lambda/shared/mongo.ts";
 import { pickFreePorts } from "../../local/processes/ports.ts";
-import { prepareServer, runServer, SERVERS_FOLDER, type Server, type ServerPorts } from "../../local/servers/index.ts";
+import { SERVERS_FOLDER, type ServerPorts } from "../../local/servers/index.ts";
 import { installServers } from "../../local/servers/install.ts";
 import { mongodb, mongodbUri } from "../../local/servers/mongodb.ts";
+import { prepareServer, runServer, type Server } from "../../local/servers/server.ts";
 
 // A server that wants a password, and the official client of Secrets Manager against its protocol:
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html

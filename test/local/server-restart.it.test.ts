@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
@@ -24,4 +24,20 @@ test("a server killed with SIGKILL comes back with what it had acknowledged, and
     rmSync(dataDir, { recursive: true, force: true });
   }
   expect(await isPortFree(servers.ports.mongodb)).toBe(true);
+});
+
+test("a server starts with the classes that were archived when the servers were installed", async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "millrace-servers-"));
+  const which = ["kafka", "mqtt", "mongodb"] as const;
+  const servers = await startServers({ which, dataDir });
+  try {
+    for (const name of which) {
+      const maps = `/proc/${servers.server(name).pid}/maps`;
+      // Only Linux shows what a process has mapped.
+      if (existsSync(maps)) expect(readFileSync(maps, "utf8")).toContain(`/${name}.jsa`);
+    }
+  } finally {
+    await servers.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  }
 });

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import type { Admin } from "kafkajs";
 import { createKafka } from "../../adapters/kafka.ts";
 import { pickFreePorts } from "../../local/processes/ports.ts";
-import { prepareServer, runServer, SERVERS_FOLDER, type Server, type ServerPorts } from "../../local/servers/index.ts";
+import { SERVERS_FOLDER, type ServerPorts } from "../../local/servers/index.ts";
 import { installServers } from "../../local/servers/install.ts";
 import { kafkaBrokers, kafkaServer } from "../../local/servers/kafka.ts";
+import { prepareServer, runServer, type Server } from "../../local/servers/server.ts";
 import { eventually } from "./eventually.ts";
 
 const NODES = [1, 2, 3] as const;
