@@ -109,9 +109,10 @@ function graphPanel(graph: Graph, stepMs: number) {
   legend.append(
     ...graph.lines.map(({ label, points }, i) => {
       const entry = document.createElement("span");
-      entry.className = `line-${i}`;
+      const key = document.createElement("i");
+      key.className = `key line-${i}`;
       const last = points.at(-1);
-      entry.textContent = `${label} ${last == null ? "–" : figure(last)}`;
+      entry.append(key, `${label} ${last == null ? "–" : figure(last)}`);
       return entry;
     }),
   );

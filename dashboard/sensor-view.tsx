@@ -1,7 +1,6 @@
 import { render } from "preact";
 import type { ActivityStretch, ListedDeadLetter, Sensor, SensorFeatures, Session } from "../domain/api.ts";
 import { ActivityTimeline } from "./activity-timeline.tsx";
-import { chartKinds } from "./channels.ts";
 import { type Config, type List, request, RequestError } from "./client.ts";
 import { byId } from "./dom.ts";
 import { amount, duration, time } from "./format.ts";
@@ -12,7 +11,7 @@ import { rejectedAddress } from "./rejected.ts";
 import { SessionTable } from "./session-table.tsx";
 import { storyAddress } from "./story.ts";
 import type { View } from "./view.ts";
-import { WindowChart } from "./window-chart.tsx";
+import { lengthOf, WindowCharts } from "./window-chart.tsx";
 import { gapsBetween, type History, readWindows } from "./window-history.ts";
 
 const SENSOR_ID = /^[A-Za-z0-9:_-]{1,128}$/;
@@ -134,7 +133,9 @@ export class SensorView implements View {
           <div class="panel-head">
             <h1 id="sensor-title">{sensorId}</h1>
             {day && (
-              <span class={`status ${isLive(day.sensor.lastSeen) ? "open" : ""}`}>{hearing(day.sensor.lastSeen)}</span>
+              <span class={`status ${isLive(day.sensor.lastSeen) ? "open" : ""}`} data-from="api">
+                {hearing(day.sensor.lastSeen)}
+              </span>
             )}
             <a class="target" href={liveAddress([sensorId])}>
               Live charts
@@ -199,7 +200,7 @@ interface DayPanelsProps {
 function DayPanels({ sensorId, day, label }: DayPanelsProps) {
   const { from, to, history, activity, sessions, letters, features } = day;
   const { windows, everyMs } = history;
-  const lengthMs = windows[0] ? windows[0].window.end - windows[0].window.start : 1_000;
+  const length = duration(lengthOf(windows));
   return (
     <>
       <section class="panel" aria-labelledby="windows-title" data-from="api">
@@ -208,20 +209,10 @@ function DayPanels({ sensorId, day, label }: DayPanelsProps) {
           {windows.length === 0
             ? "There are none in this time. The API has those of the last 24 hours."
             : everyMs === 0
-              ? `All ${amount(windows.length)} windows of ${duration(lengthMs)}.`
-              : `${amount(windows.length)} windows of ${duration(lengthMs)}: one every ${duration(everyMs)}.`}
+              ? `All ${amount(windows.length)} windows of ${length}.`
+              : `${amount(windows.length)} windows of ${length}: one every ${duration(everyMs)}.`}
         </p>
-        {chartKinds.map((kind) => (
-          <WindowChart
-            key={kind.title}
-            kind={kind}
-            of={sensorId}
-            windows={windows}
-            from={from}
-            to={to}
-            gapMs={Math.max(everyMs, lengthMs) * 1.5}
-          />
-        ))}
+        <WindowCharts of={sensorId} history={history} from={from} to={to} />
         <h3>Activity</h3>
         <ActivityTimeline stretches={activity.items} from={from} to={to} />
         {activity.isCut && <p class="muted hint">Only the newest of it.</p>}

@@ -1,7 +1,6 @@
 import { render } from "preact";
 import type { ActivityStretch, Session } from "../domain/api.ts";
 import { ActivityTimeline } from "./activity-timeline.tsx";
-import { chartKinds } from "./channels.ts";
 import { type Config, type List, request, RequestError } from "./client.ts";
 import { byId } from "./dom.ts";
 import { amount, time } from "./format.ts";
@@ -10,7 +9,7 @@ import { liveAddress } from "./live-address.ts";
 import { lengthOf, SessionTable } from "./session-table.tsx";
 import { storyAddress } from "./story.ts";
 import type { View } from "./view.ts";
-import { WindowChart } from "./window-chart.tsx";
+import { WindowCharts } from "./window-chart.tsx";
 import { type History, readWindows } from "./window-history.ts";
 
 /** Sessions in a page of the list. */
@@ -235,8 +234,6 @@ export class SessionsView implements View {
 
 function SessionDetail({ detail: { session, from, to, history, activity } }: { readonly detail: Detail }) {
   const { sessionId, sensorId, start, end, samples, revision, warnings, supersedes } = session;
-  const { windows, everyMs } = history;
-  const lengthMs = windows[0] ? windows[0].window.end - windows[0].window.start : 1_000;
   const facts = {
     start: time(start),
     end: end === null ? "open" : time(end),
@@ -268,20 +265,10 @@ function SessionDetail({ detail: { session, from, to, history, activity } }: { r
           Live charts
         </a>
       </p>
-      {windows.length === 0 ? (
+      {history.windows.length === 0 ? (
         <p class="muted hint">The API has windows of the last 24 hours: none is of this session. The lake has all.</p>
       ) : (
-        chartKinds.map((kind) => (
-          <WindowChart
-            key={kind.title}
-            kind={kind}
-            of={`session ${sessionId}`}
-            windows={windows}
-            from={from}
-            to={to}
-            gapMs={Math.max(everyMs, lengthMs) * 1.5}
-          />
-        ))
+        <WindowCharts of={`session ${sessionId}`} history={history} from={from} to={to} />
       )}
       <h2>Activity</h2>
       <ActivityTimeline stretches={activity.items} from={from} to={to} />

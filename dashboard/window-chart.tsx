@@ -1,9 +1,10 @@
 import { useEffect, useRef } from "preact/hooks";
 import type uPlot from "uplot";
 import type { SensorWindow } from "../domain/api.ts";
-import type { ChartKind } from "./channels.ts";
+import { type ChartKind, chartKinds } from "./channels.ts";
 import { time } from "./format.ts";
 import { type Line, makePlot } from "./plot.ts";
+import type { History } from "./window-history.ts";
 
 const HEIGHT = 160;
 /** The least and the greatest magnitude. */
@@ -12,21 +13,41 @@ const BAND: readonly Line[] = [
   { label: "greatest", colour: "--band" },
 ];
 
-interface WindowChartProps {
-  readonly kind: ChartKind;
-  /** What it is of, for who hears it. */
+interface WindowChartsProps {
+  /** What they are of, for who hears it. */
   readonly of: string;
-  /** Oldest first. */
-  readonly windows: readonly SensorWindow[];
+  readonly history: History;
   /** Time of the left and the right edge, epoch ms. */
   readonly from: number;
   readonly to: number;
+}
+
+interface WindowChartProps extends Omit<WindowChartsProps, "history"> {
+  readonly kind: ChartKind;
+  /** Oldest first. */
+  readonly windows: readonly SensorWindow[];
   /** Windows that are further apart are not joined by a line, in ms. */
   readonly gapMs: number;
 }
 
-/** Means of windows as lines, and what the magnitude reached as a band behind them. */
-export function WindowChart({ kind, of, windows, from, to, gapMs }: WindowChartProps) {
+/** A chart of each kind: means of windows as lines, and what the magnitude reached as a band behind them. */
+export function WindowCharts({ history: { windows, everyMs }, ...props }: WindowChartsProps) {
+  const gapMs = Math.max(everyMs, lengthOf(windows)) * 1.5;
+  return (
+    <>
+      {chartKinds.map((kind) => (
+        <WindowChart key={kind.title} kind={kind} windows={windows} gapMs={gapMs} {...props} />
+      ))}
+    </>
+  );
+}
+
+/** Length of each of these windows, in ms; a second where there are none. */
+export function lengthOf([first]: readonly SensorWindow[]): number {
+  return first ? first.window.end - first.window.start : 1_000;
+}
+
+function WindowChart({ kind, of, windows, from, to, gapMs }: WindowChartProps) {
   const container = useRef<HTMLDivElement>(null);
   const readout = useRef<HTMLSpanElement>(null);
   const shown = useRef({ from, to, gapMs });

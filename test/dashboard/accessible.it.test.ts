@@ -3,6 +3,8 @@ import { eventually } from "../support/eventually.ts";
 import { violations } from "./axe.ts";
 import { usePage, type Stage } from "./browser.ts";
 import { now, someMarket } from "./market-records.ts";
+import { components } from "./ops-data.ts";
+import { badPractices } from "./practices.ts";
 import { inferenceOf, listedWindow, sessionOf, stretchOf, windowOf } from "./sensor-records.ts";
 
 /** Each view with data in it: its address, and what is there when they have come. */
@@ -14,7 +16,9 @@ const views = {
   rejected: ["#/rejected", "#letters a"],
   letter: ["#/rejected/imu-data-all%2F3%2F1234%2F0", "#payload"],
   market: ["#/market/AAPL", "#alerts tr"],
-  operations: ["#/operations", "#dashboards"],
+  publish: ["#/publish", "#publish h1"],
+  pipeline: ["#/pipeline", "[data-component]"],
+  operations: ["#/operations", "#graphs .legend"],
   story: ["#/story", "#story-form"],
 } as const;
 
@@ -38,6 +42,10 @@ beforeEach(() => {
   const warnings = [{ code: "acceleration-in-g", message: "the acceleration looks like g" }];
   api.data.sessions = [sessionOf("s1", now, now + 4_000, { warnings, activity: { WALKING: 3, SEATED: 1 } })];
   api.data.features = [{ sensorId: "s1", eventTime: now + 10_000, features: { accMag_mean: 9.5 } }];
+  api.ops.set("components", { status: 200, body: components });
+  const lines = ["sensor", "market", "bridge", "live"].map((label, i) => ({ label, points: [i, 2 * i] }));
+  const graph = { title: "Lag", unit: "records", good: "Flat", limit: null, lines };
+  api.operations.graphs = { stepMs: 5_000, atMs: now, dashboards: [{ name: "health", graphs: [graph] }] };
   api.data.deadLetters = [
     {
       id: "imu-data-all/3/1234/0",
@@ -62,7 +70,7 @@ beforeEach(() => {
 
 test.each(
   (["light", "dark"] as const).flatMap((colorScheme) => Object.keys(views).map((name) => ({ name, colorScheme }))),
-)("axe finds nothing in $name, in $colorScheme; 390 pixels are enough for it, with targets of 44", async (of) => {
+)("nothing is wrong with $name, in $colorScheme; 390 pixels are enough for it, with targets of 44", async (of) => {
   const [address, filled] = views[of.name as keyof typeof views];
   const page = await open(address, { colorScheme: of.colorScheme });
   if (of.name === "live") {
@@ -72,6 +80,7 @@ test.each(
   }
   await page.locator(filled).first().waitFor();
   expect(await violations(page)).toEqual([]);
+  expect(await badPractices(page)).toEqual([]);
   await page.setViewportSize({ width: 390, height: 844 });
   // A chart takes its new width with the next frame.
   await eventually(async () => {

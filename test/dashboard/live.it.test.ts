@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from "@jest/globals";
 import type { Page } from "playwright-core";
 import type { Sensor } from "../../domain/api.ts";
 import { eventually } from "../support/eventually.ts";
+import { greyed, saysThatApiIsAway } from "./away.ts";
 import { usePage, type Stage } from "./browser.ts";
 import { now } from "./market-records.ts";
 import type { LiveMessage } from "./page-api.ts";
@@ -315,19 +316,13 @@ test("the newest window has its figures with units, and a link to its story that
 test("a lost end is said with the reason and a countdown, and its old data is greyed", async () => {
   await openLive();
   await api.stop();
-  await page.getByText(/The API has not answered since .*: there is no connection to it\./).waitFor();
   await page.getByText(/The live feed has been cut since .*: the connection was lost\./).waitFor();
-  const counted = new Set<string | null>();
-  await eventually(async () => {
-    counted.add(await page.locator("#loss-retry").textContent());
-    expect([...counted]).toEqual(expect.arrayContaining(["Next try in 3 s.", "Next try in 2 s.", "Next try in 1 s."]));
-  });
-  const filters = (): Promise<unknown> =>
-    page.evaluate('["#panels", ".choices"].map((one) => getComputedStyle(document.querySelector(one)).filter)');
-  expect(await filters()).toEqual(["grayscale(1)", "grayscale(1)"]);
+  await saysThatApiIsAway(page);
+  const parts = ["#panels", ".choices"];
+  expect(await greyed(page, parts)).toEqual(parts);
   await api.start();
   await page.locator("#loss").waitFor({ state: "hidden" });
-  expect(await filters()).toEqual(["none", "none"]);
+  expect(await greyed(page, parts)).toEqual([]);
 });
 
 test("a refresh keeps the focus and the order in the list of sensors", async () => {

@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from "@jest/globals";
 import type { Page } from "playwright-core";
 import type { DeadLetter } from "../../domain/api.ts";
 import { eventually } from "../support/eventually.ts";
+import { greyed, saysThatApiIsAway } from "./away.ts";
 import { usePage, type Stage } from "./browser.ts";
 import { now } from "./market-records.ts";
 import { listedWindow, sessionOf, stretchOf } from "./sensor-records.ts";
@@ -126,4 +127,41 @@ test("a refresh keeps the focus and what is open", async () => {
     expect(await page.evaluate("document.activeElement.tagName")).toBe("SUMMARY");
     expect(await page.locator("#windows").isVisible()).toBe(true);
   });
+});
+
+test("an API that is away is said, what is old is greyed, and what was missed is there when it is back", async () => {
+  api.data.windows = [listedWindow("s1", now, 1)];
+  api.data.sessions = [sessionOf("s1", now, now + 990)];
+  api.data.deadLetters = [letter];
+  api.data.features = [{ sensorId: "s1", eventTime: now, features: { accMag_mean: 9.5 } }];
+  page = await open("#/sensor/s1?range=1m");
+  await page.getByText("All 1 windows of 1.0 s.").waitFor();
+  const parts = [
+    "#sensor-view .status",
+    ".figures",
+    ".chart",
+    "#gaps",
+    "[data-session]",
+    ".letters",
+    "#features-title",
+  ];
+  expect(await greyed(page, parts)).toEqual([]);
+  await api.stop();
+  await saysThatApiIsAway(page);
+  expect(await greyed(page, parts)).toEqual(parts);
+  expect(await page.locator("#sensor-title").textContent()).toBe("s1");
+  api.data.windows = [listedWindow("s1", now + 1_000, 1), ...api.data.windows];
+  await api.start();
+  await page.getByText("All 2 windows of 1.0 s.").waitFor();
+  await page.locator("#loss").waitFor({ state: "hidden" });
+  expect(await greyed(page, parts)).toEqual([]);
+});
+
+test("a page that is opened while the API is away says so, and is there when it is back", async () => {
+  await api.stop();
+  page = await open("#/sensor/s1?range=1m");
+  await saysThatApiIsAway(page);
+  expect(await page.locator("#sensor-view [role=status]").textContent()).toBe("Reading …");
+  await api.start();
+  await page.getByText("There are none in this time.").waitFor();
 });

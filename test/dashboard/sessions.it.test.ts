@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from "@jest/globals";
 import type { Page } from "playwright-core";
 import type { Session } from "../../domain/api.ts";
 import { eventually } from "../support/eventually.ts";
+import { greyed, saysThatApiIsAway } from "./away.ts";
 import { usePage, type Stage } from "./browser.ts";
 import { now } from "./market-records.ts";
 import { listedWindow, sessionOf, stretchOf } from "./sensor-records.ts";
@@ -128,4 +129,42 @@ test("an open session's page follows it to its end, and an id that is none says 
   await page.getByText("12.5 s", { exact: true }).waitFor();
   page = await open("#/sessions/s1%401");
   await page.getByText("There is no session s1@1").waitFor();
+});
+
+test("an API that is away is said, what is old is greyed, and what was missed is there when it is back", async () => {
+  api.data.sessions = [openSession("s1", now)];
+  page = await open("#/sessions");
+  await eventually(async () => {
+    expect(await rows()).toEqual([["s1", "2:30:00 PM", "30.0 s so far", "…", "open", ""]]);
+  });
+  await api.stop();
+  await saysThatApiIsAway(page);
+  expect(await greyed(page, ["[data-session]", "#sessions-title"])).toEqual(["[data-session]"]);
+  // A list that was never read is not there, and not said to be empty.
+  await page.locator(".filters").getByLabel("Sensor").fill("s1");
+  await page.getByRole("button", { name: "Filter" }).press("Enter");
+  await page.getByText("Reading …").waitFor();
+  api.data.sessions = [sessionOf("s1", now, now + 12_500)];
+  await api.start();
+  await eventually(async () => {
+    expect(await rows()).toEqual([["s1", "2:30:00 PM", "12.5 s", "1,250", "ended", "0"]]);
+  });
+  await page.locator("#loss").waitFor({ state: "hidden" });
+  expect(await greyed(page, ["[data-session]"])).toEqual([]);
+});
+
+test.each(["open", "ended"])("so is one whose session is %s", async (status) => {
+  api.data.sessions = [status === "open" ? openSession("s1", now) : sessionOf("s1", now, now + 3_990)];
+  api.data.windows = [listedWindow("s1", now, 9)];
+  page = await open(`#/sessions/s1%40${now}`);
+  await page.locator("#sessions-view .chart").first().waitFor();
+  const parts = ["#sessions-view .status", "#sessions-view .figures", "#sessions-view .chart"];
+  await api.stop();
+  await saysThatApiIsAway(page);
+  expect(await greyed(page, parts)).toEqual(parts);
+  api.data.sessions = [sessionOf("s1", now, now + 3_990)];
+  await api.start();
+  await page.locator("#loss").waitFor({ state: "hidden" });
+  expect(await greyed(page, parts)).toEqual([]);
+  await page.getByText("4.0 s", { exact: true }).waitFor();
 });
