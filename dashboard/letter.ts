@@ -1,9 +1,11 @@
 /** One dead letter: why it was refused, what to do, its payload, and the command that sends it in again. */
 
+import { h, render } from "preact";
 import type { DeadLetter } from "../domain/api.ts";
 import { request, RequestError, type Config } from "./client.ts";
 import { byId } from "./dom.ts";
 import { NOTHING, showFigures, time } from "./format.ts";
+import { SendLetter } from "./send-letter.tsx";
 import { storyAddress } from "./story.ts";
 
 export class Letter {
@@ -15,9 +17,12 @@ export class Letter {
   #isAbsent = false;
   /** What stands before the arguments of an operator's command. */
   #command;
+  /** Whether the page reaches the operators' API. */
+  #isOperator;
 
-  constructor({ restUrl, environment }: Config) {
+  constructor({ restUrl, environment, operations = false }: Config) {
     this.#restUrl = restUrl;
+    this.#isOperator = operations;
     this.#command =
       environment === "local" ? "npm run dead-letters --" : `npm run on-aws -- --env ${environment} dead-letters`;
     byId("copy-again").addEventListener("click", () => void this.#copy());
@@ -59,6 +64,7 @@ export class Letter {
     const place = `dead-letter/${log.partition}/${log.offset}`;
     byId("letter-again").textContent = `${this.#command} send-again ${place}`;
     byId("copied").textContent = "";
+    if (this.#isOperator) render(h(SendLetter, { key: letter.id, letter }), byId("letter-send"));
     // What the bridge wrote itself never was in an input.
     byId("letter-story").hidden = source === null;
     (byId("letter-story") as HTMLAnchorElement).href = storyAddress(letter.id);

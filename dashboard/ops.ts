@@ -1,4 +1,5 @@
 /** The operators' API of `npm start`, which the page's own server hands on. */
+import type { Problem } from "../domain/api.ts";
 import { RequestError } from "./client.ts";
 
 /** An answer of `npm start` that is no success, with what it says. */
@@ -23,8 +24,8 @@ export function postOps<T>(path: string, body: object, key: string): Promise<T> 
 async function ask<T>(path: string, options: RequestInit): Promise<T> {
   const response = await fetch(`ops/${path}`, options);
   if (response.ok) return response.json() as Promise<T>;
-  const { error } = (await response.json().catch(() => ({}))) as { error?: string };
+  const { detail } = (await response.json().catch(() => ({}))) as Partial<Problem>;
   // Without a reason it is not from `npm start`: the page's server did not reach it.
-  if (error === undefined) throw new RequestError(`ops/${path}`, response.status);
-  throw new OpsError(path, response.status, error);
+  if (detail === undefined) throw new RequestError(`ops/${path}`, response.status);
+  throw new OpsError(path, response.status, detail);
 }

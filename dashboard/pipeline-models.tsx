@@ -1,6 +1,7 @@
 /** Models in the store, and what an operator does with them. */
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { ModelOverview, ModelRequest, ModelsOverview } from "../domain/ops.ts";
+import { Confirm } from "./confirm.tsx";
 import { postOps } from "./ops.ts";
 
 /** What is to be done, under the key of this attempt and of all that repeat it. */
@@ -29,8 +30,15 @@ const buttons: Readonly<Record<ModelRequest["action"], string>> = {
 export function Models({ models, previous, agreement, onChanged }: ModelsProps) {
   const [change, setChange] = useState<Change | null>(null);
   const [done, setDone] = useState("");
-  const ask = (action: ModelRequest["action"], name: string, version: string): void =>
+  const ask = (action: ModelRequest["action"], name: string, version: string): void => {
+    setDone("");
     setChange({ action, name, version, key: crypto.randomUUID() });
+  };
+  const apply = async ({ key, ...request }: Change): Promise<void> => {
+    const { lines } = await postOps<{ lines: readonly string[] }>("models", request, key);
+    setDone(lines.join(" "));
+    void onChanged();
+  };
   return (
     <section class="panel" aria-labelledby="models-title">
       <h2 id="models-title">Models</h2>
@@ -90,12 +98,10 @@ export function Models({ models, previous, agreement, onChanged }: ModelsProps) 
       {change && (
         <Confirm
           key={change.key}
-          change={change}
-          onClose={(lines) => {
-            setChange(null);
-            setDone(lines.join(" "));
-            if (lines.length > 0) void onChanged();
-          }}
+          title={buttons[change.action]}
+          question={questions[change.action](`${change.name} ${change.version}`)}
+          apply={() => apply(change)}
+          onClose={() => setChange(null)}
         />
       )}
     </section>
@@ -122,48 +128,4 @@ function agreementOf({ name, version, stage }: ModelOverview, agreement: ModelsO
   if (!found) return "no scores yet";
   const share = (100 * found.agreed) / found.scores;
   return `${share.toFixed(1)} % of the newest ${found.scores} scores`;
-}
-
-interface ConfirmProps {
-  readonly change: Change;
-  /** @param lines What was done; none where nothing was. */
-  readonly onClose: (lines: readonly string[]) => void;
-}
-
-/** Asks, does it, and says what has failed: giving it again repeats the same change. */
-function Confirm({ change, onClose }: ConfirmProps) {
-  const { key, ...request } = change;
-  const dialog = useRef<HTMLDialogElement>(null);
-  const [isBusy, setBusy] = useState(false);
-  const [problem, setProblem] = useState("");
-  useLayoutEffect(() => dialog.current?.showModal(), []);
-  const apply = async (): Promise<void> => {
-    setBusy(true);
-    setProblem("");
-    try {
-      const { lines } = await postOps<{ lines: readonly string[] }>("models", request, key);
-      dialog.current?.close();
-      onClose(lines);
-    } catch (error) {
-      setProblem(`${(error as Error).message}.`);
-      setBusy(false);
-    }
-  };
-  return (
-    <dialog ref={dialog} aria-labelledby="confirm-title" onCancel={() => onClose([])}>
-      <h2 id="confirm-title">{buttons[request.action]}</h2>
-      <p>{questions[request.action](`${request.name} ${request.version}`)}</p>
-      <p class="bad" role="alert">
-        {problem}
-      </p>
-      <div class="choose">
-        <button type="button" class="plain" disabled={isBusy} onClick={() => onClose([])}>
-          Cancel
-        </button>
-        <button type="button" disabled={isBusy} onClick={() => void apply()}>
-          {problem === "" ? buttons[request.action] : "Try again"}
-        </button>
-      </div>
-    </dialog>
-  );
 }

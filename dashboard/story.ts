@@ -123,7 +123,7 @@ export class StoryView implements View {
       const response = await fetch(`operations/trace?name=${encodeURIComponent(name)}`, { cache: "no-store" });
       const body = await response.json();
       if (response.ok) story = body;
-      else failure = body.error ?? `it answers ${response.status}`;
+      else failure = body.detail ?? `it answers ${response.status}`;
     } catch {
       failure = "there is no connection to npm start";
     }

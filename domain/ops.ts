@@ -164,6 +164,24 @@ export const modelRequest = z.strictObject({
 });
 export type ModelRequest = z.infer<typeof modelRequest>;
 
+/**
+ * Body of `POST /ops/dead-letters`: what is to become of a letter. `id` and `log` are those of `GET /dead-letters`: the
+ * letter at the place must have the id.
+ */
+export const letterRequest = z.strictObject({
+  action: z.literal("send-again"),
+  id: z.string().min(1).max(512),
+  log: z.strictObject({ partition: z.int().min(0), offset: z.int().min(0) }),
+});
+export type LetterRequest = z.infer<typeof letterRequest>;
+
+/** The record that a dead letter has become. */
+export interface LetterSent {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
 /** Header of a POST: what comes again under the same key is done once. */
 export const IDEMPOTENCY_HEADER = "idempotency-key";
 export const idempotencyKey = z.string().regex(/^[A-Za-z0-9-]{8,64}$/);

@@ -6,6 +6,7 @@ import { MillraceError } from "../domain/errors.ts";
 import { eventBusName } from "../domain/market.ts";
 import { existingWhere } from "../domain/pipelines.ts";
 import { topics } from "../domain/topics.ts";
+import { letterSender } from "../ops/letters.ts";
 import { LogReader } from "../ops/log-reader.ts";
 import { Models } from "../ops/models.ts";
 import { modelFiles } from "../processor/adapters/model-store.ts";
@@ -118,7 +119,12 @@ function operatorsApi(components: Components, board: AlarmBoard): ReturnType<typ
     newestScores: (limit) => log.values(topics.inference.name, limit),
     run: (command, changeId) => runModelCommand(command, registry, store.place, settings, changeId),
   });
-  return opsAnswers({ log, models, components: () => components.overview(board.status()) });
+  return opsAnswers({
+    log,
+    models,
+    sendLetter: letterSender(settings),
+    components: () => components.overview(board.status()),
+  });
 }
 
 /** Epoch time that never goes back. */

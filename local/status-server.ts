@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { isLoopbackHost, LOOPBACK } from "../config/local.ts";
 import { IDEMPOTENCY_HEADER, idempotencyKey } from "../domain/ops.ts";
-import { failed, type Answer, type Get, type Post } from "../ops/answer.ts";
+import { contentTypeOf, failed, type Answer, type Get, type Post } from "../ops/answer.ts";
 
 /** Bytes of a body, at most. */
 const MAX_BODY = 65_536;
@@ -34,11 +34,11 @@ export function startStatusServer(
   const server = createServer((request, response) => {
     void answerTo(request)
       .catch((error: unknown) => failed(400, (error as Error).message))
-      .then(({ status, body }) => {
-        response.statusCode = status;
-        response.setHeader("content-type", "application/json");
+      .then((answer) => {
+        response.statusCode = answer.status;
+        response.setHeader("content-type", contentTypeOf(answer));
         response.setHeader("cache-control", "no-store");
-        response.end(JSON.stringify(body));
+        response.end(JSON.stringify(answer.body));
       });
   });
   return new Promise((resolve, reject) => {

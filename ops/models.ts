@@ -4,11 +4,10 @@ import { inferenceRecord } from "../domain/records.ts";
 import type { ModelCommand } from "../processor/commands/model/arguments.ts";
 import type { ModelRegistry } from "../processor/commands/model/registry.ts";
 import { failed, type Answer } from "./answer.ts";
+import { Changes } from "./changes.ts";
 
 /** Scores that the agreement of shadows is of: the newest in the log. */
 const SCORES = 300;
-/** Keys of requests whose answers are kept. */
-const MAX_KEYS = 1_000;
 
 export interface ModelsOptions {
   readonly registry: Pick<ModelRegistry, "list" | "previousLive">;
@@ -21,9 +20,7 @@ export interface ModelsOptions {
 /** The models in the store, and what an operator does with them: by the code of `npm run model`, one at a time. */
 export class Models {
   readonly #options: ModelsOptions;
-  /** What was asked under each key, and its answer. */
-  readonly #done = new Map<string, { readonly asked: string; readonly answer: Promise<Answer> }>();
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #changes = new Changes(modelRequest, (request, key) => this.#apply(request, key));
 
   constructor(options: ModelsOptions) {
     this.#options = options;
@@ -43,25 +40,7 @@ export class Models {
 
   /** Does what a body asks for, once for a key: the same request again gets the same answer. */
   change(body: unknown, key: string): Promise<Answer> {
-    const request = modelRequest.safeParse(body);
-    if (!request.success) {
-      const problems = request.error.issues.map(({ path, message }) => `${path.join(".") || "body"}: ${message}`);
-      return Promise.resolve(failed(400, problems.join("; ")));
-    }
-    const asked = JSON.stringify(request.data);
-    const known = this.#done.get(key);
-    if (known) {
-      const isSame = known.asked === asked;
-      return isSame ? known.answer : Promise.resolve(failed(422, `the key ${key} was used for another request`));
-    }
-    const answer = this.#last.then(() => this.#apply(request.data, key));
-    this.#last = answer;
-    this.#done.set(key, { asked, answer });
-    const oldest = this.#done.keys().next();
-    if (this.#done.size > MAX_KEYS && !oldest.done) this.#done.delete(oldest.value);
-    // What failed has changed nothing that the same key would not finish.
-    void answer.then(({ status }) => status >= 500 && this.#done.delete(key));
-    return answer;
+    return this.#changes.apply(body, key);
   }
 
   async #apply(request: ModelRequest, changeId: string): Promise<Answer> {

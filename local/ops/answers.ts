@@ -2,19 +2,21 @@ import type { ComponentsOverview } from "../../domain/ops.ts";
 import type { Milliseconds } from "../../domain/time.ts";
 import type { Get, Post } from "../../ops/answer.ts";
 import { logGets, modelGets } from "../../ops/gets.ts";
+import { letterPost, type SendLetter } from "../../ops/letters.ts";
 import type { LogReader } from "../../ops/log-reader.ts";
 import type { Models } from "../../ops/models.ts";
 
 export interface OpsOptions {
   readonly log: Pick<LogReader, "topics" | "groups" | "records">;
   readonly models: Models;
+  readonly sendLetter: SendLetter;
   readonly components: () => ComponentsOverview;
   /** @default 10 s */
   readonly limit?: Milliseconds;
 }
 
 /** The operators' API of `npm start`, by path. */
-export function opsAnswers({ log, models, components, limit }: OpsOptions): {
+export function opsAnswers({ log, models, sendLetter, components, limit }: OpsOptions): {
   readonly gets: Readonly<Record<string, Get>>;
   readonly posts: Readonly<Record<string, Post>>;
 } {
@@ -24,6 +26,9 @@ export function opsAnswers({ log, models, components, limit }: OpsOptions): {
       ...logGets(log, limit),
       ...modelGets(models, limit),
     },
-    posts: { "/ops/models": (body, key) => models.change(body, key) },
+    posts: {
+      "/ops/models": (body, key) => models.change(body, key),
+      "/ops/dead-letters": letterPost(sendLetter),
+    },
   };
 }

@@ -114,7 +114,7 @@ test("a model is promoted once, however often its answer is lost", async () => {
   expect(await text("[data-model] .actions")).toEqual(["Switch off", "Make liveSwitch off", "Make liveShadow", ""]);
   await page.getByRole("button", { name: "Make live: activity 1.1.0" }).click();
   await page.getByText("activity 1.1.0 scores every sensor from the next record on").waitFor();
-  api.ops.set("POST models", { status: 502, body: { error: "the change is not complete" } });
+  api.ops.set("POST models", { status: 502, body: { detail: "the change is not complete" } });
   await page.getByRole("button", { name: "Make live", exact: true }).click();
   await page.getByText("the change is not complete.").waitFor();
   api.ops.set("POST models", { status: 200, body: { lines: ["activity 1.1.0 is live"] } });
@@ -147,7 +147,7 @@ test("a roll back names where it goes, and nothing is done without a yes", async
 });
 
 test("what npm start says is wrong is shown, and its loss is a banner over grey data", async () => {
-  api.ops.set("records?topic=gone", { status: 404, body: { error: 'topic "gone" can\'t be read' } });
+  api.ops.set("records?topic=gone", { status: 404, body: { detail: 'topic "gone" can\'t be read' } });
   page = await stage().open("#/pipeline/topic/gone");
   await page.getByText('topic "gone" can\'t be read').waitFor();
   expect(await page.locator("#loss").isVisible()).toBe(false);

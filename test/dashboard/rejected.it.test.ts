@@ -129,6 +129,36 @@ test("a new letter comes by itself, and the keyboard's focus stays where it is",
   expect(await page.evaluate("document.activeElement.querySelector('.message').textContent")).toBe("message 2");
 });
 
+test("an operator sends a letter in again, once, and is told why not", async () => {
+  page = await open("#/rejected/imu-data-all%2F3%2F2%2F0");
+  const again = page.locator("#letter-send").getByRole("button", { name: "Send again" });
+  const dialog = page.getByRole("dialog");
+  await again.click();
+  await dialog.getByText("The record of s1 is appended once more").waitFor();
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await dialog.waitFor({ state: "detached" });
+  expect(api.posted).toEqual([]);
+  await again.click();
+  api.ops.set("POST dead-letters", { status: 409, body: { detail: "it was sent again before" } });
+  await dialog.getByRole("button", { name: "Send again" }).click();
+  await dialog.getByText("it was sent again before.").waitFor();
+  const record = { topic: "imu-data-all", partition: 3, offset: 99 };
+  api.ops.set("POST dead-letters", { status: 200, body: record });
+  await dialog.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("status").getByText("Sent: it is imu-data-all/3/99 now.").waitFor();
+  expect(await again.isDisabled()).toBe(true);
+  const [first, second] = api.posted;
+  expect(first).toMatchObject({
+    path: "dead-letters",
+    body: { action: "send-again", id: "imu-data-all/3/2/0", log: { partition: 5, offset: 102 } },
+    key: expect.stringMatching(/^[0-9a-f-]{36}$/),
+  });
+  expect(second).toEqual(first);
+  await page.locator("#letters a").first().click();
+  await page.getByText("message 3").and(page.locator("#letter-message")).waitFor();
+  expect(await again.isEnabled()).toBe(true);
+});
+
 test("a letter has what to do, the command that sends it again, and its payload as it is", async () => {
   page = await open("#/rejected");
   await page.locator("#letters a").nth(1).focus();

@@ -45,7 +45,8 @@ function send(to: number, path: string, given: Record<string, string> = {}, body
 }
 
 test("a path without an answer is 404, also one that is no URL; a query reaches its answer", async () => {
-  const unknown = [404, { error: "use /trace or /ops/models" }];
+  const detail = "use /trace or /ops/models";
+  const unknown = [404, { type: "about:blank", title: "Not Found", status: 404, detail }];
   const get = (path: string) => send(port, path);
   expect(await Promise.all(["//", "/", "/constructor"].map(get))).toEqual([unknown, unknown, unknown]);
   expect(await get("/trace?name=a%2Fb")).toEqual([200, "a/b"]);

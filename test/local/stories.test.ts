@@ -36,7 +36,7 @@ test("one story is read at a time", async () => {
   const { promise, resolve } = Promise.withResolvers<Story>();
   const stories = new Stories(() => promise);
   const first = stories.answer(ID);
-  expect(await stories.answer(ID)).toMatchObject({ status: 429, body: { error: expect.stringContaining("another") } });
+  expect(await stories.answer(ID)).toMatchObject({ status: 429, body: { detail: expect.stringContaining("another") } });
   resolve(story);
   expect((await first).status).toBe(200);
   expect((await stories.answer(ID)).status).toBe(200);
@@ -49,7 +49,7 @@ test("one that takes too long is ended, and the next one waits until it is", asy
     signal = given;
     return promise;
   }, 5);
-  expect(await stories.answer(ID)).toMatchObject({ status: 504, body: { error: expect.stringContaining("0.005 s") } });
+  expect(await stories.answer(ID)).toMatchObject({ status: 504, body: { detail: expect.stringContaining("0.005 s") } });
   expect(signal?.aborted).toBe(true);
   expect((await stories.answer(ID)).status).toBe(429);
   reject(new Error("the connection was closed"));
@@ -59,7 +59,10 @@ test("one that takes too long is ended, and the next one waits until it is", asy
 
 test("what is not there is said in the command's words, and a lost Kafka as that", async () => {
   const gone = new Stories(() => Promise.reject(new MillraceError("arguments-invalid", "it is not in the log")));
-  expect(await gone.answer(ID)).toEqual({ status: 404, body: { error: "it is not in the log" } });
+  expect(await gone.answer(ID)).toMatchObject({ status: 404, body: { detail: "it is not in the log" } });
   const lost = new Stories(() => Promise.reject(new Error("connect ECONNREFUSED")));
-  expect(await lost.answer(ID)).toEqual({ status: 502, body: { error: "Kafka can't be read: connect ECONNREFUSED" } });
+  expect(await lost.answer(ID)).toMatchObject({
+    status: 502,
+    body: { detail: "Kafka can't be read: connect ECONNREFUSED" },
+  });
 });

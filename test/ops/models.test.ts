@@ -99,13 +99,16 @@ test("a key whose change was cut off is taken again, under the same name in the 
 
 test("a roll back to another version than the one that was live before changes nothing", async () => {
   const answer = await models.change({ ...promote, action: "rollback" }, "key-00001");
-  expect(answer).toEqual({ status: 409, body: { error: "activity goes back to 0, not to 2" } });
+  expect(answer).toMatchObject({ status: 409, body: { detail: "activity goes back to 0, not to 2" } });
   expect(done).toEqual([]);
 });
 
 test("a model that is refused is a conflict, in the command's words", async () => {
   failure = new MillraceError("model-refused", "its hash is another");
-  expect(await models.change(promote, "key-00001")).toEqual({ status: 409, body: { error: "its hash is another" } });
+  expect(await models.change(promote, "key-00001")).toMatchObject({
+    status: 409,
+    body: { detail: "its hash is another" },
+  });
 });
 
 test.each([
@@ -116,6 +119,6 @@ test.each([
   [{ ...promote, share: 1 }, /share/],
 ])("%j is refused", async (body, problem) => {
   const answer = await models.change(body, "key-00001");
-  expect(answer).toMatchObject({ status: 400, body: { error: expect.stringMatching(problem) } });
+  expect(answer).toMatchObject({ status: 400, body: { detail: expect.stringMatching(problem) } });
   expect(done).toEqual([]);
 });

@@ -1,14 +1,14 @@
 import { withConnectionOptions } from "../../../adapters/command-line.ts";
 import { openCluster } from "../../../adapters/kafka-cluster.ts";
 import { createKafka } from "../../../adapters/kafka.ts";
-import { partitionsOf, recordAt } from "../../../adapters/read-partition.ts";
-import type { LogRecord } from "../../../adapters/record-batches.ts";
+import { partitionsOf } from "../../../adapters/read-partition.ts";
 import { print, runCommand } from "../../../adapters/run-command.ts";
 import { readSettings } from "../../../config/settings.ts";
 import { MillraceError } from "../../../domain/errors.ts";
 import { topics } from "../../../domain/topics.ts";
 import { inputLine } from "../dump/dump-topic.ts";
 import { parseDeadLettersArguments, type DeadLettersCommand } from "./arguments.ts";
+import { letterAt } from "./letter-at.ts";
 import { findLetters, letterLine, MAX_LOOKED_AT } from "./list.ts";
 import { letterName } from "./record-of-letter.ts";
 import { sendAgain } from "./send-again.ts";
@@ -49,7 +49,7 @@ async function list(cluster: Cluster, { filter, limit, json }: DeadLettersComman
 async function show(cluster: Cluster, { filter, id }: DeadLettersCommand & { name: "show" }): Promise<void> {
   const place = placeOf(id);
   const { records, end } = place
-    ? { records: await recordsAt(cluster, place), end: null }
+    ? { records: [await letterAt(cluster, place.partition, place.offset)].filter((one) => one !== null), end: null }
     : await findLetters(cluster, filter, 1);
   const [record] = records;
   if (!record && end === "looked-at") {
@@ -68,16 +68,6 @@ async function show(cluster: Cluster, { filter, id }: DeadLettersCommand & { nam
 function placeOf(id: string): { readonly partition: number; readonly offset: number } | null {
   const [, partition, offset] = new RegExp(`^${topics.deadLetter.name}/(\\d+)/(\\d+)$`).exec(id) ?? [];
   return offset === undefined ? null : { partition: Number(partition), offset: Number(offset) };
-}
-
-async function recordsAt(
-  cluster: Cluster,
-  { partition, offset }: { readonly partition: number; readonly offset: number },
-): Promise<LogRecord[]> {
-  const topic = topics.deadLetter.name;
-  if (!(await partitionsOf(cluster, topic)).includes(partition)) return [];
-  const record = await recordAt(cluster, topic, partition, offset);
-  return record ? [record] : [];
 }
 
 function noLetter(ids: readonly string[]): MillraceError {

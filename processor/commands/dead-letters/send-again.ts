@@ -1,10 +1,11 @@
-import { type Cluster, type Kafka, type Producer } from "kafkajs";
+import type { Cluster, Kafka, Message, Producer } from "kafkajs";
 import { withIdempotentProducer } from "../../../adapters/control-records.ts";
 import { committedRecords, partitionsOf } from "../../../adapters/read-partition.ts";
 import { topics } from "../../../domain/topics.ts";
 import type { InputRecord } from "../../runtime/machine.ts";
 import { isMeant, letterOf, type LetterFilter } from "./letters.ts";
 import { letterName, recordOfLetter, type RecordOfLetter } from "./record-of-letter.ts";
+import { sendRecord } from "./send-record.ts";
 import { sentLetters, sentRecord } from "./sent-letters.ts";
 
 /** Letters that are sent before what was sent is noted. A task remembers more than so many. */
@@ -73,7 +74,7 @@ async function sendAll(options: SendOptions, send: (batch: readonly Send[]) => P
 function judge(
   letter: InputRecord,
   options: SendOptions,
-  sent: ReadonlySet<string>,
+  sent: ReadonlyMap<string, unknown>,
   sources: Set<string>,
   summary: SendSummary,
 ): Send | null {
@@ -95,17 +96,7 @@ function judge(
 }
 
 async function sendBatch(producer: Producer, sends: readonly Send[]): Promise<void> {
-  // One request per record. A batch to a partition may not exceed 1 MB, and kafkajs, retrying a request to several
-  // leaders, may report as written what it never sent (see the bridge's KafkaSender). Speed is no concern here.
-  for (const { record } of sends) {
-    const { topic, key, value, headers, partition } = record;
-    const message = { key: buffer(key), value: buffer(value), headers };
-    await producer.send({ topic, messages: [partition === undefined ? message : { ...message, partition }] });
-  }
-  for (const { letter, record } of sends)
-    await producer.send({ topic: topics.progress.name, messages: [sentRecord(letter, record.topic)] });
-}
-
-function buffer(bytes: Uint8Array | null): Buffer | null {
-  return bytes === null ? null : Buffer.from(bytes);
+  const notes: Message[] = [];
+  for (const { letter, record } of sends) notes.push(sentRecord(letter, await sendRecord(producer, record)));
+  for (const note of notes) await producer.send({ topic: topics.progress.name, messages: [note] });
 }

@@ -12,6 +12,7 @@ const log: OpsOptions["log"] = {
 const { gets } = opsAnswers({
   log,
   models: {} as Models,
+  sendLetter: () => Promise.reject(new Error("no letter is sent here")),
   components: () => ({ atMs: 1, components: [], alarms: [] }),
   limit: 5,
 });
@@ -36,8 +37,8 @@ test.each(["", "topic=", "topic=a/b", "topic=t&limit=51", "topic=t&limit=0", "to
 
 test("a topic that is not there is 404, a lost Kafka 502, and one that hangs 504", async () => {
   records.mockRejectedValue(new MillraceError("arguments-invalid", "no such topic"));
-  expect(await get("/ops/records", "topic=t")).toEqual({ status: 404, body: { error: "no such topic" } });
-  const lost = { error: "Kafka can't be read: connect ECONNREFUSED" };
-  expect(await get("/ops/topics")).toEqual({ status: 502, body: lost });
+  expect(await get("/ops/records", "topic=t")).toMatchObject({ status: 404, body: { detail: "no such topic" } });
+  const lost = { detail: "Kafka can't be read: connect ECONNREFUSED" };
+  expect(await get("/ops/topics")).toMatchObject({ status: 502, body: lost });
   expect(await get("/ops/groups")).toMatchObject({ status: 504 });
 });
