@@ -4,6 +4,7 @@ import { SECOND } from "../domain/time.ts";
 import { openCluster } from "./kafka-cluster.ts";
 import { KafkaMembership } from "./kafka-membership.ts";
 import { FetchFailed, fetchTopics, ISOLATION, type FetchedTopicPartition } from "./kafka-records.ts";
+import { keyPartitioner } from "./key-partitioner.ts";
 import type { Logger } from "./log.ts";
 import type { LogRecord } from "./record-batches.ts";
 import {
@@ -63,7 +64,7 @@ export class TopicTail {
   /** Ends the waits of loops that have nothing to fetch. */
   readonly #wakes = new Set<() => void>();
   #assigned: readonly number[] = [];
-  #keys: WatchedKeys = { sensors: new Map(), symbols: new Map() };
+  #keys: WatchedKeys = { sensors: new Map(), ofOthers: null, symbols: new Map() };
   #connected: Promise<void> | null = null;
   /** The update that runs or has run last, and the one that comes after it. */
   #turn: Promise<void> = Promise.resolve();
@@ -109,10 +110,29 @@ export class TopicTail {
     return this.#partitions.stopped;
   }
 
-  /** Replaces the keys that somebody watches. To be called from time to time: it tries again what has failed. */
-  watch(keys: WatchedKeys): void {
+  /**
+   * Replaces the keys that somebody watches. To be called from time to time: it tries again what has failed.
+   *
+   * @returns When it is known where reading of them begins, or that this has failed.
+   */
+  watch(keys: WatchedKeys): Promise<void> {
     this.#keys = keys;
-    void this.#update();
+    return this.#update();
+  }
+
+  /** Offset to read next; null where this process does not read the partition. */
+  position(topic: string, partition: number): number | null {
+    return this.#partitions.all.find((one) => one.topic === topic && one.partition === partition)?.offset ?? null;
+  }
+
+  /** The partition of a key, by Kafka's partitioner. The topic must have partitions that are known. */
+  partitionOf(topic: string, key: string): number {
+    return keyPartitioner(topic, this.countOf(topic))(key);
+  }
+
+  /** How many partitions a topic has; 0 before this process has any of them. */
+  countOf(topic: string): number {
+    return this.#partitions.all.length === 0 ? 0 : this.#cluster.findTopicPartitionMetadata(topic).length;
   }
 
   /** Leaves the group and disconnects, each loop after its fetch. */

@@ -13,6 +13,8 @@ export interface FollowedTopic {
 /** The keys that somebody watches. */
 export interface WatchedKeys {
   readonly sensors: { keys(): Iterable<string> };
+  /** Not null where somebody watches all sensors. */
+  readonly ofOthers: object | null;
   readonly symbols: { keys(): Iterable<string> };
 }
 
@@ -81,10 +83,11 @@ export class WatchedPartitions {
   watch(keys: WatchedKeys, countOf: (topic: string) => number): FollowedPartition[] {
     const wanted: FollowedPartition[] = [];
     for (const { topic, ofMarket, always } of this.#topics) {
+      const watchesAll = !ofMarket && keys.ofOthers !== null;
       const watched = partitionsOf((ofMarket ? keys.symbols : keys.sensors).keys(), topic, countOf(topic));
       for (const one of this.#partitions) {
         if (one.topic !== topic) continue;
-        one.watched = watched.has(one.partition);
+        one.watched = watchesAll || watched.has(one.partition);
         if (one.watched || always) {
           if (one.offset === null && one.stopped === null) wanted.push(one);
         } else {

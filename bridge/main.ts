@@ -24,7 +24,7 @@ const SHUTDOWN_LIMIT_MS = 15_000;
 const FIRST_SUBSCRIPTION_LIMIT_MS = 20_000;
 /** Time between two looks for partitions of dead letters that could not be read. */
 const WATCH_INTERVAL_MS = 5_000;
-const NO_KEYS = { sensors: new Map(), symbols: new Map() };
+const NO_KEYS = { sensors: new Map(), ofOthers: null, symbols: new Map() };
 
 logUncaught("bridge");
 const settings = readSettings("bridge", process.env);
@@ -74,7 +74,7 @@ const letters = new TopicTail(kafka, {
   onRecord: (_, letter) => notices.take(letter, Date.now()),
   onLag: () => undefined,
 });
-const watching = setInterval(() => letters.watch(NO_KEYS), WATCH_INTERVAL_MS);
+const watching = setInterval(() => void letters.watch(NO_KEYS), WATCH_INTERVAL_MS);
 onShutdown(
   logger,
   async () => {

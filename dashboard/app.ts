@@ -1,11 +1,11 @@
 import "./language.ts";
 import type { Health, Root } from "../domain/api.ts";
+import { type LiveMessage } from "../domain/live-messages.ts";
 import { Live, loadConfig, request, RequestError } from "./client.ts";
 import { byId } from "./dom.ts";
 import { LiveView } from "./live-view.tsx";
 import { Losses, retryDelay } from "./losses.ts";
 import { MarketView } from "./market.ts";
-import { type LiveMessage } from "./messages.ts";
 import { OperationsView } from "./operations.ts";
 import { PipelineView } from "./pipeline.tsx";
 import { isUnheard, PublishView } from "./publish.tsx";

@@ -1,4 +1,4 @@
-import type { Channel } from "./messages.ts";
+import type { Channel } from "../domain/live-messages.ts";
 
 /** A kind of chart: channels with one unit. The last one is the magnitude. */
 export interface ChartKind {

@@ -1,7 +1,7 @@
 /** Client of the REST and WebSocket API. */
 
+import type { LiveMessage, Subject, WebSocketAnswer } from "../domain/live-messages.ts";
 import { retryDelay } from "./losses.ts";
-import type { LiveMessage } from "./messages.ts";
 
 /** Where devices publish. */
 export interface Mqtt {
@@ -90,10 +90,7 @@ export async function request<T>(base: string, path: string, options: RequestIni
 }
 
 /** What arrives at once is one of them, or an array. Answers to what the page sends have no data. */
-type Frame = LiveMessage | { readonly type: "subscribed" | "unsubscribed" | "error" | "pong" };
-
-/** What a client subscribes to. */
-export type Subject = { readonly sensorId: string } | { readonly symbol: string };
+type Frame = LiveMessage | WebSocketAnswer;
 
 /** A WebSocket that reconnects, and then renews its subscriptions. */
 export class Live {

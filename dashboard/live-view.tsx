@@ -1,5 +1,6 @@
 import { render } from "preact";
 import type { ActivityStretch, Sensor, SensorWindow, Session } from "../domain/api.ts";
+import { isOfSensor, type LiveMessage } from "../domain/live-messages.ts";
 import { drawActivity } from "./activity-strip.ts";
 import { type Config, type List, type Live, request, RequestError } from "./client.ts";
 import { byId } from "./dom.ts";
@@ -9,7 +10,6 @@ import { byHearing } from "./hearing.ts";
 import { liveAddress } from "./live-address.ts";
 import { SPAN_MS } from "./live-chart.ts";
 import { LivePanel, type Reading } from "./live-panel.tsx";
-import { isOfSensor, type LiveMessage } from "./messages.ts";
 import { INSET } from "./plot.ts";
 import { CHANNELS } from "./readings.ts";
 import { type ListMode, PAGE, SensorList } from "./sensor-list.tsx";

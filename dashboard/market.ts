@@ -1,6 +1,7 @@
 /** The view of the market: symbols, the candles of one of them, alerts and positions. */
 
 import type { Bar } from "../domain/api.ts";
+import { isOfSensor, type LiveMessage } from "../domain/live-messages.ts";
 import { Alerts } from "./alerts.ts";
 import { interval, showBars } from "./bar-table.ts";
 import { Bars, SLIDING, TUMBLING, type Candle } from "./bars.ts";
@@ -8,7 +9,6 @@ import { Candles } from "./candles.ts";
 import { type List, request, RequestError, type Config, type Live } from "./client.ts";
 import { byId } from "./dom.ts";
 import { amount, price, showFigures, time, trades } from "./format.ts";
-import { isOfSensor, type LiveMessage } from "./messages.ts";
 import { Positions } from "./positions.ts";
 import { Symbols } from "./symbols.ts";
 import type { Counted, View } from "./view.ts";

@@ -1,4 +1,4 @@
-import type { Channel, Samples } from "./messages.ts";
+import type { Channel, SamplesData } from "../domain/live-messages.ts";
 
 /** Columns of the charts, in the order of `Readings.columns`. */
 export const CHANNELS = ["ax", "ay", "az", "accMag", "gx", "gy", "gz", "gyroMag"] as const satisfies Channel[];
@@ -41,7 +41,7 @@ export class Readings {
   }
 
   /** Takes a message, unless it was taken before. A late one is sorted in. */
-  add(samples: Samples): void {
+  add(samples: SamplesData): void {
     const message = `${samples.id} ${samples.part ?? 0}`;
     if (this.#messages.has(message)) return;
     this.#messages.add(message);

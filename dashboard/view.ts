@@ -1,4 +1,4 @@
-import type { LiveMessage } from "./messages.ts";
+import type { LiveMessage } from "../domain/live-messages.ts";
 
 /** What the header counts of a message: readings or trades, windows or bars, and its latency in ms. */
 export interface Counted {

@@ -1,8 +1,8 @@
 import type { ActivityStretch, Sensor, SensorWindow, Session } from "../domain/api.ts";
+import type { Rejected, SamplesData } from "../domain/live-messages.ts";
 import type { InferenceRecord, WindowRecord } from "../domain/records.ts";
 import type { LiveChart } from "./live-chart.ts";
 import { SPAN_MS } from "./live-chart.ts";
-import type { Rejection, Samples } from "./messages.ts";
 import { CHANNELS, Readings, type ReadingsView } from "./readings.ts";
 
 /** Readings are kept a little longer than a chart shows them, in ms. */
@@ -29,7 +29,7 @@ export class WatchedSensor {
   activities: readonly Activity[] = [];
   window: WindowRecord | null = null;
   /** The newest refused message. */
-  rejection: Rejection | null = null;
+  rejection: Rejected | null = null;
   /** Messages that were refused since the panel is there. */
   refused = 0;
   /** Readings that the live feed has left out: the page was too slow. */
@@ -49,7 +49,7 @@ export class WatchedSensor {
     this.sensorId = sensorId;
   }
 
-  samples(samples: Samples): void {
+  samples(samples: SamplesData): void {
     const before = this.readings.newest;
     this.readings.add(samples);
     this.liveSince ??= samples.t[0] ?? null;

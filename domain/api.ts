@@ -3,6 +3,15 @@ import { deadLetterCodes } from "./errors.ts";
 import { codePoints, SENSOR_ID } from "./imu.ts";
 import { barOperators, SYMBOL, tradeLimits } from "./market.ts";
 import { cause, channelStatistics, outputRecords, windowRecord } from "./records.ts";
+import {
+  ALL_SENSORS,
+  MAX_RESUME_IDS,
+  resumePositionOf,
+  resumeTypes,
+  SENSOR_RECORD_ID,
+  type ResumeType,
+} from "./resume.ts";
+import { topics } from "./topics.ts";
 
 export * from "./routes.ts";
 
@@ -373,20 +382,58 @@ export const pathParameters = {
 /** Asks whether the connection is alive: answered by `{"type":"pong"}`. */
 export const webSocketPing = z.strictObject({ action: z.literal("ping") });
 
-/** What a client sends otherwise. Exactly one of `sensorId`, `session` and `symbol`. */
+const recordIdParameter = z
+  .string()
+  .regex(SENSOR_RECORD_ID, `must be the id of a record: ${topics.imuData.name}/<partition>/<offset>/<n>`);
+const resumeIds = z.preprocess(
+  (ids) => (typeof ids === "string" ? [ids] : ids),
+  z
+    .array(recordIdParameter)
+    .min(1, "needs an id")
+    .max(MAX_RESUME_IDS, `has more than ${MAX_RESUME_IDS} ids`)
+    .refine((ids) => new Set(ids.map((id) => resumePositionOf(id)?.partition)).size === ids.length, {
+      message: "has two ids of a partition",
+    }),
+);
+
+/** Says what there is, where something else is asked for. */
+function onlyNames(names: readonly string[]): { error: z.core.$ZodErrorMap } {
+  return {
+    error: (issue) =>
+      issue.code === "unrecognized_keys"
+        ? `has ${issue.keys.join(", ")}, which is unknown; there are ${names.join(", ")}`
+        : undefined,
+  };
+}
+
+/** The last ids that a client has, of one partition or of several. */
+const resumeShape = { window: resumeIds, session: resumeIds, inference: resumeIds } satisfies Record<
+  ResumeType,
+  unknown
+>;
+const webSocketResume = z
+  .strictObject(resumeShape, onlyNames(resumeTypes))
+  .partial()
+  .refine((ids) => Object.keys(ids).length > 0, { message: `needs an id of ${resumeTypes.join(", ")}` });
+
+const requestShape = {
+  action: z.enum(["subscribe", "unsubscribe"]),
+  sensorId: z.union([z.literal(ALL_SENSORS), sensorIdParameter]).optional(),
+  session: sessionIdParameter.optional(),
+  symbol: symbolParameter.optional(),
+  resume: webSocketResume.optional(),
+};
+
+/** What a client sends otherwise. Exactly one of `sensorId`, `session` and `symbol`; `*` are all sensors. */
 export const webSocketRequest = z
-  .object({
-    action: z.enum(["subscribe", "unsubscribe"]),
-    sensorId: sensorIdParameter.optional(),
-    session: sessionIdParameter.optional(),
-    symbol: symbolParameter.optional(),
-  })
+  .strictObject(requestShape, onlyNames(Object.keys(requestShape)))
   .refine(
     ({ sensorId, session, symbol }) => [sensorId, session, symbol].filter((id) => id !== undefined).length === 1,
-    {
-      message: "needs exactly one of sensorId, session and symbol",
-    },
-  );
+    { message: "needs exactly one of sensorId, session and symbol" },
+  )
+  .refine(({ action, sensorId, resume }) => !resume || (action === "subscribe" && sensorId !== undefined), {
+    message: "has resume, which only subscribe with sensorId takes",
+  });
 export type WebSocketRequest = z.infer<typeof webSocketRequest>;
 
 /** What a client may subscribe to when it connects: `?sensorId=…`, `?session=…` and `?symbol=…`, each repeatable. */
@@ -400,28 +447,6 @@ export const TICKET_PARAMETER = "ticket";
 /** Subscriptions of one connection, at most, of each kind. */
 export const MAX_SUBSCRIPTIONS = 1_000;
 
-export type WebSocketAnswer =
-  | { readonly type: "pong" }
-  | { readonly type: "subscribed" | "unsubscribed"; readonly sensorId: string }
-  | { readonly type: "subscribed" | "unsubscribed"; readonly session: string }
-  | { readonly type: "subscribed" | "unsubscribed"; readonly symbol: string }
-  | { readonly type: "error"; readonly code: "invalid-message" | "too-many-subscriptions"; readonly message: string };
-
-/** What `live` sends; a frame is one of them or a JSON array of several. */
-export interface LiveMessage {
-  readonly type:
-    | "samples"
-    | "window"
-    | "session"
-    | "inference"
-    | "rejected"
-    | "trade"
-    | "bar"
-    | "alert"
-    | "dropped"
-    | "omitted";
-  readonly data: ({ readonly sensorId: string } | { readonly symbol: string }) & Readonly<Record<string, unknown>>;
-}
 /** Bytes of messages that share a frame, at most: a little under API Gateway's 32 KB. */
 export const MAX_FRAME_BYTES = 32_000;
 /** Bytes of a message, at most. API Gateway sends one above 32 KB in several frames. */

@@ -321,6 +321,13 @@ export const metrics = {
     tier: 2,
     doc: "connections closed for being slow or too many",
   },
+  "live.resumed": {
+    unit: "Count",
+    kind: "counter",
+    tier: 2,
+    doc: "records sent again to clients that named the last id that they have",
+  },
+  "live.gaps": { unit: "Count", kind: "counter", tier: 2, doc: "gaps that such clients were told of" },
   "live.connections": { unit: "Count", kind: "gauge", tier: 2, doc: "WebSocket connections known" },
   "live.lag": { unit: "Count", kind: "gauge", tier: 1, doc: "records that somebody watches and live has not read yet" },
   "live.event-to-visible": {

@@ -6,9 +6,11 @@ import {
   GoneException,
 } from "@aws-sdk/client-apigatewaymanagementapi";
 import {
+  ConditionalCheckFailedException,
   DeleteItemCommand,
   paginateScan,
   ResourceNotFoundException,
+  UpdateItemCommand,
   type AttributeValue,
 } from "@aws-sdk/client-dynamodb";
 import { dynamoDbClient } from "../adapters/dynamodb.ts";
@@ -123,6 +125,8 @@ export interface ConnectionsTable {
   list(): Promise<ConnectionItem[]>;
   /** Removes a connection. Never rejects: a failure is logged. */
   forget(connectionId: string): Promise<void>;
+  /** Removes what a connection has been sent again. Never rejects: a failure is logged. */
+  resumed(connectionId: string, resumes: readonly string[]): Promise<void>;
 }
 
 /** The table of this name. `endpoint`: a local DynamoDB instead of the region's. */
@@ -151,14 +155,32 @@ export function connectionsTable(
         log.warn({ err: error, connectionId }, "connection could not be removed from the table");
       }
     },
+    async resumed(connectionId, resumes) {
+      try {
+        await client.send(
+          new UpdateItemCommand({
+            TableName: tableName,
+            Key: { connectionId: { S: connectionId } },
+            UpdateExpression: "DELETE resumes :resumes",
+            // An update would create the item of a connection that has ended.
+            ConditionExpression: "attribute_exists(connectionId)",
+            ExpressionAttributeValues: { ":resumes": { SS: [...resumes] } },
+          }),
+        );
+      } catch (error) {
+        if (!(error instanceof ConditionalCheckFailedException))
+          log.warn({ err: error, connectionId }, "what was sent again could not be removed from the table");
+      }
+    },
   };
 }
 
-function toItem({ connectionId, sensors, sessions, symbols }: Record<string, AttributeValue>): ConnectionItem {
+function toItem({ connectionId, sensors, sessions, symbols, resumes }: Record<string, AttributeValue>): ConnectionItem {
   return {
     connectionId: connectionId?.S ?? "",
     sensors: new Set(sensors?.SS),
     sessions: new Set(sessions?.SS),
     symbols: new Set(symbols?.SS),
+    resumes: new Set(resumes?.SS),
   };
 }

@@ -119,6 +119,16 @@ export class FanOut {
     if (connection.alive && !connection.pumping) void this.#pump(connection);
   }
 
+  /** Bytes that wait for a connection; 0 where it is not in the list. */
+  waitingFor(connectionId: string): number {
+    return this.#connections.get(connectionId)?.queue.bytes ?? 0;
+  }
+
+  /** Whether less waits for all connections than half of what may. */
+  get hasRoom(): boolean {
+    return this.#waitingBytes < this.#options.maxWaitingBytes / 2;
+  }
+
   #countDropped({ samples, trades }: Dropped): void {
     if (samples > 0) this.#metrics.add("live.dropped-samples", samples);
     if (trades > 0) this.#metrics.add("live.dropped-trades", trades);

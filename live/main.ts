@@ -14,7 +14,10 @@ import { headers, topics } from "../domain/topics.ts";
 import { traceIdOf } from "../domain/traceparent.ts";
 import { connectionsTable, gatewayConnections } from "./aws-connections.ts";
 import { FanOut } from "./fan-out.ts";
+import { kafkaReplayLog } from "./kafka-replay-log.ts";
 import { isOfMarket, liveTopics, readRecord, readRejected, type LiveRecord, type Message } from "./messages.ts";
+import { Resumer } from "./resumer.ts";
+import { Resumes } from "./resumes.ts";
 import { route, routeMarket } from "./router.ts";
 import { SeenIds } from "./seen-ids.ts";
 import { SessionExtents } from "./session-extents.ts";
@@ -42,14 +45,29 @@ const gateway = gatewayConnections(
 const fanOut = new FanOut(gateway, metrics);
 const seenIds = new SeenIds();
 const followed = liveTopics(settings.pipelines);
+const ofMarket = new Set(followed.flatMap(({ topic, ofMarket: isOf }) => (isOf ? [topic] : [])));
 const extents = new SessionExtents(settings.sessionGapMs);
 const text = new TextDecoder();
-const tail = new TopicTail(createKafka(settings, "millrace-live", log, { retry: KAFKA_RETRY }), {
+const kafka = createKafka(settings, "millrace-live", log, { retry: KAFKA_RETRY });
+const tail = new TopicTail(kafka, {
   topics: followed,
   groupId: consumerGroups.live,
   log,
   onLag: (lag) => metrics.set("live.lag", lag),
   onRecord: sendRecord,
+});
+
+const resumes = new Resumes();
+const resumer = new Resumer({
+  resumes,
+  tail,
+  openLog: () => kafkaReplayLog(kafka),
+  send,
+  waitingFor: (connectionId) => fanOut.waitingFor(connectionId),
+  hasRoom: () => fanOut.hasRoom,
+  resumed: ({ connectionId, text: resume }) => void table.resumed(connectionId, [resume]),
+  metrics,
+  log,
 });
 
 let subscribed = noAudiences;
@@ -61,13 +79,16 @@ async function poll(): Promise<void> {
     const items = await table.list();
     subscribed = audiences(items);
     fanOut.update(new Set(items.map(({ connectionId }) => connectionId)));
+    // From here on nobody gets what is newer than what is to be sent again.
+    for (const { connectionId, text: resume } of resumes.update(items)) void table.resumed(connectionId, [resume]);
     if (!tableAnswers) log.info("the table of connections answers again");
     tableAnswers = true;
   } catch (error) {
     if (tableAnswers) log.warn({ err: error }, "the table of connections does not answer; the last list stays in use");
     tableAnswers = false;
   }
-  tail.watch(subscribed);
+  const watching = tail.watch(subscribed);
+  if (resumes.waiting.length > 0) void watching.then(() => resumer.run());
   polling = setTimeout(() => void poll(), POLL_MS);
 }
 
@@ -86,6 +107,13 @@ function send(connectionId: string, messages: readonly Message[]): void {
   fanOut.send(connectionId, messages);
 }
 
+/** Sends to connections that do not wait for what is older than the record. */
+function sendAdmitted(record: LiveRecord): typeof send {
+  return (connectionId, messages) => {
+    if (resumes.admits(connectionId, record)) send(connectionId, messages);
+  };
+}
+
 function readLive(topic: string, record: LogRecord): LiveRecord | null {
   if (topic === topics.deadLetter.name) return readRejected(record);
   return record.value === null ? null : readRecord(topic, record.headers[headers.contentType], record.value);
@@ -94,8 +122,8 @@ function readLive(topic: string, record: LogRecord): LiveRecord | null {
 function sendRecord(topic: string, record: LogRecord): void {
   const { key, offset } = record;
   const name = key === null ? "" : text.decode(key);
-  const sensor = subscribed.sensors.get(name);
-  const symbol = subscribed.symbols.get(name);
+  const sensor = ofMarket.has(topic) ? null : (subscribed.sensors.get(name) ?? subscribed.ofOthers);
+  const symbol = ofMarket.has(topic) ? subscribed.symbols.get(name) : null;
   // Session records are read without an audience, too: a later subscription may name one of the sessions.
   if (!sensor && !symbol && topic !== topics.sessions.name) return;
   try {
@@ -104,7 +132,7 @@ function sendRecord(topic: string, record: LogRecord): void {
     if (!seenIds.isNew(topic, read.data.id)) return;
     if (read.type === "session") extents.learn(read.data);
     if (isOfMarket(read)) routeMarket(read, symbol ?? [], send);
-    else if (sensor) route(read, sensor, extents, send);
+    else if (sensor) route(read, sensor, extents, resumes.isEmpty ? send : sendAdmitted(read));
   } catch (error) {
     const { partition, headers: values } = record;
     const about = { topic, partition, offset, traceId: traceIdOf(values[headers.traceparent]) };

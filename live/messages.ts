@@ -2,7 +2,8 @@ import type { LogRecord } from "../adapters/record-batches.ts";
 import type { FollowedTopic } from "../adapters/watched-partitions.ts";
 import { MAX_FRAME_BYTES, MAX_MESSAGE_BYTES } from "../domain/api.ts";
 import { decodeColumns } from "../domain/columns.ts";
-import { messageNumberOf, readLetter, type Letter, type MessageNumber } from "../domain/dead-letters.ts";
+import { messageNumberOf, readLetter } from "../domain/dead-letters.ts";
+import type { Gap, LiveMessage, Rejected, Resumed } from "../domain/live-messages.ts";
 import { existingWhere, type PipelineName } from "../domain/pipelines.ts";
 import type {
   AlertRecord,
@@ -27,10 +28,6 @@ export interface Samples {
   readonly t: ArrayLike<EpochMs>;
   readonly columns: Readonly<Record<string, ArrayLike<number>>>;
 }
-
-/** A message of a sensor that was refused: its dead letter without the payload. */
-export type Rejected = Pick<Letter, "id" | "at" | "code" | "message" | "stage"> &
-  MessageNumber & { readonly sensorId: string };
 
 /** A record of a topic that live reads. */
 export type LiveRecord =
@@ -62,14 +59,14 @@ export type Subject = { readonly sensorId: string } | { readonly symbol: string 
 
 /** A message for clients: its JSON text, and what the send queue needs to know about it. */
 export interface Message {
-  readonly type: LiveRecord["type"] | "omitted";
+  readonly type: Exclude<LiveMessage["type"], "dropped">;
   readonly subject: Subject;
   readonly text: string;
   /** Length of `text` in UTF-8. */
   readonly bytes: number;
   /** Readings or trades in it, if a slow client may lose it: `samples` and `trade`. Null for all others. */
   readonly droppable: number | null;
-  /** The record that it carries; null for `samples`, and for `omitted`. */
+  /** The record that it carries; null for `samples`, and for what tells of records. */
   readonly record: WholeRecord | null;
 }
 
@@ -185,6 +182,16 @@ export function omittedMessage(record: WholeRecord, bytes: number): Message {
     data: { ...subject, type, id: data.id, bytes, ...whereToRead(record) },
   });
   return { type: "omitted", subject, text, bytes: Buffer.byteLength(text), droppable: null, record: null };
+}
+
+/** What a client that resumes does not get again, or that it has been sent the rest. */
+export function resumeMessage(
+  sensorId: string,
+  about: { readonly type: "gap"; readonly data: Gap } | { readonly type: "resumed"; readonly data: Resumed },
+): Message {
+  const { type, data } = about;
+  const text = JSON.stringify({ type, data: { sensorId, ...data } });
+  return { type, subject: { sensorId }, text, bytes: Buffer.byteLength(text), droppable: null, record: null };
 }
 
 /** `path`: of the REST API, null where it has none; `table`: of the lake, which has the record under its id. */

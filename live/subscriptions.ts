@@ -1,21 +1,27 @@
 import { parseSessionId } from "../domain/records.ts";
+import { ALL_SENSORS } from "../domain/resume.ts";
 
 /** A connection and what it has subscribed to. */
 export interface ConnectionItem {
   readonly connectionId: string;
+  /** `ALL_SENSORS` among them stands for all. */
   readonly sensors: ReadonlySet<string>;
   readonly sessions: ReadonlySet<string>;
   readonly symbols: ReadonlySet<string>;
+  /** What it asks to be sent again: each a `Resume` as JSON. */
+  readonly resumes: ReadonlySet<string>;
 }
 
 /** Who gets what. A symbol and a sensor may have the same name. */
 export interface Audiences {
   readonly sensors: ReadonlyMap<string, Audience>;
+  /** The audience of sensors that `sensors` does not have; null for nobody. */
+  readonly ofOthers: Audience | null;
   /** Connections by symbol. */
   readonly symbols: ReadonlyMap<string, readonly string[]>;
 }
 
-export const noAudiences: Audiences = { sensors: new Map(), symbols: new Map() };
+export const noAudiences: Audiences = { sensors: new Map(), ofOthers: null, symbols: new Map() };
 
 /** The connections that get data of one sensor. */
 export interface Audience {
@@ -39,11 +45,12 @@ interface MutableAudience {
 
 /**
  * The audience of each sensor and symbol. A connection that gets all of a sensor's data is not among the audiences of
- * its sessions.
+ * its sessions; one that gets all sensors is in the audience of each once.
  */
 export function audiences(items: Iterable<ConnectionItem>): Audiences {
   const result = new Map<string, MutableAudience>();
   const bySymbol = new Map<string, string[]>();
+  const everywhere: string[] = [];
   const audienceOf = (sensorId: string): MutableAudience => {
     let audience = result.get(sensorId);
     if (!audience) result.set(sensorId, (audience = { all: [], sessions: [] }));
@@ -55,6 +62,10 @@ export function audiences(items: Iterable<ConnectionItem>): Audiences {
       if (known) known.push(connectionId);
       else bySymbol.set(symbol, [connectionId]);
     }
+    if (sensors.has(ALL_SENSORS)) {
+      everywhere.push(connectionId);
+      continue;
+    }
     for (const sensorId of sensors) audienceOf(sensorId).all.push(connectionId);
     for (const sessionId of sessions) {
       const { sensorId, start } = parseSessionId(sessionId);
@@ -64,5 +75,7 @@ export function audiences(items: Iterable<ConnectionItem>): Audiences {
       else audienceOf(sensorId).sessions.push({ sessionId, start, connectionIds: [connectionId] });
     }
   }
-  return { sensors: result, symbols: bySymbol };
+  if (everywhere.length === 0) return { sensors: result, ofOthers: null, symbols: bySymbol };
+  for (const { all } of result.values()) all.push(...everywhere);
+  return { sensors: result, ofOthers: { all: everywhere, sessions: [] }, symbols: bySymbol };
 }

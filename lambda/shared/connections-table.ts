@@ -14,9 +14,11 @@ import { HOUR } from "../../domain/time.ts";
  * The table of WebSocket connections has one item per connection:
  *
  * - `connectionId`: string, the partition key. API Gateway's id of the connection.
- * - `sensors`: string set, absent when empty. The sensor ids that it has subscribed to.
+ * - `sensors`: string set, absent when empty. The sensor ids that it has subscribed to; `*` are all.
  * - `sessions`: string set, absent when empty. The session ids that it has subscribed to.
  * - `symbols`: string set, absent when empty. The symbols that it has subscribed to.
+ * - `resumes`: string set, absent when empty. What it asks to be sent again, each a `Resume` as JSON, until `live` has
+ *   sent it.
  * - `expiresAt`: number, the TTL attribute. Epoch seconds from which DynamoDB may delete the item.
  */
 export const connectionAttributes = {
@@ -24,6 +26,7 @@ export const connectionAttributes = {
   sensors: "sensors",
   sessions: "sessions",
   symbols: "symbols",
+  resumes: "resumes",
   expiresAt: "expiresAt",
 } as const;
 

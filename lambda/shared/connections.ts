@@ -7,9 +7,10 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { MAX_SUBSCRIPTIONS } from "../../domain/api.ts";
 import type { PipelineName } from "../../domain/pipelines.ts";
+import { MAX_RESUMES, type Resume } from "../../domain/resume.ts";
 import { connectionAttributes, CONNECTION_LIFE_MS, ensureConnectionsTable } from "./connections-table.ts";
 
-/** A sensor, a session or a symbol whose data a connection gets. */
+/** A sensor (or `ALL_SENSORS`), a session or a symbol whose data a connection gets. */
 export interface Subscription {
   readonly kind: "sensors" | "sessions" | "symbols";
   readonly id: string;
@@ -21,13 +22,20 @@ export interface Connections {
   add(connectionId: string, subscriptions: readonly Subscription[], nowMs: number): Promise<void>;
   /** Removes a connection. It is no error when there is none of that id. */
   remove(connectionId: string): Promise<void>;
-  /** Adds or removes a subscription. `false`: the connection has `MAX_SUBSCRIPTIONS` of that kind. */
-  change(
+  /**
+   * Adds a subscription, and what the connection asks to be sent again of it.
+   *
+   * @returns Why nothing was changed: the connection has `MAX_SUBSCRIPTIONS` of that kind, or would wait for more than
+   *   `MAX_RESUMES`.
+   */
+  subscribe(
     connectionId: string,
-    action: "subscribe" | "unsubscribe",
     subscription: Subscription,
+    resumes: readonly Resume[],
     nowMs: number,
-  ): Promise<boolean>;
+  ): Promise<"done" | "too-many-subscriptions" | "too-many-resumes">;
+  /** Removes a subscription. It is no error when there is none. */
+  unsubscribe(connectionId: string, subscription: Subscription, nowMs: number): Promise<void>;
 }
 
 /** Connections in a table of DynamoDB. `createTable`: create the table if it does not exist (local platform). */
@@ -61,37 +69,62 @@ export function dynamoDbConnections(client: DynamoDBClient, tableName: string, c
     async remove(connectionId) {
       await client.send(new DeleteItemCommand({ TableName: await table(), Key: Key(connectionId) }));
     },
-    async change(connectionId, action, { kind, id }, nowMs) {
-      const adding = action === "subscribe";
+    async subscribe(connectionId, { kind, id }, resumes, nowMs) {
+      const asks = resumes.length > 0;
       try {
         await client.send(
           new UpdateItemCommand({
             TableName: await table(),
             Key: Key(connectionId),
-            // The update creates an item that does not exist; with its expiry, DynamoDB deletes it again.
-            UpdateExpression:
-              "SET #expiresAt = if_not_exists(#expiresAt, :expiresAt) " + `${adding ? "ADD" : "DELETE"} #set :id`,
-            ...(adding
-              ? { ConditionExpression: "attribute_not_exists(#set) OR contains(#set, :one) OR size(#set) < :max" }
-              : {}),
+            UpdateExpression: `${KEEP} ADD #set :id${asks ? ", #resumes :resumes" : ""}`,
+            ConditionExpression:
+              "(attribute_not_exists(#set) OR contains(#set, :one) OR size(#set) < :max)" +
+              (asks ? " AND (attribute_not_exists(#resumes) OR size(#resumes) <= :room)" : ""),
+            ReturnValuesOnConditionCheckFailure: "ALL_OLD",
             ExpressionAttributeNames: {
-              "#set": connectionAttributes[kind],
-              "#expiresAt": connectionAttributes.expiresAt,
+              ...names(kind),
+              ...(asks ? { "#resumes": connectionAttributes.resumes } : {}),
             },
             ExpressionAttributeValues: {
               ":id": { SS: [id] },
               ":expiresAt": expiry(nowMs),
-              ...(adding ? { ":one": { S: id }, ":max": { N: String(MAX_SUBSCRIPTIONS) } } : {}),
+              ":one": { S: id },
+              ":max": { N: String(MAX_SUBSCRIPTIONS) },
+              ...(asks
+                ? {
+                    ":resumes": { SS: resumes.map((resume) => JSON.stringify(resume)) },
+                    ":room": { N: String(MAX_RESUMES - resumes.length) },
+                  }
+                : {}),
             },
           }),
         );
-        return true;
+        return "done";
       } catch (error) {
-        if (error instanceof ConditionalCheckFailedException) return false;
-        throw error;
+        if (!(error instanceof ConditionalCheckFailedException)) throw error;
+        const waiting = error.Item?.[connectionAttributes.resumes]?.SS?.length ?? 0;
+        return asks && waiting + resumes.length > MAX_RESUMES ? "too-many-resumes" : "too-many-subscriptions";
       }
     },
+    async unsubscribe(connectionId, { kind, id }, nowMs) {
+      await client.send(
+        new UpdateItemCommand({
+          TableName: await table(),
+          Key: Key(connectionId),
+          UpdateExpression: `${KEEP} DELETE #set :id`,
+          ExpressionAttributeNames: names(kind),
+          ExpressionAttributeValues: { ":id": { SS: [id] }, ":expiresAt": expiry(nowMs) },
+        }),
+      );
+    },
   };
+}
+
+/** The update creates an item that does not exist; with its expiry, DynamoDB deletes it again. */
+const KEEP = "SET #expiresAt = if_not_exists(#expiresAt, :expiresAt)";
+
+function names(kind: Subscription["kind"]): Record<string, string> {
+  return { "#set": connectionAttributes[kind], "#expiresAt": connectionAttributes.expiresAt };
 }
 
 function expiry(nowMs: number): { N: string } {

@@ -66,7 +66,13 @@ export function liveService(
     followed.map(({ name }) => name),
     [consumerGroups.live],
   );
-  allowTable(service, connections, security.keys.state, ["DescribeTable", "Scan", "GetItem", "DeleteItem"]);
+  allowTable(service, connections, security.keys.state, [
+    "DescribeTable",
+    "Scan",
+    "GetItem",
+    "DeleteItem",
+    "UpdateItem",
+  ]);
   allowConnections(stack, service, stage);
   scaleByCpu(service.service.autoScaleTaskCount(tasks(config.live)), LIVE_CPU_PERCENT);
   return service;

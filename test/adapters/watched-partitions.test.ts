@@ -13,6 +13,7 @@ const [odd, even] = ["abc", "foobar"];
 
 const keys = (sensors: readonly string[], symbols: readonly string[] = []): WatchedKeys => ({
   sensors: new Set(sensors),
+  ofOthers: null,
   symbols: new Set(symbols),
 });
 const names = (partitions: readonly FollowedPartition[]): string[] =>

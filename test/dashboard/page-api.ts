@@ -25,8 +25,8 @@ import {
   session,
   type Session,
 } from "../../domain/api.ts";
+import type { Rejected } from "../../domain/live-messages.ts";
 import type { AlertRecord, BarRecord, EnrichedRecord, InferenceRecord, WindowRecord } from "../../domain/records.ts";
-import type { Rejected } from "../../live/messages.ts";
 import type { AlarmStatus } from "../../local/alarms.ts";
 import type { GraphsStatus } from "../../local/graphs.ts";
 import type { Answer } from "../../ops/answer.ts";

@@ -6,6 +6,7 @@ let messages = 0;
 const message = (t: readonly number[], value: number, id = `m${messages++}`) => ({
   sensorId: "s1",
   id,
+  seq: 0,
   t,
   ax: t.map(() => value),
 });

@@ -12,6 +12,10 @@ import {
   webSocketRoutes,
 } from "../../domain/api.ts";
 import { eventSourceMappings, tradeQueue } from "../../domain/event-source-mappings.ts";
+import { gapReasons } from "../../domain/live-messages.ts";
+import { MAX_RESUME_IDS, MAX_RESUMES } from "../../domain/resume.ts";
+import { replayLimits } from "../../live/replay.ts";
+import { MOST_WAITING } from "../../live/resumer.ts";
 import { sendQueueLimits } from "../../live/send-queue.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -31,6 +35,12 @@ test("docs/api.md has exactly the problems, with their status", () => {
   expect(rows).toEqual(Object.entries(problems).map(([code, { status }]) => [code, status]));
 });
 
+test("docs/api.md has exactly the reasons of gaps", () => {
+  const table = doc.slice(doc.indexOf("| `reason` |")).split("\n\n")[0]!;
+  const rows = [...table.matchAll(/^\| `([a-z-]+)` \| ([^|]+) \|$/gm)].map(([, reason, text]) => [reason, text]);
+  expect(Object.fromEntries(rows)).toEqual(gapReasons);
+});
+
 test("docs/api.md has the limits of the code", () => {
   for (const text of [
     `${pageLimits.max.toLocaleString("en")}, ${pageLimits.default} when absent`,
@@ -38,6 +48,10 @@ test("docs/api.md has the limits of the code", () => {
     `at most ${MAX_FRAME_BYTES.toLocaleString("en")} bytes`,
     `${sendQueueLimits.droppableBytes / 1024} KB of samples and trades`,
     `${sendQueueLimits.otherBytes / 1024 / 1024} MB of them`,
+    `${replayLimits.offsets.toLocaleString("en")} offsets or ${replayLimits.bytes / 1024 / 1024} MB`,
+    `At most ${MOST_WAITING / 1024 / 1024} MB wait`,
+    `list of at most ${MAX_RESUME_IDS} ids`,
+    `waits for ${MAX_RESUMES} partitions`,
   ])
     expect(doc).toContain(text);
 });

@@ -1,4 +1,5 @@
 import type { APIGatewayProxyEvent, MSKEvent } from "aws-lambda";
+import type { CallerContext } from "../../domain/caller.ts";
 import { textHeaders, type RecordHeaders } from "../../domain/record-headers.ts";
 import type { KafkaRecord } from "../../lambda/shared/kafka-event.ts";
 
@@ -92,9 +93,14 @@ export function restEvent(
 export function webSocketEvent(
   routeKey: string,
   connectionId: string,
-  options: { readonly body?: string; readonly query?: Record<string, readonly string[]> } = {},
+  options: {
+    readonly body?: string;
+    readonly query?: Record<string, readonly string[]>;
+    /** What the authorizer of the connection said. */
+    readonly authorizer?: CallerContext;
+  } = {},
 ): unknown {
-  const { body, query } = options;
+  const { body, query, authorizer } = options;
   const eventType = routeKey === "$connect" ? "CONNECT" : routeKey === "$disconnect" ? "DISCONNECT" : "MESSAGE";
   return {
     ...(query
@@ -119,6 +125,7 @@ export function webSocketEvent(
       connectedAt: 1_657_533_977_000,
       domainName: "ws.example.com",
       apiId: "a1b2c3",
+      ...(authorizer ? { authorizer } : {}),
     },
     isBase64Encoded: false,
     ...(body === undefined ? {} : { body }),

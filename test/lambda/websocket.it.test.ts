@@ -39,9 +39,14 @@ async function item(connectionId: string): Promise<Record<string, AttributeValue
 }
 const connect = (id: string, query?: Record<string, string[]>): Promise<{ statusCode: number; body?: string }> =>
   functions["connect"]!.invoke(webSocketEvent("$connect", id, query ? { query } : {}));
-async function send(id: string, body: string, routeKey = "subscribe"): Promise<unknown> {
+async function send(
+  id: string,
+  body: string,
+  routeKey = "subscribe",
+  operator: "true" | "false" = "false",
+): Promise<unknown> {
   const answer = await functions["subscribe"]!.invoke<{ statusCode: number; body: string }>(
-    webSocketEvent(routeKey, id, { body }),
+    webSocketEvent(routeKey, id, { body, authorizer: { operator } }),
   );
   expect(answer.statusCode).toBe(200);
   return JSON.parse(answer.body);
@@ -147,6 +152,8 @@ test.each([
   '{"action":"subscribe","sensorId":"a","session":"a@1"}',
   '{"action":"subscribe","sensorId":"a","symbol":"A"}',
   '{"action":"subscribe","symbol":"a"}',
+  '{"action":"subscribe","session":"a@1","resume":{"window":"imu-data-all/3/1/0"}}',
+  '{"action":"unsubscribe","sensorId":"a","resume":{"window":"imu-data-all/3/1/0"}}',
 ])("%j is answered with what is wrong", async (body) => {
   expect(await send("c4", body, "$default")).toMatchObject({ type: "error", code: "invalid-message" });
   expect(await item("c4")).toBeUndefined();
@@ -162,4 +169,89 @@ test("a connection has at most 1,000 sensors, and may repeat those it has", asyn
   });
   expect(await send("c5", '{"action":"subscribe","sensorId":"s7"}')).toEqual({ type: "subscribed", sensorId: "s7" });
   expect((await connect("c6", { sensorId: Array.from({ length: 1_001 }, (_, i) => `s${i}`) })).statusCode).toBe(400);
+});
+
+test.each([
+  [
+    '{"action":"subscribe","sensorId":"a","sensor":"b"}',
+    "sensor, which is unknown; there are action, sensorId, session",
+  ],
+  [
+    '{"action":"subscribe","sensorId":"a","resume":{"samples":"imu-data-all/3/1/0"}}',
+    "resume: has samples, which is unknown; there are window, session, inference",
+  ],
+  ['{"action":"subscribe","sensorId":"a","resume":{}}', "resume: needs an id of window, session, inference"],
+  ['{"action":"subscribe","sensorId":"a","resume":{"window":"7"}}', "imu-data-all/<partition>/<offset>/<n>"],
+  ['{"action":"subscribe","sensorId":"a","resume":{"window":"market-trades/3/1/0"}}', "must be the id of a record"],
+  [
+    '{"action":"subscribe","sensorId":"*","resume":{"window":["imu-data-all/3/1/0","imu-data-all/3/2/0"]}}',
+    "resume.window: has two ids of a partition",
+  ],
+  [
+    JSON.stringify({
+      action: "subscribe",
+      sensorId: "*",
+      resume: { window: Array.from({ length: 101 }, (_, partition) => `imu-data-all/${partition}/1/0`) },
+    }),
+    "resume.window: has more than 100 ids",
+  ],
+  [JSON.stringify({ action: "ping", padding: "x".repeat(32_000) }), "bytes, more than 32000"],
+])("%.120s is refused, with what there is", async (body, why) => {
+  expect(await send("c7", body, "subscribe", "true")).toMatchObject({
+    type: "error",
+    code: "invalid-message",
+    message: expect.stringContaining(why),
+  });
+  expect(await item("c7")).toBeUndefined();
+});
+
+test("what a client asks for again is in the table by partition, with its subscription, until it is sent", async () => {
+  const resume = { window: ["imu-data-all/3/17/0", "imu-data-all~2/4/9/1"], inference: "imu-data-all/3/18/2" };
+  const body = JSON.stringify({ action: "subscribe", sensorId: "s1", resume });
+  expect(await send("r1", body)).toEqual({ type: "subscribed", sensorId: "s1" });
+  const { sensors, resumes } = (await item("r1"))!;
+  expect(sensors).toEqual({ SS: ["s1"] });
+  const asked = resumes!.SS!.map((text) => JSON.parse(text) as Record<string, unknown>);
+  const byPartition = asked.toSorted((a, b) => Number(a["partition"]) - Number(b["partition"]));
+  expect(byPartition).toEqual([
+    {
+      requestId: "Xyz123=",
+      sensorId: "s1",
+      partition: 3,
+      after: { window: "imu-data-all/3/17/0", inference: "imu-data-all/3/18/2" },
+    },
+    { requestId: "Xyz123=", sensorId: "s1", partition: 4, after: { window: "imu-data-all~2/4/9/1" } },
+  ]);
+});
+
+test("a connection waits for at most 300 partitions of sensors", async () => {
+  const ids = Array.from({ length: 100 }, (_, partition) => `imu-data-all/${partition}/1/0`);
+  const ask = (sensorId: string, window: readonly string[]): Promise<unknown> =>
+    send("r2", JSON.stringify({ action: "subscribe", sensorId, resume: { window } }));
+  for (const sensorId of ["s1", "s2", "s3"]) expect(await ask(sensorId, ids)).toEqual({ type: "subscribed", sensorId });
+  expect(await ask("s4", ids.slice(0, 1))).toMatchObject({
+    type: "error",
+    code: "too-many-resumes",
+    message: expect.stringContaining("300"),
+  });
+  expect((await item("r2"))!["sensors"]).toEqual({ SS: ["s1", "s2", "s3"] });
+});
+
+test("all sensors are for operators; to leave them is for everybody", async () => {
+  const body = '{"action":"subscribe","sensorId":"*"}';
+  expect(await send("o1", body)).toMatchObject({
+    type: "error",
+    code: "operators-only",
+    message: expect.stringContaining("subscribe to each sensor, or sign in as an operator"),
+  });
+  expect(await item("o1")).toBeUndefined();
+  expect(await send("o1", body, "subscribe", "true")).toEqual({ type: "subscribed", sensorId: "*" });
+  expect((await item("o1"))!["sensors"]).toEqual({ SS: ["*"] });
+  expect(await send("o1", '{"action":"unsubscribe","sensorId":"*"}', "unsubscribe")).toEqual({
+    type: "unsubscribed",
+    sensorId: "*",
+  });
+  expect(await item("o1")).not.toHaveProperty("sensors");
+  // The address takes sensors only.
+  expect((await connect("o2", { sensorId: ["*"] })).statusCode).toBe(400);
 });

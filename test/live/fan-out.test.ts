@@ -253,14 +253,16 @@ test("each sensor has the connections that want all of it, and those that want o
     sensors: new Set(sensors),
     sessions: new Set(sessions),
     symbols: new Set(symbols),
+    resumes: new Set(),
   });
-  const { sensors, symbols } = audiences([
+  const { sensors, ofOthers, symbols } = audiences([
     of("a", ["s1", "s2"], ["s1@5"], ["s1"]),
     of("b", ["s1"]),
     of("c", [], ["s1@5", "s3@1.5"], ["s1", "AAPL"]),
     of("d", [], ["s1@5"]),
     of("e", []),
   ]);
+  expect(ofOthers).toBeNull();
   // A symbol may have the name of a sensor.
   expect(Object.fromEntries(symbols)).toEqual({ s1: ["a", "c"], AAPL: ["c"] });
   expect(Object.fromEntries(sensors)).toEqual({
@@ -268,4 +270,20 @@ test("each sensor has the connections that want all of it, and those that want o
     s2: { all: ["a"], sessions: [] },
     s3: { all: [], sessions: [{ sessionId: "s3@1.5", start: 1.5, connectionIds: ["c"] }] },
   });
+});
+
+test("who wants all sensors is in the audience of each of them once", () => {
+  const { sensors, ofOthers, symbols } = audiences([
+    {
+      connectionId: "a",
+      sensors: new Set(["*", "s1"]),
+      sessions: new Set(["s2@5"]),
+      symbols: new Set(["AAPL"]),
+      resumes: new Set(),
+    },
+    { connectionId: "b", sensors: new Set(["s1"]), sessions: new Set(), symbols: new Set(), resumes: new Set() },
+  ]);
+  expect(Object.fromEntries(sensors)).toEqual({ s1: { all: ["b", "a"], sessions: [] } });
+  expect(ofOthers).toEqual({ all: ["a"], sessions: [] });
+  expect(Object.fromEntries(symbols)).toEqual({ AAPL: ["a"] });
 });
