@@ -16,6 +16,7 @@ export const operatorCommands = [
   "restore",
   "backfill",
   "erase",
+  "compact",
 ] as const;
 export type OperatorCommand = (typeof operatorCommands)[number];
 

@@ -65,6 +65,7 @@ export const errorCodes = {
   "backfill-refused":
     "The run has its name in use, has nothing to compute or to compare, or can't be filled, switched to or dropped " +
     "as it is; the message says what to do.",
+  "compact-refused": "Files of the lake can't be joined; the message says why. Nothing was changed.",
   "restore-refused": "The lake can't be restored into this log; the message says why, and what to do.",
   "model-refused": "A model does not fit its manifest.",
   "on-aws-failed":

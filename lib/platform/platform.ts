@@ -35,7 +35,14 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
     config.processor.market === null ? [] : [new MarketStack(app, "market", config, { network, security, streaming })];
 
   const processing = new ProcessingStack(app, "processing", config, { network, security, streaming, state });
-  const operations = new OperationsStack(app, "operations", config, { security, streaming, state, lake, processing });
+  const operations = new OperationsStack(app, "operations", config, {
+    network,
+    security,
+    streaming,
+    state,
+    lake,
+    processing,
+  });
   const ingestion = new IngestionStack(app, "ingestion", config, { network, security, streaming, state, processing });
   const delivery = new DeliveryStack(app, "delivery", config, { security, streaming, lake });
   const features = new FeaturesStack(app, "features", config, { security, streaming, lake });

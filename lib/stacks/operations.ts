@@ -1,6 +1,13 @@
-import { Aws, aws_ecs as ecs, Duration } from "aws-cdk-lib";
+import {
+  Aws,
+  aws_ecs as ecs,
+  aws_events as events,
+  aws_events_targets as targets,
+  aws_iam as iam,
+  Duration,
+} from "aws-cdk-lib";
 import type { Construct } from "constructs";
-import { OPS_TASK } from "../../config/operator-commands.ts";
+import { OPS_CONTAINER, OPS_TASK, programOf } from "../../config/operator-commands.ts";
 import { runningPipelineNames, runningPipelines } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
@@ -13,6 +20,7 @@ import { topics } from "../../domain/topics.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { letQueryOfflineStores } from "../constructs/offline-queries.ts";
 import { programTask, type ProgramTask } from "../constructs/program-task.ts";
+import { resourceName } from "../names.ts";
 import { acknowledgeWildcards } from "../reusable/acknowledge.ts";
 import { allow, allowKey, allowReadBucket, allowSecret, allowTable } from "../reusable/grants.ts";
 import { documentSettings } from "./document-settings.ts";
@@ -20,7 +28,7 @@ import type { LakeStack } from "./lake.ts";
 import type { ProcessingNeeds, ProcessingStack } from "./processing.ts";
 
 /** The task runs in the cluster, the subnets and the security group of the processors. */
-export type OperationsNeeds = Omit<ProcessingNeeds, "network"> & {
+export type OperationsNeeds = ProcessingNeeds & {
   readonly processing: ProcessingStack;
   readonly lake: LakeStack;
 };
@@ -91,16 +99,55 @@ export class OperationsStack extends MillraceStack {
     allowKey(taskRole, security.keys.state, "s3", ["GenerateDataKey"]);
     this.#lakeRights(needs);
     allowSecret(taskRole, state.documentsSecret, security.keys.secrets);
+    this.#compact(needs);
     acknowledgeWildcards(taskRole, {
       "/*": "models are read by their names, in a bucket that holds nothing else",
       "/models/*": "models are written by their names, in a bucket that holds nothing else",
     });
   }
 
-  /** Reads the lake. `erase` writes its files again, and takes a sensor out of the feature store. */
+  /** Joins the lake's small files each hour. A run ends before the next one. */
+  #compact({ network, processing, lake }: OperationsNeeds): void {
+    const task = this.task.task as ecs.ITaskDefinition;
+    const role = new iam.Role(this, "CompactScheduleRole", {
+      assumedBy: new iam.ServicePrincipal("events.amazonaws.com"),
+      description: "starts the task that joins the lake's small files",
+    });
+    allow(role, ["ecs:RunTask"], [task.taskDefinitionArn], {
+      ArnEquals: { "ecs:cluster": processing.cluster.clusterArn },
+    });
+    allow(role, ["iam:PassRole"], [task.taskRole.roleArn, this.task.task.obtainExecutionRole().roleArn], {
+      StringEquals: { "iam:PassedToService": "ecs-tasks.amazonaws.com" },
+    });
+    new events.Rule(this, "CompactSchedule", {
+      ruleName: resourceName(this.config, "compact"),
+      description: "joins the small files of the lake",
+      schedule: events.Schedule.cron({ minute: "40" }),
+      targets: [
+        new targets.EcsTask({
+          cluster: processing.cluster,
+          taskDefinition: task,
+          // The CDK would let it tag every task of the cluster.
+          role: role.withoutPolicyUpdates(),
+          subnetSelection: network.privateSubnets,
+          securityGroups: [network.securityGroups.processor],
+          assignPublicIp: false,
+          containerOverrides: [
+            {
+              containerName: OPS_CONTAINER,
+              command: ["--lake", `s3://${lake.bucket.bucketName}/tables`],
+              environment: [{ name: "PROGRAM", value: programOf("compact") }],
+            },
+          ],
+        }),
+      ],
+    });
+  }
+
+  /** Reads the lake. `erase` writes its files again, `compact` joins them. `erase` changes the feature store, too. */
   #lakeRights({ lake, security }: OperationsNeeds): void {
     const { taskRole } = this.task;
-    allow(taskRole, ["s3:GetObject", "s3:PutObject"], [lake.bucket.arnForObjects("tables/*")]);
+    allow(taskRole, ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], [lake.bucket.arnForObjects("tables/*")]);
     acknowledgeWildcards(taskRole, { "/tables/*": "Firehose names the objects of the lake's tables" });
     const group = lake.featureGroups.sensorWindows;
     if (group === undefined) {

@@ -4,7 +4,13 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
 import { tables, type TableName } from "../../domain/tables.ts";
 import type { EpochMs } from "../../domain/time.ts";
 
@@ -72,6 +78,12 @@ function folderPlace(dir: string): LakePlace {
   };
 }
 
+/** An object of a lake in S3. */
+export interface S3File extends LakeFile {
+  /** Names the content: another one after each write. */
+  readonly tag: string;
+}
+
 /** A lake's tables in S3. Objects are edited as copies in the temporary folder. */
 export class S3Place implements LakePlace {
   readonly #client: S3Client;
@@ -89,24 +101,48 @@ export class S3Place implements LakePlace {
   }
 
   async files(table: TableName): Promise<LakeFile[]> {
+    return (await this.list(`${table}/`)).filter(({ path }) => path.endsWith(".parquet"));
+  }
+
+  /** The objects whose path begins so. */
+  async list(beginning: string): Promise<S3File[]> {
     const above = this.#prefix === "" ? "" : `${this.#prefix}/`;
-    const files: LakeFile[] = [];
+    const files: S3File[] = [];
     let ContinuationToken: string | undefined;
     do {
       const page = await this.#client.send(
-        new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: `${above}${table}/`, ContinuationToken }),
+        new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: `${above}${beginning}`, ContinuationToken }),
       );
-      for (const { Key: key = "", Size: bytes = 0, LastModified } of page.Contents ?? []) {
-        if (!key.endsWith(".parquet")) continue;
-        files.push({ path: key.slice(above.length), bytes, writtenMs: LastModified?.getTime() ?? 0 });
-      }
+      for (const { Key: key = "", Size: bytes = 0, LastModified, ETag: tag = "" } of page.Contents ?? [])
+        files.push({ path: key.slice(above.length), bytes, writtenMs: LastModified?.getTime() ?? 0, tag });
       ContinuationToken = page.NextContinuationToken;
     } while (ContinuationToken !== undefined);
     return files;
   }
 
+  /** The text of an object. */
+  async read(path: string): Promise<string> {
+    const { Body } = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: this.#key(path) }));
+    return Body!.transformToString();
+  }
+
+  /** Writes an object. With `isNew` one that is there under this path stays as it is. */
+  async write(path: string, body: Uint8Array, { isNew = false } = {}): Promise<void> {
+    const command = { Bucket: this.#bucket, Key: this.#key(path), Body: body };
+    try {
+      await this.#client.send(new PutObjectCommand({ ...command, ...(isNew ? { IfNoneMatch: "*" } : {}) }));
+    } catch (error) {
+      if (!isNew || (error as Error).name !== "PreconditionFailed") throw error;
+    }
+  }
+
+  /** Deletes an object, if it is there. */
+  async remove(path: string): Promise<void> {
+    await this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: this.#key(path) }));
+  }
+
   /** Copies a file to a path on disk. @returns The tag of what was copied. */
-  async fetch({ path }: LakeFile, target: string): Promise<string | undefined> {
+  async fetch({ path }: Pick<LakeFile, "path">, target: string): Promise<string | undefined> {
     await mkdir(dirname(target), { recursive: true });
     const { Body, ETag } = await this.#client.send(
       new GetObjectCommand({ Bucket: this.#bucket, Key: this.#key(path) }),

@@ -96,14 +96,41 @@ describe.each(environments)("the task of operators' commands in %s", (env) => {
       .map((statement) => JSON.stringify(statement));
     expect(statements.join("")).toContain("secretsmanager:GetSecretValue");
     const actionsOn = (resource: string): string => statements.filter((one) => one.includes(resource)).join("");
-    expect(actionsOn("/tables/*")).toContain('["s3:GetObject","s3:PutObject"]');
+    expect(actionsOn("/tables/*")).toContain('["s3:DeleteObject","s3:GetObject","s3:PutObject"]');
     expect(actionsOn("/features/*")).toContain("s3:PutObject");
     // https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-delete.html
     expect(actionsOn("table/sagemaker_featurestore")).toContain("glue:UpdateTable");
     expect(actionsOn(":feature-group/")).toContain("sagemaker:DeleteRecord");
-    expect(statements.join("")).not.toContain("s3:DeleteObject");
+    expect(statements.filter((one) => one.includes("s3:DeleteObject"))).toHaveLength(1);
     const [container] = task["ContainerDefinitions"] as [{ Environment: { Name: string; Value: string }[] }];
     const buffer = container.Environment.find(({ Name }) => Name === "LAKE_BUFFER_MS")!;
     expect(Number(buffer.Value)).toBe((environment(env).lake.bufferSeconds + 60) * 1_000);
+  });
+
+  test("joins the lake's small files each hour, by a role that may start this task alone", async () => {
+    const platform = await synthesised(env);
+    const [rule] = resourcesOf(platform, "AWS::Events::Rule").filter(({ stack }) => stack === "operations");
+    // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
+    expect(rule!.resource.Properties["ScheduleExpression"]).toBe("cron(40 * * * ? *)");
+    const [target] = rule!.resource.Properties["Targets"] as [
+      { Input: unknown; EcsParameters: object; RoleArn: object },
+    ];
+    const input = JSON.stringify(target.Input).replaceAll("\\", "");
+    expect(input).toContain(`"name":"${OPS_CONTAINER}","command":["--lake","s3://`);
+    expect(input).toContain('/tables"],"environment":[{"name":"PROGRAM","value":"processor/commands/compact"}]');
+    expect(target.EcsParameters).toMatchObject({
+      LaunchType: "FARGATE",
+      TaskDefinitionArn: { Ref: expect.anything() },
+    });
+    const role = (target.RoleArn as { "Fn::GetAtt": [string] })["Fn::GetAtt"][0];
+    const statements = resourcesOf(platform, "AWS::IAM::Policy")
+      .filter(
+        ({ stack, resource }) => stack === "operations" && JSON.stringify(resource.Properties["Roles"]).includes(role),
+      )
+      .flatMap(
+        ({ resource }) => (resource.Properties["PolicyDocument"] as { Statement: { Action: string }[] }).Statement,
+      );
+    expect(statements.map(({ Action }) => Action)).toEqual(["ecs:RunTask", "iam:PassRole"]);
+    expect(JSON.stringify(statements)).not.toContain("*");
   });
 });

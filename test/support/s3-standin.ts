@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { listen } from "../../local/aws/listen.ts";
 
 /**
- * S3's GetObject, PutObject with If-Match, and ListObjectsV2 of one bucket, path-style, as the official client calls
- * them at an address that is a number. A page of a listing has two objects.
+ * S3's GetObject, PutObject with If-Match and If-None-Match, DeleteObject and ListObjectsV2 of one bucket, path-style,
+ * as the official client calls them at an address that is a number. A page of a listing has two objects.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
  */
 export class S3StandIn {
@@ -14,8 +14,13 @@ export class S3StandIn {
   readonly #server: Server = createServer((request, response) => void this.#answer(request, response));
   /** Keys that were fetched, in order. */
   readonly fetched: string[] = [];
-  /** When objects were written, epoch ms. */
+  /** When the objects were written, epoch ms. */
   writtenMs = 0;
+  /** When an object is put. @default the same */
+  putMs: number | null = null;
+  readonly #putAt = new Map<string, number>();
+  /** Called with each request; false: it is refused, as all would be of a caller that was killed. */
+  onRequest: (method: string) => boolean = () => true;
   /** Called when an object has been fetched. */
   onFetched: (key: string) => void = () => undefined;
 
@@ -46,8 +51,17 @@ export class S3StandIn {
     const key = rest.join("/");
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+    if (!this.onRequest(method!)) return error(response, 403, "AccessDenied");
     if (bucket !== this.#bucket) return error(response, 404, "NoSuchBucket");
-    if (method === "PUT") return this.#put(key, Buffer.concat(chunks), headers["if-match"], response);
+    if (method === "PUT") {
+      if (headers["if-none-match"] === "*" && this.#objects.has(key)) return error(response, 412, "PreconditionFailed");
+      return this.#put(key, Buffer.concat(chunks), headers["if-match"], response);
+    }
+    if (method === "DELETE") {
+      this.#objects.delete(key);
+      response.writeHead(204).end();
+      return;
+    }
     if (method !== "GET") return error(response, 405, "MethodNotAllowed");
     if (searchParams.get("list-type") === "2") return this.#list(searchParams, response);
     const object = this.#objects.get(key);
@@ -62,6 +76,7 @@ export class S3StandIn {
     if (ifMatch !== undefined && object === undefined) return error(response, 404, "NoSuchKey");
     if (ifMatch !== undefined && ifMatch !== tagOf(object!)) return error(response, 412, "PreconditionFailed");
     this.#objects.set(key, body);
+    if (this.putMs !== null) this.#putAt.set(key, this.putMs);
     response.writeHead(200, { etag: tagOf(body) }).end();
   }
 
@@ -73,8 +88,9 @@ export class S3StandIn {
     const isCut = from + 2 < keys.length;
     const contents = page.map((key) => {
       const size = this.#listed.get(key) ?? this.#objects.get(key)!.length;
-      const written = new Date(this.writtenMs).toISOString();
-      return `<Contents><Key>${key}</Key><Size>${size}</Size><LastModified>${written}</LastModified></Contents>`;
+      const written = new Date(this.#putAt.get(key) ?? this.writtenMs).toISOString();
+      const tag = `<ETag>${tagOf(this.#objects.get(key)!)}</ETag>`;
+      return `<Contents><Key>${key}</Key><Size>${size}</Size><LastModified>${written}</LastModified>${tag}</Contents>`;
     });
     const next = isCut ? `<NextContinuationToken>${from + 2}</NextContinuationToken>` : "";
     answer(

@@ -28,9 +28,10 @@ export const programWildcards: readonly AllowedWildcard[] = [
   },
   {
     stacks: ["operations"],
-    actions: ["s3:GetObject", "s3:PutObject"],
+    actions: ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
     resource: /^<[^>]+>\/tables\/\*$/,
-    reason: "Firehose names the objects of the lake's tables; commands read them, and erase writes them again",
+    reason:
+      "Firehose names the objects of the lake's tables; commands read them, erase and compact write and delete them",
   },
   {
     stacks: ["operations"],
