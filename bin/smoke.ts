@@ -38,7 +38,7 @@ function readArguments(args: readonly string[]): { env: string; token: string | 
       if (env === undefined) return [];
       const { auth } = environment(env).api;
       return auth !== null && token === undefined
-        ? [`--token is missing: the API of ${env} takes tokens of ${auth.issuer}`]
+        ? [`--token is missing: the API of ${env} takes tokens of ${auth.cognito ? "its user pool" : auth.issuer}`]
         : [];
     },
   });

@@ -23,6 +23,39 @@ const ownDomain = z.strictObject({
   hostedZoneName: z.hostname().optional(),
 });
 
+const https = z.url({ protocol: /^https$/ });
+
+/** Who is an operator: the members of this group, and tokens with the scope `operator`. */
+const operatorsGroup = z.string().min(1).default("operators");
+
+/** An OpenID Connect issuer of your own. */
+const ownIssuer = z.strictObject({
+  cognito: z.literal(false).optional(),
+  issuer: https,
+  /** What a token must name. */
+  audience: z.string().min(1),
+  jwksUri: https,
+  /**
+   * The page at the issuer: a public client of the authorization code flow with PKCE, without a secret, whose redirect
+   * URI and post-logout redirect URI are the page's address. `null`: nobody can sign in on the page.
+   */
+  clientId: z.string().min(1).nullable().default(null),
+  /** What the page asks for: `offline_access` where the issuer wants it to renew sessions. */
+  scopes: z.array(z.string().min(1)).min(1).default(["openid", "profile"]),
+  /** What the issuer's authorization endpoint wants beside, to give a token for the audience: `{ resource: "…" }`. */
+  parameters: z.record(z.string(), z.string()).default({}),
+  /** Where its token endpoint is, if that is not the issuer's own origin. */
+  tokenOrigin: https.nullable().default(null),
+  /** Claim of a token that lists the groups of who has signed in. */
+  groupsClaim: z.string().min(1).default("groups"),
+  operatorsGroup,
+});
+
+/** A user pool of Amazon Cognito that the deployment makes, for who has no issuer. */
+const userPool = z.strictObject({ cognito: z.literal(true), operatorsGroup });
+
+export type OwnIssuer = z.output<typeof ownIssuer>;
+
 export type OwnDomain = z.output<typeof ownDomain>;
 
 /** How one pipeline runs: the number of its ECS tasks follows the lag. A task has one vCPU and owns some partitions. */
@@ -180,21 +213,8 @@ export const environmentSchema = z.strictObject({
   api: z.strictObject({
     domain: ownDomain.nullable(),
     websocketDomain: ownDomain.nullable(),
-    /**
-     * OpenID Connect issuer of the tokens. `null` leaves the API open; an environment that keeps its data must not do
-     * that.
-     */
-    auth: z
-      .strictObject({
-        issuer: z.url({ protocol: /^https$/ }),
-        audience: z.string().min(1),
-        jwksUri: z.url({ protocol: /^https$/ }),
-        /** Claim of a token that lists the groups of who has signed in. */
-        groupsClaim: z.string().min(1).default("groups"),
-        /** Who is an operator: the members of this group, and tokens with the scope `operator`. */
-        operatorsGroup: z.string().min(1).default("operators"),
-      })
-      .nullable(),
+    /** Whose tokens the API takes. `null` leaves it open; an environment that keeps its data must not do that. */
+    auth: z.discriminatedUnion("cognito", [ownIssuer, userPool]).nullable(),
     corsOrigins: z.array(z.string()).min(1),
     requestsPerSecond: whole(1, 10_000),
     burst: whole(1, 10_000),

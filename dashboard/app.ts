@@ -1,7 +1,7 @@
 import "./language.ts";
 import type { Health, Root } from "../domain/api.ts";
 import { type LiveMessage } from "../domain/live-messages.ts";
-import { Live, loadConfig, request, RequestError } from "./client.ts";
+import { authorizeBy, type Config, Live, loadConfig, request, RequestError } from "./client.ts";
 import { byId } from "./dom.ts";
 import { LiveView } from "./live-view.tsx";
 import { Losses, retryDelay } from "./losses.ts";
@@ -11,7 +11,9 @@ import { PipelineView } from "./pipeline.tsx";
 import { isUnheard, PublishView } from "./publish.tsx";
 import { RejectedView } from "./rejected.ts";
 import { SensorView } from "./sensor-view.tsx";
+import type { Session } from "./session.ts";
 import { SessionsView } from "./sessions-view.tsx";
+import { SignIn } from "./sign-in.ts";
 import { StoryView } from "./story.ts";
 import type { Counted, View } from "./view.ts";
 
@@ -29,8 +31,7 @@ let marketRuns: boolean | null = null;
 /** Whether there was a connection before: what came meanwhile is missing then. */
 let wasConnected = false;
 
-const config = await loadConfig();
-byId("environment").textContent = config.environment;
+const config = await signedIn(await loadConfig());
 const live = new Live(config, onMessage, onConnection);
 /** By the first part of an address: `#/<name>/…`. Where it names none, the first is shown. */
 const views: ReadonlyMap<string, View> = new Map<string, View>([
@@ -63,6 +64,24 @@ function onConnection(connected: boolean, loss?: { reason: string; retryMs: numb
 function onMessage(message: LiveMessage): void {
   const counted = shown?.message?.(message);
   if (counted) received.push({ at: Date.now(), ...counted });
+}
+
+/** Signs in where the API wants it. Who is no operator has no operators' views. */
+async function signedIn(loaded: Config): Promise<Config> {
+  byId("environment").textContent = loaded.environment;
+  if (!loaded.signIn) return loaded;
+  const signIn = new SignIn(loaded.signIn);
+  const session = await signIn.open();
+  authorizeBy(signIn);
+  showSession(signIn, session);
+  return { ...loaded, operations: loaded.operations === true && session.operator };
+}
+
+function showSession(signIn: SignIn, { name, operator }: Session): void {
+  byId("session").hidden = false;
+  byId("session-name").textContent = name;
+  byId("session-operator").hidden = !operator;
+  byId("sign-out").onclick = () => void signIn.signOut();
 }
 
 /** Shows the view that the page's address names: `#/<view>/<name>?<query>`; a name may have slashes. */

@@ -2,6 +2,7 @@
 
 import type { LiveMessage, Subject, WebSocketAnswer } from "../domain/live-messages.ts";
 import { retryDelay } from "./losses.ts";
+import type { SignIn } from "./sign-in.ts";
 
 /** Where devices publish. */
 export interface Mqtt {
@@ -11,13 +12,27 @@ export interface Mqtt {
   readonly prefix: string | null;
 }
 
-/** `operations`: whether the page's own server tells of alarms. */
+/** Where the page signs in: a public client of the issuer, that has the page's address as its redirect URI. */
+export interface SignInConfig {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly scopes: readonly string[];
+  /** What the issuer wants beside, to give a token for the API. */
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly groupsClaim: string;
+  readonly operatorsGroup: string;
+  /** Where to sign out, at an issuer whose discovery document has no `end_session_endpoint` that does it. */
+  readonly signOutUrl?: string;
+}
+
+/** `operations`: whether the page's own server tells of alarms. `signIn` is absent where the API is open. */
 export interface Config {
   readonly environment: string;
   readonly restUrl: string;
   readonly webSocketUrl: string;
   readonly operations?: boolean;
   readonly mqtt?: Mqtt;
+  readonly signIn?: SignInConfig;
 }
 
 /** A page of a list. */
@@ -26,7 +41,6 @@ export interface List<T> {
   readonly next: string | null;
 }
 
-const TOKEN = "millrace-token";
 /** Close code of a WebSocket that was not closed by the protocol. */
 const LOST = 1006;
 
@@ -46,47 +60,29 @@ export async function loadConfig(): Promise<Config> {
   return response.json() as Promise<Config>;
 }
 
-/** Pending while the login dialog is open. */
-let asking: Promise<void> | null = null;
+/** Null where the API is open. */
+let signIn: SignIn | null = null;
 
-/** Shows the login dialog. Concurrent callers share one dialog. */
-function askForToken() {
-  asking ??= new Promise((resolve) => {
-    const dialog = document.getElementById("login") as HTMLDialogElement;
-    dialog.addEventListener(
-      "close",
-      () => {
-        sessionStorage.setItem(TOKEN, (document.getElementById("token") as HTMLInputElement).value);
-        asking = null;
-        resolve();
-      },
-      { once: true },
-    );
-    dialog.showModal();
-  });
-  return asking;
+/** Requests have the token of this session from here on. */
+export function authorizeBy(one: SignIn): void {
+  signIn = one;
 }
 
 /**
- * Sends a request, and asks for a token when the API wants one.
+ * Sends a request, with the session's token where there is one.
  *
- * @returns The parsed body. `/health` also returns its body when the status is 503.
+ * @returns The parsed body. `/health` also returns its body when the status is 503. Nothing where the API no longer
+ *   takes the token: the page asks to sign in again, and is loaded anew then.
  * @throws RequestError with path and status for any other status that is not 2xx.
  */
 export async function request<T>(base: string, path: string, options: RequestInit = {}): Promise<T> {
-  for (;;) {
-    const token = sessionStorage.getItem(TOKEN);
-    const response = await fetch(base.replace(/\/$/, "") + path, {
-      ...options,
-      headers: token ? { authorization: `Bearer ${token}` } : {},
-    });
-    if (response.status === 401 || response.status === 403) {
-      await askForToken();
-      continue;
-    }
-    if (!response.ok && path !== "/health") throw new RequestError(path, response.status);
-    return response.json() as Promise<T>;
-  }
+  const response = await fetch(base.replace(/\/$/, "") + path, {
+    ...options,
+    headers: signIn ? { authorization: `Bearer ${await signIn.token()}` } : {},
+  });
+  if (response.status === 401 && signIn) return signIn.expired();
+  if (!response.ok && path !== "/health") throw new RequestError(path, response.status);
+  return response.json() as Promise<T>;
 }
 
 /** What arrives at once is one of them, or an array. Answers to what the page sends have no data. */
@@ -126,7 +122,7 @@ export class Live {
 
   /** A browser cannot set headers on a WebSocket, so a ticket in the query string takes the place of the token. */
   async #ticketQuery() {
-    if (!sessionStorage.getItem(TOKEN)) return "";
+    if (!signIn) return "";
     const { ticket } = await request<{ ticket: string }>(this.#config.restUrl, "/tickets", { method: "POST" });
     return `?ticket=${encodeURIComponent(ticket)}`;
   }

@@ -30,11 +30,7 @@ export default {
   api: {
     domain: null,
     websocketDomain: null,
-    auth: {
-      issuer: "https://login.example.com/",
-      audience: "millrace-staging",
-      jwksUri: "https://login.example.com/.well-known/jwks.json",
-    },
+    auth: { cognito: true },
     corsOrigins: ["https://staging.millrace.example.com"],
     requestsPerSecond: 200,
     burst: 400,

@@ -102,7 +102,10 @@ export const functions = {
   authorizer: {
     ...common,
     jwtIssuer: text("JWT_ISSUER", "issuer that a token must name"),
-    jwtAudience: text("JWT_AUDIENCE", "audience that a token must name"),
+    jwtAudience: optionalText(
+      "JWT_AUDIENCE",
+      "audience that a token must name; without one it must be an access token of a user pool, which names none",
+    ),
     jwksUri: text("JWKS_URI", "where the issuer publishes its keys"),
     groupsClaim: text("GROUPS_CLAIM", "claim of a token that lists the groups of who has signed in", "groups"),
     operatorsGroup: text("OPERATORS_GROUP", "group whose members are operators", "operators"),

@@ -2,15 +2,20 @@ import { JwtVerifier } from "aws-jwt-verify";
 import type { APIGatewayAuthorizerResult, APIGatewayTokenAuthorizerEvent } from "aws-lambda";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
-import { namesOperator } from "./operator.ts";
+import { namesOperator } from "../../domain/caller.ts";
 import { allowStage, bearerToken } from "./policy.ts";
 
 const settings = readSettings("authorizer", process.env);
 const logger = createLogger("authorize-request", settings.logLevel);
 const verifier = JwtVerifier.create({
   issuer: settings.jwtIssuer,
-  audience: settings.jwtAudience,
+  audience: settings.jwtAudience ?? null,
   jwksUri: settings.jwksUri,
+  customJwtCheck: ({ payload }) => {
+    // https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
+    if (settings.jwtAudience === undefined && payload["token_use"] !== "access")
+      throw new Error(`token_use is ${JSON.stringify(payload["token_use"])}, not "access"`);
+  },
 });
 
 /**

@@ -11,8 +11,8 @@ import {
 } from "aws-cdk-lib";
 import { Construct } from "constructs";
 import { runningPipelineNames } from "../../config/pipelines.ts";
-import type { Environment, OwnDomain } from "../../config/schema.ts";
-import { writeSettings } from "../../config/settings.ts";
+import type { Environment, OwnDomain, OwnIssuer } from "../../config/schema.ts";
+import { type Settings, writeSettings } from "../../config/settings.ts";
 import { ALLOWED_HEADERS, PROBLEM_CONTENT_TYPE, PROBLEM_TYPE_PREFIX, problems } from "../../domain/api.ts";
 import { existingWhere } from "../../domain/pipelines.ts";
 import { methodsOf, restFallback, restRoutes } from "../../domain/routes.ts";
@@ -25,11 +25,14 @@ import { domainAlias } from "./domain-alias.ts";
 import { logGroup } from "./log-group.ts";
 import { MillraceFunction } from "./millrace-function.ts";
 import type { MillraceStack } from "./millrace-stack.ts";
+import { COGNITO_GROUPS, type UserPool } from "./user-pool.ts";
 
 export interface RestServiceProps {
   readonly functions: Readonly<Record<string, MillraceFunction>>;
   readonly keys: Readonly<Record<DataClass, kms.IKey>>;
   readonly ticketsTable: dynamodb.ITable;
+  /** Null where the config names an issuer of its own, or none. */
+  readonly users: UserPool | null;
 }
 
 /** The REST API of `domain/routes.ts`, with firewall, throttling, access log, JWT authorizer and WebSocket tickets. */
@@ -46,7 +49,7 @@ export class RestService extends Construct {
     this.api = this.#api(stack, props.keys.operations);
     this.logRole = this.api.node.findAll().find((child) => child instanceof apigateway.CfnAccount);
     this.#ownAnswers(config);
-    const secured = this.#authorizer(stack, props.keys.operations);
+    const secured = this.#authorizer(stack, props);
     this.#routes(config, props.functions, secured);
     this.#tickets(stack, props, secured);
     this.webAcl = new RestFirewall(this, "Firewall", {
@@ -167,7 +170,7 @@ export class RestService extends Construct {
   }
 
   /** How a route that needs a token is secured: not at all where the config names no issuer. */
-  #authorizer(stack: MillraceStack, key: kms.IKey): apigateway.MethodOptions {
+  #authorizer(stack: MillraceStack, { keys, users }: RestServiceProps): apigateway.MethodOptions {
     const { auth } = stack.config.api;
     if (auth === null) return {};
     const handler = new MillraceFunction(stack, {
@@ -175,15 +178,12 @@ export class RestService extends Construct {
       description: "REST authorizer: verifies the JWT",
       environment: writeSettings("authorizer", {
         environment: stack.config.name,
-        jwtIssuer: auth.issuer,
-        jwtAudience: auth.audience,
-        jwksUri: auth.jwksUri,
-        groupsClaim: auth.groupsClaim,
+        ...(auth.cognito ? ofUserPool(users) : ofIssuer(auth)),
         operatorsGroup: auth.operatorsGroup,
       }),
       timeoutSeconds: 10,
       memoryMiB: 256,
-      key,
+      key: keys.operations,
     });
     const authorizer = new apigateway.TokenAuthorizer(this, "Authorizer", {
       handler: handler.function,
@@ -219,6 +219,19 @@ export class RestService extends Construct {
         "API Gateway's own policy for its log role, which is one for the whole account",
     });
   }
+}
+
+type Tokens = Pick<Settings<"authorizer">, "jwtIssuer" | "jwtAudience" | "jwksUri" | "groupsClaim">;
+
+function ofIssuer({ issuer, audience, jwksUri, groupsClaim }: OwnIssuer): Tokens {
+  return { jwtIssuer: issuer, jwtAudience: audience, jwksUri, groupsClaim };
+}
+
+/** Of any client of the pool: it is this environment's alone. */
+function ofUserPool(users: UserPool | null): Partial<Tokens> {
+  if (!users) return {};
+  const issuer = users.pool.userPoolProviderUrl;
+  return { jwtIssuer: issuer, jwksUri: `${issuer}/.well-known/jwks.json`, groupsClaim: COGNITO_GROUPS };
 }
 
 function integrationOf(handler: MillraceFunction): apigateway.LambdaIntegration {

@@ -11,22 +11,21 @@ import { domainAlias } from "../constructs/domain-alias.ts";
 import type { MillraceStack } from "../constructs/millrace-stack.ts";
 import { resourceName } from "../names.ts";
 import { acknowledge } from "../reusable/acknowledge.ts";
-import type { ServingStack } from "./serving.ts";
 
 export interface DashboardDistributionProps {
   readonly bucket: s3.IBucket;
   readonly accessLogs: s3.IBucket;
-  /** The page may connect to these APIs alone. */
-  readonly serving: ServingStack;
+  /** Origins that the page may connect to, and no others. */
+  readonly connectsTo: readonly string[];
 }
 
 /** CloudFront before the bucket with the dashboard's files. */
 export function dashboardDistribution(
   stack: MillraceStack,
-  { bucket, accessLogs, serving }: DashboardDistributionProps,
+  { bucket, accessLogs, connectsTo }: DashboardDistributionProps,
 ): cloudfront.Distribution {
   const { domain, webAclArn } = stack.config.web;
-  const responseHeadersPolicy = securityHeaders(stack, serving);
+  const responseHeadersPolicy = securityHeaders(stack, connectsTo);
   const distribution = new cloudfront.Distribution(stack, "Distribution", {
     comment: resourceName(stack.config, "dashboard"),
     defaultRootObject: "index.html",
@@ -73,13 +72,13 @@ function acceptedFindings({ domain, webAclArn }: MillraceStack["config"]["web"])
   };
 }
 
-function securityHeaders(stack: MillraceStack, serving: ServingStack): cloudfront.ResponseHeadersPolicy {
+function securityHeaders(stack: MillraceStack, connectsTo: readonly string[]): cloudfront.ResponseHeadersPolicy {
   return new cloudfront.ResponseHeadersPolicy(stack, "Headers", {
     responseHeadersPolicyName: resourceName(stack.config, "dashboard"),
     securityHeadersBehavior: {
       contentSecurityPolicy: {
         override: true,
-        contentSecurityPolicy: dashboardPolicy([originOf(serving.rest.url), serving.webSocket.url]),
+        contentSecurityPolicy: dashboardPolicy(connectsTo),
       },
       contentTypeOptions: { override: true },
       frameOptions: { override: true, frameOption: cloudfront.HeadersFrameOption.DENY },
@@ -87,9 +86,4 @@ function securityHeaders(stack: MillraceStack, serving: ServingStack): cloudfron
       strictTransportSecurity: { override: true, accessControlMaxAge: Duration.days(730), includeSubdomains: true },
     },
   });
-}
-
-/** `https://host` of a URL. The URL may hold a token of the CDK, which has to stay whole. */
-function originOf(url: string): string {
-  return url.replace(/^(https:\/\/[^/]+)\/.*$/, "$1");
 }

@@ -5,14 +5,21 @@ import { eventBusName } from "../../domain/market.ts";
 import { type DataClass, dataClasses } from "../constructs/data-class.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { makeRuntimePolicies } from "../constructs/runtime-policies.ts";
+import { UserPool } from "../constructs/user-pool.ts";
 import { logGroupName, resourceName } from "../names.ts";
 
-/** KMS keys per data class, rotated every year, and the policies that functions share. */
+/** KMS keys per data class, rotated every year, the policies that functions share, and who may sign in. */
 export class SecurityStack extends MillraceStack {
   readonly keys: Readonly<Record<DataClass, kms.Key>>;
+  /** Null where the config names an issuer of its own, or none. */
+  readonly users: UserPool | null;
 
   constructor(scope: Construct, id: string, config: Environment) {
-    super(scope, id, { config, stateful: true, description: "keys per class of data, policies that functions share" });
+    super(scope, id, {
+      config,
+      stateful: true,
+      description: "keys per class of data, policies that functions share, users",
+    });
     this.keys = Object.fromEntries(
       Object.entries(dataClasses).map(([name, what]) => [
         name,
@@ -27,6 +34,7 @@ export class SecurityStack extends MillraceStack {
       ]),
     ) as Record<DataClass, kms.Key>;
     makeRuntimePolicies(this);
+    this.users = config.api.auth?.cognito ? new UserPool(this, config.api.auth.operatorsGroup) : null;
     this.#letLogsEncrypt();
     this.#letEventsEncrypt();
     if (config.processor.market !== null) this.#letEventBusEncrypt();

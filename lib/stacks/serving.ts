@@ -38,10 +38,10 @@ export class ServingStack extends MillraceStack {
 
   constructor(scope: Construct, id: string, config: Environment, needs: ServingNeeds) {
     super(scope, id, { config, stateful: false, description: "REST and WebSocket APIs, live service" });
-    const { keys } = needs.security;
+    const { keys, users } = needs.security;
     const { tickets: ticketsTable, connections: connectionsTable } = needs.state.tables;
     this.stores = this.#stores(needs);
-    this.rest = new RestService(this, { functions: restFunctions(this, needs), keys, ticketsTable });
+    this.rest = new RestService(this, { functions: restFunctions(this, needs), keys, ticketsTable, users });
     this.webSocket = new WebSocketService(this, { keys, ticketsTable, connectionsTable });
     // API Gateway refuses a stage with logs while the account has no role for them.
     if (this.rest.logRole) this.webSocket.stage.node.addDependency(this.rest.logRole);

@@ -16,6 +16,7 @@ import { acknowledge, acknowledgeCdkFunctions } from "../reusable/acknowledge.ts
 import { dashboardDistribution } from "./dashboard-distribution.ts";
 import type { SecurityStack } from "./security.ts";
 import type { ServingStack } from "./serving.ts";
+import { pageSignIn, signInOrigins } from "./sign-in.ts";
 
 /** The dashboard: files in a private bucket, behind CloudFront. */
 export class WebStack extends MillraceStack {
@@ -53,23 +54,23 @@ export class WebStack extends MillraceStack {
     this.distribution = dashboardDistribution(this, {
       bucket: bucket as s3.IBucket,
       accessLogs: accessLogs as s3.IBucket,
-      serving,
+      connectsTo: [originOf(serving.rest.url), serving.webSocket.url, ...signInOrigins(this, security.users)],
     });
-    this.#files(bucket as s3.IBucket, serving, security);
-    new CfnOutput(this, "DashboardUrl", {
-      value: `https://${config.web.domain?.name ?? this.distribution.distributionDomainName}`,
-      description: "dashboard",
-    });
+    const url = `https://${config.web.domain?.name ?? this.distribution.distributionDomainName}`;
+    this.#files(bucket as s3.IBucket, serving, security, `${url}/`);
+    new CfnOutput(this, "DashboardUrl", { value: url, description: "dashboard" });
   }
 
-  /** The page's files, and where its APIs are. */
-  #files(bucket: s3.IBucket, serving: ServingStack, security: SecurityStack): void {
+  /** The page's files, where its APIs are, and how it signs in. */
+  #files(bucket: s3.IBucket, serving: ServingStack, security: SecurityStack, pageUrl: string): void {
+    const signIn = pageSignIn(this, security.users, pageUrl);
     const settings = deployment.Source.jsonData("config.json", {
       environment: this.config.name,
       restUrl: serving.rest.url,
       webSocketUrl: serving.webSocket.url,
       // The account's endpoint of IoT Core is no attribute of a stack: the page has the command that gives it.
       mqtt: { url: null, prefix: this.config.mqttPrefix },
+      ...(signIn && { signIn }),
     });
     const log = logGroup(this, "DeploymentLogs", {
       config: this.config,
@@ -95,4 +96,9 @@ export class WebStack extends MillraceStack {
       "s3:DeleteObject*",
     ]);
   }
+}
+
+/** `https://host` of a URL. The URL may hold a token of the CDK, which has to stay whole. */
+function originOf(url: string): string {
+  return url.replace(/^(https:\/\/[^/]+)\/.*$/, "$1");
 }

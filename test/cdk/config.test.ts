@@ -59,6 +59,24 @@ describe("an environment's config", () => {
     expect(message).toMatch(/has 9 problem/);
   });
 
+  test("is refused with every problem of who issues its tokens", () => {
+    const auth = (value: object): string => problemsOf({ ...prod, api: { ...prod.api, auth: value } });
+    const own = auth({ issuer: "http://login.example.com", audience: "", clientID: "page" });
+    for (const path of ["issuer", "audience", "jwksUri"]) expect(own).toContain(`- api.auth.${path}: `);
+    expect(own).toContain("- api.auth.clientID: there is no such setting");
+    expect(own).toMatch(/has 4 problem/);
+    expect(auth({ cognito: true, issuer: "https://login.example.com" })).toBe(
+      "the environment's config has 1 problem(s):\n  - api.auth.issuer: there is no such setting",
+    );
+    expect(auth({ cognito: "yes" })).toContain("- api.auth.cognito: ");
+  });
+
+  test("may name an issuer as before there was sign-in on the page", () => {
+    const { issuer, audience, jwksUri } = prod.api.auth;
+    const { api } = readEnvironment({ ...prod, api: { ...prod.api, auth: { issuer, audience, jwksUri } } });
+    expect(api.auth).toMatchObject({ clientId: null, groupsClaim: "groups", operatorsGroup: "operators" });
+  });
+
   test.each([null, { minTasks: 1, maxTasks: 2 }])(
     "is refused when it asks for a pipeline that is not there: %j",
     (forex) => {

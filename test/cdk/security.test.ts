@@ -143,6 +143,7 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
       "AWS::KMS::Key",
       "AWS::SageMaker::FeatureGroup",
       "AWS::S3::Bucket",
+      "AWS::Cognito::UserPool",
       "AWS::Events::EventBus",
       "AWS::Events::Archive",
     ).filter(({ stack }) => stateful.includes(stack));
@@ -183,6 +184,7 @@ describe.each(environments)("the stacks of %s", (env: EnvironmentName) => {
       "AWS::KMS::Key",
       "AWS::SageMaker::FeatureGroup",
       "AWS::DocDB::DBCluster",
+      "AWS::Cognito::UserPool",
       "AWS::Glue::Database",
       "AWS::EC2::VPC",
       "AWS::SecretsManager::Secret",

@@ -36,7 +36,8 @@ export function statementsOf({ Properties }: Resource): Statement[] {
     Properties["KeyPolicy"],
     Properties["AssumeRolePolicyDocument"],
     Properties["Policy"],
-    ...((Properties["Policies"] as { PolicyDocument: unknown }[] | undefined) ?? []).map(
+    // Of a role. A user pool has its policy of passwords there.
+    ...(Array.isArray(Properties["Policies"]) ? (Properties["Policies"] as { PolicyDocument: unknown }[]) : []).map(
       ({ PolicyDocument }) => PolicyDocument,
     ),
   ];

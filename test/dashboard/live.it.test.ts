@@ -1,25 +1,16 @@
 import { beforeEach, expect, test } from "@jest/globals";
 import type { Page } from "playwright-core";
-import type { Sensor } from "../../domain/api.ts";
 import { eventually } from "../support/eventually.ts";
 import { greyed, saysThatApiIsAway } from "./away.ts";
 import { usePage, type Stage } from "./browser.ts";
 import { now } from "./market-records.ts";
 import type { LiveMessage } from "./page-api.ts";
-import { inferenceOf, listedWindow, sessionOf, stretchOf, windowOf } from "./sensor-records.ts";
+import { inferenceOf, listedWindow, sensorOf, sessionOf, stretchOf, windowOf } from "./sensor-records.ts";
 
 let api: Stage["api"];
 let page: Page;
 let open: Stage["open"];
 
-const sensorOf = (sensorId: string, lastSeen: number): Sensor => ({
-  sensorId,
-  firstSeen: now,
-  lastSeen,
-  sessions: 1,
-  samples: 1_500,
-  rejected: 0,
-});
 const clock = (ms: number): string => new Date(ms).toLocaleTimeString("en-US", { timeZone: "UTC" });
 const live = (ms: number): string => `live, ${clock(ms)}`;
 const silent = (ms: number): string => `silent since ${clock(ms)}`;
@@ -338,17 +329,6 @@ test("a refresh keeps the focus and the order in the list of sensors", async () 
   await page.getByLabel("Find a sensor").focus();
   await eventually(async () => {
     expect(await page.locator(".choices b").allTextContents()).toEqual(["s1", "s1a", "s2", "s10", "s0", "s00"]);
-  });
-});
-
-test("where the API wants a token, the page asks for one, and connects with a ticket", async () => {
-  api.token = "a.b.c";
-  page = await open("");
-  await page.getByLabel("Access token").fill("a.b.c");
-  await page.getByRole("button", { name: "Continue" }).click();
-  await eventually(async () => {
-    expect(await panels()).toEqual(["s1", "s2"]);
-    expect([...api.subscriptions]).toEqual(["s1", "s2"]);
   });
 });
 

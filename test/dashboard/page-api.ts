@@ -90,8 +90,11 @@ export class PageApi {
   readonly subscriptions = new Set<string>();
   /** Whether the environment runs the market. */
   market = true;
-  /** The token that all but `/` and `/health` want; null for none. A ticket is then what opens a WebSocket. */
-  token: string | null = null;
+  /**
+   * Whether the API takes an `Authorization` header, for all but `/` and `/health`; null where it is open. Where it is
+   * not, a ticket is what opens a WebSocket.
+   */
+  authorize: ((header: string | undefined) => Promise<boolean>) | null = null;
   /** Requests that the API would refuse, with what is wrong with them. */
   readonly refused: string[] = [];
   port = 0;
@@ -101,14 +104,14 @@ export class PageApi {
 
   /** Listens, the second time on the port of the first. */
   async start(): Promise<void> {
-    this.#server = createServer((request, response) => this.#answer(request, response));
+    this.#server = createServer((request, response) => void this.#answer(request, response));
     this.#server.on("connection", (socket: Socket) => {
       this.#connections.add(socket);
       socket.on("close", () => this.#connections.delete(socket));
     });
     this.#webSockets = new WebSocketServer({
       server: this.#server,
-      verifyClient: ({ req }: { req: IncomingMessage }) => this.token === null || req.url === "/?ticket=T1",
+      verifyClient: ({ req }: { req: IncomingMessage }) => this.authorize === null || req.url === "/?ticket=T1",
     });
     this.#webSockets.on("connection", (socket) => this.#connect(socket));
     this.#server.listen(this.port, "127.0.0.1");
@@ -149,7 +152,7 @@ export class PageApi {
     });
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse): void {
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://api");
     if (pathname === "/trace") {
       void this.stories.get(searchParams.get("name") ?? "")?.then(({ status, body }) => {
@@ -166,7 +169,7 @@ export class PageApi {
     const [status, body] =
       request.method === "OPTIONS"
         ? [204, null]
-        : this.#refuses(pathname, request.headers.authorization)
+        : (await this.#refuses(pathname, request.headers.authorization))
           ? [401, { type: "about:blank", status: 401 }]
           : [200, this.#body(pathname, searchParams)];
     if (status === 200 && body === null)
@@ -192,8 +195,8 @@ export class PageApi {
     response.writeHead(answer.status, { "content-type": "application/json" }).end(JSON.stringify(answer.body));
   }
 
-  #refuses(path: string, authorization: string | undefined): boolean {
-    return this.token !== null && path !== "/" && path !== "/health" && authorization !== `Bearer ${this.token}`;
+  async #refuses(path: string, authorization: string | undefined): Promise<boolean> {
+    return this.authorize !== null && path !== "/" && path !== "/health" && !(await this.authorize(authorization));
   }
 
   #body(path: string, parameters: URLSearchParams): unknown {

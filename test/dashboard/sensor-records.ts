@@ -1,8 +1,14 @@
-import type { ActivityStretch, SensorWindow, Session } from "../../domain/api.ts";
+import type { ActivityStretch, Sensor, SensorWindow, Session } from "../../domain/api.ts";
 import { windowChannels } from "../../domain/imu.ts";
 import { type InferenceRecord, outputRecords, type WindowRecord } from "../../domain/records.ts";
+import { now } from "./market-records.ts";
 
 const LABELS = ["SEATED", "SITTING_DOWN", "STANDING_UP", "TURNING", "WALKING"];
+
+/** A sensor with a session. */
+export function sensorOf(sensorId: string, lastSeen: number): Sensor {
+  return { sensorId, firstSeen: now, lastSeen, sessions: 1, samples: 1_500, rejected: 0 };
+}
 
 /** A window of a second whose channels are all still at a value. */
 export function windowOf(

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
+import { namesOperator } from "../../domain/caller.ts";
 import type { TopicSpec } from "../../domain/topics.ts";
 import { admit } from "../../lambda/admit-device/decide.ts";
-import { namesOperator } from "../../lambda/authorize-request/operator.ts";
 import { allowStage, bearerToken } from "../../lambda/authorize-request/policy.ts";
 import { planTopics } from "../../lambda/create-topics/plan.ts";
 import { TICKET, ticketCounts, ticketKey } from "../../lambda/issue-ticket/ticket.ts";

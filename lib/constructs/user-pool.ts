@@ -1,0 +1,88 @@
+import { Aws, aws_cognito as cognito, Duration } from "aws-cdk-lib";
+import { Construct } from "constructs";
+import { resourceName } from "../names.ts";
+import { acknowledge } from "../reusable/acknowledge.ts";
+import type { MillraceStack } from "./millrace-stack.ts";
+
+/** The claim of Cognito's tokens that lists the groups of who has signed in. */
+export const COGNITO_GROUPS = "cognito:groups";
+/** How long somebody stays signed in on the page at most: a working day. */
+const SESSION = Duration.hours(12);
+
+/** Who may sign in, where there is no issuer of one's own: people whom an administrator adds, by their address. */
+export class UserPool extends Construct {
+  readonly pool: cognito.UserPool;
+  /** `https://host` of the pages where one signs in, and of its token endpoint. */
+  readonly loginUrl: string;
+
+  constructor(stack: MillraceStack, operatorsGroup: string) {
+    super(stack, "Users");
+    const { config } = stack;
+    this.pool = new cognito.UserPool(this, "Pool", {
+      userPoolName: resourceName(config, "users"),
+      selfSignUpEnabled: false,
+      signInAliases: { email: true },
+      signInCaseSensitive: false,
+      passwordPolicy: {
+        minLength: 12,
+        requireLowercase: true,
+        requireUppercase: true,
+        requireDigits: true,
+        requireSymbols: true,
+        tempPasswordValidity: Duration.days(7),
+      },
+      mfa: config.retainData ? cognito.Mfa.REQUIRED : cognito.Mfa.OPTIONAL,
+      mfaSecondFactor: { otp: true, sms: false },
+      accountRecovery: cognito.AccountRecovery.EMAIL_ONLY,
+      featurePlan: cognito.FeaturePlan.ESSENTIALS,
+      deletionProtection: config.retainData,
+      removalPolicy: stack.dataRemovalPolicy,
+    });
+    new cognito.UserPoolGroup(this, "Operators", {
+      userPool: this.pool,
+      groupName: operatorsGroup,
+      description: `operators of Millrace ${config.name}`,
+    });
+    // One of its region in all accounts: the account is what nobody else has.
+    const domain = this.pool.addDomain("Domain", {
+      cognitoDomain: { domainPrefix: `${resourceName(config, "users")}-${Aws.ACCOUNT_ID}` },
+      managedLoginVersion: cognito.ManagedLoginVersion.NEWER_MANAGED_LOGIN,
+    });
+    this.loginUrl = domain.baseUrl();
+    acknowledge(this.pool, {
+      COG8: "Plus costs money for each who signs in; passwords are long, nobody signs up, and tokens can be revoked",
+      ...(!config.retainData && { COG2: "offered, not required, where nothing is kept" }),
+    });
+  }
+
+  /** The page as a client: public, the authorization code flow alone, with refresh tokens that work once. */
+  addPage(scope: Construct, pageUrl: string): cognito.UserPoolClient {
+    const client = new cognito.UserPoolClient(scope, "SignIn", {
+      userPool: this.pool,
+      userPoolClientName: "page",
+      generateSecret: false,
+      // For who has credentials of the account: a token for the command line.
+      authFlows: { adminUserPassword: true },
+      oAuth: {
+        flows: { authorizationCodeGrant: true },
+        scopes: [cognito.OAuthScope.OPENID, cognito.OAuthScope.EMAIL],
+        callbackUrls: [pageUrl],
+        logoutUrls: [pageUrl],
+      },
+      supportedIdentityProviders: [cognito.UserPoolClientIdentityProvider.COGNITO],
+      preventUserExistenceErrors: true,
+      accessTokenValidity: Duration.hours(1),
+      idTokenValidity: Duration.hours(1),
+      refreshTokenValidity: SESSION,
+      refreshTokenRotationGracePeriod: Duration.seconds(30),
+      enableTokenRevocation: true,
+    });
+    // Without a style of its client, Cognito's page says that it is unavailable.
+    new cognito.CfnManagedLoginBranding(scope, "SignInStyle", {
+      userPoolId: this.pool.userPoolId,
+      clientId: client.userPoolClientId,
+      useCognitoProvidedValues: true,
+    });
+    return client;
+  }
+}
