@@ -183,6 +183,11 @@ export const environmentSchema = z.strictObject({
   market: marketSettings.prefault({}),
   /** The number of tasks follows their CPU. */
   live: z.strictObject({ minTasks: whole(1, 100), maxTasks: whole(1, 100) }),
+  /**
+   * Whether the operators' API is there: a private one, reached through an interface endpoint that is paid for by the
+   * hour in each zone.
+   */
+  operatorsApi: z.boolean(),
   functions: z.strictObject({
     /**
      * Whether the functions that should not run more often at once reserve their share of the account's concurrent

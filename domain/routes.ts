@@ -24,6 +24,7 @@ export const functions = {
   "produce-trades": { program: "produceTrades", timeoutSeconds: 30, memoryMb: 512 },
   "write-features": { program: "writeFeatures", timeoutSeconds: 60, memoryMb: 512 },
   "audit-output": { program: "auditOutput", timeoutSeconds: 60, memoryMb: 512 },
+  "read-log": { program: "operators", timeoutSeconds: 15, memoryMb: 512 },
 } as const satisfies Record<
   string,
   { readonly program: string; readonly timeoutSeconds: number; readonly memoryMb: number } & OfPipeline
@@ -64,6 +65,19 @@ export const restRoutes: readonly RestRoute[] = [
   { method: "GET", path: "/docs", function: "read-openapi", auth: "jwt" },
 ];
 export const restFallback: FunctionName = "read-root";
+
+/** A route of the operators' API, which is private on AWS and part of `npm start` locally. */
+export interface OperatorRoute {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly function: FunctionName;
+}
+
+export const operatorRoutes: readonly OperatorRoute[] = [
+  { method: "GET", path: "/ops/topics", function: "read-log" },
+  { method: "GET", path: "/ops/groups", function: "read-log" },
+  { method: "GET", path: "/ops/records", function: "read-log" },
+];
 
 /** The methods of a path's routes, as `Allow` and the answer to a preflight list them. */
 export function methodsOf(routes: readonly Pick<RestRoute, "method">[]): string[] {

@@ -40,8 +40,12 @@ function bundleFunctions(): string {
     platform: "node",
     target: "node24",
     format: "esm",
-    // The MongoDB driver takes it where it is there, to compress what it sends. The functions do not.
-    external: ["snappy"],
+    // Packages with binaries of the machine that bundles.
+    alias: {
+      "@node-rs/crc32": "./lambda/portable/crc32.ts",
+      "lz4-napi": "./lambda/portable/codecs.ts",
+      snappy: "./lambda/portable/codecs.ts",
+    },
     minifySyntax: true,
     minifyWhitespace: true,
     // Packages that are still CommonJS call `require` for Node's own modules.

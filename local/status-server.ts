@@ -1,10 +1,8 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { isLoopbackHost, LOOPBACK } from "../config/local.ts";
-import { IDEMPOTENCY_HEADER, idempotencyKey } from "../domain/ops.ts";
+import { IDEMPOTENCY_HEADER } from "../domain/ops.ts";
 import { contentTypeOf, failed, type Answer, type Get, type Post } from "../ops/answer.ts";
-
-/** Bytes of a body, at most. */
-const MAX_BODY = 65_536;
+import { answerPost, MAX_BODY, refusal } from "../ops/posts.ts";
 
 /**
  * Serves what `npm start` itself knows, as JSON at one path each, on loopback. Resolves when it listens.
@@ -55,21 +53,13 @@ async function readPost(request: IncomingMessage, post: Post): Promise<Answer> {
   const { origin, "content-type": type, [IDEMPOTENCY_HEADER]: key } = request.headers;
   if (origin !== undefined && !isLoopbackHost(origin.replace(/^https?:\/\//, "")))
     return failed(403, `${origin} is another origin`);
-  if (type !== "application/json") return failed(415, "content-type application/json is expected");
-  const given = idempotencyKey.safeParse(key);
-  if (!given.success)
-    return failed(400, `the header ${IDEMPOTENCY_HEADER} is expected: 8 to 64 letters, digits and dashes`);
+  const refused = refusal(type, key);
+  if (refused) return refused;
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     if ((bytes += chunk.length) > MAX_BODY) return failed(413, `a body has at most ${MAX_BODY} bytes`);
     chunks.push(chunk);
   }
-  let body: unknown;
-  try {
-    body = JSON.parse(Buffer.concat(chunks).toString("utf8"));
-  } catch (error) {
-    return failed(400, `the body is no JSON: ${(error as Error).message}`);
-  }
-  return post(body, given.data);
+  return answerPost(post, Buffer.concat(chunks).toString("utf8"), String(key));
 }

@@ -16,6 +16,7 @@ import { pipelines, processorPrograms, type PipelineName } from "../domain/pipel
 import { previewRecord } from "../domain/record-preview.ts";
 import { SECOND, type EpochMs, type Milliseconds } from "../domain/time.ts";
 import { topics, type TopicSpec } from "../domain/topics.ts";
+import { KeptConnection } from "./kept-connection.ts";
 
 /** Kafka has its own topics, which begin so. */
 const INTERNAL = "__";
@@ -46,31 +47,35 @@ type Bounds = ReadonlyMap<string, ReadonlyMap<number, { readonly first: number; 
 
 /** Reads what Kafka has: topics, groups and records. It joins no group, and commits nothing. */
 export class LogReader {
-  readonly #kafka: Kafka;
+  readonly #connection: KeptConnection<Connected>;
   readonly #now: () => EpochMs;
-  #connecting: Promise<Connected> | null = null;
   readonly #answers = new Map<string, { readonly atMs: EpochMs; readonly answer: Promise<unknown> }>();
   /** The sums of the topics' next offsets when they were last read, for rates. */
   #before: { readonly atMs: EpochMs; readonly next: ReadonlyMap<string, number> } | null = null;
 
   constructor(connection: KafkaConnection, now: () => EpochMs) {
-    this.#kafka = createKafka(connection, "millrace-ops", undefined, { retry: { retries: 1 } });
+    const kafka = createKafka(connection, "millrace-ops", undefined, { retry: { retries: 1 } });
+    this.#connection = new KeptConnection({
+      connect: () => connect(kafka),
+      disconnect: ({ cluster, admin }) => Promise.allSettled([cluster.disconnect(), admin.disconnect()]),
+      isLost: isKafkaError,
+    });
     this.#now = now;
   }
 
   /** All topics but Kafka's own, sorted by their names. @throws Error when Kafka does not answer */
   topics(): Promise<TopicOverview[]> {
-    return this.#fresh("topics", () => this.#connected((connected) => this.#readTopics(connected)));
+    return this.#fresh("topics", () => this.#connection.use((connected) => this.#readTopics(connected)));
   }
 
   /** All consumer groups, sorted by their names. @throws Error when Kafka does not answer */
   groups(): Promise<GroupOverview[]> {
-    return this.#fresh("groups", () => this.#connected((connected) => this.#readGroups(connected)));
+    return this.#fresh("groups", () => this.#connection.use((connected) => this.#readGroups(connected)));
   }
 
   /** The last records of a topic. @throws MillraceError `arguments-invalid` for a topic that is not there */
   records(topic: string, options: NewestOptions): Promise<RecordsOverview> {
-    return this.#connected(async ({ cluster }) => {
+    return this.#connection.use(async ({ cluster }) => {
       const { records, isComplete } = await newestRecords(cluster, topic, options);
       return { topic, records: records.map(previewRecord), isComplete };
     });
@@ -78,16 +83,14 @@ export class LogReader {
 
   /** Values of the last records of a topic, the newest first. */
   values(topic: string, limit: number): Promise<(Uint8Array | null)[]> {
-    return this.#connected(async ({ cluster }) =>
+    return this.#connection.use(async ({ cluster }) =>
       (await newestRecords(cluster, topic, { limit })).records.map(({ value }) => value),
     );
   }
 
   /** Ends its connections. */
-  async close(): Promise<void> {
-    const connected = await this.#connecting?.catch(() => null);
-    this.#connecting = null;
-    await Promise.allSettled([connected?.cluster.disconnect(), connected?.admin.disconnect()]);
+  close(): Promise<void> {
+    return this.#connection.close();
   }
 
   #fresh<T>(name: string, read: () => Promise<T>): Promise<T> {
@@ -97,25 +100,6 @@ export class LogReader {
     this.#answers.set(name, { atMs: this.#now(), answer });
     answer.catch(() => this.#answers.delete(name));
     return answer;
-  }
-
-  /** Connects on the first use, and anew after a failure of the connection. */
-  async #connected<T>(read: (connected: Connected) => Promise<T>): Promise<T> {
-    const connecting = (this.#connecting ??= this.#connect());
-    try {
-      return await read(await connecting);
-    } catch (error) {
-      if (isKafkaError(error) && this.#connecting === connecting) await this.close();
-      throw error;
-    }
-  }
-
-  async #connect(): Promise<Connected> {
-    const cluster = openCluster(this.#kafka);
-    const admin = this.#kafka.admin();
-    await cluster.connect();
-    await admin.connect();
-    return { cluster, admin };
   }
 
   async #readTopics({ cluster, admin }: Connected): Promise<TopicOverview[]> {
@@ -202,6 +186,14 @@ export class LogReader {
       };
     });
   }
+}
+
+async function connect(kafka: Kafka): Promise<Connected> {
+  const cluster = openCluster(kafka);
+  const admin = kafka.admin();
+  await cluster.connect();
+  await admin.connect();
+  return { cluster, admin };
 }
 
 /** The bounds of topics, asked of each broker twice. */

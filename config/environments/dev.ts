@@ -16,6 +16,7 @@ export default {
   processor: { delivery: "transactional", sensor: { minTasks: 1, maxTasks: 2 }, market: { minTasks: 1, maxTasks: 2 } },
   market: { generateTrades: true, archiveDays: 7 },
   live: { minTasks: 1, maxTasks: 2 },
+  operatorsApi: false,
   functions: { reserveConcurrency: false },
   lake: {
     glacierAfterDays: null,

@@ -24,6 +24,7 @@ export default {
     sensor: { minTasks: 4, maxTasks: 20, memoryMiB: 4096 },
   },
   live: { minTasks: 3, maxTasks: 10 },
+  operatorsApi: true,
   functions: { reserveConcurrency: true },
   lake: {
     glacierAfterDays: 90,

@@ -15,6 +15,7 @@ export default {
   bridge: { tasks: 2, connectionsPerTask: 5 },
   processor: { delivery: "transactional", sensor: { minTasks: 2, maxTasks: 5 } },
   live: { minTasks: 2, maxTasks: 4 },
+  operatorsApi: true,
   functions: { reserveConcurrency: true },
   lake: {
     glacierAfterDays: 30,

@@ -98,6 +98,8 @@ export const functions = {
     latenessMs: semantics.allowedLatenessMs,
     ...metricsLog,
   },
+  /** The operators' API. */
+  operators: { ...common, ...kafka },
   /** `authorize-request`: who issues the tokens of the REST API. */
   authorizer: {
     ...common,

@@ -57,6 +57,16 @@ export class KafkaCluster {
     );
   }
 
+  /** Allows reading topics without a consumer group: nothing is committed. */
+  grantPeek(grantee: iam.IGrantable, topics: readonly string[]): void {
+    this.grantConnect(grantee);
+    this.#allow(
+      grantee,
+      ["DescribeTopic", "ReadData"],
+      topics.map((topic) => this.#arnOf("topic", topic)),
+    );
+  }
+
   /** Allows writing to topics. Idempotent writes are a right on the cluster. */
   grantWrite(grantee: iam.IGrantable, topics: readonly string[]): void {
     this.#allow(grantee, ["Connect", "WriteDataIdempotently"], [this.arn]);
@@ -85,6 +95,11 @@ export class KafkaCluster {
       ["DescribeTopic"],
       topics.map((topic) => this.#arnOf("topic", topic)),
     );
+    this.grantSeeGroups(grantee, groups);
+  }
+
+  /** Allows reading the states of groups, and what they have committed of topics that the grantee sees. */
+  grantSeeGroups(grantee: iam.IGrantable, groups: readonly string[]): void {
     this.#allow(
       grantee,
       ["DescribeGroup"],

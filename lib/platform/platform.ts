@@ -11,6 +11,7 @@ import { LakeStack } from "../stacks/lake.ts";
 import { MarketStack } from "../stacks/market.ts";
 import { NetworkStack } from "../stacks/network.ts";
 import { OperationsStack } from "../stacks/operations.ts";
+import { OperatorsStack } from "../stacks/operators.ts";
 import { ProcessingStack } from "../stacks/processing.ts";
 import { RehearsalStack } from "../stacks/rehearsal.ts";
 import { SecurityStack } from "../stacks/security.ts";
@@ -48,7 +49,11 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
   const features = new FeaturesStack(app, "features", config, { security, streaming, lake });
   const audit = new AuditStack(app, "audit", config, { security, streaming });
   const serving = new ServingStack(app, "serving", config, { network, security, streaming, state, processing, lake });
-  const access = new AccessStack(app, "access", config, { security, lake, operations });
+  const { operatorsEndpoint: endpoint } = network;
+  const operators = endpoint
+    ? new OperatorsStack(app, "operators", config, { network, endpoint, security, streaming, serving })
+    : undefined;
+  const access = new AccessStack(app, "access", config, { security, lake, operations, operators });
   const web = new WebStack(app, "web", config, { serving, security });
   const monitoring = new MonitoringStack(app, "monitoring", config, {
     security,
@@ -79,6 +84,7 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
     features,
     audit,
     serving,
+    ...(operators ? [operators] : []),
     access,
     web,
     monitoring,

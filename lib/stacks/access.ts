@@ -12,12 +12,15 @@ import { acknowledgeWildcards } from "../reusable/acknowledge.ts";
 import { allow, allowKey } from "../reusable/grants.ts";
 import type { LakeStack } from "./lake.ts";
 import type { OperationsStack } from "./operations.ts";
+import type { OperatorsStack } from "./operators.ts";
 import type { SecurityStack } from "./security.ts";
 
 export interface AccessNeeds {
   readonly security: SecurityStack;
   readonly lake: LakeStack;
   readonly operations: OperationsStack;
+  /** Where the environment has the operators' API. */
+  readonly operators: OperatorsStack | undefined;
 }
 
 /** The branch whose workflows may compare what is deployed with what would be. */
@@ -31,11 +34,17 @@ export class AccessStack extends MillraceStack {
   /** Deploys the environment. */
   readonly deployer: iam.Role;
 
-  constructor(scope: Construct, id: string, config: Environment, { security, lake, operations }: AccessNeeds) {
+  constructor(
+    scope: Construct,
+    id: string,
+    config: Environment,
+    { security, lake, operations, operators }: AccessNeeds,
+  ) {
     super(scope, id, { config, stateful: false, description: "roles of people and of the pipeline" });
     this.deployer = this.#deployer();
     if (config.deployer.repository !== null) this.#reviewer(config.deployer.repository);
-    this.#onCall(security, operations);
+    const onCall = this.#onCall(security, operations);
+    operators?.api.grantInvoke(onCall);
     this.#analyst(lake, security);
   }
 
@@ -78,7 +87,7 @@ export class AccessStack extends MillraceStack {
   }
 
   /** What the runbooks' commands take: to look, and to do what they say. */
-  #onCall({ keys }: SecurityStack, operations: OperationsStack): void {
+  #onCall({ keys }: SecurityStack, operations: OperationsStack): iam.Role {
     const { config } = this;
     const role = this.#role("on-call", "sees what runs, does what the runbooks say");
     allow(
@@ -150,6 +159,7 @@ export class AccessStack extends MillraceStack {
       [`${resourceName(config, "cluster")}/*`]: "every service and task of this environment's cluster",
       [`:${resourceName(config, "*")}`]: "every queue of this environment",
     });
+    return role;
   }
 
   /** What `npm run on-aws` calls. */

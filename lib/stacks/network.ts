@@ -18,6 +18,7 @@ const members = {
   topics: "function that creates the topics, and the ones that test Kafka",
   rest: "REST functions",
   store: "functions that store sessions and windows",
+  operators: "functions of the API of operators, and who operates from inside the VPC",
   trades: "function that appends trades to Kafka",
   rotation: "function that rotates the password of the database",
 } as const;
@@ -34,14 +35,14 @@ const connections: readonly {
   readonly what: string;
 }[] = [
   {
-    from: ["bridge", "processor", "live", "topics", "rest", "trades", "kafka"],
+    from: ["bridge", "processor", "live", "topics", "rest", "operators", "trades", "kafka"],
     to: "kafka",
     port: 9098,
     what: "Kafka with IAM",
   },
   { from: ["rest", "store", "rotation", "processor"], to: "documents", port: 27_017, what: "MongoDB wire protocol" },
   {
-    from: ["bridge", "processor", "live", "topics", "rest", "store", "rotation", "kafka"],
+    from: ["bridge", "processor", "live", "topics", "rest", "store", "operators", "rotation", "kafka"],
     to: "endpoints",
     port: 443,
     what: "AWS APIs",
@@ -76,7 +77,7 @@ const interfaceEndpoints = {
 /** VPC, subnets, endpoints, flow logs and every security group with its rules. */
 export class NetworkStack extends MillraceStack {
   readonly vpc: ec2.IVpc;
-  /** By member. Members of a pipeline that does not run have none. */
+  /** By member. Members of a pipeline that does not run, or of an API that is not there, have none. */
   readonly securityGroups: Readonly<Record<Member, ec2.SecurityGroup>>;
   /** Where most members run. They reach endpoints alone, and the internet by NAT where the config has one. */
   readonly privateSubnets: ec2.SubnetSelection;
@@ -85,6 +86,8 @@ export class NetworkStack extends MillraceStack {
    * There the services have an address, and their security groups let nobody in.
    */
   readonly outboundSubnets: ec2.SubnetSelection;
+  /** By which the operators' API is reached, where the environment has one. */
+  readonly operatorsEndpoint: ec2.IInterfaceVpcEndpoint | undefined;
 
   constructor(scope: Construct, id: string, config: Environment, { keys }: Pick<SecurityStack, "keys">) {
     super(scope, id, { config, stateful: true, description: "VPC, endpoints, security groups, flow logs" });
@@ -120,11 +123,13 @@ export class NetworkStack extends MillraceStack {
     }
     this.securityGroups = this.#securityGroups();
     this.#endpoints();
+    this.operatorsEndpoint = config.operatorsApi ? this.#operatorsEndpoint() : undefined;
     this.#flowLogs(keys.operations);
   }
 
   #securityGroups(): Record<Member, ec2.SecurityGroup> {
     const isThere = (member: Member): boolean => {
+      if (member === "operators") return this.config.operatorsApi;
       const pipeline = memberPipelines[member];
       return pipeline === undefined || this.config.processor[pipeline] !== null;
     };
@@ -153,14 +158,31 @@ export class NetworkStack extends MillraceStack {
     this.vpc.addGatewayEndpoint("S3", { service: ec2.GatewayVpcEndpointAwsService.S3 });
     this.vpc.addGatewayEndpoint("DynamoDb", { service: ec2.GatewayVpcEndpointAwsService.DYNAMODB });
     for (const [name, service] of Object.entries(interfaceEndpoints)) {
-      this.vpc.addInterfaceEndpoint(name, {
-        service,
-        subnets: this.privateSubnets,
-        securityGroups: [this.securityGroups.endpoints],
-        open: false,
-        privateDnsEnabled: true,
-      });
+      this.#interfaceEndpoint(name, service);
     }
+  }
+
+  /**
+   * Of private REST APIs. It takes no names for itself: with them every API of the region would be sought behind it,
+   * and live's requests to the WebSocket API would be refused
+   * (https://repost.aws/knowledge-center/api-gateway-vpc-connections).
+   */
+  #operatorsEndpoint(): ec2.InterfaceVpcEndpoint {
+    return this.#interfaceEndpoint("ExecuteApi", ec2.InterfaceVpcEndpointAwsService.APIGATEWAY, false);
+  }
+
+  #interfaceEndpoint(
+    name: string,
+    service: ec2.IInterfaceVpcEndpointService,
+    privateDnsEnabled = true,
+  ): ec2.InterfaceVpcEndpoint {
+    return this.vpc.addInterfaceEndpoint(name, {
+      service,
+      subnets: this.privateSubnets,
+      securityGroups: [this.securityGroups.endpoints],
+      open: false,
+      privateDnsEnabled,
+    });
   }
 
   #flowLogs(key: kms.IKey): void {

@@ -93,7 +93,7 @@ export const folders: readonly Folder[] = [
   { folder: "simulator/synthetic", imports: ["domain"], ...pure },
   {
     folder: "lambda",
-    imports: ["domain", "config", "adapters", "simulator/synthetic", "lambda/shared"],
+    imports: ["domain", "config", "adapters", "ops", "simulator/synthetic", "lambda/shared"],
     packages: "any",
   },
   { folder: "simulator", imports: ["domain", "config", "adapters", "simulator/synthetic"], packages: "any" },

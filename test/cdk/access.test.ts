@@ -20,7 +20,7 @@ function nameOf(arn: string): string {
 
 describe.each(environments)("the roles of people and of the pipeline of %s", (env) => {
   let platform: Synthesised;
-  const { deployer } = environment(env);
+  const { deployer, operatorsApi } = environment(env);
   beforeAll(async () => {
     platform = await synthesised(env);
   }, LIMIT_MS);
@@ -141,6 +141,7 @@ describe.each(environments)("the roles of people and of the pipeline of %s", (en
       "ecs:RunTask",
       "ecs:StopTask",
       "ecs:UpdateService",
+      ...(operatorsApi ? ["execute-api:Invoke"] : []),
       "iam:PassRole",
       "iot:UpdateCertificate",
       "kms:Decrypt",

@@ -58,7 +58,7 @@ describe("docs/security.md", () => {
 
 test("docs/deployment.md says what the environments' configs say", () => {
   const documented = Object.fromEntries(
-    rows(page("deployment.md"), /^(zones|input|processor|live|concurrency|market$|logs)/).map(
+    rows(page("deployment.md"), /^(zones|operators|input|processor|live|concurrency|market$|logs)/).map(
       ([what = "", ...cells]) => [what, cells],
     ),
   );
@@ -66,6 +66,7 @@ test("docs/deployment.md says what the environments' configs say", () => {
   expect(documented["zones, NAT gateways"]).toEqual(
     configs.map(({ zones, network }) => `${zones.length}, ${network.natGateways || "none"}`),
   );
+  expect(documented["operators' API"]).toEqual(configs.map(({ operatorsApi }) => (operatorsApi ? "yes" : "no")));
   expect(documented["input partitions"]).toEqual(configs.map(({ kafka }) => String(kafka.partitions.imuData ?? 10)));
   expect(documented["processor tasks"]).toEqual(
     configs.map(({ processor: { sensor } }) => `${sensor?.minTasks}–${sensor?.maxTasks}`),

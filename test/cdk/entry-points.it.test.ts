@@ -145,16 +145,24 @@ const asked: Readonly<
     event: { nonce: "entry-point" },
     shows: ({ answer }) => expect(answer).toMatchObject({ commits: true, aborts: true, fences: true }),
   },
+  "read-log": {
+    event: rest("/ops/topics"),
+    shows: ({ answer }) =>
+      expect(answer).toMatchObject({ statusCode: 200, body: expect.stringContaining('"name":"imu-data-all"') }),
+  },
   // Nobody listens at the address of its feature store.
   "check-features": { event: {}, shows: ({ error }) => expect(error).toMatch(/ECONNREFUSED|connect/i) },
 };
 
 describe("under the environment of dev's templates", () => {
   let platform: Synthesised;
+  /** Dev has no API of operators; its functions are those of dev with one. */
+  let withOperators: Synthesised;
   const children: ChildProcess[] = [];
 
   beforeAll(async () => {
     platform = await synthesised("dev");
+    withOperators = await synthesised("operators-dev");
     await prepareServers();
   }, LIMIT_MS);
   afterAll(() => {
@@ -164,20 +172,25 @@ describe("under the environment of dev's templates", () => {
   test(
     "every function's bundle starts and answers",
     () => {
-      const functions = resourcesOf(platform, "AWS::Lambda::Function").filter(({ id }) => id.startsWith("Function"));
+      const own = resourcesOf(platform, "AWS::Lambda::Function").filter(({ id }) => id.startsWith("Function"));
+      const added = resourcesOf(withOperators, "AWS::Lambda::Function").filter(({ stack }) => stack === "operators");
+      const functions = [
+        ...own.map((found) => ({ ...found, from: platform })),
+        ...added.map((found) => ({ ...found, from: withOperators })),
+      ];
       const names = functions.map(({ resource }) =>
         String(resource.Properties["FunctionName"]).replace("millrace-dev-", ""),
       );
       expect(names.toSorted()).toEqual(Object.keys(asked).toSorted());
-      for (const [index, { stack, resource }] of functions.entries()) {
+      for (const [index, { stack, resource, from }] of functions.entries()) {
         const { event, shows } = asked[names[index] ?? ""] ?? { event: {}, shows: () => undefined };
         const variables =
           (resource.Properties["Environment"] as { Variables: Record<string, unknown> } | undefined)?.Variables ?? {};
         const run = spawnSync(
           process.execPath,
-          [join(root, "test/cdk/invoke.mjs"), bundleOf(platform, stack, resource), JSON.stringify(event)],
+          [join(root, "test/cdk/invoke.mjs"), bundleOf(from, stack, resource), JSON.stringify(event)],
           {
-            env: variablesHere(platform, variables),
+            env: variablesHere(from, variables),
             encoding: "utf8",
             stdio: ["ignore", "pipe", "pipe", "pipe"],
             timeout: 60_000,

@@ -8,7 +8,11 @@ export const root = join(import.meta.dirname, "../..");
 export const environments = ["dev", "staging", "prod"] as const;
 export type EnvironmentName = (typeof environments)[number];
 /** What is synthesised beside the environments: configs that no file has. Each has an app of its own. */
-const variants = { "market-prod": "test/cdk/prod-with-market.ts", rehearsal: "test/cdk/dev-rehearsal.ts" } as const;
+const variants = {
+  "market-prod": "test/cdk/prod-with-market.ts",
+  "operators-dev": "test/cdk/dev-with-operators.ts",
+  rehearsal: "test/cdk/dev-rehearsal.ts",
+} as const;
 export type SynthName = EnvironmentName | keyof typeof variants;
 
 export interface Resource {
@@ -52,9 +56,11 @@ const inputs = [
   "lib",
   "live",
   "local/lake",
+  "ops",
   "processor",
   "test/cdk/prod-with-market.ts",
   "test/cdk/dev-rehearsal.ts",
+  "test/cdk/dev-with-operators.ts",
   ".dockerignore",
   "Dockerfile",
   "cdk.json",

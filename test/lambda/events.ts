@@ -85,6 +85,7 @@ export function restEvent(
       httpMethod: method,
       path: `/api${path}`,
       resourcePath: resource,
+      identity: { sourceIp: "203.0.113.7", userArn: null },
     } as APIGatewayProxyEvent["requestContext"],
   };
 }

@@ -7,6 +7,18 @@ const deploying = ["access", "rehearsal"];
 /** Roles of people and of the pipeline. */
 export const accessWildcards: readonly AllowedWildcard[] = [
   {
+    stacks: ["access"],
+    actions: ["execute-api:Invoke"],
+    resource: /:<[^>]*millrace-[a-z]+-operators:[^>]+>\/v1\/\*\/\*$/,
+    reason: "who is on call calls every route of the operators' API, and no other API",
+  },
+  {
+    stacks: ["operators"],
+    actions: ["execute-api:Invoke"],
+    resource: /^execute-api:\/\*$/,
+    reason: "policy of the operators' API: every route of this API, to roles whose own policies allow it",
+  },
+  {
     stacks: deploying,
     actions: ["cloudformation:DescribeStacks"],
     resource: /:stack\/millrace-[a-z]+-\*$/,

@@ -1,0 +1,150 @@
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import { environment } from "../../config/environments/index.ts";
+import { operatorRoutes } from "../../domain/routes.ts";
+import { list, statementsOf, textOf } from "./statements.ts";
+import { environments, resourcesOf, synthesised, type Resource, type Synthesised } from "./synthesised.ts";
+
+const LIMIT_MS = 300_000;
+
+type Found = ReturnType<typeof resourcesOf>[number];
+
+test(
+  "an environment without the operators' API has nothing of it",
+  async () => {
+    expect(environment("dev").operatorsApi).toBe(false);
+    const platform = await synthesised("dev");
+    expect(platform.templates["operators"]).toBeUndefined();
+    const all = JSON.stringify(platform.templates);
+    expect(all).not.toMatch(/execute-api:Invoke|\.execute-api"|millrace-dev-operators/);
+  },
+  LIMIT_MS,
+);
+
+describe.each(["operators-dev", ...environments.filter((env) => environment(env).operatorsApi)] as const)(
+  "the operators' API of %s",
+  (env) => {
+    let platform: Synthesised;
+    beforeAll(async () => {
+      platform = await synthesised(env);
+    }, LIMIT_MS);
+    const all = (type: string, stack = "operators"): Found[] =>
+      resourcesOf(platform, type).filter((found) => found.stack === stack);
+    const one = (type: string): Resource => {
+      const found = all(type);
+      expect(found).toHaveLength(1);
+      return found[0]!.resource;
+    };
+    /** Id of its endpoint, as the stack refers to it. */
+    const endpointOf = (): string => {
+      const endpoints = all("AWS::EC2::VPCEndpoint", "network").filter(({ resource }) =>
+        JSON.stringify(resource.Properties["ServiceName"]).includes("execute-api"),
+      );
+      expect(endpoints).toHaveLength(1);
+      const { id, resource } = endpoints[0]!;
+      // https://repost.aws/knowledge-center/api-gateway-vpc-connections: with private names every public API would be
+      // refused from inside the VPC, the WebSocket API's @connections among them.
+      expect(resource.Properties).toMatchObject({ VpcEndpointType: "Interface", PrivateDnsEnabled: false });
+      return id;
+    };
+
+    // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-private-api-create.html
+    test("is private, and known by its one endpoint", () => {
+      const { EndpointConfiguration } = one("AWS::ApiGateway::RestApi").Properties as {
+        EndpointConfiguration: { Types: string[]; VpcEndpointIds: unknown[] };
+      };
+      expect(EndpointConfiguration.Types).toEqual(["PRIVATE"]);
+      expect(EndpointConfiguration.VpcEndpointIds.map(textOf)).toEqual([expect.stringContaining(endpointOf())]);
+    });
+
+    // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-examples.html
+    test("denies what does not come through that endpoint, and lets in nobody whose own policies do not", () => {
+      const statements = statementsOf(one("AWS::ApiGateway::RestApi")) as unknown as {
+        Effect: string;
+        Action: string;
+        Resource: string;
+        Principal: { AWS: unknown };
+        Condition: Record<string, Record<string, unknown>>;
+      }[];
+      const shown = statements.map(({ Effect, Action, Resource, Principal, Condition }) => ({
+        Effect,
+        Action,
+        Resource,
+        principal: textOf(Principal.AWS),
+        condition: Object.entries(Condition).map(([operator, keys]) => [
+          operator,
+          ...Object.entries(keys).flatMap(([key, value]) => [key, textOf(value).includes(endpointOf())]),
+        ]),
+      }));
+      expect(shown).toEqual([
+        {
+          Effect: "Allow",
+          Action: "execute-api:Invoke",
+          Resource: "execute-api:/*",
+          principal: expect.stringMatching(/:iam::.+:root$/),
+          condition: [["StringEquals", "aws:SourceVpce", true]],
+        },
+        {
+          Effect: "Deny",
+          Action: "execute-api:Invoke",
+          Resource: "execute-api:/*",
+          principal: "*",
+          condition: [["StringNotEquals", "aws:SourceVpce", true]],
+        },
+      ]);
+    });
+
+    test("has the routes of the domain, each for signed requests alone", () => {
+      const resources = new Map(all("AWS::ApiGateway::Resource").map(({ id, resource }) => [id, resource.Properties]));
+      const pathOf = (id: string): string => {
+        const { ParentId, PathPart } = resources.get(id) as { ParentId: { Ref?: string }; PathPart: string };
+        return `${ParentId.Ref === undefined ? "" : pathOf(ParentId.Ref)}/${PathPart}`;
+      };
+      const methods = all("AWS::ApiGateway::Method").map(({ resource: { Properties } }) => ({
+        route: `${String(Properties["HttpMethod"])} ${pathOf((Properties["ResourceId"] as { Ref: string }).Ref)}`,
+        authorization: Properties["AuthorizationType"],
+      }));
+      expect(methods.map(({ route }) => route).toSorted()).toEqual(
+        operatorRoutes.map(({ method, path }) => `${method} ${path}`).toSorted(),
+      );
+      expect(new Set(methods.map(({ authorization }) => authorization))).toEqual(new Set(["AWS_IAM"]));
+    });
+
+    test("is invoked by who is on call, and by no other role", () => {
+      const invokers = resourcesOf(platform, "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy").flatMap(({ resource }) =>
+        statementsOf(resource)
+          .filter(({ Action }) => list(Action ?? []).some((action) => /^execute-api:(Invoke|\*)/.test(action)))
+          .map(({ Resource }) => ({
+            roles: JSON.stringify(resource.Properties["Roles"]),
+            resources: list(Resource ?? []).map(textOf),
+          })),
+      );
+      expect(invokers).toEqual([
+        {
+          roles: expect.stringContaining("Roleoncall"),
+          resources: [expect.stringMatching(/-operators:ExportsOutputRefOperatorsApi\w+>\/v1\/\*\/\*$/)],
+        },
+      ]);
+    });
+
+    test("reads Kafka with the one function that does, and writes nothing there", () => {
+      const actions = (role: string): string[] =>
+        [...all("AWS::IAM::Policy"), ...all("AWS::IAM::ManagedPolicy")]
+          .filter(({ id }) => id.startsWith(role))
+          .flatMap(({ resource }) => statementsOf(resource))
+          .flatMap(({ Action }) => list(Action ?? []))
+          .filter((action) => action.startsWith("kafka-cluster:"));
+      expect([...new Set(actions("Functionreadlog"))].toSorted()).toEqual([
+        "kafka-cluster:Connect",
+        "kafka-cluster:DescribeGroup",
+        "kafka-cluster:DescribeTopic",
+        "kafka-cluster:ReadData",
+      ]);
+      expect([...new Set(actions(""))]).toHaveLength(4);
+    });
+
+    // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+    test("is deployed when the account has its role for the logs of APIs", () => {
+      expect(platform.stacks["operators"]!.dependencies).toContain("serving");
+    });
+  },
+);
