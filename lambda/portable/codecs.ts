@@ -1,4 +1,4 @@
-/** What bundles of functions have in the place of `lz4-napi` and `snappy`: Millrace compresses nothing with them. */
+/** What bundles of functions have in place of `lz4-napi` and `snappy`: Millrace compresses nothing with them. */
 
 export const decompressFrameSync = absent("lz4");
 export const uncompressSync = absent("snappy");

@@ -1,4 +1,4 @@
-/** What bundles of functions have in the place of `@node-rs/crc32`: its binaries are those of the machine that bundles. */
+/** What functions have in place of `@node-rs/crc32`, whose binaries are those of the machine that bundles. */
 
 /** The polynomial of CRC-32C, reversed (RFC 3720, appendix B.4). */
 const POLYNOMIAL = 0x82f63b78;

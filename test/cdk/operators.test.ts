@@ -142,6 +142,19 @@ describe.each(["operators-dev", ...environments.filter((env) => environment(env)
       expect([...new Set(actions(""))]).toHaveLength(4);
     });
 
+    test("writes who asked for what into a log, and takes only so much at a time", () => {
+      const stage = one("AWS::ApiGateway::Stage").Properties as {
+        AccessLogSetting: { Format: string };
+        TracingEnabled: boolean;
+        MethodSettings: Record<string, unknown>[];
+      };
+      expect(stage.AccessLogSetting.Format).toContain("$context.identity.userArn");
+      expect(stage.TracingEnabled).toBe(true);
+      expect(stage.MethodSettings).toEqual([
+        expect.objectContaining({ DataTraceEnabled: false, ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40 }),
+      ]);
+    });
+
     // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
     test("is deployed when the account has its role for the logs of APIs", () => {
       expect(platform.stacks["operators"]!.dependencies).toContain("serving");
