@@ -14,6 +14,9 @@ export interface Pen {
   lineTo(x: number, y: number): void;
 }
 
+/** Extremes that are closer together than this are one point, in pixels. */
+const VISIBLE = 0.5;
+
 /**
  * Draws values as a line of at most two points for each column of pixels: the least and the greatest in it, in their
  * order, so that no peak is lost however many values there are. The line is broken where two values are further apart
@@ -31,41 +34,39 @@ export function drawLine(
 ): void {
   const perX = width / (scaleX.max - scaleX.min);
   const perY = height / (scaleY.max - scaleY.min);
-  // The column that is being read, its extremes, and which of them came first. Plain variables: this runs for every
-  // reading of every line, thirty times a second.
-  let columnX = Number.NaN;
-  let low = 0;
-  let high = 0;
-  let isLowFirst = true;
-  let isBroken = true;
   let before = Number.NEGATIVE_INFINITY;
-  const finish = (): void => {
-    const first = isLowFirst ? low : high;
-    if (isBroken) pen.moveTo(columnX, first);
-    else pen.lineTo(columnX, first);
-    if (low !== high) pen.lineTo(columnX, isLowFirst ? high : low);
-    isBroken = false;
-  };
-  for (let i = 0; i < xs.length; i++) {
-    const value = ys[i]!;
+  let isFirst = true;
+  // This runs for every reading of every line, thirty times a second: the inner loop compares, and nothing else. No
+  // function closes over its variables, because they would be objects then.
+  for (let i = 0; i < xs.length;) {
     const at = xs[i]!;
+    const value = ys[i]!;
+    i++;
     if (Number.isNaN(value)) continue;
     const x = Math.round(left + (at - scaleX.min) * perX);
-    const y = top + (scaleY.max - value) * perY;
-    const isApart = at - before > gap;
-    if (x !== columnX || isApart) {
-      if (!Number.isNaN(columnX)) finish();
-      isBroken ||= isApart;
-      columnX = x;
-      low = high = y;
-    } else if (y < low) {
-      low = y;
-      isLowFirst = false;
-    } else if (y > high) {
-      high = y;
-      isLowFirst = true;
+    const end = scaleX.min + (x + 0.5 - left) / perX;
+    const isBroken = isFirst || at - before > gap;
+    let low = value;
+    let high = value;
+    let isLowFirst = true;
+    for (before = at; i < xs.length; i++) {
+      const next = xs[i]!;
+      if (next >= end || next - before > gap) break;
+      const other = ys[i]!;
+      if (Number.isNaN(other)) continue;
+      if (other < low) {
+        low = other;
+        isLowFirst = false;
+      } else if (other > high) {
+        high = other;
+        isLowFirst = true;
+      }
+      before = next;
     }
-    before = at;
+    const y = top + (scaleY.max - (isLowFirst ? low : high)) * perY;
+    if (isBroken) pen.moveTo(x, y);
+    else pen.lineTo(x, y);
+    if ((high - low) * perY >= VISIBLE) pen.lineTo(x, top + (scaleY.max - (isLowFirst ? high : low)) * perY);
+    isFirst = false;
   }
-  if (!Number.isNaN(columnX)) finish();
 }

@@ -10,8 +10,11 @@ export function price(value: number | null | undefined, unit: string = "") {
   return withUnit(value.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: decimals }), unit);
 }
 
+/** One for all amounts: a list of sensors writes a hundred of them four times a second. */
+const amounts = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
+
 export function amount(value: number | null | undefined, unit: string = "") {
-  return value == null ? NOTHING : withUnit(value.toLocaleString(undefined, { maximumFractionDigits: 2 }), unit);
+  return value == null ? NOTHING : withUnit(amounts.format(value), unit);
 }
 
 export function trades(value: number | null | undefined) {

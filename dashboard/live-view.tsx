@@ -28,8 +28,9 @@ const ALL_MS = 60_000;
 const SENSOR_ID = /^[A-Za-z0-9:_-]{1,128}$/;
 /** A text is searched for when nothing was typed for so long, in ms. */
 const TYPING_MS = 250;
-/** Time between two drawings of the charts, in ms: every second frame of a screen of 60 Hz. */
-const DRAW_MS = 25;
+/** Time between two drawings of the charts, in ms, and how much sooner a frame of the screen may come to draw them. */
+const DRAW_MS = 1_000 / 30;
+const EARLY_MS = 4;
 /** Time between two changes of the figures beside them, in ms. */
 const FIGURES_MS = 250;
 
@@ -59,7 +60,8 @@ export class LiveView implements View {
   #pausedAt: number | null = null;
   /** The time that is pointed at, epoch ms. */
   #pointedAt: number | null = null;
-  #drawnAt = 0;
+  /** When the charts are to be drawn next, on the page's clock. */
+  #drawAt = 0;
   #renderedAt = 0;
   #typing: ReturnType<typeof setTimeout> | undefined;
 
@@ -121,8 +123,9 @@ export class LiveView implements View {
   }
 
   frame(now: number): void {
-    if (now - this.#drawnAt < DRAW_MS) return;
-    this.#drawnAt = now;
+    if (now < this.#drawAt - EARLY_MS) return;
+    // A frame that comes late does not delay the next one, so that there are thirty a second on a busy machine, too.
+    this.#drawAt = Math.max(this.#drawAt + DRAW_MS, now);
     if (this.#pausedAt === null)
       for (const watched of this.#watched.values()) {
         const right = watched.right(now);

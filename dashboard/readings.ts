@@ -73,7 +73,7 @@ export class Readings {
     if (this.#to === this.#times.length) this.#makeRoom();
     let at = this.#to;
     while (at > this.#from && this.#times[at - 1]! > t) at--;
-    for (const column of [this.#times, ...this.#columns]) column.copyWithin(at + 1, at, this.#to);
+    if (at < this.#to) for (const column of [this.#times, ...this.#columns]) column.copyWithin(at + 1, at, this.#to);
     this.#times[at] = t;
     row.forEach((value, i) => (this.#columns[i]![at] = value));
     this.#to++;

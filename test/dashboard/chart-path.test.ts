@@ -23,6 +23,11 @@ test("however many values a column of pixels has, its peaks are drawn, with two 
   expect(steps(xs, [50, 1, 50, 99, 50, 50, 50])).toEqual(["M0,99", "L0,1", "L1,50"]);
 });
 
+test("extremes that can't be told apart are one point", () => {
+  expect(steps([0, 10, 100], [50, 50.4, 50])).toEqual(["M0,50", "L1,50"]);
+  expect(steps([0, 10, 100], [50, 50.6, 50])).toEqual(["M0,50", "L0,49.4", "L1,50"]);
+});
+
 test("a line is broken at a gap, and leaves out what is no number", () => {
   const found = steps([0, 200, 700, 800, 900], [10, 20, 30, Number.NaN, 40], 300);
   expect(found.filter((step) => step.startsWith("M"))).toEqual(["M0,90", "M7,70"]);

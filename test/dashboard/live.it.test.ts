@@ -304,6 +304,43 @@ test("the newest window has its figures with units, and a link to its story that
   );
 });
 
+test("four charts of 200 readings a second take little of the time that thirty frames a second leave", async () => {
+  await openLive();
+  // Half a minute fills the charts; then a message of 40 readings each 0.2 s, as long as it is measured.
+  const times = (from: number): number[] => Array.from({ length: 40 }, (_, i) => from + i * 5);
+  let sent = now;
+  const send = (): void => {
+    for (const sensorId of ["s1", "s2"]) api.send(samples(sensorId, times(sent), Math.sin(sent / 100) * 5));
+    sent += 200;
+  };
+  for (let i = 0; i < 150; i++) send();
+  const timer = setInterval(send, 200);
+  try {
+    await page.evaluate(`{
+      const { clearRect } = CanvasRenderingContext2D.prototype;
+      window.drawn = 0;
+      CanvasRenderingContext2D.prototype.clearRect = function (...area) {
+        if (this.canvas.closest(".plot")) window.drawn++;
+        return clearRect.apply(this, area);
+      };
+    }`);
+    const browser = await page.context().newCDPSession(page);
+    // Time that the page's thread has run, not time that has passed: other work on the machine counts for nothing.
+    await browser.send("Performance.enable", { timeDomain: "threadTicks" });
+    const look = async (): Promise<{ drawn: number; cpuMs: number }> => {
+      const { metrics } = await browser.send("Performance.getMetrics");
+      const cpuMs = 1_000 * metrics.find(({ name }) => name === "TaskDuration")!.value;
+      return { drawn: ((await page.evaluate("window.drawn")) as number) / 4, cpuMs };
+    };
+    const before = await look();
+    const after = await eventually(look, { until: ({ drawn }) => drawn > before.drawn + 60, limitMs: 40_000 });
+    // 4.7 ms were measured, and a frame has 33.
+    expect((after.cpuMs - before.cpuMs) / (after.drawn - before.drawn)).toBeLessThan(15);
+  } finally {
+    clearInterval(timer);
+  }
+});
+
 test("a lost end is said with the reason and a countdown, and its old data is greyed", async () => {
   await openLive();
   await api.stop();
