@@ -9,7 +9,7 @@ import { missing, toLookAt } from "../lib/preflight/preflight.ts";
 
 const USAGE = `npm run preflight -- --env ${environmentNames.join("|")} [--destroy]
 Reads what the account has in the environment's region, and says what is missing before anything is created.
-The exit code is 1 when something is.
+The exit code is 1 when something is, or could not be read.
 With --destroy it reads no account, and says what would stay when the environment's stacks are deleted, and why.`;
 
 await runCommand(async (args) => {
@@ -23,9 +23,11 @@ await runCommand(async (args) => {
     for (const sentence of whatStays(config, synthesisedResources(config))) process.stdout.write(`STAYS ${sentence}\n`);
     return;
   }
-  const found = missing(config, synthesisedResources(config), await readFacts(config));
+  const { facts, unread } = await readFacts(config);
+  const found = missing(config, synthesisedResources(config), facts);
   for (const sentence of found) process.stdout.write(`MISSING ${sentence}\n`);
+  for (const sentence of unread) process.stdout.write(`UNREAD  ${sentence}\n`);
   for (const sentence of toLookAt(config)) process.stdout.write(`look at ${sentence}\n`);
-  if (found.length === 0) process.stdout.write("nothing is missing of what was read\n");
-  process.exitCode = found.length === 0 ? 0 : 1;
+  if (found.length === 0 && unread.length === 0) process.stdout.write("nothing is missing of what was read\n");
+  process.exitCode = found.length === 0 && unread.length === 0 ? 0 : 1;
 });

@@ -29,8 +29,22 @@ export class RehearsalStack extends MillraceStack {
     // What preflight reads.
     allow(
       role,
-      ["cloudformation:DescribeStacks", "dynamodb:ListTables", "lambda:GetAccountSettings", "s3:ListAllMyBuckets"],
+      [
+        "cloudformation:DescribeStacks",
+        "dynamodb:ListTables",
+        "ec2:DescribeAddresses",
+        "ec2:DescribeAvailabilityZones",
+        "ec2:DescribeVpcs",
+        "lambda:GetAccountSettings",
+        "s3:ListAllMyBuckets",
+        "servicequotas:GetServiceQuota",
+      ],
       ["*"],
+    );
+    allow(
+      role,
+      ["iam:GetRole"],
+      [`arn:${this.partition}:iam::${this.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS`],
     );
     acknowledgeWildcards(role, { "*": "preflight lists what the account has: lists take no resource" });
     new CfnOutput(this, "Arn", { value: role.roleArn, description: "role that rehearses a deployment" });

@@ -14,6 +14,13 @@ const ready: AccountFacts = {
   tables: ["somebody-elses"],
   buckets: ["millrace-prod-lake-replica", "millrace-dev-lake-111122223333-us-east-1"],
   replicaVersioned: true,
+  zones: ["use1-az1", "use1-az2", "use1-az4", "use1-az6"],
+  vpcs: 1,
+  addresses: 0,
+  quotas: { "Fargate On-Demand vCPU resource count": 100, "VPCs per Region": 5, "EC2-VPC Elastic IPs": 5 },
+  ecsRole: true,
+  apiLogRole: true,
+  iotLog: true,
 };
 /** Fifteen executions are reserved. */
 const resources = [
@@ -55,6 +62,22 @@ test.each([
   // https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-requirements.html
   ["no bucket for the replica", { replicaVersioned: null }, "millrace-prod-lake-replica is not there"],
   ["a replica without versions", { replicaVersioned: false }, "millrace-prod-lake-replica keeps no versions"],
+  [
+    "a zone that is another's",
+    { zones: ["use1-az2", "use1-az4"] },
+    "the zone use1-az6 is not available to this account",
+  ],
+  [
+    "a VPC too many",
+    { vpcs: 5 },
+    'the quota "VPCs per Region" is 5, and 6 are needed with what the account has: aws service-quotas request-',
+  ],
+  // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+  ["no log role of API Gateway", { apiLogRole: false }, "API Gateway has no role for logs"],
+  // https://docs.aws.amazon.com/iot/latest/developerguide/configure-logging.html
+  ["no options of IoT Core's log", { iotLog: false }, "IoT Core's log has no options"],
+  // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html
+  ["no role of ECS", { ecsRole: false }, "aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com"],
 ])("names %s", (_what, change: Partial<AccountFacts>, sentence) => {
   expect(missing(prod, resources, { ...ready, ...change })).toEqual([expect.stringContaining(sentence)]);
 });
@@ -76,10 +99,39 @@ test("takes what is just enough, what another environment has, and what belongs 
   expect(missing(dev, [], { ...ready, buckets: [], concurrentExecutions: 10, replicaVersioned: null })).toEqual([]);
 });
 
-test("names the zones and the quotas that it does not read", () => {
-  expect(toLookAt(prod).join("\n")).toContain(
-    "zones use1-az2, use1-az4, use1-az6: aws ec2 describe-availability-zones",
-  );
+test("counts the vCPUs of the services and of an operator's task, and the addresses of NAT gateways", () => {
+  const service = (name: string, more = {}): Record<string, unknown> => ({
+    ServiceName: `millrace-prod-${name}`,
+    NetworkConfiguration: {},
+    ...more,
+  });
+  const templates = [
+    { Type: "AWS::ECS::Service", Properties: service("bridge-0", { DesiredCount: 1 }) },
+    { Type: "AWS::ECS::Service", Properties: service("live") },
+    { Type: "AWS::ECS::TaskDefinition", Properties: { Family: "millrace-prod-bridge-0", Cpu: "1024", Memory: "2048" } },
+    { Type: "AWS::ECS::TaskDefinition", Properties: { Family: "millrace-prod-live", Cpu: "512", Memory: "2048" } },
+    ...[1, 2, 3].map(() => ({ Type: "AWS::EC2::NatGateway" })),
+  ];
+  // 1 + 0.5 for each of the three of live (config/environments/prod.ts) + 1.
+  expect(prod.live.minTasks).toBe(3);
+  const vcpus = (count: number): AccountFacts["quotas"] => ({
+    ...ready.quotas,
+    "Fargate On-Demand vCPU resource count": count,
+  });
+  expect(missing(prod, templates, { ...ready, quotas: vcpus(3.5) })).toEqual([]);
+  expect(missing(prod, templates, { ...ready, quotas: vcpus(3) })).toEqual([
+    expect.stringContaining('the quota "Fargate On-Demand vCPU resource count" is 3, and 3.5 are needed'),
+  ]);
+  expect(missing(prod, templates, { ...ready, addresses: 2 })).toEqual([]);
+  expect(missing(prod, templates, { ...ready, addresses: 3 })).toEqual([
+    expect.stringContaining('the quota "EC2-VPC Elastic IPs" is 5, and 6 are needed'),
+  ]);
+  const deployed = new Map([...ready.stacks, ["millrace-prod-network", "CREATE_COMPLETE"]] as const);
+  expect(missing(prod, templates, { ...ready, addresses: 5, vpcs: 5, stacks: deployed })).toEqual([]);
+});
+
+test("misses nothing that could not be read", () => {
+  expect(missing(prod, resources, {})).toEqual([]);
 });
 
 // https://docs.aws.amazon.com/firehose/latest/dev/limits.html: direct puts of a stream, 5 MiB/s in three regions and

@@ -105,8 +105,12 @@ export const accessWildcards: readonly AllowedWildcard[] = [
     actions: [
       "cloudformation:DescribeStacks",
       "dynamodb:ListTables",
+      "ec2:DescribeAddresses",
+      "ec2:DescribeAvailabilityZones",
+      "ec2:DescribeVpcs",
       "lambda:GetAccountSettings",
       "s3:ListAllMyBuckets",
+      "servicequotas:GetServiceQuota",
     ],
     resource: ANY,
     reason: "rehearsal: preflight lists what the account has, and lists take no resource",
