@@ -32,7 +32,8 @@ export const functions = {
 export type FunctionName = keyof typeof functions;
 
 export interface RestRoute extends OfPipeline {
-  readonly method: "GET" | "POST";
+  /** The public API reads. What changes something is the operators' API. */
+  readonly method: "GET";
   /** With `{name}` for path parameters, as API Gateway writes them. */
   readonly path: string;
   readonly function: FunctionName;
@@ -80,7 +81,7 @@ export const operatorRoutes: readonly OperatorRoute[] = [
 ];
 
 /** The methods of a path's routes, as `Allow` and the answer to a preflight list them. */
-export function methodsOf(routes: readonly Pick<RestRoute, "method">[]): string[] {
+export function methodsOf(routes: readonly { readonly method: "GET" | "POST" }[]): string[] {
   return [...routes.flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : [method])), "OPTIONS"];
 }
 

@@ -1,30 +1,16 @@
 import { z } from "zod";
 import {
-  activityStretch,
-  alert,
-  bar,
-  deadLetter,
-  health,
-  listedDeadLetter,
-  marketSymbol,
-  page,
   pageLimits,
   pathParameters,
-  position,
-  problem,
   PROBLEM_CONTENT_TYPE,
   PROBLEM_TYPE_PREFIX,
   problems,
   queries,
-  root,
-  sensor,
-  sensorFeatures,
-  sensorWindow,
-  session,
-  symbolFeatures,
   type ProblemCode,
   type RestRoute,
 } from "../../domain/api.ts";
+import { answerExamples, downExample } from "./examples.ts";
+import { OPEN_API, schemas } from "./schemas.ts";
 
 type Json = Record<string, unknown>;
 
@@ -42,39 +28,10 @@ interface Operation {
   readonly description?: string;
   readonly query: z.ZodObject;
   /** Name in `components.schemas`, or another content type than JSON. */
-  readonly answer: { readonly schema: keyof typeof schemas } | { readonly contentType: string };
+  readonly answer: { readonly schema: keyof typeof answerExamples } | { readonly contentType: string };
   /** Beside `commonProblems`. */
   readonly problems: readonly ProblemCode[];
 }
-
-const OPEN_API = "3.1.0";
-
-const schemas = {
-  Root: root,
-  Health: health,
-  Session: session,
-  SessionPage: page(session),
-  Sensor: sensor,
-  SensorPage: page(sensor),
-  Window: sensorWindow,
-  WindowPage: page(sensorWindow),
-  ActivityStretch: activityStretch,
-  ActivityPage: page(activityStretch),
-  Features: sensorFeatures,
-  DeadLetter: deadLetter,
-  DeadLetterPage: page(listedDeadLetter),
-  Symbol: marketSymbol,
-  SymbolPage: page(marketSymbol),
-  Bar: bar,
-  BarPage: page(bar),
-  SymbolFeatures: symbolFeatures,
-  Position: position,
-  PositionPage: page(position),
-  Alert: alert,
-  AlertPage: page(alert),
-  OpenApi: z.looseObject({ openapi: z.literal(OPEN_API) }).describe("an OpenAPI document"),
-  Problem: problem,
-};
 
 /** What each path of `restRoutes` does. */
 const operations: Readonly<Record<string, Operation>> = {
@@ -233,10 +190,7 @@ export function openApiDocument(version: string, routes: readonly RestRoute[]): 
 }
 
 function describe(path: string, operation: Operation, secured: boolean): Json {
-  const answer =
-    "schema" in operation.answer
-      ? { "application/json": { schema: { $ref: `#/components/schemas/${operation.answer.schema}` } } }
-      : { [operation.answer.contentType]: {} };
+  const answer = answerOf(operation.answer);
   const possible = [...operation.problems, ...commonProblems, ...(secured ? (["unauthorized"] as const) : [])];
   const statuses = Object.groupBy(possible, (code) => String(problems[code].status));
   const errors = Object.entries(statuses).map(([status, codes]): [string, Json] => [
@@ -252,7 +206,7 @@ function describe(path: string, operation: Operation, secured: boolean): Json {
     },
   ]);
   const down: [string, Json][] =
-    path === "/health" ? [["503", { description: "A component is down", content: answer }]] : [];
+    path === "/health" ? [["503", { description: "A component is down", content: jsonOf("Health", downExample) }]] : [];
   const parameters = [...pathParametersOf(path), ...queryParametersOf(operation.query)];
   return {
     summary: operation.summary,
@@ -270,6 +224,18 @@ function describe(path: string, operation: Operation, secured: boolean): Json {
     ]),
     ...(secured ? { security: [{ jwt: [] }, {}] } : { security: [] }),
   };
+}
+
+/** The content of a successful answer. */
+function answerOf(answer: Operation["answer"]): Json {
+  if ("schema" in answer) return jsonOf(answer.schema, answerExamples[answer.schema]);
+  const example = { value: "<!doctype html>…" };
+  return { [answer.contentType]: { schema: { type: "string" }, examples: { answer: example } } };
+}
+
+function jsonOf(name: keyof typeof schemas, value: unknown): Json {
+  const schema = { $ref: `#/components/schemas/${name}` };
+  return { "application/json": { schema, examples: { answer: { value } } } };
 }
 
 /** Lists whose items name what other paths are about: the property, and these paths. */

@@ -41,7 +41,7 @@ export function restFunction(
   }): void => {
     if (response === null) return;
     validate(event, response);
-    if (event.httpMethod === "HEAD") response.body = "";
+    if (event.httpMethod === "HEAD") withoutBody(response);
     response.headers = { ...response.headers, ...corsHeaders(corsOrigins, headerOf(event, "origin")) };
   };
   const handler = middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
@@ -89,6 +89,13 @@ function validate({ httpMethod, ...event }: APIGatewayProxyEvent, response: APIG
   if (!known.some((tag) => tag.trim() === etag || tag.trim() === "*")) return;
   const { "content-type": _, ...headers } = response.headers;
   Object.assign(response, { statusCode: 304, headers, body: "" });
+}
+
+/** What is told of a body that is not sent. API Gateway writes a length of its own. */
+function withoutBody(response: APIGatewayProxyResult): void {
+  if (response.statusCode !== 304)
+    response.headers = { ...response.headers, "content-length": Buffer.byteLength(response.body) };
+  response.body = "";
 }
 
 function preflight(methods: readonly string[]): APIGatewayProxyResult {

@@ -8,7 +8,7 @@ import { PROMETHEUS_CONTENT_TYPE } from "../../adapters/prometheus.ts";
 import type { FunctionName, RestRoute } from "../../domain/api.ts";
 import type { Invoke } from "../lambda/invoke.ts";
 import { metricsOf } from "./all-metrics.ts";
-import { matchRoute, restEvent, urlOf } from "./events.ts";
+import { matchRoute, restEvent, urlOf, type HttpRequest } from "./events.ts";
 
 export interface RestOptions {
   readonly routes: readonly RestRoute[];
@@ -43,7 +43,7 @@ export function restApp(options: RestOptions): Hono<{ Bindings: HttpBindings }> 
       const event = restEvent(request, match, Buffer.from(await context.req.arrayBuffer()));
       const result = (await options.functions.get(name)?.(event)) as APIGatewayProxyResult | undefined;
       if (typeof result?.statusCode !== "number") throw new Error(`${name} returned no proxy response`);
-      return toResponse(result);
+      return toResponse(result, request);
     } catch (error) {
       options.log.error(
         { err: error, function: name, url: request.url },
@@ -55,14 +55,16 @@ export function restApp(options: RestOptions): Hono<{ Bindings: HttpBindings }> 
   return app;
 }
 
-function toResponse(result: APIGatewayProxyResult): Response {
+function toResponse(result: APIGatewayProxyResult, { method, headers: asked }: HttpRequest): Response {
   const headers = new Headers();
   for (const [name, value] of Object.entries(result.headers ?? {})) headers.set(name, String(value));
   for (const [name, values] of Object.entries(result.multiValueHeaders ?? {}))
     for (const value of values) headers.append(name, String(value));
   const body = result.isBase64Encoded ? Buffer.from(result.body, "base64") : result.body;
   const empty = result.statusCode === 204 || result.statusCode === 304;
-  // The length says whether it is worth to compress.
-  if (!empty) headers.set("content-length", String(Buffer.byteLength(body)));
+  // The length says whether it is worth to compress. Of a HEAD the function says it, and it is the answer's as it is.
+  if (method === "HEAD") {
+    if (asked["accept-encoding"] !== undefined) headers.delete("content-length");
+  } else if (!empty) headers.set("content-length", String(Buffer.byteLength(body)));
   return new Response(empty ? null : body, { status: result.statusCode, headers });
 }

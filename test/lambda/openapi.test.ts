@@ -2,6 +2,7 @@ import { expect, test } from "@jest/globals";
 import { restRoutes } from "../../domain/api.ts";
 import { openApiDocument } from "../../lambda/read-openapi/document.ts";
 import { docsPage } from "../../lambda/read-openapi/page.ts";
+import { schemas } from "../../lambda/read-openapi/schemas.ts";
 
 interface Operation {
   parameters?: { name: string; in: string; required: boolean; schema: Record<string, unknown> }[];
@@ -53,6 +54,32 @@ test("query parameters are described by what they stand for", () => {
     from: { type: "string" },
     status: { type: "string", enum: ["open", "ended"] },
     limit: { type: "integer", minimum: 1, maximum: 1_000 },
+  });
+});
+
+interface Content {
+  readonly schema: { readonly $ref?: string; readonly type?: string };
+  readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
+}
+
+test("every successful answer, and that of a component that is down, has an example that its schema takes", () => {
+  for (const { path, operation } of operations) {
+    for (const [status, { content = {} }] of Object.entries(operation.responses)) {
+      for (const [type, { schema, examples }] of Object.entries(content as Record<string, Content>)) {
+        if (type === "application/problem+json") continue;
+        const values = Object.values(examples ?? {}).map(({ value }) => value);
+        expect([path, status, values.length]).toEqual([path, status, 1]);
+        if (schema.$ref === undefined) expect([schema.type, typeof values[0]]).toEqual(["string", "string"]);
+        else {
+          const name = schema.$ref.replace("#/components/schemas/", "") as keyof typeof schemas;
+          // What the schema does not name is left out by it.
+          expect(schemas[name].parse(values[0])).toEqual(values[0]);
+        }
+      }
+    }
+  }
+  expect(operations.find(({ path }) => path === "/health")!.operation.responses["503"]!.content).toMatchObject({
+    "application/json": { examples: { answer: { value: { status: "down" } } } },
   });
 });
 

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { get, type IncomingMessage } from "node:http";
+import { get, request, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -50,10 +50,13 @@ async function start(limits?: GatewayOptions["limits"]): Promise<void> {
       "read-sessions",
       async (event: APIGatewayProxyEvent) => {
         restEvents.push(event);
+        const headers = { "x-one": "1", "content-type": "application/json" };
+        if (event.httpMethod === "HEAD")
+          return { statusCode: 201, headers: { ...headers, "content-length": 5_011 }, body: "" };
         if (event.queryStringParameters?.["fail"]) throw new Error("broken");
         return {
           statusCode: 201,
-          headers: { "x-one": "1", "content-type": "application/json" },
+          headers,
           multiValueHeaders: { "set-cookie": ["a=1", "b=2"] },
           body: event.queryStringParameters?.["long"] ? JSON.stringify({ long: "x".repeat(5_000) }) : "{}",
         };
@@ -201,6 +204,19 @@ test("a request without a route goes to the fallback, and HEAD and OPTIONS to th
     const { status } = await fetch(`http://127.0.0.1:${gateway.port}/sessions`, { method });
     expect([status, restEvents.at(-1)]).toMatchObject([201, { resource: "/sessions", httpMethod: method }]);
   }
+});
+
+// RFC 9110, 8.6: no length but that of the content that a GET would have.
+test("a HEAD has the length that the function says, and none for who gets another encoding", async () => {
+  await start();
+  const lengthFor = async (headers: Record<string, string>): Promise<string | undefined> => {
+    const sent = request({ host: "127.0.0.1", port: gateway.port, path: "/sessions", method: "HEAD", headers }).end();
+    const [response] = (await once(sent, "response")) as [IncomingMessage];
+    response.resume();
+    return response.headers["content-length"];
+  };
+  expect(await lengthFor({})).toBe("5011");
+  expect(await lengthFor({ "accept-encoding": "gzip" })).toBeUndefined();
 });
 
 test("long answers are compressed for who can read that, and a header that is too large is a problem", async () => {
