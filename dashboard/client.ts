@@ -1,6 +1,7 @@
 /** Client of the REST and WebSocket API. */
 
 import type { LiveMessage, Subject, WebSocketAnswer } from "../domain/live-messages.ts";
+import type { ResumeType } from "../domain/resume.ts";
 import { retryDelay } from "./losses.ts";
 import type { SignIn } from "./sign-in.ts";
 
@@ -88,11 +89,13 @@ export async function request<T>(base: string, path: string, options: RequestIni
 /** What arrives at once is one of them, or an array. Answers to what the page sends have no data. */
 type Frame = LiveMessage | WebSocketAnswer;
 
-/** A WebSocket that reconnects, and then renews its subscriptions. */
+/** A WebSocket that reconnects, and then renews its subscriptions: what was missed meanwhile comes, too. */
 export class Live {
   #socket: WebSocket | null = null;
   /** As JSON. */
   #subjects: Set<string> = new Set();
+  /** The last ids that have come of each sensor that is subscribed to. */
+  #last: Map<string, Record<ResumeType, string>> = new Map();
   #config;
   #onMessage;
   #onState;
@@ -113,11 +116,22 @@ export class Live {
   subscribe(subject: Subject, wanted: boolean) {
     if (wanted) this.#subjects.add(JSON.stringify(subject));
     else this.#subjects.delete(JSON.stringify(subject));
+    if (!wanted && "sensorId" in subject) this.#last.delete(subject.sensorId);
     this.#send(wanted ? "subscribe" : "unsubscribe", subject);
   }
 
   #send(action: "subscribe" | "unsubscribe", subject: Subject) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ action, ...subject }));
+    const resume = action === "subscribe" && "sensorId" in subject ? this.#last.get(subject.sensorId) : undefined;
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ action, ...subject, resume }));
+  }
+
+  /** Until a type has come, what came since the first message of another one is missed of it. */
+  #note({ type, data }: LiveMessage) {
+    if (type !== "window" && type !== "session" && type !== "inference") return;
+    const { sensorId, id } = data;
+    if (!this.#subjects.has(JSON.stringify({ sensorId }))) return;
+    const last = this.#last.get(sensorId) ?? { window: id, session: id, inference: id };
+    this.#last.set(sensorId, { ...last, [type]: id });
   }
 
   /** A browser cannot set headers on a WebSocket, so a ticket in the query string takes the place of the token. */
@@ -145,7 +159,10 @@ export class Live {
     socket.addEventListener("message", ({ data }: MessageEvent<string>) => {
       const messages = JSON.parse(data) as Frame | Frame[];
       for (const message of Array.isArray(messages) ? messages : [messages])
-        if ("data" in message) this.#onMessage(message);
+        if ("data" in message) {
+          this.#note(message);
+          this.#onMessage(message);
+        }
     });
     socket.addEventListener("close", ({ code, reason }) => {
       this.#tryAgain(

@@ -25,7 +25,7 @@ export interface Reading {
 
 /** One chosen sensor: its charts, its activity, and its newest window. */
 export function LivePanel({ watched, reading, onRemove, onHover }: LivePanelProps) {
-  const { sensorId, lastSeen, skipped, warnings, window, activities, liveSince } = watched;
+  const { sensorId, lastSeen, skipped, warnings, window, activities, liveSince, isPatched } = watched;
   return (
     <article class="panel" data-sensor={sensorId}>
       <div class="panel-head">
@@ -57,7 +57,12 @@ export function LivePanel({ watched, reading, onRemove, onHover }: LivePanelProp
           </a>
         </p>
       )}
-      {liveSince !== null && <p class="muted hint">{`Before ${time(liveSince)}: means of windows of a second.`}</p>}
+      {liveSince !== null && (
+        <p class="muted hint">
+          {`Before ${time(liveSince)}${isPatched ? ", and where the live feed was lost" : ""}: `}
+          {"means of windows of a second."}
+        </p>
+      )}
     </article>
   );
 }

@@ -109,16 +109,17 @@ export class LiveView implements View {
       return { items: data.t.length, windows: 0, latency: Date.now() - (data.t.at(-1) ?? 0) };
     }
     if (type === "window") {
-      watched.window = data;
+      watched.newWindow(data);
       return { items: 0, windows: 1, latency: null };
     }
     if (type === "inference") watched.inference(data);
     else if (type === "dropped") watched.skipped = data.samples;
+    else if (type === "gap") void this.#fill(watched).catch(() => {});
     else if (type === "rejected") {
       watched.rejection = data;
       watched.refused++;
       this.#render();
-    } else void this.#readWarnings().catch(() => {});
+    } else if (type === "session") void this.#readWarnings().catch(() => {});
     return null;
   }
 

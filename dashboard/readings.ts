@@ -1,4 +1,5 @@
 import type { Channel, SamplesData } from "../domain/live-messages.ts";
+import type { TimeInterval } from "../domain/time.ts";
 
 /** Columns of the charts, in the order of `Readings.columns`. */
 export const CHANNELS = ["ax", "ay", "az", "accMag", "gx", "gy", "gz", "gyroMag"] as const satisfies Channel[];
@@ -55,11 +56,18 @@ export class Readings {
     this.#trim();
   }
 
-  /** Takes one row by `CHANNELS` where there are no readings yet: before all that there are. */
-  addBefore(t: number, row: readonly number[]): void {
-    if (!this.isEmpty && t >= this.#times[this.#from]!) return;
-    this.#insert(t, row);
+  /**
+   * Takes one row by `CHANNELS` for a time without readings, epoch ms: before all that there are, or between them.
+   *
+   * @returns Whether it took the row.
+   */
+  addWhereEmpty({ start, end }: TimeInterval, row: readonly number[]): boolean {
+    const middle = (start + end) / 2;
+    if (!this.isEmpty && (end > this.newest || middle < this.newest - this.#spanMs)) return false;
+    if (this.view().t.some((at) => at >= start && at < end)) return false;
+    this.#insert(middle, row);
     this.#trim();
+    return true;
   }
 
   view(): ReadingsView {

@@ -10,6 +10,9 @@ const MARGIN_MS = 2_000;
 /** The right edge of a chart moves on without readings for so long, in ms. */
 const COAST_MS = 2_000;
 
+/** Windows without readings that are remembered until newer readings come, at most. */
+const MOST_EMPTY = 60;
+
 /** What the model says of a part of a sensor's time. */
 export interface Activity {
   readonly start: number;
@@ -43,6 +46,10 @@ export class WatchedSensor {
   #frozen: ReadingsView | null = null;
   /** Time of the first reading of the live feed, epoch ms: what is before it are means of windows. */
   liveSince: number | null = null;
+  /** Whether the charts have means of windows where the live feed was lost. */
+  isPatched = false;
+  /** Windows of times without readings, oldest first: their readings were missed, or have not come yet. */
+  #empty: readonly WindowRecord[] = [];
   #arrivedAt = 0;
 
   constructor(sensorId: string) {
@@ -55,19 +62,44 @@ export class WatchedSensor {
     this.liveSince ??= samples.t[0] ?? null;
     if (this.readings.newest > before) this.#arrivedAt = performance.now();
     this.lastSeen = Math.max(this.lastSeen, this.readings.newest);
+    this.#patch();
+  }
+
+  newWindow(window: WindowRecord): void {
+    this.window = window;
+    const isShort = window.operator.startsWith("tumbling-") && window.window.end - window.window.start < SPAN_MS;
+    if (this.liveSince === null || !isShort) return;
+    this.#empty = [...this.#empty, window].slice(-MOST_EMPTY);
+    this.#patch();
+  }
+
+  /** Draws the means of windows whose readings were missed. Readings that are newer have come by then. */
+  #patch(): void {
+    const { newest } = this.readings;
+    const over = this.#empty.filter(({ window }) => window.end <= newest);
+    if (over.length === 0) return;
+    this.#empty = this.#empty.filter(({ window }) => window.end > newest);
+    const since = this.liveSince ?? newest;
+    if (this.#fillIn(over).some(({ window }) => window.start > since)) this.isPatched = true;
   }
 
   inference({ window: { start, end }, label, probabilities, model }: InferenceRecord): void {
     this.#addActivities([{ start, end, label, probabilities, model: `${model.name} ${model.version}` }]);
   }
 
-  /** Fills in what was before the first reading: the means of windows, newest first. */
+  /** Fills in times without readings: the means of windows, newest first. */
   fillWindows(windows: readonly SensorWindow[]): void {
-    for (const { window, channels } of windows)
-      this.readings.addBefore(
-        (window.start + window.end) / 2,
+    this.#fillIn(windows);
+  }
+
+  /** Returns those that were filled in. */
+  #fillIn<T extends Pick<SensorWindow, "window" | "channels">>(windows: readonly T[]): T[] {
+    return windows.filter(({ window, channels }) =>
+      this.readings.addWhereEmpty(
+        window,
         CHANNELS.map((name) => channels[name]?.mean ?? Number.NaN),
-      );
+      ),
+    );
   }
 
   fillActivity(stretches: readonly ActivityStretch[]): void {

@@ -341,6 +341,45 @@ test("four charts of 200 readings a second take little of the time that thirty f
   }
 });
 
+test("when the live feed is back, what was missed comes: charts have the means of its windows", async () => {
+  await openLive();
+  const hint = page.locator('[data-sensor="s1"] .hint').last();
+  api.send(samples("s1", [now + 20_000, now + 20_900], 1));
+  api.send({ type: "inference", data: inferenceOf("s1", now + 20_000, "WALKING") });
+  api.send(
+    { type: "window", data: windowOf("s1", now + 19_000, 1) },
+    { type: "window", data: windowOf("s1", now + 20_000, 1) },
+  );
+  await eventually(async () => {
+    expect(await hint.textContent()).toBe(`Before ${clock(now + 20_000)}: means of windows of a second.`);
+    expect(await page.locator('[data-sensor="s1"] .window-line').textContent()).toContain(
+      `Window of ${clock(now + 20_000)}`,
+    );
+  });
+  await api.stop();
+  await page.getByText(/The live feed has been cut since/).waitFor();
+  await api.start();
+  const [inference, window] = [`imu-data-all/3/${now + 20_000}/1`, `imu-data-all/3/${now + 20_000}/0`];
+  await eventually(() => {
+    // Of sessions it has seen none: what came since the first message is missed.
+    expect(Object.fromEntries(api.resumed)).toEqual({
+      s1: { inference: [inference], window: [window], session: [inference] },
+    });
+  });
+  for (const start of [21_000, 22_000, 23_000]) api.send({ type: "window", data: windowOf("s1", now + start, 42) });
+  api.send(samples("s1", [now + 24_000, now + 24_100], 1));
+  await eventually(async () => {
+    expect(await hint.textContent()).toBe(
+      `Before ${clock(now + 20_000)}, and where the live feed was lost: means of windows of a second.`,
+    );
+  });
+  await page.getByRole("button", { name: "Pause" }).click();
+  await page.locator(".scrub input").fill(String(now + 22_500));
+  await eventually(async () => {
+    expect((await figures("s1"))["x"]).toBe("42.00");
+  });
+});
+
 test("a lost end is said with the reason and a countdown, and its old data is greyed", async () => {
   await openLive();
   await api.stop();

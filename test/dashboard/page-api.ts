@@ -24,6 +24,8 @@ import {
   type SensorWindow,
   session,
   type Session,
+  webSocketRequest,
+  type WebSocketRequest,
 } from "../../domain/api.ts";
 import type { Rejected } from "../../domain/live-messages.ts";
 import type { AlertRecord, BarRecord, EnrichedRecord, InferenceRecord, WindowRecord } from "../../domain/records.ts";
@@ -88,6 +90,8 @@ export class PageApi {
   readonly asked: string[] = [];
   /** What the newest connection is subscribed to. */
   readonly subscriptions = new Set<string>();
+  /** What it resumes behind, by what it has subscribed to. */
+  readonly resumed = new Map<string, NonNullable<WebSocketRequest["resume"]>>();
   /** Whether the environment runs the market. */
   market = true;
   /**
@@ -142,12 +146,14 @@ export class PageApi {
 
   #connect(socket: WebSocket): void {
     this.subscriptions.clear();
+    this.resumed.clear();
     socket.on("message", (bytes: Buffer) => {
-      const { action, ...subject } = JSON.parse(bytes.toString("utf8")) as Record<string, string>;
-      const name = subject["symbol"] ?? subject["sensorId"];
+      const { action, resume, ...subject } = webSocketRequest.parse(JSON.parse(bytes.toString("utf8")));
+      const name = subject.symbol ?? subject.sensorId;
       if (name === undefined) throw new Error(`a subscription to nothing: ${bytes.toString("utf8")}`);
       if (action === "subscribe") this.subscriptions.add(name);
       else this.subscriptions.delete(name);
+      if (resume) this.resumed.set(name, resume);
       socket.send(JSON.stringify({ type: `${action}d`, ...subject }));
     });
   }

@@ -49,13 +49,16 @@ test("arrays grow with what is in the span, and no further than the bound", () =
   expect([columns[0]![0], columns[0]!.at(-1)]).toEqual([10, 69]);
 });
 
-test("what is filled in stands before what has come, and never among it", () => {
+test("times without readings are filled in, before what has come and in between; others are not", () => {
   const readings = new Readings(10_000);
-  readings.add(message([5_000, 6_000], 1));
-  for (const t of [4_500, 3_500, 5_500])
-    readings.addBefore(
-      t,
+  const fill = (start: number): boolean =>
+    readings.addWhereEmpty(
+      { start, end: start + 1_000 },
       CHANNELS.map(() => 7),
     );
-  expect([...readings.view().t]).toEqual([3_500, 4_500, 5_000, 6_000]);
+  readings.add(message([5_000, 5_990, 8_010, 9_000], 1));
+  expect([4_000, 5_000, 6_000, 7_000, 8_000].map(fill)).toEqual([true, false, true, true, false]);
+  // The readings of the newest window may come behind it, and what is older than the span is not kept.
+  expect([9_000, -2_000].map(fill)).toEqual([false, false]);
+  expect([...readings.view().t]).toEqual([4_500, 5_000, 5_990, 6_500, 7_500, 8_010, 9_000]);
 });
