@@ -192,11 +192,16 @@ export interface Replayed {
   readonly gap: Gap | null;
 }
 
-/** What a connection is sent again: the newest records behind the id that it gave, within `room` bytes. */
+/**
+ * What a connection is sent again: the newest records behind the id that it gave, within `room` bytes.
+ *
+ * @param newest The newest id of the partition, of any type: a client may name an id of another one.
+ */
 export function replayedOf(
   { type, records, first, cut }: ReadBack,
   { sensorId, after: ids }: Resume,
   room: number,
+  newest: ResumePosition | null,
 ): Replayed {
   const after = ids[type]!;
   const position = resumePositionOf(after)!;
@@ -209,7 +214,6 @@ export function replayedOf(
     ...about,
     ...whereToRead(type, sensorId, about),
   });
-  const newest = highestOf(records);
   if (newest === null ? cut === null : isBeyond(position, newest))
     return { messages: [], through, gap: gap("unknown", { before: null, from: null, to: null }) };
   const missed = behind(ofSensor, position);
@@ -226,6 +230,11 @@ export function replayedOf(
     to: spans.length > 0 ? Math.max(...spans.map(({ end }) => end)) : (next?.span.start ?? null),
   };
   return { messages, through, gap: gap(isCut ? cut : "too-many", about) };
+}
+
+/** The newest id of what was read. */
+export function newestOf({ records }: ReadBack): ResumePosition | null {
+  return highestOf(records);
 }
 
 /** Records at the end of what was read among which the highest id is: a repeated transaction may begin there. */

@@ -11,7 +11,7 @@ import {
   type ResumeType,
 } from "../domain/resume.ts";
 import { resumeMessage, type Message } from "./messages.ts";
-import { readBack, readOn, replayedOf, whereToRead, type ReplayLog } from "./replay.ts";
+import { newestOf, readBack, readOn, replayedOf, whereToRead, type ReadBack, type ReplayLog } from "./replay.ts";
 import type { ResumeEntry, Resumes } from "./resumes.ts";
 
 /** Bytes that may wait for a connection when it has been sent again what it missed: half of what closes it. */
@@ -94,6 +94,7 @@ export class Resumer {
       else this.#tellGap(entry, type, "moved");
     if (here.length === 0) return;
     let read = await readBack(log, type, partition, oldestOf(here, type));
+    const newest = await newestId(log, read, here);
     for (;;) {
       const next = tail.position(resumeTopics[type], partition);
       if (next === null) return;
@@ -105,7 +106,7 @@ export class Resumer {
       const { connectionId, resume, states } = entry;
       if (states.get(type) !== "waiting") continue;
       const room = MOST_WAITING - waitingFor(connectionId);
-      const { messages, through, gap } = replayedOf(read, resume, room);
+      const { messages, through, gap } = replayedOf(read, resume, room, newest);
       const gaps = gap === null ? [] : [resumeMessage(resume.sensorId, { type: "gap", data: gap })];
       this.#take(entry, type, through, [...gaps, ...messages]);
     }
@@ -153,4 +154,28 @@ function oldestOf(entries: readonly ResumeEntry[], type: ResumeType): ResumePosi
   return entries
     .map(({ resume }) => resumePositionOf(resume.after[type]!)!)
     .reduce((oldest, one) => (isBeyond(oldest, one) ? one : oldest));
+}
+
+/** Behind every position. */
+const END = { generation: Infinity, offset: Infinity, n: Infinity } as const;
+
+/**
+ * The newest id of a partition, as far as it matters. Where a client names an id that this topic has not got to, the
+ * other topics are looked at: it may be of one of them, and of this type nothing has come since.
+ */
+async function newestId(
+  log: ReplayLog,
+  read: ReadBack,
+  entries: readonly ResumeEntry[],
+): Promise<ResumePosition | null> {
+  const { type, partition } = read;
+  let newest = newestOf(read);
+  const isThere = ({ resume }: ResumeEntry): boolean =>
+    newest !== null && !isBeyond(resumePositionOf(resume.after[type]!)!, newest);
+  if (entries.every(isThere)) return newest;
+  for (const other of resumeTypes.filter((one) => one !== type)) {
+    const there = newestOf(await readBack(log, other, partition, { partition, ...END }));
+    if (there && (newest === null || isBeyond(there, newest))) newest = there;
+  }
+  return newest;
 }

@@ -2,7 +2,16 @@ import { expect, test } from "@jest/globals";
 import { LogRecord } from "../../adapters/record-batches.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import { resumePositionOf, type Resume } from "../../domain/resume.ts";
-import { readBack, readOn, replayedOf, replayLimits, type Replayed, type ReplayLog } from "../../live/replay.ts";
+import {
+  newestOf,
+  readBack,
+  readOn,
+  replayedOf,
+  replayLimits,
+  type ReadBack,
+  type Replayed,
+  type ReplayLog,
+} from "../../live/replay.ts";
 import { windowed } from "../lambda/records.ts";
 
 const PARTITION = 3;
@@ -41,6 +50,8 @@ const resume = (after: number, sensorId = "s1"): Resume => ({
 const ids = ({ messages }: Replayed): string[] =>
   messages.map(({ text }) => (JSON.parse(text) as { data: { id: string } }).data.id);
 const position = (number: number) => resumePositionOf(idOf(number))!;
+const replayed = (read: ReadBack, asked: Resume, room: number, newest = newestOf(read)): Replayed =>
+  replayedOf(read, asked, room, newest);
 const ROOM = 10 * 1_024 * 1_024;
 
 test("what is behind the id comes, each once, although a transaction was aborted and repeated", async () => {
@@ -55,10 +66,10 @@ test("what is behind the id comes, each once, although a transaction was aborted
     [5, [6]],
     [6, []],
   ] as const) {
-    const replayed = replayedOf(read, resume(after), ROOM);
-    expect([after, ids(replayed)]).toEqual([after, expected.map(idOf)]);
-    expect(replayed.gap).toBeNull();
-    expect(replayed.through).toEqual(position(6));
+    const result = replayed(read, resume(after), ROOM);
+    expect([after, ids(result)]).toEqual([after, expected.map(idOf)]);
+    expect(result.gap).toBeNull();
+    expect(result.through).toEqual(position(6));
   }
 });
 
@@ -66,8 +77,8 @@ test("no more of the log is read than what somebody waits for", async () => {
   const log = logOf(Array.from({ length: 5_000 }, (_, i) => record(i, i, i % 2 === 0 ? "s1" : "s2")));
   const read = await readBack(log, "window", PARTITION, position(4_990));
   expect(log.fetches).toBe(replayLimits.firstStep / 10);
-  expect(ids(replayedOf(read, resume(4_990), ROOM))).toEqual([4_992, 4_994, 4_996, 4_998].map(idOf));
-  expect(ids(replayedOf(read, resume(4_990, "*"), ROOM))).toHaveLength(9);
+  expect(ids(replayed(read, resume(4_990), ROOM))).toEqual([4_992, 4_994, 4_996, 4_998].map(idOf));
+  expect(ids(replayed(read, resume(4_990, "*"), ROOM))).toHaveLength(9);
 });
 
 test("what was appended meanwhile is read, too", async () => {
@@ -76,7 +87,7 @@ test("what was appended meanwhile is read, too", async () => {
   expect(read.end).toBe(20);
   const on = await readOn(logOf(records), read);
   expect(on.end).toBeGreaterThanOrEqual(25);
-  expect(ids(replayedOf(on, resume(17), ROOM))).toEqual([18, 19, 20, 21, 22, 23, 24].map(idOf));
+  expect(ids(replayed(on, resume(17), ROOM))).toEqual([18, 19, 20, 21, 22, 23, 24].map(idOf));
 });
 
 test("a partition is read back no further than the limits: the newest come, and the gap says up to where", async () => {
@@ -84,11 +95,11 @@ test("a partition is read back no further than the limits: the newest come, and 
   const log = logOf(Array.from({ length: 1_000 }, (_, i) => record(i, i, "s1", large)));
   const read = await readBack(log, "window", PARTITION, position(2));
   expect(read.cut).toBe("too-many");
-  const replayed = replayedOf(read, resume(2), 2 * ROOM);
-  const first = Number(ids(replayed)[0]!.split("/")[2]);
+  const result = replayed(read, resume(2), 2 * ROOM);
+  const first = Number(ids(result)[0]!.split("/")[2]);
   expect(first).toBeGreaterThan(100);
-  expect(ids(replayed).at(-1)).toBe(idOf(999));
-  expect(replayed.gap).toMatchObject({
+  expect(ids(result).at(-1)).toBe(idOf(999));
+  expect(result.gap).toMatchObject({
     reason: "too-many",
     after: idOf(2),
     before: idOf(first),
@@ -97,7 +108,7 @@ test("a partition is read back no further than the limits: the newest come, and 
     path: `/sensors/s1/windows?to=${first * 1_000}`,
   });
   // Who has more by then misses nothing.
-  expect(replayedOf(read, resume(first), ROOM).gap).toBeNull();
+  expect(replayed(read, resume(first), ROOM).gap).toBeNull();
   const many = logOf([record(replayLimits.offsets * 2, 9, "s1")]);
   expect((await readBack(many, "window", PARTITION, position(2))).cut).toBe("too-many");
 });
@@ -105,10 +116,10 @@ test("a partition is read back no further than the limits: the newest come, and 
 test("of more than there is room for the newest are sent, and the gap has the times of the others", async () => {
   const log = logOf(Array.from({ length: 30 }, (_, i) => record(i, i, "s1")));
   const read = await readBack(log, "window", PARTITION, position(9));
-  const { bytes } = replayedOf(read, resume(28), ROOM).messages[0]!;
-  const replayed = replayedOf(read, resume(9), 5.5 * bytes);
-  expect(ids(replayed)).toEqual([25, 26, 27, 28, 29].map(idOf));
-  expect(replayed.gap).toEqual({
+  const { bytes } = replayed(read, resume(28), ROOM).messages[0]!;
+  const result = replayed(read, resume(9), 5.5 * bytes);
+  expect(ids(result)).toEqual([25, 26, 27, 28, 29].map(idOf));
+  expect(result.gap).toEqual({
     type: "window",
     reason: "too-many",
     after: idOf(9),
@@ -118,7 +129,7 @@ test("of more than there is room for the newest are sent, and the gap has the ti
     path: "/sensors/s1/windows?from=10000&to=25000",
     table: "aggregated",
   });
-  expect(replayedOf(read, resume(9), -1)).toMatchObject({
+  expect(replayed(read, resume(9), -1)).toMatchObject({
     messages: [],
     gap: { before: null, from: 10_000, to: 30_000 },
   });
@@ -134,7 +145,15 @@ test.each([
   [null, logOf([record(0, 50, "s2")]), 7, []],
 ] as const)("the gap is %s", async (reason, log, after, expected) => {
   const read = await readBack(log, "window", PARTITION, position(after));
-  const replayed = replayedOf(read, resume(after), ROOM);
-  expect(replayed.gap?.reason ?? null).toBe(reason);
-  expect(ids(replayed)).toEqual(expected.map(idOf));
+  const result = replayed(read, resume(after), ROOM);
+  expect(result.gap?.reason ?? null).toBe(reason);
+  expect(ids(result)).toEqual(expected.map(idOf));
+});
+
+test("an id of another type is known, although this topic has nothing that new", async () => {
+  const read = await readBack(logOf([record(0, 50, "s1")]), "window", PARTITION, position(70));
+  expect(replayed(read, resume(70), ROOM, position(80))).toEqual({ messages: [], through: position(50), gap: null });
+  expect(replayed(read, resume(90), ROOM, position(80)).gap).toMatchObject({ reason: "unknown" });
+  const empty = await readBack(logOf([]), "window", PARTITION, position(70));
+  expect(replayed(empty, resume(70), ROOM, position(80))).toEqual({ messages: [], through: null, gap: null });
 });

@@ -307,6 +307,23 @@ test("what can't be had is told of, each with the reason and where to read it, a
   );
 });
 
+test("of a type that it has seen nothing of, a client names an id of another one, and nothing is missing", async () => {
+  const sensorId = newSensor();
+  const [window, session] = [output("window", sensorId), output("session", sensorId)];
+  await write([window]);
+  const ask = { action: "subscribe", sensorId, resume: { window: window.value.id, session: window.value.id } };
+  const before = await Client.connect();
+  await before.send(ask);
+  await before.resumed(sensorId);
+  await write([session]);
+  await eventually(() => expect(before.ids("session", sensorId)).toEqual([session.value.id]));
+  const after = await Client.connect();
+  await after.send(ask);
+  await after.resumed(sensorId);
+  expect(after.ids("session", sensorId)).toEqual([session.value.id]);
+  expect([...before.of("gap", sensorId), ...after.of("gap", sensorId)]).toEqual([]);
+});
+
 test("what the log has let go is told of, and what it still has is sent", async () => {
   const sensorId = newSensor();
   const partition = partitionOf(sensorId);
