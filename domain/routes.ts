@@ -25,6 +25,9 @@ export const functions = {
   "write-features": { program: "writeFeatures", timeoutSeconds: 60, memoryMb: 512 },
   "audit-output": { program: "auditOutput", timeoutSeconds: 60, memoryMb: 512 },
   "read-log": { program: "operators", timeoutSeconds: 15, memoryMb: 512 },
+  "read-models": { program: "operators", timeoutSeconds: 15, memoryMb: 512 },
+  "send-letter": { program: "operators", timeoutSeconds: 29, memoryMb: 512 },
+  "start-command": { program: "startCommand", timeoutSeconds: 15, memoryMb: 256 },
 } as const satisfies Record<
   string,
   { readonly program: string; readonly timeoutSeconds: number; readonly memoryMb: number } & OfPipeline
@@ -78,6 +81,9 @@ export const operatorRoutes: readonly OperatorRoute[] = [
   { method: "GET", path: "/ops/topics", function: "read-log" },
   { method: "GET", path: "/ops/groups", function: "read-log" },
   { method: "GET", path: "/ops/records", function: "read-log" },
+  { method: "GET", path: "/ops/models", function: "read-models" },
+  { method: "POST", path: "/ops/models", function: "start-command" },
+  { method: "POST", path: "/ops/dead-letters", function: "send-letter" },
 ];
 
 /** The methods of a path's routes, as `Allow` and the answer to a preflight list them. */

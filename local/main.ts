@@ -9,7 +9,7 @@ import { topics } from "../domain/topics.ts";
 import { letterSender } from "../ops/letters.ts";
 import { LogReader } from "../ops/log-reader.ts";
 import { Models } from "../ops/models.ts";
-import { modelFiles } from "../processor/adapters/model-store.ts";
+import { modelFiles } from "../processor/adapters/model-files.ts";
 import { ModelRegistry } from "../processor/commands/model/registry.ts";
 import { runModelCommand } from "../processor/commands/model/run.ts";
 import { readAlarmProfile } from "./alarm-profile.ts";

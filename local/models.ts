@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Kafka } from "kafkajs";
 import { makeChange } from "../adapters/control-records.ts";
 import { controlTypes, topics } from "../domain/topics.ts";
-import { modelFiles } from "../processor/adapters/model-store.ts";
+import { modelFiles } from "../processor/adapters/model-files.ts";
 import { ModelRegistry } from "../processor/commands/model/registry.ts";
 
 /** Folder of the model that comes with Millrace. */

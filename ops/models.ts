@@ -2,19 +2,41 @@ import { MillraceError } from "../domain/errors.ts";
 import { type ModelRequest, type ModelsOverview, modelRequest, type ShadowAgreement } from "../domain/ops.ts";
 import { inferenceRecord } from "../domain/records.ts";
 import type { ModelCommand } from "../processor/commands/model/arguments.ts";
-import type { ModelRegistry } from "../processor/commands/model/registry.ts";
+import type { StoredModel } from "../processor/commands/model/stored-models.ts";
 import { failed, type Answer } from "./answer.ts";
 import { Changes } from "./changes.ts";
 
 /** Scores that the agreement of shadows is of: the newest in the log. */
 const SCORES = 300;
 
+/** What is read of the store of models. */
+export interface StoreOfModels {
+  list(): Promise<readonly StoredModel[]>;
+  /** @throws MillraceError when there is none */
+  previousLive(name: string): Promise<{ readonly version: string }>;
+}
+
 export interface ModelsOptions {
-  readonly registry: Pick<ModelRegistry, "list" | "previousLive">;
+  readonly registry: StoreOfModels;
   /** Values of the newest records with scores. */
   readonly newestScores: (limit: number) => Promise<readonly (Uint8Array | null)[]>;
   /** Carries a command of `npm run model` out; `changeId` names the change in the log, which tasks take once. */
   readonly run: (command: ModelCommand, changeId: string) => Promise<readonly string[]>;
+}
+
+/** The models in the store, where a roll back goes, and how often shadows agree. */
+export async function readModels(
+  registry: StoreOfModels,
+  newestScores: ModelsOptions["newestScores"],
+): Promise<ModelsOverview> {
+  const models = await registry.list();
+  const previous: Record<string, string> = {};
+  for (const name of new Set(models.map((model) => model.name))) {
+    const version = await previousOf(registry, name);
+    if (version !== null) previous[name] = version;
+  }
+  const isShadowed = models.some(({ stage }) => stage === "shadow");
+  return { models, previous, agreement: isShadowed ? agreementOf(await newestScores(SCORES)) : [] };
 }
 
 /** The models in the store, and what an operator does with them: by the code of `npm run model`, one at a time. */
@@ -26,16 +48,8 @@ export class Models {
     this.#options = options;
   }
 
-  async overview(): Promise<ModelsOverview> {
-    const { registry, newestScores } = this.#options;
-    const models = await registry.list();
-    const previous: Record<string, string> = {};
-    for (const name of new Set(models.map((model) => model.name))) {
-      const version = await previousOf(registry, name);
-      if (version !== null) previous[name] = version;
-    }
-    const isShadowed = models.some(({ stage }) => stage === "shadow");
-    return { models, previous, agreement: isShadowed ? agreementOf(await newestScores(SCORES)) : [] };
+  overview(): Promise<ModelsOverview> {
+    return readModels(this.#options.registry, this.#options.newestScores);
   }
 
   /** Does what a body asks for, once for a key: the same request again gets the same answer. */
@@ -60,19 +74,13 @@ export class Models {
   }
 }
 
+/** Going back is promoting the version that the request names: by then it is known to be the one before. */
 function commandOf({ action, name: model, version }: ModelRequest): ModelCommand {
-  switch (action) {
-    case "live":
-    case "shadow":
-      return { name: "promote", model, version, stage: action, share: undefined };
-    case "off":
-      return { name: "off", model, version };
-    case "rollback":
-      return { name: "rollback", model };
-  }
+  if (action === "off") return { name: "off", model, version };
+  return { name: "promote", model, version, stage: action === "rollback" ? "live" : action, share: undefined };
 }
 
-async function previousOf(registry: ModelsOptions["registry"], name: string): Promise<string | null> {
+async function previousOf(registry: StoreOfModels, name: string): Promise<string | null> {
   try {
     return (await registry.previousLive(name)).version;
   } catch (error) {

@@ -1,6 +1,6 @@
 import { semanticsTable } from "../../domain/semantics.ts";
 import { semantics } from "./semantics.ts";
-import { optionalText, text, whole } from "./setting.ts";
+import { choice, optionalText, text, whole } from "./setting.ts";
 import {
   checkpoints,
   common,
@@ -99,7 +99,17 @@ export const functions = {
     ...metricsLog,
   },
   /** The operators' API. */
-  operators: { ...common, ...kafka },
+  operators: { ...common, ...kafka, modelSource: optionalText("MODEL_SOURCE", "folder or s3:// prefix of models") },
+  /** What starts an operator's command as a task of ECS. */
+  startCommand: {
+    ...common,
+    modelSource: optionalText("MODEL_SOURCE", "folder or s3:// prefix of models"),
+    ecsCluster: text("ECS_CLUSTER", "cluster in which commands run"),
+    opsFamily: text("OPS_FAMILY", "family of the task that runs commands"),
+    opsSubnets: text("OPS_SUBNETS", "subnets of that task, with commas between them"),
+    opsSecurityGroup: text("OPS_SECURITY_GROUP", "security group of that task"),
+    opsPublicAddress: choice("OPS_PUBLIC_ADDRESS", "whether that task gets an address of its own", ["yes", "no"], "no"),
+  },
   /** `authorize-request`: who issues the tokens of the REST API. */
   authorizer: {
     ...common,

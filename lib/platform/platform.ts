@@ -51,7 +51,15 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
   const serving = new ServingStack(app, "serving", config, { network, security, streaming, state, processing, lake });
   const { operatorsEndpoint: endpoint } = network;
   const operators = endpoint
-    ? new OperatorsStack(app, "operators", config, { network, endpoint, security, streaming, serving })
+    ? new OperatorsStack(app, "operators", config, {
+        network,
+        endpoint,
+        security,
+        streaming,
+        state,
+        operations,
+        serving,
+      })
     : undefined;
   const access = new AccessStack(app, "access", config, { security, lake, operations, operators });
   const web = new WebStack(app, "web", config, { serving, security });

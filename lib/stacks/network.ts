@@ -59,6 +59,7 @@ const outside: Partial<Record<Member, string>> = {
   processor: "DynamoDB, model files, the lake and ECR layers in S3",
   topics: "the answer to CloudFormation, in S3",
   rest: "DynamoDB",
+  operators: "model files in S3",
 };
 
 /** AWS APIs that programs call from inside the VPC, and that have a private endpoint. */
@@ -149,7 +150,7 @@ export class NetworkStack extends MillraceStack {
       for (const member of from.filter(isThere))
         groups[member].connections.allowTo(groups[to], ec2.Port.tcp(port), `${member} to ${to}: ${what}`);
     }
-    for (const [member, what] of Object.entries(outside) as [Member, string][])
+    for (const [member, what] of (Object.entries(outside) as [Member, string][]).filter(([name]) => isThere(name)))
       groups[member].addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(443), what);
     return groups;
   }

@@ -86,7 +86,7 @@ export const folders: readonly Folder[] = [
     packages: "any",
   },
   // The operators' API, for `npm start` and for the functions.
-  { folder: "ops", imports: ["domain", "adapters", "processor/commands"], packages: "any" },
+  { folder: "ops", imports: ["domain", "adapters", "processor/adapters", "processor/commands"], packages: "any" },
   { folder: "bridge", imports: ["domain", "config", "adapters"], packages: "any" },
   { folder: "live", imports: ["domain", "config", "adapters"], packages: "any" },
   // What is made from a seed, for the simulator and for the function that generates trades.

@@ -150,6 +150,31 @@ const asked: Readonly<
     shows: ({ answer }) =>
       expect(answer).toMatchObject({ statusCode: 200, body: expect.stringContaining('"name":"imu-data-all"') }),
   },
+  "read-models": {
+    event: rest("/ops/models"),
+    shows: ({ answer }) =>
+      expect(answer).toMatchObject({ statusCode: 200, body: expect.stringContaining('"models":[]') }),
+  },
+  "send-letter": {
+    event: {
+      ...rest("/ops/dead-letters", "POST"),
+      headers: { "content-type": "application/json", "idempotency-key": "entry-point" },
+      body: '{"action":"send-again","id":"imu-data-all/0/1/0","log":{"partition":0,"offset":999999}}',
+      requestContext: { requestId: "r", identity: { userArn: "tester" } },
+    },
+    shows: ({ answer }) =>
+      expect(answer).toMatchObject({ statusCode: 404, body: expect.stringContaining("no dead-letter/0/999999") }),
+  },
+  "start-command": {
+    event: {
+      ...rest("/ops/models", "POST"),
+      headers: { "Content-Type": "application/json", "Idempotency-Key": "entry-point" },
+      body: '{"action":"live","name":"activity","version":"9.9.9"}',
+      requestContext: { requestId: "r", identity: { userArn: "tester" } },
+    },
+    shows: ({ answer }) =>
+      expect(answer).toMatchObject({ statusCode: 409, body: expect.stringContaining("no model activity 9.9.9") }),
+  },
   // Nobody listens at the address of its feature store.
   "check-features": { event: {}, shows: ({ error }) => expect(error).toMatch(/ECONNREFUSED|connect/i) },
 };
@@ -190,7 +215,11 @@ describe("under the environment of dev's templates", () => {
           process.execPath,
           [join(root, "test/cdk/invoke.mjs"), bundleOf(from, stack, resource), JSON.stringify(event)],
           {
-            env: variablesHere(from, variables),
+            // An empty store of models, for those who have one.
+            env: {
+              ...variablesHere(from, variables),
+              ...(stack === "operators" ? { MODEL_SOURCE: join(root, ".millrace", "no-models") } : {}),
+            },
             encoding: "utf8",
             stdio: ["ignore", "pipe", "pipe", "pipe"],
             timeout: 60_000,

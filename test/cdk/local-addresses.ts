@@ -23,6 +23,9 @@ export function localAddresses(
     FAILURE_QUEUE_URL: undefined,
     // Models come from a bucket; without one the processor does not score.
     MODEL_SOURCE: undefined,
+    // No task is started.
+    OPS_SUBNETS: "subnet-a,subnet-b",
+    OPS_SECURITY_GROUP: "sg-processor",
   };
 }
 

@@ -126,20 +126,40 @@ describe.each(["operators-dev", ...environments.filter((env) => environment(env)
       ]);
     });
 
-    test("reads Kafka with the one function that does, and writes nothing there", () => {
+    test("reads Kafka with the functions that do, and writes what a letter has become alone", () => {
       const actions = (role: string): string[] =>
         [...all("AWS::IAM::Policy"), ...all("AWS::IAM::ManagedPolicy")]
           .filter(({ id }) => id.startsWith(role))
           .flatMap(({ resource }) => statementsOf(resource))
           .flatMap(({ Action }) => list(Action ?? []))
           .filter((action) => action.startsWith("kafka-cluster:"));
-      expect([...new Set(actions("Functionreadlog"))].toSorted()).toEqual([
-        "kafka-cluster:Connect",
-        "kafka-cluster:DescribeGroup",
-        "kafka-cluster:DescribeTopic",
-        "kafka-cluster:ReadData",
+      const read = ["kafka-cluster:Connect", "kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"];
+      const found = (role: string): string[] => [...new Set(actions(role))].toSorted();
+      expect(found("Functionreadlog")).toEqual([...read, "kafka-cluster:DescribeGroup"].toSorted());
+      expect(found("Functionreadmodels")).toEqual(read);
+      expect(found("Functionsendletter")).toEqual(
+        [...read, "kafka-cluster:WriteData", "kafka-cluster:WriteDataIdempotently"].toSorted(),
+      );
+      const written = [...all("AWS::IAM::Policy"), ...all("AWS::IAM::ManagedPolicy")]
+        .flatMap(({ resource }) => statementsOf(resource))
+        .filter(({ Action }) => list(Action ?? []).includes("kafka-cluster:WriteData"))
+        .flatMap(({ Resource }) => list(Resource ?? []).map((text) => String(textOf(text).split("/").at(-1))));
+      expect(written.toSorted()).toEqual(
+        ["imu-data-all", ...(env === "operators-dev" ? ["market-trades"] : []), "millrace-progress"].toSorted(),
+      );
+    });
+
+    test("changes something by the task of `npm run on-aws` alone, which it may start and nothing else", () => {
+      const actions = all("AWS::IAM::Policy")
+        .flatMap(({ resource }) => statementsOf(resource))
+        .flatMap(({ Action, Resource }) =>
+          list(Action ?? []).map((action) => [action, list(Resource ?? []).map(textOf)] as const),
+        )
+        .filter(([action]) => !/^(kafka-cluster|logs):|:(Get|List)|^kms:Decrypt$/.test(action));
+      expect(actions).toEqual([
+        ["ecs:RunTask", [expect.stringMatching(/:task-definition\/millrace-[a-z]+-ops:\*$/)]],
+        ["iam:PassRole", [expect.stringContaining("TaskExecutionRole"), expect.stringContaining("TaskRole")]],
       ]);
-      expect([...new Set(actions(""))]).toHaveLength(4);
     });
 
     test("writes who asked for what into a log, and takes only so much at a time", () => {

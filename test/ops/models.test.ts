@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from "@jest/globals";
 import { MillraceError } from "../../domain/errors.ts";
 import { Models } from "../../ops/models.ts";
 import type { ModelCommand } from "../../processor/commands/model/arguments.ts";
-import type { StoredModel } from "../../processor/commands/model/registry.ts";
+import type { StoredModel } from "../../processor/commands/model/stored-models.ts";
 
 const stored = (version: string, stage: StoredModel["stage"]): StoredModel => ({
   name: "activity",
@@ -72,7 +72,7 @@ test.each([
   ],
   [
     { ...promote, action: "rollback", version: "0" },
-    { name: "rollback", model: "activity" },
+    { name: "promote", model: "activity", version: "0", stage: "live", share: undefined },
   ],
 ])("%j is a command of npm run model, under the key of its request", async (request, command) => {
   expect(await models.change(request, "key-00001")).toEqual({ status: 200, body: { lines: ["done 1"] } });

@@ -5,7 +5,7 @@ import { readSettings } from "../../../config/settings.ts";
 import { MillraceError } from "../../../domain/errors.ts";
 import { pipelines } from "../../../domain/pipelines.ts";
 import { type ControlType, controlTypes } from "../../../domain/topics.ts";
-import { modelFiles } from "../../adapters/model-store.ts";
+import { modelFiles } from "../../adapters/model-files.ts";
 import { parseModelArguments } from "./arguments.ts";
 import { ModelRegistry } from "./registry.ts";
 import { runModelCommand } from "./run.ts";

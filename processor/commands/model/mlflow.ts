@@ -3,7 +3,7 @@ import { z } from "zod";
 import { MillraceError } from "../../../domain/errors.ts";
 import { inputStatistics, type ModelManifest, modelProbe } from "../../../domain/models.ts";
 import { modelHash, readModelBytes } from "../../adapters/model-bytes.ts";
-import type { ModelFiles } from "../../adapters/model-store.ts";
+import type { ModelFiles } from "../../adapters/model-files.ts";
 import { onnxVersions } from "../../adapters/onnx-header.ts";
 
 /** What of an `MLmodel` file is read (MLflow Models, storage format). */

@@ -1,21 +1,10 @@
 import { MillraceError } from "../../../domain/errors.ts";
-import { type ModelControl, modelManifest, type ModelManifest, type ModelReference } from "../../../domain/models.ts";
-import { loadModel, type ModelFiles } from "../../adapters/model-store.ts";
+import type { ModelControl, ModelManifest, ModelReference } from "../../../domain/models.ts";
+import { type ModelFiles } from "../../adapters/model-files.ts";
+import { loadModel } from "../../adapters/model-store.ts";
 import { externalFiles } from "../../adapters/onnx-header.ts";
 import type { Model } from "../../inference/model.ts";
-
-/** A model version in the store. */
-export interface StoredModel {
-  readonly name: string;
-  readonly version: string;
-  /** `unreadable`: its manifest is missing or invalid. */
-  readonly stage: ModelManifest["stage"] | "unreadable";
-  /** Empty where the manifest can't be read. */
-  readonly sha256: string;
-}
-
-/** Live versions of a model, oldest first: what `rollback` goes back to. */
-type History = readonly ModelReference[];
+import { previousLive, readHistory, readManifest, type StoredModel, storedModels } from "./stored-models.ts";
 
 /** The models in a store, `<name>/<version>/…`, and what was done with them. */
 export class ModelRegistry {
@@ -25,16 +14,8 @@ export class ModelRegistry {
     this.#files = files;
   }
 
-  async list(): Promise<StoredModel[]> {
-    const models: StoredModel[] = [];
-    for (const name of await this.#files.folders("")) {
-      for (const version of await this.#files.folders(name)) {
-        const manifest = await this.#readManifest(name, version);
-        const { stage, sha256 } = manifest ?? { stage: "unreadable" as const, sha256: "" };
-        models.push({ name, version, stage, sha256 });
-      }
-    }
-    return models;
+  list(): Promise<StoredModel[]> {
+    return storedModels(this.#files);
   }
 
   /** @throws MillraceError `model-refused` with what is wrong. */
@@ -51,7 +32,7 @@ export class ModelRegistry {
   async take(from: ModelFiles): Promise<Model> {
     const model = await loadModel(from, ".");
     const { name, version, sha256 } = model.reference;
-    const existing = await this.#readManifest(name, version);
+    const existing = await readManifest(this.#files, name, version);
     if (existing && existing.sha256 !== sha256)
       throw new MillraceError(
         "model-refused",
@@ -80,43 +61,19 @@ export class ModelRegistry {
     for (const other of await this.list()) {
       const { name, version } = other;
       const next = stageAfter(control, other);
-      const manifest = next === other.stage ? null : await this.#readManifest(name, version);
+      const manifest = next === other.stage ? null : await readManifest(this.#files, name, version);
       if (manifest && next !== "unreadable") await this.#writeManifest({ ...manifest, stage: next });
     }
     if (stage !== "live") return;
     const { model } = control;
-    const history = await this.#history(model.name);
+    const history = await readHistory(this.#files, model.name);
     if (history.at(-1)?.sha256 !== model.sha256)
       await this.#files.write(`${model.name}/history.json`, JSON.stringify([...history, model], null, 1));
   }
 
   /** The version that was live before the newest one. @throws MillraceError `model-refused` when there is none. */
-  async previousLive(name: string): Promise<ModelReference> {
-    const history = await this.#history(name);
-    const previous = history.findLast(({ sha256 }) => sha256 !== history.at(-1)!.sha256);
-    if (!previous)
-      throw new MillraceError(
-        "model-refused",
-        `model ${name} has had ${history.length} live version${history.length === 1 ? "" : "s"}: ` +
-          "there is none to go back to",
-      );
-    return previous;
-  }
-
-  async #history(name: string): Promise<History> {
-    const file = await this.#files.read(`${name}/history.json`);
-    return file ? (JSON.parse(text(file)) as History) : [];
-  }
-
-  /** Null when it is missing or invalid: such a model must not keep others from being promoted. */
-  async #readManifest(name: string, version: string): Promise<ModelManifest | null> {
-    const file = await this.#files.read(`${name}/${version}/manifest.json`);
-    if (file === null) return null;
-    try {
-      return modelManifest.parse(JSON.parse(text(file)));
-    } catch {
-      return null;
-    }
+  previousLive(name: string): Promise<ModelReference> {
+    return previousLive(this.#files, name);
   }
 
   async #writeManifest(manifest: ModelManifest): Promise<void> {
@@ -134,8 +91,4 @@ function stageAfter(control: ModelControl, { name, version, stage }: StoredModel
   const isIt = name === control.model.name && version === control.model.version;
   if (isIt) return control.stage === "off" ? "candidate" : control.stage;
   return control.stage === "live" ? "candidate" : stage;
-}
-
-function text(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("utf8");
 }

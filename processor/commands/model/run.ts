@@ -4,7 +4,7 @@ import type { Settings } from "../../../config/settings.ts";
 import type { ModelControl } from "../../../domain/models.ts";
 import { pipelines } from "../../../domain/pipelines.ts";
 import { controlTypes, topics } from "../../../domain/topics.ts";
-import { type ModelFiles, modelFiles } from "../../adapters/model-store.ts";
+import { type ModelFiles, modelFiles } from "../../adapters/model-files.ts";
 import type { ModelCommand } from "./arguments.ts";
 import { readMlflow, type ImportedModel } from "./mlflow.ts";
 import type { ModelRegistry } from "./registry.ts";

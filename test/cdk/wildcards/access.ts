@@ -57,7 +57,7 @@ export const accessWildcards: readonly AllowedWildcard[] = [
       "are made later",
   },
   {
-    stacks,
+    stacks: ["access", "operators"],
     actions: ["ecs:RunTask"],
     resource: /:task-definition\/millrace-[a-z]+-ops:\*$/,
     reason: "on-call: every revision of the task that runs an operator's command",

@@ -15,7 +15,7 @@ export const programWildcards: readonly AllowedWildcard[] = [
     reason: "the transactional ids of one pipeline end in a partition number",
   },
   {
-    stacks: ["processing", "operations"],
+    stacks: ["processing", "operations", "operators"],
     actions: ["s3:GetObject"],
     resource: /^<[^>]*Models[^>]*>\/\*$/,
     reason: "models are read by their names, from a bucket that holds nothing else",

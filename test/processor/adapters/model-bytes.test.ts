@@ -2,7 +2,8 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { loadModel, modelFiles, ModelStore } from "../../../processor/adapters/model-store.ts";
+import { modelFiles } from "../../../processor/adapters/model-files.ts";
+import { loadModel, ModelStore } from "../../../processor/adapters/model-store.ts";
 import { ModelRegistry } from "../../../processor/commands/model/registry.ts";
 import { DATA_FILE, withExternalData } from "../inference/external-data.ts";
 import { ModelFolder, SHIPPED, type Change } from "../inference/model-folder.ts";

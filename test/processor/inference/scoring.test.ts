@@ -6,7 +6,8 @@ import { MODEL_HEADER, type ModelControl, type ModelReference } from "../../../d
 import { defaultSemantics } from "../../../domain/semantics.ts";
 import { controlTypes, headers, topics } from "../../../domain/topics.ts";
 import { sensorMachineFactory } from "../../../processor/adapters/machine-factory.ts";
-import { modelFiles, ModelStore } from "../../../processor/adapters/model-store.ts";
+import { modelFiles } from "../../../processor/adapters/model-files.ts";
+import { ModelStore } from "../../../processor/adapters/model-store.ts";
 import { PipelineDriver } from "../../../processor/driver/driver.ts";
 import { type Change, ModelFolder, sameModelOtherBytes, withBytes, withManifest } from "./model-folder.ts";
 

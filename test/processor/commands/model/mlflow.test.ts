@@ -3,7 +3,8 @@ import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { stringify } from "yaml";
-import { loadModel, modelFiles } from "../../../../processor/adapters/model-store.ts";
+import { modelFiles } from "../../../../processor/adapters/model-files.ts";
+import { loadModel } from "../../../../processor/adapters/model-store.ts";
 import { readMlflow } from "../../../../processor/commands/model/mlflow.ts";
 import { ModelFolder, readManifest, SHIPPED } from "../../inference/model-folder.ts";
 

@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { modelFiles } from "../../../../processor/adapters/model-store.ts";
+import { modelFiles } from "../../../../processor/adapters/model-files.ts";
 import { ModelRegistry } from "../../../../processor/commands/model/registry.ts";
 import { ModelFolder, sameModelOtherBytes, SHIPPED } from "../../inference/model-folder.ts";
 
