@@ -6,17 +6,19 @@ import { environment, environmentNames } from "../config/environments/index.ts";
 import { checkFeatures, checkHealth, checkLive, checkSession, checkTransactions } from "../lib/smoke/checks.ts";
 import { findDeployment } from "../lib/smoke/deployment.ts";
 import { checkMarket } from "../lib/smoke/market.ts";
+import { notTried, smokeTable, type SmokeRow } from "../lib/smoke/table.ts";
 
 const USAGE = `npm run smoke -- --env ${environmentNames.join("|")} [--token JWT]
 Publishes a second of readings, waits for them over WebSocket and REST, looks for their features, puts a trade on the
-event bus and waits for its position where the market runs, and tries a Kafka transaction.
+event bus and waits for its position where the market runs, and tries a Kafka transaction. At the end a table says what
+holds, what failed, and what was not tried.
 --token is needed where the config names an issuer. The exit code is 1 when a check fails.`;
 
 await runCommand(async (args) => {
   const { env, token } = readArguments(args);
   const deployment = await findDeployment(environment(env), token);
   const sensorId = `smoke-${randomUUID()}`;
-  const passed = [
+  const rows = [
     await check("REST /health", () => checkHealth(deployment)),
     await check("MQTT publish → WebSocket", () => checkLive(deployment, sensorId)),
     await check("session over REST", () => checkSession(deployment, sensorId)),
@@ -26,7 +28,8 @@ await runCommand(async (args) => {
       : [await check("PutEvents → position over REST", () => checkMarket(deployment, sensorId))]),
     await check("Kafka transactions", () => checkTransactions(deployment)),
   ];
-  process.exitCode = passed.every(Boolean) ? 0 : 1;
+  process.stdout.write(`\n${smokeTable([...rows, ...notTried])}\n`);
+  process.exitCode = rows.every(({ result }) => result === "holds") ? 0 : 1;
 });
 
 function readArguments(args: readonly string[]): { env: string; token: string | undefined } {
@@ -45,13 +48,17 @@ function readArguments(args: readonly string[]): { env: string; token: string | 
   return { env: values.env, token: values.token };
 }
 
-/** Runs one check, prints a line about it, and says whether it passed. */
-async function check(name: string, run: () => Promise<string>): Promise<boolean> {
+/** Runs one check, and prints a line about it at once. */
+async function check(what: string, run: () => Promise<string>): Promise<SmokeRow> {
   const begun = Date.now();
-  const { ok, detail } = await run().then(
-    (found) => ({ ok: true, detail: found }),
-    (error: unknown) => ({ ok: false, detail: error instanceof Error ? error.message : String(error) }),
+  const row = await run().then(
+    (detail): SmokeRow => ({ what, result: "holds", detail }),
+    (error: unknown): SmokeRow => ({
+      what,
+      result: "FAILED",
+      detail: error instanceof Error ? error.message : String(error),
+    }),
   );
-  process.stdout.write(`${ok ? "ok    " : "FAILED"} ${name} (${Date.now() - begun} ms): ${detail}\n`);
-  return ok;
+  process.stdout.write(`${row.result} ${what} (${Date.now() - begun} ms): ${row.detail}\n`);
+  return row;
 }

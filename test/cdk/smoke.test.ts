@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "@jest/globals";
 import { checkHealth } from "../../lib/smoke/checks.ts";
+import { notTried, smokeTable } from "../../lib/smoke/table.ts";
 import { deliveryVerdict } from "../../lib/smoke/verdict.ts";
 
 const works = { commits: true, aborts: true, fences: true };
@@ -76,4 +77,22 @@ test.each([
     server.close();
     server.closeAllConnections();
   }
+});
+
+test("the smoke test ends with one table of what holds, what failed and what was not tried", () => {
+  const table = smokeTable([
+    { what: "REST /health", result: "holds", detail: "ok" },
+    { what: "session over REST", result: "FAILED", detail: "no session\nand more" },
+    { what: "the lake", result: "not tried", detail: "Athena" },
+  ]);
+  expect(table.split("\n")).toEqual([
+    "holds      REST /health       ok",
+    "FAILED     session over REST  no session",
+    "not tried  the lake           Athena",
+  ]);
+  expect(notTried.map(({ what }) => what)).toEqual([
+    "a device that provisions itself",
+    "the lake",
+    "a model's promotion",
+  ]);
 });
