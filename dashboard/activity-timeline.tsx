@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
-import type { ActivityStretch } from "../domain/api.ts";
 import { drawActivity } from "./activity-strip.ts";
 import { colourOf, nameOf, percent } from "./activity.ts";
+import type { ActivityStretch } from "./api.ts";
 import { amount, duration, time } from "./format.ts";
 import { INSET } from "./plot.ts";
 

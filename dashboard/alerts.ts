@@ -1,7 +1,6 @@
 /** Alerts of the market, newest first. */
 
-import type { Alert } from "../domain/api.ts";
-import { type List, request } from "./client.ts";
+import { type Alert, answer, type Api } from "./api.ts";
 import { byId } from "./dom.ts";
 import { amount, NOTHING, tableCell, time } from "./format.ts";
 
@@ -47,15 +46,15 @@ function struck(text: string, status: Alert["status"]) {
 
 /** The alerts of a symbol or of all, from the API and from the live feed. */
 export class Alerts {
-  #restUrl;
+  #api;
   #symbol = "";
   /** The later revision of each, by alert id. */
   #alerts: Map<string, Alert> = new Map();
   /** What is shown, so that a row keeps its selected text when nothing has changed. */
   #shown = "";
 
-  constructor(restUrl: string) {
-    this.#restUrl = restUrl;
+  constructor(api: Api) {
+    this.#api = api;
     byId("all-alerts").addEventListener("change", () => {
       this.choose(this.#symbol);
       void this.refresh().catch(() => {});
@@ -80,8 +79,8 @@ export class Alerts {
   async refresh() {
     const alerts = this.#alerts;
     if (this.#symbol === "" && !this.#ofAll) return;
-    const query = this.#ofAll ? "" : `&symbol=${encodeURIComponent(this.#symbol)}`;
-    const { items } = await request<List<Alert>>(this.#restUrl, `/alerts?limit=${LISTED}${query}`);
+    const query = { limit: LISTED, ...(this.#ofAll ? {} : { symbol: this.#symbol }) };
+    const { items } = await answer(this.#api.GET("/alerts", { params: { query } }));
     // Another choice has another map.
     if (alerts !== this.#alerts) return;
     for (const alert of items) this.#take(alert);

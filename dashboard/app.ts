@@ -1,7 +1,7 @@
 import "./language.ts";
-import type { Health, Root } from "../domain/api.ts";
 import { type LiveMessage } from "../domain/live-messages.ts";
-import { authorizeBy, type Config, Live, loadConfig, request, RequestError } from "./client.ts";
+import { answer, apiAt, type Health } from "./api.ts";
+import { authorizeBy, type Config, Live, loadConfig, RequestError } from "./client.ts";
 import { byId } from "./dom.ts";
 import { LiveView } from "./live-view.tsx";
 import { Losses, retryDelay } from "./losses.ts";
@@ -32,6 +32,7 @@ let marketRuns: boolean | null = null;
 let wasConnected = false;
 
 const config = await signedIn(await loadConfig());
+const api = apiAt(config.restUrl);
 const live = new Live(config, onMessage, onConnection);
 /** By the first part of an address: `#/<name>/…`. Where it names none, the first is shown. */
 const views: ReadonlyMap<string, View> = new Map<string, View>([
@@ -116,7 +117,7 @@ function decoded(text: string): string {
 /** Shows the market's link where the API has the market. */
 async function refreshMarketLink(): Promise<void> {
   if (marketRuns !== null) return;
-  const { links } = await request<Root>(config.restUrl, "/");
+  const { links } = await answer(api.GET("/"));
   marketRuns = "symbols" in links;
   byId("market-link").hidden = !marketRuns;
   byId("market-absent").hidden = marketRuns;
@@ -128,7 +129,10 @@ async function refreshView(): Promise<void> {
 }
 
 async function refreshHealth(): Promise<void> {
-  const { status, components } = await request<Health>(config.restUrl, "/health");
+  const asked = await api.GET("/health");
+  // Where a component is down, it says which.
+  const isDown = asked.error !== undefined && "components" in asked.error;
+  const { status, components } = isDown ? (asked.error as Health) : await answer(Promise.resolve(asked));
   const pill = byId("health");
   pill.className = `pill ${status}`;
   pill.title = Object.entries(components)

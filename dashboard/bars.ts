@@ -1,7 +1,7 @@
 /** The bars of one symbol, and what its newest trades make of the minute that no bar tells yet. */
 
-import type { Bar } from "../domain/api.ts";
 import type { EnrichedRecord as TradeRecord } from "../domain/records.ts";
+import type { Bar } from "./api.ts";
 
 /**
  * A bar as the chart shows it. Figures that nobody knows are null. `time`: the beginning of the last minute of its

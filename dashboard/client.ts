@@ -2,6 +2,7 @@
 
 import type { LiveMessage, Subject, WebSocketAnswer } from "../domain/live-messages.ts";
 import type { ResumeType } from "../domain/resume.ts";
+import type { components } from "./api-types.ts";
 import { retryDelay } from "./losses.ts";
 import type { SignIn } from "./sign-in.ts";
 
@@ -36,22 +37,19 @@ export interface Config {
   readonly signIn?: SignInConfig;
 }
 
-/** A page of a list. */
-export interface List<T> {
-  readonly items: readonly T[];
-  readonly next: string | null;
-}
-
 /** Close code of a WebSocket that was not closed by the protocol. */
 const LOST = 1006;
 
 /** An answer of the API that is no success. */
 export class RequestError extends Error {
   readonly status: number;
+  /** What the API says is wrong; null where it does not say. */
+  readonly problem: components["schemas"]["Problem"] | null;
 
-  constructor(path: string, status: number) {
+  constructor(path: string, status: number, problem: RequestError["problem"] = null) {
     super(`${path}: ${status}`);
     this.status = status;
+    this.problem = problem;
   }
 }
 
@@ -72,18 +70,12 @@ export function authorizeBy(one: SignIn): void {
 /**
  * Sends a request, with the session's token where there is one.
  *
- * @returns The parsed body. `/health` also returns its body when the status is 503. Nothing where the API no longer
- *   takes the token: the page asks to sign in again, and is loaded anew then.
- * @throws RequestError with path and status for any other status that is not 2xx.
+ * @returns Nothing where the API no longer takes the token: the page asks to sign in again, and is loaded anew then.
  */
-export async function request<T>(base: string, path: string, options: RequestInit = {}): Promise<T> {
-  const response = await fetch(base.replace(/\/$/, "") + path, {
-    ...options,
-    headers: signIn ? { authorization: `Bearer ${await signIn.token()}` } : {},
-  });
-  if (response.status === 401 && signIn) return signIn.expired();
-  if (!response.ok && path !== "/health") throw new RequestError(path, response.status);
-  return response.json() as Promise<T>;
+export async function send(request: Request): Promise<Response> {
+  if (signIn) request.headers.set("authorization", `Bearer ${await signIn.token()}`);
+  const response = await fetch(request);
+  return response.status === 401 && signIn ? signIn.expired() : response;
 }
 
 /** What arrives at once is one of them, or an array. Answers to what the page sends have no data. */
@@ -137,7 +129,10 @@ export class Live {
   /** A browser cannot set headers on a WebSocket, so a ticket in the query string takes the place of the token. */
   async #ticketQuery() {
     if (!signIn) return "";
-    const { ticket } = await request<{ ticket: string }>(this.#config.restUrl, "/tickets", { method: "POST" });
+    const path = `${this.#config.restUrl.replace(/\/$/, "")}/tickets`;
+    const response = await send(new Request(path, { method: "POST" }));
+    if (!response.ok) throw new RequestError("/tickets", response.status);
+    const { ticket } = (await response.json()) as { ticket: string };
     return `?ticket=${encodeURIComponent(ticket)}`;
   }
 

@@ -1,4 +1,4 @@
-import type { Sensor } from "../domain/api.ts";
+import type { Sensor } from "./api.ts";
 import { time } from "./format.ts";
 
 /** A sensor that was heard in this time is live: its newest window is a second old. */

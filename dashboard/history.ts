@@ -1,5 +1,4 @@
-import type { ActivityStretch, Session } from "../domain/api.ts";
-import { type List, request } from "./client.ts";
+import { answer, type ActivityStretch, type Api, type List, type Session } from "./api.ts";
 
 /** Items of a page, and pages that are read, at most. */
 const PAGE = 1_000;
@@ -12,28 +11,27 @@ export interface Listed<T> {
 }
 
 /** @throws RequestError */
-export function readActivity(
-  restUrl: string,
-  sensorId: string,
-  from: number,
-  to: number,
-): Promise<Listed<ActivityStretch>> {
-  return readList(restUrl, `/sensors/${encodeURIComponent(sensorId)}/activity?from=${from}&to=${to}`);
+export function readActivity(api: Api, sensorId: string, from: number, to: number): Promise<Listed<ActivityStretch>> {
+  const of = { from: String(from), to: String(to) };
+  return readList((page) =>
+    answer(api.GET("/sensors/{sensorId}/activity", { params: { path: { sensorId }, query: { ...of, ...page } } })),
+  );
 }
 
 /** @throws RequestError */
-export function readSessions(restUrl: string, sensorId: string, from: number, to: number): Promise<Listed<Session>> {
-  return readList(restUrl, `/sessions?sensorId=${encodeURIComponent(sensorId)}&from=${from}&to=${to}`);
+export function readSessions(api: Api, sensorId: string, from: number, to: number): Promise<Listed<Session>> {
+  const of = { sensorId, from: String(from), to: String(to) };
+  return readList((page) => answer(api.GET("/sessions", { params: { query: { ...of, ...page } } })));
 }
 
-async function readList<T>(restUrl: string, path: string): Promise<Listed<T>> {
+async function readList<T>(read: (page: { limit: number; cursor?: string }) => Promise<List<T>>): Promise<Listed<T>> {
   const found: T[] = [];
-  let after = "";
+  let after = {};
   for (let page = 0; page < PAGES; page++) {
-    const { items, next } = await request<List<T>>(restUrl, `${path}&limit=${PAGE}${after}`);
+    const { items, next } = await read({ limit: PAGE, ...after });
     found.push(...items);
     if (next === null) return { items: found, isCut: false };
-    after = `&cursor=${encodeURIComponent(next)}`;
+    after = { cursor: next };
   }
   return { items: found, isCut: true };
 }

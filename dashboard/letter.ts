@@ -1,15 +1,15 @@
 /** One dead letter: why it was refused, what to do, its payload, and the command that sends it in again. */
 
 import { h, render } from "preact";
-import type { DeadLetter } from "../domain/api.ts";
-import { request, RequestError, type Config } from "./client.ts";
+import { answer, type Api, apiAt, type DeadLetter } from "./api.ts";
+import { type Config, RequestError } from "./client.ts";
 import { byId } from "./dom.ts";
 import { NOTHING, showFigures, time } from "./format.ts";
 import { SendLetter } from "./send-letter.tsx";
 import { storyAddress } from "./story.ts";
 
 export class Letter {
-  #restUrl;
+  #api: Api;
   #id = "";
   /** Whether what is shown is of this id: a letter does not change. */
   #isShown = false;
@@ -21,7 +21,7 @@ export class Letter {
   #isOperator;
 
   constructor({ restUrl, environment, operations = false }: Config) {
-    this.#restUrl = restUrl;
+    this.#api = apiAt(restUrl);
     this.#isOperator = operations;
     this.#command =
       environment === "local" ? "npm run dead-letters --" : `npm run on-aws -- --env ${environment} dead-letters`;
@@ -41,7 +41,7 @@ export class Letter {
     const id = this.#id;
     if (id === "" || this.#isShown) return;
     try {
-      const letter = await request<DeadLetter>(this.#restUrl, `/dead-letters/${encodeURIComponent(id)}`);
+      const letter = await answer(this.#api.GET("/dead-letters/{letterId}", { params: { path: { letterId: id } } }));
       if (id !== this.#id || this.#isShown) return;
       this.#isShown = true;
       this.#fill(letter);

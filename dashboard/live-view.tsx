@@ -1,8 +1,8 @@
 import { render } from "preact";
-import type { ActivityStretch, Sensor, SensorWindow, Session } from "../domain/api.ts";
 import { isOfSensor, type LiveMessage } from "../domain/live-messages.ts";
 import { drawActivity } from "./activity-strip.ts";
-import { type Config, type List, type Live, request, RequestError } from "./client.ts";
+import { answer, type Api, apiAt, type List, type Sensor } from "./api.ts";
+import { type Config, type Live, RequestError } from "./client.ts";
 import { byId } from "./dom.ts";
 import { amount, time } from "./format.ts";
 import { type Group, groupByPrefix } from "./groups.ts";
@@ -38,7 +38,7 @@ const FIGURES_MS = 250;
 export class LiveView implements View {
   readonly component = "processor";
   readonly source = "api";
-  readonly #config;
+  readonly #api: Api;
   readonly #live;
   readonly #root = byId("live-view");
   #watched: ReadonlyMap<string, WatchedSensor> = new Map();
@@ -66,7 +66,7 @@ export class LiveView implements View {
   #typing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(config: Config, live: Live) {
-    this.#config = config;
+    this.#api = apiAt(config.restUrl);
     this.#live = live;
   }
 
@@ -301,13 +301,11 @@ export class LiveView implements View {
 
   /** Fills the charts with what was before. */
   async #fill(watched: WatchedSensor): Promise<void> {
-    const from = Date.now() - SPAN_MS;
-    const path = `/sensors/${encodeURIComponent(watched.sensorId)}`;
-    const read = <T,>(what: string): Promise<List<T>> =>
-      request<List<T>>(this.#config.restUrl, `${path}/${what}?from=${from}&limit=1000`);
+    const { sensorId } = watched;
+    const params = { path: { sensorId }, query: { from: String(Date.now() - SPAN_MS), limit: 1_000 } };
     const [windows, activity] = await Promise.allSettled([
-      read<SensorWindow>("windows"),
-      read<ActivityStretch>("activity"),
+      answer(this.#api.GET("/sensors/{sensorId}/windows", { params })),
+      answer(this.#api.GET("/sensors/{sensorId}/activity", { params })),
     ]);
     if (windows.status === "fulfilled") watched.fillWindows(ofShortest(windows.value.items));
     if (activity.status === "fulfilled") watched.fillActivity(activity.value.items);
@@ -336,7 +334,7 @@ export class LiveView implements View {
   async #readHeard(): Promise<void> {
     const wanted = this.#wanted;
     const [active, found] = await Promise.all([
-      request<List<Sensor>>(this.#config.restUrl, "/sensors?active=true"),
+      answer(this.#api.GET("/sensors", { params: { query: { active: "true" } } })),
       wanted === "" ? null : this.#find(wanted),
     ]);
     for (const one of active.items) this.#watched.get(one.sensorId)?.heard(one);
@@ -366,7 +364,7 @@ export class LiveView implements View {
   /** The most recently heard sensors whose id contains a text. */
   async #find(text: string): Promise<List<Sensor>> {
     if (!SENSOR_ID.test(text)) return { items: [], next: null };
-    return request(this.#config.restUrl, `/sensors?active=true&q=${encodeURIComponent(text)}`);
+    return answer(this.#api.GET("/sensors", { params: { query: { active: "true", q: text } } }));
   }
 
   /** Reads all sensors, page by page, where the list shows them. */
@@ -378,8 +376,8 @@ export class LiveView implements View {
       const all = new Map<string, Sensor>();
       let cursor: string | null = "";
       for (let i = 0; i < ALL.pages && cursor !== null; i++) {
-        const after: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-        const page: List<Sensor> = await request(this.#config.restUrl, `/sensors?limit=${ALL.page}${after}`);
+        const query = { limit: ALL.page, ...(cursor === "" ? {} : { cursor }) };
+        const page: List<Sensor> = await answer(this.#api.GET("/sensors", { params: { query } }));
         for (const one of page.items) all.set(one.sensorId, one);
         cursor = page.next;
         if (all.size > this.#all.size) this.#all = new Map(all);
@@ -402,8 +400,8 @@ export class LiveView implements View {
   async #readWarnings(): Promise<void> {
     await Promise.all(
       [...this.#watched.values()].map(async (watched) => {
-        const query = `sensorId=${encodeURIComponent(watched.sensorId)}&status=ended&limit=1`;
-        const { items } = await request<List<Session>>(this.#config.restUrl, `/sessions?${query}`);
+        const query = { sensorId: watched.sensorId, status: "ended", limit: 1 } as const;
+        const { items } = await answer(this.#api.GET("/sessions", { params: { query } }));
         watched.warnings = items[0]?.warnings ?? [];
       }),
     );

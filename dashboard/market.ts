@@ -1,12 +1,12 @@
 /** The view of the market: symbols, the candles of one of them, alerts and positions. */
 
-import type { Bar } from "../domain/api.ts";
 import { isOfSensor, type LiveMessage } from "../domain/live-messages.ts";
 import { Alerts } from "./alerts.ts";
+import { type Alert, answer, type Api, apiAt, type BarOperator } from "./api.ts";
 import { interval, showBars } from "./bar-table.ts";
 import { Bars, SLIDING, TUMBLING, type Candle } from "./bars.ts";
 import { Candles } from "./candles.ts";
-import { type List, request, RequestError, type Config, type Live } from "./client.ts";
+import { type Config, type Live, RequestError } from "./client.ts";
 import { byId } from "./dom.ts";
 import { amount, price, showFigures, time, trades } from "./format.ts";
 import { Positions } from "./positions.ts";
@@ -32,7 +32,7 @@ function address(symbol: string, operator: string) {
 export class MarketView implements View {
   readonly component = "market-processor";
   readonly source = "api";
-  #config;
+  #api: Api;
   #live;
   #symbols;
   #symbol = "";
@@ -58,13 +58,13 @@ export class MarketView implements View {
   #visible = false;
 
   constructor(config: Config, live: Live) {
-    this.#config = config;
+    this.#api = apiAt(config.restUrl);
     this.#live = live;
-    this.#symbols = new Symbols(config.restUrl, (symbol) => {
+    this.#symbols = new Symbols(this.#api, (symbol) => {
       location.hash = address(symbol, this.#operator);
     });
-    this.#alerts = new Alerts(config.restUrl);
-    this.#positions = new Positions(config.restUrl);
+    this.#alerts = new Alerts(this.#api);
+    this.#positions = new Positions(this.#api);
     for (const radio of document.getElementsByName("operator"))
       radio.addEventListener("change", () => {
         location.hash = address(this.#symbol, (radio as HTMLInputElement).value);
@@ -170,9 +170,9 @@ export class MarketView implements View {
     operator: string,
     { limit = PAGE, cursor }: { limit?: number; cursor?: string } = {},
   ): Promise<string | null> {
-    const query = new URLSearchParams({ operator, limit: String(limit), ...(cursor && { cursor }) });
-    const path = `/symbols/${encodeURIComponent(symbol)}/bars?${query}`;
-    const { items, next } = await request<List<Bar>>(this.#config.restUrl, path);
+    const query = { operator: operator as BarOperator, limit, ...(cursor && { cursor }) };
+    const params = { path: { symbol }, query };
+    const { items, next } = await answer(this.#api.GET("/symbols/{symbol}/bars", { params }));
     for (const bar of items) bars.add(bar);
     return next;
   }
@@ -213,7 +213,8 @@ export class MarketView implements View {
       this.#changed.any = true;
       return { items: 1, windows: 0, latency: Date.now() - data.timestamp };
     }
-    if (type === "alert") this.#alerts.add(data);
+    // What came as JSON has no property that is undefined.
+    if (type === "alert") this.#alerts.add(data as Alert);
     else if (type === "dropped") {
       this.#skipped += data.trades;
       this.#changed.any = true;

@@ -1,7 +1,6 @@
 /** Positions of the market. */
 
-import type { AccountPosition } from "../domain/api.ts";
-import { type List, request } from "./client.ts";
+import { answer, type Api, type Position } from "./api.ts";
 import { byId } from "./dom.ts";
 import { amount, tableCell, time } from "./format.ts";
 
@@ -10,13 +9,13 @@ const LISTED = 100;
 
 /** The positions in a symbol, or those of an account where one is asked for. */
 export class Positions {
-  #restUrl;
+  #api;
   #symbol = "";
   /** What is shown, so that a row keeps its selected text when nothing has changed. */
   #shown = "";
 
-  constructor(restUrl: string) {
-    this.#restUrl = restUrl;
+  constructor(api: Api) {
+    this.#api = api;
     byId("account").addEventListener("input", () => void this.refresh().catch(() => {}));
   }
 
@@ -32,14 +31,14 @@ export class Positions {
   async refresh() {
     const [symbol, account] = [this.#symbol, this.#account];
     if (symbol === "" && account === "") return;
-    const of = account === "" ? `symbol=${encodeURIComponent(symbol)}` : `account=${encodeURIComponent(account)}`;
-    const { items } = await request<List<AccountPosition>>(this.#restUrl, `/positions?${of}&limit=${LISTED}`);
+    const query = { limit: LISTED, ...(account === "" ? { symbol } : { account }) };
+    const { items } = await answer(this.#api.GET("/positions", { params: { query } }));
     if (symbol !== this.#symbol || account !== this.#account) return;
     byId("positions-of").textContent = account === "" ? `of ${symbol}` : `of account ${account}`;
     this.#show(items);
   }
 
-  #show(positions: readonly AccountPosition[]) {
+  #show(positions: readonly Position[]) {
     const shown = JSON.stringify(positions);
     if (shown === this.#shown) return;
     this.#shown = shown;
@@ -48,7 +47,7 @@ export class Positions {
   }
 }
 
-function positionRow({ symbol, account, quantity, notional, trades, timestamp }: AccountPosition) {
+function positionRow({ symbol, account, quantity, notional, trades, timestamp }: Position) {
   const row = document.createElement("tr");
   row.dataset.position = `${symbol} ${account}`;
   row.append(

@@ -1,10 +1,10 @@
 /** The first run: how to publish a message, and what becomes of it, as soon as it is known. */
 import { render } from "preact";
 import { useRef, useState } from "preact/hooks";
-import type { ListedDeadLetter, Sensor } from "../domain/api.ts";
 import { SENSOR_ID } from "../domain/imu.ts";
 import { isOfSensor, type LiveMessage } from "../domain/live-messages.ts";
-import { type Config, type List, type Live, request } from "./client.ts";
+import { answer, type Api, apiAt } from "./api.ts";
+import type { Config, Live } from "./client.ts";
 import { byId } from "./dom.ts";
 import { time } from "./format.ts";
 import { liveAddress } from "./live-address.ts";
@@ -36,7 +36,7 @@ export type Outcome =
 /** Whether no sensor has been heard yet. False where the API does not say. */
 export async function isUnheard({ restUrl }: Config): Promise<boolean> {
   try {
-    const { items } = await request<List<Sensor>>(restUrl, "/sensors?limit=1");
+    const { items } = await answer(apiAt(restUrl).GET("/sensors", { params: { query: { limit: 1 } } }));
     return items.length === 0;
   } catch {
     return false;
@@ -47,6 +47,7 @@ export class PublishView implements View {
   readonly component = "processor";
   readonly source = "api";
   readonly #config: Config;
+  readonly #api: Api;
   readonly #live: Live;
   #sensorId = "";
   /** Dead letters that were there when the view was opened. */
@@ -56,6 +57,7 @@ export class PublishView implements View {
 
   constructor(config: Config, live: Live) {
     this.#config = config;
+    this.#api = apiAt(config.restUrl);
     this.#live = live;
   }
 
@@ -96,7 +98,7 @@ export class PublishView implements View {
   /** Reads what came without the live feed: from a topic that names no sensor, or while the feed was away. */
   async refresh(): Promise<void> {
     const sensorId = this.#sensorId;
-    const { items } = await request<List<ListedDeadLetter>>(this.#config.restUrl, `/dead-letters?limit=${LETTERS}`);
+    const { items } = await answer(this.#api.GET("/dead-letters", { params: { query: { limit: LETTERS } } }));
     if (sensorId !== this.#sensorId) return;
     this.#before ??= new Set(items.map(({ id }) => id));
     for (const { id, at, code, message, advice, sensorId: of, mqttTopic } of items.toReversed()) {

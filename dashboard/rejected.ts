@@ -1,8 +1,8 @@
 /** The view of what was refused: dead letters by sensor and code, and one of them with its payload. */
 
-import type { ListedDeadLetter } from "../domain/api.ts";
-import { deadLetterCodes } from "../domain/errors.ts";
-import { request, RequestError, type Config } from "./client.ts";
+import { type DeadLetterCode, deadLetterCodes } from "../domain/errors.ts";
+import { answer, type Api, apiAt, type List, type ListedDeadLetter } from "./api.ts";
+import { type Config, RequestError } from "./client.ts";
 import { byId } from "./dom.ts";
 import { time } from "./format.ts";
 import { Letter } from "./letter.ts";
@@ -24,7 +24,7 @@ export function rejectedAddress(filters: Record<string, string>, letterId: strin
 export class RejectedView implements View {
   readonly component = "processor";
   readonly source = "api";
-  #restUrl;
+  #api: Api;
   #letter;
 
   #filters: Record<(typeof FILTERS)[number], string> = { sensorId: "", code: "", cursor: "" };
@@ -33,7 +33,7 @@ export class RejectedView implements View {
   #letterId = "";
 
   constructor(config: Config) {
-    this.#restUrl = config.restUrl;
+    this.#api = apiAt(config.restUrl);
     this.#letter = new Letter(config);
     (byId("letter-code") as HTMLSelectElement).append(...CODES.map((code) => new Option(code)));
     byId("letter-filters").addEventListener("submit", (event) => {
@@ -86,12 +86,16 @@ export class RejectedView implements View {
     const wrong = wrongFilter(asked);
     notice(wrong);
     if (wrong !== "") return;
-    const query = new URLSearchParams({ limit: String(PAGE) });
-    for (const [name, value] of Object.entries(asked)) if (value !== "") query.set(name, value);
-
-    let list: { items: ListedDeadLetter[]; next: string | null };
+    const { sensorId, code, cursor } = asked;
+    const query = {
+      limit: PAGE,
+      ...(sensorId && { sensorId }),
+      ...(code && { code: code as DeadLetterCode }),
+      ...(cursor && { cursor }),
+    };
+    let list: List<ListedDeadLetter>;
     try {
-      list = await request(this.#restUrl, `/dead-letters?${query.toString()}`);
+      list = await answer(this.#api.GET("/dead-letters", { params: { query } }));
     } catch (error) {
       if (!(error instanceof RequestError) || error.status !== 400) throw error;
       notice("The API does not know this address: begin with the newest.");
@@ -103,7 +107,7 @@ export class RejectedView implements View {
   }
 
   /** What is there stays the same element, so that it keeps the focus. */
-  #showList(letters: ListedDeadLetter[]) {
+  #showList(letters: readonly ListedDeadLetter[]) {
     const list = byId("letters");
     const wanted = new Set(letters.map(({ id }) => id));
     for (const [id, entry] of this.#links) {

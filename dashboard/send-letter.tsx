@@ -1,7 +1,7 @@
 /** The button with which an operator sends a dead letter in again, and what became of it. */
 import { useState } from "preact/hooks";
-import type { DeadLetter } from "../domain/api.ts";
 import type { LetterRequest, LetterSent } from "../domain/ops.ts";
+import type { DeadLetter } from "./api.ts";
 import { Confirm } from "./confirm.tsx";
 import { postOps } from "./ops.ts";
 

@@ -1,4 +1,4 @@
-import type { Sensor } from "../domain/api.ts";
+import type { Sensor } from "./api.ts";
 import { amount } from "./format.ts";
 import { type Group } from "./groups.ts";
 import { hearing, isLive } from "./hearing.ts";

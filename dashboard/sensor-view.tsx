@@ -1,7 +1,17 @@
 import { render } from "preact";
-import type { ActivityStretch, ListedDeadLetter, Sensor, SensorFeatures, Session } from "../domain/api.ts";
 import { ActivityTimeline } from "./activity-timeline.tsx";
-import { type Config, type List, request, RequestError } from "./client.ts";
+import {
+  type ActivityStretch,
+  answer,
+  type Api,
+  apiAt,
+  type List,
+  type ListedDeadLetter,
+  type Sensor,
+  type SensorFeatures,
+  type Session,
+} from "./api.ts";
+import { type Config, RequestError } from "./client.ts";
 import { byId } from "./dom.ts";
 import { amount, duration, time } from "./format.ts";
 import { hearing, isLive } from "./hearing.ts";
@@ -48,7 +58,7 @@ interface Day {
 export class SensorView implements View {
   readonly component = "processor";
   readonly source = "api";
-  readonly #restUrl;
+  readonly #api: Api;
   readonly #root = byId("sensor-view");
   #sensorId = "";
   #range = DEFAULT_RANGE;
@@ -58,7 +68,7 @@ export class SensorView implements View {
   #isReading = false;
 
   constructor({ restUrl }: Config) {
-    this.#restUrl = restUrl;
+    this.#api = apiAt(restUrl);
   }
 
   /** @param query `range`: a name of `RANGES`. */
@@ -101,24 +111,23 @@ export class SensorView implements View {
   }
 
   async #read(sensorId: string, ms: number): Promise<Day> {
-    const encoded = encodeURIComponent(sensorId);
-    const sensor = await request<Sensor>(this.#restUrl, `/sensors/${encoded}`);
+    const sensor = await answer(this.#api.GET("/sensors/{sensorId}", { params: { path: { sensorId } } }));
     // Of a sensor that is silent, the time before it fell silent is shown.
     const to = isLive(sensor.lastSeen) ? Date.now() : sensor.lastSeen + 1;
     const from = to - ms;
     const [history, activity, sessions, letters, features] = await Promise.all([
-      readWindows(this.#restUrl, sensorId, from, to),
-      readActivity(this.#restUrl, sensorId, from, to),
-      readSessions(this.#restUrl, sensorId, from, to),
-      request<List<ListedDeadLetter>>(this.#restUrl, `/dead-letters?sensorId=${encoded}&limit=${LISTED}`),
-      this.#features(encoded),
+      readWindows(this.#api, sensorId, from, to),
+      readActivity(this.#api, sensorId, from, to),
+      readSessions(this.#api, sensorId, from, to),
+      answer(this.#api.GET("/dead-letters", { params: { query: { sensorId, limit: LISTED } } })),
+      this.#features(sensorId),
     ]);
     return { from, to, sensor, history, activity, sessions, letters, features };
   }
 
-  async #features(encoded: string): Promise<SensorFeatures | null> {
+  async #features(sensorId: string): Promise<SensorFeatures | null> {
     try {
-      return await request<SensorFeatures>(this.#restUrl, `/sensors/${encoded}/features`);
+      return await answer(this.#api.GET("/sensors/{sensorId}/features", { params: { path: { sensorId } } }));
     } catch (error) {
       if (error instanceof RequestError && [404, 503].includes(error.status)) return null;
       throw error;

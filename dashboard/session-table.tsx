@@ -1,5 +1,5 @@
-import type { Session } from "../domain/api.ts";
 import { colourOf, nameOf } from "./activity.ts";
+import type { Session } from "./api.ts";
 import { amount, duration, time } from "./format.ts";
 import { storyAddress } from "./story.ts";
 
@@ -78,7 +78,7 @@ export function lengthOf({ start, end }: Session): string {
 }
 
 /** Shares of a session's activities, in seconds. */
-function ActivityBar({ activity }: Pick<Session, "activity">) {
+function ActivityBar({ activity }: { readonly activity: Session["activity"] }) {
   if (!activity) return null;
   const parts = Object.entries(activity).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const total = parts.reduce((sum, [, seconds]) => sum + seconds, 0);

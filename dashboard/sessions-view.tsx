@@ -1,7 +1,7 @@
 import { render } from "preact";
-import type { ActivityStretch, Session } from "../domain/api.ts";
 import { ActivityTimeline } from "./activity-timeline.tsx";
-import { type Config, type List, request, RequestError } from "./client.ts";
+import { type ActivityStretch, answer, type Api, apiAt, type List, type Session } from "./api.ts";
+import { type Config, RequestError } from "./client.ts";
 import { byId } from "./dom.ts";
 import { amount, time } from "./format.ts";
 import { type Listed, readActivity } from "./history.ts";
@@ -19,6 +19,8 @@ const STATUSES = ["open", "ended"];
 /** What an address may say about the list; times as `2026-07-11T10:06`, of the reader's clock. */
 const FILTERS = ["sensorId", "status", "from", "to", "cursor"] as const;
 type Filters = Readonly<Record<(typeof FILTERS)[number], string>>;
+/** What the API takes of them. */
+type Query = Partial<Omit<Filters, "status">> & { readonly status?: Session["status"] };
 const NONE: Filters = { sensorId: "", status: "", from: "", to: "", cursor: "" };
 /** Room before and behind a session in its chart, in ms. */
 const ROOM_MS = 2_000;
@@ -41,7 +43,7 @@ function address(filters: Partial<Filters>): string {
 export class SessionsView implements View {
   readonly component = "processor";
   readonly source = "api";
-  readonly #restUrl;
+  readonly #api: Api;
   readonly #root = byId("sessions-view");
   #sessionId = "";
   #filters = NONE;
@@ -51,7 +53,7 @@ export class SessionsView implements View {
   #isVisible = false;
 
   constructor({ restUrl }: Config) {
-    this.#restUrl = restUrl;
+    this.#api = apiAt(restUrl);
     // The length of an open session runs.
     setInterval(() => this.#render(), 1_000);
   }
@@ -82,13 +84,13 @@ export class SessionsView implements View {
   async #readList(): Promise<void> {
     const asked = this.#filters;
     if (wrongFilter(asked) !== "") return;
-    const query = new URLSearchParams({ limit: String(PAGE) });
-    for (const name of FILTERS) {
+    const given = FILTERS.filter((name) => asked[name] !== "").map((name) => {
       const value = asked[name];
-      if (value !== "") query.set(name, name === "from" || name === "to" ? String(Date.parse(value)) : value);
-    }
+      return [name, name === "from" || name === "to" ? String(Date.parse(value)) : value];
+    });
+    const query = { limit: PAGE, ...(Object.fromEntries(given) as Query) };
     try {
-      const list = await request<List<Session>>(this.#restUrl, `/sessions?${query.toString()}`);
+      const list = await answer(this.#api.GET("/sessions", { params: { query } }));
       if (asked === this.#filters) this.#list = list;
     } catch (error) {
       if (!(error instanceof RequestError) || error.status !== 400) throw error;
@@ -101,11 +103,11 @@ export class SessionsView implements View {
     // What has ended changes only when late readings correct it.
     if (this.#detail && this.#detail.session.status === "ended") return;
     try {
-      const session = await request<Session>(this.#restUrl, `/sessions/${encodeURIComponent(id)}`);
+      const session = await answer(this.#api.GET("/sessions/{sessionId}", { params: { path: { sessionId: id } } }));
       const [from, to] = [session.start - ROOM_MS, (session.end ?? Date.now()) + ROOM_MS];
       const [history, activity] = await Promise.all([
-        this.#orNone(readWindows(this.#restUrl, session.sensorId, from, to), { windows: [], everyMs: 0 }),
-        this.#orNone(readActivity(this.#restUrl, session.sensorId, from, to), { items: [], isCut: false }),
+        this.#orNone(readWindows(this.#api, session.sensorId, from, to), { windows: [], everyMs: 0 }),
+        this.#orNone(readActivity(this.#api, session.sensorId, from, to), { items: [], isCut: false }),
       ]);
       if (id === this.#sessionId) this.#detail = { session, from, to, history, activity };
     } catch (error) {

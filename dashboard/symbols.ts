@@ -1,8 +1,7 @@
 /** The symbols of the market. */
 
-import type { MarketSymbol } from "../domain/api.ts";
+import { answer, type Api, type MarketSymbol } from "./api.ts";
 import { Choices } from "./choices.ts";
-import { type List, request } from "./client.ts";
 import { byId } from "./dom.ts";
 import { price, time, trades as countOf } from "./format.ts";
 
@@ -10,14 +9,14 @@ const MINUTE = 60_000;
 
 /** The list of the symbols with its search box. */
 export class Symbols {
-  #restUrl;
+  #api;
   #choices;
   /** The most recently traded first. */
   #symbols: MarketSymbol[] = [];
   #chosen = "";
 
-  constructor(restUrl: string, onChoose: (symbol: string) => void) {
-    this.#restUrl = restUrl;
+  constructor(api: Api, onChoose: (symbol: string) => void) {
+    this.#api = api;
     this.#choices = new Choices(byId("symbols"), onChoose);
     byId("symbol-filter").addEventListener("input", () => this.#show());
     byId("symbol-filter").addEventListener("keydown", ({ key }) => {
@@ -36,7 +35,7 @@ export class Symbols {
   }
 
   async refresh() {
-    const { items } = await request<List<MarketSymbol>>(this.#restUrl, "/symbols?limit=1000");
+    const { items } = await answer(this.#api.GET("/symbols", { params: { query: { limit: 1_000 } } }));
     this.#symbols = items.toSorted(
       (a, b) =>
         // By the minute, so that the order holds for a while.

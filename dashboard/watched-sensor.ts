@@ -1,6 +1,6 @@
-import type { ActivityStretch, Sensor, SensorWindow, Session } from "../domain/api.ts";
 import type { Rejected, SamplesData } from "../domain/live-messages.ts";
 import type { InferenceRecord, WindowRecord } from "../domain/records.ts";
+import type { ActivityStretch, Sensor, SensorWindow, Session } from "./api.ts";
 import type { LiveChart } from "./live-chart.ts";
 import { SPAN_MS } from "./live-chart.ts";
 import { CHANNELS, Readings, type ReadingsView } from "./readings.ts";

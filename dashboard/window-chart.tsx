@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import type uPlot from "uplot";
-import type { SensorWindow } from "../domain/api.ts";
+import type { SensorWindow } from "./api.ts";
 import { type ChartKind, chartKinds } from "./channels.ts";
 import { time } from "./format.ts";
 import { type Line, makePlot } from "./plot.ts";

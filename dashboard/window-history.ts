@@ -1,5 +1,4 @@
-import type { SensorWindow } from "../domain/api.ts";
-import { type List, request } from "./client.ts";
+import { answer, type Api, type List, type SensorWindow } from "./api.ts";
 
 /** Windows in a page of the API. */
 const PAGE = 1_000;
@@ -24,17 +23,19 @@ export interface History {
  *
  * @throws RequestError
  */
-export async function readWindows(restUrl: string, sensorId: string, from: number, to: number): Promise<History> {
-  const path = `/sensors/${encodeURIComponent(sensorId)}/windows`;
-  const read = (query: string): Promise<List<SensorWindow>> => request(restUrl, `${path}?${query}`);
+export async function readWindows(api: Api, sensorId: string, from: number, to: number): Promise<History> {
+  const read = (start: number, end: number, page: { limit: number; cursor?: string }): Promise<List<SensorWindow>> => {
+    const params = { path: { sensorId }, query: { from: String(start), to: String(end), ...page } };
+    return answer(api.GET("/sensors/{sensorId}/windows", { params }));
+  };
   const found: SensorWindow[] = [];
   if (to - from <= WHOLE_MS) {
-    let after = "";
+    let after = {};
     for (let page = 0; page < PAGES; page++) {
-      const { items, next } = await read(`from=${from}&to=${to}&limit=${PAGE}${after}`);
+      const { items, next } = await read(from, to, { limit: PAGE, ...after });
       found.push(...items);
       if (next === null) break;
-      after = `&cursor=${encodeURIComponent(next)}`;
+      after = { cursor: next };
     }
     return { windows: inOrder(found), everyMs: 0 };
   }
@@ -43,7 +44,7 @@ export async function readWindows(restUrl: string, sensorId: string, from: numbe
   for (let start = Math.ceil(from / 1_000) * 1_000; start < to; start += everyMs) starts.push(start);
   const workers = Array.from({ length: AT_ONCE }, async () => {
     for (let start = starts.pop(); start !== undefined; start = starts.pop())
-      found.push(...(await read(`from=${start}&to=${start + 1_000}&limit=20`)).items);
+      found.push(...(await read(start, start + 1_000, { limit: 20 })).items);
   });
   await Promise.all(workers);
   return { windows: inOrder(found), everyMs };

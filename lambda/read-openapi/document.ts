@@ -176,7 +176,7 @@ export function openApiDocument(version: string, routes: readonly RestRoute[]): 
     },
     paths,
     components: {
-      schemas: Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, jsonSchema(schema)])),
+      schemas: namedSchemas(),
       securitySchemes: {
         jwt: {
           type: "http",
@@ -307,7 +307,19 @@ function queryParametersOf(query: z.ZodObject): Json[] {
   });
 }
 
+/** The schemas of the answers: each refers to the others by their names. */
+function namedSchemas(): Json {
+  const registry = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries(schemas)) registry.add(schema, { id });
+  const named = z.toJSONSchema(registry, { io: "input", uri: (id) => `#/components/schemas/${id}` });
+  return Object.fromEntries(Object.entries(named.schemas).map(([id, schema]) => [id, bare(schema)]));
+}
+
 function jsonSchema(schema: z.ZodType): Json {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: "input" }) as Json;
-  return rest;
+  return bare(z.toJSONSchema(schema, { io: "input" }));
+}
+
+/** A schema without what says which document it is. */
+function bare(schema: Json): Json {
+  return Object.fromEntries(Object.entries(schema).filter(([name]) => name !== "$schema" && name !== "$id"));
 }

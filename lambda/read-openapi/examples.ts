@@ -3,7 +3,10 @@ import type { schemas } from "./schemas.ts";
 
 type Schemas = typeof schemas;
 /** The names of what answers a request, and not of what is in a list. */
-type AnswerName = Exclude<keyof Schemas, "Symbol" | "Window" | "ActivityStretch" | "Bar" | "Position" | "Alert">;
+type AnswerName = Exclude<
+  keyof Schemas,
+  "Symbol" | "Window" | "ActivityStretch" | "ListedDeadLetter" | "Bar" | "Position" | "Alert"
+>;
 
 const start = 1_657_533_977_813;
 const channel = (mean: number, std: number, min: number, max: number, rms: number): Statistics => ({

@@ -34,6 +34,7 @@ export const schemas = {
   ActivityPage: page(activityStretch),
   Features: sensorFeatures,
   DeadLetter: deadLetter,
+  ListedDeadLetter: listedDeadLetter,
   DeadLetterPage: page(listedDeadLetter),
   Symbol: marketSymbol,
   SymbolPage: page(marketSymbol),

@@ -28,7 +28,7 @@ export const folders: readonly Folder[] = [
   {
     folder: "dashboard",
     imports: ["domain"],
-    packages: ["lightweight-charts", "oauth4webapi", "preact", "preact/hooks", "uplot"],
+    packages: ["openapi-fetch", "lightweight-charts", "oauth4webapi", "preact", "preact/hooks", "uplot"],
   },
   {
     folder: "dashboard/build",

@@ -96,7 +96,7 @@ test("while the log is read the page says so, and it asks once", async () => {
 });
 
 test("why there is no story is said, and it can be tried again", async () => {
-  api.stories.set("imu-data-all/3/1/0", answerOf({ error: "another story is being read" }, 429));
+  api.stories.set("imu-data-all/3/1/0", answerOf({ detail: "another story is being read" }, 429));
   page = await open("#/story/imu-data-all%2F3%2F1%2F0");
   await page.getByText("There is no story: another story is being read.").waitFor();
   api.stories.set("imu-data-all/3/1/0", answerOf(story));
