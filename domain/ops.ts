@@ -100,7 +100,7 @@ export interface ComponentFigure {
 export interface ComponentOverview {
   readonly name: string;
   readonly kind: "program" | "server";
-  /** What `npm start` knows of its process, such as `running`. */
+  /** What `npm start` knows of its process, such as `running`; on AWS how many of its tasks run. */
   readonly state: string;
   readonly status: ComponentStatus;
   /** What is not ok, in words. */

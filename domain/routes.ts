@@ -26,6 +26,7 @@ export const functions = {
   "audit-output": { program: "auditOutput", timeoutSeconds: 60, memoryMb: 512 },
   "read-log": { program: "operators", timeoutSeconds: 15, memoryMb: 512 },
   "read-models": { program: "operators", timeoutSeconds: 15, memoryMb: 512 },
+  "read-components": { program: "readComponents", timeoutSeconds: 15, memoryMb: 256 },
   "send-letter": { program: "operators", timeoutSeconds: 29, memoryMb: 512 },
   "start-command": { program: "startCommand", timeoutSeconds: 15, memoryMb: 256 },
 } as const satisfies Record<
@@ -78,6 +79,8 @@ export interface OperatorRoute {
 }
 
 export const operatorRoutes: readonly OperatorRoute[] = [
+  { method: "GET", path: "/metrics", function: "read-components" },
+  { method: "GET", path: "/ops/components", function: "read-components" },
   { method: "GET", path: "/ops/topics", function: "read-log" },
   { method: "GET", path: "/ops/groups", function: "read-log" },
   { method: "GET", path: "/ops/records", function: "read-log" },

@@ -5,6 +5,8 @@ import { PROBLEM_CONTENT_TYPE, type Problem } from "../domain/api.ts";
 export interface Answer {
   readonly status: number;
   readonly body: unknown;
+  /** Of a body that is text, and sent as it is. @default JSON */
+  readonly textType?: string;
 }
 
 /** Answers a GET. None may reject. */
@@ -19,6 +21,7 @@ export function failed(status: number, detail: string): Answer {
 }
 
 /** The type of an answer's body. */
-export function contentTypeOf({ status }: Answer): string {
+export function contentTypeOf({ status, textType }: Answer): string {
+  if (textType !== undefined) return textType;
   return status < 400 ? "application/json" : PROBLEM_CONTENT_TYPE;
 }

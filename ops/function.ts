@@ -31,7 +31,7 @@ export function opsFunction(
     return {
       statusCode: answer.status,
       headers: { "content-type": contentTypeOf(answer), "cache-control": "no-store" },
-      body: JSON.stringify(answer.body),
+      body: answer.textType === undefined ? JSON.stringify(answer.body) : String(answer.body),
     };
   };
 }

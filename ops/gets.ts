@@ -50,13 +50,22 @@ export function modelGets(
   return { "/ops/models": () => read("the store of models", models.overview(), limit) };
 }
 
-/** The answer that has what is read: 504 where that takes too long, 404 or 502 where it can't be read. */
-async function read(source: string, reading: Promise<unknown>, limit: Milliseconds): Promise<Answer> {
+/**
+ * The answer that has what is read: 504 where that takes too long, 404 or 502 where it can't be read.
+ *
+ * @param textType Type of what is read, where that is text
+ */
+export async function read(
+  source: string,
+  reading: Promise<unknown>,
+  limit: Milliseconds = LIMIT,
+  textType?: string,
+): Promise<Answer> {
   const timer = new AbortController();
   const late = delay(limit, null, { signal: timer.signal }).catch(() => null);
   try {
     const body = await Promise.race([reading, late]);
-    if (body !== null) return { status: 200, body };
+    if (body !== null) return { status: 200, body, ...(textType === undefined ? {} : { textType }) };
     reading.catch(() => undefined);
     return failed(504, `${source} does not answer within ${limit / SECOND} s`);
   } catch (error) {

@@ -110,6 +110,13 @@ export const functions = {
     opsSecurityGroup: text("OPS_SECURITY_GROUP", "security group of that task"),
     opsPublicAddress: choice("OPS_PUBLIC_ADDRESS", "whether that task gets an address of its own", ["yes", "no"], "no"),
   },
+  /** What tells operators of programs and alarms. */
+  readComponents: {
+    ...common,
+    ...running,
+    ecsCluster: text("ECS_CLUSTER", "cluster in which the programs run"),
+    ecsServices: text("ECS_SERVICES", "services of the programs without the environment, with commas between them"),
+  },
   /** `authorize-request`: who issues the tokens of the REST API. */
   authorizer: {
     ...common,

@@ -47,6 +47,7 @@ export class OperatorsStack extends MillraceStack {
     this.api = new OperatorsApi(this, {
       endpoint,
       functions: {
+        "read-components": this.#readComponents(needs),
         "read-log": this.#readLog(needs),
         "read-models": this.#readModels(needs),
         "send-letter": this.#sendLetter(needs),
@@ -55,6 +56,41 @@ export class OperatorsStack extends MillraceStack {
       key: security.keys.operations,
     });
     new CfnOutput(this, OPERATORS_URL_OUTPUT, { value: this.api.url, description: "operators' API, inside the VPC" });
+  }
+
+  /** Reads metrics, alarms and services; it is not in the VPC, where their services have no endpoint. */
+  #readComponents({ security }: OperatorsNeeds): MillraceFunction {
+    const { config } = this;
+    const cluster = resourceName(config, "cluster");
+    const services = [
+      ...Array.from({ length: config.bridge.tasks }, (_, index) => `bridge-${index}`),
+      ...runningPipelines(config).map(({ name }) => `processor-${name}`),
+      "live",
+    ];
+    const made = new MillraceFunction(this, {
+      ...common("read-components"),
+      environment: writeSettings("readComponents", {
+        environment: config.name,
+        pipelines: runningPipelineNames(config),
+        ecsCluster: cluster,
+        ecsServices: services.join(","),
+      }),
+      key: security.keys.operations,
+    });
+    allow(made, ["cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"], ["*"]);
+    acknowledgeWildcards(made, { "*": "CloudWatch's lists of alarms and metrics take no resource" });
+    allow(
+      made,
+      ["ecs:DescribeServices"],
+      services.map((name) =>
+        this.formatArn({
+          service: "ecs",
+          resource: "service",
+          resourceName: `${cluster}/${resourceName(config, name)}`,
+        }),
+      ),
+    );
+    return made;
   }
 
   /** Reads every topic and every group's offsets. It joins no group, and writes nothing. */

@@ -1,9 +1,8 @@
 import type { Health } from "../../adapters/health.ts";
-import { severities, type Figure } from "../../domain/alarm-spec.ts";
-import type { MetricOf } from "../../domain/metrics.ts";
 import type { ComponentFigure, ComponentOverview, ComponentsOverview, RaisedAlarm } from "../../domain/ops.ts";
-import { processorPrograms, type PipelineName } from "../../domain/pipelines.ts";
 import { SECOND, type EpochMs, type Milliseconds } from "../../domain/time.ts";
+import { hasFigures, specsOf, type FigureSpec } from "../../ops/component-figures.ts";
+import { bySeverity, raisedAlarm } from "../../ops/raised-alarms.ts";
 import type { AlarmStatus } from "../alarms.ts";
 import { CounterTotals, isTiming, type MetricsSnapshot } from "../counter-totals.ts";
 import type { UnitStatus } from "../supervisor.ts";
@@ -12,79 +11,6 @@ import type { UnitStatus } from "../supervisor.ts";
 const RATE_MS: Milliseconds = 10 * SECOND;
 /** Problems of a component that are told of: a processor may have one in each partition. */
 const MAX_PROBLEMS = 20;
-
-/** How a figure is read from a program's metrics. */
-type FigureSpec =
-  | { readonly name: string; readonly rate: MetricOf<"counter">; readonly unit: string; readonly factor?: number }
-  | { readonly name: string; readonly value: MetricOf<"gauge" | "counter">; readonly unit: string }
-  | { readonly name: string; readonly p99: MetricOf<"timing">; readonly unit: "ms" };
-
-const processor: readonly FigureSpec[] = [
-  { name: "records", rate: "processor.records", unit: "/s" },
-  { name: "readings", rate: "processor.readings", unit: "/s" },
-  { name: "windows", rate: "processor.windows", unit: "/s" },
-  { name: "lag", value: "processor.lag", unit: "records" },
-  { name: "watermark lag", value: "processor.watermark-lag", unit: "ms" },
-  { name: "ingest to commit p99", p99: "processor.ingest-to-commit", unit: "ms" },
-  { name: "snapshot age", value: "processor.snapshot-age", unit: "ms" },
-  { name: "tasks", value: "processor.tasks", unit: "partitions" },
-  { name: "task restarts", value: "processor.restarts", unit: "" },
-  { name: "keys in state", value: "processor.sensors", unit: "" },
-];
-
-const figures: Readonly<Record<string, readonly FigureSpec[]>> = {
-  bridge: [
-    { name: "messages", rate: "bridge.messages", unit: "/s" },
-    { name: "dead letters", value: "bridge.dead-letters", unit: "" },
-    { name: "in flight", value: "bridge.in-flight", unit: "messages" },
-    { name: "publish p99", p99: "bridge.publish-latency", unit: "ms" },
-  ],
-  processor,
-  "processor-market": processor,
-  live: [
-    { name: "frames", rate: "live.frames", unit: "/s" },
-    { name: "connections", value: "live.connections", unit: "" },
-    { name: "lag", value: "live.lag", unit: "records" },
-  ],
-  "event-source": [
-    { name: "records", rate: "event-source.records", unit: "/s" },
-    { name: "invocations", rate: "event-source.invocations", unit: "/s" },
-    { name: "lag", value: "event-source.lag", unit: "records" },
-    { name: "retries", value: "event-source.retries", unit: "" },
-    { name: "given up", value: "event-source.discarded", unit: "records" },
-  ],
-  firehose: [
-    { name: "records", rate: "firehose.records", unit: "/s" },
-    { name: "files", value: "firehose.files", unit: "" },
-    { name: "not in a file yet", value: "firehose.buffered", unit: "bytes" },
-  ],
-  gateway: [
-    { name: "requests", rate: "gateway.requests", unit: "/s" },
-    { name: "posts", rate: "gateway.posts", unit: "/s" },
-    { name: "connections", value: "gateway.connections", unit: "" },
-  ],
-  events: [
-    { name: "entries", rate: "events.entries", unit: "/s" },
-    { name: "given up", value: "events.discarded", unit: "events" },
-  ],
-  simulator: [
-    { name: "messages", rate: "simulator.messages", unit: "/s" },
-    { name: "readings", rate: "simulator.readings", unit: "/s" },
-  ],
-  "simulator-market": [{ name: "events", rate: "simulator.events", unit: "/s" }],
-};
-
-/** What every program has. */
-const common: readonly FigureSpec[] = [
-  // Milliseconds a second, in per cent of a core.
-  { name: "CPU", rate: "program.cpu-time", unit: "% of a core", factor: 0.1 },
-  { name: "memory", value: "program.rss", unit: "bytes" },
-];
-
-/** Programs whose metrics are named after something else. */
-const metricOwners: Readonly<Record<string, string>> = { "audit-output": "event-source" };
-/** Metrics that any program has, or that `npm start` has itself. */
-const ofAny = ["program", "local"];
 
 /** Keeps what the components of the platform say of themselves. */
 export class Components {
@@ -127,13 +53,13 @@ export class Components {
       alarms: alarms
         .flatMap(raised)
         .map((alarm) => ({ ...alarm, components: alarm.components.filter((name) => units.has(name)) }))
-        .sort((a, b) => rank(a) - rank(b)),
+        .sort(bySeverity),
     };
   }
 
   #component(name: string, { state, restarts }: UnitStatus): ComponentOverview {
     const specs = specsOf(name);
-    const isProgram = Object.hasOwn(figures, name) || this.#snapshots.has(name) || this.#health.has(name);
+    const isProgram = hasFigures(name) || this.#snapshots.has(name) || this.#health.has(name);
     const health = this.#health.get(name);
     const runs = state === "running" || state === "finished" ? "ok" : "down";
     return {
@@ -167,38 +93,6 @@ export class Components {
   }
 }
 
-function specsOf(program: string): readonly FigureSpec[] {
-  return [...((Object.hasOwn(figures, program) && figures[program]) || []), ...common];
-}
-
 function raised({ spec, state, sinceMs, suppressedBy }: AlarmStatus): RaisedAlarm[] {
-  if (state !== "ALARM") return [];
-  const { name, severity, means, runbook, figure, pipeline } = spec;
-  const components = figure ? [...new Set(metricsOf(figure).flatMap((metric) => ownerOf(metric, pipeline)))] : [];
-  return [{ name, severity, means, runbook, sinceMs, explainedBy: suppressedBy, components }];
-}
-
-function rank({ severity }: RaisedAlarm): number {
-  return (severities as readonly string[]).indexOf(severity);
-}
-
-function metricsOf(figure: Figure): readonly string[] {
-  switch (figure.of) {
-    case "growth":
-      return figure.counters;
-    case "share":
-      return [figure.part, figure.whole];
-    case "gauge":
-      return [figure.gauge];
-    case "p99":
-      return [figure.timing];
-  }
-}
-
-/** The programs that report a metric. */
-function ownerOf(metric: string, pipeline: PipelineName | undefined): readonly string[] {
-  const owner = metric.slice(0, metric.indexOf("."));
-  if (ofAny.includes(owner)) return [];
-  if (owner === "processor") return pipeline ? [processorPrograms[pipeline]] : Object.values(processorPrograms);
-  return [metricOwners[owner] ?? owner];
+  return state === "ALARM" ? [raisedAlarm(spec, sinceMs, suppressedBy)] : [];
 }

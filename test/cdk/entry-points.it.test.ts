@@ -155,6 +155,12 @@ const asked: Readonly<
     shows: ({ answer }) =>
       expect(answer).toMatchObject({ statusCode: 200, body: expect.stringContaining('"models":[]') }),
   },
+  // Nobody listens where its services are.
+  "read-components": {
+    event: rest("/ops/components"),
+    shows: ({ answer }) =>
+      expect(answer).toMatchObject({ statusCode: 502, body: expect.stringContaining("can't be read") }),
+  },
   "send-letter": {
     event: {
       ...rest("/ops/dead-letters", "POST"),
@@ -218,7 +224,13 @@ describe("under the environment of dev's templates", () => {
             // An empty store of models, for those who have one.
             env: {
               ...variablesHere(from, variables),
-              ...(stack === "operators" ? { MODEL_SOURCE: join(root, ".millrace", "no-models") } : {}),
+              ...(stack === "operators"
+                ? {
+                    MODEL_SOURCE: join(root, ".millrace", "no-models"),
+                    AWS_ENDPOINT_URL: "http://127.0.0.1:9",
+                    AWS_MAX_ATTEMPTS: "1",
+                  }
+                : {}),
             },
             encoding: "utf8",
             stdio: ["ignore", "pipe", "pipe", "pipe"],

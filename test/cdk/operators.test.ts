@@ -155,7 +155,7 @@ describe.each(["operators-dev", ...environments.filter((env) => environment(env)
         .flatMap(({ Action, Resource }) =>
           list(Action ?? []).map((action) => [action, list(Resource ?? []).map(textOf)] as const),
         )
-        .filter(([action]) => !/^(kafka-cluster|logs):|:(Get|List)|^kms:Decrypt$/.test(action));
+        .filter(([action]) => !/^(kafka-cluster|logs):|:(Describe|Get|List)|^kms:Decrypt$/.test(action));
       expect(actions).toEqual([
         ["ecs:RunTask", [expect.stringMatching(/:task-definition\/millrace-[a-z]+-ops:\*$/)]],
         ["iam:PassRole", [expect.stringContaining("TaskExecutionRole"), expect.stringContaining("TaskRole")]],

@@ -7,6 +7,12 @@ export const programWildcards: readonly AllowedWildcard[] = [
     resource: ANY,
     reason: "X-Ray's actions take no resource; EC2's take none before the function's network interface exists",
   },
+  {
+    stacks: ["operators"],
+    actions: ["cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"],
+    resource: ANY,
+    reason: "CloudWatch's lists of alarms and metrics take no resource",
+  },
   { actions: ["ecr:GetAuthorizationToken"], resource: ANY, reason: "the action takes no resource" },
   {
     stacks: ["processing", "operations"],
