@@ -14,6 +14,7 @@ import {
 import { eventSourceMappings, tradeQueue } from "../../domain/event-source-mappings.ts";
 import { gapReasons } from "../../domain/live-messages.ts";
 import { MAX_RESUME_IDS, MAX_RESUMES } from "../../domain/resume.ts";
+import { operatorRoutes } from "../../domain/routes.ts";
 import { replayLimits } from "../../live/replay.ts";
 import { MOST_WAITING } from "../../live/resumer.ts";
 import { sendQueueLimits } from "../../live/send-queue.ts";
@@ -63,6 +64,7 @@ test("every function has a handler and settings, and every route, mapping and qu
   }
   const used = [
     ...restRoutes.map((route) => route.function),
+    ...operatorRoutes.map((route) => route.function),
     ...webSocketRoutes.map((route) => route.function),
     ...eventSourceMappings.map(({ functionName }) => functionName),
     tradeQueue.functionName,
