@@ -1,6 +1,6 @@
 import type { EnvironmentInput } from "../schema.ts";
 
-/** For trying things out: smallest sizes, no NAT, open API, and everything goes when the stacks go. */
+/** For trying things out: smallest sizes, no NAT, and everything goes when the stacks go. */
 export default {
   name: "dev",
   region: "us-east-1",
@@ -32,7 +32,7 @@ export default {
   api: {
     domain: null,
     websocketDomain: null,
-    auth: null,
+    auth: { cognito: true },
     corsOrigins: ["*"],
     requestsPerSecond: 50,
     burst: 100,

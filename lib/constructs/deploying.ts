@@ -50,9 +50,27 @@ export function letDeploy(role: iam.Role, stack: Stack, config: Environment): vo
     ["lambda:InvokeFunction"],
     ["produce-test", "consume-test"].map((name) => arn("lambda", `function:${resourceName(config, name)}`)),
   );
+  if (config.api.auth?.cognito === true && !config.retainData)
+    letAddUsers(role, arn("cognito-idp", "userpool", "*"), config);
   acknowledgeWildcards(role, {
     [`:stack/${resourceName(config, "*")}`]: "a stack's ARN ends in an id that CloudFormation makes up",
     ":client/smoke-*": "the smoke test makes up a sensor",
     "/imu/smoke-*": "the smoke test makes up a sensor",
   });
+}
+
+/** What the smoke test does to sign in as a user of its own. The id of a pool is made later: its tag names it. */
+function letAddUsers(role: iam.Role, pools: string, config: Environment): void {
+  allow(
+    role,
+    [
+      "cognito-idp:AdminCreateUser",
+      "cognito-idp:AdminDeleteUser",
+      "cognito-idp:AdminInitiateAuth",
+      "cognito-idp:AdminSetUserPassword",
+    ],
+    [pools],
+    { StringEquals: { "aws:ResourceTag/project": "millrace", "aws:ResourceTag/environment": config.name } },
+  );
+  acknowledgeWildcards(role, { ":userpool/*": "the user pool with the environment's tags: its id is made later" });
 }

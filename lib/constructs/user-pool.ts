@@ -1,4 +1,4 @@
-import { Aws, aws_cognito as cognito, Duration } from "aws-cdk-lib";
+import { Aws, aws_cognito as cognito, CfnOutput, Duration } from "aws-cdk-lib";
 import { Construct } from "constructs";
 import { resourceName } from "../names.ts";
 import { acknowledge } from "../reusable/acknowledge.ts";
@@ -49,9 +49,21 @@ export class UserPool extends Construct {
       managedLoginVersion: cognito.ManagedLoginVersion.NEWER_MANAGED_LOGIN,
     });
     this.loginUrl = domain.baseUrl();
+    this.#outputs(stack, operatorsGroup);
     acknowledge(this.pool, {
       COG8: "Plus costs money for each who signs in; passwords are long, nobody signs up, and tokens can be revoked",
       ...(!config.retainData && { COG2: "offered, not required, where nothing is kept" }),
+    });
+  }
+
+  #outputs(stack: MillraceStack, operatorsGroup: string): void {
+    const user = `--user-pool-id ${this.pool.userPoolId} --username you@example.com`;
+    new CfnOutput(stack, "UserPoolId", { value: this.pool.userPoolId, description: "who may sign in" });
+    new CfnOutput(stack, "FirstUser", {
+      value:
+        `aws cognito-idp admin-create-user ${user} && ` +
+        `aws cognito-idp admin-add-user-to-group ${user} --group-name ${operatorsGroup}`,
+      description: "makes the first user, an operator, whom Cognito sends a password",
     });
   }
 

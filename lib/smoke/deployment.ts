@@ -20,18 +20,35 @@ export interface Deployment {
  * @throws Error when an output is missing, because a stack is not deployed
  */
 export async function findDeployment(config: Environment, token: string | undefined): Promise<Deployment> {
-  const outputs = new Map([...(await stackOutputs(config, "ingestion")), ...(await stackOutputs(config, "serving"))]);
-  const output = (name: string): string => {
-    const value = outputs.get(name);
-    if (value === undefined) throw new Error(`stack output ${name} is missing: deploy the environment first`);
-    return value;
-  };
+  const output = await outputsOf(config, "ingestion", "serving");
   return {
     config,
     restUrl: withSlash(output("RestUrl")),
     webSocketUrl: output("WebSocketUrl"),
     iotEndpoint: output("IotEndpoint"),
     token,
+  };
+}
+
+/**
+ * Finds the user pool of an environment, and the page as its client.
+ *
+ * @throws Error when an output is missing, because the stack is not deployed
+ */
+export async function findUserPool(
+  config: Environment,
+): Promise<{ readonly UserPoolId: string; readonly client: string }> {
+  const output = await outputsOf(config, "security", "web");
+  return { UserPoolId: output("UserPoolId"), client: output("SignInClientId") };
+}
+
+/** Reads outputs of stacks; one that is missing is an error. */
+async function outputsOf(config: Environment, ...stacks: readonly string[]): Promise<(name: string) => string> {
+  const outputs = new Map((await Promise.all(stacks.map((stack) => stackOutputs(config, stack)))).flat());
+  return (name) => {
+    const value = outputs.get(name);
+    if (value === undefined) throw new Error(`stack output ${name} is missing: deploy the environment first`);
+    return value;
   };
 }
 

@@ -36,18 +36,7 @@ function ofUserPool(
 ): Readonly<Record<string, unknown>> {
   const { pool, loginUrl } = users;
   const clientId = users.addPage(stack, pageUrl).userPoolClientId;
-  for (const [id, value, description] of [
-    ["SignInClientId", clientId, "the page, as a client of the user pool"],
-    ["UserPoolId", pool.userPoolId, "who may sign in"],
-    [
-      "FirstUser",
-      `aws cognito-idp admin-create-user --user-pool-id ${pool.userPoolId} --username you@example.com && ` +
-        `aws cognito-idp admin-add-user-to-group --user-pool-id ${pool.userPoolId} --username you@example.com ` +
-        `--group-name ${operatorsGroup}`,
-      "makes the first user, an operator, whom Cognito sends a password",
-    ],
-  ] as const)
-    new CfnOutput(stack, id, { value, description });
+  new CfnOutput(stack, "SignInClientId", { value: clientId, description: "the page, as a client of the user pool" });
   return {
     issuer: pool.userPoolProviderUrl,
     clientId,

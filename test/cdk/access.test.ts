@@ -50,7 +50,12 @@ describe.each(environments)("the roles of people and of the pipeline of %s", (en
       "image-publishing",
       "lookup",
     ]);
+    // The smoke test signs in as a user of its own, in the pool with the environment's tags.
+    const { auth } = environment(env).api;
+    const ofUsers = ["AdminCreateUser", "AdminDeleteUser", "AdminInitiateAuth", "AdminSetUserPassword"];
+    const addsUsers = auth?.cognito === true ? ofUsers : [];
     expect(others).toEqual({
+      ...Object.fromEntries(addsUsers.map((action) => [`cognito-idp:${action}`, ["userpool/*"]])),
       "cloudformation:DescribeStacks": [`stack/millrace-${env}-*`],
       "iot:Connect": ["client/smoke-*"],
       "iot:Publish": [`topic/${env}/imu/smoke-*`],

@@ -129,6 +129,19 @@ const asked: Readonly<
     shows: ({ answer }) =>
       expect(answer).toMatchObject({ statusCode: 201, body: expect.stringMatching(/"ticket":"[A-Za-z0-9_-]{43}"/) }),
   },
+  "authorize-request": {
+    event: { type: "TOKEN", methodArn: "arn:aws:execute-api:us-east-1:123456789012:a/v1/GET/sensors" },
+    shows: ({ error }) => expect(error).toMatch(/Unauthorized/),
+  },
+  // It looks for the ticket in the table, and finds none.
+  "authorize-connection": {
+    event: {
+      type: "REQUEST",
+      methodArn: "arn:aws:execute-api:us-east-1:123456789012:a/v1/$connect",
+      queryStringParameters: { ticket: "A".repeat(43) },
+    },
+    shows: ({ error }) => expect(error).toMatch(/Unauthorized/),
+  },
   "admit-device": {
     event: { parameters: { SerialNumber: "unregistered" } },
     shows: ({ answer }) => expect(answer).toEqual({ allowProvisioning: false }),

@@ -23,7 +23,6 @@ const unused: Readonly<Record<string, string>> = {
   apprunner: "an App Runner service behind a web ACL",
   appsync: "an AppSync API behind a web ACL",
   "bedrock-agentcore": "a gateway of agents behind a web ACL",
-  "cognito-idp": "a user pool behind a web ACL",
   "docdb-elastic": "a secret of an elastic cluster",
   elasticfilesystem: "a function with a file system",
   elasticloadbalancing: "a load balancer behind a web ACL",

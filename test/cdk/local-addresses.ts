@@ -14,6 +14,9 @@ export function localAddresses(
     MQTT_URL: servers.mqttUrl,
     MONGODB_URI: servers.mongodbUri,
     WEBSOCKET_ENDPOINT: endpoints.websocket,
+    // Where a user pool has its keys. No token is shown to it here.
+    JWT_ISSUER: "https://127.0.0.1:9/pool",
+    JWKS_URI: "https://127.0.0.1:9/pool/.well-known/jwks.json",
     // Tables have their names from the template (a reference to a table is its name): see `resolve`.
     // Log-ins: the local servers know neither IAM nor TLS.
     KAFKA_AUTH: "none",

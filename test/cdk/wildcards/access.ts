@@ -31,6 +31,17 @@ export const accessWildcards: readonly AllowedWildcard[] = [
     reason: "deployer: the smoke test makes up a sensor",
   },
   {
+    stacks: deploying,
+    actions: [
+      "cognito-idp:AdminCreateUser",
+      "cognito-idp:AdminDeleteUser",
+      "cognito-idp:AdminInitiateAuth",
+      "cognito-idp:AdminSetUserPassword",
+    ],
+    resource: /:userpool\/\*$/,
+    reason: "deployer: the smoke test signs in as a user of its own, in the pool with the environment's tags",
+  },
+  {
     stacks,
     actions: [
       "application-autoscaling:RegisterScalableTarget",
