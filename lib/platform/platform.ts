@@ -49,11 +49,9 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
   const features = new FeaturesStack(app, "features", config, { security, streaming, lake });
   const audit = new AuditStack(app, "audit", config, { security, streaming });
   const serving = new ServingStack(app, "serving", config, { network, security, streaming, state, processing, lake });
-  const { operatorsEndpoint: endpoint } = network;
-  const operators = endpoint
+  const operators = config.operatorsApi
     ? new OperatorsStack(app, "operators", config, {
         network,
-        endpoint,
         security,
         streaming,
         state,

@@ -87,8 +87,6 @@ export class NetworkStack extends MillraceStack {
    * There the services have an address, and their security groups let nobody in.
    */
   readonly outboundSubnets: ec2.SubnetSelection;
-  /** By which the operators' API is reached, where the environment has one. */
-  readonly operatorsEndpoint: ec2.IInterfaceVpcEndpoint | undefined;
 
   constructor(scope: Construct, id: string, config: Environment, { keys }: Pick<SecurityStack, "keys">) {
     super(scope, id, { config, stateful: true, description: "VPC, endpoints, security groups, flow logs" });
@@ -124,7 +122,6 @@ export class NetworkStack extends MillraceStack {
     }
     this.securityGroups = this.#securityGroups();
     this.#endpoints();
-    this.operatorsEndpoint = config.operatorsApi ? this.#operatorsEndpoint() : undefined;
     this.#flowLogs(keys.operations);
   }
 
@@ -159,31 +156,13 @@ export class NetworkStack extends MillraceStack {
     this.vpc.addGatewayEndpoint("S3", { service: ec2.GatewayVpcEndpointAwsService.S3 });
     this.vpc.addGatewayEndpoint("DynamoDb", { service: ec2.GatewayVpcEndpointAwsService.DYNAMODB });
     for (const [name, service] of Object.entries(interfaceEndpoints)) {
-      this.#interfaceEndpoint(name, service);
+      this.vpc.addInterfaceEndpoint(name, {
+        service,
+        subnets: this.privateSubnets,
+        securityGroups: [this.securityGroups.endpoints],
+        open: false,
+      });
     }
-  }
-
-  /**
-   * Of private REST APIs. It takes no names for itself: with them every API of the region would be sought behind it,
-   * and live's requests to the WebSocket API would be refused
-   * (https://repost.aws/knowledge-center/api-gateway-vpc-connections).
-   */
-  #operatorsEndpoint(): ec2.InterfaceVpcEndpoint {
-    return this.#interfaceEndpoint("ExecuteApi", ec2.InterfaceVpcEndpointAwsService.APIGATEWAY, false);
-  }
-
-  #interfaceEndpoint(
-    name: string,
-    service: ec2.IInterfaceVpcEndpointService,
-    privateDnsEnabled = true,
-  ): ec2.InterfaceVpcEndpoint {
-    return this.vpc.addInterfaceEndpoint(name, {
-      service,
-      subnets: this.privateSubnets,
-      securityGroups: [this.securityGroups.endpoints],
-      open: false,
-      privateDnsEnabled,
-    });
   }
 
   #flowLogs(key: kms.IKey): void {

@@ -1,4 +1,4 @@
-import { ArnFormat, type aws_ec2 as ec2, CfnOutput } from "aws-cdk-lib";
+import { ArnFormat, aws_ec2 as ec2, CfnOutput } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import { OPS_TASK } from "../../config/operator-commands.ts";
 import { runningPipelineNames, runningPipelines } from "../../config/pipelines.ts";
@@ -25,8 +25,6 @@ import type { StreamingStack } from "./streaming.ts";
 
 export interface OperatorsNeeds {
   readonly network: NetworkStack;
-  /** By which the API is reached. */
-  readonly endpoint: ec2.IInterfaceVpcEndpoint;
   readonly security: SecurityStack;
   readonly streaming: StreamingStack;
   readonly state: StateStack;
@@ -42,10 +40,10 @@ export class OperatorsStack extends MillraceStack {
 
   constructor(scope: Construct, id: string, config: Environment, needs: OperatorsNeeds) {
     super(scope, id, { config, stateful: false, description: "the operators' API, private to the VPC" });
-    const { endpoint, security, serving } = needs;
+    const { network, security, serving } = needs;
     this.addStackDependency(serving);
     this.api = new OperatorsApi(this, {
-      endpoint,
+      endpoint: this.#endpoint(network),
       functions: {
         "read-components": this.#readComponents(needs),
         "read-log": this.#readLog(needs),
@@ -56,6 +54,22 @@ export class OperatorsStack extends MillraceStack {
       key: security.keys.operations,
     });
     new CfnOutput(this, OPERATORS_URL_OUTPUT, { value: this.api.url, description: "operators' API, inside the VPC" });
+  }
+
+  /**
+   * By which the API is reached. It takes no names for itself: with them every API of the region would be sought behind
+   * it, and live's requests to the WebSocket API would be refused
+   * (https://repost.aws/knowledge-center/api-gateway-vpc-connections).
+   */
+  #endpoint({ vpc, privateSubnets: subnets, securityGroups }: NetworkStack): ec2.InterfaceVpcEndpoint {
+    return new ec2.InterfaceVpcEndpoint(this, "Endpoint", {
+      vpc,
+      service: ec2.InterfaceVpcEndpointAwsService.APIGATEWAY,
+      subnets,
+      securityGroups: [securityGroups.endpoints],
+      open: false,
+      privateDnsEnabled: false,
+    });
   }
 
   /** Reads metrics, alarms and services; it is not in the VPC, where their services have no endpoint. */

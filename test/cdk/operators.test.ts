@@ -36,7 +36,7 @@ describe.each(["operators-dev", ...environments.filter((env) => environment(env)
     };
     /** Id of its endpoint, as the stack refers to it. */
     const endpointOf = (): string => {
-      const endpoints = all("AWS::EC2::VPCEndpoint", "network").filter(({ resource }) =>
+      const endpoints = all("AWS::EC2::VPCEndpoint").filter(({ resource }) =>
         JSON.stringify(resource.Properties["ServiceName"]).includes("execute-api"),
       );
       expect(endpoints).toHaveLength(1);
