@@ -2,6 +2,7 @@
  * `npm test`: the pure suites, then those that need servers, which are started once for all of them, then those that
  * start a whole platform of their own.
  */
+import "../processor/adapters/no-telemetry.ts";
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -40,8 +40,12 @@ export const DYNAMODB_JARS = "dynamodb";
 /** The file of a server's archived classes, in the folder of the installation. */
 export const archiveName = (server: ServerName): string => `${server}.jsa`;
 
-/** By default each thread may get an arena of the C library's memory of its own, and keep what it once held. */
-const serverEnvironment = { MALLOC_ARENA_MAX: "2" };
+const serverEnvironment = {
+  /** By default each thread may get an arena of the C library's memory of its own, and keep what it once held. */
+  MALLOC_ARENA_MAX: "2",
+  /** By default DynamoDB Local tells Amazon how it is used. */
+  DDB_LOCAL_TELEMETRY: "0",
+};
 
 /** How to start the process of a server that is prepared. */
 export function serverProcess(

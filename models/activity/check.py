@@ -11,6 +11,7 @@ import json
 import time
 from pathlib import Path
 
+import no_telemetry  # noqa: F401, I001
 import numpy as np
 import onnx
 import onnxruntime as ort

@@ -14,6 +14,7 @@ import json
 from itertools import groupby
 from pathlib import Path
 
+import no_telemetry  # noqa: F401, I001
 import numpy as np
 import onnxruntime as ort
 

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import no_telemetry  # noqa: F401, I001
 from dataset import Recording, read_dataset
 from evaluate import confusion, report, session
 

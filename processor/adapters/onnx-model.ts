@@ -1,3 +1,4 @@
+import "./no-telemetry.ts";
 import { setImmediate } from "node:timers/promises";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { MillraceError } from "../../domain/errors.ts";

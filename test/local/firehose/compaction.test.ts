@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
-import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { tables } from "../../../domain/tables.ts";
 import { Compaction } from "../../../local/firehose/compaction.ts";
 import { ParquetWriter } from "../../../local/firehose/parquet.ts";
@@ -26,6 +26,7 @@ beforeEach(() => {
   mkdirSync(join(folder, HOUR), { recursive: true });
   mkdirSync(scratch);
 });
+afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 /** Writes a file of rows with these ids. */
 async function file(name: string, ...ids: string[]): Promise<void> {
