@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Admin, Consumer, Kafka } from "kafkajs";
 
 /** A committed record of a topic. */
@@ -45,13 +46,23 @@ export async function readTopic(
   }
 }
 
+/** A partition gets its first leader, or another one. kafkajs gives up at once. */
+const LEADER_MOVES: ReadonlySet<unknown> = new Set(["NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"]);
+const LEADER = { limitMs: 10_000, waitMs: 100 } as const;
+
 async function offsetsOf(kafka: Kafka, topic: string): ReturnType<Admin["fetchTopicOffsets"]> {
-  const admin = kafka.admin();
-  await admin.connect();
-  try {
-    return await admin.fetchTopicOffsets(topic);
-  } finally {
-    await admin.disconnect();
+  for (const deadline = performance.now() + LEADER.limitMs; ;) {
+    // A new one asks who leads. One that was connected before knows it, or thinks so.
+    const admin = kafka.admin();
+    try {
+      await admin.connect();
+      return await admin.fetchTopicOffsets(topic);
+    } catch (error) {
+      if (!LEADER_MOVES.has((error as { type?: unknown }).type) || performance.now() > deadline) throw error;
+    } finally {
+      await admin.disconnect();
+    }
+    await delay(LEADER.waitMs);
   }
 }
 

@@ -7,6 +7,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Partitioners, type Admin } from "kafkajs";
 import { applySettings } from "../../../../adapters/apply-settings.ts";
+import { createTopics } from "../../../../adapters/kafka-topics.ts";
 import { createLogger } from "../../../../adapters/log.ts";
 import { readSettings } from "../../../../config/settings.ts";
 import { MillraceError } from "../../../../domain/errors.ts";
@@ -62,18 +63,7 @@ beforeAll(async () => {
     topics.progress,
     topics.changes,
   ];
-  await admin.createTopics({
-    waitForLeaders: true,
-    topics: needed.map(({ name, cleanup, timestampType }) => ({
-      topic: name,
-      numPartitions: 2,
-      replicationFactor: 1,
-      configEntries: [
-        { name: "cleanup.policy", value: cleanup },
-        { name: "message.timestamp.type", value: timestampType },
-      ],
-    })),
-  });
+  await createTopics(admin, { specs: needed, partitions: 2 });
   await admin.disconnect();
   await applySettings(testKafka(servers.kafkaBrokers), topics.imuData.name, semantics, { checkTasks: false });
 }, 300_000);
