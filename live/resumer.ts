@@ -66,7 +66,7 @@ export class Resumer {
     const { resumes, tail, openLog, hasRoom, log } = this.#options;
     const count = tail.countOf(resumeTopics.window);
     const waiting = count === 0 ? [] : resumes.waiting;
-    // Some other process may have the partition. What is no partition here is told by who has the one in its place.
+    // Another process may have the partition. For an id of a partition that is not there, one process answers.
     const mine = Map.groupBy(
       waiting.filter(({ resume }) => tail.position(resumeTopics.session, resume.partition % count) !== null),
       ({ resume }) => resume.partition,

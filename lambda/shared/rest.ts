@@ -91,7 +91,7 @@ function validate({ httpMethod, ...event }: APIGatewayProxyEvent, response: APIG
   Object.assign(response, { statusCode: 304, headers, body: "" });
 }
 
-/** What is told of a body that is not sent. API Gateway writes a length of its own. */
+/** Leaves out the body, and says how long it is. API Gateway writes a length of its own. */
 function withoutBody(response: APIGatewayProxyResult): void {
   if (response.statusCode !== 304)
     response.headers = { ...response.headers, "content-length": Buffer.byteLength(response.body) };

@@ -1,6 +1,6 @@
 import { ECSClient } from "@aws-sdk/client-ecs";
 import { createLogger } from "../../adapters/log.ts";
-import { OPS_TASK } from "../../config/operator-commands.ts";
+import { OPS_CONTAINER, OPS_TASK } from "../../config/operator-commands.ts";
 import { readSettings } from "../../config/settings.ts";
 import { MillraceError } from "../../domain/errors.ts";
 import { opsFunction } from "../../ops/function.ts";
@@ -29,7 +29,7 @@ export const handler = opsFunction(log, { posts: { "/ops/models": (body, key) =>
 async function run(command: ModelCommand, key: string): Promise<string[]> {
   const args = await argumentsOf(command);
   const arn = await startCommand(ecs, place, "model", args, key);
-  const stream = `${OPS_TASK}/processor/${arn.split("/").at(-1)}`;
+  const stream = `${OPS_TASK}/${OPS_CONTAINER}/${arn.split("/").at(-1)}`;
   return [`npm run model -- ${args.join(" ")} begins in a minute, as ${arn}`, `its log stream is ${stream}`];
 }
 

@@ -33,7 +33,7 @@ export function sentRecord(letter: InputRecord, { topic, partition, offset }: Le
 }
 
 /**
- * Letters of a partition that were sent again, by name.
+ * Letters of a partition that were sent again, by `letterName`.
  *
  * @param since Reads no older records than a letter of that time needs. @default all are read
  */
