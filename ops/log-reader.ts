@@ -20,7 +20,7 @@ import { KeptConnection } from "./kept-connection.ts";
 
 /** Kafka has its own topics, which begin so. */
 const INTERNAL = "__";
-/** Topics and groups that are told of. */
+/** Topics and groups that are told of; where there are more, Millrace's own come first. */
 const MAX_TOPICS = 200;
 const MAX_GROUPS = 200;
 /** How long an answer holds for those who ask meanwhile: many pages ask as one. */
@@ -63,12 +63,12 @@ export class LogReader {
     this.#now = now;
   }
 
-  /** All topics but Kafka's own, sorted by their names. @throws Error when Kafka does not answer */
+  /** The topics but Kafka's own, at most 200, sorted by their names. @throws Error when Kafka does not answer */
   topics(): Promise<TopicOverview[]> {
     return this.#fresh("topics", () => this.#connection.use((connected) => this.#readTopics(connected)));
   }
 
-  /** All consumer groups, sorted by their names. @throws Error when Kafka does not answer */
+  /** The consumer groups, at most 200, sorted by their names. @throws Error when Kafka does not answer */
   groups(): Promise<GroupOverview[]> {
     return this.#fresh("groups", () => this.#connection.use((connected) => this.#readGroups(connected)));
   }
@@ -103,8 +103,8 @@ export class LogReader {
   }
 
   async #readTopics({ cluster, admin }: Connected): Promise<TopicOverview[]> {
-    const names = (await admin.listTopics()).filter((name) => !name.startsWith(INTERNAL)).sort();
-    const shown = names.slice(0, MAX_TOPICS);
+    const names = (await admin.listTopics()).filter((name) => !name.startsWith(INTERNAL));
+    const shown = cut(names, MAX_TOPICS, specs);
     const bounds = await readBounds(cluster, shown);
     const sizes = await readSizes(cluster);
     const rates = this.#rates(bounds);
@@ -152,8 +152,11 @@ export class LogReader {
 
   async #readGroups({ cluster, admin }: Connected): Promise<GroupOverview[]> {
     const { groups: listed } = await admin.listGroups();
-    const names = listed.map(({ groupId }) => groupId).sort();
-    const shown = names.slice(0, MAX_GROUPS);
+    const shown = cut(
+      listed.map(({ groupId }) => groupId),
+      MAX_GROUPS,
+      readers,
+    );
     if (shown.length === 0) return [];
     const { groups } = await admin.describeGroups(shown);
     const committed = new Map<string, Awaited<ReturnType<Admin["fetchOffsets"]>>>();
@@ -186,6 +189,12 @@ export class LogReader {
       };
     });
   }
+}
+
+/** At most `max` names, sorted; those that are Millrace's `own` are never left out for others. */
+function cut(names: readonly string[], max: number, own: ReadonlyMap<string, unknown>): string[] {
+  const byName = [...names].sort();
+  return [...byName.filter((name) => own.has(name)), ...byName.filter((name) => !own.has(name))].slice(0, max).sort();
 }
 
 async function connect(kafka: Kafka): Promise<Connected> {
