@@ -9,6 +9,7 @@ const shared = {
   },
   modulePathIgnorePatterns: ["<rootDir>/.millrace", "<rootDir>/cdk.out"],
   testEnvironment: "node",
+  setupFilesAfterEnv: ["<rootDir>/test/support/patience.mjs"],
 };
 
 /** Suites that start all their servers themselves, for some minutes in all. Two of them run at a time. */
@@ -25,7 +26,7 @@ const platforms = [
   "runbooks",
 ];
 
-const patient = { setupFilesAfterEnv: ["<rootDir>/test/support/patience.mjs"] };
+const retried = { setupFilesAfterEnv: [...shared.setupFilesAfterEnv, "<rootDir>/test/support/retry.mjs"] };
 
 export default {
   projects: [
@@ -37,7 +38,7 @@ export default {
     },
     {
       ...shared,
-      ...patient,
+      ...retried,
       displayName: "servers",
       testMatch: ["<rootDir>/test/**/*.it.test.ts"],
       testPathIgnorePatterns: platforms.map((path) => `<rootDir>/test/${path}`),
@@ -46,7 +47,7 @@ export default {
     },
     {
       ...shared,
-      ...patient,
+      ...retried,
       displayName: "platforms",
       testRegex: platforms.map((path) => `/test/${path}[^.]*\\.it\\.test\\.ts$`),
     },

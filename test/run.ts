@@ -1,10 +1,11 @@
 /**
- * `npm test`: the pure suites, then those that need servers, which are started once for all of them, then those that
- * start a whole platform of their own.
+ * `npm test`: the suites that need servers, which are started once for all of them, then those that start a whole
+ * platform of their own. Both wait for most of their time, so the pure suites run beside them, on what CPU they leave.
  */
 import "../processor/adapters/no-telemetry.ts";
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { constants, getPriority, setPriority } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import {
@@ -27,9 +28,7 @@ const { projects, jestArguments } = parseTestArguments(process.argv.slice(2));
 mkdirSync(join(root, ".millrace"), { recursive: true });
 const folder = mkdtempSync(join(root, ".millrace", "jest-"));
 try {
-  const counts: Counts[] = [];
-  for (const run of projects.flatMap(jestRuns)) if (!interrupted.signal.aborted) counts.push(await runJest(run));
-  const { passed, failed } = sumCounts(counts);
+  const { passed, failed } = sumCounts((await Promise.all(projects.map(runProject))).flat());
   if (interrupted.signal.aborted) console.log("interrupted");
   console.log(`${passed} passed, ${failed} failed`);
   process.exitCode = interrupted.signal.aborted ? 130 : failed > 0 ? 1 : 0;
@@ -47,14 +46,23 @@ interface JestRun {
   readonly workers: readonly string[];
   /** Whether the suites share servers, which are started for them. */
   readonly sharesServers: boolean;
+  /** Added to the process's niceness: one with 5 gets a quarter of what one with 0 gets of a busy core. */
+  readonly niceness: number;
+}
+
+async function runProject(project: Project): Promise<Counts[]> {
+  const counts: Counts[] = [];
+  for (const run of jestRuns(project)) if (!interrupted.signal.aborted) counts.push(await runJest(run));
+  return counts;
 }
 
 /** Suites that share servers run one after the other. */
 function jestRuns(project: Project): readonly JestRun[] {
-  if (project === "pure") return [{ name: "pure", workers: [], sharesServers: false }];
+  if (project === "pure")
+    return [{ name: "pure", workers: ["--maxWorkers=2"], sharesServers: false, niceness: projects.length > 1 ? 5 : 0 }];
   return [
-    { name: "servers", workers: ["--runInBand"], sharesServers: true },
-    { name: "platforms", workers: ["--maxWorkers=2"], sharesServers: false },
+    { name: "servers", workers: ["--runInBand"], sharesServers: true, niceness: 0 },
+    { name: "platforms", workers: ["--maxWorkers=2"], sharesServers: false, niceness: 0 },
   ];
 }
 
@@ -96,6 +104,8 @@ async function runSuites(run: JestRun): Promise<Counts> {
     cwd: root,
     stdio: ["ignore", "ignore", "inherit"],
   });
+  if (jest.pid !== undefined && run.niceness > 0)
+    setPriority(jest.pid, Math.min(getPriority() + run.niceness, constants.priority.PRIORITY_LOW));
   const stop = (): void => void jest.kill("SIGTERM");
   interrupted.signal.addEventListener("abort", stop);
   const exited = new Promise<number | null>((resolve) => jest.once("close", resolve));
