@@ -9,6 +9,8 @@ const shared = {
   },
   modulePathIgnorePatterns: ["<rootDir>/.millrace", "<rootDir>/cdk.out"],
   testEnvironment: "node",
+  // Jest's default is the temporary folder, which goes with a run.
+  cacheDirectory: "<rootDir>/.millrace/jest-cache",
   setupFilesAfterEnv: ["<rootDir>/test/support/patience.mjs"],
 };
 

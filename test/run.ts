@@ -4,8 +4,8 @@
  */
 import "../processor/adapters/no-telemetry.ts";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { constants, getPriority, setPriority } from "node:os";
+import { chmodSync, existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { constants, getPriority, setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import {
@@ -27,6 +27,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal
 const { projects, jestArguments } = parseTestArguments(process.argv.slice(2));
 mkdirSync(join(root, ".millrace"), { recursive: true });
 const folder = mkdtempSync(join(root, ".millrace", "jest-"));
+// Everything temporary goes with the run: Jest ends its workers before they could remove theirs. Other users may enter,
+// such as those of containers.
+const temporary = mkdtempSync(join(tmpdir(), "millrace-test-"));
+chmodSync(temporary, 0o755);
+process.env.TMPDIR = temporary;
 try {
   const { passed, failed } = sumCounts((await Promise.all(projects.map(runProject))).flat());
   if (interrupted.signal.aborted) console.log("interrupted");
@@ -37,7 +42,7 @@ try {
   console.log("0 passed, 1 failed");
   process.exitCode = 1;
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  for (const each of [folder, temporary]) rmSync(each, { recursive: true, force: true });
 }
 
 /** A run of Jest: one of its projects, with how its suites run. */
