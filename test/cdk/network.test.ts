@@ -106,9 +106,12 @@ describe.each(environments)("the network of %s", (env) => {
 
   /** Prefixes of the actions of some roles, without the use of keys on behalf of other services. */
   function servicesOf({ roles, isFunction }: Program): string[] {
-    const statements = all("AWS::IAM::Policy")
+    // What does not fit into a role's own policy the CDK puts into a managed one.
+    const statements = all("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
       .filter(({ stack, resource }) =>
-        (resource.Properties["Roles"] as { Ref: string }[]).some(({ Ref }) => roles.includes(`${stack}/${Ref}`)),
+        ((resource.Properties["Roles"] ?? []) as { Ref: string }[]).some(({ Ref }) =>
+          roles.includes(`${stack}/${Ref}`),
+        ),
       )
       .flatMap(({ resource }) => (resource.Properties["PolicyDocument"] as { Statement: Statement[] }).Statement);
     const prefixes = statements.flatMap(({ Action, Condition }) =>

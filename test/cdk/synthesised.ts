@@ -12,6 +12,7 @@ const variants = {
   "market-prod": "test/cdk/prod-with-market.ts",
   "operators-dev": "test/cdk/dev-with-operators.ts",
   rehearsal: "test/cdk/dev-rehearsal.ts",
+  "staging-elsewhere": "test/cdk/staging-elsewhere.ts",
 } as const;
 export type SynthName = EnvironmentName | keyof typeof variants;
 
@@ -61,6 +62,7 @@ const inputs = [
   "test/cdk/prod-with-market.ts",
   "test/cdk/dev-rehearsal.ts",
   "test/cdk/dev-with-operators.ts",
+  "test/cdk/staging-elsewhere.ts",
   ".dockerignore",
   "Dockerfile",
   "cdk.json",
