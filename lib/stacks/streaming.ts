@@ -91,7 +91,8 @@ export class StreamingStack extends MillraceStack {
 
   /**
    * Principals of other accounts may not connect, whatever policies allow them. Services that act by themselves have no
-   * account; those that act with a role have the role's.
+   * account; those that act with a role have the role's. A request that says nothing of its account is left to the
+   * policies that allow: a condition that negates holds where its key is missing, and would lock everybody out.
    */
   #clusterPolicy(clusterArn: string): void {
     new msk.CfnClusterPolicy(this, "ClusterPolicy", {
@@ -106,6 +107,7 @@ export class StreamingStack extends MillraceStack {
             resources: [clusterArn],
             conditions: {
               StringNotEquals: { "aws:PrincipalAccount": this.account },
+              Null: { "aws:PrincipalAccount": "false" },
               Bool: { "aws:PrincipalIsAWSService": "false" },
             },
           }),

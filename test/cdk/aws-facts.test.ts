@@ -288,10 +288,24 @@ describe.each(environments)("the templates of %s", (env) => {
         Resource: expect.anything(),
         Condition: {
           StringNotEquals: { "aws:PrincipalAccount": config.account ?? { Ref: "AWS::AccountId" } },
+          Null: { "aws:PrincipalAccount": "false" },
           Bool: { "aws:PrincipalIsAWSService": "false" },
         },
       },
     ]);
+    // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html: operators
+    // are joined by AND; a negated one holds where the key is missing; Null "false" holds where it is there.
+    const { StringNotEquals, Null, Bool } = Statement[0]!.Condition as Record<string, Record<string, unknown>>;
+    const own = StringNotEquals!["aws:PrincipalAccount"];
+    const denied = (context: Readonly<Record<string, unknown>>): boolean =>
+      Object.entries(StringNotEquals!).every(([key, value]) => context[key] !== value) &&
+      Object.entries(Null!).every(([key, value]) => (context[key] === undefined) === (value === "true")) &&
+      Object.entries(Bool!).every(([key, value]) => context[key] === value);
+    const ofAws = "aws:PrincipalIsAWSService";
+    expect(denied({ "aws:PrincipalAccount": own, [ofAws]: "false" })).toBe(false);
+    expect(denied({ "aws:PrincipalAccount": "999988887777", [ofAws]: "false" })).toBe(true);
+    expect(denied({ [ofAws]: "true" })).toBe(false);
+    expect([denied({ [ofAws]: "false" }), denied({})]).toEqual([false, false]);
   });
 
   test("let a claim certificate connect under a prefix that no program and no device has", () => {
