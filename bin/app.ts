@@ -6,6 +6,7 @@ import { buildPlatform } from "../lib/platform/platform.ts";
 
 await runCommand(() => {
   const app = new App();
-  buildPlatform(app, environment(app.node.tryGetContext("env")));
+  // The CDK's command line names the account of its credentials, where it has some.
+  buildPlatform(app, environment(app.node.tryGetContext("env"), process.env["CDK_DEFAULT_ACCOUNT"]));
   app.synth();
 });

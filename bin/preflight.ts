@@ -1,7 +1,7 @@
 /** `npm run preflight`: what an account lacks before an environment can be deployed. It changes nothing. */
 import { choice, flag, parseCommandLine } from "../adapters/command-line.ts";
 import { runCommand } from "../adapters/run-command.ts";
-import { environment, environmentNames } from "../config/environments/index.ts";
+import { environment, environmentNames, wellFormed } from "../config/environments/index.ts";
 import { synthesisedResources } from "../lib/cost/synthesised.ts";
 import { whatStays } from "../lib/preflight/destroy.ts";
 import { readFacts } from "../lib/preflight/facts.ts";
@@ -24,7 +24,7 @@ await runCommand(async (args) => {
     return;
   }
   const { facts, unread } = await readFacts(config);
-  const found = missing(config, synthesisedResources(config), facts);
+  const found = missing(config, synthesisedResources(config), facts, wellFormed());
   for (const sentence of found) process.stdout.write(`MISSING ${sentence}\n`);
   for (const sentence of unread) process.stdout.write(`UNREAD  ${sentence}\n`);
   for (const sentence of toLookAt(config)) process.stdout.write(`look at ${sentence}\n`);

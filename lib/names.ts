@@ -24,5 +24,8 @@ export function lakeDatabaseName(config: Pick<Environment, "name">): string {
 /** Output of the stack `monitoring` that names what is deployed: a commit. */
 export const VERSION_OUTPUT = "Version";
 
-/** What it says where a deployment was not told its version. */
+/** Output of the stack `network` that says what the environment is deployed with: `deployed` of its config, as JSON. */
+export const DEPLOYED_OUTPUT = "Deployed";
+
+/** What `Version` says where a deployment was not told its version. */
 export const UNKNOWN_VERSION = "unknown";

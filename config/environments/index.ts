@@ -14,9 +14,11 @@ export const environmentNames = Object.keys(environments);
 /**
  * The validated config of an environment.
  *
+ * @param account Of the credentials that deploy it, where they are known: an environment that names no account is
+ *   there.
  * @throws MillraceError `config-invalid` when there is none of that name, or when it is wrong
  */
-export function environment(name: unknown): Environment {
+export function environment(name: unknown, account?: string): Environment {
   if (typeof name !== "string" || !Object.hasOwn(environments, name))
     throw new MillraceError(
       "config-invalid",
@@ -29,7 +31,7 @@ export function environment(name: unknown): Environment {
       `config/environments/${name}.ts has the name ${JSON.stringify(config.name)}; ` +
         "a file is named after its environment",
     );
-  const found = clashes(config, wellFormed());
+  const found = clashes(config, wellFormed(), config.account ?? account);
   if (found.length > 0)
     throw new MillraceError(
       "config-invalid",
@@ -39,7 +41,7 @@ export function environment(name: unknown): Environment {
 }
 
 /** The environments without mistakes. The mistakes of another environment are told when that one is asked for. */
-function wellFormed(): Environment[] {
+export function wellFormed(): Environment[] {
   return Object.values(environments).flatMap((input) => {
     try {
       return [readEnvironment(input)];

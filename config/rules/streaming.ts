@@ -1,9 +1,15 @@
 import { pipelineNames, pipelineOfOutput, pipelines, type PipelineName } from "../../domain/pipelines.ts";
 import { semanticsOf, semanticsProblems } from "../../domain/semantics.ts";
-import { topics, type TopicKey } from "../../domain/topics.ts";
+import { checkTopic, topics, type TopicKey, type TopicSpec } from "../../domain/topics.ts";
 import { marketSettings, type Environment } from "../schema.ts";
-import { hasTopic, topicSettings } from "../topics.ts";
+import { environmentTopics, hasTopic, topicSettings } from "../topics.ts";
 import { rule, type Condition, type Rule } from "./rule.ts";
+
+/**
+ * Partitions that an MSK Serverless cluster takes, by `cleanup.policy`.
+ * https://docs.aws.amazon.com/msk/latest/developerguide/limits.html#serverless-quota
+ */
+const clusterPartitions: Readonly<Record<TopicSpec["cleanup"], number>> = { delete: 2_400, compact: 120 };
 
 /** The market's settings where the config has none. */
 const unset = marketSettings.parse({});
@@ -55,7 +61,22 @@ export const streamingRules: readonly Rule[] = [
     [minTasks > maxTasks, `live.minTasks: ${minTasks}, more than maxTasks (${maxTasks})`],
   ]),
   rule(["processor", "kafka"], (config) => pipelineNames.flatMap((name) => pipelineConditions(name, config))),
+  rule(["processor", "kafka"], partitionConditions),
 ];
+
+/** The cluster would refuse what is beyond its quota when the topics are made, far into a deployment. */
+function partitionConditions(config: Pick<Environment, "processor" | "kafka">): Condition[] {
+  const all = [...environmentTopics(config), checkTopic];
+  return (Object.keys(clusterPartitions) as TopicSpec["cleanup"][]).map((policy) => {
+    const count = all.filter(({ cleanup }) => cleanup === policy).reduce((sum, { partitions }) => sum + partitions, 0);
+    return [
+      count > clusterPartitions[policy],
+      `kafka.partitions: topics with cleanup.policy ${policy} would have ${count} partitions in all, and an MSK ` +
+        `Serverless cluster takes ${clusterPartitions[policy]}; ask for fewer, or run a second environment beside ` +
+        "this one (docs/deployment.md#scale)",
+    ];
+  });
+}
 
 /** The config gives partitions to inputs alone: outputs follow them. */
 function ownPartitions(key: TopicKey): Condition {

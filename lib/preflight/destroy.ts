@@ -38,7 +38,15 @@ function kept(resources: readonly DeletedResource[]): string[] {
 /** What no stack has, or what a service keeps of what a stack had. */
 function ofNoStack(config: Environment): string[] {
   const { retainData, lake, ownsAccountSettings } = config;
+  const sensor = resourceName(config, "sensor");
   return [
+    // https://docs.aws.amazon.com/iot/latest/apireference/API_DeletePolicy.html and API_DeleteThingType.html
+    `the stack ${resourceName(config, "ingestion")}, while a certificate has one of its policies or a thing its type ` +
+      "(IoT Core deletes neither). For the policies " +
+      `${sensor} and ${resourceName(config, "claim")}: aws iot list-targets-for-policy --policy-name NAME, and for ` +
+      "each target aws iot detach-policy --policy-name NAME --target TARGET; for the type: " +
+      `aws iot list-things --thing-type-name ${sensor}, and for each thing ` +
+      "aws iot update-thing --thing-name THING --remove-thing-type. Five minutes later it goes",
     "things and certificates of devices that provisioned themselves: aws iot list-things-in-thing-group " +
       `--thing-group-name ${resourceName(config, "sensors")}`,
     // https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DeleteFeatureGroup.html

@@ -7,12 +7,17 @@ import {
   DescribeVpcsCommand,
   EC2Client,
 } from "@aws-sdk/client-ec2";
+import { EventBridgeClient, ListEventBusesCommand } from "@aws-sdk/client-eventbridge";
 import { GetRoleCommand, IAMClient } from "@aws-sdk/client-iam";
 import { GetV2LoggingOptionsCommand, IoTClient } from "@aws-sdk/client-iot";
 import { GetAccountSettingsCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { GetBucketVersioningCommand, ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
+import { paginateListFeatureGroups, SageMakerClient } from "@aws-sdk/client-sagemaker";
 import { GetServiceQuotaCommand, ServiceQuotasClient } from "@aws-sdk/client-service-quotas";
+import type { Deployed } from "../../config/rules/deployed.ts";
 import type { Environment } from "../../config/schema.ts";
+import { DEPLOYED_OUTPUT, resourceName } from "../names.ts";
+import { serviceRoles } from "../service-roles.ts";
 import { quotas, type AccountFacts, type QuotaName } from "./preflight.ts";
 
 type Reads = { readonly [K in keyof AccountFacts]: () => Promise<AccountFacts[K]> };
@@ -42,7 +47,8 @@ export async function readFacts(config: Environment): Promise<ReadFacts> {
   };
 }
 
-function reads({ region, lake, ownsAccountSettings }: Environment): Reads {
+function reads(config: Environment): Reads {
+  const { region, lake } = config;
   const ec2 = new EC2Client({ region });
   const stacks = readStacks(region);
   return {
@@ -51,7 +57,16 @@ function reads({ region, lake, ownsAccountSettings }: Environment): Reads {
       return AccountLimit?.ConcurrentExecutions ?? 0;
     },
     stacks: async () => new Map([...(await stacks)].map(([name, { status }]) => [name, status])),
-    bootstrapVersion: async () => (await stacks).get("CDKToolkit")?.bootstrapVersion ?? null,
+    bootstrapVersion: async () => {
+      const version = (await stacks).get("CDKToolkit")?.outputs.get("BootstrapVersion");
+      return version === undefined ? null : Number(version);
+    },
+    // arn:aws:cloudformation:region:account:stack/name/id
+    account: async () => [...(await stacks).values()][0]?.id.split(":")[4] ?? null,
+    deployed: async () => {
+      const text = (await stacks).get(resourceName(config, "network"))?.outputs.get(DEPLOYED_OUTPUT);
+      return text === undefined ? null : (JSON.parse(text) as Deployed);
+    },
     tables: async () => {
       const tables: string[] = [];
       for await (const { TableNames = [] } of paginateListTables({ client: new DynamoDBClient({ region }) }, {}))
@@ -61,6 +76,21 @@ function reads({ region, lake, ownsAccountSettings }: Environment): Reads {
     buckets: async () => {
       const { Buckets = [] } = await new S3Client({ region }).send(new ListBucketsCommand({ BucketRegion: region }));
       return Buckets.flatMap(({ Name }) => (Name === undefined ? [] : [Name]));
+    },
+    featureGroups: async () => {
+      const names: string[] = [];
+      const pages = paginateListFeatureGroups(
+        { client: new SageMakerClient({ region }) },
+        { NameContains: resourceName(config, "") },
+      );
+      for await (const { FeatureGroupSummaries = [] } of pages)
+        names.push(...FeatureGroupSummaries.flatMap(({ FeatureGroupName }) => FeatureGroupName ?? []));
+      return names;
+    },
+    eventBuses: async () => {
+      const command = new ListEventBusesCommand({ NamePrefix: resourceName(config, ""), Limit: 100 });
+      const { EventBuses = [] } = await new EventBridgeClient({ region }).send(command);
+      return EventBuses.flatMap(({ Name }) => Name ?? []);
     },
     replicaVersioned: async () => (lake.replica === null ? null : await isVersioned(lake.replica)),
     zones: async () => {
@@ -79,40 +109,50 @@ function reads({ region, lake, ownsAccountSettings }: Environment): Reads {
       );
       return Object.fromEntries(values) as Record<QuotaName, number>;
     },
-    ecsRole: () => isThere(new IAMClient({ region }).send(new GetRoleCommand({ RoleName: "AWSServiceRoleForECS" }))),
-    // Who owns the account's settings makes both.
+    serviceRoles: async () => {
+      const iam = new IAMClient({ region });
+      const found = await Promise.all(
+        Object.values(serviceRoles).map(({ roleName }) =>
+          unlessAbsent(iam.send(new GetRoleCommand({ RoleName: roleName }))),
+        ),
+      );
+      return found.flatMap((answer) => answer?.Role?.RoleName ?? []);
+    },
     apiLogRole: async () =>
-      ownsAccountSettings ||
-      (await new APIGatewayClient({ region }).send(new GetAccountCommand({}))).cloudwatchRoleArn !== undefined,
-    iotLog: async () =>
-      ownsAccountSettings || isThere(new IoTClient({ region }).send(new GetV2LoggingOptionsCommand({}))),
+      (await new APIGatewayClient({ region }).send(new GetAccountCommand({}))).cloudwatchRoleArn ?? null,
+    iotLogRole: async () =>
+      (await unlessAbsent(new IoTClient({ region }).send(new GetV2LoggingOptionsCommand({}))))?.roleArn ?? null,
   };
 }
 
-async function readStacks(
-  region: string,
-): Promise<ReadonlyMap<string, { readonly status: string; readonly bootstrapVersion: number | null }>> {
-  const stacks = new Map<string, { status: string; bootstrapVersion: number | null }>();
+interface FoundStack {
+  readonly id: string;
+  readonly status: string;
+  readonly outputs: ReadonlyMap<string, string>;
+}
+
+/** By name. */
+async function readStacks(region: string): Promise<ReadonlyMap<string, FoundStack>> {
+  const stacks = new Map<string, FoundStack>();
   for await (const { Stacks = [] } of paginateDescribeStacks({ client: new CloudFormationClient({ region }) }, {}))
-    for (const { StackName, StackStatus, Outputs = [] } of Stacks) {
+    for (const { StackName, StackStatus, StackId = "", Outputs = [] } of Stacks) {
       if (StackName === undefined || StackStatus === undefined) continue;
-      const version = Outputs.find(({ OutputKey }) => OutputKey === "BootstrapVersion")?.OutputValue;
       stacks.set(StackName, {
+        id: StackId,
         status: StackStatus,
-        bootstrapVersion: version === undefined ? null : Number(version),
+        outputs: new Map(Outputs.map(({ OutputKey = "", OutputValue = "" }) => [OutputKey, OutputValue])),
       });
     }
   return stacks;
 }
 
-/** False where the service says that there is none. */
-async function isThere(answer: Promise<unknown>): Promise<boolean> {
+/** Undefined where the service says that there is none. */
+async function unlessAbsent<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
-    await answer;
-    return true;
+    return await answer;
   } catch (error) {
     if (["NoSuchEntity", "NoSuchEntityException", "NotConfiguredException"].includes((error as Error).name))
-      return false;
+      return undefined;
     throw error;
   }
 }

@@ -1,8 +1,11 @@
+import { replacements, type Deployed } from "../../config/rules/deployed.ts";
+import { clashes } from "../../config/rules/shared-account.ts";
 import type { Environment } from "../../config/schema.ts";
 import { deliveryStreamName } from "../../domain/names.ts";
 import { tables } from "../../domain/tables.ts";
 import { inventoryOf, type BilledResource } from "../cost/inventory.ts";
 import { resourceName } from "../names.ts";
+import { serviceRoles } from "../service-roles.ts";
 
 /** What an account and region have, before anything is deployed there. */
 export interface AccountFacts {
@@ -12,8 +15,14 @@ export interface AccountFacts {
   readonly bootstrapVersion: number | null;
   /** Names of the CloudFormation stacks, each with its status. */
   readonly stacks: ReadonlyMap<string, string>;
+  /** The account, where a stack of it names it; `null` where there is none yet. */
+  readonly account: string | null;
+  /** What the environment is deployed with, as its stack `network` says; `null`: it is not there, or too old to say. */
+  readonly deployed: Deployed | null;
   readonly tables: readonly string[];
   readonly buckets: readonly string[];
+  readonly featureGroups: readonly string[];
+  readonly eventBuses: readonly string[];
   /** Whether the replica's bucket keeps versions; `null`: there is none, or the config names none. */
   readonly replicaVersioned: boolean | null;
   /** Ids of the zones that are available. */
@@ -23,12 +32,12 @@ export interface AccountFacts {
   readonly addresses: number;
   /** Values of `quotas`. */
   readonly quotas: Readonly<Record<QuotaName, number>>;
-  /** Whether ECS has its service-linked role. */
-  readonly ecsRole: boolean;
-  /** Whether API Gateway has a role for logs, or the environment makes it. */
-  readonly apiLogRole: boolean;
-  /** Whether IoT Core's log has options, or the environment makes them: without, it refuses the level of a group. */
-  readonly iotLog: boolean;
+  /** Names of those of `serviceRoles` that are there. */
+  readonly serviceRoles: readonly string[];
+  /** ARN of API Gateway's role for the logs of all APIs of account and region; `null`: it has none. */
+  readonly apiLogRole: string | null;
+  /** ARN of the role of IoT Core's log; `null`: it has no options, and refuses the level of a group. */
+  readonly iotLogRole: string | null;
 }
 
 /**
@@ -59,21 +68,26 @@ const STUCK = /^(ROLLBACK_COMPLETE|.*_FAILED)$/;
  * read is not missed.
  *
  * @param resources Resources of the environment's templates.
+ * @param others The environments that have a config.
  */
 export function missing(
   config: Environment,
   resources: readonly BilledResource[],
   facts: Partial<AccountFacts>,
+  others: readonly Environment[] = [],
 ): string[] {
   return [
     ...bootstrap(facts),
+    ...account(config, facts, others),
+    ...lost(config, facts),
     ...concurrency(resources, facts),
     ...stuckStacks(config, facts),
     ...keptNames(config, facts),
     ...replica(config, facts),
     ...zones(config, facts),
     ...tooFew(config, resources, facts),
-    ...accountSettings(facts),
+    ...absentServiceRoles(resources, facts),
+    ...accountSettings(config, facts),
   ];
 }
 
@@ -82,6 +96,24 @@ function bootstrap({ bootstrapVersion }: Partial<AccountFacts>): string[] {
   if (bootstrapVersion !== null && bootstrapVersion >= BOOTSTRAP_AT_LEAST) return [];
   const found = bootstrapVersion === null ? "is not bootstrapped" : `has bootstrap version ${bootstrapVersion}`;
   return [`the account ${found} in this region, ${BOOTSTRAP_AT_LEAST} is needed: npx cdk bootstrap`];
+}
+
+function account(config: Environment, facts: Partial<AccountFacts>, others: readonly Environment[]): string[] {
+  const found = facts.account ?? undefined;
+  if (found === undefined) return [];
+  if (config.account !== undefined && config.account !== found)
+    return [`the credentials are of the account ${found}, and the config names ${config.account}`];
+  return clashes(config, others, found);
+}
+
+/** What a deployment would replace, with its data. The config protects what has been copied into it alone. */
+function lost(config: Environment, { deployed }: Partial<AccountFacts>): string[] {
+  if (!config.retainData || !deployed || config.deployed !== null) return [];
+  const written = JSON.stringify(deployed);
+  return [
+    ...replacements(config, deployed),
+    `the environment is deployed and keeps its data, and its config does not say with what: add deployed: ${written}`,
+  ];
 }
 
 function concurrency(resources: readonly BilledResource[], { concurrentExecutions }: Partial<AccountFacts>): string[] {
@@ -102,20 +134,25 @@ function stuckStacks(config: Environment, { stacks = new Map() }: Partial<Accoun
     .map(([name, status]) => `the stack ${name} is ${status} and takes no update: delete it, or end its rollback`);
 }
 
+/** What a former deployment may have kept, with the stacks that have such. */
+const keepers = {
+  tables: { what: "table", stacks: ["state"] },
+  buckets: { what: "bucket", stacks: ["lake", "state", "web"] },
+  featureGroups: { what: "feature group", stacks: ["lake"] },
+  eventBuses: { what: "event bus", stacks: ["market"] },
+} as const satisfies Partial<Record<keyof AccountFacts, unknown>>;
+
 /** Names that a former deployment has kept: CloudFormation makes nothing under a name that is taken. */
-function keptNames(config: Environment, { stacks, tables = [], buckets = [] }: Partial<AccountFacts>): string[] {
+function keptNames(config: Environment, { stacks, ...facts }: Partial<AccountFacts>): string[] {
   if (stacks === undefined) return [];
   const prefix = resourceName(config, "");
-  const isThere = (stack: string): boolean => stacks.has(resourceName(config, stack));
-  return [
-    ...tables
-      .filter((name) => name.startsWith(prefix) && !isThere("state"))
-      .map((name) => `the table ${name} is there, and its stack is not: delete it, or import it into the stack`),
-    ...buckets
-      .filter((name) => name.startsWith(prefix) && name !== replicaName(config))
-      .filter(() => !["lake", "state", "web"].some(isThere))
-      .map((name) => `the bucket ${name} is there, and its stack is not: delete it, or import it into the stack`),
-  ];
+  return Object.entries(keepers)
+    .filter(([, { stacks: names }]) => !names.some((name) => stacks.has(resourceName(config, name))))
+    .flatMap(([of, { what }]) =>
+      (facts[of as keyof typeof keepers] ?? [])
+        .filter((name) => name.startsWith(prefix) && name !== replicaName(config))
+        .map((name) => `the ${what} ${name} is there, and its stack is not: delete it, or import it into the stack`),
+    );
 }
 
 function replicaName({ lake }: Environment): string | undefined {
@@ -166,18 +203,42 @@ function tooFew(
     });
 }
 
-/** What exists once in an account. */
-function accountSettings({ ecsRole, apiLogRole, iotLog }: Partial<AccountFacts>): string[] {
-  const ofOwner = "deploy the environment with ownsAccountSettings first";
-  return [
-    ...(ecsRole === false
-      ? ["ECS has no service-linked role: aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com"]
-      : []),
-    ...(apiLogRole === false ? [`API Gateway has no role for logs, which stages with logs need: ${ofOwner}`] : []),
-    ...(iotLog === false
-      ? [`IoT Core's log has no options, and refuses the level of a group without them: ${ofOwner}`]
-      : []),
+/** A resource that needs a service's role is refused while IAM spreads one that was made with it. */
+function absentServiceRoles(
+  resources: readonly BilledResource[],
+  { serviceRoles: found }: Partial<AccountFacts>,
+): string[] {
+  if (found === undefined) return [];
+  const types = new Set(resources.map(({ Type }) => Type));
+  return Object.entries(serviceRoles)
+    .filter(([type, { roleName }]) => types.has(type) && !found.includes(roleName))
+    .map(
+      ([type, { service, roleName }]) =>
+        `the service-linked role ${roleName}, which ${type} needs, is not there: ` +
+        `aws iam create-service-linked-role --aws-service-name ${service}`,
+    );
+}
+
+/** What exists once in an account and region, and what an environment that owns it would take from somebody else. */
+function accountSettings(config: Environment, { apiLogRole, iotLogRole }: Partial<AccountFacts>): string[] {
+  const settings = [
+    { role: apiLogRole, what: "API Gateway's role for logs", needs: "which stages with logs need" },
+    { role: iotLogRole, what: "IoT Core's log", needs: "without which it refuses the level of a group" },
   ];
+  return settings.flatMap(({ role, what, needs }) => {
+    if (role === undefined) return [];
+    if (role === null)
+      return config.ownsAccountSettings
+        ? []
+        : [`${what}, ${needs}, is not set: deploy the environment with ownsAccountSettings first`];
+    const isOwn = role.split("/").at(-1)!.startsWith(resourceName(config, ""));
+    return config.ownsAccountSettings && !isOwn
+      ? [
+          `${what} is ${role}, which is not this environment's: it would be replaced, and be gone with this ` +
+            "environment; set ownsAccountSettings to false, or take it away first",
+        ]
+      : [];
+  });
 }
 
 /** What the command does not read, each with the call that does. */
@@ -197,8 +258,14 @@ export function toLookAt(config: Environment): string[] {
             "(not there: aws ce update-cost-allocation-tags-status " +
             "--cost-allocation-tags-status TagKey=environment,Status=Active)",
         ]),
-    ...(config.ownsAccountSettings
-      ? ["no other environment of this account and region owns the account's settings (ownsAccountSettings)"]
+    // https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/troubleshooting-distributions.html
+    "CloudFront makes distributions for verified accounts alone: in a new account the stack web may end with " +
+      '"Your account must be verified", which AWS Support does',
+    ...(config.retainData
+      ? [
+          "no cluster of this name is kept from a former deployment: aws kafka list-clusters-v2 " +
+            `--cluster-name-filter ${resourceName(config, "kafka")}`,
+        ]
       : []),
   ];
 }

@@ -1,10 +1,11 @@
-import { aws_ec2 as ec2, aws_iam as iam, type aws_kms as kms } from "aws-cdk-lib";
+import { aws_ec2 as ec2, aws_iam as iam, type aws_kms as kms, CfnOutput } from "aws-cdk-lib";
 import type { Construct } from "constructs";
+import { placeOf } from "../../config/rules/deployed.ts";
 import type { Environment } from "../../config/schema.ts";
 import type { PipelineName } from "../../domain/pipelines.ts";
 import { logGroup } from "../constructs/log-group.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
-import { resourceName } from "../names.ts";
+import { DEPLOYED_OUTPUT, resourceName } from "../names.ts";
 import type { SecurityStack } from "./security.ts";
 
 /** Who talks inside the VPC. Each member has a security group. */
@@ -123,6 +124,10 @@ export class NetworkStack extends MillraceStack {
     this.securityGroups = this.#securityGroups();
     this.#endpoints();
     this.#flowLogs(keys.operations);
+    new CfnOutput(this, DEPLOYED_OUTPUT, {
+      value: JSON.stringify(placeOf(config)),
+      description: "what cannot change without losing data",
+    });
   }
 
   #securityGroups(): Record<Member, ec2.SecurityGroup> {

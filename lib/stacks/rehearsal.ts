@@ -6,6 +6,7 @@ import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { resourceName } from "../names.ts";
 import { acknowledgeWildcards } from "../reusable/acknowledge.ts";
 import { allow } from "../reusable/grants.ts";
+import { serviceRoles } from "../service-roles.ts";
 
 /**
  * The role of the rehearsal: it deploys an environment to an empty account, tries it, and deletes it. It is there
@@ -35,8 +36,11 @@ export class RehearsalStack extends MillraceStack {
         "ec2:DescribeAddresses",
         "ec2:DescribeAvailabilityZones",
         "ec2:DescribeVpcs",
+        "events:ListEventBuses",
+        "iot:GetV2LoggingOptions",
         "lambda:GetAccountSettings",
         "s3:ListAllMyBuckets",
+        "sagemaker:ListFeatureGroups",
         "servicequotas:GetServiceQuota",
       ],
       ["*"],
@@ -44,9 +48,16 @@ export class RehearsalStack extends MillraceStack {
     allow(
       role,
       ["iam:GetRole"],
-      [`arn:${this.partition}:iam::${this.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS`],
+      Object.values(serviceRoles).map(
+        ({ service, roleName }) =>
+          `arn:${this.partition}:iam::${this.account}:role/aws-service-role/${service}/${roleName}`,
+      ),
     );
-    acknowledgeWildcards(role, { "*": "preflight lists what the account has: lists take no resource" });
+    allow(role, ["apigateway:GET"], [`arn:${this.partition}:apigateway:${this.region}::/*`]);
+    acknowledgeWildcards(role, {
+      "*": "preflight lists what the account has: lists take no resource",
+      "::/*": "preflight reads the log role of API Gateway's account, which IAM's list has no resource for",
+    });
     new CfnOutput(this, "Arn", { value: role.roleArn, description: "role that rehearses a deployment" });
   }
 }

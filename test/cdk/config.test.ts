@@ -153,6 +153,19 @@ describe("an environment's config", () => {
       { kafka: { ...prod.kafka, partitions: { imuData: 20, trades: 5 } } },
       "kafka.partitions.trades: the pipeline of market-trades does not run",
     ],
+    // https://docs.aws.amazon.com/msk/latest/developerguide/limits.html#serverless-quota: 2,400 partitions, 120 of them
+    // compacted. Progress has those of the input, and the changes one.
+    [
+      "more compacted partitions than the cluster takes",
+      { kafka: { ...prod.kafka, partitions: { imuData: 120 } } },
+      "cleanup.policy compact would have 121 partitions in all, and an MSK Serverless cluster takes 120",
+    ],
+    // The input, its five outputs and the dead letters: 7 × 343, and one of the deployment's check.
+    [
+      "more partitions than the cluster takes",
+      { kafka: { ...prod.kafka, partitions: { imuData: 343 } } },
+      "cleanup.policy delete would have 2402 partitions in all, and an MSK Serverless cluster takes 2400",
+    ],
     [
       "fewer tasks of live at most than at least",
       { live: { minTasks: 4, maxTasks: 3 } },
@@ -309,12 +322,32 @@ describe("an environment's config", () => {
       expect(clashes({ ...one, account: undefined }, [two({ account: undefined })]).length).toBe(1);
     });
 
+    test("that names an account is in the way of one that names none and is deployed there", () => {
+      const nameless = { ...one, account: undefined };
+      expect(clashes(nameless, [two({})], "111122223333")).toEqual([
+        expect.stringMatching(/^ownsAccountSettings: true, and two is in the same region and account \(111122223333\)/),
+      ]);
+      expect(clashes(nameless, [two({})], "999988887777")).toEqual([]);
+      // The app is told the account of the credentials: https://docs.aws.amazon.com/cdk/v2/guide/environments.html
+      const result = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", "bin/app.ts"], {
+        cwd: root,
+        encoding: "utf8",
+        env: { ...withoutAws(), CDK_CONTEXT_JSON: '{"env":"dev"}', CDK_DEFAULT_ACCOUNT: prod.account },
+      });
+      expect(result.status).toBe(1);
+      expect(result.stderr).toContain("ownsAccountSettings: true, and prod is in the same region and account");
+    });
+
     test("of another account or region is free", () => {
       expect(clashes(one, [two({ account: "999988887777", mqttPrefix: "one" })])).toEqual([]);
       const elsewhere = { region: "eu-west-1", zones: ["euw1-az1", "euw1-az2", "euw1-az3"] };
       const lake = { ...prod.lake, replica: null };
       expect(clashes(one, [two({ ...elsewhere, lake, mqttPrefix: "one" })])).toEqual([]);
     });
+  });
+
+  test("may ask for as many partitions as the cluster takes", () => {
+    expect(problemsOf({ ...prod, kafka: { ...prod.kafka, partitions: { imuData: 119 } } })).toBe("");
   });
 
   test("CIDR blocks overlap when one begins inside the other", () => {

@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
-import { CloudFormationClient, CreateStackCommand } from "@aws-sdk/client-cloudformation";
+import { CloudFormationClient, CreateStackCommand, DeleteStackCommand } from "@aws-sdk/client-cloudformation";
 import { CreateTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { AllocateAddressCommand, EC2Client } from "@aws-sdk/client-ec2";
+import { CreateEventBusCommand, EventBridgeClient } from "@aws-sdk/client-eventbridge";
 import { CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
 import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
@@ -14,6 +15,7 @@ import { listen } from "../../local/aws/listen.ts";
 import { pickFreePorts } from "../../local/processes/ports.ts";
 import { eventually } from "../support/eventually.ts";
 import { pythonTools } from "./python.ts";
+import { synthesised } from "./synthesised.ts";
 
 jest.setTimeout(180_000);
 
@@ -31,6 +33,7 @@ let moto: ChildProcess;
 let front: Server;
 /** By the quota's code. https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetServiceQuota.html */
 const quotas: Record<string, number> = { "L-3032A538": 6, "L-0263D0A3": 5 };
+const featureGroups: string[] = [];
 /** https://docs.aws.amazon.com/iot/latest/apireference/API_GetV2LoggingOptions.html */
 let iotLog: Recorded;
 /** https://docs.aws.amazon.com/apigateway/latest/api/API_GetAccount.html */
@@ -48,6 +51,9 @@ function recordedAnswer({ headers, url }: IncomingMessage, body: string): Record
       : { status: 200, body: { Quota: { QuotaCode, Value: quotas[QuotaCode] } } };
   }
   if (url === "/v2LoggingOptions") return iotLog;
+  // https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ListFeatureGroups.html
+  if (headers["x-amz-target"] === "SageMaker.ListFeatureGroups")
+    return { status: 200, body: { FeatureGroupSummaries: featureGroups.map((name) => ({ FeatureGroupName: name })) } };
   // https://docs.aws.amazon.com/lambda/latest/api/API_GetAccountSettings.html
   if (url === "/2016-08-19/account-settings")
     return { status: 200, body: { AccountLimit: { ConcurrentExecutions: 1_000 } } };
@@ -107,13 +113,17 @@ here("an empty account lacks everything, and all of it is said at once", async (
   expect(unread).toEqual([]);
   expect(facts).toMatchObject({
     bootstrapVersion: null,
+    account: null,
+    deployed: null,
     tables: [],
     buckets: [],
+    featureGroups: [],
     replicaVersioned: null,
     addresses: 0,
   });
   const service = { ServiceName: "millrace-prod-bridge-0", NetworkConfiguration: {} };
   const templates = [
+    { Type: "AWS::ECS::Cluster" },
     { Type: "AWS::ECS::Service", Properties: { ...service, DesiredCount: 9 } },
     { Type: "AWS::ECS::TaskDefinition", Properties: { Family: "millrace-prod-bridge-0", Cpu: "1024", Memory: "2048" } },
   ];
@@ -123,23 +133,31 @@ here("an empty account lacks everything, and all of it is said at once", async (
     expect.stringContaining("millrace-prod-lake-replica is not there"),
     expect.stringContaining("the zone use1-az9 is not available"),
     expect.stringContaining('the quota "Fargate On-Demand vCPU resource count" is 6, and 10 are needed'),
-    expect.stringContaining("ECS has no service-linked role"),
-    expect.stringContaining("API Gateway has no role for logs"),
-    expect.stringContaining("IoT Core's log has no options"),
+    expect.stringContaining("the service-linked role AWSServiceRoleForECS, which AWS::ECS::Cluster needs"),
+    expect.stringContaining("API Gateway's role for logs, which stages with logs need, is not set"),
+    expect.stringContaining("IoT Core's log, without which it refuses the level of a group, is not set"),
   ]);
 });
 
 here("an account that is ready lacks nothing, and names that a former deployment has kept are found", async () => {
-  iotLog = { status: 200, body: { roleArn: "arn:aws:iam::123456789012:role/iot", defaultLogLevel: "WARN" } };
-  apiAccount = { cloudwatchRoleArn: "arn:aws:iam::123456789012:role/api" };
+  const role = (of: string): string => `arn:aws:iam::123456789012:role/millrace-prod-${of}`;
+  iotLog = { status: 200, body: { roleArn: role("iot"), defaultLogLevel: "WARN" } };
+  apiAccount = { cloudwatchRoleArn: role("api") };
   Object.assign(quotas, { "L-3032A538": 100 });
   const bootstrap = {
     Resources: { Topic: { Type: "AWS::SNS::Topic" } },
     Outputs: { BootstrapVersion: { Value: "21" } },
   };
-  await new CloudFormationClient({ region }).send(
-    new CreateStackCommand({ StackName: "CDKToolkit", TemplateBody: JSON.stringify(bootstrap) }),
-  );
+  // What the stack network of prod's templates puts out.
+  const { Outputs } = (await synthesised("prod")).templates["network"]!;
+  const network = { Resources: bootstrap.Resources, Outputs: { Deployed: { Value: Outputs!["Deployed"]!.Value } } };
+  for (const [StackName, template] of [
+    ["CDKToolkit", bootstrap],
+    ["millrace-prod-network", network],
+  ] as const)
+    await new CloudFormationClient({ region }).send(
+      new CreateStackCommand({ StackName, TemplateBody: JSON.stringify(template) }),
+    );
   // moto gives service-linked roles other names than AWS.
   await new IAMClient({ region }).send(
     new CreateRoleCommand({
@@ -160,8 +178,14 @@ here("an account that is ready lacks nothing, and names that a former deployment
   await s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: "Enabled" } }));
   const { facts, unread } = await readFacts(prod);
   expect(unread).toEqual([]);
-  expect(facts).toMatchObject({ bootstrapVersion: 21, replicaVersioned: true, ecsRole: true, iotLog: true });
-  expect(missing(prod, [], facts)).toEqual([]);
+  const { name, zones, network: place, mqttPrefix } = prod;
+  const deployed = { name, region, zones, cidr: place.cidr, mqttPrefix };
+  expect(facts).toMatchObject({
+    ...{ bootstrapVersion: 21, replicaVersioned: true, serviceRoles: ["AWSServiceRoleForECS"], deployed },
+    ...{ account: "123456789012", iotLogRole: role("iot"), apiLogRole: role("api"), eventBuses: [] },
+  });
+  const config = { ...prod, account: "123456789012", deployed };
+  expect(missing(config, [], facts)).toEqual([]);
 
   await new DynamoDBClient({ region }).send(
     new CreateTableCommand({
@@ -173,10 +197,15 @@ here("an account that is ready lacks nothing, and names that a former deployment
   );
   const ec2 = new EC2Client({ region });
   for (let i = 0; i < 3; i++) await ec2.send(new AllocateAddressCommand({ Domain: "vpc" }));
+  featureGroups.push("millrace-prod-sensor-windows-v2");
+  await new EventBridgeClient({ region }).send(new CreateEventBusCommand({ Name: "millrace-prod-market" }));
+  await new CloudFormationClient({ region }).send(new DeleteStackCommand({ StackName: "millrace-prod-network" }));
   const later = await readFacts(prod);
   const gateways = [1, 2, 3].map(() => ({ Type: "AWS::EC2::NatGateway" }));
-  expect(missing(prod, gateways, later.facts)).toEqual([
+  expect(missing(config, gateways, later.facts)).toEqual([
     expect.stringContaining("the table millrace-prod-devices is there"),
+    expect.stringContaining("the feature group millrace-prod-sensor-windows-v2 is there"),
+    expect.stringContaining("the event bus millrace-prod-market is there"),
     expect.stringContaining('the quota "EC2-VPC Elastic IPs" is 5, and 6 are needed'),
   ]);
 });
@@ -189,5 +218,5 @@ here("what the caller may not read is named, and the rest is read", async () => 
     expect.stringMatching(/^concurrentExecutions could not be read: AccessDeniedException: not allowed/),
     expect.stringMatching(/^quotas could not be read: AccessDeniedException/),
   ]);
-  expect(facts).toMatchObject({ bootstrapVersion: 21, ecsRole: true });
+  expect(facts).toMatchObject({ bootstrapVersion: 21, serviceRoles: ["AWSServiceRoleForECS"] });
 });

@@ -11,19 +11,31 @@ const ready: AccountFacts = {
   concurrentExecutions: 1_000,
   bootstrapVersion: 21,
   stacks: new Map([["CDKToolkit", "CREATE_COMPLETE"]]),
+  account: "111122223333",
+  deployed: null,
   tables: ["somebody-elses"],
+  featureGroups: [],
+  eventBuses: ["default"],
   buckets: ["millrace-prod-lake-replica", "millrace-dev-lake-111122223333-us-east-1"],
   replicaVersioned: true,
   zones: ["use1-az1", "use1-az2", "use1-az4", "use1-az6"],
   vpcs: 1,
   addresses: 0,
   quotas: { "Fargate On-Demand vCPU resource count": 100, "VPCs per Region": 5, "EC2-VPC Elastic IPs": 5 },
-  ecsRole: true,
-  apiLogRole: true,
-  iotLog: true,
+  serviceRoles: [
+    "AWSServiceRoleForECS",
+    "AWSServiceRoleForApplicationAutoScaling_ECSService",
+    "AWSServiceRoleForRDS",
+    "AWSServiceRoleForKafka",
+  ],
+  apiLogRole: "arn:aws:iam::111122223333:role/millrace-prod-serving-RestApiCloudWatchRole",
+  iotLogRole: "arn:aws:iam::111122223333:role/millrace-prod-ingestion-LoggingRole",
 };
 /** Fifteen executions are reserved. */
 const resources = [
+  ...["ECS::Cluster", "ApplicationAutoScaling::ScalableTarget", "DocDB::DBCluster", "MSK::ServerlessCluster"].map(
+    (type) => ({ Type: `AWS::${type}` }),
+  ),
   { Type: "AWS::Lambda::Function", Properties: { ReservedConcurrentExecutions: 10 } },
   { Type: "AWS::Lambda::Function", Properties: { ReservedConcurrentExecutions: 5 } },
   { Type: "AWS::Lambda::Function", Properties: {} },
@@ -59,6 +71,17 @@ test.each([
     { buckets: ["millrace-prod-lake-111122223333-us-east-1"] },
     "the bucket millrace-prod-lake-111122223333-us-east-1 is there",
   ],
+  [
+    "a feature group that was kept",
+    { featureGroups: ["millrace-prod-sensor-windows-v2"] },
+    "the feature group millrace-prod-sensor-windows-v2 is there",
+  ],
+  [
+    "an event bus that was kept",
+    { eventBuses: ["millrace-prod-market"] },
+    "the event bus millrace-prod-market is there",
+  ],
+  ["credentials of another account", { account: "999988887777" }, "the credentials are of the account 999988887777"],
   // https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-requirements.html
   ["no bucket for the replica", { replicaVersioned: null }, "millrace-prod-lake-replica is not there"],
   ["a replica without versions", { replicaVersioned: false }, "millrace-prod-lake-replica keeps no versions"],
@@ -72,14 +95,75 @@ test.each([
     { vpcs: 5 },
     'the quota "VPCs per Region" is 5, and 6 are needed with what the account has: aws service-quotas request-',
   ],
+  // One role for the logs of all APIs of account and region:
   // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
-  ["no log role of API Gateway", { apiLogRole: false }, "API Gateway has no role for logs"],
+  [
+    "a log role of API Gateway that somebody else has set",
+    { apiLogRole: "arn:aws:iam::111122223333:role/shop-api-logs" },
+    "API Gateway's role for logs is arn:aws:iam::111122223333:role/shop-api-logs, which is not this environment's",
+  ],
   // https://docs.aws.amazon.com/iot/latest/developerguide/configure-logging.html
-  ["no options of IoT Core's log", { iotLog: false }, "IoT Core's log has no options"],
+  [
+    "a log of IoT Core that another environment owns",
+    { iotLogRole: "arn:aws:iam::111122223333:role/path/millrace-staging-ingestion-LoggingRole" },
+    "IoT Core's log is arn:aws:iam::111122223333:role/path/millrace-staging-ingestion-LoggingRole",
+  ],
   // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html
-  ["no role of ECS", { ecsRole: false }, "aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com"],
+  [
+    "no role of ECS",
+    { serviceRoles: ready.serviceRoles.slice(1) },
+    "aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com",
+  ],
+  // https://docs.aws.amazon.com/documentdb/latest/developerguide/service-linked-roles.html
+  [
+    "no role of RDS, which DocumentDB takes",
+    { serviceRoles: ready.serviceRoles.filter((name) => name !== "AWSServiceRoleForRDS") },
+    "AWSServiceRoleForRDS, which AWS::DocDB::DBCluster needs, is not there",
+  ],
 ])("names %s", (_what, change: Partial<AccountFacts>, sentence) => {
   expect(missing(prod, resources, { ...ready, ...change })).toEqual([expect.stringContaining(sentence)]);
+});
+
+test("names what an environment lacks that does not own the account's settings", () => {
+  const staging = environment("staging");
+  const facts = { ...ready, buckets: [], apiLogRole: null, iotLogRole: null };
+  expect(missing(staging, [], facts)).toEqual([
+    expect.stringContaining("API Gateway's role for logs, which stages with logs need, is not set"),
+    expect.stringContaining("IoT Core's log, without which it refuses the level of a group, is not set"),
+  ]);
+  expect(missing(staging, [], { ...facts, apiLogRole: ready.apiLogRole, iotLogRole: ready.iotLogRole })).toEqual([]);
+  // Who owns them makes them.
+  expect(missing(prod, [], { ...ready, apiLogRole: null, iotLogRole: null })).toEqual([]);
+});
+
+test("names an environment that is in the way in the account of the credentials", () => {
+  const facts = { ...ready, buckets: [], apiLogRole: null, iotLogRole: null };
+  expect(missing(dev, [], facts, [dev, prod])).toEqual([
+    expect.stringContaining("ownsAccountSettings: true, and prod is in the same region and account (111122223333)"),
+  ]);
+  expect(missing(dev, [], { ...facts, account: "999988887777" }, [dev, prod])).toEqual([]);
+  // An account without stacks says nothing.
+  expect(missing(dev, [], { ...facts, account: null }, [dev, prod])).toEqual([]);
+});
+
+// What AWS::MSK::ServerlessCluster, AWS::EC2::VPC and AWS::EC2::Subnet replace:
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
+test("asks for what is deployed in the config, and names what would be replaced meanwhile", () => {
+  const deployed = {
+    name: "prod",
+    region: "us-east-1",
+    zones: [...prod.zones],
+    cidr: prod.network.cidr,
+    mqttPrefix: "prod",
+  };
+  const asked = expect.stringContaining(`add deployed: ${JSON.stringify(deployed)}`) as unknown;
+  expect(missing(prod, resources, { ...ready, deployed })).toEqual([asked]);
+  expect(missing({ ...prod, zones: prod.zones.toReversed() }, resources, { ...ready, deployed })).toEqual([
+    expect.stringContaining("subnets would be replaced, and with them the cluster and the database"),
+    asked,
+  ]);
+  expect(missing({ ...prod, deployed }, resources, { ...ready, deployed })).toEqual([]);
+  expect(missing(dev, [], { ...ready, buckets: [], deployed, apiLogRole: null, iotLogRole: null })).toEqual([]);
 });
 
 test("takes what is just enough, what another environment has, and what belongs to a stack that is there", () => {
@@ -96,7 +180,8 @@ test("takes what is just enough, what another environment has, and what belongs 
   };
   expect(missing(prod, resources, there)).toEqual([]);
   // An account without any quota to spare takes an environment that reserves nothing.
-  expect(missing(dev, [], { ...ready, buckets: [], concurrentExecutions: 10, replicaVersioned: null })).toEqual([]);
+  const poor = { ...ready, buckets: [], concurrentExecutions: 10, replicaVersioned: null };
+  expect(missing(dev, [], { ...poor, apiLogRole: null, iotLogRole: null, serviceRoles: [] })).toEqual([]);
 });
 
 test("counts the vCPUs of the services and of an operator's task, and the addresses of NAT gateways", () => {
@@ -177,6 +262,9 @@ test("says what stays of an environment, by the templates' policies and by what 
       "2 of AWS::DynamoDB::Table: deletion policy Retain, it is kept",
       "1 of AWS::DocDB::DBCluster: deletion policy Snapshot, a last snapshot is kept",
       expect.stringContaining("the replica arn:aws:s3:::millrace-prod-lake-replica"),
+      // https://docs.aws.amazon.com/iot/latest/apireference/API_DeletePolicy.html: "A policy cannot be deleted if […] it
+      // is attached to any certificate."
+      expect.stringMatching(/^the stack millrace-prod-ingestion, while a certificate has .*millrace-prod-sensor and/),
       expect.stringContaining("--thing-group-name millrace-prod-sensors"),
     ]),
   );
