@@ -4,44 +4,81 @@ import { choice, parseCommandLine, text } from "../adapters/command-line.ts";
 import { runCommand } from "../adapters/run-command.ts";
 import { environment, environmentNames } from "../config/environments/index.ts";
 import { checkFeatures, checkHealth, checkLive, checkSession, checkTransactions } from "../lib/smoke/checks.ts";
-import { type Deployment, findDeployment } from "../lib/smoke/deployment.ts";
+import { type Deployment, findDeployment, takeRoles } from "../lib/smoke/deployment.ts";
+import { type Device, publishReadings } from "../lib/smoke/device.ts";
 import { checkMarket } from "../lib/smoke/market.ts";
-import { notTried, smokeTable, type SmokeRow } from "../lib/smoke/table.ts";
+import { deviceName, provisionDevice, removeDevice } from "../lib/smoke/provisioning.ts";
+import { given, notTried, rowOf, smokeTable, type SmokeRow } from "../lib/smoke/table.ts";
 import { signsInItself, smokeUserOf } from "../lib/smoke/user.ts";
 
 const USAGE = `npm run smoke -- --env ${environmentNames.join("|")} [--token JWT]
-Publishes a second of readings, waits for them over WebSocket and REST, looks for their features, puts a trade on the
-event bus and waits for its position where the market runs, and tries a Kafka transaction. At the end a table says what
-holds, what failed, and what was not tried.
+Lets a device provision itself, publishes a second of readings as it, waits for them over WebSocket and REST, looks for
+their features, puts a trade on the event bus and waits for its position where the market runs, tries a Kafka
+transaction, and takes the device away again. At the end a table says what holds, what failed, and what was not tried.
+The caller may take the roles smoke, on-call and analyst of the environment, by sts:AssumeRole.
 --token is needed where the config names an issuer; of a user pool without a second factor the test makes a user of its
 own, and removes it. The exit code is 1 when a check fails.`;
 
 await runCommand(async (args) => {
   const { env, token } = readArguments(args);
   const config = environment(env);
-  const user = token === undefined && signsInItself(config) ? await smokeUserOf(config) : undefined;
+  const roles = await takeRoles(config);
+  const user = token === undefined && signsInItself(config) ? await smokeUserOf(config, roles) : undefined;
   try {
-    await tryDeployment(await findDeployment(config, token ?? user?.token));
+    await tryDeployment(await findDeployment(config, roles, token ?? user?.token));
   } finally {
     await user?.remove();
   }
 });
 
+// A device that was refused would keep the process alive.
+process.stdout.write("", () => process.exit());
+
 /** Runs the checks, and says what holds. */
 async function tryDeployment(deployment: Deployment): Promise<void> {
-  const sensorId = `smoke-${randomUUID()}`;
-  const rows = [
-    await check("REST /health", () => checkHealth(deployment)),
-    await check("MQTT publish → WebSocket", () => checkLive(deployment, sensorId)),
-    await check("session over REST", () => checkSession(deployment, sensorId)),
-    await check("feature store", () => checkFeatures(deployment, sensorId)),
-    ...(deployment.config.processor.market === null
-      ? []
-      : [await check("PutEvents → position over REST", () => checkMarket(deployment, sensorId))]),
-    await check("Kafka transactions", () => checkTransactions(deployment)),
-  ];
+  const rows: SmokeRow[] = [];
+  const check = async (what: string, run: () => Promise<string>): Promise<void> => void rows.push(await say(what, run));
+  const id = deviceName(randomUUID());
+  let device: Device | undefined;
+  let publishedMs: number | undefined;
+  await check("REST /health", () => checkHealth(deployment));
+  try {
+    await check("a device provisions itself", async () => {
+      device = await provisionDevice(deployment, id);
+      return `${id} has a certificate and its thing`;
+    });
+    await check("MQTT publish → WebSocket", async () => {
+      const publisher = given(device, "no device has provisioned itself");
+      return await checkLive(deployment, id, async () => (publishedMs = await publishReadings(deployment, publisher)));
+    });
+    const published = (): number => given(publishedMs, "no readings were published");
+    await check("session over REST", async () => {
+      published();
+      return await checkSession(deployment, id);
+    });
+    await check("feature store", async () => {
+      published();
+      return await checkFeatures(deployment, id);
+    });
+    if (deployment.config.processor.market !== null)
+      await check("PutEvents → position over REST", () => checkMarket(deployment, id));
+    await check("Kafka transactions", () => checkTransactions(deployment));
+  } finally {
+    await check("the device is taken away", async () => {
+      await removeDevice(deployment, id);
+      return "thing, certificate and registration are deleted";
+    });
+  }
   process.stdout.write(`\n${smokeTable([...rows, ...notTried])}\n`);
-  process.exitCode = rows.every(({ result }) => result === "holds") ? 0 : 1;
+  process.exitCode = rows.some(({ result }) => result === "FAILED") ? 1 : 0;
+}
+
+/** Runs one check, and prints a line about it at once. */
+async function say(what: string, run: () => Promise<string>): Promise<SmokeRow> {
+  const begun = Date.now();
+  const row = await rowOf(what, run);
+  process.stdout.write(`${row.result} ${what} (${Date.now() - begun} ms): ${row.detail}\n`);
+  return row;
 }
 
 function readArguments(args: readonly string[]): { env: string; token: string | undefined } {
@@ -59,19 +96,4 @@ function readArguments(args: readonly string[]): { env: string; token: string | 
     },
   });
   return { env: values.env, token: values.token };
-}
-
-/** Runs one check, and prints a line about it at once. */
-async function check(what: string, run: () => Promise<string>): Promise<SmokeRow> {
-  const begun = Date.now();
-  const row = await run().then(
-    (detail): SmokeRow => ({ what, result: "holds", detail }),
-    (error: unknown): SmokeRow => ({
-      what,
-      result: "FAILED",
-      detail: error instanceof Error ? error.message : String(error),
-    }),
-  );
-  process.stdout.write(`${row.result} ${what} (${Date.now() - begun} ms): ${row.detail}\n`);
-  return row;
 }

@@ -21,6 +21,17 @@ export function lakeDatabaseName(config: Pick<Environment, "name">): string {
   return `millrace_${config.name}`;
 }
 
+/** Roles of the stack `access` that `npm run smoke` takes: each part of it has the rights of who would do it. */
+export const smokeRoles = ["analyst", "on-call", "smoke"] as const;
+
+/** Output of the stack `access` with the ARN of a role. */
+export function roleOutput(role: string): string {
+  return `Arn${role.replaceAll("-", "")}`;
+}
+
+/** What the smoke test's devices are named after, and their serial numbers. */
+export const SMOKE_DEVICE_PREFIX = "smoke-";
+
 /** Output of the stack `monitoring` that names what is deployed: a commit. */
 export const VERSION_OUTPUT = "Version";
 

@@ -1,7 +1,6 @@
-import { ArnFormat, aws_iam as iam, type Stack } from "aws-cdk-lib";
+import { aws_iam as iam, type Stack } from "aws-cdk-lib";
 import type { Environment } from "../../config/schema.ts";
-import { mqttTopic } from "../../domain/imu.ts";
-import { resourceName } from "../names.ts";
+import { resourceName, smokeRoles } from "../names.ts";
 import { acknowledgeWildcards } from "../reusable/acknowledge.ts";
 import { allow } from "../reusable/grants.ts";
 
@@ -33,44 +32,19 @@ export function letUseBootstrap(role: iam.Role, stack: Stack, roles: readonly Bo
   );
 }
 
-/** Lets a role deploy an environment, and do what the smoke test does. */
+/** Lets a role deploy an environment, and take the roles of the smoke test. */
 export function letDeploy(role: iam.Role, stack: Stack, config: Environment): void {
-  const arn = (service: string, resource: string, name?: string): string =>
-    stack.formatArn(
-      name === undefined
-        ? { service, resource, arnFormat: ArnFormat.NO_RESOURCE_NAME }
-        : { service, resource, resourceName: name },
-    );
   letUseBootstrap(role, stack, ["deploy", "file-publishing", "image-publishing", "lookup"]);
-  allow(role, ["cloudformation:DescribeStacks"], [arn("cloudformation", "stack", resourceName(config, "*"))]);
-  allow(role, ["iot:Connect"], [arn("iot", "client", "smoke-*")]);
-  allow(role, ["iot:Publish"], [arn("iot", "topic", mqttTopic(config.mqttPrefix, "imu/smoke-*"))]);
+  const stacks = resourceName(config, "*");
   allow(
     role,
-    ["lambda:InvokeFunction"],
-    ["produce-test", "consume-test"].map((name) => arn("lambda", `function:${resourceName(config, name)}`)),
+    ["cloudformation:DescribeStacks"],
+    [stack.formatArn({ service: "cloudformation", resource: "stack", resourceName: stacks })],
   );
-  if (config.api.auth?.cognito === true && !config.retainData)
-    letAddUsers(role, arn("cognito-idp", "userpool", "*"), config);
-  acknowledgeWildcards(role, {
-    [`:stack/${resourceName(config, "*")}`]: "a stack's ARN ends in an id that CloudFormation makes up",
-    ":client/smoke-*": "the smoke test makes up a sensor",
-    "/imu/smoke-*": "the smoke test makes up a sensor",
-  });
-}
-
-/** What the smoke test does to sign in as a user of its own. The id of a pool is made later: its tag names it. */
-function letAddUsers(role: iam.Role, pools: string, config: Environment): void {
   allow(
     role,
-    [
-      "cognito-idp:AdminCreateUser",
-      "cognito-idp:AdminDeleteUser",
-      "cognito-idp:AdminInitiateAuth",
-      "cognito-idp:AdminSetUserPassword",
-    ],
-    [pools],
-    { StringEquals: { "aws:ResourceTag/project": "millrace", "aws:ResourceTag/environment": config.name } },
+    ["sts:AssumeRole"],
+    smokeRoles.map((name) => `arn:${stack.partition}:iam::${stack.account}:role/${resourceName(config, name)}`),
   );
-  acknowledgeWildcards(role, { ":userpool/*": "the user pool with the environment's tags: its id is made later" });
+  acknowledgeWildcards(role, { [`:stack/${stacks}`]: "a stack's ARN ends in an id that CloudFormation makes up" });
 }

@@ -59,7 +59,7 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
         serving,
       })
     : undefined;
-  const access = new AccessStack(app, "access", config, { security, lake, operations, operators });
+  const access = new AccessStack(app, "access", config, { security, state, lake, operations, operators });
   const web = new WebStack(app, "web", config, { serving, security });
   const monitoring = new MonitoringStack(app, "monitoring", config, {
     security,

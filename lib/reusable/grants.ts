@@ -40,17 +40,19 @@ export function allowKey(
 
 export type TableAction = "GetItem" | "PutItem" | "UpdateItem" | "DeleteItem" | "Scan" | "Query" | "DescribeTable";
 
-/** Allows these actions on one table, and the use of its key. */
+/** Allows these actions on one table, or on what conditions leave of it, and the use of its key. */
 export function allowTable(
   grantee: iam.IGrantable,
   table: dynamodb.ITable,
   key: kms.IKey,
   actions: readonly TableAction[],
+  conditions?: Record<string, Record<string, string>>,
 ): void {
   allow(
     grantee,
     actions.map((action) => `dynamodb:${action}`),
     [table.tableArn],
+    conditions,
   );
   allowKey(grantee, key, "dynamodb", [
     "Encrypt",

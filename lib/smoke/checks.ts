@@ -4,7 +4,6 @@ import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { WebSocket } from "ws";
 import { resourceName } from "../names.ts";
 import { authorization, type Deployment } from "./deployment.ts";
-import { publishReadings } from "./device.ts";
 import { deliveryVerdict, type Consumed, type Produced } from "./verdict.ts";
 
 /** Functions start cold: the first results take longer than any after them. */
@@ -42,8 +41,16 @@ async function askHealth(restUrl: string): Promise<{ ok: boolean; text: string }
     : { ok: false, text: `HTTP ${answer.status}: ${text}` };
 }
 
-/** Subscribes over WebSocket, publishes a second of readings over MQTT, and waits for their samples. */
-export async function checkLive(deployment: Deployment, sensorId: string): Promise<string> {
+/**
+ * Subscribes over WebSocket, publishes readings over MQTT, and waits for their samples.
+ *
+ * @param publish Publishes the sensor's readings; gives when the last was acknowledged, epoch ms
+ */
+export async function checkLive(
+  deployment: Deployment,
+  sensorId: string,
+  publish: () => Promise<number>,
+): Promise<string> {
   const url = new URL(deployment.webSocketUrl);
   url.searchParams.set("sensorId", sensorId);
   if (deployment.token !== undefined) url.searchParams.set("ticket", await getTicket(deployment));
@@ -53,7 +60,7 @@ export async function checkLive(deployment: Deployment, sensorId: string): Promi
     const samples = firstSamples(socket, sensorId);
     // A failure to publish is the one to report: without this, the wait for samples could fail first, unhandled.
     samples.catch(() => undefined);
-    const published = await publishReadings(deployment, sensorId);
+    const published = await publish();
     return `${(await samples) - published} ms from the last publish`;
   } finally {
     socket.close();
@@ -106,14 +113,15 @@ export async function checkSession({ restUrl, token }: Deployment, sensorId: str
  * Lets the function that checks the feature store look for the sensor's features, online and offline. The offline store
  * may lack them: it is written within 15 minutes.
  */
-export async function checkFeatures({ config }: Deployment, sensorId: string): Promise<string> {
+export async function checkFeatures(deployment: Deployment, sensorId: string): Promise<string> {
   const request = { identifiers: { sensorWindows: [sensorId] }, reads: 200 };
-  return (await invoke<{ text: string }>(config, "check-features", request)).text;
+  return (await invoke<{ text: string }>(deployment, "check-features", request)).text;
 }
 
 /** Calls a function of the environment, and gives its answer. */
-async function invoke<T>(config: Deployment["config"], name: string, request: object): Promise<T> {
-  const { Payload, FunctionError } = await new LambdaClient({ region: config.region }).send(
+async function invoke<T>({ config, roles }: Deployment, name: string, request: object): Promise<T> {
+  const client = new LambdaClient({ region: config.region, credentials: roles.smoke });
+  const { Payload, FunctionError } = await client.send(
     new InvokeCommand({ FunctionName: resourceName(config, name), Payload: Buffer.from(JSON.stringify(request)) }),
   );
   const answer = Buffer.from(Payload ?? []).toString();
@@ -122,11 +130,11 @@ async function invoke<T>(config: Deployment["config"], name: string, request: ob
 }
 
 /** Lets the functions inside the VPC try a transaction. Fails when the config's `delivery` does not hold. */
-export async function checkTransactions({ config }: Deployment): Promise<string> {
+export async function checkTransactions(deployment: Deployment): Promise<string> {
   const nonce = randomUUID();
-  const produced = await invoke<Produced>(config, "produce-test", { nonce });
-  const consumed = await invoke<Consumed>(config, "consume-test", { nonce });
-  const verdict = deliveryVerdict(config.processor.delivery, nonce, produced, consumed);
+  const produced = await invoke<Produced>(deployment, "produce-test", { nonce });
+  const consumed = await invoke<Consumed>(deployment, "consume-test", { nonce });
+  const verdict = deliveryVerdict(deployment.config.processor.delivery, nonce, produced, consumed);
   if (!verdict.ok) throw new Error(verdict.detail);
   return verdict.detail;
 }

@@ -1,6 +1,7 @@
 import { CloudFormationClient, DescribeStacksCommand } from "@aws-sdk/client-cloudformation";
+import { fromTemporaryCredentials } from "@aws-sdk/credential-providers";
 import type { Environment } from "../../config/schema.ts";
-import { resourceName, UNKNOWN_VERSION, VERSION_OUTPUT } from "../names.ts";
+import { resourceName, roleOutput, smokeRoles, UNKNOWN_VERSION, VERSION_OUTPUT } from "../names.ts";
 
 /** A deployed environment, as a smoke test reaches it. */
 export interface Deployment {
@@ -8,10 +9,37 @@ export interface Deployment {
   /** URLs end in a slash. */
   readonly restUrl: string;
   readonly webSocketUrl: string;
-  /** Host of IoT Core's MQTT endpoint. */
-  readonly iotEndpoint: string;
+  readonly iotEndpoint: IotEndpoint;
+  readonly roles: Roles;
   /** JWT for the APIs; undefined where they are open. */
   readonly token: string | undefined;
+}
+
+/** Where devices connect, with a certificate each. */
+export interface IotEndpoint {
+  readonly host: string;
+  /** @default IoT Core's, 8883 */
+  readonly port?: number;
+  /** Who vouches for it, PEM. @default the authorities of this machine */
+  readonly authority?: string;
+}
+
+/** Credentials of the roles that the smoke test takes. */
+export type Roles = Readonly<Record<(typeof smokeRoles)[number], ReturnType<typeof fromTemporaryCredentials>>>;
+
+/**
+ * Takes the roles of the smoke test, with the caller's credentials. Each is taken when it is first used, for an hour.
+ *
+ * @throws Error when an output is missing, because the stack is not deployed
+ */
+export async function takeRoles(config: Environment): Promise<Roles> {
+  const output = await outputsOf(config, "access");
+  const take = (name: string): ReturnType<typeof fromTemporaryCredentials> =>
+    fromTemporaryCredentials({
+      params: { RoleArn: output(roleOutput(name)), RoleSessionName: "millrace-smoke" },
+      clientConfig: { region: config.region },
+    });
+  return Object.fromEntries(smokeRoles.map((name) => [name, take(name)])) as Roles;
 }
 
 /**
@@ -19,13 +47,18 @@ export interface Deployment {
  *
  * @throws Error when an output is missing, because a stack is not deployed
  */
-export async function findDeployment(config: Environment, token: string | undefined): Promise<Deployment> {
+export async function findDeployment(
+  config: Environment,
+  roles: Roles,
+  token: string | undefined,
+): Promise<Deployment> {
   const output = await outputsOf(config, "ingestion", "serving");
   return {
     config,
     restUrl: withSlash(output("RestUrl")),
     webSocketUrl: output("WebSocketUrl"),
-    iotEndpoint: output("IotEndpoint"),
+    iotEndpoint: { host: output("IotEndpoint") },
+    roles,
     token,
   };
 }

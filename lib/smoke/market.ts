@@ -8,7 +8,7 @@ const POSITION_LIMIT_MS = 120_000;
 const SYMBOL = "SMOKE.TEST";
 
 /** Puts a trade on the market's event bus, twice, and waits until the REST API has its account's position, once. */
-export async function checkMarket({ config, restUrl, token }: Deployment, account: string): Promise<string> {
+export async function checkMarket({ config, restUrl, roles, token }: Deployment, account: string): Promise<string> {
   const trade = { trade_id: account, symbol: SYMBOL, price: 10, quantity: 3, side: "buy", account };
   const entry = {
     EventBusName: eventBusName(config.name),
@@ -16,7 +16,7 @@ export async function checkMarket({ config, restUrl, token }: Deployment, accoun
     DetailType: TRADE_DETAIL_TYPE,
     Detail: JSON.stringify({ ...trade, timestamp: Date.now() }),
   };
-  const client = new EventBridgeClient({ region: config.region });
+  const client = new EventBridgeClient({ region: config.region, credentials: roles.smoke });
   const { FailedEntryCount, Entries } = await client.send(new PutEventsCommand({ Entries: [entry, entry] }));
   if (FailedEntryCount !== 0) throw new Error(`PutEvents: ${JSON.stringify(Entries)}`);
   const put = Date.now();

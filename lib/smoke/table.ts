@@ -1,14 +1,36 @@
-/** One row of what a smoke test says: a check that was run, or something that only somebody can look at. */
+/** One row of what a smoke test says: a check that was run, or one that could not be. */
 export interface SmokeRow {
   readonly what: string;
   readonly result: "holds" | "FAILED" | "not tried";
-  /** What was found, or the command that tells. */
+  /** What was found, or why it was not tried. */
   readonly detail: string;
+}
+
+/** Thrown by a check that needs what an earlier one did not get, or that would do harm. */
+export class NotTried extends Error {}
+
+/**
+ * What an earlier check got.
+ *
+ * @throws NotTried when it did not get it
+ */
+export function given<T>(value: T | undefined, missing: string): T {
+  if (value === undefined) throw new NotTried(missing);
+  return value;
+}
+
+/** Runs one check, and says what it found. */
+export async function rowOf(what: string, run: () => Promise<string>): Promise<SmokeRow> {
+  try {
+    return { what, result: "holds", detail: await run() };
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return { what, result: error instanceof NotTried ? "not tried" : "FAILED", detail };
+  }
 }
 
 /** What the smoke test has no step for: with what tells. */
 export const notTried: readonly SmokeRow[] = [
-  ["a device that provisions itself", "aws iot describe-thing, after docs/deployment.md's first reading"],
   ["the lake", "Athena's query windows-of-a-sensor, some minutes later (lake.bufferSeconds)"],
   ["a model's promotion", "npm run on-aws -- --env E model promote …, then model list"],
 ].map(([what = "", detail = ""]) => ({ what, result: "not tried", detail }));

@@ -7,7 +7,7 @@ import {
   CognitoIdentityProviderClient,
 } from "@aws-sdk/client-cognito-identity-provider";
 import type { Environment } from "../../config/schema.ts";
-import { findUserPool } from "./deployment.ts";
+import { findUserPool, type Roles } from "./deployment.ts";
 
 /** Somebody who signs in for one smoke test. */
 export interface SmokeUser {
@@ -22,8 +22,9 @@ export function signsInItself({ api: { auth }, retainData }: Environment): boole
 }
 
 /** Adds a user of the smoke test to a deployed environment. */
-export async function smokeUserOf(config: Environment): Promise<SmokeUser> {
-  return addSmokeUser(new CognitoIdentityProviderClient({ region: config.region }), await findUserPool(config));
+export async function smokeUserOf(config: Environment, { smoke: credentials }: Roles): Promise<SmokeUser> {
+  const client = new CognitoIdentityProviderClient({ region: config.region, credentials });
+  return addSmokeUser(client, await findUserPool(config));
 }
 
 /**

@@ -7,16 +7,19 @@ import { eventBusName } from "../../domain/market.ts";
 import { dynamoTableName } from "../../domain/names.ts";
 import { letDeploy, letUseBootstrap, workflowsOf } from "../constructs/deploying.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
-import { lakeDatabaseName, logGroupName, resourceName } from "../names.ts";
+import { letSmoke } from "../constructs/smoke-rights.ts";
+import { lakeDatabaseName, logGroupName, resourceName, roleOutput } from "../names.ts";
 import { acknowledgeWildcards } from "../reusable/acknowledge.ts";
 import { allow, allowKey } from "../reusable/grants.ts";
 import type { LakeStack } from "./lake.ts";
 import type { OperationsStack } from "./operations.ts";
 import type { OperatorsStack } from "./operators.ts";
 import type { SecurityStack } from "./security.ts";
+import type { StateStack } from "./state.ts";
 
 export interface AccessNeeds {
   readonly security: SecurityStack;
+  readonly state: StateStack;
   readonly lake: LakeStack;
   readonly operations: OperationsStack;
   /** Where the environment has the operators' API. */
@@ -27,8 +30,9 @@ export interface AccessNeeds {
 const DEPLOYED_BRANCH = "main";
 
 /**
- * Roles of people and of the pipeline: who deploys, who is on call, who queries the lake. Each may do what that takes,
- * in this environment alone. The account's administrators say who may take the last two, by `sts:AssumeRole`.
+ * Roles of people and of the pipeline: who deploys, who is on call, who queries the lake, who tries a deployment. Each
+ * may do what that takes, in this environment alone. The account's administrators say who may take the last three, by
+ * `sts:AssumeRole`; the deployer may, for the smoke test.
  */
 export class AccessStack extends MillraceStack {
   /** Deploys the environment. */
@@ -38,7 +42,7 @@ export class AccessStack extends MillraceStack {
     scope: Construct,
     id: string,
     config: Environment,
-    { security, lake, operations, operators }: AccessNeeds,
+    { security, state, lake, operations, operators }: AccessNeeds,
   ) {
     super(scope, id, { config, stateful: false, description: "roles of people and of the pipeline" });
     this.deployer = this.#deployer();
@@ -46,6 +50,8 @@ export class AccessStack extends MillraceStack {
     const onCall = this.#onCall(security, operations);
     operators?.api.grantInvoke(onCall);
     this.#analyst(lake, security);
+    const smoke = this.#role("smoke", "tries the environment as its devices, users and producers do");
+    letSmoke(smoke, this, config, { devices: state.tables.devices, key: security.keys.state });
   }
 
   #role(
@@ -59,7 +65,7 @@ export class AccessStack extends MillraceStack {
       assumedBy,
       maxSessionDuration: Duration.hours(name === "deployer" || name === "reviewer" ? 2 : 8),
     });
-    new CfnOutput(this, `Arn-${name}`, { value: role.roleArn, description });
+    new CfnOutput(this, roleOutput(name), { value: role.roleArn, description });
     return role;
   }
 
@@ -68,7 +74,7 @@ export class AccessStack extends MillraceStack {
     return this.formatArn({ service, resource, resourceName });
   }
 
-  /** Takes the bootstrap's roles, which deploy, and does what the smoke test does. */
+  /** Takes the bootstrap's roles, which deploy, and those of the smoke test. */
   #deployer(): iam.Role {
     const { config } = this;
     const { repository } = config.deployer;

@@ -41,29 +41,50 @@ describe.each(environments)("the roles of people and of the pipeline of %s", (en
       .filter(({ resource }) => resource.Properties["RoleName"] === `millrace-${env}-${name}`)
       .map(({ resource }) => resource.Properties["AssumeRolePolicyDocument"]);
 
-  test("let the deployer take the bootstrap's roles, which are named, and try what it has deployed", () => {
+  test("let the deployer take the bootstrap's roles and those that try what it has deployed, all named", () => {
     // https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html#bootstrapping-env-roles
     const { "sts:AssumeRole": roles = [], ...others } = rights("deployer");
-    expect(roles.map((role) => String(/^role\/cdk-hnb659fds-(.+)-role-[^*]+$/.exec(role)?.[1])).toSorted()).toEqual([
-      "deploy",
-      "file-publishing",
-      "image-publishing",
-      "lookup",
-    ]);
-    // The smoke test signs in as a user of its own, in the pool with the environment's tags.
+    const named = roles.map((role) => /^role\/(?:cdk-hnb659fds-(.+)-role-[^*]+|(.+))$/.exec(role));
+    expect(named.map((found) => String(found?.[1] ?? found?.[2])).toSorted()).toEqual(
+      [
+        ...["deploy", "file-publishing", "image-publishing", "lookup"],
+        ...["analyst", "on-call", "smoke"].map((name) => `millrace-${env}-${name}`),
+      ].toSorted(),
+    );
+    expect(others).toEqual({ "cloudformation:DescribeStacks": [`stack/millrace-${env}-*`] });
+  });
+
+  test("let the smoke test be a device, a user and a producer, and ask the functions that try the rest", () => {
     const { auth } = environment(env).api;
     const ofUsers = ["AdminCreateUser", "AdminDeleteUser", "AdminInitiateAuth", "AdminSetUserPassword"];
+    // It signs in as a user of its own, in the pool with the environment's tags.
     const addsUsers = auth?.cognito === true ? ofUsers : [];
+    const { market } = environment(env).processor;
+    const found = rights("smoke");
+    const ofKeys = Object.keys(found).filter((action) => action.startsWith("kms:"));
+    const others = Object.fromEntries(Object.entries(found).filter(([action]) => !ofKeys.includes(action)));
+    const table = [expect.stringMatching(/devices/i)];
+    const functions = ["check-features", "consume-test", "produce-test"];
     expect(others).toEqual({
       ...Object.fromEntries(addsUsers.map((action) => [`cognito-idp:${action}`, ["userpool/*"]])),
-      "cloudformation:DescribeStacks": [`stack/millrace-${env}-*`],
-      "iot:Connect": ["client/smoke-*"],
-      "iot:Publish": [`topic/${env}/imu/smoke-*`],
-      "lambda:InvokeFunction": expect.arrayContaining([
-        `function:millrace-${env}-produce-test`,
-        `function:millrace-${env}-consume-test`,
-      ]),
+      ...(market === null ? {} : { "events:PutEvents": [`event-bus/millrace-${env}-market`] }),
+      "dynamodb:DeleteItem": table,
+      "dynamodb:PutItem": table,
+      "iot:CreateProvisioningClaim": [`provisioningtemplate/millrace-${env}-sensor`],
+      "iot:DeleteCertificate": ["cert/*"],
+      "iot:DeleteThing": ["thing/smoke-*"],
+      "iot:DetachThingPrincipal": ["cert/*"],
+      "iot:ListThingPrincipals": ["thing/smoke-*"],
+      "iot:UpdateCertificate": ["cert/*"],
+      "lambda:InvokeFunction": functions.map((name) => `function:millrace-${env}-${name}`),
     });
+    // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+    const registers = resourcesOf(platform, "AWS::IAM::Policy")
+      .flatMap(({ stack, resource }) => (stack === "access" ? statementsOf(resource) : []))
+      .filter(({ Action }) => list(Action ?? []).includes("dynamodb:PutItem"));
+    expect(registers.map((statement) => (statement as { Condition?: unknown }).Condition)).toEqual([
+      { "ForAllValues:StringLike": { "dynamodb:LeadingKeys": "smoke-*" } },
+    ]);
   });
 
   test("let a repository's workflow be the deployer in this environment alone, or the account's principals", () => {
@@ -82,7 +103,7 @@ describe.each(environments)("the roles of people and of the pipeline of %s", (en
           },
         },
       });
-    for (const name of ["on-call", "analyst"]) expect(JSON.stringify(trust(name))).toMatch(/:root"/);
+    for (const name of ["on-call", "analyst", "smoke"]) expect(JSON.stringify(trust(name))).toMatch(/:root"/);
   });
 
   test("let the analyst read the lake and write the results of its queries, and nothing else", () => {
