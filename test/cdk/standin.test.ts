@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { environment } from "../../config/environments/index.ts";
-import { webSocketRoutes } from "../../domain/routes.ts";
+import { operatorRoutes, webSocketRoutes } from "../../domain/routes.ts";
 import { pythonTools } from "./python.ts";
 import { resourcesOf, root, synthesised, type Synthesised } from "./synthesised.ts";
 
@@ -65,6 +65,17 @@ const checkedTypes = ["AWS::IoT::ProvisioningTemplate", "AWS::Lambda::EventSourc
 interface Found {
   readonly [what: string]: readonly string[];
 }
+interface PrivateApi {
+  readonly endpoints: readonly {
+    readonly id: string;
+    readonly service: string;
+    readonly hasPrivateNames: boolean;
+    readonly subnets: number;
+  }[];
+  readonly policy: readonly { readonly Effect: string; readonly Condition: unknown }[];
+  /** Verb, path, authorization, end of the integration's URI. */
+  readonly methods: readonly (readonly [string, string, string, string])[];
+}
 interface StandUp {
   readonly provisioned: Readonly<Record<string, unknown>>;
   readonly stacks: Readonly<Record<string, string>>;
@@ -75,6 +86,7 @@ interface StandUp {
     readonly archives: Readonly<Record<string, string>>;
     readonly rules: Readonly<Record<string, readonly string[]>>;
     readonly restApis: Readonly<Record<string, readonly string[]>>;
+    readonly privateApis: Readonly<Record<string, PrivateApi>>;
     readonly webSocketApis: Readonly<Record<string, { routes: readonly string[]; stages: readonly string[] }>>;
     readonly featureGroups: Readonly<Record<string, string>>;
     readonly logGroups: readonly (readonly [string, number | null])[];
@@ -95,6 +107,9 @@ function freePort(): Promise<number> {
 const tools = pythonTools();
 const described = tools === undefined ? describe.skip : describe;
 
+/** dev with the operators' API, which dev itself does not have: every stack that there is. */
+const SYNTH = "operators-dev";
+
 described("dev's stacks on an AWS stand-in", () => {
   let platform: Synthesised;
   let result: StandUp;
@@ -107,7 +122,7 @@ described("dev's stacks on an AWS stand-in", () => {
       .sort();
 
   beforeAll(async () => {
-    platform = await synthesised("dev");
+    platform = await synthesised(SYNTH);
     const run = spawnSync(
       join(tools ?? "", "python"),
       [join(root, "test/cdk/standin/stand_up.py"), platform.folder, String(await freePort())],
@@ -220,6 +235,32 @@ described("dev's stacks on an AWS stand-in", () => {
   test("have the analysts' work group, and a policy at each bucket", () => {
     expect(result.found["workGroups"]).toContain("millrace-dev-analysts");
     expect(result.found["bucketsWithPolicies"]).toEqual(Object.keys(result.found.buckets).toSorted());
+  });
+
+  // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-private-api-create.html
+  test("have the operators' API, which one endpoint leads to, for requests that are signed", () => {
+    expect(Object.keys(result.found.privateApis)).toEqual(["millrace-dev-operators"]);
+    const { endpoints, policy, methods } = result.found.privateApis["millrace-dev-operators"]!;
+    expect(endpoints).toEqual([
+      {
+        id: expect.stringMatching(/^vpce-[0-9a-f]+$/),
+        service: "com.amazonaws.us-east-1.execute-api",
+        hasPrivateNames: false,
+        subnets: environment("dev").zones.length,
+      },
+    ]);
+    const { id } = endpoints[0]!;
+    expect(policy.map(({ Effect, Condition }) => [Effect, Condition])).toEqual([
+      ["Allow", { StringEquals: { "aws:SourceVpce": id } }],
+      ["Deny", { StringNotEquals: { "aws:SourceVpce": id } }],
+    ]);
+    expect(methods.map(([verb, path]) => `${verb} ${path}`).toSorted()).toEqual(
+      operatorRoutes.map(({ method, path }) => `${method} ${path}`).toSorted(),
+    );
+    expect(new Set(methods.map(([, , authorization]) => authorization))).toEqual(new Set(["AWS_IAM"]));
+    const called = new Map(methods.map(([verb, path, , uri]) => [`${verb} ${path}`, uri]));
+    for (const { method, path, function: name } of operatorRoutes)
+      expect(called.get(`${method} ${path}`)).toBe(`millrace-dev-${name}/invocations`);
   });
 
   test("have the API, the topics of alarms and the alarms", () => {

@@ -103,6 +103,16 @@ def types(made):
     by = lambda *arguments, **options: by_api(made, *arguments, **options)
     name = lambda key: lambda answer, properties: properties[key]
     return {
+        "AWS::ApiGateway::RequestValidator": by(
+            "apigateway", "create_request_validator", lambda answer, _: answer["id"]
+        ),
+        # moto's own type leaves out the policy.
+        "AWS::ApiGateway::RestApi": by(
+            "apigateway",
+            "create_rest_api",
+            lambda answer, _: answer["id"],
+            lambda answer: {"RestApiId": answer["id"], "RootResourceId": answer["rootResourceId"]},
+        ),
         "AWS::ApiGatewayV2::Api": by(
             "apigatewayv2", "create_api", lambda answer, _: answer["ApiId"], lambda answer: {"ApiId": answer["ApiId"]}
         ),

@@ -234,6 +234,7 @@ def read_back(port, feature_groups):
         "secrets": len(at("secretsmanager").list_secrets()["SecretList"]),
         "topics": sorted(topic["TopicArn"].split(":")[-1] for topic in at("sns").list_topics()["Topics"]),
         "alarms": sorted(alarm["AlarmName"] for alarm in pages(at("cloudwatch"), "describe_alarms", "MetricAlarms")),
+        "privateApis": private_apis(port),
         "restApis": {
             api["name"]: sorted(
                 resource["path"] for resource in at("apigateway").get_resources(restApiId=api["id"], limit=500)["items"]
@@ -241,6 +242,38 @@ def read_back(port, feature_groups):
             for api in apis
         },
     }
+
+
+def private_apis(port):
+    """The APIs that only endpoints of the VPC lead to: which endpoints, whom they let in, and their methods."""
+    api_gateway, ec2 = client("apigateway", port), client("ec2", port)
+    found = {}
+    for api in api_gateway.get_rest_apis()["items"]:
+        configuration = api["endpointConfiguration"]
+        if configuration["types"] != ["PRIVATE"]:
+            continue
+        endpoints = ec2.describe_vpc_endpoints(VpcEndpointIds=configuration["vpcEndpointIds"])["VpcEndpoints"]
+        found[api["name"]] = {
+            "endpoints": [
+                {
+                    "id": endpoint["VpcEndpointId"],
+                    "service": endpoint["ServiceName"],
+                    "hasPrivateNames": endpoint["PrivateDnsEnabled"],
+                    "subnets": len(endpoint["SubnetIds"]),
+                }
+                for endpoint in endpoints
+            ],
+            "policy": json.loads(api["policy"])["Statement"],
+            "methods": sorted(
+                [verb, resource["path"], method["authorizationType"], method["methodIntegration"]["uri"].split(":")[-1]]
+                for resource in api_gateway.get_resources(restApiId=api["id"], limit=500)["items"]
+                for verb in resource.get("resourceMethods", {})
+                for method in [
+                    api_gateway.get_method(restApiId=api["id"], resourceId=resource["id"], httpMethod=verb)
+                ]
+            ),
+        }
+    return found
 
 
 def provisioned(port, stacks):
