@@ -6,6 +6,7 @@ import { environment, environmentNames } from "../config/environments/index.ts";
 import { checkFeatures, checkHealth, checkLive, checkSession, checkTransactions } from "../lib/smoke/checks.ts";
 import { type Deployment, findDeployment, takeRoles } from "../lib/smoke/deployment.ts";
 import { type Device, publishReadings } from "../lib/smoke/device.ts";
+import { checkLake } from "../lib/smoke/lake.ts";
 import { checkMarket } from "../lib/smoke/market.ts";
 import { deviceName, provisionDevice, removeDevice } from "../lib/smoke/provisioning.ts";
 import { given, notTried, rowOf, smokeTable, type SmokeRow } from "../lib/smoke/table.ts";
@@ -14,7 +15,8 @@ import { signsInItself, smokeUserOf } from "../lib/smoke/user.ts";
 const USAGE = `npm run smoke -- --env ${environmentNames.join("|")} [--token JWT]
 Lets a device provision itself, publishes a second of readings as it, waits for them over WebSocket and REST, looks for
 their features, puts a trade on the event bus and waits for its position where the market runs, tries a Kafka
-transaction, and takes the device away again. At the end a table says what holds, what failed, and what was not tried.
+transaction, waits for the readings in the lake, and takes the device away again. At the end a table says what holds,
+what failed, and what was not tried.
 The caller may take the roles smoke, on-call and analyst of the environment, by sts:AssumeRole.
 --token is needed where the config names an issuer; of a user pool without a second factor the test makes a user of its
 own, and removes it. The exit code is 1 when a check fails.`;
@@ -63,6 +65,7 @@ async function tryDeployment(deployment: Deployment): Promise<void> {
     if (deployment.config.processor.market !== null)
       await check("PutEvents → position over REST", () => checkMarket(deployment, id));
     await check("Kafka transactions", () => checkTransactions(deployment));
+    await check("the lake, by Athena", async () => checkLake(deployment, id, published()));
   } finally {
     await check("the device is taken away", async () => {
       await removeDevice(deployment, id);

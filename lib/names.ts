@@ -21,6 +21,11 @@ export function lakeDatabaseName(config: Pick<Environment, "name">): string {
   return `millrace_${config.name}`;
 }
 
+/** Athena's work group of the analysts. */
+export function workGroupName(config: Pick<Environment, "name">): string {
+  return resourceName(config, "analysts");
+}
+
 /** Roles of the stack `access` that `npm run smoke` takes: each part of it has the rights of who would do it. */
 export const smokeRoles = ["analyst", "on-call", "smoke"] as const;
 

@@ -1,11 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import {
-  AthenaClient,
-  GetQueryExecutionCommand,
-  GetQueryResultsCommand,
-  StartQueryExecutionCommand,
-} from "@aws-sdk/client-athena";
+import { AthenaClient } from "@aws-sdk/client-athena";
 import { DescribeFeatureGroupCommand, SageMakerClient } from "@aws-sdk/client-sagemaker";
+import { queryAthena } from "../../adapters/athena.ts";
 import { localCredentials } from "../../adapters/local-credentials.ts";
 import { EVENT_TIME_FEATURE, type FeatureGroupSpec } from "../../domain/features.ts";
 import { MINUTE, SECOND, type EpochMs, type Milliseconds } from "../../domain/time.ts";
@@ -14,7 +9,6 @@ import { MINUTE, SECOND, type EpochMs, type Milliseconds } from "../../domain/ti
 const QUERY_LIMIT_MS = 40 * SECOND;
 /** One that goes through a whole table. */
 const TABLE_LIMIT_MS = 15 * MINUTE;
-const POLL_MS = 250;
 /** Identifiers that are looked at, at most. */
 const MAX_IDENTIFIERS = 20;
 
@@ -94,30 +88,8 @@ export class OfflineStores {
     );
   }
 
-  /** The rows of a query's result, without its header. */
-  async #query(
-    Database: string,
-    QueryString: string,
-    limitMs: Milliseconds = QUERY_LIMIT_MS,
-  ): Promise<(string | undefined)[][]> {
-    const { QueryExecutionId } = await this.#athena.send(
-      new StartQueryExecutionCommand({
-        QueryString,
-        WorkGroup: this.#workGroup,
-        QueryExecutionContext: { Database },
-      }),
-    );
-    const end = Date.now() + limitMs;
-    for (;;) {
-      const { QueryExecution } = await this.#athena.send(new GetQueryExecutionCommand({ QueryExecutionId }));
-      const { State, StateChangeReason } = QueryExecution?.Status ?? {};
-      if (State === "SUCCEEDED") break;
-      if (State === "FAILED" || State === "CANCELLED" || Date.now() > end)
-        throw new Error(`Athena's query is ${State}: ${StateChangeReason ?? "no reason given"}; it is: ${QueryString}`);
-      await sleep(POLL_MS);
-    }
-    const { ResultSet } = await this.#athena.send(new GetQueryResultsCommand({ QueryExecutionId }));
-    return (ResultSet?.Rows ?? []).slice(1).map(({ Data = [] }) => Data.map(({ VarCharValue }) => VarCharValue));
+  #query(database: string, sql: string, limitMs: Milliseconds = QUERY_LIMIT_MS): Promise<(string | undefined)[][]> {
+    return queryAthena(this.#athena, { workGroup: this.#workGroup, database, sql, limitMs });
   }
 }
 

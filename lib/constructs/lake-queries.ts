@@ -2,7 +2,7 @@ import { aws_athena as athena, type aws_kms as kms, type aws_s3 as s3 } from "aw
 import { runningPipelineNames } from "../../config/pipelines.ts";
 import { namedQueries } from "../../domain/lake-queries.ts";
 import { existingWhere } from "../../domain/pipelines.ts";
-import { lakeDatabaseName, resourceName } from "../names.ts";
+import { lakeDatabaseName, workGroupName } from "../names.ts";
 import type { MillraceStack } from "./millrace-stack.ts";
 
 const GIB = 1_024 ** 3;
@@ -13,7 +13,7 @@ const GIB = 1_024 ** 3;
  */
 export function lakeQueries(stack: MillraceStack, bucket: s3.IBucket, key: kms.IKey): athena.CfnWorkGroup {
   const workGroup = new athena.CfnWorkGroup(stack, "WorkGroup", {
-    name: resourceName(stack.config, "analysts"),
+    name: workGroupName(stack.config),
     description: "queries of the lake, with a limit to what one may scan",
     recursiveDeleteOption: !stack.config.retainData,
     workGroupConfiguration: {

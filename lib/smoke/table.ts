@@ -31,7 +31,6 @@ export async function rowOf(what: string, run: () => Promise<string>): Promise<S
 
 /** What the smoke test has no step for: with what tells. */
 export const notTried: readonly SmokeRow[] = [
-  ["the lake", "Athena's query windows-of-a-sensor, some minutes later (lake.bufferSeconds)"],
   ["a model's promotion", "npm run on-aws -- --env E model promote …, then model list"],
 ].map(([what = "", detail = ""]) => ({ what, result: "not tried", detail }));
 

@@ -1,13 +1,8 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { partitionColumns, tables, type TableName } from "../../domain/tables.ts";
-import { toJson } from "../../local/lake/json.ts";
-import { sqlName, sqlText } from "../../local/lake/sql.ts";
-import { duckdbType, parseHiveType } from "../../local/lake/types.ts";
+import { tables, type TableName } from "../../domain/tables.ts";
+import { LakeInDuckdb, type LakeRows, translated } from "./lake-in-duckdb.ts";
 import { pythonTools } from "./python.ts";
 import { resourcesOf, root, synthesised } from "./synthesised.ts";
 
@@ -16,7 +11,6 @@ import { resourcesOf, root, synthesised } from "./synthesised.ts";
 
 const LIMIT_MS = 600_000;
 const bin = pythonTools();
-const folder = mkdtempSync(join(tmpdir(), "millrace-athena-"));
 const day = { dt: "2026-01-01", hour: "10" };
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 const statistics = (mean: number, std: number): object => ({ mean, std, min: mean - std, max: mean + std, rms: mean });
@@ -94,8 +88,8 @@ const refused = (id: string, offset: number): object => ({
   source_offset: offset,
 });
 
-/** Rows of the tables, the first of each twice: Firehose delivers at least once. */
-const rows: Partial<Record<TableName, readonly object[]>> = {
+/** Rows of the tables. */
+const rows: LakeRows = {
   raw: [
     { ...day, id: "imu-data-all/3/1234", key_text: "s01-sw", timestamp: 5_500 },
     { ...day, id: "imu-data-all/3/12345", key_text: "s01-sw", timestamp: 5_600 },
@@ -185,15 +179,14 @@ const answers: Readonly<Record<string, readonly object[]>> = {
   "completeness-of-bars": [{ ...day, at_first: 7, in_the_end: 9, completeness: 7 / 9 }],
 };
 
-let lake: DuckDBConnection;
-let views: ReadonlyMap<string, string>;
+let lake: LakeInDuckdb;
 let queries: ReadonlyMap<string, string>;
 
 (bin === undefined ? test.skip : test)(
   "has no query in the templates without an answer here, and no view without rows",
   () => {
     expect([...queries.keys()].toSorted()).toEqual(Object.keys(answers).toSorted());
-    expect([...views.keys()].toSorted()).toEqual(
+    expect([...lake.views.keys()].toSorted()).toEqual(
       Object.keys(tables)
         .map((name) => `${name}_exact`)
         .toSorted(),
@@ -203,14 +196,15 @@ let queries: ReadonlyMap<string, string>;
 
 (bin === undefined ? test.skip : test).each(Object.keys(tables))("the view of %s has one row per id", async (name) => {
   const given = rows[name as TableName]?.length ?? 0;
-  const count = async (of: string): Promise<unknown> => (await select(`SELECT count(*) AS n FROM "${of}"`))[0]!["n"];
+  const count = async (of: string): Promise<unknown> =>
+    (await lake.select(`SELECT count(*) AS n FROM "${of}"`))[0]!["n"];
   expect([await count(name), await count(`${name}_exact`)]).toEqual([given === 0 ? 0 : given + 1, given]);
 });
 
 (bin === undefined ? test.skip : test).each(Object.keys(answers))(
   "the query %s answers what its rows say",
   async (name) => {
-    expect(await select(queries.get(name)!)).toEqual(answers[name]);
+    expect(await lake.select(queries.get(name)!)).toEqual(answers[name]);
   },
 );
 
@@ -218,74 +212,23 @@ let queries: ReadonlyMap<string, string>;
   const notebook = readFileSync(join(root, "examples/notebook/lake.ipynb"), "utf8");
   const { cells } = JSON.parse(notebook) as { cells: readonly { source: readonly string[] }[] };
   const sql = /```sql\n(.*?)```/s.exec(cells.map(({ source }) => source.join("")).join("\n"))![1]!;
-  expect(await select(translated(new Map([["notebook", sql]])).get("notebook")!)).toEqual([
+  expect(await lake.select(translated(new Map([["notebook", sql]])).get("notebook")!)).toEqual([
     { window_start: 1_000, count: 100, mean: 5, std: 0.5 },
     { window_start: 2_000, count: 100, mean: 6, std: 0.5 },
   ]);
 });
 
-async function select(sql: string): Promise<Record<string, unknown>[]> {
-  const found = (await lake.runAndReadAll(sql)).getRowObjects();
-  return found.map((row) => Object.fromEntries(Object.entries(row).map(([key, value]) => [key, toJson(value)])));
-}
-
-/** Statements of Athena as DuckDB has them. */
-function translated(named: ReadonlyMap<string, string>): Map<string, string> {
-  const run = spawnSync(join(bin!, "python"), [join(root, "test/cdk/standin/translate.py")], {
-    encoding: "utf8",
-    input: JSON.stringify([...named.values()]),
-  });
-  if (run.status !== 0) throw new Error(`sqlglot failed:\n${run.stderr.slice(-4_000)}`);
-  const statements = JSON.parse(run.stdout) as string[];
-  return new Map([...named.keys()].map((name, i) => [name, statements[i]!]));
-}
-
 beforeAll(async () => {
   if (bin === undefined) return;
-  const platform = await synthesised("dev");
-  const presto = /^\/\* Presto View: (.*) \*\/$/;
-  const isView = (name: string): boolean => name.endsWith("_exact");
-  const glue = resourcesOf(platform, "AWS::Glue::Table").map(
-    ({ resource }) => resource.Properties["TableInput"] as { Name: string; ViewOriginalText?: string },
-  );
-  views = translated(
-    new Map(
-      glue
-        .filter(({ Name }) => isView(Name))
-        .map(({ Name, ViewOriginalText = "" }) => {
-          const definition = Buffer.from(presto.exec(ViewOriginalText)?.[1] ?? "", "base64").toString();
-          return [Name, (JSON.parse(definition) as { originalSql: string }).originalSql];
-        }),
-    ),
-  );
   queries = translated(
     new Map(
-      resourcesOf(platform, "AWS::Athena::NamedQuery").map(({ resource: { Properties } }) => [
+      resourcesOf(await synthesised("dev"), "AWS::Athena::NamedQuery").map(({ resource: { Properties } }) => [
         String(Properties["Name"]),
         String(Properties["QueryString"]),
       ]),
     ),
   );
-  lake = await (await DuckDBInstance.create(":memory:", { threads: "1" })).connect();
-  for (const { name, columns } of Object.values(tables)) {
-    const typed = [...columns, ...partitionColumns].map((column) => ({
-      name: sqlName(column.name),
-      type: duckdbType(parseHiveType(column.type)),
-    }));
-    await lake.run(
-      `CREATE TABLE ${sqlName(name)} (${typed.map((column) => `${column.name} ${column.type}`).join(", ")})`,
-    );
-    const given = rows[name] ?? [];
-    if (given.length === 0) continue;
-    const file = join(folder, `${name}.json`);
-    writeFileSync(file, [given[0], ...given].map((row) => JSON.stringify(row)).join("\n"));
-    const types = typed.map((column) => `${sqlText(column.name.slice(1, -1))}: ${sqlText(column.type)}`).join(", ");
-    await lake.run(`INSERT INTO ${sqlName(name)} SELECT * FROM read_json(${sqlText(file)}, columns = {${types}})`);
-  }
-  for (const [name, sql] of views) await lake.run(`CREATE VIEW ${sqlName(name)} AS ${sql}`);
+  lake = await LakeInDuckdb.open(rows);
 }, LIMIT_MS);
 
-afterAll(() => {
-  lake?.closeSync();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => lake?.close());
