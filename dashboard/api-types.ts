@@ -340,6 +340,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A ticket for one WebSocket connection
+         * @description For browsers, which can't send a header with a WebSocket: connect with `?ticket=…`, once, before it expires. The connection is that of whose token this request has.
+         */
+        post: operations["createTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -673,6 +693,12 @@ export interface components {
             items: components["schemas"]["Alert"][];
             /** @description `cursor` of the next page; null on the last one */
             next: string | null;
+        };
+        Ticket: {
+            /** @description for `?ticket=…` of the WebSocket's address; it works once */
+            ticket: string;
+            /** @description until when, epoch ms */
+            expiresAt: number;
         };
         /** @description an OpenAPI document */
         OpenApi: {
@@ -3553,6 +3579,145 @@ export interface operations {
                      *       "type": "urn:millrace:problem:internal-error",
                      *       "title": "Millrace failed on this request",
                      *       "status": 500,
+                     *       "detail": "what is wrong, and what to do"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A ticket for one WebSocket connection */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            /** @description Parameters of the request are wrong. `errors` lists every wrong parameter. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:millrace:problem:invalid-request",
+                     *       "title": "Parameters of the request are wrong",
+                     *       "status": 400,
+                     *       "detail": "what is wrong, and what to do"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no valid token. API Gateway answers it where the environment has an issuer: send `Authorization: Bearer …`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:millrace:problem:unauthorized",
+                     *       "title": "There is no valid token",
+                     *       "status": 401,
+                     *       "detail": "what is wrong, and what to do"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The URL is too long. Path and query have at most 4,096 characters. */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:millrace:problem:uri-too-long",
+                     *       "title": "The URL is too long",
+                     *       "status": 414,
+                     *       "detail": "what is wrong, and what to do"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are too many requests. API Gateway answers it: wait, then try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:millrace:problem:too-many-requests",
+                     *       "title": "There are too many requests",
+                     *       "status": 429,
+                     *       "detail": "what is wrong, and what to do"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request's header is too large. Request line and headers have at most 10,240 bytes on AWS, and 16 KB locally. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:millrace:problem:headers-too-large",
+                     *       "title": "The request's header is too large",
+                     *       "status": 431,
+                     *       "detail": "what is wrong, and what to do"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Millrace failed on this request. The log has the cause under the request's id. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:millrace:problem:internal-error",
+                     *       "title": "Millrace failed on this request",
+                     *       "status": 500,
+                     *       "detail": "what is wrong, and what to do"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A component that this needs does not answer. Try again; `GET /health` says which one. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "urn:millrace:problem:unavailable",
+                     *       "title": "A component that this needs does not answer",
+                     *       "status": 503,
                      *       "detail": "what is wrong, and what to do"
                      *     }
                      */

@@ -36,7 +36,7 @@ export function apiAt(restUrl: string) {
 }
 
 /** What became of a request: `data` of a success, or `error`. */
-type Asked<T> =
+export type Asked<T> =
   | { readonly data: T; readonly error?: never; readonly response: Response }
   | { readonly data?: never; readonly error: unknown; readonly response: Response };
 

@@ -132,7 +132,7 @@ export class Live {
     const path = `${this.#config.restUrl.replace(/\/$/, "")}/tickets`;
     const response = await send(new Request(path, { method: "POST" }));
     if (!response.ok) throw new RequestError("/tickets", response.status);
-    const { ticket } = (await response.json()) as { ticket: string };
+    const { ticket } = (await response.json()) as components["schemas"]["Ticket"];
     return `?ticket=${encodeURIComponent(ticket)}`;
   }
 

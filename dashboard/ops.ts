@@ -1,31 +1,53 @@
-/** The operators' API of `npm start`, which the page's own server hands on. */
-import type { Problem } from "../domain/api.ts";
+/**
+ * Client of the operators' API of `npm start`, which the page's own server hands on, by the types of its OpenAPI
+ * document: `npm run client` generates them.
+ */
+import createClient from "openapi-fetch";
+import { answer, type Asked } from "./api.ts";
 import { RequestError } from "./client.ts";
+import type { components, paths } from "./ops-types.ts";
+
+type Schemas = components["schemas"];
+export type ComponentOverview = Schemas["Component"];
+export type ComponentsOverview = Schemas["Components"];
+export type GroupOverview = Schemas["Group"];
+export type LetterSent = Schemas["LetterSent"];
+export type ModelOverview = Schemas["Model"];
+export type ModelRequest = Schemas["ModelRequest"];
+export type ModelsOverview = Schemas["Models"];
+export type RaisedAlarm = Schemas["Alarm"];
+export type Readable = Schemas["Readable"];
+export type RecordPreview = Schemas["Record"];
+export type RecordsOverview = Schemas["Records"];
+export type TopicOverview = Schemas["Topic"];
 
 /** An answer of `npm start` that is no success, with what it says. */
 export class OpsError extends RequestError {
-  constructor(path: string, status: number, message: string) {
-    super(path, status);
-    this.message = message;
+  constructor({ message, status, problem }: RequestError, detail: string) {
+    super(message, status, problem);
+    this.message = detail;
   }
 }
 
-/** @throws OpsError For an answer that is no success; RequestError or TypeError where there is none. */
-export function readOps<T>(path: string): Promise<T> {
-  return ask(path, { cache: "no-store" });
+/** What asks the operators' API, by path. */
+export const ops = createClient<paths>({ baseUrl: ".", cache: "no-store" });
+
+/** The header of a POST: under the same key it is done once. */
+export function underKey(key: string) {
+  return { header: { "idempotency-key": key } };
 }
 
-/** Sends what is to be done; under the same key it is done once. */
-export function postOps<T>(path: string, body: object, key: string): Promise<T> {
-  const headers = { "content-type": "application/json", "idempotency-key": key };
-  return ask(path, { method: "POST", headers, body: JSON.stringify(body) });
-}
-
-async function ask<T>(path: string, options: RequestInit): Promise<T> {
-  const response = await fetch(`ops/${path}`, options);
-  if (response.ok) return response.json() as Promise<T>;
-  const { detail } = (await response.json().catch(() => ({}))) as Partial<Problem>;
-  // Without a reason it is not from `npm start`: the page's server did not reach it.
-  if (detail === undefined) throw new RequestError(`ops/${path}`, response.status);
-  throw new OpsError(path, response.status, detail);
+/**
+ * The body of a successful answer.
+ *
+ * @throws OpsError For any other. RequestError or TypeError where there is none: without a reason it is not from `npm
+ *   start`, which the page's server did not reach.
+ */
+export async function opsAnswer<T>(asked: Promise<Asked<T>>): Promise<T> {
+  try {
+    return await answer(asked);
+  } catch (error) {
+    const detail = error instanceof RequestError ? error.problem?.detail : undefined;
+    throw detail === undefined ? error : new OpsError(error as RequestError, detail);
+  }
 }

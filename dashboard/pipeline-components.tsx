@@ -1,6 +1,6 @@
-/** Components of the pipeline with their figures, and the alarms that are on. */
-import type { ComponentOverview, ComponentsOverview, RaisedAlarm } from "../domain/ops.ts";
 import { time } from "./format.ts";
+/** Components of the pipeline with their figures, and the alarms that are on. */
+import type { ComponentOverview, ComponentsOverview, RaisedAlarm } from "./ops.ts";
 import { measure } from "./units.ts";
 
 export function Components({ components, alarms }: ComponentsOverview) {

@@ -1,6 +1,6 @@
-/** Consumer groups with the lag of each partition. */
-import type { GroupOverview } from "../domain/ops.ts";
 import { amount, NOTHING } from "./format.ts";
+/** Consumer groups with the lag of each partition. */
+import type { GroupOverview } from "./ops.ts";
 import { topicAddress } from "./pipeline-topics.tsx";
 
 export function Groups({ groups }: { readonly groups: readonly GroupOverview[] }) {

@@ -1,17 +1,12 @@
 /** Models in the store, and what an operator does with them. */
 import { useState } from "preact/hooks";
-import type { ModelOverview, ModelRequest, ModelsOverview } from "../domain/ops.ts";
 import { Confirm } from "./confirm.tsx";
-import { postOps } from "./ops.ts";
+import { ops, opsAnswer, underKey, type ModelOverview, type ModelRequest, type ModelsOverview } from "./ops.ts";
 
 /** What is to be done, under the key of this attempt and of all that repeat it. */
-interface Change extends ModelRequest {
-  readonly key: string;
-}
+type Change = ModelRequest & { readonly key: string };
 
-interface ModelsProps extends ModelsOverview {
-  readonly onChanged: () => Promise<void>;
-}
+type ModelsProps = ModelsOverview & { readonly onChanged: () => Promise<void> };
 
 const questions: Readonly<Record<ModelRequest["action"], (model: string) => string>> = {
   live: (model) => `${model} scores every sensor from the next record on, instead of the live model.`,
@@ -35,7 +30,7 @@ export function Models({ models, previous, agreement, onChanged }: ModelsProps) 
     setChange({ action, name, version, key: crypto.randomUUID() });
   };
   const apply = async ({ key, ...request }: Change): Promise<void> => {
-    const { lines } = await postOps<{ lines: readonly string[] }>("models", request, key);
+    const { lines } = await opsAnswer(ops.POST("/ops/models", { params: underKey(key), body: request }));
     setDone(lines.join(" "));
     void onChanged();
   };

@@ -1,6 +1,6 @@
-/** Topics of Kafka's, and the last records of one. */
-import type { Readable, RecordPreview, RecordsOverview, TopicOverview } from "../domain/ops.ts";
 import { amount, NOTHING } from "./format.ts";
+/** Topics of Kafka's, and the last records of one. */
+import type { Readable, RecordPreview, RecordsOverview, TopicOverview } from "./ops.ts";
 import { storyAddress } from "./story.ts";
 import { measure } from "./units.ts";
 

@@ -1,15 +1,17 @@
 /** The view of the pipeline itself: components, topics with their records, consumer groups and models. */
 import { type ComponentChild, render } from "preact";
-import type {
-  ComponentsOverview,
-  GroupOverview,
-  ModelsOverview,
-  RecordsOverview,
-  TopicOverview,
-} from "../domain/ops.ts";
 import { byId } from "./dom.ts";
 import { time } from "./format.ts";
-import { OpsError, readOps } from "./ops.ts";
+import {
+  ops,
+  opsAnswer,
+  OpsError,
+  type ComponentsOverview,
+  type GroupOverview,
+  type ModelsOverview,
+  type RecordsOverview,
+  type TopicOverview,
+} from "./ops.ts";
 import { Components } from "./pipeline-components.tsx";
 import { Groups } from "./pipeline-groups.tsx";
 import { Models } from "./pipeline-models.tsx";
@@ -95,16 +97,22 @@ export class PipelineView implements View {
   async #read({ tab, topic, partition, before }: Place): Promise<Data> {
     switch (tab) {
       case "components":
-        return { components: await readOps("components") };
+        return { components: await opsAnswer(ops.GET("/ops/components")) };
       case "groups":
-        return { groups: await readOps("groups") };
+        return { groups: await opsAnswer(ops.GET("/ops/groups")) };
       case "models":
-        return { models: await readOps("models") };
+        return { models: await opsAnswer(ops.GET("/ops/models")) };
       case "topics": {
-        const topics = await readOps<readonly TopicOverview[]>("topics");
+        const topics = await opsAnswer(ops.GET("/ops/topics"));
         if (topic === "" || !this.#isDue()) return { topics };
-        const query = new URLSearchParams({ topic, ...(partition && { partition }), ...(before && { before }) });
-        return { topics, records: await readOps(`records?${query.toString()}`) };
+        const query = {
+          topic,
+          ...(partition === "" ? {} : { partition: Number(partition) }),
+          ...(before === "" ? {} : { before: Number(before) }),
+        };
+        const records = await opsAnswer(ops.GET("/ops/records", { params: { query } }));
+        // The client's types make a list of anything of what is a pair in the document.
+        return { topics, records: records as RecordsOverview };
       }
     }
   }

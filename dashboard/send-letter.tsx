@@ -1,17 +1,16 @@
 /** The button with which an operator sends a dead letter in again, and what became of it. */
 import { useState } from "preact/hooks";
-import type { LetterRequest, LetterSent } from "../domain/ops.ts";
 import type { DeadLetter } from "./api.ts";
 import { Confirm } from "./confirm.tsx";
-import { postOps } from "./ops.ts";
+import { ops, opsAnswer, underKey, type LetterSent } from "./ops.ts";
 
 export function SendLetter({ letter: { id, log, sensorId, symbol } }: { readonly letter: DeadLetter }) {
   /** The key of this attempt and of all that repeat it; null while nothing is asked. */
   const [key, setKey] = useState<string | null>(null);
   const [sent, setSent] = useState<LetterSent | null>(null);
   const apply = async (): Promise<void> => {
-    const request: LetterRequest = { action: "send-again", id, log };
-    setSent(await postOps<LetterSent>("dead-letters", request, key!));
+    const body = { action: "send-again", id, log } as const;
+    setSent(await opsAnswer(ops.POST("/ops/dead-letters", { params: underKey(key!), body })));
   };
   const whose = sensorId ?? symbol;
   const record = whose === null ? "The record" : `The record of ${whose}`;

@@ -182,6 +182,13 @@ export const root = z.object({
 });
 export type Root = z.infer<typeof root>;
 
+/** Lets a browser open one WebSocket connection. */
+export const ticket = z.object({
+  ticket: z.string().describe("for `?ticket=…` of the WebSocket's address; it works once"),
+  expiresAt: z.number().describe("until when, epoch ms"),
+});
+export type Ticket = z.infer<typeof ticket>;
+
 /** A page of a list, newest first; `next` is the cursor of the following page. */
 export function page<T extends z.ZodType>(
   item: T,
@@ -288,6 +295,7 @@ const paging = {
         .min(1, `must be from 1 to ${pageLimits.max}`)
         .max(pageLimits.max, `must be from 1 to ${pageLimits.max}`),
     )
+    .meta({ type: "integer", minimum: 1, maximum: pageLimits.max, default: pageLimits.default })
     .optional()
     .describe(`items in a page, 1 to ${pageLimits.max}; ${pageLimits.default} when absent`),
   cursor: z.string().optional().describe("`next` of the page before, with the same other parameters"),

@@ -71,6 +71,9 @@ export const restRoutes: readonly RestRoute[] = [
 ];
 export const restFallback: FunctionName = "read-root";
 
+/** Gives a ticket for a WebSocket connection, where the platform runs on AWS: see `lambda/issue-ticket`. */
+export const ticketRoute = { method: "POST", path: "/tickets" } as const;
+
 /** A route of the operators' API, which is private on AWS and part of `npm start` locally. */
 export interface OperatorRoute {
   readonly method: "GET" | "POST";
@@ -80,6 +83,7 @@ export interface OperatorRoute {
 
 export const operatorRoutes: readonly OperatorRoute[] = [
   { method: "GET", path: "/metrics", function: "read-components" },
+  { method: "GET", path: "/ops/openapi.json", function: "read-components" },
   { method: "GET", path: "/ops/components", function: "read-components" },
   { method: "GET", path: "/ops/topics", function: "read-log" },
   { method: "GET", path: "/ops/groups", function: "read-log" },

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { isLoopbackHost, LOOPBACK } from "../config/local.ts";
 import { IDEMPOTENCY_HEADER } from "../domain/ops.ts";
-import { contentTypeOf, failed, type Answer, type Get, type Post } from "../ops/answer.ts";
+import { contentTypeOf, failed, notAllowed, type Answer, type Get, type Post } from "../ops/answer.ts";
 import { answerPost, MAX_BODY, refusal } from "../ops/posts.ts";
 
 /**
@@ -26,7 +26,8 @@ export function startStatusServer(
     const [get, post] = [own(gets, path), own(posts, path)];
     if (!get && !post) return failed(404, `use ${Object.keys(gets).join(" or ")}`);
     if (get && request.method === "GET") return get(new URLSearchParams(query));
-    if (!post || request.method !== "POST") return failed(405, `use ${get ? "GET" : "POST"} at ${path}`);
+    if (!post || request.method !== "POST")
+      return notAllowed(path, [...(get ? ["GET"] : []), ...(post ? ["POST"] : [])]);
     return readPost(request, post);
   };
   const server = createServer((request, response) => {
@@ -36,6 +37,7 @@ export function startStatusServer(
         response.statusCode = answer.status;
         response.setHeader("content-type", contentTypeOf(answer));
         response.setHeader("cache-control", "no-store");
+        response.setHeaders(new Map(Object.entries(answer.headers ?? {})));
         response.end(JSON.stringify(answer.body));
       });
   });

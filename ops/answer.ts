@@ -7,6 +7,8 @@ export interface Answer {
   readonly body: unknown;
   /** Of a body that is text, and sent as it is. @default JSON */
   readonly textType?: string;
+  /** Beside its type. @default none */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Answers a GET. None may reject. */
@@ -18,6 +20,11 @@ export type Post = (body: unknown, key: string) => Promise<Answer>;
 export function failed(status: number, detail: string): Answer {
   const body: Problem = { type: "about:blank", title: STATUS_CODES[status] ?? "Error", status, detail };
   return { status, body };
+}
+
+/** The answer to a method that a path does not have. */
+export function notAllowed(path: string, methods: readonly string[]): Answer {
+  return { ...failed(405, `use ${methods.join(" or ")} at ${path}`), headers: { allow: methods.join(", ") } };
 }
 
 /** The type of an answer's body. */

@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import type { Logger } from "../adapters/log.ts";
 import { IDEMPOTENCY_HEADER } from "../domain/ops.ts";
-import { contentTypeOf, failed, type Answer, type Get, type Post } from "./answer.ts";
+import { contentTypeOf, failed, notAllowed, type Answer, type Get, type Post } from "./answer.ts";
 import { answerPost, MAX_BODY, refusal } from "./posts.ts";
 
 /** What a function of the operators' API answers, by path. */
@@ -30,7 +30,7 @@ export function opsFunction(
     }
     return {
       statusCode: answer.status,
-      headers: { "content-type": contentTypeOf(answer), "cache-control": "no-store" },
+      headers: { "content-type": contentTypeOf(answer), "cache-control": "no-store", ...answer.headers },
       body: answer.textType === undefined ? JSON.stringify(answer.body) : String(answer.body),
     };
   };
@@ -38,7 +38,7 @@ export function opsFunction(
 
 async function answerTo(event: APIGatewayProxyEvent, get: Get | undefined, post: Post | undefined): Promise<Answer> {
   if (get && event.httpMethod === "GET") return get(queryOf(event));
-  if (!post || event.httpMethod !== "POST") return failed(405, `use ${get ? "GET" : "POST"} at ${event.resource}`);
+  if (!post || event.httpMethod !== "POST") return notAllowed(event.resource, [get ? "GET" : "POST"]);
   const header = (name: string): string | undefined =>
     Object.entries(event.headers).find(([key]) => key.toLowerCase() === name)?.[1];
   const key = header(IDEMPOTENCY_HEADER);

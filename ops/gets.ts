@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { z } from "zod";
+import type { z } from "zod";
 import { MillraceError } from "../domain/errors.ts";
+import { opsQueries } from "../domain/ops.ts";
 import { SECOND, type Milliseconds } from "../domain/time.ts";
 import { failed, type Answer, type Get } from "./answer.ts";
 import type { LogReader } from "./log-reader.ts";
@@ -9,36 +10,22 @@ import type { Models } from "./models.ts";
 /** How long an answer may take. */
 const LIMIT: Milliseconds = 10 * SECOND;
 
-const natural = z
-  .string()
-  .regex(/^\d{1,15}$/, "a whole number is expected")
-  .transform(Number);
-const recordsQuery = z.strictObject({
-  topic: z.string().regex(/^[A-Za-z0-9._-]{1,249}$/, "the name of a topic is expected"),
-  partition: natural.optional(),
-  before: natural.optional(),
-  limit: natural.pipe(z.number().min(1).max(50, "at most 50 records are given")).default(20),
-});
-
 /** What answers GET about the log, by path. */
 export function logGets(
   log: Pick<LogReader, "topics" | "groups" | "records">,
   limit: Milliseconds = LIMIT,
 ): Readonly<Record<string, Get>> {
   return {
-    "/ops/topics": () => read("Kafka", log.topics(), limit),
-    "/ops/groups": () => read("Kafka", log.groups(), limit),
-    "/ops/records": (query) => {
-      const asked = recordsQuery.safeParse(Object.fromEntries(query));
-      if (!asked.success) return failed(400, asked.error.issues.map(problemOf).join("; "));
-      const { topic, limit: records, partition, before } = asked.data;
+    "/ops/topics": plain(() => read("Kafka", log.topics(), limit)),
+    "/ops/groups": plain(() => read("Kafka", log.groups(), limit)),
+    "/ops/records": withQuery(opsQueries.records, ({ topic, limit: records, partition, before }) => {
       const options = {
         limit: records,
         ...(partition === undefined ? {} : { partition }),
         ...(before === undefined ? {} : { before }),
       };
       return read("Kafka", log.records(topic, options), limit);
-    },
+    }),
   };
 }
 
@@ -47,7 +34,30 @@ export function modelGets(
   models: Pick<Models, "overview">,
   limit: Milliseconds = LIMIT,
 ): Readonly<Record<string, Get>> {
-  return { "/ops/models": () => read("the store of models", models.overview(), limit) };
+  return { "/ops/models": plain(() => read("the store of models", models.overview(), limit)) };
+}
+
+/** Answers a GET that takes no parameters. */
+export function plain(get: () => Answer | Promise<Answer>): Get {
+  return withQuery(opsQueries.none, get);
+}
+
+/** Answers a GET by its parameters; 400 to those that are wrong, unknown, or given twice. */
+function withQuery<Q extends z.ZodObject>(schema: Q, get: (query: z.infer<Q>) => Answer | Promise<Answer>): Get {
+  return (query) => {
+    const twice = new Set([...query.keys()].filter((name) => query.getAll(name).length > 1));
+    const asked = schema.safeParse(Object.fromEntries(query));
+    const known = Object.keys(schema.shape).join(", ") || "none";
+    const problems = [
+      ...[...twice].map((name) => `${name}: is given more than once`),
+      ...(asked.error?.issues ?? []).flatMap((issue) =>
+        issue.code === "unrecognized_keys"
+          ? issue.keys.map((name) => `${name}: is not a parameter here; there are ${known}`)
+          : [`${issue.path.join(".")}: ${issue.message}`],
+      ),
+    ];
+    return asked.success && problems.length === 0 ? get(asked.data) : failed(400, problems.join("; "));
+  };
 }
 
 /**
@@ -75,8 +85,4 @@ export async function read(
   } finally {
     timer.abort();
   }
-}
-
-function problemOf({ path, message }: z.core.$ZodIssue): string {
-  return `${path.join(".") || "parameters"}: ${message}`;
 }

@@ -36,7 +36,7 @@ export async function readModels(
     if (version !== null) previous[name] = version;
   }
   const isShadowed = models.some(({ stage }) => stage === "shadow");
-  return { models, previous, agreement: isShadowed ? agreementOf(await newestScores(SCORES)) : [] };
+  return { models: [...models], previous, agreement: isShadowed ? agreementOf(await newestScores(SCORES)) : [] };
 }
 
 /** The models in the store, and what an operator does with them: by the code of `npm run model`, one at a time. */

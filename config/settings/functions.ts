@@ -30,6 +30,7 @@ export const functions = {
     ...running,
     featureGroup: optionalText("FEATURE_GROUP", "feature group of windowed features"),
     marketFeatureGroup: optionalText("MARKET_FEATURE_GROUP", "feature group of bars"),
+    tickets: choice("TICKETS", "whether POST /tickets gives tickets for the WebSocket API", ["no", "yes"], "no"),
     featureStoreEndpoint: optionalText(
       "FEATURE_STORE_ENDPOINT",
       "Feature Store runtime endpoint instead of the region's own",

@@ -6,8 +6,10 @@ import { readSettings } from "../../config/settings.ts";
 import { alarms } from "../../domain/alarms.ts";
 import type { ComponentsOverview } from "../../domain/ops.ts";
 import { existingWhere } from "../../domain/pipelines.ts";
+import { operatorRoutes } from "../../domain/routes.ts";
 import { opsFunction } from "../../ops/function.ts";
-import { read } from "../../ops/gets.ts";
+import { plain, read } from "../../ops/gets.ts";
+import { operatorsDocument } from "../../ops/openapi.ts";
 import { alarmsOn, newestMinutes } from "./cloudwatch.ts";
 import { componentOf, queriesOf, raisedAlarms, type ServiceState } from "./components.ts";
 import { metricQueries, metricsText } from "./metrics-text.ts";
@@ -24,11 +26,14 @@ const names = settings.ecsServices.split(",");
 /** The services of each program: `bridge-0` and `bridge-1` are of the bridge. */
 const programs = Map.groupBy(names, (name) => name.split("-")[0]!);
 
-/** `GET /ops/components` and `/metrics`. */
+const document = operatorsDocument({ routes: operatorRoutes, isSigned: true });
+
+/** `GET /ops/components`, `/ops/openapi.json` and `/metrics`. */
 export const handler = opsFunction(log, {
   gets: {
-    "/ops/components": () => read("CloudWatch or ECS", overview()),
-    "/metrics": () => read("CloudWatch", lastMinute(), undefined, PROMETHEUS_CONTENT_TYPE),
+    "/ops/components": plain(() => read("CloudWatch or ECS", overview())),
+    "/ops/openapi.json": plain(() => ({ status: 200, body: document })),
+    "/metrics": plain(() => read("CloudWatch", lastMinute(), undefined, PROMETHEUS_CONTENT_TYPE)),
   },
 });
 

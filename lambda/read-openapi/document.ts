@@ -1,18 +1,25 @@
-import { z } from "zod";
+import type { z } from "zod";
 import {
-  pageLimits,
+  jsonContent,
+  jsonSchema,
+  namedSchemas,
+  OPEN_API,
+  queryParameters,
+  textContent,
+  type Json,
+} from "../../adapters/openapi.ts";
+import {
   pathParameters,
   PROBLEM_CONTENT_TYPE,
   PROBLEM_TYPE_PREFIX,
   problems,
   queries,
+  ticketRoute,
   type ProblemCode,
   type RestRoute,
 } from "../../domain/api.ts";
 import { answerExamples, downExample } from "./examples.ts";
-import { OPEN_API, schemas } from "./schemas.ts";
-
-type Json = Record<string, unknown>;
+import { schemas } from "./schemas.ts";
 
 /** What each operation may answer beside its own problems. */
 const commonProblems: readonly ProblemCode[] = [
@@ -31,6 +38,8 @@ interface Operation {
   readonly answer: { readonly schema: keyof typeof answerExamples } | { readonly contentType: string };
   /** Beside `commonProblems`. */
   readonly problems: readonly ProblemCode[];
+  /** What it answers with a 201, and not with a 200 that a client may keep. */
+  readonly creates?: true;
 }
 
 /** What each path of `restRoutes` does. */
@@ -158,11 +167,27 @@ const operations: Readonly<Record<string, Operation>> = {
   },
 };
 
-/** Routes of a REST API as an OpenAPI 3.1 document, from the schemas that serve them. */
-export function openApiDocument(version: string, routes: readonly RestRoute[]): Json {
+const ticketOperation: Operation = {
+  summary: "A ticket for one WebSocket connection",
+  description:
+    "For browsers, which can't send a header with a WebSocket: connect with `?ticket=…`, once, before it expires. " +
+    "The connection is that of whose token this request has.",
+  query: queries.none,
+  answer: { schema: "Ticket" },
+  problems: ["unavailable"],
+  creates: true,
+};
+
+/**
+ * Routes of a REST API as an OpenAPI 3.1 document, from the schemas that serve them.
+ *
+ * @param hasTickets Whether it gives tickets for the WebSocket API, too.
+ */
+export function openApiDocument(version: string, routes: readonly RestRoute[], hasTickets: boolean): Json {
   const paths: Record<string, Json> = {};
   for (const route of routes)
     paths[route.path] = { get: describe(route.path, operations[route.path]!, route.auth === "jwt") };
+  if (hasTickets) paths[ticketRoute.path] = { post: describe(ticketRoute.path, ticketOperation, true) };
   return {
     openapi: OPEN_API,
     // Where the document is: the stage of API Gateway, or the local API.
@@ -176,7 +201,7 @@ export function openApiDocument(version: string, routes: readonly RestRoute[]): 
     },
     paths,
     components: {
-      schemas: namedSchemas(),
+      schemas: namedSchemas(schemas),
       securitySchemes: {
         jwt: {
           type: "http",
@@ -190,7 +215,6 @@ export function openApiDocument(version: string, routes: readonly RestRoute[]): 
 }
 
 function describe(path: string, operation: Operation, secured: boolean): Json {
-  const answer = answerOf(operation.answer);
   const possible = [...operation.problems, ...commonProblems, ...(secured ? (["unauthorized"] as const) : [])];
   const statuses = Object.groupBy(possible, (code) => String(problems[code].status));
   const errors = Object.entries(statuses).map(([status, codes]): [string, Json] => [
@@ -206,36 +230,34 @@ function describe(path: string, operation: Operation, secured: boolean): Json {
     },
   ]);
   const down: [string, Json][] =
-    path === "/health" ? [["503", { description: "A component is down", content: jsonOf("Health", downExample) }]] : [];
-  const parameters = [...pathParametersOf(path), ...queryParametersOf(operation.query)];
+    path === "/health"
+      ? [["503", { description: "A component is down", content: jsonContent("Health", downExample) }]]
+      : [];
+  const parameters = [...pathParametersOf(path), ...queryParameters(operation.query)];
   return {
     summary: operation.summary,
-    operationId: operationId(path),
+    operationId: operation.creates ? "createTicket" : operationId(path),
     ...(operation.description ? { description: operation.description } : {}),
     ...(parameters.length > 0 ? { parameters } : {}),
-    responses: Object.fromEntries([
-      ["200", { description: operation.summary, headers: { ETag: etag }, content: answer, ...linksOf(path) }],
-      [
-        "304",
-        { description: "The client has the answer already: its `If-None-Match` names it.", headers: { ETag: etag } },
-      ],
-      ...errors,
-      ...down,
-    ]),
+    responses: Object.fromEntries([...success(path, operation), ...errors, ...down]),
     ...(secured ? { security: [{ jwt: [] }, {}] } : { security: [] }),
   };
 }
 
-/** The content of a successful answer. */
-function answerOf(answer: Operation["answer"]): Json {
-  if ("schema" in answer) return jsonOf(answer.schema, answerExamples[answer.schema]);
-  const example = { value: "<!doctype html>…" };
-  return { [answer.contentType]: { schema: { type: "string" }, examples: { answer: example } } };
-}
-
-function jsonOf(name: keyof typeof schemas, value: unknown): Json {
-  const schema = { $ref: `#/components/schemas/${name}` };
-  return { "application/json": { schema, examples: { answer: { value } } } };
+/** The answers that are no error. */
+function success(path: string, { answer, summary, creates }: Operation): [string, Json][] {
+  const content =
+    "schema" in answer
+      ? jsonContent(answer.schema, answerExamples[answer.schema])
+      : textContent(answer.contentType, "<!doctype html>…");
+  if (creates) return [["201", { description: summary, content }]];
+  return [
+    ["200", { description: summary, headers: { ETag: etag }, content, ...linksOf(path) }],
+    [
+      "304",
+      { description: "The client has the answer already: its `If-None-Match` names it.", headers: { ETag: etag } },
+    ],
+  ];
 }
 
 /** Lists whose items name what other paths are about: the property, and these paths. */
@@ -290,36 +312,4 @@ function pathParametersOf(path: string): Json[] {
     schema: jsonSchema(pathParameters[name as keyof typeof pathParameters]),
     example: examples[name as keyof typeof examples],
   }));
-}
-
-/** The schemas take text, as query strings are text. The document describes `limit` as a number. */
-function queryParametersOf(query: z.ZodObject): Json[] {
-  return Object.entries(query.shape).map(([name, schema]) => {
-    const { description, ...rest } = jsonSchema(schema as z.ZodType);
-    const limit = { type: "integer", minimum: 1, maximum: pageLimits.max, default: pageLimits.default };
-    return {
-      name,
-      in: "query",
-      required: !(schema as z.ZodType).safeParse(undefined).success,
-      ...(description ? { description } : {}),
-      schema: name === "limit" ? limit : rest,
-    };
-  });
-}
-
-/** The schemas of the answers: each refers to the others by their names. */
-function namedSchemas(): Json {
-  const registry = z.registry<{ id: string }>();
-  for (const [id, schema] of Object.entries(schemas)) registry.add(schema, { id });
-  const named = z.toJSONSchema(registry, { io: "input", uri: (id) => `#/components/schemas/${id}` });
-  return Object.fromEntries(Object.entries(named.schemas).map(([id, schema]) => [id, bare(schema)]));
-}
-
-function jsonSchema(schema: z.ZodType): Json {
-  return bare(z.toJSONSchema(schema, { io: "input" }));
-}
-
-/** A schema without what says which document it is. */
-function bare(schema: Json): Json {
-  return Object.fromEntries(Object.entries(schema).filter(([name]) => name !== "$schema" && name !== "$id"));
 }

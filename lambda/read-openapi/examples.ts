@@ -193,6 +193,7 @@ export const answerExamples: { readonly [N in AnswerName]: z.input<Schemas[N]> }
     },
     reference: "2026-01-13",
   }),
+  Ticket: { ticket: "yW5e2XGhZ0qkU3iTn8mQ4rLx7vBc1pDs9aFoJw6KzHE", expiresAt: 1_768_314_705_000 },
   OpenApi: { openapi: "3.1.0", info: { title: "Millrace", version: "1.0.0" }, paths: {} },
   Problem: {
     type: "urn:millrace:problem:not-found",

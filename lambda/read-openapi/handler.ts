@@ -10,7 +10,11 @@ import { docsPage } from "./page.ts";
 
 const settings = readSettings("rest", process.env);
 const log = createLogger("read-openapi", settings.logLevel);
-const document = openApiDocument(API_VERSION, existingWhere(restRoutes, settings.pipelines));
+const document = openApiDocument(
+  API_VERSION,
+  existingWhere(restRoutes, settings.pipelines),
+  settings.tickets === "yes",
+);
 const page = docsPage(document);
 
 /** `GET /openapi.json` and `GET /docs`. */

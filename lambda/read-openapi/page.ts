@@ -15,7 +15,7 @@ interface Response {
 }
 interface Document {
   readonly info: { readonly title: string; readonly version: string; readonly description: string };
-  readonly paths: Readonly<Record<string, { readonly get: Operation }>>;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly components: { readonly schemas: Readonly<Record<string, unknown>> };
 }
 
@@ -25,13 +25,15 @@ body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding
 code,pre{font-family:ui-monospace,monospace;font-size:.9em}
 section{border-top:1px solid var(--line);padding:.5rem 0}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .75rem .25rem 0;vertical-align:top}
-pre{overflow:auto;border:1px solid var(--line);padding:.75rem;border-radius:.4rem}.get{color:#0a7d4b;font-weight:600}
+pre{overflow:auto;border:1px solid var(--line);padding:.75rem;border-radius:.4rem}.method{color:#0a7d4b;font-weight:600}
 `;
 
 /** An OpenAPI document of this API as one HTML page, which loads nothing else. */
 export function docsPage(openApi: unknown): string {
   const { info, paths, components } = openApi as Document;
-  const operations = Object.entries(paths).map(([path, { get }]) => operation(path, get));
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, described]) => operation(path, method.toUpperCase(), described)),
+  );
   const schemas = Object.entries(components.schemas).map(([name, schema]) => schemaDetails(name, schema));
   const title = `${escape(info.title)} API`;
   const viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">';
@@ -52,8 +54,12 @@ function schemaDetails(name: string, schema: unknown): string {
   return `<details id="${escape(name)}">${summary}<pre>${escape(JSON.stringify(schema, null, 2))}</pre></details>`;
 }
 
-function operation(path: string, { summary, description, parameters = [], responses }: Operation): string {
-  const heading = `<h3><span class="get">GET</span> <code>${escape(path)}</code></h3>`;
+function operation(
+  path: string,
+  method: string,
+  { summary, description, parameters = [], responses }: Operation,
+): string {
+  const heading = `<h3><span class="method">${escape(method)}</span> <code>${escape(path)}</code></h3>`;
   const text = `<p>${escape(summary)}${description ? `. ${escape(description)}` : ""}</p>`;
   const parameterRows = parameters.map((parameter) => [
     `<code>${escape(parameter.name)}</code>`,

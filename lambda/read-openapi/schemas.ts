@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { OPEN_API } from "../../adapters/openapi.ts";
 import {
   activityStretch,
   alert,
@@ -16,9 +17,8 @@ import {
   sensorWindow,
   session,
   symbolFeatures,
+  ticket,
 } from "../../domain/api.ts";
-
-export const OPEN_API = "3.1.0";
 
 /** What the routes answer, by the names of the document. */
 export const schemas = {
@@ -45,6 +45,7 @@ export const schemas = {
   PositionPage: page(position),
   Alert: alert,
   AlertPage: page(alert),
+  Ticket: ticket,
   OpenApi: z.looseObject({ openapi: z.literal(OPEN_API) }).describe("an OpenAPI document"),
   Problem: problem,
 };

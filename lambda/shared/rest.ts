@@ -2,12 +2,17 @@ import { hash } from "node:crypto";
 import middy from "@middy/core";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
 import type { Logger } from "../../adapters/log.ts";
-import { ALLOWED_HEADERS, MAX_URL_LENGTH, methodsOf, restRoutes, type RestRoute } from "../../domain/api.ts";
+import { ALLOWED_HEADERS, MAX_URL_LENGTH, methodsOf, restRoutes } from "../../domain/api.ts";
 import { commonHeaders, corsHeaders, headerOf, ProblemError, problemResponse } from "./problems.ts";
 
 /** A function behind API Gateway REST. */
 export type RestHandler = (event: APIGatewayProxyEvent, context?: Context) => Promise<APIGatewayProxyResult>;
-/** What answers GET on one route. */
+/** A route as far as it decides who answers. */
+export interface Route {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+}
+/** What answers a request on one route. */
 export type Answer = (event: APIGatewayProxyEvent) => APIGatewayProxyResult | Promise<APIGatewayProxyResult>;
 
 /** An answer with a JSON body. */
@@ -16,9 +21,9 @@ export function json(body: unknown, statusCode = 200): APIGatewayProxyResult {
 }
 
 /**
- * A function behind API Gateway REST (proxy events, payload 1.0). `routes` has what answers GET, by the path of
- * `restRoutes`. HEAD is answered as GET, without the body; OPTIONS with the methods of the path; others with 405, or
- * 404 where there is no such path.
+ * A function behind API Gateway REST (proxy events, payload 1.0). `routes` has what answers, by the path of `existing`.
+ * HEAD is answered as GET, without the body; OPTIONS with the methods of the path; others with 405, or 404 where there
+ * is no such path.
  *
  * A `ProblemError` becomes problem details. Any other error is logged and answered 500. A client that has the answer
  * already (`If-None-Match`) gets 304.
@@ -30,7 +35,7 @@ export function restFunction(
   log: Logger,
   corsOrigins: readonly string[],
   routes: Readonly<Record<string, Answer>>,
-  existing: readonly RestRoute[] = restRoutes,
+  existing: readonly Route[] = restRoutes,
 ): RestHandler {
   const complete = ({
     event,
@@ -62,7 +67,9 @@ export function restFunction(
       const { httpMethod, path, resource } = event;
       const methods = existing.filter((route) => matches(route.path, path));
       if (httpMethod === "OPTIONS" && methods.length > 0) return Promise.resolve(preflight(methodsOf(methods)));
-      const answer = httpMethod === "GET" || httpMethod === "HEAD" ? routes[resource] : undefined;
+      const asked = httpMethod === "HEAD" ? "GET" : httpMethod;
+      const isThere = existing.some((route) => route.path === resource && route.method === asked);
+      const answer = isThere ? routes[resource] : undefined;
       if (!answer) throw notRouted(methods, httpMethod, path);
       return Promise.resolve(answer(event));
     });
@@ -117,7 +124,7 @@ function internalError(requestId: string | undefined): ProblemError {
 }
 
 /** The problem of a request that no route takes: 405 when its path has routes, else 404. */
-function notRouted(routes: readonly RestRoute[], method: string, path: string): ProblemError {
+function notRouted(routes: readonly Route[], method: string, path: string): ProblemError {
   const methods = methodsOf(routes);
   if (routes.length === 0 || methods.includes(method))
     return new ProblemError("not-found", `there is no ${path}: GET / lists what there is`);

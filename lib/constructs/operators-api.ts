@@ -1,3 +1,4 @@
+import { STATUS_CODES } from "node:http";
 import {
   aws_apigateway as apigateway,
   type aws_ec2 as ec2,
@@ -6,6 +7,7 @@ import {
   Aws,
 } from "aws-cdk-lib";
 import { Construct } from "constructs";
+import { PROBLEM_CONTENT_TYPE } from "../../domain/api.ts";
 import { operatorRoutes } from "../../domain/routes.ts";
 import { resourceName } from "../names.ts";
 import { acknowledge, acknowledgeWildcards } from "../reusable/acknowledge.ts";
@@ -58,9 +60,23 @@ export class OperatorsApi extends Construct {
         throttlingBurstLimit: BURST,
       },
     });
+    this.#ownAnswers();
     this.#routes(functions);
     this.url = `https://${this.api.restApiId}-${endpoint.vpcEndpointId}.execute-api.${Aws.REGION}.${Aws.URL_SUFFIX}/v1`;
     this.#acknowledge();
+  }
+
+  /** What API Gateway answers by itself, as problem details. */
+  #ownAnswers(): void {
+    for (const [type, status] of ownAnswers) {
+      const body = `{"type":"about:blank","title":"${STATUS_CODES[status]}","status":${status},`;
+      this.api.addGatewayResponse(type.responseType, {
+        type,
+        statusCode: String(status),
+        responseHeaders: { "Content-Type": `'${PROBLEM_CONTENT_TYPE}'` },
+        templates: { "application/json": `${body}"detail":$context.error.messageString}` },
+      });
+    }
   }
 
   #routes(functions: OperatorsApiProps["functions"]): void {
@@ -94,6 +110,20 @@ export class OperatorsApi extends Construct {
     });
   }
 }
+
+const { ResponseType } = apigateway;
+/** https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html */
+const ownAnswers = [
+  [ResponseType.ACCESS_DENIED, 403],
+  [ResponseType.EXPIRED_TOKEN, 403],
+  [ResponseType.INVALID_SIGNATURE, 403],
+  [ResponseType.MISSING_AUTHENTICATION_TOKEN, 403],
+  [ResponseType.REQUEST_TOO_LARGE, 413],
+  [ResponseType.THROTTLED, 429],
+  [ResponseType.INTEGRATION_TIMEOUT, 504],
+  [ResponseType.DEFAULT_4XX, 400],
+  [ResponseType.DEFAULT_5XX, 500],
+] as const;
 
 /** Who asked for what, as JSON. */
 const ACCESS_LOG_FORMAT = JSON.stringify({

@@ -15,7 +15,7 @@ import type { Environment, OwnDomain, OwnIssuer } from "../../config/schema.ts";
 import { type Settings, writeSettings } from "../../config/settings.ts";
 import { ALLOWED_HEADERS, PROBLEM_CONTENT_TYPE, PROBLEM_TYPE_PREFIX, problems } from "../../domain/api.ts";
 import { existingWhere } from "../../domain/pipelines.ts";
-import { methodsOf, restFallback, restRoutes } from "../../domain/routes.ts";
+import { methodsOf, restFallback, restRoutes, ticketRoute } from "../../domain/routes.ts";
 import { resourceName } from "../names.ts";
 import { acknowledge, acknowledgeManagedPolicies } from "../reusable/acknowledge.ts";
 import { allowTable } from "../reusable/grants.ts";
@@ -153,7 +153,7 @@ export class RestService extends Construct {
   #tickets(stack: MillraceStack, { keys, ticketsTable }: RestServiceProps, secured: apigateway.MethodOptions): void {
     const issue = new MillraceFunction(stack, {
       name: "issue-ticket",
-      description: "REST: /tickets, for a WebSocket connection",
+      description: `REST: ${ticketRoute.path}, for a WebSocket connection`,
       environment: writeSettings("tickets", {
         environment: stack.config.name,
         corsOrigins: stack.config.api.corsOrigins,
@@ -164,9 +164,9 @@ export class RestService extends Construct {
       key: keys.operations,
     });
     allowTable(issue, ticketsTable, keys.state, ["PutItem"]);
-    const path = this.api.root.resourceForPath("/tickets");
-    path.addMethod("POST", integrationOf(issue), secured);
-    this.#allowOrigins(stack.config, path, methodsOf([{ method: "POST" }]));
+    const path = this.api.root.resourceForPath(ticketRoute.path);
+    path.addMethod(ticketRoute.method, integrationOf(issue), secured);
+    this.#allowOrigins(stack.config, path, methodsOf([ticketRoute]));
   }
 
   /** How a route that needs a token is secured: not at all where the config names no issuer. */

@@ -58,6 +58,7 @@ function plain(stack: MillraceStack, name: FunctionName, { security }: RestNeeds
       environment: stack.config.name,
       corsOrigins: stack.config.api.corsOrigins,
       pipelines: runningPipelineNames(stack.config),
+      tickets: "yes",
     }),
     key: security.keys.operations,
   });

@@ -63,17 +63,21 @@ export async function startDashboard(
       proxy(`http://${LOOPBACK}:${statusPort}/${context.req.param("name")}${new URL(context.req.url).search}`),
     );
   if (statusPort > 0)
-    app.on(["GET", "POST"], ["/ops/:name{components|topics|groups|records|models|dead-letters}"], (context) => {
-      const { host, origin } = context.req.header();
-      const problem = originProblem(host, origin);
-      if (problem !== null)
-        return Response.json(
-          { type: "about:blank", title: "Forbidden", status: 403, detail: problem },
-          { status: 403 },
-        );
-      const { search } = new URL(context.req.url);
-      return proxy(`http://${LOOPBACK}:${statusPort}/ops/${context.req.param("name")}${search}`, context.req);
-    });
+    app.on(
+      ["GET", "POST"],
+      ["/ops/:name{components|topics|groups|records|models|dead-letters|openapi\\.json}"],
+      (context) => {
+        const { host, origin } = context.req.header();
+        const problem = originProblem(host, origin);
+        if (problem !== null)
+          return Response.json(
+            { type: "about:blank", title: "Forbidden", status: 403, detail: problem },
+            { status: 403 },
+          );
+        const { search } = new URL(context.req.url);
+        return proxy(`http://${LOOPBACK}:${statusPort}/ops/${context.req.param("name")}${search}`, context.req);
+      },
+    );
   app.use(
     "/runbooks/*",
     serveStatic({

@@ -1,10 +1,12 @@
 import type { ComponentsOverview } from "../../domain/ops.ts";
+import { operatorRoutes } from "../../domain/routes.ts";
 import type { Milliseconds } from "../../domain/time.ts";
 import type { Get, Post } from "../../ops/answer.ts";
-import { logGets, modelGets } from "../../ops/gets.ts";
+import { logGets, modelGets, plain } from "../../ops/gets.ts";
 import { letterPost, type SendLetter } from "../../ops/letters.ts";
 import type { LogReader } from "../../ops/log-reader.ts";
 import type { Models } from "../../ops/models.ts";
+import { operatorsDocument } from "../../ops/openapi.ts";
 
 export interface OpsOptions {
   readonly log: Pick<LogReader, "topics" | "groups" | "records">;
@@ -15,6 +17,12 @@ export interface OpsOptions {
   readonly limit?: Milliseconds;
 }
 
+/** Its `GET /metrics` is the public API's here. */
+const document = operatorsDocument({
+  routes: operatorRoutes.filter(({ path }) => path !== "/metrics"),
+  isSigned: false,
+});
+
 /** The operators' API of `npm start`, by path. */
 export function opsAnswers({ log, models, sendLetter, components, limit }: OpsOptions): {
   readonly gets: Readonly<Record<string, Get>>;
@@ -22,7 +30,8 @@ export function opsAnswers({ log, models, sendLetter, components, limit }: OpsOp
 } {
   return {
     gets: {
-      "/ops/components": () => ({ status: 200, body: components() }),
+      "/ops/components": plain(() => ({ status: 200, body: components() })),
+      "/ops/openapi.json": plain(() => ({ status: 200, body: document })),
       ...logGets(log, limit),
       ...modelGets(models, limit),
     },

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { environment } from "../../config/environments/index.ts";
+import { problem } from "../../domain/api.ts";
 import { operatorRoutes } from "../../domain/routes.ts";
 import { list, statementsOf, textOf } from "./statements.ts";
 import { environments, resourcesOf, synthesised, type Resource, type Synthesised } from "./synthesised.ts";
@@ -54,6 +55,33 @@ describe.each(["operators-dev", ...environments.filter((env) => environment(env)
       };
       expect(EndpointConfiguration.Types).toEqual(["PRIVATE"]);
       expect(EndpointConfiguration.VpcEndpointIds.map(textOf)).toEqual([expect.stringContaining(endpointOf())]);
+    });
+
+    // https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html: the statuses.
+    test("answers what API Gateway refuses by itself as problem details, with the status that it has", () => {
+      const answers = all("AWS::ApiGateway::GatewayResponse").map(({ resource: { Properties } }) => {
+        const { ResponseType, StatusCode, ResponseParameters, ResponseTemplates } = Properties as {
+          ResponseType: string;
+          StatusCode: string;
+          ResponseParameters: Record<string, string>;
+          ResponseTemplates: Record<string, string>;
+        };
+        expect(ResponseParameters["gatewayresponse.header.Content-Type"]).toBe("'application/problem+json'");
+        const body = ResponseTemplates["application/json"]!.replace("$context.error.messageString", '"why"');
+        expect(problem.parse(JSON.parse(body))).toMatchObject({ status: Number(StatusCode), detail: "why" });
+        return [ResponseType, StatusCode];
+      });
+      expect(Object.fromEntries(answers)).toEqual({
+        ACCESS_DENIED: "403",
+        EXPIRED_TOKEN: "403",
+        INVALID_SIGNATURE: "403",
+        MISSING_AUTHENTICATION_TOKEN: "403",
+        REQUEST_TOO_LARGE: "413",
+        THROTTLED: "429",
+        INTEGRATION_TIMEOUT: "504",
+        DEFAULT_4XX: "400",
+        DEFAULT_5XX: "500",
+      });
     });
 
     // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-examples.html

@@ -7,14 +7,15 @@ import { expect, test } from "@jest/globals";
 
 const root = join(import.meta.dirname, "..", "..");
 
-test("the types of the page's client are those of the OpenAPI document: npm run client renews them", async () => {
+test("the types of the page's clients are those of the OpenAPI documents: npm run client renews them", async () => {
   const folder = mkdtempSync(join(tmpdir(), "millrace-types-"));
   try {
-    const out = join(folder, "types.ts");
     const program = join(root, "lambda", "read-openapi", "generate-client.ts");
-    await promisify(execFile)(process.execPath, ["--disable-warning=ExperimentalWarning", program, "--out", out]);
-    const committed = readFileSync(join(root, "dashboard", "api-types.ts"), "utf8");
-    expect(readFileSync(out, "utf8") === committed).toBe(true);
+    await promisify(execFile)(process.execPath, ["--disable-warning=ExperimentalWarning", program, "--out", folder]);
+    for (const name of ["api-types.ts", "ops-types.ts"]) {
+      const committed = readFileSync(join(root, "dashboard", name), "utf8");
+      expect([name, readFileSync(join(folder, name), "utf8") === committed]).toEqual([name, true]);
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -111,7 +111,7 @@ export const tick = record(4, {
   ],
 });
 
-export function recordsOf(...records: readonly RecordPreview[]): RecordsOverview {
+export function recordsOf(...records: RecordPreview[]): RecordsOverview {
   return { topic: "imu-data-all", records, isComplete: true };
 }
 

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from "@jest/globals";
 import type { BrowserContextOptions, Page } from "playwright-core";
+import { failed } from "../../ops/answer.ts";
 import { eventually } from "../support/eventually.ts";
 import { violations } from "./axe.ts";
 import { usePage, type Stage } from "./browser.ts";
@@ -114,7 +115,7 @@ test("a model is promoted once, however often its answer is lost", async () => {
   expect(await text("[data-model] .actions")).toEqual(["Switch off", "Make liveSwitch off", "Make liveShadow", ""]);
   await page.getByRole("button", { name: "Make live: activity 1.1.0" }).click();
   await page.getByText("activity 1.1.0 scores every sensor from the next record on").waitFor();
-  api.ops.set("POST models", { status: 502, body: { detail: "the change is not complete" } });
+  api.ops.set("POST models", failed(502, "the change is not complete"));
   await page.getByRole("button", { name: "Make live", exact: true }).click();
   await page.getByText("the change is not complete.").waitFor();
   api.ops.set("POST models", { status: 200, body: { lines: ["activity 1.1.0 is live"] } });
@@ -147,7 +148,7 @@ test("a roll back names where it goes, and nothing is done without a yes", async
 });
 
 test("what npm start says is wrong is shown, and its loss is a banner over grey data", async () => {
-  api.ops.set("records?topic=gone", { status: 404, body: { detail: 'topic "gone" can\'t be read' } });
+  api.ops.set("records?topic=gone", failed(404, 'topic "gone" can\'t be read'));
   page = await stage().open("#/pipeline/topic/gone");
   await page.getByText('topic "gone" can\'t be read').waitFor();
   expect(await page.locator("#loss").isVisible()).toBe(false);

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from "@jest/globals";
 import type { Page } from "playwright-core";
 import type { DeadLetter } from "../../domain/api.ts";
+import { failed } from "../../ops/answer.ts";
 import type { ArrivalStory } from "../../processor/commands/trace/story.ts";
 import type { Story } from "../../processor/commands/trace/tell.ts";
 import { eventually } from "../support/eventually.ts";
@@ -139,7 +140,7 @@ test("an operator sends a letter in again, once, and is told why not", async () 
   await dialog.waitFor({ state: "detached" });
   expect(api.posted).toEqual([]);
   await again.click();
-  api.ops.set("POST dead-letters", { status: 409, body: { detail: "it was sent again before" } });
+  api.ops.set("POST dead-letters", failed(409, "it was sent again before"));
   await dialog.getByRole("button", { name: "Send again" }).click();
   await dialog.getByText("it was sent again before.").waitFor();
   const record = { topic: "imu-data-all", partition: 3, offset: 99 };

@@ -9,6 +9,7 @@ import {
   pageLimits,
   problems,
   restRoutes,
+  ticketRoute,
   webSocketRoutes,
 } from "../../domain/api.ts";
 import { eventSourceMappings, tradeQueue } from "../../domain/event-source-mappings.ts";
@@ -23,12 +24,15 @@ const root = join(import.meta.dirname, "../..");
 const doc = readFileSync(join(root, "docs/api.md"), "utf8");
 
 test("docs/api.md has exactly the routes, and which need a token", () => {
-  const rows = [...doc.matchAll(/^\| `(GET [^`]+)` \| `([^`]+)` \|.*\| (yes|no) \|$/gm)].map(
+  const rows = [...doc.matchAll(/^\| `((?:GET|POST) [^`]+)` \| `([^`]+)` \|.*\| (yes|no) \|$/gm)].map(
     ([, route, name, token]) => `${route} ${name} ${token}`,
   );
-  expect(rows).toEqual(
-    restRoutes.map((route) => `${route.method} ${route.path} ${route.function} ${route.auth === "jwt" ? "yes" : "no"}`),
-  );
+  expect(rows).toEqual([
+    ...restRoutes.map(
+      (route) => `${route.method} ${route.path} ${route.function} ${route.auth === "jwt" ? "yes" : "no"}`,
+    ),
+    `${ticketRoute.method} ${ticketRoute.path} issue-ticket yes`,
+  ]);
 });
 
 test("docs/api.md has exactly the problems, with their status", () => {

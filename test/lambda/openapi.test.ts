@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { restRoutes } from "../../domain/api.ts";
+import { restRoutes, ticketRoute } from "../../domain/api.ts";
 import { openApiDocument } from "../../lambda/read-openapi/document.ts";
 import { docsPage } from "../../lambda/read-openapi/page.ts";
 import { schemas } from "../../lambda/read-openapi/schemas.ts";
@@ -10,7 +10,7 @@ interface Operation {
   security: object[];
   operationId: string;
 }
-const document = openApiDocument("1.2.3", restRoutes) as {
+const document = openApiDocument("1.2.3", restRoutes, true) as {
   openapi: string;
   info: { version: string };
   paths: Record<string, Record<string, Operation>>;
@@ -24,9 +24,12 @@ test("every route is described, and nothing else", () => {
   expect(document.openapi).toBe("3.1.0");
   expect(document.info.version).toBe("1.2.3");
   expect(operations.map(({ path, method }) => `${method} ${path}`).toSorted()).toEqual(
-    restRoutes.map(({ path, method }) => `${method.toLowerCase()} ${path}`).toSorted(),
+    [...restRoutes, ticketRoute].map(({ path, method }) => `${method.toLowerCase()} ${path}`).toSorted(),
   );
   expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(operations.length);
+  // Where no authorizer is, there are none: locally.
+  const paths = Object.keys((openApiDocument("1.2.3", restRoutes, false) as typeof document).paths);
+  expect(paths.toSorted()).toEqual(restRoutes.map(({ path }) => path).toSorted());
 });
 
 test("each operation has its path parameters, described responses, and references that exist", () => {
@@ -37,7 +40,7 @@ test("each operation has its path parameters, described responses, and reference
         .filter((parameter) => parameter.in === "path")
         .map(({ name, required }) => [name, required]),
     ).toEqual(named.map((name) => [name, true]));
-    expect(Object.keys(operation.responses)).toContain("200");
+    expect(Object.keys(operation.responses)).toContain(path === "/tickets" ? "201" : "200");
     for (const { description } of Object.values(operation.responses)) expect(description).not.toBe("");
   }
   for (const [, name] of JSON.stringify(document.paths).matchAll(/#\/components\/schemas\/(\w+)/g))
@@ -53,8 +56,9 @@ test("query parameters are described by what they stand for", () => {
     sensorId: { type: "string" },
     from: { type: "string" },
     status: { type: "string", enum: ["open", "ended"] },
-    limit: { type: "integer", minimum: 1, maximum: 1_000 },
+    limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 },
   });
+  expect(parameters["limit"]).not.toHaveProperty("pattern");
 });
 
 interface Content {
@@ -93,13 +97,17 @@ test("each operation names its errors with an example, and each link leads to an
   const ids = new Map(operations.map(({ operation }) => [operation.operationId, operation]));
   for (const { path, operation } of operations) {
     const statuses = Object.keys(operation.responses);
-    expect([path, statuses]).toEqual([path, expect.arrayContaining(["200", "304", "400", "414", "429", "431", "500"])]);
+    const succeeding = path === "/tickets" ? ["201", "503"] : ["200", "304"];
+    expect([path, statuses]).toEqual([
+      path,
+      expect.arrayContaining([...succeeding, "400", "414", "429", "431", "500"]),
+    ]);
     for (const [status, { content = {} }] of Object.entries(operation.responses)) {
       const problem = (content as Record<string, { example?: { status: number } }>)["application/problem+json"];
       if (problem !== undefined) expect(problem.example?.status).toBe(Number(status));
     }
     expect(statuses.includes("401")).toBe(operation.security.length > 0);
-    const { links = {} } = operation.responses["200"] as { links?: Record<string, { parameters: object }> };
+    const { links = {} } = (operation.responses["200"] ?? {}) as { links?: Record<string, { parameters: object }> };
     for (const [id, { parameters }] of Object.entries(links))
       expect(Object.keys(parameters)).toEqual(
         ids.get(id)!.parameters!.flatMap(({ in: place, name }) => (place === "path" ? [name] : [])),

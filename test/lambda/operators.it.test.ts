@@ -19,7 +19,8 @@ const ask = async (
   const event: APIGatewayProxyEvent = restEvent(path, options);
   const { statusCode, body, headers } = await readLog.invoke<APIGatewayProxyResult>(event);
   const contentType = statusCode < 400 ? "application/json" : "application/problem+json";
-  expect(headers).toEqual({ "content-type": contentType, "cache-control": "no-store" });
+  const allow = statusCode === 405 ? { allow: "GET" } : {};
+  expect(headers).toEqual({ "content-type": contentType, "cache-control": "no-store", ...allow });
   return { status: statusCode, body: JSON.parse(body) as never };
 };
 
@@ -74,7 +75,7 @@ test("what is wrong with a request is said as npm start says it", async () => {
       type: "about:blank",
       title: "Bad Request",
       status: 400,
-      detail: "limit: at most 50 records are given",
+      detail: "limit: must be a whole number from 1 to 50",
     },
   });
   expect((await ask("/ops/records", { query: { topic: "no-such-topic" } })).status).toBe(404);

@@ -59,6 +59,26 @@ test("whom no authorizer has verified is no operator", async () => {
   expect(await connect(await ticketOf({}))).toMatchObject({ principalId: "unnamed", context: { operator: "false" } });
 });
 
+test("a table that does not answer is 503, and an unknown parameter 400, as problem details", async () => {
+  const elsewhere = startFunction("issue-ticket", { ...env, TICKETS_TABLE: uniqueName("no-table") });
+  try {
+    const event = restEvent("/tickets", { method: "POST" });
+    const lost = await elsewhere.invoke<{ statusCode: number; body: string }>(event);
+    expect([lost.statusCode, JSON.parse(lost.body)]).toMatchObject([
+      503,
+      { type: "urn:millrace:problem:unavailable", status: 503, instance: "/tickets" },
+    ]);
+  } finally {
+    await elsewhere.stop();
+  }
+  const event = restEvent("/tickets", { method: "POST", query: { x: "1" } });
+  expect(await issue.invoke(event)).toMatchObject({ statusCode: 400 });
+  expect(await issue.invoke(restEvent("/tickets", { method: "GET" }))).toMatchObject({
+    statusCode: 405,
+    headers: { allow: "POST, OPTIONS" },
+  });
+});
+
 test("a ticket works once, and is in the table as its hash", async () => {
   const ticket = await ticketOf({ principalId: "anna", operator: "true" });
   const { Items } = await client.send(new ScanCommand({ TableName: table }));

@@ -15,6 +15,7 @@ beforeEach(async () => {
     {
       "/trace": (query) => ({ status: 200, body: query.get("name") }),
       "/ops/models": () => ({ status: 200, body: "models" }),
+      "/ops/openapi.json": () => ({ status: 200, body: "document" }),
     },
     {
       "/ops/models": (body, key) => {
@@ -45,7 +46,7 @@ function send(to: number, path: string, given: Record<string, string> = {}, body
 }
 
 test("a path without an answer is 404, also one that is no URL; a query reaches its answer", async () => {
-  const detail = "use /trace or /ops/models";
+  const detail = "use /trace or /ops/models or /ops/openapi.json";
   const unknown = [404, { type: "about:blank", title: "Not Found", status: 404, detail }];
   const get = (path: string) => send(port, path);
   expect(await Promise.all(["//", "/", "/constructor"].map(get))).toEqual([unknown, unknown, unknown]);
@@ -72,6 +73,8 @@ test.each([
 
 test("a method that a path does not have is 405, and a foreign name reads nothing", async () => {
   expect((await send(port, "/trace", headers, "{}"))[0]).toBe(405);
+  const { status, headers: answered } = await fetch(`http://127.0.0.1:${port}/ops/models`, { method: "PUT" });
+  expect([status, answered.get("allow")]).toEqual([405, "GET, POST"]);
   expect((await send(port, "/trace", { host: "example.com" }))[0]).toBe(403);
 });
 
@@ -81,6 +84,7 @@ test("the page's server hands the operators' API on, to pages of its own origin 
     const host = `localhost:${dashboard.port}`;
     const to = dashboard.port;
     expect(await send(to, "/ops/models", { host })).toEqual([200, "models"]);
+    expect(await send(to, "/ops/openapi.json", { host })).toEqual([200, "document"]);
     expect(await send(to, "/ops/models", { ...headers, host, origin: `http://${host}` }, "{}")).toEqual([200, "done"]);
     expect((await send(to, "/ops/models", { ...headers, host, origin: "http://localhost:1" }, "{}"))[0]).toBe(403);
     expect((await send(to, "/ops/models", { host: `example.com:${to}` }))[0]).toBe(403);

@@ -28,12 +28,28 @@ test("records are asked for within their bounds", async () => {
   ]);
 });
 
-test.each(["", "topic=", "topic=a/b", "topic=t&limit=51", "topic=t&limit=0", "topic=t&partition=-1", "topic=t&x=1"])(
-  "%j is refused",
-  async (query) => {
-    expect(await get("/ops/records", query)).toMatchObject({ status: 400 });
-  },
-);
+test.each([
+  "",
+  "topic=",
+  "topic=a/b",
+  "topic=t&limit=51",
+  "topic=t&limit=0",
+  "topic=t&partition=-1",
+  "topic=t&x=1",
+  "topic=t&topic=u",
+  "topic=..",
+])("%j is refused", async (query) => {
+  expect(await get("/ops/records", query)).toMatchObject({ status: 400 });
+});
+
+test("what takes no parameters refuses each, and names it", async () => {
+  for (const path of ["/ops/components", "/ops/topics", "/ops/groups", "/ops/openapi.json"])
+    expect(await get(path, "x=1")).toMatchObject({
+      status: 400,
+      body: { detail: "x: is not a parameter here; there are none" },
+    });
+  expect((await get("/ops/components")).status).toBe(200);
+});
 
 test("a topic that is not there is 404, a lost Kafka 502, and one that hangs 504", async () => {
   records.mockRejectedValue(new MillraceError("arguments-invalid", "no such topic"));
