@@ -29,11 +29,6 @@ export async function rowOf(what: string, run: () => Promise<string>): Promise<S
   }
 }
 
-/** What the smoke test has no step for: with what tells. */
-export const notTried: readonly SmokeRow[] = [
-  ["a model's promotion", "npm run on-aws -- --env E model promote …, then model list"],
-].map(([what = "", detail = ""]) => ({ what, result: "not tried", detail }));
-
 /** The rows as a table of text, one line each. */
 export function smokeTable(rows: readonly SmokeRow[]): string {
   const widthOf = (key: "what" | "result"): number => Math.max(...rows.map((row) => row[key].length));

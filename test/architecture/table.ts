@@ -119,9 +119,9 @@ export const folders: readonly Folder[] = [
   },
   { folder: "lib/cost", imports: ["domain", "config", "lib", "lib/platform"], packages: "any" },
   { folder: "lib/preflight", imports: ["domain", "config", "lib", "lib/cost"], packages: "any" },
-  { folder: "lib/smoke", imports: ["domain", "config", "adapters", "lib"], packages: "any" },
-  { folder: "lib/delivery", imports: ["domain", "config", "lib"], packages: ["node:path"] },
   { folder: "lib/on-aws", imports: ["domain", "config", "adapters", "lib"], packages: "any" },
+  { folder: "lib/smoke", imports: ["domain", "config", "adapters", "lib", "lib/on-aws"], packages: "any" },
+  { folder: "lib/delivery", imports: ["domain", "config", "lib"], packages: ["node:path"] },
   {
     folder: "bin",
     imports: [

@@ -48,12 +48,12 @@ const GROUP = "/millrace/dev/task/ops";
 
 /**
  * ECS and CloudWatch Logs as `npm run on-aws` calls them: AWS JSON 1.1, on one port. A task runs the command as the
- * image does, as a process of this machine; what it prints are the lines of its log.
+ * image does, as a process of this machine; what it prints are the lines of its log. There is one task at a time.
  */
 export class EcsStandIn {
   readonly #parts: StandInParts;
   readonly #server = createServer((request, response) => void this.#answer(request, response));
-  readonly #lines: string[] = [];
+  #lines: string[] = [];
   /** Calls of RunTask, and the reasons of those of StopTask. */
   readonly runs: RunTask[] = [];
   readonly stops: string[] = [];
@@ -64,6 +64,11 @@ export class EcsStandIn {
 
   constructor(parts: StandInParts) {
     this.#parts = parts;
+  }
+
+  /** Of the last task. */
+  get #arn(): string {
+    return `${TASKS}/0123456789abcde${this.runs.length}`;
   }
 
   async listen(): Promise<string> {
@@ -107,7 +112,9 @@ export class EcsStandIn {
         // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html: 128 letters, numbers, - / and _
         if (!/^[\w/-]{1,128}$/.test(this.runs.at(-1)!.startedBy))
           return error("InvalidParameterException", "startedBy has other characters");
-        return { tasks: [{ taskArn: ARN, lastStatus: "PROVISIONING" }] };
+        [this.#lines, this.#child, this.#status, this.#looks] = [[], null, "PROVISIONING", 0];
+        this.#exitCode = undefined;
+        return { tasks: [{ taskArn: this.#arn, lastStatus: this.#status }] };
       case "DescribeTasks":
         // A task that was just started is not known everywhere: the first look finds none.
         if (this.#looks++ === 0) return { tasks: [], failures: [{ reason: "MISSING" }] };
@@ -131,13 +138,13 @@ export class EcsStandIn {
       name: "processor",
       ...(exitCode === undefined ? { reason: "CannotPullContainerError" } : { exitCode }),
     };
-    const task = { taskArn: ARN, lastStatus: this.#status, containers: [container] };
+    const task = { taskArn: this.#arn, lastStatus: this.#status, containers: [container] };
     if (this.#child === null && this.#parts.neverRuns !== true) this.#start();
     return task;
   }
 
   #start(): void {
-    const [{ command, environment }] = this.runs[0]!.overrides.containerOverrides as [Override];
+    const [{ command, environment }] = this.runs.at(-1)!.overrides.containerOverrides as [Override];
     const child = spawn(entryPoint[0]!, [...entryPoint.slice(1), ...command], {
       cwd: root,
       env: {
@@ -161,12 +168,12 @@ export class EcsStandIn {
 
   /** At most two lines in an answer: a reader has to ask again. The end gives the token that was sent. */
   #events({ logGroupName, logStreamName, nextToken }: Record<string, unknown>): object | null {
-    if (logGroupName !== GROUP || logStreamName !== "ops/processor/0123456789abcdef" || this.#lines.length === 0)
-      return null;
+    const stream = `ops/processor/${this.#arn.split("/").at(-1)}`;
+    if (logGroupName !== GROUP || logStreamName !== stream || this.#lines.length === 0) return null;
     const from = nextToken === undefined ? 0 : Number((nextToken as string).slice(2));
     const events = this.#lines.slice(from, from + 2).map((message) => ({ message, timestamp: 1, ingestionTime: 1 }));
     return { events, nextForwardToken: `f/${from + events.length}`, nextBackwardToken: "b/0" };
   }
 }
 
-const ARN = "arn:aws:ecs:eu-central-1:111122223333:task/millrace-dev-cluster/0123456789abcdef";
+const TASKS = "arn:aws:ecs:eu-central-1:111122223333:task/millrace-dev-cluster";
