@@ -30,45 +30,69 @@ export interface AbortedTransaction {
   readonly firstOffset: number;
 }
 
-/** A record as the log has it, byte for byte. Decodes its headers when they are asked for. */
+/**
+ * A record as the log has it, byte for byte. Makes its headers and views of its key and its value when they are asked
+ * for: who handles many records reads `memory`.
+ */
 export class LogRecord {
   readonly partition: number;
   readonly offset: number;
   readonly timestamp: number;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-  readonly #bytes: Buffer;
+  /** Holds the record, and others. */
+  readonly memory: Buffer;
+  /** The key is [keyFrom, keyTo) of it; both are -1 where it is null. Likewise the value. */
+  readonly keyFrom: number;
+  readonly keyTo: number;
+  readonly valueFrom: number;
+  readonly valueTo: number;
   readonly #headersAt: number;
-  /** Bytes of key, value and headers, as the record has them. */
-  readonly size: number;
+  readonly #end: number;
   #headers: Readonly<Record<string, string>> | null = null;
 
   constructor(
     partition: number,
     offset: number,
     timestamp: number,
-    key: Uint8Array | null,
-    value: Uint8Array | null,
-    bytes: Buffer,
+    memory: Buffer,
+    keyFrom: number,
+    keyTo: number,
+    valueFrom: number,
+    valueTo: number,
     headersAt: number,
     end: number,
   ) {
     this.partition = partition;
     this.offset = offset;
     this.timestamp = timestamp;
-    this.key = key;
-    this.value = value;
-    this.#bytes = bytes;
+    this.memory = memory;
+    this.keyFrom = keyFrom;
+    this.keyTo = keyTo;
+    this.valueFrom = valueFrom;
+    this.valueTo = valueTo;
     this.#headersAt = headersAt;
-    this.size = (key?.length ?? 0) + (value?.length ?? 0) + end - headersAt;
+    this.#end = end;
+  }
+
+  get key(): Buffer | null {
+    return this.keyFrom < 0 ? null : this.memory.subarray(this.keyFrom, this.keyTo);
+  }
+
+  get value(): Buffer | null {
+    return this.valueFrom < 0 ? null : this.memory.subarray(this.valueFrom, this.valueTo);
+  }
+
+  /** Bytes of key, value and headers, as the record has them. */
+  get size(): number {
+    return this.keyTo - this.keyFrom + this.valueTo - this.valueFrom + this.#end - this.#headersAt;
   }
 
   get headers(): Readonly<Record<string, string>> {
-    return (this.#headers ??= new RecordReader(this.#bytes, this.#headersAt).headers());
+    if (this.memory[this.#headersAt] === 0) return NO_HEADERS;
+    return (this.#headers ??= new RecordReader(this.memory, this.#headersAt).headers());
   }
 
   get recordHeaders(): RecordHeaders {
-    return new RecordReader(this.#bytes, this.#headersAt).recordHeaders();
+    return new RecordReader(this.memory, this.#headersAt).recordHeaders();
   }
 }
 
@@ -97,12 +121,18 @@ class RecordReader {
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
 
-  bytes(): Buffer | null {
+  /** Goes past a field. @returns Where its bytes begin; -1 where it is null. They end at `at`. */
+  skip(): number {
     const length = this.varint();
-    if (length < 0) return null;
+    if (length < 0) return -1;
     const from = this.at;
     this.at += length;
-    return this.#bytes.subarray(from, this.at);
+    return from;
+  }
+
+  bytes(): Buffer | null {
+    const from = this.skip();
+    return from < 0 ? null : this.#bytes.subarray(from, this.at);
   }
 
   text(): string {
@@ -245,9 +275,13 @@ function decodeRecords(
     const timestamp = firstTimestamp + reader.varint();
     const offset = baseOffset + reader.varint();
     if (offset >= fetchOffset) {
-      const key = reader.bytes();
-      const value = reader.bytes();
-      records.push(new LogRecord(partition, offset, appendTime ?? timestamp, key, value, body, reader.at, next));
+      const keyFrom = reader.skip();
+      const keyTo = keyFrom < 0 ? -1 : reader.at;
+      const valueFrom = reader.skip();
+      const valueTo = valueFrom < 0 ? -1 : reader.at;
+      const time = appendTime ?? timestamp;
+      const headersAt = reader.at;
+      records.push(new LogRecord(partition, offset, time, body, keyFrom, keyTo, valueFrom, valueTo, headersAt, next));
     }
     reader.at = next;
   }

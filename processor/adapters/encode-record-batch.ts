@@ -1,4 +1,5 @@
 import { crc32c } from "@node-rs/crc32";
+import { JsonOutput, valueLength } from "../runtime/json-output.ts";
 import type { OutputRecord } from "../runtime/machine.ts";
 
 // Record batches of format 2: https://kafka.apache.org/documentation/#recordbatch
@@ -36,14 +37,13 @@ export function encodeRecordBatch(records: readonly OutputRecord[], origin: Batc
   let headers: Headers | null = null;
   let encoded: Buffer = NO_BYTES;
   const encodedHeaders: Buffer[] = [];
-  const sizes: number[] = [];
+  const sizes = new Int32Array(records.length);
   let length = BATCH_HEADER;
   for (let i = 0; i < records.length; i++) {
     const record = records[i]!;
-    if (record.headers !== headers) encoded = encodeHeaders((headers = record.headers));
-    encodedHeaders.push(encoded);
-    const size = 2 + varintSize(i) + fieldSize(record.key) + fieldSize(record.value) + encoded.length;
-    sizes.push(size);
+    if (record.headers !== headers) encodedHeaders.push((encoded = encodeHeaders((headers = record.headers))));
+    const size = 2 + varintSize(i) + fieldSize(record.key) + valueSize(record) + encoded.length;
+    sizes[i] = size;
     length += varintSize(size) + size;
   }
   const bytes = Buffer.allocUnsafe(length);
@@ -60,15 +60,22 @@ export function encodeRecordBatch(records: readonly OutputRecord[], origin: Batc
   bytes.writeInt32BE(origin.firstSequence, 53);
   bytes.writeInt32BE(records.length, 57);
   let at = BATCH_HEADER;
+  let next = 0;
+  headers = null;
   for (let i = 0; i < records.length; i++) {
+    const record = records[i]!;
+    if (record.headers !== headers) {
+      headers = record.headers;
+      encoded = encodedHeaders[next++]!;
+    }
     at = writeVarint(bytes, at, sizes[i]!);
     bytes[at++] = 0; // attributes
     bytes[at++] = 0; // timestamp delta
     at = writeVarint(bytes, at, i);
-    at = writeField(bytes, at, records[i]!.key);
-    at = writeField(bytes, at, records[i]!.value);
-    bytes.set(encodedHeaders[i]!, at);
-    at += encodedHeaders[i]!.length;
+    at = writeField(bytes, at, record.key);
+    at = writeValue(bytes, at, record);
+    for (let j = 0; j < encoded.length; j++) bytes[at + j] = encoded[j]!;
+    at += encoded.length;
   }
   bytes.writeUInt32BE(crc32c(bytes.subarray(CHECKED_FROM)), 17);
   return bytes;
@@ -92,6 +99,18 @@ function fieldSize(field: Uint8Array | string | null): number {
   if (field === null) return 1;
   const length = typeof field === "string" ? utf8Length(field) : field.length;
   return varintSize(length) + length;
+}
+
+function valueSize(record: OutputRecord): number {
+  const length = valueLength(record);
+  return length === 0 && record.value === null ? 1 : varintSize(length) + length;
+}
+
+function writeValue(bytes: Buffer, at: number, record: OutputRecord): number {
+  if (!(record instanceof JsonOutput)) return writeField(bytes, at, record.value);
+  const { memory, from, to } = record;
+  const start = writeVarint(bytes, at, to - from);
+  return start + memory.copy(bytes, start, from, to);
 }
 
 function writeField(bytes: Buffer, at: number, field: Uint8Array | string | null): number {

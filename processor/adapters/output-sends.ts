@@ -1,29 +1,48 @@
 import type { Message, TopicMessages } from "kafkajs";
+import { valueLength } from "../runtime/json-output.ts";
 import type { OutputRecord } from "../runtime/machine.ts";
 
 /** Most bytes of a record batch, by a rough count. One send to a partition is one batch, and a broker takes 1 MB. */
 const MAX_BATCH_BYTES = 900_000;
 /** Bytes of a record besides key, value and headers, at most. */
 const RECORD_OVERHEAD = 64;
+
+/** The records of a topic in a send. */
+interface TopicRecords {
+  readonly topic: string;
+  readonly records: OutputRecord[];
+  bytes: number;
+}
+
 /** Groups outputs by topic, keeping their order, into sends whose record batches stay below the broker's limit. */
 export function inSends(outputs: readonly OutputRecord[]): Map<string, OutputRecord[]>[] {
-  const sends: Map<string, OutputRecord[]>[] = [];
-  let byTopic = new Map<string, OutputRecord[]>();
-  let bytesByTopic = new Map<string, number>();
+  const sends: TopicRecords[][] = [];
+  let send: TopicRecords[] = [];
+  // Neighbours often share their headers.
+  let headers: OutputRecord["headers"] | null = null;
+  let headerBytes = 0;
   for (const output of outputs) {
-    const bytes = recordBytes(output);
-    if ((bytesByTopic.get(output.topic) ?? 0) + bytes > MAX_BATCH_BYTES && byTopic.has(output.topic)) {
-      sends.push(byTopic);
-      byTopic = new Map();
-      bytesByTopic = new Map();
+    if (output.headers !== headers) headerBytes = bytesOf((headers = output.headers));
+    const bytes = RECORD_OVERHEAD + (output.key?.length ?? 0) * 3 + valueLength(output) + headerBytes;
+    let group = groupOf(output.topic, send);
+    if (group && group.bytes + bytes > MAX_BATCH_BYTES) {
+      sends.push(send);
+      send = [];
+      group = undefined;
     }
-    const records = byTopic.get(output.topic);
-    if (records) records.push(output);
-    else byTopic.set(output.topic, [output]);
-    bytesByTopic.set(output.topic, (bytesByTopic.get(output.topic) ?? 0) + bytes);
+    if (group) {
+      group.records.push(output);
+      group.bytes += bytes;
+    } else send.push({ topic: output.topic, records: [output], bytes });
   }
-  if (byTopic.size > 0) sends.push(byTopic);
-  return sends;
+  if (send.length > 0) sends.push(send);
+  return sends.map((groups) => new Map(groups.map(({ topic, records }) => [topic, records])));
+}
+
+/** The group of a topic; there are a few. */
+function groupOf(topic: string, groups: readonly TopicRecords[]): TopicRecords | undefined {
+  for (let i = 0; i < groups.length; i++) if (groups[i]!.topic === topic) return groups[i];
+  return undefined;
 }
 
 /** `inSends` as the producer of kafkajs takes it, for the partition with this number. */
@@ -44,9 +63,9 @@ function buffer(bytes: Uint8Array | string | null): Buffer | string | null {
     : (bytes as Buffer | string | null);
 }
 
-/** Bytes of an encoded record, or a few more: text counts three bytes per UTF-16 unit, the most that UTF-8 takes. */
-function recordBytes({ key, value, headers }: OutputRecord): number {
-  let bytes = RECORD_OVERHEAD + (key?.length ?? 0) * 3 + (value?.length ?? 0);
+/** Bytes of encoded headers, or a few more: text counts three bytes per UTF-16 unit, the most that UTF-8 takes. */
+function bytesOf(headers: OutputRecord["headers"]): number {
+  let bytes = 0;
   for (const name in headers) bytes += name.length + headers[name]!.length * 3 + 4;
   return bytes;
 }

@@ -1,3 +1,4 @@
+import { valueLength } from "../runtime/json-output.ts";
 import type { OutputRecord } from "../runtime/machine.ts";
 
 /** Bytes that an output counts besides key, value and headers. */
@@ -58,9 +59,14 @@ export class WaitingOutputs {
 
   add(outputs: readonly OutputRecord[]): void {
     let bytes = 0;
+    // Neighbours often share their headers.
+    let headers: OutputRecord["headers"] | null = null;
+    let headerBytes = 0;
+    if (this.#outputs.length === 0) this.#outputs = outputs.slice();
+    else for (const output of outputs) this.#outputs.push(output);
     for (const output of outputs) {
-      this.#outputs.push(output);
-      bytes += bytesOf(output);
+      if (output.headers !== headers) headerBytes = bytesOf((headers = output.headers));
+      bytes += OUTPUT_OVERHEAD + (output.key?.length ?? 0) + valueLength(output) + headerBytes;
     }
     this.#waitingBytes += bytes;
     this.#grow(outputs.length, bytes);
@@ -87,8 +93,8 @@ export class WaitingOutputs {
   }
 }
 
-function bytesOf({ key, value, headers }: OutputRecord): number {
-  let bytes = OUTPUT_OVERHEAD + (key?.length ?? 0) + (value?.length ?? 0);
+function bytesOf(headers: OutputRecord["headers"]): number {
+  let bytes = 0;
   for (const name in headers) bytes += name.length + headers[name]!.length;
   return bytes;
 }

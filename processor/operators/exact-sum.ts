@@ -8,11 +8,13 @@ import type { Reader, Writer } from "../runtime/codec.ts";
  * fast robust geometric predicates, 1997); there are at most some forty of them. What is added must be finite.
  */
 export class ExactSum {
+  /** The first `#count` of these: an array is made shorter slowly. */
   #parts: number[] = [];
+  #count = 0;
 
   add(x: number): void {
     const parts = this.#parts;
-    const before = parts.length;
+    const before = this.#count;
     let count = 0;
     let high = x;
     for (let i = 0; i < before; i++) {
@@ -23,13 +25,13 @@ export class ExactSum {
       high = sum;
     }
     if (high !== 0) parts[count++] = high;
-    if (count < before) parts.length = count;
+    this.#count = count;
   }
 
   /** The sum as the nearest double; of two, the even one. */
   get value(): number {
     const parts = this.#parts;
-    let i = parts.length - 1;
+    let i = this.#count - 1;
     if (i < 0) return 0;
     let sum = parts[i]!;
     while (i > 0) {
@@ -51,12 +53,13 @@ export class ExactSum {
   }
 
   encode(writer: Writer): void {
-    writer.f64s(Float64Array.from(this.#parts));
+    writer.f64s(Float64Array.from(this.#parts.slice(0, this.#count)));
   }
 
   static decode(reader: Reader): ExactSum {
     const sum = new ExactSum();
     sum.#parts = [...reader.f64s()];
+    sum.#count = sum.#parts.length;
     return sum;
   }
 }

@@ -84,8 +84,9 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
     const again = this.#again;
     again.length = 0;
     const found = this.#found;
-    assignWindows(message, windowMs, slideMs, found);
-    for (let i = 0; i < found.length; i += 3) {
+    const count = assignWindows(message, windowMs, slideMs, found);
+    let position = windows.all.length - count / 3; // where the first of them is, if they are the newest
+    for (let i = 0; i < count; i += 3) {
       const start = found[i]!;
       const from = found[i + 1]!;
       const to = found[i + 2]!;
@@ -95,12 +96,13 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
         emitLate(late, message, this.name, { start, end }, from, to, context);
         continue;
       }
-      const window = this.#windowAt(windows, start);
+      position = this.#positionOf(windows, start, position);
+      const window = windows.all[position++]!;
       const chunk = table.chunk(window);
       const at = table.at(window);
-      const count = chunk[at + COUNT]!;
-      aggregate.fold(chunk, at + ACCUMULATOR, count, message, from, to, start);
-      chunk[at + COUNT] = count + to - from;
+      const before = chunk[at + COUNT]!;
+      aggregate.fold(chunk, at + ACCUMULATOR, before, message, from, to, start);
+      chunk[at + COUNT] = before + to - from;
       this.#markChanged(windows, keyed, window, start);
       if (watermark >= end) again.push(window);
       else if (chunk[at + DUE] === 0) this.#makeDue(windows, window);
@@ -167,13 +169,14 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
     return this.create();
   }
 
-  #windowAt(windows: KeyWindows, start: EpochMs): number {
+  /** The position of a window, which may be a new one, among all that are kept. `guess`: where it may be. */
+  #positionOf({ all }: KeyWindows, start: EpochMs, guess: number): number {
     const table = this.#table;
-    const found = windows.all[table.lowerBound(windows.all, start)];
-    if (found !== undefined && table.start(found) === start) return found;
-    const window = table.take(start);
-    table.insert(windows.all, window);
-    return window;
+    if (guess >= 0 && guess < all.length && table.start(all[guess]!) === start) return guess;
+    const at = table.lowerBound(all, start);
+    if (at === all.length) all.push(table.take(start));
+    else if (table.start(all[at]!) !== start) all.splice(at, 0, table.take(start));
+    return at;
   }
 
   #makeDue(windows: KeyWindows, window: number): void {
@@ -254,7 +257,7 @@ export class WindowOperator<M extends Message> implements Operator<KeyWindows, M
     const start = reader.f64();
     if (watermark >= start + this.#options.windowMs + this.#options.allowedLatenessMs) return;
     const table = this.#table;
-    const window = this.#windowAt(windows, start);
+    const window = windows.all[this.#positionOf(windows, start, windows.all.length - 1)]!;
     const chunk = table.chunk(window);
     const at = table.at(window);
     chunk[at + COUNT] = reader.u32();

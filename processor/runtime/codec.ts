@@ -119,6 +119,13 @@ export class Reader {
     return this.#buffer.toString(length < UTF16 ? "utf8" : "utf16le", at, at + bytes);
   }
 
+  /** The bytes of a text of ASCII. */
+  ascii(): Buffer {
+    const length = this.u32();
+    const at = this.#next(length);
+    return this.#buffer.subarray(at, at + length);
+  }
+
   optionalText(): string | null {
     return this.u8() === 0 ? null : this.text();
   }

@@ -2,9 +2,11 @@ import { crc32 } from "node:zlib";
 import type { DeadLetterCode } from "../../domain/errors.ts";
 import { recordId } from "../../domain/records.ts";
 import { contentTypes, headers as headerNames } from "../../domain/topics.ts";
+import { Chain } from "./chain.ts";
 import type { Counters } from "./counters.ts";
 import { letterOf, type LetterSource, shortened, sizeOf } from "./dead-letters.ts";
-import { JsonBytes } from "./json-bytes.ts";
+import { Piece, JsonBytes } from "./json-bytes.ts";
+import { JsonOutput } from "./json-output.ts";
 import type { OutputRecord } from "./machine.ts";
 
 const JSON_HEADERS = Object.freeze({ [headerNames.contentType]: contentTypes.json });
@@ -44,6 +46,27 @@ export class PendingOutput implements OutputRecord {
   }
 }
 
+/** A topic that outputs go to. */
+class OutputTopic {
+  readonly name: string;
+  /** CRC-32 of its name. */
+  readonly crc: number;
+  /** The step that has given it outputs last, and how many. */
+  step = -1;
+  count = 0;
+
+  constructor(name: string) {
+    this.name = name;
+    this.crc = crc32(name);
+  }
+}
+
+/** Behind the offset: of a step's first output to a topic, and around the number of another. */
+const FIRST = new Piece('/0","schema":1');
+const SLASH = new Piece("/");
+const BEHIND_ID = new Piece('","schema":1');
+const END = new Piece("}");
+
 /** Where an emitter's outputs come from, and what they may be. */
 export interface EmitterOptions {
   /** The log that the partition belongs to, as ids and dead letters name it. */
@@ -60,9 +83,8 @@ export interface EmitterOptions {
  * Numbers a step's outputs per topic and collects them. An output that is too large is left out: a dead letter says so,
  * with its id.
  *
- * The chain covers all outputs in order: how many there were, and a running CRC-32 over their values, into which each
- * record's topic is mixed. A record of ours has its key in its value; the key of a verbatim record goes into the chain
- * before its value.
+ * The chain covers all outputs in order. A record of ours has its key in its value; the key of a verbatim record goes
+ * into the chain before its value.
  */
 export class Emitter {
   readonly #options: EmitterOptions;
@@ -73,32 +95,29 @@ export class Emitter {
   /** `#headers` with another content type; what they were made from. */
   #bytesHeaders: Headers = JSON_HEADERS;
   #bytesHeadersOf: Headers | null = null;
-  readonly #counts = new Map<string, number>();
+  /** Counts the steps. */
+  #step = 0;
+  /** A few: they are found by looking at each. */
+  readonly #topics: OutputTopic[] = [];
   #outputs: OutputRecord[] = [];
   readonly #bytes = new JsonBytes();
   /** Of the record that is open: its topic, and its number among the step's outputs there. */
-  #openTopic = "";
+  #open: OutputTopic | null = null;
   #openNumber = 0;
   /** The JSON of a record up to the offset in its id. */
-  readonly #idPrefix: string;
-  readonly #topicCrcs = new Map<string, number>();
-  #crc = 0;
-  #chained = 0;
+  readonly #idPrefix: Piece;
+  readonly #chain: Chain;
 
   constructor(options: EmitterOptions, chain: string | null) {
     this.#options = options;
     this.maxOutputBytes = options.maxOutputBytes;
-    this.#idPrefix = `{"id":"${recordId(options.log, options.partition, 0, 0).slice(0, -"0/0".length)}`;
-    if (chain !== null) {
-      const [chained, crc] = chain.split("-");
-      this.#chained = Number(chained);
-      this.#crc = Number.parseInt(crc!, 16);
-    }
+    this.#idPrefix = new Piece(`{"id":"${recordId(options.log, options.partition, 0, 0).slice(0, -"0/0".length)}`);
+    this.#chain = new Chain(chain);
   }
 
-  /** `<outputs so far>-<CRC-32 in hex>` */
+  /** See `Chain.text`. */
   get chain(): string {
-    return `${this.#chained}-${this.#crc.toString(16).padStart(8, "0")}`;
+    return this.#chain.text;
   }
 
   /** Begins the step of a record: its outputs carry on where it came from and when. */
@@ -115,18 +134,28 @@ export class Emitter {
         ...(carriesTrace ? { [headerNames.traceparent]: trace } : {}),
       };
     }
-    if (this.#counts.size > 0) this.#counts.clear();
+    this.#step++;
   }
 
   /** The id of the next output to a topic. The caller must emit that output next. */
   nextId(topic: string): string {
-    return this.#idOf(this.#numberOf(topic));
+    return this.#idOf(this.#numberIn(this.#topicOf(topic)));
   }
 
-  #numberOf(topic: string): number {
-    const n = this.#counts.get(topic) ?? 0;
-    this.#counts.set(topic, n + 1);
-    return n;
+  #topicOf(name: string): OutputTopic {
+    for (let i = 0; i < this.#topics.length; i++) if (this.#topics[i]!.name === name) return this.#topics[i]!;
+    const topic = new OutputTopic(name);
+    this.#topics.push(topic);
+    return topic;
+  }
+
+  /** The number of the next output among the step's outputs to a topic. */
+  #numberIn(topic: OutputTopic): number {
+    if (topic.step !== this.#step) {
+      topic.step = this.#step;
+      topic.count = 0;
+    }
+    return topic.count++;
   }
 
   #idOf(n: number): string {
@@ -146,21 +175,31 @@ export class Emitter {
    */
   open(topic: string): JsonBytes {
     const bytes = this.#bytes;
-    this.#openTopic = topic;
-    this.#openNumber = this.#numberOf(topic);
-    bytes.raw(this.#idPrefix);
+    const open = this.#topicOf(topic);
+    this.#open = open;
+    this.#openNumber = this.#numberIn(open);
+    bytes.begin();
+    bytes.piece(this.#idPrefix);
     bytes.number(this.#offset);
-    bytes.raw("/");
-    bytes.number(this.#openNumber);
-    bytes.raw('","schema":1');
+    if (this.#openNumber === 0) bytes.piece(FIRST);
+    else {
+      bytes.piece(SLASH);
+      bytes.number(this.#openNumber);
+      bytes.piece(BEHIND_ID);
+    }
     return bytes;
   }
 
   /** Emits the record that `open` began. */
   close(key: string): void {
-    this.#bytes.raw("}");
-    const output = { topic: this.#openTopic, key, value: this.#bytes.take(), headers: this.#headers };
-    this.#emit(output, this.#openNumber);
+    this.#bytes.piece(END);
+    const { memory, from, to } = this.#bytes;
+    const { name, crc } = this.#open!;
+    const output = new JsonOutput(name, key, this.#headers, memory, from, to);
+    const size = to - from <= SMALL_BYTES ? 0 : sizeOf(key, output.value, this.#headers);
+    if (size > this.maxOutputBytes) return this.#tooLarge(output, this.#idOf(this.#openNumber), size);
+    this.#chain.addFrom(crc, memory, from, to);
+    this.#outputs.push(output);
   }
 
   /** Emits bytes of another content type that contain `id`, which `nextId(topic)` gave. */
@@ -183,7 +222,7 @@ export class Emitter {
     const size = sizeOf(key, text, this.#headers) + SCORED_FIELDS_BYTES;
     if (size > this.maxOutputBytes) this.#tooLarge(output, id, size);
     else {
-      this.#chain(topic, text);
+      this.#chain.add(this.#topicOf(topic).crc, text);
       this.#outputs.push(output);
     }
     return output;
@@ -202,17 +241,17 @@ export class Emitter {
       [headerNames.sourceOffset]: String(this.#offset),
     };
     const { key, value, headers } = letterOf(source, own, this.maxOutputBytes);
-    if (key !== null) this.#crc = crc32(key, this.#crc);
-    this.#chain(deadLetter, value ?? "");
+    if (key !== null) this.#chain.mix(key);
+    this.#chain.add(this.#topicOf(deadLetter).crc, value ?? "");
     this.#outputs.push({ topic: deadLetter, key, value, headers });
   }
 
-  #emit(output: OutputRecord & { readonly key: string; readonly value: Uint8Array }, id: string | number): void {
+  #emit(output: OutputRecord & { readonly key: string; readonly value: Uint8Array }, id: string): void {
     const { key, value, headers } = output;
     // The headers are ours and small: they are measured only where they could matter.
     const size = value.length <= SMALL_BYTES ? 0 : sizeOf(key, value, headers);
-    if (size > this.maxOutputBytes) return this.#tooLarge(output, typeof id === "number" ? this.#idOf(id) : id, size);
-    this.#chain(output.topic, value);
+    if (size > this.maxOutputBytes) return this.#tooLarge(output, id, size);
+    this.#chain.add(this.#topicOf(output.topic).crc, value);
     this.#outputs.push(output);
   }
 
@@ -226,16 +265,9 @@ export class Emitter {
     this.deadLetter(source, "output-too-large", message);
   }
 
-  /** Makes one native call per output: a call costs more than the bytes. */
-  #chain(topic: string, value: string | Uint8Array): void {
-    let topicCrc = this.#topicCrcs.get(topic);
-    if (topicCrc === undefined) this.#topicCrcs.set(topic, (topicCrc = crc32(topic)));
-    this.#crc = crc32(value, (this.#crc ^ topicCrc) >>> 0);
-    this.#chained++;
-  }
-
   /** Gives the outputs since the last call. */
   take(): OutputRecord[] {
+    this.#chain.settle();
     const outputs = this.#outputs;
     this.#outputs = [];
     return outputs;

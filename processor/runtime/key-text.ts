@@ -6,5 +6,10 @@ const texts = new InternedTexts();
 
 /** Keys are ASCII when they are valid; text decoding is for the message that says that one is not. */
 export function keyText(key: Uint8Array): string {
-  return Buffer.isBuffer(key) ? (texts.read(key, 0, key.length) ?? key.toString("utf8")) : utf8.decode(key);
+  return Buffer.isBuffer(key) ? keyTextIn(key, 0, key.length) : utf8.decode(key);
+}
+
+/** The key that is the bytes [from, to). */
+export function keyTextIn(memory: Buffer, from: number, to: number): string {
+  return texts.read(memory, from, to) ?? memory.toString("utf8", from, to);
 }

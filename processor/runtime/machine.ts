@@ -10,6 +10,15 @@ export interface InputRecord {
   readonly value: Uint8Array | null;
   /** Header values as UTF-8 text, see `textHeaders`; empty when the record has none. */
   readonly headers: Readonly<Record<string, string>>;
+  /**
+   * Holds the record, and others: the key is [keyFrom, keyTo) of it, or null where that is -1; likewise the value. They
+   * save those who read many records a view of each. @default there are `key` and `value` alone
+   */
+  readonly memory?: Buffer;
+  readonly keyFrom?: number;
+  readonly keyTo?: number;
+  readonly valueFrom?: number;
+  readonly valueTo?: number;
 }
 
 /** One record to be written, to the partition number of its input. */

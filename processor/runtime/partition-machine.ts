@@ -18,7 +18,7 @@ import { admit } from "./admit.ts";
 import { Counters } from "./counters.ts";
 import { Emitter } from "./emitter.ts";
 import type { KeyFacts, PartitionFacts } from "./facts.ts";
-import { keyText } from "./key-text.ts";
+import { keyText, keyTextIn } from "./key-text.ts";
 import { byKey, type KeyedState, PRESENCE } from "./keyed-state.ts";
 import {
   type Failure,
@@ -34,7 +34,7 @@ import {
 import type { Message, Rejection } from "./message.ts";
 import type { StepContext } from "./operator.ts";
 import { hasSettings, PartitionState } from "./partition-state.ts";
-import type { PartitionPipeline, Pipeline } from "./pipeline.ts";
+import type { PartitionPipeline, Pipeline, Topology } from "./pipeline.ts";
 
 /** Characters of a letter's name, `<topic>/<partition>/<offset>`; Kafka's topics have at most 249. */
 const MAX_LETTER_NAME = 300;
@@ -227,12 +227,13 @@ export class PartitionMachine implements StateMachine {
    * Keys that wait for it switch to the settings in force: as many as a step may, and the record's own key, so that no
    * record meets older settings.
    */
-  #switchWaiting({ offset, key }: InputRecord): void {
+  #switchWaiting(record: InputRecord): void {
     if (!this.#state.isSwitching) return;
+    const { offset } = record;
     const taken = this.#state.takeWaiting(this.#stepBudget);
     this.#stepBudget -= taken.length;
     for (const keyed of taken) this.#switch(keyed, offset);
-    const own = key === null ? undefined : this.#state.keys.get(keyText(key));
+    const own = this.#state.keys.get(keyOf(record));
     if (own && this.#state.waits(own)) this.#switch(own, offset);
     this.#state.endRegimes();
   }
@@ -261,12 +262,13 @@ export class PartitionMachine implements StateMachine {
   }
 
   /** 2. Keys that have been silent for too long go idle, expire, or are forgotten. */
-  #sweepSilent({ offset, key }: InputRecord): void {
+  #sweepSilent(record: InputRecord): void {
+    const { offset } = record;
     const { idleTimeoutMs, expiryMs, tombstoneMs } = this.settings;
     const { silence, silenceClock, silent } = this.#state;
     const found = silence[PRESENCE.active].takeSeenBefore(silenceClock - idleTimeoutMs);
     if (found.length > 0) for (const keyed of found.toSorted(byKey)) this.#state.becomeSilent(keyed, offset);
-    if (silent.length > 0) this.#sweepWaiting(offset, key);
+    if (silent.length > 0) this.#sweepWaiting(record);
     const gone = silence[PRESENCE.idle].takeSeenBefore(silenceClock - expiryMs);
     for (let i = 0; i < gone.length; i++) this.#expire(gone[i]!, offset);
     const over = silence[PRESENCE.expired].takeSeenBefore(silenceClock - expiryMs - tombstoneMs);
@@ -274,13 +276,14 @@ export class PartitionMachine implements StateMachine {
   }
 
   /** Of the silent keys, as many as a step may go idle, and the record's own. */
-  #sweepWaiting(offset: number, key: Uint8Array | null): void {
+  #sweepWaiting(record: InputRecord): void {
+    const { offset } = record;
     const { silent, keys } = this.#state;
     const first = silent.splice(0, this.#stepBudget);
     this.#stepBudget -= first.length;
     for (const keyed of first) this.#goIdle(keyed, offset);
-    if (silent.length === 0 || key === null) return;
-    const own = keys.get(keyText(key));
+    if (silent.length === 0) return;
+    const own = keys.get(keyOf(record));
     if (own?.presence !== PRESENCE.silent) return;
     this.#state.takeOut(own);
     this.#goIdle(own, offset);
@@ -357,12 +360,12 @@ export class PartitionMachine implements StateMachine {
 
   /** 3. The record. */
   #take(record: InputRecord): void {
-    if (record.key === null && record.value === null) return this.#control(record);
+    if (hasNeither(record)) return this.#control(record);
     if (this.#isTaken(record)) return;
     const { topology } = this.#state.regime;
     const { message, deduplication } = topology;
-    const key = record.key === null ? "" : keyText(record.key);
-    const rejection = topology.decode(key, record.value ?? NO_BYTES, record.headers, message);
+    const key = keyOf(record);
+    const rejection = decode(topology, key, record);
     if (rejection) return this.#reject(record, rejection);
     const known = this.#state.keys.get(key) ?? null;
     const watermark = known === null ? -Infinity : this.#state.watermark(known);
@@ -515,6 +518,29 @@ function unknownControl(type: string, offset: number): MillraceError {
   );
 }
 
-function isControl({ key, value, headers }: InputRecord, type: string): boolean {
-  return key === null && value === null && headers[headerNames.type] === type;
+function isControl(record: InputRecord, type: string): boolean {
+  return hasNeither(record) && record.headers[headerNames.type] === type;
+}
+
+/** Whether a record has neither a key nor a value. */
+function hasNeither(record: InputRecord): boolean {
+  if (record.memory === undefined) return record.key === null && record.value === null;
+  return record.keyFrom === -1 && record.valueFrom === -1;
+}
+
+/** A record's key as text; empty for none. */
+function keyOf(record: InputRecord): string {
+  const { memory, keyFrom = -1 } = record;
+  if (memory !== undefined) return keyFrom < 0 ? "" : keyTextIn(memory, keyFrom, record.keyTo!);
+  return record.key === null ? "" : keyText(record.key);
+}
+
+/** Decodes a record's value into the topology's message. */
+function decode(topology: Topology, key: string, record: InputRecord): Rejection | null {
+  const { memory, headers } = record;
+  const { message } = topology;
+  if (memory !== undefined && record.valueFrom! >= 0)
+    return topology.decode(key, memory, headers, message, record.valueFrom!, record.valueTo!);
+  const value = record.value ?? NO_BYTES;
+  return topology.decode(key, value, headers, message, 0, value.length);
 }

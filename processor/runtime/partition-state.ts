@@ -91,7 +91,7 @@ export class PartitionState {
 
   /** The settings in force, and what runs under them. */
   get regime(): Regime {
-    return this.#regimes.at(-1)!;
+    return this.#regimes[this.#regimes.length - 1]!;
   }
 
   /** Puts other settings in force. Every key that is not expired waits for its switch. */

@@ -21,8 +21,10 @@ const encoder = new TextEncoder();
 /** A record of a window that begins at its id's number, in seconds. */
 function record(offset: number, number: number, sensorId: string, padding = 0): LogRecord {
   const value = { ...windowed(sensorId, number * 1_000), id: idOf(number), padding: "x".repeat(padding) };
-  const bytes = Buffer.from(encoder.encode(JSON.stringify(value)));
-  return new LogRecord(PARTITION, offset, 0, encoder.encode(sensorId), bytes, bytes, 0, 0);
+  const key = Buffer.from(encoder.encode(sensorId));
+  const memory = Buffer.concat([key, Buffer.from(encoder.encode(JSON.stringify(value))), Buffer.alloc(1)]);
+  const headersAt = memory.length - 1;
+  return new LogRecord(PARTITION, offset, 0, memory, 0, key.length, key.length, headersAt, headersAt, headersAt);
 }
 
 /** A log from an offset on; a fetch gives at most ten records. What is not in it is a transaction's marker. */

@@ -13,12 +13,6 @@ export interface ComplianceOptions {
   readonly closes: LastCloses;
 }
 
-/** The figure that broke a rule, and the rule's limit. */
-interface Breach {
-  readonly figure: number | null;
-  readonly limit: number | null;
-}
-
 /**
  * Judges each executed trade by the rules of the reference data, in their order. Alerts on a trade that is cancelled
  * are withdrawn.
@@ -42,30 +36,24 @@ export class ComplianceOperator implements Operator<null, TradeMessage> {
     if (message.revokes) withdraw(to, key, trade!, context);
     if (!message.executes || reference.inForce === null) return;
     const { version, rules } = reference.inForce;
-    for (const rule of rules) {
-      const breach = this.#breach(rule, key, trade!, book!);
-      if (!breach) continue;
+    for (let i = 0; i < rules.length; i++) {
+      const rule = rules[i]!;
+      if (rule.symbols && !rule.symbols.includes(key)) continue;
+      const limit = limitOf(rule);
+      const figure = limit === null ? null : this.#figureOf(rule, key, trade!, book!);
+      if (figure !== null && !(figure > limit!)) continue;
       const { name, kind, severity } = rule;
-      raise(to, key, trade!, { rule: name, kind, severity, ...breach, reference: version }, context);
+      raise(to, key, trade!, { rule: name, kind, severity, figure, limit, reference: version }, context);
     }
   }
 
-  #breach(rule: ComplianceRule, symbol: string, trade: BookedTrade, book: TradeBook): Breach | null {
-    if (rule.symbols && !rule.symbols.includes(symbol)) return null;
-    switch (rule.kind) {
-      case "restricted-symbol":
-        return { figure: null, limit: null };
-      case "trade-amount":
-        return above(trade.amountUsd, rule.maxUsd);
-      case "price-deviation": {
-        const close = this.#options.closes.of(symbol);
-        return above((Math.abs(trade.price - close) / close) * 100, rule.maxPercent);
-      }
-      case "account-rate":
-        return trade.account === null
-          ? null
-          : above(book.tradesOf(trade.account, minuteOf(trade.time)), rule.maxTrades);
-    }
+  /** The figure that a rule with a limit is about. One that is not known, NaN, breaks no rule. */
+  #figureOf({ kind }: ComplianceRule, symbol: string, trade: BookedTrade, book: TradeBook): number {
+    if (kind === "trade-amount") return trade.amountUsd;
+    if (kind === "account-rate")
+      return trade.account === null ? NaN : book.tradesOf(trade.account, minuteOf(trade.time));
+    const close = this.#options.closes.of(symbol);
+    return (Math.abs(trade.price - close) / close) * 100;
   }
 
   /** Writes nothing: the book has the alerts. */
@@ -76,7 +64,16 @@ export class ComplianceOperator implements Operator<null, TradeMessage> {
   }
 }
 
-/** A breach where a figure is above its limit. A figure that is not known breaks no rule. */
-function above(figure: number, limit: number): Breach | null {
-  return figure > limit ? { figure, limit } : null;
+/** What a rule's figure may be at most; null for a rule that every trade breaks. */
+function limitOf(rule: ComplianceRule): number | null {
+  switch (rule.kind) {
+    case "restricted-symbol":
+      return null;
+    case "trade-amount":
+      return rule.maxUsd;
+    case "price-deviation":
+      return rule.maxPercent;
+    case "account-rate":
+      return rule.maxTrades;
+  }
 }

@@ -27,30 +27,32 @@ type Received = { readonly [K in keyof typeof fieldReaders | "symbol" | "ticker"
 type ReadField = (value: unknown, message: TradeMessage, bytes: Uint8Array) => Rejection | null;
 
 /**
- * Decodes and validates a trade. It takes all of it or nothing, and tells everything that is wrong at once. Figures
- * that are not given are derived where two of the three are there.
+ * Decodes and validates a trade: the bytes [from, to). It takes all of it or nothing, and tells everything that is
+ * wrong at once. Figures that are not given are derived where two of the three are there.
  */
 export function decodeTrade(
   key: string,
   bytes: Uint8Array,
   headers: Readonly<Record<string, string>>,
   message: TradeMessage,
+  from = 0,
+  to = bytes.length,
 ): Rejection | null {
   message.known = null;
-  const problems: Rejection[] = [];
-  const contentType = headers[headerNames.contentType];
-  const isUsual =
-    (contentType === undefined || contentType === contentTypes.json) &&
-    bytes.length <= tradeLimits.payloadBytes &&
-    Buffer.isBuffer(bytes) &&
-    scanTrade(key, bytes, message);
-  if (!isUsual) readThoroughly(key, bytes, contentType, message, problems);
-  if (problems.length === 0) derive(message, bytes, problems);
-  if (problems.length > 0) return allOf(problems);
   message.key = key;
   message.rows = 1;
   message.bytes = bytes;
-  return null;
+  message.from = from;
+  message.to = to;
+  const contentType = headers[headerNames.contentType];
+  const isUsual =
+    (contentType === undefined || contentType === contentTypes.json) &&
+    to - from <= tradeLimits.payloadBytes &&
+    Buffer.isBuffer(bytes) &&
+    scanTrade(key, bytes, message, from, to);
+  const problems = isUsual ? [] : readThoroughly(key, message.receivedBytes, contentType, message);
+  if (problems.length === 0) derive(message, problems);
+  return problems.length === 0 ? null : allOf(problems);
 }
 
 /** Reads a trade that may be anything, and tells all that is wrong with it. */
@@ -59,13 +61,10 @@ function readThoroughly(
   bytes: Uint8Array,
   contentType: string | undefined,
   message: TradeMessage,
-  problems: Rejection[],
-): void {
+): Rejection[] {
   const value = readJson(bytes, contentType);
-  if ("code" in value) {
-    problems.push(value);
-    return;
-  }
+  if ("code" in value) return [value];
+  const problems: Rejection[] = [];
   const received = value.json as Received;
   const symbol = symbolProblem(key, received);
   if (symbol) problems.push(symbol);
@@ -73,6 +72,7 @@ function readThoroughly(
     const problem = fieldReaders[name](received[name], message, bytes);
     if (problem) problems.push(problem);
   }
+  return problems;
 }
 
 /** Several problems as one: the first one's code. */
@@ -152,7 +152,9 @@ const fieldReaders = {
   trade_id: (value, message) => {
     if (typeof value !== "string") return invalid(`trade_id is ${described(value)}; ${ids} are expected`);
     if (!TRADE_ID.test(value)) return invalid(`trade_id is ${described(value)}; ${ids} are expected`);
-    message.tradeId = value;
+    message.idBytes = Buffer.from(value, "latin1");
+    message.idFrom = 0;
+    message.idTo = value.length;
     return null;
   },
   timestamp: (value, message, bytes) => {
@@ -204,7 +206,7 @@ const fieldReaders = {
 const fieldNames = Object.keys(fieldReaders) as (keyof typeof fieldReaders)[];
 
 /** Derives the figure that is missing of price × quantity = amount. Where all are given, they must agree. */
-function derive(message: TradeMessage, bytes: Uint8Array, problems: Rejection[]): void {
+function derive(message: TradeMessage, problems: Rejection[]): void {
   const { price, quantity, amount } = message;
   const hasPrice = price === price;
   const hasQuantity = quantity === quantity;
@@ -214,7 +216,8 @@ function derive(message: TradeMessage, bytes: Uint8Array, problems: Rejection[])
   } else if (hasPrice && hasQuantity && hasAmount) {
     const product = price * quantity;
     if (Math.abs(product - amount) <= tradeLimits.agreement * Math.max(product, amount)) return;
-    const received = (name: "price" | "quantity" | "amount"): string => written(bytes, message[name], name);
+    const received = (name: "price" | "quantity" | "amount"): string =>
+      written(message.receivedBytes, message[name], name);
     problems.push(
       invalid(
         `amount is ${received("amount")}, and price × quantity is ${received("price")} × ${received("quantity")} = ` +

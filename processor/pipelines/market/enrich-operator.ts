@@ -1,17 +1,33 @@
 import type { Cause } from "../../../domain/records.ts";
+import type { Reference } from "../../../domain/reference.ts";
 import type { Semantics } from "../../../domain/semantics.ts";
 import type { EpochMs } from "../../../domain/time.ts";
 import { type Reader, Writer } from "../../runtime/codec.ts";
 import type { OperatorFacts } from "../../runtime/facts.ts";
 import type { Generations } from "../../runtime/generations.ts";
+import { Piece } from "../../runtime/json-bytes.ts";
 import type { KeyedState } from "../../runtime/keyed-state.ts";
 import type { StateEntry } from "../../runtime/machine.ts";
 import type { Items, Operator, StepContext } from "../../runtime/operator.ts";
-import { amountUsd, writeTrade } from "./enrich.ts";
+import { amountUsd, headOf, writeTrade } from "./enrich.ts";
 import type { ReferenceData } from "./reference-data.ts";
 import { type BookIndex, type Chunk, goneAt, minuteOf, TradeBook } from "./trade-book.ts";
 import { decodeTrades, encodeTrades } from "./trade-codec.ts";
 import type { TradeMessage } from "./trade-message.ts";
+
+/** The last fields of enriched trades, which reference data gives: those of symbols with flags, and of all others. */
+interface Ends {
+  readonly of: Reference | null;
+  readonly flagged: ReadonlyMap<string, Piece>;
+  readonly usual: Piece;
+}
+
+function endsOf(reference: Reference | null): Ends {
+  const end = (flags: readonly string[]): Piece =>
+    new Piece(`,"flags":${JSON.stringify(flags)},"reference":${JSON.stringify(reference?.version ?? null)}`);
+  const flagged = Object.entries(reference?.flags ?? {}).map(([symbol, flags]) => [symbol, end(flags)] as const);
+  return { of: reference, flagged: new Map(flagged), usual: end([]) };
+}
 
 /** Where enriched trades go, and what is shared by all keys of a partition. */
 export interface EnrichOptions extends Pick<Semantics, "allowedLatenessMs"> {
@@ -28,6 +44,7 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
   readonly name = "enrich";
   readonly layout = 1;
   readonly #options: EnrichOptions;
+  #ends = endsOf(null);
   /** Chunks that have changed since they were encoded, with the key that they are of. */
   readonly #changed = new Map<Chunk, KeyedState>();
   readonly items: Items<TradeBook>;
@@ -53,21 +70,12 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
     const version = reference.inForce;
     const usd = amountUsd(message, version);
     this.#book(book, keyed, message, usd);
-    const { key, tradeId, firstTime, status } = message;
+    const { key } = message;
+    if (version !== this.#ends.of) this.#ends = endsOf(version);
     const bytes = context.out.open(to);
-    bytes.raw(',"symbol":"');
-    bytes.raw(key);
-    bytes.raw('"');
-    writeTrade(bytes, tradeId, firstTime, message, status);
-    bytes.raw(',"amountUsd":');
-    bytes.number(usd ?? NaN);
-    bytes.raw(',"flags":');
-    const flags = version?.flags[key];
-    if (flags) bytes.value(flags);
-    else bytes.raw("[]");
-    bytes.raw(',"reference":');
-    if (version) bytes.text(version.version);
-    else bytes.raw("null");
+    bytes.piece((book.head ??= headOf(key)));
+    writeTrade(bytes, message, usd);
+    bytes.piece(this.#ends.flagged.get(key) ?? this.#ends.usual);
     context.out.close(key);
   }
 
@@ -90,7 +98,13 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
       book.keyed = keyed;
       message.trade = book.add(message, status, usd ?? NaN);
     }
-    this.#changed.set(message.trade.chunk, keyed);
+    this.#markChanged(message.trade.chunk, keyed);
+  }
+
+  #markChanged(chunk: Chunk, keyed: KeyedState): void {
+    if (chunk.changed) return;
+    chunk.changed = true;
+    this.#changed.set(chunk, keyed);
   }
 
   /** Lets the oldest minutes of the partition go, of all its symbols, until no more than `max` trades are kept. */
@@ -181,6 +195,6 @@ export class EnrichOperator implements Operator<TradeBook, TradeMessage> {
   }
 
   #rewriteUpTo(book: TradeBook, keyed: KeyedState, generation: number): void {
-    for (const chunk of book.chunks()) if (chunk.generation <= generation) this.#changed.set(chunk, keyed);
+    for (const chunk of book.chunks()) if (chunk.generation <= generation) this.#markChanged(chunk, keyed);
   }
 }

@@ -1,6 +1,7 @@
 import { POSITION_UNTRACKED } from "../../../domain/market.ts";
 import type { Semantics } from "../../../domain/semantics.ts";
 import { ExactSum } from "../../operators/exact-sum.ts";
+import { Piece } from "../../runtime/json-bytes.ts";
 import { KeptState } from "../../runtime/kept.ts";
 import type { KeyedState } from "../../runtime/keyed-state.ts";
 import type { Operator, StepContext } from "../../runtime/operator.ts";
@@ -8,17 +9,31 @@ import { raise } from "./alerts.ts";
 import type { BookedTrade } from "./trade-book.ts";
 import type { TradeMessage } from "./trade-message.ts";
 
+const QUANTITY = new Piece(',"quantity":');
+const NOTIONAL = new Piece(',"notional":');
+const TRADES = new Piece(',"trades":');
+const REVISION = new Piece(',"revision":');
+const TIMESTAMP = new Piece(',"timestamp":');
+
 /** The net position of an account in a symbol. */
 interface Position {
   /** Its name in the kept state: `<symbol>/<account>`. */
   readonly name: string;
-  /** JSON of the symbol and the account: the first fields of its records. */
-  readonly owner: string;
   readonly quantity: ExactSum;
   readonly notional: ExactSum;
   trades: number;
   /** Records that were written of it. */
   records: number;
+  /** Whether the kept state knows that it has changed since it was encoded. */
+  touched: boolean;
+}
+
+/** The positions of a symbol, as its key's state has them. */
+interface SymbolPositions {
+  /** By account; null before the first one. */
+  byAccount: ReadonlyMap<string, Position> | null;
+  /** The first fields of their records, up to the account: JSON of the symbol. */
+  head: Piece | null;
 }
 
 /** The positions of a partition, kept for good by `<symbol>/<account>`. */
@@ -27,18 +42,21 @@ export class Positions {
     name: "positions",
     layout: 1,
     scope: "key",
-    encode: ({ quantity, notional, trades, records }, writer) => {
+    encode: (position, writer) => {
+      const { quantity, notional, trades, records } = position;
+      position.touched = false;
       quantity.encode(writer);
       notional.encode(writer);
       writer.f64(trades);
       writer.f64(records);
     },
     decode: (reader, name) => ({
-      ...ownerOf(name),
+      name,
       quantity: ExactSum.decode(reader),
       notional: ExactSum.decode(reader),
       trades: reader.f64(),
       records: reader.f64(),
+      touched: false,
     }),
   });
   /** By symbol, then by account; null when they were not looked up since a restore. */
@@ -50,8 +68,9 @@ export class Positions {
   }
 
   add(symbol: string, account: string): Position {
-    const owner = ownerOf(`${symbol}/${account}`);
-    const position = { ...owner, quantity: new ExactSum(), notional: new ExactSum(), trades: 0, records: 0 };
+    const name = `${symbol}/${account}`;
+    const sums = { quantity: new ExactSum(), notional: new ExactSum() };
+    const position = { name, ...sums, trades: 0, records: 0, touched: true };
     this.#insert(this.#symbols(), symbol, account, position);
     this.state.set(position.name, position);
     return position;
@@ -80,11 +99,6 @@ function readName(name: string): { symbol: string; account: string } {
   return { symbol: name.slice(0, slash), account: name.slice(slash + 1) };
 }
 
-function ownerOf(name: string): Pick<Position, "name" | "owner"> {
-  const { symbol, account } = readName(name);
-  return { name, owner: `,"symbol":"${symbol}","account":${JSON.stringify(account)}` };
-}
-
 /** Those of a symbol that has none: looking one up leaves nothing behind. */
 const NO_POSITIONS: ReadonlyMap<string, Position> = new Map<string, Position>([]);
 
@@ -99,7 +113,7 @@ export interface PositionOptions extends Pick<Semantics, "maxAccountsPerSymbol" 
  * Net position of each account: sums that do not depend on the order of trades. A record is written after each executed
  * trade with account and side, and when one of them is cancelled.
  */
-export class PositionOperator implements Operator<null, TradeMessage> {
+export class PositionOperator implements Operator<SymbolPositions, TradeMessage> {
   readonly name = "positions";
   readonly layout = 1;
   readonly #options: PositionOptions;
@@ -108,21 +122,28 @@ export class PositionOperator implements Operator<null, TradeMessage> {
     this.#options = options;
   }
 
-  create(): null {
-    return null;
+  create(): SymbolPositions {
+    return { byAccount: null, head: null };
   }
 
-  apply(_state: null, { key }: KeyedState, message: TradeMessage, _watermark: number, context: StepContext): void {
+  apply(
+    own: SymbolPositions,
+    { key }: KeyedState,
+    message: TradeMessage,
+    _watermark: number,
+    context: StepContext,
+  ): void {
     const { trade } = message;
     if (trade === null || trade.account === null || trade.side === null) return;
-    const position = this.#options.positions.of(key).get(trade.account);
+    const { positions } = this.#options;
+    if (own.byAccount === null && positions.of(key).size > 0) own.byAccount = positions.of(key);
+    const position = own.byAccount?.get(trade.account);
     if (message.executes) {
-      if (position) this.#change(key, trade, position, 1, context);
-      else if (this.#hasRoom(key))
-        this.#change(key, trade, this.#options.positions.add(key, trade.account), 1, context);
+      if (position) this.#change(own, key, trade, position, 1, context);
+      else if (this.#hasRoom(key)) this.#change(own, key, trade, positions.add(key, trade.account), 1, context);
       else this.#untracked(key, trade, context);
     } else if (message.revokes && trade.inPosition) {
-      this.#change(key, trade, position!, -1, context);
+      this.#change(own, key, trade, position!, -1, context);
     }
   }
 
@@ -148,25 +169,34 @@ export class PositionOperator implements Operator<null, TradeMessage> {
     raise(alertsTo, symbol, trade, alert, context);
   }
 
-  #change(symbol: string, trade: BookedTrade, position: Position, sign: 1 | -1, context: StepContext): void {
+  #change(
+    own: SymbolPositions,
+    symbol: string,
+    trade: BookedTrade,
+    position: Position,
+    sign: 1 | -1,
+    context: StepContext,
+  ): void {
     const { side, quantity, amountUsd, time } = trade;
     const direction = side === "buy" ? sign : -sign;
     if (quantity === quantity) position.quantity.add(direction * quantity);
     if (amountUsd === amountUsd) position.notional.add(direction * amountUsd);
     position.trades += sign;
     trade.inPosition = sign === 1;
-    this.#options.positions.state.touch(position.name);
+    if (!position.touched) this.#options.positions.state.touch(position.name);
+    position.touched = true;
     const bytes = context.out.open(this.#options.to);
-    bytes.raw(position.owner);
-    bytes.raw(',"quantity":');
+    bytes.piece((own.head ??= new Piece(`,"symbol":"${symbol}","account":`)));
+    bytes.text(trade.account!);
+    bytes.piece(QUANTITY);
     bytes.number(position.quantity.value);
-    bytes.raw(',"notional":');
+    bytes.piece(NOTIONAL);
     bytes.number(position.notional.value);
-    bytes.raw(',"trades":');
+    bytes.piece(TRADES);
     bytes.number(position.trades);
-    bytes.raw(',"revision":');
+    bytes.piece(REVISION);
     bytes.number(position.records++);
-    bytes.raw(',"timestamp":');
+    bytes.piece(TIMESTAMP);
     bytes.number(time);
     context.out.close(symbol);
   }
@@ -174,7 +204,7 @@ export class PositionOperator implements Operator<null, TradeMessage> {
   /** Writes nothing: positions are kept for good. */
   encode(): void {}
 
-  decode(): null {
-    return null;
+  decode(): SymbolPositions {
+    return this.create();
   }
 }

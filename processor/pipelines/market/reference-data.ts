@@ -19,6 +19,7 @@ interface Part {
 /** Names of the parts of the version in force, and of the incomplete one, begin with these. */
 const IN_FORCE = "in-force/";
 const NEXT = "next/";
+const FIRST_IN_FORCE = `${IN_FORCE}0`;
 
 /**
  * The reference data of a partition. A version comes as parts in their order, each a control record, and holds from the
@@ -41,7 +42,7 @@ export class ReferenceData {
 
   /** The version in force; null before the first. */
   get inForce(): Reference | null {
-    const first = this.state.get(`${IN_FORCE}0`);
+    const first = this.state.get(FIRST_IN_FORCE);
     if (first !== this.#readFrom) {
       this.#readFrom = first;
       const read = first ? readReference(this.#text(IN_FORCE, first.parts)) : { problems: [] };

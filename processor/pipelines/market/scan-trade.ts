@@ -53,11 +53,11 @@ function skipSpace(bytes: Buffer, at: number): number {
 }
 
 /**
- * Reads a usual trade from its bytes straight into the message, without an object in between. Gives false for
- * everything unusual (unknown or repeated fields, escapes, other types, any error): then the caller takes the slow way,
- * which knows every reason. A figure that is not given is NaN; none is derived.
+ * Reads a usual trade from the bytes [from, to) straight into the message, without an object in between. Gives false
+ * for everything unusual (unknown or repeated fields, escapes, other types, any error): then the caller takes the slow
+ * way, which knows every reason. A figure that is not given is NaN; none is derived.
  */
-export function scanTrade(key: string, bytes: Buffer, message: TradeMessage): boolean {
+export function scanTrade(key: string, bytes: Buffer, message: TradeMessage, from: number, to: number): boolean {
   message.price = NaN;
   message.quantity = NaN;
   message.amount = NaN;
@@ -65,7 +65,7 @@ export function scanTrade(key: string, bytes: Buffer, message: TradeMessage): bo
   message.side = null;
   message.account = null;
   message.status = "executed";
-  let p = skipSpace(bytes, 0);
+  let p = skipSpace(bytes, from);
   if (bytes[p++] !== OPEN_OBJECT) return false;
   let seen = 0;
   for (;;) {
@@ -84,7 +84,7 @@ export function scanTrade(key: string, bytes: Buffer, message: TradeMessage): bo
     if (next !== CLOSE_OBJECT) return false;
     break;
   }
-  return (seen & REQUIRED) === REQUIRED && skipSpace(bytes, p) === bytes.length;
+  return (seen & REQUIRED) === REQUIRED && skipSpace(bytes, p) === to; // beyond, it has read what is not the trade's
 }
 
 /** The number of the field whose name begins at `p`, behind a quote; -1 for another. */
@@ -126,7 +126,9 @@ function readField(field: number, key: string, bytes: Buffer, p: number, message
   switch (field) {
     case TRADE_ID:
       if (length === 0 || length > ID_LENGTH || !haveAll(inId, bytes, from, to)) return false;
-      message.tradeId = bytes.toString("latin1", from, to);
+      message.idBytes = bytes;
+      message.idFrom = from;
+      message.idTo = to;
       return true;
     case SYMBOL:
       return (

@@ -1,8 +1,9 @@
 import { barWindows, type TradeSide, tradeSides, type TradeStatus, tradeStatuses } from "../../../domain/market.ts";
 import { type EpochMs, MINUTE } from "../../../domain/time.ts";
 import type { Stamped } from "../../runtime/generations.ts";
+import type { Piece } from "../../runtime/json-bytes.ts";
 import type { KeyedState } from "../../runtime/keyed-state.ts";
-import { TradeIds } from "./trade-ids.ts";
+import { hashOf, TradeIds } from "./trade-ids.ts";
 
 /** An alert that a trade raised, as its record has it. */
 export interface RaisedAlert {
@@ -16,7 +17,10 @@ export interface RaisedAlert {
 
 /** What a trade says. Figures that it has not are NaN. */
 export interface TradeContent {
-  readonly tradeId: string;
+  /** Its id: the bytes [idFrom, idTo) of `idBytes`, ASCII. */
+  readonly idBytes: Uint8Array;
+  readonly idFrom: number;
+  readonly idTo: number;
   readonly firstTime: EpochMs;
   readonly price: number;
   readonly quantity: number;
@@ -40,12 +44,15 @@ export const AMOUNT = 4;
 export const AMOUNT_USD = 5;
 const FIGURES = 6;
 
-// What the words of a trade are: indexes of `tradeSides` and `tradeStatuses`, and 1 for yes.
+// What the words of a trade are: indexes of `tradeSides` and `tradeStatuses`, 1 for yes, and where its id ends.
 const SIDE = 0;
 const STATUS = 1;
 const IN_POSITION = 2;
-const WORDS = 3;
+const ID_END = 3;
+const WORDS = 4;
 const NO_SIDE = 255;
+/** Bytes for the ids of a new chunk. */
+const FIRST_ID_BYTES = 16 * FIRST_TRADES;
 
 const NO_ALERTS: readonly RaisedAlert[] = Object.freeze([]);
 
@@ -63,11 +70,12 @@ export class Chunk implements Stamped {
   changed = false;
   size = 0;
   figures = new Float64Array(FIRST_TRADES * FIGURES);
-  readonly ids: string[] = [];
+  /** Ids, one behind the other. */
+  #ids: Buffer = Buffer.allocUnsafeSlow(FIRST_ID_BYTES);
   readonly currencies: string[] = [];
   readonly accounts: (string | null)[] = [];
-  /** Side, status, and whether it is in its account's position: three bytes for each trade. */
-  words = new Uint8Array(FIRST_TRADES * WORDS);
+  /** Side, status, whether it is in its account's position, and where its id ends: the ids of a chunk have 16 KB. */
+  words = new Uint16Array(FIRST_TRADES * WORDS);
   /** Alerts of the trades that raised any, in the order in which they were raised. */
   readonly raised = new Map<number, readonly RaisedAlert[]>();
 
@@ -89,7 +97,7 @@ export class Chunk implements Stamped {
       const larger = new Float64Array(2 * at);
       larger.set(this.figures);
       this.figures = larger;
-      const more = new Uint8Array(2 * row * WORDS);
+      const more = new Uint16Array(2 * row * WORDS);
       more.set(this.words);
       this.words = more;
     }
@@ -100,19 +108,56 @@ export class Chunk implements Stamped {
     figures[at + QUANTITY] = content.quantity;
     figures[at + AMOUNT] = content.amount;
     figures[at + AMOUNT_USD] = amountUsd;
-    this.ids.push(content.tradeId);
+    const idEnd = this.#addId(content, row);
     this.currencies.push(content.currency);
     this.accounts.push(content.account);
     const words = row * WORDS;
     this.words[words + SIDE] = content.side === null ? NO_SIDE : tradeSides.indexOf(content.side);
     this.words[words + STATUS] = tradeStatuses.indexOf(status);
     this.words[words + IN_POSITION] = 0;
+    this.words[words + ID_END] = idEnd;
     return new BookedTrade(this, row);
+  }
+
+  /** @returns Where the id ends. */
+  #addId({ idBytes, idFrom, idTo }: TradeContent, row: number): number {
+    const from = this.#idEnd(row - 1);
+    const end = from + idTo - idFrom;
+    if (end > this.#ids.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.#ids.length, end));
+      larger.set(this.#ids);
+      this.#ids = larger;
+    }
+    for (let i = 0; i < idTo - idFrom; i++) this.#ids[from + i] = idBytes[idFrom + i]!;
+    return end;
+  }
+
+  /** Where the id of a row ends; 0 for the row before the first. */
+  #idEnd(row: number): number {
+    return row < 0 ? 0 : this.words[row * WORDS + ID_END]!;
+  }
+
+  idOf(row: number): string {
+    return this.#ids.toString("latin1", this.#idEnd(row - 1), this.#idEnd(row));
+  }
+
+  /** Whether the id of a row is the bytes [from, to). */
+  hasId(row: number, bytes: Uint8Array, from: number, to: number): boolean {
+    const own = this.#idEnd(row - 1);
+    const length = to - from;
+    if (this.#idEnd(row) - own !== length) return false;
+    for (let i = 0; i < length; i++) if (this.#ids[own + i] !== bytes[from + i]) return false;
+    return true;
+  }
+
+  /** `hashOf` the id of a row. */
+  hashOf(row: number, seed: number): number {
+    return hashOf(this.#ids, this.#idEnd(row - 1), this.#idEnd(row), seed);
   }
 
   clear(): void {
     this.size = 0;
-    this.ids.length = this.currencies.length = this.accounts.length = 0;
+    this.currencies.length = this.accounts.length = 0;
     this.raised.clear();
   }
 
@@ -142,7 +187,7 @@ export class BookedTrade {
   }
 
   get id(): string {
-    return this.chunk.ids[this.#row]!;
+    return this.chunk.idOf(this.#row);
   }
 
   get time(): EpochMs {
@@ -274,7 +319,10 @@ export class BookIndex {
  */
 export class TradeBook {
   readonly #index: BookIndex;
-  readonly #ids = new TradeIds((handle) => this.#trade(handle).id);
+  readonly #ids = new TradeIds({
+    hasId: (handle, bytes, from, to) => this.#chunkOf(handle).hasId(handle % CHUNK_TRADES, bytes, from, to),
+    hashOf: (handle, seed) => this.#chunkOf(handle).hashOf(handle % CHUNK_TRADES, seed),
+  });
   /** Chunks by their slot. */
   readonly #slots: (Chunk | null)[] = [];
   readonly #freeSlots: number[] = [];
@@ -284,6 +332,8 @@ export class TradeBook {
   letGoUpTo: EpochMs = -Infinity;
   /** Trades that it has had. */
   count = 0;
+  /** `headOf` the symbol; null before its first trade. */
+  head: Piece | null = null;
   /** The key that the book is of; null for an empty one. */
   keyed: KeyedState | null = null;
 
@@ -291,13 +341,13 @@ export class TradeBook {
     this.#index = index;
   }
 
-  find(id: string): BookedTrade | undefined {
-    const handle = this.#ids.find(id);
-    return handle < 0 ? undefined : this.#trade(handle);
+  find({ idBytes, idFrom, idTo }: Pick<TradeContent, "idBytes" | "idFrom" | "idTo">): BookedTrade | undefined {
+    const handle = this.#ids.find(idBytes, idFrom, idTo);
+    return handle < 0 ? undefined : new BookedTrade(this.#chunkOf(handle), handle % CHUNK_TRADES);
   }
 
-  #trade(handle: number): BookedTrade {
-    return new BookedTrade(this.#slots[Math.floor(handle / CHUNK_TRADES)]!, handle % CHUNK_TRADES);
+  #chunkOf(handle: number): Chunk {
+    return this.#slots[Math.floor(handle / CHUNK_TRADES)]!;
   }
 
   /** Adds a trade to its minute's newest chunk. */
@@ -306,7 +356,7 @@ export class TradeBook {
     let chunk = minute.chunks.at(-1);
     if (!chunk || chunk.isFull) chunk = this.#addChunk(minute, (chunk?.number ?? -1) + 1);
     const trade = chunk.add(content, this.count++, status, amountUsd);
-    this.#ids.set(content.tradeId, trade.handle);
+    this.#ids.add(trade.handle);
     this.#index.trades++;
     if (status === "executed") countAccount(minute, content.account, 1);
     return trade;
@@ -349,8 +399,9 @@ export class TradeBook {
     const gone = this.#minutes.findLastIndex(({ start }) => start <= minute) + 1;
     const chunks: Chunk[] = [];
     for (const { start, chunks: own } of this.#minutes.splice(0, gone)) {
-      for (const { ids, size, slot } of own) {
-        for (const id of ids) this.#ids.delete(id);
+      for (const chunk of own) {
+        const { size, slot } = chunk;
+        this.#forgetIds(chunk);
         this.#index.trades -= size;
         this.#slots[slot] = null;
         this.#freeSlots.push(slot);
@@ -359,6 +410,10 @@ export class TradeBook {
       chunks.push(...own);
     }
     return chunks;
+  }
+
+  #forgetIds({ slot, size }: Chunk): void {
+    for (let row = 0; row < size; row++) this.#ids.delete(slot * CHUNK_TRADES + row);
   }
 
   *chunks(): Iterable<Chunk> {
@@ -370,11 +425,11 @@ export class TradeBook {
     const minute = this.#minuteAt(minuteStart);
     const chunk = minute.chunks.find((one) => one.number === number) ?? this.#addChunk(minute, number);
     this.#index.trades -= chunk.size;
-    for (const id of chunk.ids) this.#ids.delete(id);
+    this.#forgetIds(chunk);
     chunk.clear();
     decode(chunk);
     this.#index.trades += chunk.size;
-    for (const trade of chunk.trades()) this.#ids.set(trade.id, trade.handle);
+    for (const trade of chunk.trades()) this.#ids.add(trade.handle);
     return chunk;
   }
 

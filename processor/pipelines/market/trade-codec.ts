@@ -35,7 +35,7 @@ function encodeAlert({ rule, kind, severity, figure, limit, reference }: RaisedA
 /** Reads what `encodeTrades` wrote into an empty chunk. */
 export function decodeTrades(reader: Reader, chunk: Chunk): void {
   for (let left = reader.u32(); left > 0; left--) {
-    const tradeId = reader.text();
+    const idBytes = reader.ascii();
     const firstTime = reader.f64();
     const number = reader.f64();
     const price = reader.f64();
@@ -45,7 +45,8 @@ export function decodeTrades(reader: Reader, chunk: Chunk): void {
     const currency = reader.text();
     const side = tradeSides[reader.u8() - 1] ?? null;
     const account = reader.optionalText();
-    const content = { tradeId, firstTime, price, quantity, amount, currency, side, account };
+    const id = { idBytes, idFrom: 0, idTo: idBytes.length };
+    const content = { ...id, firstTime, price, quantity, amount, currency, side, account };
     const trade = chunk.add(content, number, tradeStatuses[reader.u8()]!, amountUsd);
     trade.inPosition = reader.u8() === 1;
     trade.raised = Array.from({ length: reader.u32() }, () => decodeAlert(reader));

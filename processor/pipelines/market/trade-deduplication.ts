@@ -27,7 +27,7 @@ export class TradeDeduplication implements Deduplication<null, TradeMessage> {
   judge(keyed: KeyedState, message: TradeMessage, watermark: EpochMs): Admission {
     const book = keyed.operatorStates[BOOK] as TradeBook | undefined;
     if (!book || this.#enrich.isTooLate(book, keyed, message.firstTime, watermark)) return "new";
-    const known = book.find(message.tradeId);
+    const known = book.find(message);
     if (!known) return "new";
     const difference = differenceOf(known, message);
     if (difference !== null) return reused(message, difference);

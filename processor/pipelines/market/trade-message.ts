@@ -7,7 +7,10 @@ const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 /** A decoded trade: one row at `t[0]`. Figures that it has not are NaN. */
 export class TradeMessage extends Message {
   override readonly names = { first: "timestamp", last: "timestamp", clock: "the sender's clock" };
-  tradeId = "";
+  /** Its id: the bytes [idFrom, idTo) of `idBytes`, ASCII. Lent. */
+  idBytes: Buffer = Buffer.alloc(0);
+  idFrom = 0;
+  idTo = 0;
   price = NaN;
   quantity = NaN;
   /** As given, or price × quantity. */
@@ -16,8 +19,10 @@ export class TradeMessage extends Message {
   side: TradeSide | null = null;
   account: string | null = null;
   status: TradeStatus = "executed";
-  /** The trade as it was received: JSON. Lent. */
+  /** The trade as it was received, JSON: [from, to) of these. Lent. */
   bytes: Uint8Array = new Uint8Array(0);
+  from = 0;
+  to = 0;
 
   /** What the book has of this id, found by the deduplication; null for a new one. */
   known: BookedTrade | null = null;
@@ -37,9 +42,18 @@ export class TradeMessage extends Message {
     super(0);
   }
 
+  get tradeId(): string {
+    return this.idBytes.toString("latin1", this.idFrom, this.idTo);
+  }
+
   /** The trade as it was received. */
   get received(): object {
-    return JSON.parse(utf8.decode(this.bytes)) as object;
+    return JSON.parse(utf8.decode(this.receivedBytes)) as object;
+  }
+
+  /** The JSON of the trade as it was received. Lent. */
+  get receivedBytes(): Uint8Array {
+    return this.bytes.subarray(this.from, this.to);
   }
 
   /** Whether this message makes its trade executed. */

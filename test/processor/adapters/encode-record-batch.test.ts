@@ -3,6 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { encodeRecordBatch } from "../../../processor/adapters/encode-record-batch.ts";
 import { inSends } from "../../../processor/adapters/output-sends.ts";
+import { JsonOutput } from "../../../processor/runtime/json-output.ts";
 
 // kafkajs' own decoder: an independent implementation.
 const load = createRequire(import.meta.url);
@@ -41,7 +42,12 @@ describe("an encoded record batch", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(output, { minLength: 1, maxLength: 200 }), async (drawn) => {
         // Every third output has the headers of the one before it, as outputs of one message do.
-        const outputs = drawn.map((one, i) => (i % 3 === 2 ? { ...one, headers: drawn[i - 1]!.headers } : one));
+        const outputs = drawn.map((one, i) => {
+          const { topic, key, value, headers } = i % 3 === 2 ? { ...one, headers: drawn[i - 1]!.headers } : one;
+          if (i % 2 === 0 || typeof key !== "string" || value === null) return { topic, key, value, headers };
+          const memory = Buffer.concat([Buffer.from("before"), value, Buffer.from("behind")]);
+          return new JsonOutput(topic, key, headers, memory, 6, 6 + value.length);
+        });
         const bytes = encodeRecordBatch(outputs, {
           producerId: 8_589_934_593n,
           producerEpoch: 7,

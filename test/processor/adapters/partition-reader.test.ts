@@ -3,7 +3,7 @@ import { LogRecord } from "../../../adapters/record-batches.ts";
 import { MillraceError } from "../../../domain/errors.ts";
 import { PartitionReader, PREFETCH_BYTES } from "../../../processor/adapters/partition-reader.ts";
 
-const recordAt = (offset: number): LogRecord => new LogRecord(0, offset, 0, null, null, Buffer.alloc(1), 0, 0);
+const recordAt = (offset: number): LogRecord => new LogRecord(0, offset, 0, Buffer.alloc(1), -1, -1, -1, -1, 0, 0);
 
 function readerAt(offset: number): PartitionReader {
   const reader = new PartitionReader({
@@ -51,7 +51,8 @@ test("no more is fetched while half a megabyte waits, in headers as in values", 
   });
   reader.seek(0);
   const bytes = Buffer.alloc(PREFETCH_BYTES / 2);
-  const withHeaders = (offset: number): LogRecord => new LogRecord(0, offset, 0, null, null, bytes, 0, bytes.length);
+  const withHeaders = (offset: number): LogRecord =>
+    new LogRecord(0, offset, 0, bytes, -1, -1, -1, -1, 0, bytes.length);
   reader.deliver([withHeaders(0)], 1, 10);
   expect(reader.hasRoom).toBe(true);
   reader.deliver([withHeaders(1)], 2, 10);

@@ -115,6 +115,30 @@ describe("the chain", () => {
     expect(out.chain).not.toBe(chained(outputs.toReversed()));
   });
 
+  test("is the same for records that are written as bytes, whatever comes between and wherever they lie", () => {
+    const { out } = emitter();
+    const outputs: { readonly key?: string; readonly topic: string; readonly value: string }[] = [];
+    const written: string[] = [];
+    for (let n = 0; n < 2_000; n++) {
+      out.begin(n, {});
+      const topic = n % 3 === 0 ? "one" : "two";
+      const x = "x".repeat(n === 700 ? 100_000 : n === 900 ? MAX_BYTES : n % 97);
+      out.open(topic).raw(`,"x":"${x}"`);
+      out.close("k");
+      const value = `{"id":"in/3/${n}/0","schema":1,"x":"${x}"}`;
+      if (n === 900) outputs.push({ key: "k", topic: "dead", value: "" });
+      else outputs.push({ topic, value });
+      if (n % 100 === 50) {
+        out.json(topic, "k", { n });
+        outputs.push({ topic, value: `{"id":"in/3/${n}/1","schema":1,"n":${n}}` });
+      }
+      if (n % 500 === 499) expect(out.chain).toBe(chained(outputs));
+      if (n % 250 === 249) written.push(...out.take().map((output) => String(output.value ?? "")));
+    }
+    expect(written).toEqual(outputs.map(({ value }) => value));
+    expect(out.chain).toBe(chained(outputs));
+  });
+
   test("continues where another emitter's ended", () => {
     const { out } = emitter();
     out.json("one", "k", { x: 1 });

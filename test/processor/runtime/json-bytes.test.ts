@@ -1,11 +1,12 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { JsonBytes } from "../../../processor/runtime/json-bytes.ts";
+import { JsonBytes, Piece } from "../../../processor/runtime/json-bytes.ts";
 
 function written(write: (bytes: JsonBytes) => void): string {
   const bytes = new JsonBytes();
+  bytes.begin();
   write(bytes);
-  return bytes.take().toString();
+  return bytes.memory.toString("utf8", bytes.from, bytes.to);
 }
 
 test.each([
@@ -48,15 +49,33 @@ test("every text is written as JSON has it, half a surrogate pair included", () 
   expect(written((bytes) => bytes.text('a"\u{d800}\n'))).toBe(String.raw`"a\"\ud800\n"`);
 });
 
-test("what was taken stays, also where the memory is full and where a record is larger than it", () => {
+test("pieces and copies of bytes are written as they are", () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ unit: "grapheme" })), (texts) => {
+      const bytes = Buffer.from(texts.join(""));
+      const write = (json: JsonBytes): void => {
+        for (const text of texts) json.piece(new Piece(text));
+        const { length } = json;
+        json.copy(bytes, 1, bytes.length);
+        json.again(length, json.length);
+      };
+      expect(written(write)).toBe(texts.join("") + bytes.toString("utf8", 1).repeat(2));
+    }),
+  );
+});
+
+test("what was written stays, also where the memory is full and where a record is larger than it", () => {
   const bytes = new JsonBytes();
-  const taken = [];
+  const written: (readonly [memory: Buffer, from: number, to: number])[] = [];
   const texts = Array.from({ length: 300 }, (_, i) => String(i).repeat(i === 200 ? 100_000 : 100));
   for (const text of texts) {
+    bytes.begin();
     bytes.raw("[");
     bytes.text(text);
-    bytes.raw("]");
-    taken.push(bytes.take());
+    bytes.piece(new Piece("]"));
+    written.push([bytes.memory, bytes.from, bytes.to]);
   }
-  expect(taken.map(String)).toEqual(texts.map((text) => `["${text}"]`));
+  expect(written.map(([memory, from, to]) => memory.toString("utf8", from, to))).toEqual(
+    texts.map((text) => `["${text}"]`),
+  );
 });
