@@ -21,5 +21,6 @@ function textOf(bytes: Uint8Array): string {
 /** The text of bytes that are UTF-8; null for others. */
 export function utf8Text(bytes: Uint8Array): string | null {
   const text = textOf(bytes);
-  return Buffer.from(text).equals(bytes) ? text : null;
+  // What is no UTF-8 is decoded as this character, which may also stand there itself.
+  return !text.includes("\ufffd") || Buffer.from(text).equals(bytes) ? text : null;
 }

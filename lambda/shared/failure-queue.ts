@@ -37,15 +37,15 @@ export function failureQueue(functionName: string, settings: FailureQueueSetting
 }
 
 function failureMessage(functionName: string, record: KafkaRecord, { name, message }: Error): string {
-  const { topic, partition, offset, timestamp, keyBytes, value } = record;
+  const { topic, partition, offset, timestamp, keyBase64, valueBase64, value } = record;
   return JSON.stringify({
     function: functionName,
     topic,
     partition,
     offset,
     timestamp,
-    key: keyBytes?.toString("base64") ?? null,
-    value: value !== null && value.length <= MAX_VALUE_BYTES ? value.toString("base64") : null,
+    key: keyBase64,
+    value: value !== null && value.length <= MAX_VALUE_BYTES ? valueBase64 : null,
     error: { name, message: message.slice(0, 2_000) },
   });
 }

@@ -1,5 +1,5 @@
 import middy from "@middy/core";
-import type { MSKEvent } from "aws-lambda";
+import type { MSKEvent, MSKRecord } from "aws-lambda";
 import type { z } from "zod";
 import type { Logger } from "../../adapters/log.ts";
 import type { BatchResponse } from "../../domain/api.ts";
@@ -7,13 +7,16 @@ import { textHeaders, type RecordHeaders } from "../../domain/record-headers.ts"
 import { headers as headerNames } from "../../domain/topics.ts";
 import { traceIdOf } from "../../domain/traceparent.ts";
 
-/** A Kafka record of an MSK event, decoded. */
+/** A Kafka record of an MSK event. */
 export interface KafkaRecord {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
   /** Epoch ms. */
   readonly timestamp: number;
+  /** Key and value in base64, as the event has them; null where the record has none. */
+  readonly keyBase64: string | null;
+  readonly valueBase64: string | null;
   /** The key as UTF-8 text. */
   readonly key: string | null;
   readonly keyBytes: Buffer | null;
@@ -23,38 +26,59 @@ export interface KafkaRecord {
   readonly recordHeaders: RecordHeaders;
 }
 
+/** A record whose bytes are decoded when they are asked for, and each time that they are. */
+class EventRecord implements KafkaRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly keyBase64: string | null;
+  readonly valueBase64: string | null;
+  readonly #headers: MSKRecord["headers"];
+
+  constructor({ topic, partition, offset, timestamp, key, value, headers }: MSKRecord) {
+    this.topic = topic;
+    this.partition = partition;
+    this.offset = offset;
+    this.timestamp = timestamp;
+    // Lambda omits a key or value that the record does not have, or gives null for it.
+    this.keyBase64 = key ?? null;
+    this.valueBase64 = value ?? null;
+    this.#headers = headers;
+  }
+
+  get key(): string | null {
+    return this.keyBytes?.toString("utf8") ?? null;
+  }
+
+  get keyBytes(): Buffer | null {
+    return this.keyBase64 === null ? null : Buffer.from(this.keyBase64, "base64");
+  }
+
+  get value(): Buffer | null {
+    return this.valueBase64 === null ? null : Buffer.from(this.valueBase64, "base64");
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return textHeaders(this.recordHeaders);
+  }
+
+  get recordHeaders(): RecordHeaders {
+    return (this.#headers ?? []).flatMap(headersOf);
+  }
+}
+
 /** A function behind a Kafka event source. */
 export type BatchHandler = (event: MSKEvent) => Promise<BatchResponse>;
 
 /** All records of an event, each partition's in offset order. */
-export function recordsOf(event: MSKEvent): KafkaRecord[] {
-  return Object.values(event.records)
-    .flat()
-    .map((record) => {
-      const keyBytes = bytes(record.key);
-      const recordHeaders = (record.headers ?? []).flatMap(headersOf);
-      return {
-        topic: record.topic,
-        partition: record.partition,
-        offset: record.offset,
-        timestamp: record.timestamp,
-        key: keyBytes?.toString("utf8") ?? null,
-        keyBytes,
-        value: bytes(record.value),
-        headers: textHeaders(recordHeaders),
-        recordHeaders,
-      };
-    });
+export function recordsOf(event: Pick<MSKEvent, "records">): KafkaRecord[] {
+  return Object.values(event.records).flatMap((ofPartition) => ofPartition.map((record) => new EventRecord(record)));
 }
 
 /** Lambda gives each header as an object of its own, with the value's bytes as numbers. */
 function headersOf(header: Readonly<Record<string, readonly number[] | null>>): RecordHeaders {
   return Object.entries(header).map(([name, value]) => [name, value === null ? null : Buffer.from(value)] as const);
-}
-
-/** Lambda omits a key or value that the record does not have, or gives null for it. */
-function bytes(base64: string | null | undefined): Buffer | null {
-  return base64 == null ? null : Buffer.from(base64, "base64");
 }
 
 /** How a log line names a record. */
@@ -92,6 +116,29 @@ export function batchFunction(
   return handler as unknown as BatchHandler;
 }
 
+/**
+ * Gives each record to `take`. One for which it throws is logged.
+ *
+ * @returns Records that can't be read. The handler must return them as failed: they are tried again, for a function
+ *   that is deployed meanwhile may read them, and then go to the on-failure destination
+ */
+export function takeRecords(
+  records: readonly KafkaRecord[],
+  take: (record: KafkaRecord) => void,
+  log: Logger,
+): KafkaRecord[] {
+  const refused: KafkaRecord[] = [];
+  for (const record of records) {
+    try {
+      take(record);
+    } catch (error) {
+      log.error({ err: error, ...placeOf(record) }, "record can't be read");
+      refused.push(record);
+    }
+  }
+  return refused;
+}
+
 /** A record and what was read from it. */
 export interface Read<T> {
   readonly record: KafkaRecord;
@@ -101,36 +148,18 @@ export interface Read<T> {
 /** What was read of an event's records. */
 export interface ReadRecords<T> {
   readonly taken: readonly Read<T>[];
-  /**
-   * Records that can't be read. The handler must return them as failed: they are tried again, for a function that is
-   * deployed meanwhile may read them, and then go to the on-failure destination.
-   */
+  /** Records that can't be read, see `takeRecords`. */
   readonly refused: readonly KafkaRecord[];
 }
 
-/** Reads each record, and leaves out those for which `read` returns null. A record that `read` refuses is logged. */
-export function readRecords<T>(
-  records: readonly KafkaRecord[],
-  read: (record: KafkaRecord) => T | null,
-  log: Logger,
-): ReadRecords<T> {
-  const taken: Read<T>[] = [];
-  const refused: KafkaRecord[] = [];
-  for (const record of records) {
-    try {
-      const value = read(record);
-      if (value !== null) taken.push({ record, value });
-    } catch (error) {
-      log.error({ err: error, ...placeOf(record) }, "record can't be read");
-      refused.push(record);
-    }
-  }
-  return { taken, refused };
-}
-
-/** Reads records whose value is JSON of a schema; see `readRecords`. A record without a value is left out. */
+/** Reads records whose value is JSON of a schema. A record without a value is left out. */
 export function parseRecords<T>(records: readonly KafkaRecord[], schema: z.ZodType<T>, log: Logger): ReadRecords<T> {
-  return readRecords(records, (record) => parseValue(record, schema), log);
+  const taken: Read<T>[] = [];
+  const take = (record: KafkaRecord): void => {
+    const value = parseValue(record, schema);
+    if (value !== null) taken.push({ record, value });
+  };
+  return { refused: takeRecords(records, take, log), taken };
 }
 
 /**
@@ -138,6 +167,7 @@ export function parseRecords<T>(records: readonly KafkaRecord[], schema: z.ZodTy
  *
  * @throws SyntaxError when the value is not JSON, ZodError when it does not follow the schema
  */
-export function parseValue<T>({ value }: KafkaRecord, schema: z.ZodType<T>): T | null {
+export function parseValue<T>(record: KafkaRecord, schema: z.ZodType<T>): T | null {
+  const { value } = record;
   return value === null ? null : schema.parse(JSON.parse(value.toString("utf8")));
 }

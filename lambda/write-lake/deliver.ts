@@ -1,42 +1,23 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { PutRecordBatchCommand, type FirehoseClient } from "@aws-sdk/client-firehose";
 import { deliveryLimits } from "../../domain/delivery-processors.ts";
-import { backoffMs, MAX_ATTEMPTS, split } from "./batches.ts";
+import { backoffMs, MAX_ATTEMPTS, split, type Packed } from "./batches.ts";
 
-/** A row to deliver. */
-export interface Delivery<R> {
-  /** The record that the row came from. */
-  readonly record: R;
-  /** One line of JSON, with its line feed. */
-  readonly data: string;
-}
-
-/** Rows that are one record of Firehose, which takes all of them or none. */
-interface Packed<R> {
-  readonly rows: readonly Delivery<R>[];
-  readonly data: Uint8Array;
-}
-
-const packLimits = { count: deliveryLimits.recordRows, bytes: deliveryLimits.recordBytes };
 const callLimits = { count: deliveryLimits.callRecords, bytes: deliveryLimits.callBytes };
 
 /**
- * Puts rows into a delivery stream, packed into as few records as its limits allow. Records that fail are put again,
- * those alone, after a wait that grows.
+ * Puts packed rows into a delivery stream. Those that fail are put again, those alone, after a wait that grows.
  *
  * @param random Gives numbers in [0, 1)
- * @returns The rows whose record failed in all attempts, and the last reason
+ * @returns The records whose rows failed in all attempts, and the last reason
  */
 export async function deliver<R>(
   firehose: FirehoseClient,
   streamName: string,
-  deliveries: readonly Delivery<R>[],
+  packed: readonly Packed<R>[],
   random: () => number,
-): Promise<{ readonly failed: Delivery<R>[]; readonly reason?: unknown }> {
-  let waiting: readonly Packed<R>[] = split(deliveries, packLimits).map((rows) => ({
-    rows,
-    data: Buffer.from(rows.map(({ data }) => data).join("")),
-  }));
+): Promise<{ readonly failed: R[]; readonly reason?: unknown }> {
+  let waiting = packed;
   let reason: unknown;
   for (let attempt = 0; waiting.length > 0 && attempt < MAX_ATTEMPTS; attempt++) {
     if (attempt > 0) await delay(backoffMs(attempt, random()));
@@ -48,7 +29,7 @@ export async function deliver<R>(
     }
     waiting = failed;
   }
-  return { failed: waiting.flatMap(({ rows }) => rows), reason };
+  return { failed: waiting.flatMap(({ records }) => records), reason };
 }
 
 async function put<R>(

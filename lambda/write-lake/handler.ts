@@ -3,7 +3,8 @@ import { localCredentials } from "../../adapters/local-credentials.ts";
 import { createLogger } from "../../adapters/log.ts";
 import { readSettings } from "../../config/settings.ts";
 import { deliveryStreamName } from "../../domain/names.ts";
-import { batchFunction, readRecords, type KafkaRecord } from "../shared/kafka-event.ts";
+import { batchFunction, takeRecords, type KafkaRecord } from "../shared/kafka-event.ts";
+import { Packer } from "./batches.ts";
 import { deliver } from "./deliver.ts";
 import { reachAt } from "./partition.ts";
 import { tableOf } from "./rows.ts";
@@ -27,14 +28,17 @@ export const handler = batchFunction(log, async (records) => {
 /** Delivers the rows of one table. Returns the records that have none, and those whose rows Firehose did not take. */
 async function deliverRows(table: string, records: readonly KafkaRecord[]): Promise<KafkaRecord[]> {
   const reach = reachAt(Date.now(), settings.earliestTimeMs);
-  const { taken, refused } = readRecords(
+  const packer = new Packer<KafkaRecord>();
+  const refused = takeRecords(
     records,
-    (record) => tableOf(record.topic).toRows(record, reach, generations),
+    (record) => {
+      for (const row of tableOf(record.topic).toRows(record, reach, generations))
+        packer.add(record, `${JSON.stringify(row)}\n`);
+    },
     log,
   );
-  const rows = taken.flatMap(({ record, value }) => value.map((row) => ({ record, data: `${JSON.stringify(row)}\n` })));
   const stream = deliveryStreamName(settings.environment, table);
-  const { failed, reason } = await deliver(firehose, stream, rows, Math.random);
+  const { failed, reason } = await deliver(firehose, stream, packer.packed, Math.random);
   if (failed.length > 0) log.warn({ err: reason, table, failed: failed.length }, "Firehose did not take all rows");
-  return [...refused, ...failed.map(({ record }) => record)];
+  return [...refused, ...failed];
 }

@@ -12,10 +12,15 @@ export const MAX_ROW_BYTES = deliveryLimits.recordBytes;
 const CONTENT_BYTES = 900 * 1_024;
 /** Bytes of the readable copies in a row, at most: what does not fit is left out of them. */
 const COPY_BYTES = 32 * 1_024;
-/** Bytes that are encoded together; a multiple of three, so that their texts of base64 can be joined. */
-const PIECE_BYTES = 96 * 1_024;
-/** Pieces of a header's name, of which JSON may need twelve bytes for a character. */
+/** Characters of base64 that stay together; a multiple of four, so that each piece is base64, too. */
+const PIECE_CHARS = 128 * 1_024;
+/** Characters of a header's name that stay together: JSON may need twelve bytes for one. */
+const NAME_CHARS = 16_384;
 const NAME_PIECES = /.{1,16384}/gsu;
+/** Text that JSON writes as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+/** Bytes of a header in a row besides its name and value, at most. */
+const ENTRY_BYTES = 40;
 
 /** A header in a row. With `more`, the next entry continues its name and value. */
 interface HeaderEntry {
@@ -42,7 +47,7 @@ export function logRows(record: KafkaRecord, reach: Reach, generation = 1): Row[
   const copies = new Copies();
   const keyText = copies.take(keyBytes === null ? null : utf8Text(keyBytes));
   const headersText = copies.takeHeaders(recordHeaders);
-  const parts = toParts(record);
+  const parts = toParts(record, recordHeaders);
   return parts.map((content, part) => ({
     ...partition(timestamp, reach),
     id: part === 0 ? id : `${id}/${part}`,
@@ -61,9 +66,10 @@ export function logRows(record: KafkaRecord, reach: Reach, generation = 1): Row[
 /** A dead letter as it is in the log, with what it says of its reason and its source. */
 export function deadLetterRows(record: KafkaRecord, reach: Reach): Row[] {
   const copies = new Copies();
-  const text = (name: string): string | null => copies.take(record.headers[name] ?? null);
+  const { headers } = record;
+  const text = (name: string): string | null => copies.take(headers[name] ?? null);
   const number = (name: string): number | null => {
-    const value = record.headers[name];
+    const value = headers[name];
     return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : null;
   };
   const about = {
@@ -78,7 +84,7 @@ export function deadLetterRows(record: KafkaRecord, reach: Reach): Row[] {
 }
 
 /** Cuts a record into what fits a row: its key, then its headers, then its value. */
-function toParts({ keyBytes, recordHeaders, value }: KafkaRecord): Part[] {
+function toParts({ keyBase64, valueBase64 }: KafkaRecord, headers: RecordHeaders): Part[] {
   let part: Part = { key: null, headers: [], value: null };
   const parts = [part];
   let left = CONTENT_BYTES;
@@ -90,31 +96,33 @@ function toParts({ keyBytes, recordHeaders, value }: KafkaRecord): Part[] {
     left -= bytes;
     return part;
   };
-  const append = (column: "key" | "value", bytes: Uint8Array | null): void => {
-    for (const text of base64Pieces(bytes)) {
+  const append = (column: "key" | "value", base64: string | null): void => {
+    for (const text of base64Pieces(base64)) {
       const into = partFor(text.length);
       into[column] = (into[column] ?? "") + text;
     }
   };
-  append("key", keyBytes);
-  for (const header of recordHeaders)
-    for (const entry of headerEntries(header)) partFor(jsonBytes(entry) + 1).headers.push(entry);
-  append("value", value);
+  append("key", keyBase64);
+  for (const header of headers)
+    for (const entry of headerEntries(header)) partFor(entryBytes(entry)).headers.push(entry);
+  append("value", valueBase64);
   return parts;
 }
 
-/** Base64 of bytes, in pieces that can be joined; none for null. */
-function base64Pieces(bytes: Uint8Array | null): string[] {
-  if (bytes === null) return [];
+/** Base64 in pieces that can be joined; none for null. */
+function base64Pieces(base64: string | null): string[] {
+  if (base64 === null) return [];
+  if (base64.length <= PIECE_CHARS) return [base64];
   const pieces: string[] = [];
-  for (let from = 0; from === 0 || from < bytes.length; from += PIECE_BYTES)
-    pieces.push(Buffer.from(bytes.subarray(from, from + PIECE_BYTES)).toString("base64"));
+  for (let from = 0; from < base64.length; from += PIECE_CHARS) pieces.push(base64.slice(from, from + PIECE_CHARS));
   return pieces;
 }
 
 function headerEntries([name, value]: RecordHeaders[number]): HeaderEntry[] {
-  const names = name.match(NAME_PIECES) ?? [""];
-  const values = base64Pieces(value);
+  const names = name.length <= NAME_CHARS ? [name] : name.match(NAME_PIECES)!;
+  const values = base64Pieces(
+    value === null ? null : Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64"),
+  );
   const count = Math.max(names.length, values.length);
   return Array.from({ length: count }, (_, i) => ({
     name: names[i] ?? "",
@@ -123,8 +131,14 @@ function headerEntries([name, value]: RecordHeaders[number]): HeaderEntry[] {
   }));
 }
 
-function jsonBytes(value: unknown): number {
-  return Buffer.byteLength(JSON.stringify(value));
+/** Bytes of a header in a row's JSON, at most. */
+function entryBytes({ name, value }: HeaderEntry): number {
+  return ENTRY_BYTES + jsonBytes(name) + (value?.length ?? 0);
+}
+
+/** Bytes of a text in JSON, with its quotes. */
+function jsonBytes(text: string): number {
+  return PLAIN.test(text) ? text.length + 2 : Buffer.byteLength(JSON.stringify(text));
 }
 
 /** Readable copies of what a record holds, as many as fit. */
@@ -132,8 +146,10 @@ class Copies {
   #left = COPY_BYTES;
 
   take(text: string | null): string | null {
-    if (text === null || jsonBytes(text) + 2 > this.#left) return null;
-    this.#left -= jsonBytes(text) + 2;
+    if (text === null) return null;
+    const bytes = jsonBytes(text) + 2;
+    if (bytes > this.#left) return null;
+    this.#left -= bytes;
     return text;
   }
 

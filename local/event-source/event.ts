@@ -29,15 +29,25 @@ export function mskEvent(records: readonly KafkaRecord[], brokers: string, times
       timestampType: timestampType as MSKRecord["timestampType"],
       ...(key === null ? {} : { key: base64(key) }),
       ...(value === null ? {} : { value: base64(value) }),
-      headers: headers.map(([name, bytes]) => ({ [name]: bytes === null ? null : [...bytes] })),
+      headers: headers.map(([name, bytes]) => ({ [name]: bytes === null ? null : numbers(bytes) })),
     } as MSKRecord);
   }
   return { eventSource: "aws:kafka", eventSourceArn: CLUSTER_ARN, bootstrapServers: brokers, records: byPartition };
 }
 
+/** As `[...bytes]`, which takes several times as long. */
+function numbers(bytes: Uint8Array): number[] {
+  const values = Array<number>(bytes.length);
+  for (let i = 0; i < bytes.length; i++) values[i] = bytes[i]!;
+  return values;
+}
+
 function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 }
+
+/** Text that JSON writes as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
 
 /** Bytes of a record's fixed fields in the event's JSON, rounded up. */
 const RECORD_OVERHEAD = 160;
@@ -51,7 +61,11 @@ export function eventBytes({ topic, key, value, headers }: KafkaRecord): number 
     base64Bytes(key) +
     base64Bytes(value) +
     headers.reduce(
-      (sum, [name, bytes]) => sum + Buffer.byteLength(JSON.stringify(name)) + 8 + (bytes?.length ?? 0) * 4,
+      (sum, [name, bytes]) =>
+        sum +
+        (PLAIN.test(name) ? name.length + 2 : Buffer.byteLength(JSON.stringify(name))) +
+        8 +
+        (bytes?.length ?? 0) * 4,
       0,
     )
   );
@@ -67,6 +81,7 @@ export function failedFrom(response: unknown, records: readonly KafkaRecord[]): 
   const from = new Map<string, number>();
   if (failures === undefined || failures === null) return from;
   if (!Array.isArray(failures)) return null;
+  if (failures.length === 0) return from;
   const sent = new Set(records.map(({ topic, partition, offset }) => `${partitionName(topic, partition)}/${offset}`));
   for (const failure of failures as readonly (BatchResponse["batchItemFailures"][number] | null)[]) {
     const { partition, offset } = failure?.itemIdentifier ?? {};

@@ -1,7 +1,7 @@
-import type { APIGatewayProxyEvent, MSKEvent } from "aws-lambda";
+import type { APIGatewayProxyEvent, MSKEvent, MSKRecord } from "aws-lambda";
 import type { CallerContext } from "../../domain/caller.ts";
-import { textHeaders, type RecordHeaders } from "../../domain/record-headers.ts";
-import type { KafkaRecord } from "../../lambda/shared/kafka-event.ts";
+import type { RecordHeaders } from "../../domain/record-headers.ts";
+import { recordsOf, type KafkaRecord } from "../../lambda/shared/kafka-event.ts";
 
 /** One record of an MSK event. An absent key or value is null in Kafka. */
 export interface RecordSpec {
@@ -45,9 +45,17 @@ export function mskEvent(records: readonly RecordSpec[]): MSKEvent {
 
 /** A record of a log topic, as `recordsOf` gives it. */
 export function kafkaRecord(keyBytes: Buffer | null, recordHeaders: RecordHeaders, value: Buffer | null): KafkaRecord {
-  const at = { topic: "imu-data-all", partition: 3, offset: 41, timestamp: 1_657_533_977_900 };
-  const key = keyBytes?.toString("utf8") ?? null;
-  return { ...at, key, keyBytes, value, headers: textHeaders(recordHeaders), recordHeaders };
+  const record = {
+    topic: "imu-data-all",
+    partition: 3,
+    offset: 41,
+    timestamp: 1_657_533_977_900,
+    timestampType: "CREATE_TIME",
+    ...(keyBytes === null ? {} : { key: base64(keyBytes) }),
+    ...(value === null ? {} : { value: base64(value) }),
+    headers: recordHeaders.map(([name, bytes]) => ({ [name]: bytes === null ? null : [...bytes] })),
+  };
+  return recordsOf({ records: { "imu-data-all-3": [record as unknown as MSKRecord] } })[0]!;
 }
 
 /** A REST proxy event (payload 1.0): `resource` as in the route table, e.g. `/sessions/{sessionId}`. */

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { batchResponse, recordsOf } from "../../lambda/shared/kafka-event.ts";
+import { batchResponse, recordsOf, type KafkaRecord } from "../../lambda/shared/kafka-event.ts";
 import { mskEvent } from "./events.ts";
 
 test("records of an MSK event are decoded, absent and null ones as null", () => {
@@ -16,7 +16,7 @@ test("records of an MSK event are decoded, absent and null ones as null", () => 
     { topic: "imu-data-all", partition: 3, offset: 8, headers: { type: "tick" } },
   ]);
   Object.assign(event.records["imu-data-all-3"]![1]!, { value: null });
-  expect(recordsOf(event)).toEqual([
+  expect(recordsOf(event)).toMatchObject([
     {
       topic: "imu-data-all",
       partition: 3,
@@ -24,6 +24,8 @@ test("records of an MSK event are decoded, absent and null ones as null", () => 
       timestamp: 5,
       key: "s1",
       keyBytes: Buffer.from("s1"),
+      keyBase64: "czE=",
+      valueBase64: "e30=",
       value: Buffer.from("{}"),
       headers: { "content-type": "application/json" },
       recordHeaders: [["content-type", Buffer.from("application/json")]],
@@ -35,6 +37,8 @@ test("records of an MSK event are decoded, absent and null ones as null", () => 
       timestamp: 1_657_533_977_900,
       key: null,
       keyBytes: null,
+      keyBase64: null,
+      valueBase64: null,
       value: null,
       headers: { type: "tick" },
       recordHeaders: [["type", Buffer.from("tick")]],
@@ -62,17 +66,8 @@ test("headers keep their order and bytes; the last of a name counts as text, and
 });
 
 test("the answer names the lowest failed offset of each partition", () => {
-  const record = (topic: string, partition: number, offset: number): ReturnType<typeof recordsOf>[number] => ({
-    topic,
-    partition,
-    offset,
-    timestamp: 0,
-    key: null,
-    keyBytes: null,
-    value: null,
-    headers: {},
-    recordHeaders: [],
-  });
+  const record = (topic: string, partition: number, offset: number): KafkaRecord =>
+    recordsOf(mskEvent([{ topic, partition, offset }]))[0]!;
   expect(batchResponse([record("t", 0, 9), record("t", 1, 4), record("t", 0, 7), record("u", 0, 1)])).toEqual({
     batchItemFailures: [
       { itemIdentifier: { partition: "t-0", offset: 7 } },

@@ -1,7 +1,7 @@
 import type { FirehoseClient, PutRecordBatchCommand } from "@aws-sdk/client-firehose";
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { backoffMs, split } from "../../lambda/write-lake/batches.ts";
+import { backoffMs, Packer, split } from "../../lambda/write-lake/batches.ts";
 import { deliver } from "../../lambda/write-lake/deliver.ts";
 
 test("groups keep the order and the limits, and are as few as these allow", () => {
@@ -23,8 +23,6 @@ test("groups keep the order and the limits, and are as few as these allow", () =
       },
     ),
   );
-  // Text is as long as its UTF-8.
-  expect(split([{ data: "ää" }, { data: "b" }], { count: 9, bytes: 4 })).toHaveLength(2);
 });
 
 test("the wait doubles, times a factor from a half to one", () => {
@@ -61,20 +59,24 @@ const large = (...names: string[]): TestRow[] =>
   names.map((name) => ({ record: name, data: `${name.padEnd(600_000)}\n` }));
 const small = (count: number): TestRow[] =>
   Array.from({ length: count }, (_, i) => ({ record: `row ${i}`, data: `{"n":${i}}\n` }));
+const packed = (rows: readonly TestRow[]): Packer<string>["packed"] => {
+  const packer = new Packer<string>();
+  for (const { record, data } of rows) packer.add(record, data);
+  return packer.packed;
+};
 const called = ({ calls }: { readonly calls: string[][] }): string[][] =>
   calls.map((texts) => texts.map((text) => text.trim()));
 
 test("only records that failed are put again, until they are taken", async () => {
   const firehose = client([["b", "c"], new Error("timeout"), ["c"], []]);
-  expect(await deliver(firehose, "s", large("a", "b", "c"), () => 0)).toMatchObject({ failed: [] });
+  expect(await deliver(firehose, "s", packed(large("a", "b", "c")), () => 0)).toMatchObject({ failed: [] });
   expect(called(firehose)).toEqual([["a", "b", "c"], ["b", "c"], ["b", "c"], ["c"]]);
 });
 
 test("a row that is never taken is returned, with the reason", async () => {
   const firehose = client(Array.from({ length: 10 }, () => ["b"]));
-  const rows = large("a", "b");
-  expect(await deliver(firehose, "s", rows, () => 0)).toEqual({
-    failed: [rows[1]],
+  expect(await deliver(firehose, "s", packed(large("a", "b")), () => 0)).toEqual({
+    failed: ["b"],
     reason: new Error("ServiceUnavailableException: no message"),
   });
   expect(firehose.calls).toHaveLength(6);
@@ -85,8 +87,8 @@ test("a row that is never taken is returned, with the reason", async () => {
 test("rows share records, at most 500 of them and 1,000 KiB each, and fail with their record alone", async () => {
   const rows = small(1_201);
   const firehose = client(Array.from({ length: 6 }, () => [rows[500]!.data]));
-  const { failed } = await deliver(firehose, "s", rows, () => 0);
-  expect(failed).toEqual(rows.slice(500, 1_000));
+  const { failed } = await deliver(firehose, "s", packed(rows), () => 0);
+  expect(failed).toEqual(rows.slice(500, 1_000).map(({ record }) => record));
   expect(firehose.calls[0]!.map((text) => text.split("\n").length - 1)).toEqual([500, 500, 201]);
   expect(firehose.calls[0]!.join("")).toBe(rows.map(({ data }) => data).join(""));
   expect(firehose.calls.slice(1).every((texts) => texts.length === 1)).toBe(true);
@@ -96,7 +98,15 @@ test("rows share records, at most 500 of them and 1,000 KiB each, and fail with 
     data: `${"ä".padEnd(20 * 1_024 - 2)}\n`,
   }));
   const second = client([]);
-  await deliver(second, "s", kib, () => 0);
+  await deliver(second, "s", packed(kib), () => 0);
   // 50 rows of 20 KiB; 4 MiB hold four such records, so one call holds both.
   expect(second.calls.map((texts) => texts.map((text) => Buffer.byteLength(text)))).toEqual([[1_024_000, 1_024_000]]);
+
+  // One that exceeds a record is alone: Firehose refuses it, and takes the others.
+  const tooLarge = { record: "x", data: "x".repeat(1_024_001) };
+  expect(packed([...small(2), tooLarge, ...small(1)]).map(({ records }) => records)).toEqual([
+    ["row 0", "row 1"],
+    ["x"],
+    ["row 0"],
+  ]);
 });

@@ -118,6 +118,7 @@ function isDerived(topic: string): boolean {
 /** An output as the function that writes the lake gets it, but for its offset, which no row of an output has. */
 function asRecord({ topic, key, value, headers }: OutputRecord, partition: number): RowSource {
   const keyBytes = key === null ? null : Buffer.from(key);
+  const valueBytes = value === null ? null : Buffer.from(value);
   return {
     topic,
     partition,
@@ -125,7 +126,9 @@ function asRecord({ topic, key, value, headers }: OutputRecord, partition: numbe
     timestamp: 0,
     key: keyBytes?.toString("utf8") ?? null,
     keyBytes,
-    value: value === null ? null : Buffer.from(value),
+    keyBase64: keyBytes?.toString("base64") ?? null,
+    value: valueBytes,
+    valueBase64: valueBytes?.toString("base64") ?? null,
     headers,
     recordHeaders: [],
   };
