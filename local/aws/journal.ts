@@ -18,20 +18,23 @@ interface Segment {
 }
 
 const SUFFIX = ".journal";
-/** Of a line without its data: checksum, time, two spaces, line feed. */
-const LINE_BYTES = 8 + 16 + 3;
+const CHECKSUM_CHARS = 8;
+/** Of a frame without its data, at most: checksum, time, length, two spaces, two line feeds. */
+const FRAME_BYTES = CHECKSUM_CHARS + 16 + 10 + 4;
+const LINE_FEED = Buffer.from("\n");
 
 /**
- * A journal of what a local endpoint has acknowledged: segment files with lines `<CRC-32 of the rest> <arrival ms>
- * <base64>`. Appends that arrive during a write share the next sync. Only the process that created a segment appends to
- * it, so only its last lines can be torn, and torn lines were never acknowledged.
+ * A journal of what a local endpoint has acknowledged: segment files of frames. A frame is a line `<CRC-32 of the rest
+ * and the data> <arrival ms> <bytes of data>`, the data, and a line feed. Appends that arrive during a write share the
+ * next sync. Only the process that created a segment appends to it, so only its last frames can be torn, and torn
+ * frames were never acknowledged.
  */
 export class Journal {
   readonly #directory: string;
   #segment: Segment | null = null;
   /** Bytes of the sealed segments, by name, oldest first. */
   readonly #sealed: Map<string, number>;
-  #waiting: { readonly lines: readonly Buffer[]; resolve: () => void; reject: (error: unknown) => void }[] = [];
+  #waiting: { readonly frames: readonly Uint8Array[]; resolve: () => void; reject: (error: unknown) => void }[] = [];
   #sealers: (() => void)[] = [];
   #working = false;
 
@@ -70,9 +73,9 @@ export class Journal {
 
   /** Resolves when the entries are on the disk. */
   append(entries: readonly JournalEntry[]): Promise<void> {
-    const lines = entries.map(encodeLine);
+    const frames = entries.flatMap(encodeFrame);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ lines, resolve, reject });
+      this.#waiting.push({ frames, resolve, reject });
       this.#work();
     });
   }
@@ -90,18 +93,21 @@ export class Journal {
     return [...this.#sealed].map(([name, bytes]) => ({ name, bytes }));
   }
 
-  /** Entries of a sealed segment, and the number of torn or corrupt lines. */
+  /** Entries of a sealed segment, which share its memory, and the number of torn or corrupt pieces between them. */
   async read(name: string): Promise<{ entries: JournalEntry[]; corrupt: number }> {
     const entries: JournalEntry[] = [];
     let corrupt = 0;
+    let isCorrupt = false;
     const bytes = await readFile(this.#path(name));
     for (let from = 0; from < bytes.length;) {
-      const end = bytes.indexOf("\n", from);
-      const line = bytes.subarray(from, end === -1 ? bytes.length : end);
-      const entry = decodeLine(line);
-      if (entry) entries.push(entry);
-      else if (line.length > 0) corrupt++;
-      from += line.length + 1;
+      const lineEnd = bytes.indexOf("\n", from);
+      const end = lineEnd === -1 ? bytes.length : lineEnd;
+      const found = decodeFrame(bytes, from, end) ?? decodeLine(bytes, from, end);
+      if (found) entries.push(found.entry);
+      else if (!isCorrupt && end > from) corrupt++;
+      // Behind what is corrupt, a frame begins a line.
+      isCorrupt = !found;
+      from = (found?.end ?? end) + 1;
     }
     return { entries, corrupt };
   }
@@ -131,7 +137,7 @@ export class Journal {
       this.#waiting = [];
       try {
         const segment = (this.#segment ??= await this.#create());
-        const bytes = Buffer.concat(batch.flatMap(({ lines }) => lines));
+        const bytes = Buffer.concat(batch.flatMap(({ frames }) => frames));
         await segment.file.writeFile(bytes);
         await segment.file.datasync();
         segment.bytes += bytes.length;
@@ -167,24 +173,38 @@ export class Journal {
 
 /** Bytes that an entry with so many bytes of data takes in a journal, at most. */
 export function journalBytes(dataBytes: number): number {
-  return 4 * Math.ceil(dataBytes / 3) + LINE_BYTES;
+  return dataBytes + FRAME_BYTES;
 }
 
-function encodeLine({ arrivalMs, data }: JournalEntry): Buffer {
-  const base64 = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
-  const line = Buffer.from(`${" ".repeat(9)}${arrivalMs} ${base64}\n`, "latin1");
-  line.write(`${checksum(line.subarray(9, -1))} `, "latin1");
-  return line;
+function encodeFrame({ arrivalMs, data }: JournalEntry): Uint8Array[] {
+  const rest = `${arrivalMs} ${data.length}\n`;
+  return [Buffer.from(`${checksum(crc32(data, crc32(rest)))} ${rest}`, "latin1"), data, LINE_FEED];
 }
 
-function decodeLine(line: Buffer): JournalEntry | null {
-  const rest = line.subarray(9);
-  if (rest.length === 0 || checksum(rest) !== line.toString("latin1", 0, 8)) return null;
+/** An entry, and where the line feed behind it is. */
+interface Decoded {
+  readonly entry: JournalEntry;
+  readonly end: number;
+}
+
+/** The frame whose first line is [from, lineEnd); null when it is none, or torn or corrupt. */
+function decodeFrame(bytes: Buffer, from: number, lineEnd: number): Decoded | null {
+  if (lineEnd - from > FRAME_BYTES) return null;
+  const line = /^([0-9a-f]{8}) (\d+) (\d+)$/.exec(bytes.toString("latin1", from, lineEnd));
+  if (line === null) return null;
+  const data = bytes.subarray(lineEnd + 1, lineEnd + 1 + Number(line[3]));
+  const checked = crc32(data, crc32(`${line[2]} ${line[3]}\n`));
+  if (data.length !== Number(line[3]) || checksum(checked) !== line[1]) return null;
+  return { entry: { arrivalMs: Number(line[2]), data }, end: lineEnd + 1 + data.length };
+}
+
+/** An entry as version 0.1 wrote it, as a line: `<CRC-32 of the rest> <arrival ms> <base64>`. */
+function decodeLine(bytes: Buffer, from: number, end: number): Decoded | null {
+  const rest = bytes.subarray(from + CHECKSUM_CHARS + 1, end);
   const space = rest.indexOf(" ");
-  return {
-    arrivalMs: Number(rest.toString("latin1", 0, space)),
-    data: Buffer.from(rest.toString("latin1", space + 1), "base64"),
-  };
+  if (space === -1 || checksum(crc32(rest)) !== bytes.toString("latin1", from, from + CHECKSUM_CHARS)) return null;
+  const arrivalMs = Number(rest.toString("latin1", 0, space));
+  return { entry: { arrivalMs, data: Buffer.from(rest.toString("latin1", space + 1), "base64") }, end };
 }
 
-const checksum = (bytes: Buffer): string => crc32(bytes).toString(16).padStart(8, "0");
+const checksum = (crc: number): string => crc.toString(16).padStart(CHECKSUM_CHARS, "0");

@@ -178,8 +178,8 @@ export class EventQueue {
     const { entries, corrupt } = await this.#journal.read(segment.name);
     if (corrupt > 0)
       this.#options.log.warn(
-        { segment: segment.name, lines: corrupt },
-        "a journal segment ends in lines that were never acknowledged",
+        { segment: segment.name, pieces: corrupt },
+        "a journal segment ends in what was never acknowledged",
       );
     this.#ready = entries.map(({ arrivalMs, data }) => {
       const text = Buffer.from(data).toString("utf8");

@@ -5,6 +5,11 @@ import { mergeSql, PARQUET_FORMAT } from "../lake/merge.ts";
 import { sqlName, sqlText } from "../lake/sql.ts";
 import { duckdbType, parseHiveType } from "../lake/types.ts";
 
+/** A row as a line of JSON; as bytes in UTF-8. */
+type Line = string | Uint8Array;
+
+const LINE_FEED = Buffer.from("\n");
+
 /** Writes rows as Parquet files with exactly the columns and types of their table. Calls must not overlap. */
 export class ParquetWriter {
   readonly #connection: DuckDBConnection;
@@ -21,12 +26,12 @@ export class ParquetWriter {
   /**
    * Writes `rows` to `target`, which appears complete or not at all.
    *
-   * @param rows Lines of JSON.
+   * @param rows Without line feeds.
    * @param scratch A path on the same file system that nobody else uses.
    * @returns Indexes of the rows that are left out: JavaScript can read them, but DuckDB cannot (lone surrogates,
    *   duplicate keys).
    */
-  async write(table: TableSpec, rows: readonly string[], scratch: string, target: string): Promise<number[]> {
+  async write(table: TableSpec, rows: readonly Line[], scratch: string, target: string): Promise<number[]> {
     let refused: number[] = [];
     try {
       await this.#copy(table, rows, scratch, target);
@@ -54,8 +59,8 @@ export class ParquetWriter {
     this.#connection.closeSync();
   }
 
-  async #copy(table: TableSpec, rows: readonly string[], scratch: string, target: string): Promise<void> {
-    await writeFile(`${scratch}.ndjson`, rows.join("\n"));
+  async #copy(table: TableSpec, rows: readonly Line[], scratch: string, target: string): Promise<void> {
+    await writeFile(`${scratch}.ndjson`, joined(rows));
     const columns = table.columns.map(({ name }) => sqlName(name)).join(", ");
     const parquet = `${scratch}.parquet`;
     const query = `SELECT ${columns} FROM ${source(table, scratch)}`;
@@ -65,8 +70,8 @@ export class ParquetWriter {
   }
 
   /** Indexes of the rows that DuckDB cannot read, found by bisection. */
-  async #refused(table: TableSpec, rows: readonly string[], scratch: string, from: number): Promise<number[]> {
-    await writeFile(`${scratch}.ndjson`, rows.join("\n"));
+  async #refused(table: TableSpec, rows: readonly Line[], scratch: string, from: number): Promise<number[]> {
+    await writeFile(`${scratch}.ndjson`, joined(rows));
     try {
       await this.#connection.run(`SELECT count(COLUMNS(*)) FROM ${source(table, scratch)}`);
       return [];
@@ -81,6 +86,9 @@ export class ParquetWriter {
     }
   }
 }
+
+const joined = (rows: readonly Line[]): Buffer =>
+  Buffer.concat(rows.flatMap((row) => [typeof row === "string" ? Buffer.from(row) : row, LINE_FEED]));
 
 /** Whether the error is about a row, and not about the disk or the memory. */
 const isUnreadable = (error: unknown): boolean =>

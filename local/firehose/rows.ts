@@ -1,12 +1,13 @@
 import type { TableSpec } from "../../domain/tables.ts";
 import { parseHiveType, type HiveType } from "../lake/types.ts";
 
-/** A row that fits its table: one line of JSON with the table's columns as keys. Other keys are ignored. */
+/** A row that fits its table. */
 export interface FittedRow {
   readonly ok: true;
   readonly dt: string;
   readonly hour: string;
-  readonly json: string;
+  /** One line of JSON with the table's columns as keys, without a line feed. Other keys are ignored. */
+  readonly json: Uint8Array;
 }
 /** A row that does not fit its table. The error output contains `code` and `message`. */
 export interface RefusedRow {
@@ -21,6 +22,8 @@ export interface RefusedRow {
 const INT_MAX = 2 ** 31 - 1;
 const BIGINT_LIMIT = 2 ** 63;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
 
 /**
  * Returns a function that fits rows to a table. A row is one JSON object. Its fields `dt` (yyyy-mm-dd) and `hour` (HH)
@@ -29,7 +32,8 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
  */
 export function rowFitter(table: TableSpec): (data: Uint8Array) => FittedRow | RefusedRow {
   const columns = table.columns.map((column) => ({ name: column.name, type: parseHiveType(column.type) }));
-  const names = new Map([...columns.map(({ name }) => name), "dt", "hour"].map((name) => [name.toLowerCase(), name]));
+  const exact = new Set([...columns.map(({ name }) => name), "dt", "hour"]);
+  const names = new Map(Array.from(exact, (name) => [name.toLowerCase(), name]));
   return (data) => {
     let text: string;
     let value: unknown;
@@ -50,14 +54,13 @@ export function rowFitter(table: TableSpec): (data: Uint8Array) => FittedRow | R
         message: `expected a JSON object, received ${describe(value)}`,
       };
     let row = value as Record<string, unknown>;
-    const renamed = Object.keys(row).some(
-      (key) => names.has(key.toLowerCase()) && names.get(key.toLowerCase()) !== key,
-    );
+    const renamed = Object.keys(row).some((key) => !exact.has(key) && names.has(key.toLowerCase()));
     if (renamed)
       row = Object.fromEntries(Object.entries(row).map(([key, field]) => [names.get(key.toLowerCase()) ?? key, field]));
     for (const { name, type } of columns) {
-      const problem = mismatch(type, row[name], name);
-      if (problem !== null) return { ok: false, code: "DataFormatConversion.InvalidSchema", message: problem };
+      const problem = mismatch(type, row[name]);
+      if (problem !== null)
+        return { ok: false, code: "DataFormatConversion.InvalidSchema", message: `${name}${problem}` };
     }
     const { dt, hour } = row;
     if (
@@ -72,44 +75,59 @@ export function rowFitter(table: TableSpec): (data: Uint8Array) => FittedRow | R
         message: `expected dt yyyy-mm-dd and hour HH, received dt ${describe(dt)} and hour ${describe(hour)}`,
       };
     }
-    return { ok: true, dt, hour, json: renamed ? JSON.stringify(row) : text.replace(/[\r\n]+/g, " ") };
+    const isLine = !data.includes(LINE_FEED) && !data.includes(CARRIAGE_RETURN);
+    const json = renamed || !isLine ? Buffer.from(JSON.stringify(row)) : data;
+    return { ok: true, dt, hour, json };
   };
 }
 
-/** The problem of `value` at `path`; null when it has the type. */
-function mismatch(type: HiveType, value: unknown, path: string): string | null {
+/** The problem of a value, as what follows its path in a message; null when it has the type. */
+function mismatch(type: HiveType, value: unknown): string | null {
   if (value === undefined || value === null) return null;
-  const wrong = (expected: string): string => `${path}: expected ${expected}, received ${describe(value)}`;
   switch (type.kind) {
     case "string":
-      return typeof value === "string" ? null : wrong("a string");
+      return typeof value === "string" ? null : wrong("a string", value);
     case "boolean":
-      return typeof value === "boolean" ? null : wrong("true or false");
+      return typeof value === "boolean" ? null : wrong("true or false", value);
     case "double":
-      return typeof value === "number" ? null : wrong("a number");
+      return typeof value === "number" ? null : wrong("a number", value);
     case "int":
-      return Number.isInteger(value) && Math.abs(value as number) <= INT_MAX ? null : wrong("a 32-bit integer");
+      return Number.isInteger(value) && Math.abs(value as number) <= INT_MAX ? null : wrong("a 32-bit integer", value);
     case "bigint":
-      return Number.isInteger(value) && Math.abs(value as number) < BIGINT_LIMIT ? null : wrong("a 64-bit integer");
-    case "array":
-      return Array.isArray(value)
-        ? first(value.map((item, i) => mismatch(type.item, item, `${path}[${i}]`)))
-        : wrong("an array");
-    case "map":
-      return isObject(value)
-        ? first(Object.entries(value).map(([key, item]) => mismatch(type.value, item, `${path}.${key}`)))
-        : wrong("an object");
-    case "struct":
-      return isObject(value)
-        ? first(type.fields.map(([name, field]) => mismatch(field, value[name], `${path}.${name}`)))
-        : wrong("an object");
+      return Number.isInteger(value) && Math.abs(value as number) < BIGINT_LIMIT
+        ? null
+        : wrong("a 64-bit integer", value);
+    case "array": {
+      if (!Array.isArray(value)) return wrong("an array", value);
+      for (let i = 0; i < value.length; i++) {
+        const problem = mismatch(type.item, value[i]);
+        if (problem !== null) return `[${i}]${problem}`;
+      }
+      return null;
+    }
+    case "map": {
+      if (!isObject(value)) return wrong("an object", value);
+      for (const [key, item] of Object.entries(value)) {
+        const problem = mismatch(type.value, item);
+        if (problem !== null) return `.${key}${problem}`;
+      }
+      return null;
+    }
+    case "struct": {
+      if (!isObject(value)) return wrong("an object", value);
+      for (const [name, field] of type.fields) {
+        const problem = mismatch(field, value[name]);
+        if (problem !== null) return `.${name}${problem}`;
+      }
+      return null;
+    }
   }
 }
 
+const wrong = (expected: string, value: unknown): string => `: expected ${expected}, received ${describe(value)}`;
+
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-const first = (problems: readonly (string | null)[]): string | null =>
-  problems.find((problem) => problem !== null) ?? null;
 
 function describe(value: unknown): string {
   const text = JSON.stringify(value) ?? "nothing";

@@ -111,8 +111,8 @@ export class DeliveryStream {
     const { entries, corrupt } = await this.#journal.read(segment);
     if (corrupt > 0)
       log.warn(
-        { table: table.name, segment, lines: corrupt },
-        "a journal segment ends in lines that were never acknowledged",
+        { table: table.name, segment, pieces: corrupt },
+        "a journal segment ends in what was never acknowledged",
       );
     const partitions = new Map<string, { entry: JournalEntry; row: FittedRow }[]>();
     const refused: { entry: JournalEntry; row: RefusedRow }[] = [];

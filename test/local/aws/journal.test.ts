@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
@@ -66,11 +66,39 @@ test("a segment of an earlier process is read without its torn end, and not writ
   }
 });
 
-test("a line with changed bytes is not accepted", async () => {
+test("what is corrupt is left out, and what is behind it read", async () => {
   const journal = await Journal.open(directory);
-  await journal.append([entry("a")]);
+  // Data may hold anything, also what ends a line.
+  const texts = ["a\n\nb", "", "00000000 1 3\nx\n", "last"];
+  await journal.append(texts.map((text, i) => entry(text, i)));
   await journal.seal();
   const [{ name }] = journal.sealed() as [ReturnType<Journal["sealed"]>[number]];
-  appendFileSync(join(directory, `${name}.journal`), "00000000 1 YQ==\n");
-  expect((await journal.read(name)).corrupt).toBe(1);
+  const file = join(directory, `${name}.journal`);
+  const whole = readFileSync(file);
+  const read = async (): Promise<unknown> => {
+    const { entries, corrupt } = await journal.read(name);
+    return [entries.map(({ arrivalMs, data }) => [arrivalMs, Buffer.from(data).toString()]), corrupt];
+  };
+  const all = texts.map((text, i) => [i, text]);
+  expect(await read()).toEqual([all, 0]);
+  for (const [changed, left] of [
+    ["b", all.slice(1)],
+    ["x", [...all.slice(0, 2), all[3]]],
+  ] as const) {
+    const bytes = Buffer.from(whole);
+    bytes[bytes.indexOf(changed, bytes.indexOf("\n"))]! ^= 1;
+    writeFileSync(file, bytes);
+    expect(await read()).toEqual([left, 1]);
+  }
+  writeFileSync(file, Buffer.concat([whole, Buffer.from("00000000 1 YQ==\n")]));
+  expect(await read()).toEqual([all, 1]);
+});
+
+test("a segment of version 0.1 is read: lines of checksum, time and base64", async () => {
+  // CRC-32 of "1 YQ==" and of "22 AAEK" as zlib's crc32 of Python gives it.
+  writeFileSync(join(directory, "000000000000001-00.journal"), "56de5aaf 1 YQ==\n14131950 22 AAEK\n");
+  const journal = await Journal.open(directory);
+  const { entries, corrupt } = await journal.read("000000000000001-00");
+  expect(corrupt).toBe(0);
+  expect(entries).toEqual([entry("a"), entry("\x00\x01\n", 22)]);
 });

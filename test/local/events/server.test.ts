@@ -57,8 +57,8 @@ const entry = { EventBusName: "millrace-local-market", Source: "s", DetailType: 
 
 test("what there is no room for fails alone, until what waits is delivered; health says why it waits", async () => {
   works = false;
-  // Five events of 2,000 bytes and their envelopes are more than 10,000 bytes in base64, and three are not.
-  const large = { ...entry, Detail: JSON.stringify({ note: "x".repeat(2_000) }) };
+  // Four events of 2,600 bytes and their envelopes are more than 10,000 bytes, and three are not.
+  const large = { ...entry, Detail: JSON.stringify({ note: "x".repeat(2_600) }) };
   const { status, answer } = await call(JSON.stringify({ Entries: Array(5).fill(large) }));
   expect(status).toBe(200);
   expect(answer.FailedEntryCount).toBe(2);
