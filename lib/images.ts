@@ -98,9 +98,11 @@ export function buildArguments(program: ImageProgram): BuildArguments {
 /**
  * The image of a program: staged at synth, built only when it is published. What the Dockerfile does not copy is left
  * out, so that the image's tag changes with its content alone.
+ *
+ * @param name Of who runs it: the scope may have several.
  */
-export function programImage(scope: Construct, program: ImageProgram): assets.DockerImageAsset {
-  return new assets.DockerImageAsset(scope, "Image", {
+export function programImage(scope: Construct, program: ImageProgram, name: string): assets.DockerImageAsset {
+  return new assets.DockerImageAsset(scope, `Image-${name}`, {
     directory: root,
     buildArgs: { ...buildArguments(program) },
     platform: assets.Platform.LINUX_ARM64,

@@ -3,29 +3,28 @@ import {
   aws_apigateway as apigateway,
   type aws_ec2 as ec2,
   aws_iam as iam,
-  type aws_kms as kms,
+  type aws_lambda as lambda,
   Aws,
 } from "aws-cdk-lib";
 import { Construct } from "constructs";
 import { PROBLEM_CONTENT_TYPE } from "../../domain/api.ts";
 import { operatorRoutes } from "../../domain/routes.ts";
-import { resourceName } from "../names.ts";
 import { acknowledge, acknowledgeWildcards } from "../reusable/acknowledge.ts";
+import { EncryptedLogs, type EncryptedLogsProps } from "../reusable/encrypted-logs.ts";
 import { allow } from "../reusable/grants.ts";
-import { logGroup } from "./log-group.ts";
-import type { MillraceFunction } from "./millrace-function.ts";
-import type { MillraceStack } from "./millrace-stack.ts";
 
 /** Requests a second, and at once: a handful of people, and a scraper. */
 const REQUESTS_PER_SECOND = 20;
 const BURST = 40;
 
 export interface OperatorsApiProps {
+  readonly restApiName: string;
+  readonly description: string;
+  readonly accessLog: EncryptedLogsProps;
   /** By which alone it can be reached. */
   readonly endpoint: ec2.IInterfaceVpcEndpoint;
   /** Of the routes of `operatorRoutes`, by name. */
-  readonly functions: Readonly<Record<string, MillraceFunction>>;
-  readonly key: kms.IKey;
+  readonly functions: Readonly<Record<string, lambda.IFunction>>;
 }
 
 /**
@@ -37,19 +36,19 @@ export class OperatorsApi extends Construct {
   /** Where it is reached from inside the VPC: the endpoint has no private names, so this one leads to it. */
   readonly url: string;
 
-  constructor(stack: MillraceStack, { endpoint, functions, key }: OperatorsApiProps) {
-    super(stack, "Operators");
-    const { config } = stack;
+  constructor(scope: Construct, id: string, props: OperatorsApiProps) {
+    super(scope, id);
+    const { endpoint, functions } = props;
     this.api = new apigateway.RestApi(this, "Api", {
-      restApiName: resourceName(config, "operators"),
-      description: `Millrace ${config.name}: the operators' API`,
+      restApiName: props.restApiName,
+      description: props.description,
       endpointConfiguration: { types: [apigateway.EndpointType.PRIVATE], vpcEndpoints: [endpoint] },
       policy: policyOf(endpoint),
       cloudWatchRole: false,
       deployOptions: {
         stageName: "v1",
         accessLogDestination: new apigateway.LogGroupLogDestination(
-          logGroup(this, "AccessLog", { config, name: "operators-access", key }),
+          new EncryptedLogs(this, "AccessLog", props.accessLog),
         ),
         accessLogFormat: apigateway.AccessLogFormat.custom(ACCESS_LOG_FORMAT),
         loggingLevel: apigateway.MethodLoggingLevel.ERROR,
@@ -87,7 +86,7 @@ export class OperatorsApi extends Construct {
     const integrations = Object.fromEntries(
       Object.entries(functions).map(([name, made]) => [
         name,
-        new apigateway.LambdaIntegration(made.function, { allowTestInvoke: false }),
+        new apigateway.LambdaIntegration(made, { allowTestInvoke: false }),
       ]),
     );
     for (const { method, path, function: name } of operatorRoutes)

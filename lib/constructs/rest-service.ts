@@ -1,8 +1,7 @@
 import {
   aws_apigateway as apigateway,
   aws_certificatemanager as acm,
-  type aws_dynamodb as dynamodb,
-  type aws_kms as kms,
+  type aws_lambda as lambda,
   aws_route53_targets as targets,
   type aws_wafv2 as waf,
   Duration,
@@ -10,65 +9,79 @@ import {
   Size,
 } from "aws-cdk-lib";
 import { Construct } from "constructs";
-import { runningPipelineNames } from "../../config/pipelines.ts";
-import type { Environment, OwnDomain, OwnIssuer } from "../../config/schema.ts";
-import { type Settings, writeSettings } from "../../config/settings.ts";
 import { ALLOWED_HEADERS, PROBLEM_CONTENT_TYPE, PROBLEM_TYPE_PREFIX, problems } from "../../domain/api.ts";
-import { existingWhere } from "../../domain/pipelines.ts";
-import { methodsOf, restFallback, restRoutes, ticketRoute } from "../../domain/routes.ts";
-import { resourceName } from "../names.ts";
+import { methodsOf, type RestRoute, ticketRoute } from "../../domain/routes.ts";
 import { acknowledge, acknowledgeManagedPolicies } from "../reusable/acknowledge.ts";
-import { allowTable } from "../reusable/grants.ts";
+import { EncryptedLogs, type EncryptedLogsProps } from "../reusable/encrypted-logs.ts";
 import { RestFirewall } from "../reusable/rest-firewall.ts";
-import type { DataClass } from "./data-class.ts";
-import { domainAlias } from "./domain-alias.ts";
-import { logGroup } from "./log-group.ts";
-import { MillraceFunction } from "./millrace-function.ts";
-import type { MillraceStack } from "./millrace-stack.ts";
-import { COGNITO_GROUPS, type UserPool } from "./user-pool.ts";
+import { domainAlias, type OwnDomain } from "./domain-alias.ts";
 
 export interface RestServiceProps {
-  readonly functions: Readonly<Record<string, MillraceFunction>>;
-  readonly keys: Readonly<Record<DataClass, kms.IKey>>;
-  readonly ticketsTable: dynamodb.ITable;
-  /** Null where the config names an issuer of its own, or none. */
-  readonly users: UserPool | null;
+  /** Name of the API, and of its web ACL. */
+  readonly restApiName: string;
+  readonly description: string;
+  readonly accessLog: EncryptedLogsProps;
+  readonly routes: readonly RestRoute[];
+  /** By the names that the routes have. */
+  readonly functions: Readonly<Record<string, lambda.IFunction>>;
+  /** Answers to other paths. */
+  readonly fallback: lambda.IFunction;
+  /** Answers to `POST /tickets`, with a ticket for a WebSocket connection. */
+  readonly issueTicket: lambda.IFunction;
+  /**
+   * Says whether a token is good, for the routes whose `auth` is `jwt`.
+   *
+   * @default - every route is open
+   */
+  readonly authorizer?: lambda.IFunction;
+  /** Origins of pages that may read the answers. */
+  readonly corsOrigins: readonly string[];
+  /** Of all callers together. */
+  readonly requestsPerSecond: number;
+  readonly burst: number;
+  /**
+   * Whether it makes API Gateway's role for logs, which exists once in an account and region.
+   *
+   * @default false
+   */
+  readonly makesLogRole?: boolean;
+  /** @default - the name that API Gateway makes up */
+  readonly domain?: OwnDomain;
 }
 
-/** The REST API of `domain/routes.ts`, with firewall, throttling, access log, JWT authorizer and WebSocket tickets. */
+/** A REST API whose routes are functions, with firewall, throttling, access log, JWT authorizer, WebSocket tickets. */
 export class RestService extends Construct {
   readonly api: apigateway.RestApi;
   readonly webAcl: waf.CfnWebACL;
   readonly url: string;
-  /** API Gateway's role for the logs of all APIs of the account, where the environment owns it. */
+  /** API Gateway's role for the logs of all APIs of the account, where this one makes it. */
   readonly logRole: apigateway.CfnAccount | undefined;
 
-  constructor(stack: MillraceStack, props: RestServiceProps) {
-    super(stack, "Rest");
-    const { config } = stack;
-    this.api = this.#api(stack, props.keys.operations);
+  constructor(scope: Construct, id: string, props: RestServiceProps) {
+    super(scope, id);
+    this.api = this.#api(props);
     this.logRole = this.api.node.findAll().find((child) => child instanceof apigateway.CfnAccount);
-    this.#ownAnswers(config);
-    const secured = this.#authorizer(stack, props);
-    this.#routes(config, props.functions, secured);
-    this.#tickets(stack, props, secured);
+    this.#ownAnswers(props.corsOrigins);
+    const secured = this.#secured(props.authorizer);
+    this.#routes(props, secured);
+    this.#tickets(props, secured);
     this.webAcl = new RestFirewall(this, "Firewall", {
-      name: resourceName(config, "api"),
+      name: props.restApiName,
       stage: this.api.deploymentStage,
     }).webAcl;
-    this.url = config.api.domain === null ? this.api.url : this.#domain(config.api.domain);
+    this.url = props.domain === undefined ? this.api.url : this.#domain(props.domain);
     this.#acknowledge();
   }
 
-  #api(stack: MillraceStack, key: kms.IKey): apigateway.RestApi {
-    const { config } = stack;
-    const accessLog = logGroup(this, "AccessLog", { config, name: "rest-access", key });
+  #api(props: RestServiceProps): apigateway.RestApi {
+    const accessLog = new EncryptedLogs(this, "AccessLog", props.accessLog);
+    const makesLogRole = props.makesLogRole ?? false;
     return new apigateway.RestApi(this, "Api", {
-      restApiName: resourceName(config, "api"),
-      description: `Millrace ${config.name}`,
+      restApiName: props.restApiName,
+      description: props.description,
       endpointTypes: [apigateway.EndpointType.REGIONAL],
-      cloudWatchRole: config.ownsAccountSettings,
-      ...(config.ownsAccountSettings ? { cloudWatchRoleRemovalPolicy: RemovalPolicy.DESTROY } : {}),
+      cloudWatchRole: makesLogRole,
+      ...(makesLogRole ? { cloudWatchRoleRemovalPolicy: RemovalPolicy.DESTROY } : {}),
       minCompressionSize: Size.kibibytes(1),
       deployOptions: {
         stageName: "v1",
@@ -78,8 +91,8 @@ export class RestService extends Construct {
         dataTraceEnabled: false,
         metricsEnabled: true,
         tracingEnabled: true,
-        throttlingRateLimit: config.api.requestsPerSecond,
-        throttlingBurstLimit: config.api.burst,
+        throttlingRateLimit: props.requestsPerSecond,
+        throttlingBurstLimit: props.burst,
       },
     });
   }
@@ -88,7 +101,7 @@ export class RestService extends Construct {
    * What API Gateway answers by itself, as problem details that a page of another origin can read. Only where there is
    * one origin can the header name it; these answers have nothing of the data.
    */
-  #ownAnswers({ api: { corsOrigins } }: Environment): void {
+  #ownAnswers(corsOrigins: readonly string[]): void {
     const [origin = "*", ...others] = corsOrigins;
     const responseHeaders = {
       "Access-Control-Allow-Origin": `'${others.length === 0 ? origin : "*"}'`,
@@ -123,9 +136,9 @@ export class RestService extends Construct {
   }
 
   /** Says which origins may send which requests to a path. */
-  #allowOrigins({ api }: Environment, path: apigateway.IResource, methods: readonly string[]): void {
+  #allowOrigins(origins: readonly string[], path: apigateway.IResource, methods: readonly string[]): void {
     path.addCorsPreflight({
-      allowOrigins: api.corsOrigins,
+      allowOrigins: [...origins],
       allowMethods: [...methods],
       allowHeaders: [...ALLOWED_HEADERS],
       maxAge: Duration.hours(1),
@@ -133,60 +146,38 @@ export class RestService extends Construct {
   }
 
   /**
-   * The routes of the domain. A path's function takes every method, and answers 405 to what its path has not; the
-   * fallback answers other paths with 404.
+   * The routes. A path's function takes every method, and answers 405 to what its path has not; the fallback answers
+   * other paths with 404.
    */
-  #routes(config: Environment, functions: RestServiceProps["functions"], secured: apigateway.MethodOptions): void {
-    const routes = existingWhere(restRoutes, runningPipelineNames(config));
-    const integrations = Object.fromEntries(
-      Object.entries(functions).map(([name, made]) => [name, integrationOf(made)]),
-    );
+  #routes({ routes, functions, fallback, corsOrigins }: RestServiceProps, secured: apigateway.MethodOptions): void {
+    // One for each function, whatever number of routes has it.
+    const integrations = new Map<lambda.IFunction, apigateway.LambdaIntegration>();
+    const integrationOf = (handler: lambda.IFunction): apigateway.LambdaIntegration => {
+      const made = integrations.get(handler) ?? integration(handler);
+      integrations.set(handler, made);
+      return made;
+    };
     for (const route of routes) {
+      const handler = functions[route.function];
+      if (!handler) throw new Error(`the route ${route.path} has no function ${route.function}`);
       const path = this.api.root.resourceForPath(route.path);
-      path.addMethod("ANY", integrations[route.function], route.auth === "jwt" ? secured : {});
-      this.#allowOrigins(config, path, methodsOf([route]));
+      path.addMethod("ANY", integrationOf(handler), route.auth === "jwt" ? secured : {});
+      this.#allowOrigins(corsOrigins, path, methodsOf([route]));
     }
-    const fallback = integrations[restFallback];
-    if (fallback) this.api.root.addProxy({ anyMethod: true, defaultIntegration: fallback });
+    this.api.root.addProxy({ anyMethod: true, defaultIntegration: integrationOf(fallback) });
   }
 
-  #tickets(stack: MillraceStack, { keys, ticketsTable }: RestServiceProps, secured: apigateway.MethodOptions): void {
-    const issue = new MillraceFunction(stack, {
-      name: "issue-ticket",
-      description: `REST: ${ticketRoute.path}, for a WebSocket connection`,
-      environment: writeSettings("tickets", {
-        environment: stack.config.name,
-        corsOrigins: stack.config.api.corsOrigins,
-        ticketsTable: ticketsTable.tableName,
-      }),
-      timeoutSeconds: 10,
-      memoryMiB: 256,
-      key: keys.operations,
-    });
-    allowTable(issue, ticketsTable, keys.state, ["PutItem"]);
+  #tickets({ issueTicket, corsOrigins }: RestServiceProps, secured: apigateway.MethodOptions): void {
     const path = this.api.root.resourceForPath(ticketRoute.path);
-    path.addMethod(ticketRoute.method, integrationOf(issue), secured);
-    this.#allowOrigins(stack.config, path, methodsOf([ticketRoute]));
+    path.addMethod(ticketRoute.method, integration(issueTicket), secured);
+    this.#allowOrigins(corsOrigins, path, methodsOf([ticketRoute]));
   }
 
-  /** How a route that needs a token is secured: not at all where the config names no issuer. */
-  #authorizer(stack: MillraceStack, { keys, users }: RestServiceProps): apigateway.MethodOptions {
-    const { auth } = stack.config.api;
-    if (auth === null) return {};
-    const handler = new MillraceFunction(stack, {
-      name: "authorize-request",
-      description: "REST authorizer: verifies the JWT",
-      environment: writeSettings("authorizer", {
-        environment: stack.config.name,
-        ...(auth.cognito ? ofUserPool(users) : ofIssuer(auth)),
-        operatorsGroup: auth.operatorsGroup,
-      }),
-      timeoutSeconds: 10,
-      memoryMiB: 256,
-      key: keys.operations,
-    });
+  /** How a route that needs a token is secured: not at all where nothing verifies one. */
+  #secured(handler: lambda.IFunction | undefined): apigateway.MethodOptions {
+    if (handler === undefined) return {};
     const authorizer = new apigateway.TokenAuthorizer(this, "Authorizer", {
-      handler: handler.function,
+      handler,
       resultsCacheTtl: Duration.minutes(5),
       validationRegex: "^[Bb]earer [-0-9A-Za-z_.]+$",
     });
@@ -221,19 +212,6 @@ export class RestService extends Construct {
   }
 }
 
-type Tokens = Pick<Settings<"authorizer">, "jwtIssuer" | "jwtAudience" | "jwksUri" | "groupsClaim">;
-
-function ofIssuer({ issuer, audience, jwksUri, groupsClaim }: OwnIssuer): Tokens {
-  return { jwtIssuer: issuer, jwtAudience: audience, jwksUri, groupsClaim };
-}
-
-/** Of any client of the pool: it is this environment's alone. */
-function ofUserPool(users: UserPool | null): Partial<Tokens> {
-  if (!users) return {};
-  const issuer = users.pool.userPoolProviderUrl;
-  return { jwtIssuer: issuer, jwksUri: `${issuer}/.well-known/jwks.json`, groupsClaim: COGNITO_GROUPS };
-}
-
-function integrationOf(handler: MillraceFunction): apigateway.LambdaIntegration {
-  return new apigateway.LambdaIntegration(handler.function, { allowTestInvoke: false });
+function integration(handler: lambda.IFunction): apigateway.LambdaIntegration {
+  return new apigateway.LambdaIntegration(handler, { allowTestInvoke: false });
 }

@@ -1,13 +1,20 @@
-import { Aws, aws_cognito as cognito, CfnOutput, Duration } from "aws-cdk-lib";
+import { Aws, aws_cognito as cognito, CfnOutput, Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
 import { Construct } from "constructs";
-import { resourceName } from "../names.ts";
 import { acknowledge } from "../reusable/acknowledge.ts";
-import type { MillraceStack } from "./millrace-stack.ts";
 
 /** The claim of Cognito's tokens that lists the groups of who has signed in. */
 export const COGNITO_GROUPS = "cognito:groups";
 /** How long somebody stays signed in on the page at most: a working day. */
 const SESSION = Duration.hours(12);
+
+export interface UserPoolProps {
+  readonly userPoolName: string;
+  /** The group of operators, and what it is for. */
+  readonly operatorsGroup: string;
+  readonly groupDescription: string;
+  /** Whether the users are kept when the stack is deleted, are protected, and sign in with a second factor. */
+  readonly isKept: boolean;
+}
 
 /** Who may sign in, where there is no issuer of one's own: people whom an administrator adds, by their address. */
 export class UserPool extends Construct {
@@ -15,11 +22,10 @@ export class UserPool extends Construct {
   /** `https://host` of the pages where one signs in, and of its token endpoint. */
   readonly loginUrl: string;
 
-  constructor(stack: MillraceStack, operatorsGroup: string) {
-    super(stack, "Users");
-    const { config } = stack;
+  constructor(scope: Construct, id: string, { userPoolName, operatorsGroup, groupDescription, isKept }: UserPoolProps) {
+    super(scope, id);
     this.pool = new cognito.UserPool(this, "Pool", {
-      userPoolName: resourceName(config, "users"),
+      userPoolName,
       selfSignUpEnabled: false,
       signInAliases: { email: true },
       signInCaseSensitive: false,
@@ -31,32 +37,33 @@ export class UserPool extends Construct {
         requireSymbols: true,
         tempPasswordValidity: Duration.days(7),
       },
-      mfa: config.retainData ? cognito.Mfa.REQUIRED : cognito.Mfa.OPTIONAL,
+      mfa: isKept ? cognito.Mfa.REQUIRED : cognito.Mfa.OPTIONAL,
       mfaSecondFactor: { otp: true, sms: false },
       accountRecovery: cognito.AccountRecovery.EMAIL_ONLY,
       featurePlan: cognito.FeaturePlan.ESSENTIALS,
-      deletionProtection: config.retainData,
-      removalPolicy: stack.dataRemovalPolicy,
+      deletionProtection: isKept,
+      removalPolicy: isKept ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
     new cognito.UserPoolGroup(this, "Operators", {
       userPool: this.pool,
       groupName: operatorsGroup,
-      description: `operators of Millrace ${config.name}`,
+      description: groupDescription,
     });
     // One of its region in all accounts: the account is what nobody else has.
     const domain = this.pool.addDomain("Domain", {
-      cognitoDomain: { domainPrefix: `${resourceName(config, "users")}-${Aws.ACCOUNT_ID}` },
+      cognitoDomain: { domainPrefix: `${userPoolName}-${Aws.ACCOUNT_ID}` },
       managedLoginVersion: cognito.ManagedLoginVersion.NEWER_MANAGED_LOGIN,
     });
     this.loginUrl = domain.baseUrl();
-    this.#outputs(stack, operatorsGroup);
+    this.#outputs(operatorsGroup);
     acknowledge(this.pool, {
       COG8: "Plus costs money for each who signs in; passwords are long, nobody signs up, and tokens can be revoked",
-      ...(!config.retainData && { COG2: "offered, not required, where nothing is kept" }),
+      ...(!isKept && { COG2: "offered, not required, where nothing is kept" }),
     });
   }
 
-  #outputs(stack: MillraceStack, operatorsGroup: string): void {
+  #outputs(operatorsGroup: string): void {
+    const stack = Stack.of(this);
     const user = `--user-pool-id ${this.pool.userPoolId} --username you@example.com`;
     new CfnOutput(stack, "UserPoolId", { value: this.pool.userPoolId, description: "who may sign in" });
     new CfnOutput(stack, "FirstUser", {

@@ -17,7 +17,7 @@ import {
   runningTasks,
   timeLag,
 } from "../constructs/metrics.ts";
-import type { StreamService } from "../constructs/stream-service.ts";
+import type { ContainerService } from "../reusable/container-service.ts";
 import type { AuditStack } from "../stacks/audit.ts";
 import type { DeliveryStack } from "../stacks/delivery.ts";
 import type { FeaturesStack } from "../stacks/features.ts";
@@ -90,13 +90,13 @@ function groupMetric(of: typeof timeLag, { stacks, pipelines }: Context): Resour
 }
 
 /** The services of ECS; the keys are their names. */
-function streamServices({ processing, ingestion, serving }: MonitoredStacks): [string, StreamService][] {
+function streamServices({ processing, ingestion, serving }: MonitoredStacks): [string, ContainerService][] {
   const services = {
     ...processing.services,
     live: serving.live,
     ...Object.fromEntries(ingestion.bridges.map((bridge, index) => [`bridge-${index}`, bridge])),
   };
-  return Object.entries(services).filter((entry): entry is [string, StreamService] => entry[1] !== undefined);
+  return Object.entries(services).filter((entry): entry is [string, ContainerService] => entry[1] !== undefined);
 }
 
 const services: Readonly<Record<ServiceMetric, (context: Context) => ResourceMetric[]>> = {

@@ -1,8 +1,9 @@
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
-import { KafkaConsumer } from "../constructs/kafka-consumer.ts";
+import type { KafkaConsumer } from "../constructs/kafka-consumer.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
+import { kafkaConsumer } from "./consumers.ts";
 import type { SecurityStack } from "./security.ts";
 import type { StreamingStack } from "./streaming.ts";
 
@@ -17,7 +18,7 @@ export class AuditStack extends MillraceStack {
     { security, streaming }: { readonly security: SecurityStack; readonly streaming: StreamingStack },
   ) {
     super(scope, id, { config, stateful: false, description: "audit of the outputs" });
-    this.auditOutput = new KafkaConsumer(this, {
+    this.auditOutput = kafkaConsumer(this, {
       name: "audit-output",
       description: "latency, repetitions, gaps and completeness of the outputs, as metrics",
       environment: writeSettings("auditOutput", {

@@ -7,12 +7,13 @@ import { consumerGroups } from "../../domain/names.ts";
 import { topics } from "../../domain/topics.ts";
 import { callIot } from "../constructs/iot-call.ts";
 import type { MillraceStack } from "../constructs/millrace-stack.ts";
-import { HEALTH_PORT, StreamService } from "../constructs/stream-service.ts";
 import { resourceName } from "../names.ts";
 import { acknowledgeWildcards } from "../reusable/acknowledge.ts";
+import type { ContainerService } from "../reusable/container-service.ts";
 import { allow } from "../reusable/grants.ts";
 import type { NetworkStack } from "./network.ts";
 import type { ProcessingStack } from "./processing.ts";
+import { HEALTH_PORT, programService } from "./programs.ts";
 import type { SecurityStack } from "./security.ts";
 import type { StreamingStack } from "./streaming.ts";
 
@@ -32,7 +33,7 @@ export interface BridgeNeeds {
  * session is a member, IoT Core keeps what nobody is there to take. All others leave whenever their task stops, so
  * `bridge.tasks` and `connectionsPerTask` can be lowered at any time: nobody's session stays behind with messages.
  */
-export function bridges(stack: MillraceStack, needs: BridgeNeeds): StreamService[] {
+export function bridges(stack: MillraceStack, needs: BridgeNeeds): ContainerService[] {
   const endpoint = callIot(stack, needs.security.keys.operations, {
     id: "Endpoint",
     resourceType: "Custom::IotEndpoint",
@@ -59,11 +60,11 @@ function bridge(
   index: number,
   endpoint: string,
   { network, security, streaming, processing }: BridgeNeeds,
-): StreamService {
+): ContainerService {
   const { config } = stack;
   const clientId = resourceName(config, `bridge-${index}`);
   const ticked = runningPipelines(config).filter((pipeline) => pipeline.ticked);
-  const service = new StreamService(stack, {
+  const service = programService(stack, {
     name: `bridge-${index}`,
     program: "bridge",
     cluster: processing.cluster,
@@ -106,7 +107,7 @@ function bridge(
  * The bridge connects with its own client ids, receives through the shared subscription, and says to each device that a
  * message was refused.
  */
-function allowMqtt(stack: MillraceStack, service: StreamService, clientId: string): void {
+function allowMqtt(stack: MillraceStack, service: ContainerService, clientId: string): void {
   const arn = (resource: string): string => stack.formatArn({ service: "iot", resource });
   allow(service, ["iot:Connect"], [arn(`client/${clientId}-*`)]);
   const { config } = stack;

@@ -1,9 +1,10 @@
 import type { Construct } from "constructs";
 import type { Environment } from "../../config/schema.ts";
 import { writeSettings } from "../../config/settings.ts";
-import { KafkaConsumer } from "../constructs/kafka-consumer.ts";
+import type { KafkaConsumer } from "../constructs/kafka-consumer.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { allow } from "../reusable/grants.ts";
+import { kafkaConsumer } from "./consumers.ts";
 import type { LakeStack } from "./lake.ts";
 import type { SecurityStack } from "./security.ts";
 import type { StreamingStack } from "./streaming.ts";
@@ -23,7 +24,7 @@ export class DeliveryStack extends MillraceStack {
     }: { readonly security: SecurityStack; readonly streaming: StreamingStack; readonly lake: LakeStack },
   ) {
     super(scope, id, { config, stateful: false, description: "Kafka to the lake" });
-    this.writeLake = new KafkaConsumer(this, {
+    this.writeLake = kafkaConsumer(this, {
       name: "write-lake",
       description: "rows of the lake, from every topic that it keeps",
       environment: writeSettings("writeLake", {

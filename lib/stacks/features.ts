@@ -5,13 +5,14 @@ import type { Environment } from "../../config/schema.ts";
 import { programs, writeSettings } from "../../config/settings.ts";
 import { featureGroupName } from "../../domain/names.ts";
 import { functions } from "../../domain/routes.ts";
-import { KafkaConsumer } from "../constructs/kafka-consumer.ts";
+import type { KafkaConsumer } from "../constructs/kafka-consumer.ts";
 import { MillraceFunction } from "../constructs/millrace-function.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { letQueryOfflineStores } from "../constructs/offline-queries.ts";
 import { resourceName } from "../names.ts";
 import { FailureQueue } from "../reusable/failure-queue.ts";
 import { allow, allowKey } from "../reusable/grants.ts";
+import { kafkaConsumer } from "./consumers.ts";
 import type { LakeStack } from "./lake.ts";
 import type { SecurityStack } from "./security.ts";
 import type { StreamingStack } from "./streaming.ts";
@@ -40,7 +41,7 @@ export class FeaturesStack extends MillraceStack {
       featureGroup: featureGroupName(config.name, "sensorWindows"),
       ...(lake.featureGroups.marketBars ? { marketFeatureGroup: featureGroupName(config.name, "marketBars") } : {}),
     };
-    this.writeFeatures = new KafkaConsumer(this, {
+    this.writeFeatures = kafkaConsumer(this, {
       name: "write-features",
       description: "windows and bars to the feature store",
       environment: writeSettings("writeFeatures", groupSettings),

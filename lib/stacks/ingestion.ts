@@ -7,9 +7,9 @@ import { ownAccountSettings } from "../constructs/iot-account-settings.ts";
 import { logPresence } from "../constructs/iot-presence.ts";
 import { MillraceFunction } from "../constructs/millrace-function.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
-import type { StreamService } from "../constructs/stream-service.ts";
 import { resourceName } from "../names.ts";
 import { acknowledgeCdkFunctions } from "../reusable/acknowledge.ts";
+import type { ContainerService } from "../reusable/container-service.ts";
 import { DeviceFleet } from "../reusable/device-fleet.ts";
 import { FailureQueue } from "../reusable/failure-queue.ts";
 import { allowTable } from "../reusable/grants.ts";
@@ -22,7 +22,7 @@ export interface IngestionNeeds extends BridgeNeeds {
 
 /** IoT Core (devices, their rights, their logs), and the bridge that takes their messages to Kafka. */
 export class IngestionStack extends MillraceStack {
-  readonly bridges: readonly StreamService[];
+  readonly bridges: readonly ContainerService[];
   /** Events that an IoT rule could not write. */
   readonly ruleFailures: sqs.Queue;
   readonly admitDevice: MillraceFunction;

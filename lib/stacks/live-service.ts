@@ -5,11 +5,12 @@ import { consumerGroups } from "../../domain/names.ts";
 import { topics } from "../../domain/topics.ts";
 import type { MillraceStack } from "../constructs/millrace-stack.ts";
 import { scaleByCpu, tasks } from "../constructs/scaling.ts";
-import { HEALTH_PORT, StreamService } from "../constructs/stream-service.ts";
 import { acknowledgeWildcards } from "../reusable/acknowledge.ts";
+import type { ContainerService } from "../reusable/container-service.ts";
 import { allow, allowTable } from "../reusable/grants.ts";
 import type { NetworkStack } from "./network.ts";
 import type { ProcessingStack } from "./processing.ts";
+import { HEALTH_PORT, programService } from "./programs.ts";
 import type { SecurityStack } from "./security.ts";
 import type { StateStack } from "./state.ts";
 import type { StreamingStack } from "./streaming.ts";
@@ -30,10 +31,10 @@ export function liveService(
   stack: MillraceStack,
   stage: websocket.WebSocketStage,
   { network, security, streaming, state, processing }: LiveNeeds,
-): StreamService {
+): ContainerService {
   const { config } = stack;
   const { connections } = state.tables;
-  const service = new StreamService(stack, {
+  const service = programService(stack, {
     name: "live",
     program: "live",
     cluster: processing.cluster,
@@ -79,7 +80,7 @@ export function liveService(
 }
 
 /** Sending to connections, and closing them. */
-function allowConnections(stack: MillraceStack, service: StreamService, stage: websocket.WebSocketStage): void {
+function allowConnections(stack: MillraceStack, service: ContainerService, stage: websocket.WebSocketStage): void {
   const arn = (method: string): string =>
     stack.formatArn({
       service: "execute-api",

@@ -19,13 +19,14 @@ import { SECOND } from "../../domain/time.ts";
 import { topics } from "../../domain/topics.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { letQueryOfflineStores } from "../constructs/offline-queries.ts";
-import { programTask, type ProgramTask } from "../constructs/program-task.ts";
 import { resourceName } from "../names.ts";
 import { acknowledgeWildcards } from "../reusable/acknowledge.ts";
+import type { ContainerTask } from "../reusable/container-task.ts";
 import { allow, allowKey, allowReadBucket, allowSecret, allowTable } from "../reusable/grants.ts";
 import { documentSettings } from "./document-settings.ts";
 import type { LakeStack } from "./lake.ts";
 import type { ProcessingNeeds, ProcessingStack } from "./processing.ts";
+import { programTask } from "./programs.ts";
 
 /** The task runs in the cluster, the subnets and the security group of the processors. */
 export type OperationsNeeds = ProcessingNeeds & {
@@ -48,7 +49,7 @@ const CA_FILE = "/app/documents-ca.pem";
 
 /** The task in which `npm run on-aws` runs an operator's command, with a role of its own. */
 export class OperationsStack extends MillraceStack {
-  readonly task: ProgramTask;
+  readonly task: ContainerTask;
 
   constructor(scope: Construct, id: string, config: Environment, needs: OperationsNeeds) {
     super(scope, id, { config, stateful: false, description: "the task that runs an operator's commands" });
@@ -57,14 +58,12 @@ export class OperationsStack extends MillraceStack {
     const { delivery } = config.processor;
     const [first] = runningPipelines(config);
     this.task = programTask(this, {
-      config,
       name: OPS_TASK,
       program: "processor",
       cpu: 1024,
       memoryMiB: MEMORY_MIB,
       storageGiB: STORAGE_GIB,
       key: security.keys.operations,
-      logName: "task/ops",
       // Whoever gave the command reads every line: it waits for them.
       logMode: ecs.AwsLogDriverMode.BLOCKING,
       container: { stopTimeout: STOP_TIMEOUT },

@@ -10,6 +10,7 @@ import { consumerGroups } from "../../domain/names.ts";
 import { existingWhere } from "../../domain/pipelines.ts";
 import { type FunctionName, functions, operatorRoutes } from "../../domain/routes.ts";
 import { topics } from "../../domain/topics.ts";
+import { logGroupProps } from "../constructs/log-group.ts";
 import { MillraceFunction } from "../constructs/millrace-function.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { OperatorsApi } from "../constructs/operators-api.ts";
@@ -42,16 +43,18 @@ export class OperatorsStack extends MillraceStack {
     super(scope, id, { config, stateful: false, description: "the operators' API, private to the VPC" });
     const { network, security, serving } = needs;
     this.addStackDependency(serving);
-    this.api = new OperatorsApi(this, {
+    this.api = new OperatorsApi(this, "Operators", {
+      restApiName: resourceName(config, "operators"),
+      description: `Millrace ${config.name}: the operators' API`,
+      accessLog: logGroupProps({ config, name: "operators-access", key: security.keys.operations }),
       endpoint: this.#endpoint(network),
       functions: {
-        "read-components": this.#readComponents(needs),
-        "read-log": this.#readLog(needs),
-        "read-models": this.#readModels(needs),
-        "send-letter": this.#sendLetter(needs),
-        "start-command": this.#startCommand(needs),
+        "read-components": this.#readComponents(needs).function,
+        "read-log": this.#readLog(needs).function,
+        "read-models": this.#readModels(needs).function,
+        "send-letter": this.#sendLetter(needs).function,
+        "start-command": this.#startCommand(needs).function,
       },
-      key: security.keys.operations,
     });
     new CfnOutput(this, OPERATORS_URL_OUTPUT, { value: this.api.url, description: "operators' API, inside the VPC" });
   }

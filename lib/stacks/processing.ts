@@ -10,11 +10,12 @@ import { type TopicKey, topics } from "../../domain/topics.ts";
 import { lagPerTask } from "../constructs/metrics.ts";
 import { MillraceStack } from "../constructs/millrace-stack.ts";
 import { scaleByCpu, scaleByMetric, tasks } from "../constructs/scaling.ts";
-import { HEALTH_PORT, StreamService } from "../constructs/stream-service.ts";
 import { resourceName } from "../names.ts";
 import { acknowledgeWildcards } from "../reusable/acknowledge.ts";
+import type { ContainerService } from "../reusable/container-service.ts";
 import { allowReadBucket, allowTable } from "../reusable/grants.ts";
 import type { NetworkStack } from "./network.ts";
+import { HEALTH_PORT, programService } from "./programs.ts";
 import type { SecurityStack } from "./security.ts";
 import type { StateStack } from "./state.ts";
 import type { StreamingStack } from "./streaming.ts";
@@ -35,7 +36,7 @@ const scores = (outputs: readonly TopicKey[]): boolean => outputs.includes("infe
 /** ECS cluster, and one processor service per pipeline that the config runs. */
 export class ProcessingStack extends MillraceStack {
   readonly cluster: ecs.ICluster;
-  readonly services: Partial<Record<PipelineName, StreamService>> = {};
+  readonly services: Partial<Record<PipelineName, ContainerService>> = {};
 
   constructor(scope: Construct, id: string, config: Environment, needs: ProcessingNeeds) {
     super(scope, id, { config, stateful: false, description: "ECS cluster and processor services" });
@@ -56,10 +57,10 @@ export class ProcessingStack extends MillraceStack {
   #service(
     { name, size, outputs }: RunningPipeline,
     { network, security, streaming, state }: ProcessingNeeds,
-  ): StreamService {
+  ): ContainerService {
     const { config } = this;
     const { delivery, commitIntervalMs, transactionsPerSecond, snapshotIntervalMs } = config.processor;
-    return new StreamService(this, {
+    return programService(this, {
       name: `processor-${name}`,
       program: "processor",
       cluster: this.cluster,
@@ -91,7 +92,7 @@ export class ProcessingStack extends MillraceStack {
     });
   }
 
-  #rights(service: StreamService, pipeline: RunningPipeline, { security, streaming, state }: ProcessingNeeds): void {
+  #rights(service: ContainerService, pipeline: RunningPipeline, { security, streaming, state }: ProcessingNeeds): void {
     const { cluster } = streaming;
     const input = topics[pipeline.input].name;
     const outputs = [...pipeline.outputs, "deadLetter" as const, "progress" as const];
@@ -110,7 +111,7 @@ export class ProcessingStack extends MillraceStack {
   }
 
   /** The config's semantics in force, by a record in the input: behind the service, whose tasks must read it. */
-  #settings({ service }: StreamService, { name, input }: RunningPipeline, { toolsToken }: StreamingStack): void {
+  #settings({ service }: ContainerService, { name, input }: RunningPipeline, { toolsToken }: StreamingStack): void {
     const resource = new CustomResource(this, `Settings-${name}`, {
       serviceToken: toolsToken,
       resourceType: "Custom::PipelineSettings",
@@ -120,7 +121,7 @@ export class ProcessingStack extends MillraceStack {
   }
 
   /** Between the config's task counts, out and in: by CPU, and by lag per task where the CPU is not what limits. */
-  #scale({ service }: StreamService, { size, ...pipeline }: RunningPipeline, streaming: StreamingStack): void {
+  #scale({ service }: ContainerService, { size, ...pipeline }: RunningPipeline, streaming: StreamingStack): void {
     const scaling = service.autoScaleTaskCount(tasks(size));
     scaleByCpu(scaling, CPU_PERCENT);
     scaleByMetric(scaling, "Lag", {

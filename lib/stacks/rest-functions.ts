@@ -1,13 +1,16 @@
+import type { aws_lambda as lambda } from "aws-cdk-lib";
 import { runningPipelineNames, runningPipelines } from "../../config/pipelines.ts";
-import { writeSettings } from "../../config/settings.ts";
+import type { OwnIssuer } from "../../config/schema.ts";
+import { type Settings, writeSettings } from "../../config/settings.ts";
 import type { FeatureGroupKey } from "../../domain/features.ts";
 import { featureGroupName } from "../../domain/names.ts";
 import { existingWhere, pipelines } from "../../domain/pipelines.ts";
-import { functions, type FunctionName, restFallback, restRoutes } from "../../domain/routes.ts";
+import { functions, type FunctionName, restFallback, restRoutes, ticketRoute } from "../../domain/routes.ts";
 import { topics } from "../../domain/topics.ts";
 import { MillraceFunction } from "../constructs/millrace-function.ts";
 import type { MillraceStack } from "../constructs/millrace-stack.ts";
-import { allow, allowKey, allowSecret } from "../reusable/grants.ts";
+import { COGNITO_GROUPS, type UserPool } from "../constructs/user-pool.ts";
+import { allow, allowKey, allowSecret, allowTable } from "../reusable/grants.ts";
 import { documentSettings } from "./document-settings.ts";
 import type { NetworkStack } from "./network.ts";
 import type { SecurityStack } from "./security.ts";
@@ -31,7 +34,7 @@ const readers: readonly FunctionName[] = [
 ];
 
 /** The functions of the REST routes, by name. */
-export function restFunctions(stack: MillraceStack, needs: RestNeeds): Record<string, MillraceFunction> {
+export function restFunctions(stack: MillraceStack, needs: RestNeeds): Record<string, lambda.IFunction> {
   const routes = existingWhere(restRoutes, runningPipelineNames(stack.config));
   const names = new Set<FunctionName>([...routes.map((route) => route.function), restFallback]);
   const made = Object.fromEntries(
@@ -48,7 +51,58 @@ export function restFunctions(stack: MillraceStack, needs: RestNeeds): Record<st
   );
   allowFeatures(stack, made["read-sensors"], "sensorWindows", needs);
   if (names.has("read-market")) allowFeatures(stack, made["read-market"], "marketBars", needs);
-  return made;
+  return Object.fromEntries(Object.entries(made).map(([name, { function: handler }]) => [name, handler]));
+}
+
+/** The function that gives a ticket for a WebSocket connection. */
+export function ticketIssuer(stack: MillraceStack, { security: { keys }, state }: RestNeeds): lambda.IFunction {
+  const { tickets } = state.tables;
+  const issue = new MillraceFunction(stack, {
+    name: "issue-ticket",
+    description: `REST: ${ticketRoute.path}, for a WebSocket connection`,
+    environment: writeSettings("tickets", {
+      environment: stack.config.name,
+      corsOrigins: stack.config.api.corsOrigins,
+      ticketsTable: tickets.tableName,
+    }),
+    timeoutSeconds: 10,
+    memoryMiB: 256,
+    key: keys.operations,
+  });
+  allowTable(issue, tickets, keys.state, ["PutItem"]);
+  return issue.function;
+}
+
+/** The function that verifies tokens; undefined where the config names no issuer. */
+export function requestAuthorizer(stack: MillraceStack, { security }: RestNeeds): lambda.IFunction | undefined {
+  const { auth } = stack.config.api;
+  if (auth === null) return undefined;
+  const { users, keys } = security;
+  return new MillraceFunction(stack, {
+    name: "authorize-request",
+    description: "REST authorizer: verifies the JWT",
+    environment: writeSettings("authorizer", {
+      environment: stack.config.name,
+      ...(auth.cognito ? ofUserPool(users) : ofIssuer(auth)),
+      operatorsGroup: auth.operatorsGroup,
+    }),
+    timeoutSeconds: 10,
+    memoryMiB: 256,
+    key: keys.operations,
+  }).function;
+}
+
+type Tokens = Pick<Settings<"authorizer">, "jwtIssuer" | "jwtAudience" | "jwksUri" | "groupsClaim">;
+
+function ofIssuer({ issuer, audience, jwksUri, groupsClaim }: OwnIssuer): Tokens {
+  return { jwtIssuer: issuer, jwtAudience: audience, jwksUri, groupsClaim };
+}
+
+/** Of any client of the pool: it is this environment's alone. */
+function ofUserPool(users: UserPool | null): Partial<Tokens> {
+  if (!users) return {};
+  const issuer = users.pool.userPoolProviderUrl;
+  return { jwtIssuer: issuer, jwksUri: `${issuer}/.well-known/jwks.json`, groupsClaim: COGNITO_GROUPS };
 }
 
 function plain(stack: MillraceStack, name: FunctionName, { security }: RestNeeds): MillraceFunction {

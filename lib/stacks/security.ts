@@ -34,7 +34,14 @@ export class SecurityStack extends MillraceStack {
       ]),
     ) as Record<DataClass, kms.Key>;
     makeRuntimePolicies(this);
-    this.users = config.api.auth?.cognito ? new UserPool(this, config.api.auth.operatorsGroup) : null;
+    this.users = config.api.auth?.cognito
+      ? new UserPool(this, "Users", {
+          userPoolName: resourceName(config, "users"),
+          operatorsGroup: config.api.auth.operatorsGroup,
+          groupDescription: `operators of Millrace ${config.name}`,
+          isKept: config.retainData,
+        })
+      : null;
     this.#letLogsEncrypt();
     this.#letEventsEncrypt();
     if (config.processor.market !== null) this.#letEventBusEncrypt();

@@ -6,8 +6,8 @@ import tls from "node:tls";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { nodeArguments } from "../../config/node.ts";
 import { operatorCommands, programOf } from "../../config/operator-commands.ts";
-import { HEALTH_PORT } from "../../lib/constructs/stream-service.ts";
 import { buildArguments, imagePrograms, type ImageProgram } from "../../lib/images.ts";
+import { HEALTH_PORT } from "../../lib/stacks/programs.ts";
 import { resourcesOf, root, synthesised } from "./synthesised.ts";
 
 const LIMIT_MS = 300_000;

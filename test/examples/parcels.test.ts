@@ -75,22 +75,3 @@ const tools = pythonTools();
   },
   LIMIT_MS,
 );
-
-test("each prop that may be left out says what holds then", () => {
-  const files = [
-    "device-fleet",
-    "encrypted-logs",
-    "event-intake",
-    "failure-queue",
-    "node-function",
-    "parquet-delivery",
-    "rest-firewall",
-  ];
-  for (const name of files) {
-    const code = readFileSync(join(root, `lib/reusable/${name}.ts`), "utf8");
-    const props = code.slice(code.indexOf("Props {"), code.indexOf("\n}\n", code.indexOf("Props {")));
-    for (const [, doc = "", prop = ""] of props.matchAll(/((?: {2}(?:\/\*\*| \*).*\n)*) {2}readonly (\w+)\?:/g))
-      expect(`${name}.${prop}: ${doc}`).toContain("@default");
-    expect(code).toMatch(/constructor\(scope: Construct, id: string, props: \w+Props\)/);
-  }
-});
