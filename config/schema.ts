@@ -2,6 +2,7 @@ import { z } from "zod";
 import { tradeQueue } from "../domain/event-source-mappings.ts";
 import { pipelineNames, type PipelineName } from "../domain/pipelines.ts";
 import { semanticsSettings, type Semantics } from "../domain/semantics.ts";
+import { tables, type TableName } from "../domain/tables.ts";
 import { DAY, SECOND } from "../domain/time.ts";
 import { topics, type TopicKey } from "../domain/topics.ts";
 
@@ -13,6 +14,7 @@ const cidr = z
     "expected an IPv4 CIDR block from /16 to /28, such as 10.20.0.0/16",
   );
 const arn = z.string().regex(/^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:\d{0,12}:.+$/, "expected an ARN");
+const tableName = z.enum(Object.keys(tables) as [TableName, ...TableName[]]);
 const topicKey = z.enum(Object.keys(topics) as [TopicKey, ...TopicKey[]]);
 
 /** A domain of your own. Its certificate exists beforehand, because only the zone's owner can validate it. */
@@ -201,6 +203,11 @@ export const environmentSchema = z.strictObject({
     expireAfterDays: whole(1, 36_500).default(2_557),
     bufferMiB: whole(64, 128).default(128),
     bufferSeconds: whole(60, 900),
+    /**
+     * Delivery streams of a table that more comes for than Firehose's quota lets one stream take: `{ raw: 4 }`. The
+     * rows are spread over them. A table without an entry has one.
+     */
+    streams: z.partialRecord(tableName, whole(1, 50)).default({}),
     /** Versioned bucket in another region that the tables are replicated to, and the key there that encrypts them. */
     replica: z.strictObject({ bucketArn: arn, keyArn: arn }).nullable(),
     /** Bytes that one Athena query may scan. */

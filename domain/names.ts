@@ -96,9 +96,9 @@ export function dynamoTableName(env: string, table: keyof typeof dynamoTables): 
   return `millrace-${env}-${dynamoTables[table]}`;
 }
 
-/** Firehose delivery stream of a lake table. */
-export function deliveryStreamName(env: string, table: string): string {
-  return `millrace-${env}-${table}`;
+/** Firehose delivery stream of a lake table. A table that one stream is too slow for has several, from 1 on. */
+export function deliveryStreamName(env: string, table: string, number = 1): string {
+  return `millrace-${env}-${table}${number === 1 ? "" : `-${number}`}`;
 }
 
 /** An environment's feature group. */

@@ -39,5 +39,5 @@ export default {
   },
   web: { domain: null, webAclArn: null },
   alarms: { email: null },
-  budget: { monthlyDollars: 2_000 },
+  budget: { monthlyDollars: 3_000 },
 } satisfies EnvironmentInput;

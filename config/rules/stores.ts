@@ -1,3 +1,6 @@
+import { existingWhere } from "../../domain/pipelines.ts";
+import { tables, type TableName, type TableSpec } from "../../domain/tables.ts";
+import { runningPipelineNames } from "../pipelines.ts";
 import { rule, type Rule } from "./rule.ts";
 
 /** Days that Glacier Instant Retrieval bills for an object at least. https://aws.amazon.com/s3/storage-classes/ */
@@ -13,6 +16,12 @@ export const storeRules: readonly Rule[] = [
         "set glacierAfterDays to null, or keep rows longer",
     ],
   ]),
+  rule(["lake", "processor"], ({ lake, processor }) =>
+    (Object.keys(lake.streams) as TableName[]).map((name) => [
+      existingWhere([tables[name] as TableSpec], runningPipelineNames({ processor })).length === 0,
+      `lake.streams.${name}: the pipeline of this table does not run; give it an entry in processor`,
+    ]),
+  ),
   rule(["lake", "region"], ({ lake: { replica }, region }) => {
     if (replica === null) return [];
     const { bucketArn, keyArn } = replica;

@@ -64,6 +64,10 @@ export const functions = {
     ),
     logGeneration,
     marketLogGeneration,
+    lakeStreams: optionalText(
+      "LAKE_STREAMS",
+      "delivery streams of the tables that have several, as `raw=4,aggregated=2`",
+    ),
     firehoseEndpoint: optionalText("FIREHOSE_ENDPOINT", "Firehose endpoint instead of the region's own"),
   },
   writeFeatures: {

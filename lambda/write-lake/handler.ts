@@ -8,9 +8,11 @@ import { Packer } from "./batches.ts";
 import { deliver } from "./deliver.ts";
 import { reachAt } from "./partition.ts";
 import { tableOf } from "./rows.ts";
+import { readStreams, streamOf } from "./streams.ts";
 
 const settings = readSettings("writeLake", process.env);
 const log = createLogger("write-lake", settings.logLevel);
+const streams = readStreams(settings.lakeStreams);
 const generations = { sensor: settings.logGeneration, market: settings.marketLogGeneration };
 const firehose = new FirehoseClient({
   region: settings.region,
@@ -28,17 +30,23 @@ export const handler = batchFunction(log, async (records) => {
 /** Delivers the rows of one table. Returns the records that have none, and those whose rows Firehose did not take. */
 async function deliverRows(table: string, records: readonly KafkaRecord[]): Promise<KafkaRecord[]> {
   const reach = reachAt(Date.now(), settings.earliestTimeMs);
-  const packer = new Packer<KafkaRecord>();
+  const packers = Array.from({ length: streams.get(table) ?? 1 }, () => new Packer<KafkaRecord>());
   const refused = takeRecords(
     records,
     (record) => {
+      const packer = packers[streamOf(record, packers.length) - 1]!;
       for (const row of tableOf(record.topic).toRows(record, reach, generations))
         packer.add(record, `${JSON.stringify(row)}\n`);
     },
     log,
   );
-  const stream = deliveryStreamName(settings.environment, table);
-  const { failed, reason } = await deliver(firehose, stream, packer.packed, Math.random);
+  const outcomes = await Promise.all(
+    packers.map(({ packed }, index) =>
+      deliver(firehose, deliveryStreamName(settings.environment, table, index + 1), packed, Math.random),
+    ),
+  );
+  const failed = outcomes.flatMap((outcome) => outcome.failed);
+  const reason = outcomes.find((outcome) => outcome.reason !== undefined)?.reason;
   if (failed.length > 0) log.warn({ err: reason, table, failed: failed.length }, "Firehose did not take all rows");
   return [...refused, ...failed];
 }

@@ -244,10 +244,13 @@ function accountSettings(config: Environment, { apiLogRole, iotLogRole }: Partia
 /** What the command does not read, each with the call that does. */
 export function toLookAt(config: Environment): string[] {
   const deliveryMiB = firehoseMiB[config.region] ?? FIREHOSE_MIB_ELSEWHERE;
+  const streams = config.lake.streams.raw ?? 1;
   return [
-    `Firehose's quota, ${deliveryMiB} MiB/s a stream in ${config.region} until it is raised: the stream ` +
-      `${deliveryStreamName(config.name, tables.raw.name)} reaches it at ` +
-      `${Math.floor((deliveryMiB * 2 ** 20) / RAW_ROW_BYTES)} sensors that send 200 readings a second, packed: ` +
+    `Firehose's quota, ${deliveryMiB} MiB/s a stream in ${config.region} until it is raised: ` +
+      `${streams === 1 ? "the stream" : `the ${streams} streams of`} ` +
+      `${deliveryStreamName(config.name, tables.raw.name)} reach${streams === 1 ? "es" : ""} it at ` +
+      `${Math.floor((streams * deliveryMiB * 2 ** 20) / RAW_ROW_BYTES)} sensors that send 200 readings a second, ` +
+      "packed (more streams: lake.streams): " +
       "aws service-quotas list-service-quotas --service-code firehose",
     ...(config.budget === null
       ? []

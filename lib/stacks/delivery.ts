@@ -24,19 +24,21 @@ export class DeliveryStack extends MillraceStack {
     }: { readonly security: SecurityStack; readonly streaming: StreamingStack; readonly lake: LakeStack },
   ) {
     super(scope, id, { config, stateful: false, description: "Kafka to the lake" });
+    const streams = Object.entries(config.lake.streams).map(([table, count]) => `${table}=${count}`);
     this.writeLake = kafkaConsumer(this, {
       name: "write-lake",
       description: "rows of the lake, from every topic that it keeps",
       environment: writeSettings("writeLake", {
         environment: config.name,
         earliestTimeMs: config.semantics.earliestTimeMs,
+        ...(streams.length > 0 ? { lakeStreams: streams.join(",") } : {}),
         logGeneration: config.processor.sensor?.logGeneration ?? 1,
         ...(config.processor.market ? { marketLogGeneration: config.processor.market.logGeneration } : {}),
       }),
       cluster: streaming.cluster,
       key: security.keys.operations,
     });
-    const streams = Object.values(lake.deliveries).map(({ stream }) => stream.attrArn);
-    allow(this.writeLake, ["firehose:PutRecordBatch"], streams);
+    const arns = Object.values(lake.deliveries).map(({ stream }) => stream.attrArn);
+    allow(this.writeLake, ["firehose:PutRecordBatch"], arns);
   }
 }

@@ -21,8 +21,11 @@ import type { SecurityStack } from "./security.ts";
 /** The lake: bucket, Glue tables, delivery streams, Athena, and the feature store, whose offline data is here too. */
 export class LakeStack extends MillraceStack {
   readonly bucket: s3.IBucket;
-  /** By table; those of a pipeline that does not run are not there. */
-  readonly deliveries: Readonly<Partial<Record<TableName, ParquetDelivery>>>;
+  /**
+   * By table, and by table and number where a table has several (`raw-2`). Those of a pipeline that does not run are
+   * not there.
+   */
+  readonly deliveries: Readonly<Record<string, ParquetDelivery>>;
   readonly featureGroups: FeatureGroups;
   readonly workGroup: athena.CfnWorkGroup;
 
@@ -42,8 +45,8 @@ export class LakeStack extends MillraceStack {
     new CfnOutput(this, "LakeBucket", { value: this.bucket.bucketName, description: "bucket of the lake" });
   }
 
-  /** The database, and for each table of `domain/tables.ts` its Glue table, view and delivery stream. */
-  #tables({ keys }: SecurityStack): Partial<Record<TableName, ParquetDelivery>> {
+  /** The database, and for each table of `domain/tables.ts` its Glue table, view and delivery streams. */
+  #tables({ keys }: SecurityStack): Record<string, ParquetDelivery> {
     const { bucket, config } = this;
     const database = new glue.CfnDatabase(this, "Database", {
       catalogId: this.account,
@@ -52,18 +55,32 @@ export class LakeStack extends MillraceStack {
         description: `Millrace ${config.name}: what went through the platform`,
       },
     });
-    const deliveries = existingWhere(Object.values<TableSpec>(tables), runningPipelineNames(config)).map((table) => {
-      const glueTable = lakeTable(this, table, database, bucket);
-      exactView(this, table, glueTable);
-      return [table.name, this.#delivery(table, glueTable, keys)] as const;
-    });
-    return Object.fromEntries(deliveries) as Partial<Record<TableName, ParquetDelivery>>;
+    const deliveries = existingWhere(Object.values<TableSpec>(tables), runningPipelineNames(config)).flatMap(
+      (table) => {
+        const glueTable = lakeTable(this, table, database, bucket);
+        exactView(this, table, glueTable);
+        return Array.from({ length: config.lake.streams[table.name as TableName] ?? 1 }, (_, index) => {
+          const suffix = index === 0 ? table.name : `${table.name}-${index + 1}`;
+          const deliveryStream = deliveryStreamName(config.name, table.name, index + 1);
+          return [suffix, this.#delivery(table, glueTable, { keys, suffix, deliveryStream })] as const;
+        });
+      },
+    );
+    return Object.fromEntries(deliveries);
   }
 
-  #delivery(table: TableSpec, glueTable: glue.CfnTable, keys: SecurityStack["keys"]): ParquetDelivery {
+  #delivery(
+    table: TableSpec,
+    glueTable: glue.CfnTable,
+    {
+      keys,
+      suffix,
+      deliveryStream,
+    }: { readonly keys: SecurityStack["keys"]; readonly suffix: string; readonly deliveryStream: string },
+  ): ParquetDelivery {
     const { config } = this;
-    return new ParquetDelivery(this, `Delivery-${table.name}`, {
-      deliveryStreamName: deliveryStreamName(config.name, table.name),
+    return new ParquetDelivery(this, `Delivery-${suffix}`, {
+      deliveryStreamName: deliveryStream,
       bucket: this.bucket,
       prefix: tablePrefix(table),
       databaseName: lakeDatabaseName(config),
@@ -71,7 +88,7 @@ export class LakeStack extends MillraceStack {
       glueTable,
       key: keys.readings,
       log: {
-        logGroupName: logGroupName(config, `delivery/${table.name}`),
+        logGroupName: logGroupName(config, `delivery/${suffix}`),
         key: keys.operations,
         retention: config.logRetentionDays,
       },

@@ -28,7 +28,7 @@ describe.each(constructs.map((file) => [file.path, file] as const))("the constru
   test("has no config inside", () => {
     expect(files.filter((file) => file.startsWith("config/"))).toEqual([]);
     expect(files.filter((file) => OF_ENVIRONMENT.includes(file))).toEqual([]);
-    expect(code).not.toMatch(/\bconfig\b|process\.env/);
+    expect(code).not.toMatch(/\bconfig\.\w|\{ config\b|process\.env/);
   });
 
   test("says of each prop that may be left out what holds then", () => {

@@ -40,6 +40,34 @@ describe("staging in another region", () => {
     ]);
   });
 
+  // https://docs.aws.amazon.com/firehose/latest/dev/limits.html: a quota of each stream; of an account they are many.
+  test("spreads a table's rows over the streams of the config, each with a log, rights and alarms of its own", () => {
+    const names = ["raw", "raw-2", "raw-3"].map((name) => `millrace-staging-${name}`);
+    const streams = resourcesOf(platform, "AWS::KinesisFirehose::DeliveryStream").filter(({ resource }) =>
+      /-raw(-\d)?$/.test(String(resource.Properties["DeliveryStreamName"])),
+    );
+    expect(streams.map(({ resource }) => resource.Properties["DeliveryStreamName"])).toEqual(names);
+    const destinations = streams.map(
+      ({ resource }) => resource.Properties["ExtendedS3DestinationConfiguration"] as Record<string, unknown>,
+    );
+    expect(new Set(destinations.map(({ Prefix }) => Prefix)).size).toBe(1);
+    const logs = resourcesOf(platform, "AWS::Logs::LogGroup").map(
+      ({ resource }) => resource.Properties["LogGroupName"],
+    );
+    expect(logs).toEqual(
+      expect.arrayContaining(["raw", "raw-2", "raw-3"].map((of) => `/millrace/staging/delivery/${of}`)),
+    );
+    const [writer] = resourcesOf(platform, "AWS::Lambda::Function").filter(
+      ({ resource }) => resource.Properties["FunctionName"] === "millrace-staging-write-lake",
+    );
+    const { Variables } = writer!.resource.Properties["Environment"] as { Variables: Record<string, string> };
+    expect(Variables["LAKE_STREAMS"]).toBe("raw=3,aggregated=1");
+    const rights = resourcesOf(platform, "AWS::IAM::Policy").filter(({ stack }) => stack === "delivery");
+    for (const { id } of streams) expect(JSON.stringify(rights)).toContain(`ExportsOutputFnGetAtt${id}Arn`);
+    const alarms = resourcesOf(platform, "AWS::CloudWatch::Alarm").map(({ resource }) => JSON.stringify(resource));
+    for (const name of names) expect(alarms.filter((text) => text.includes(`"${name}"`)).length).toBeGreaterThan(1);
+  });
+
   (tools === undefined ? test.skip : test)(
     "has only what CloudFormation has there, as cfn-lint's schemas of the region say",
     () => {

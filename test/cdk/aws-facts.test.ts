@@ -415,6 +415,72 @@ describe.each(environments)("the templates of %s", (env) => {
     expect(ofCloudFront.toSorted()).toEqual(["s3:GetObject", "s3:ListBucket"]);
   });
 
+  test("ask of Kafka mappings what Lambda takes, and of their functions to end before the mapping gives up", () => {
+    // https://docs.aws.amazon.com/lambda/latest/dg/services-msk-parameters.html: 10,000 records, 300 s; functions of up
+    // to 14 minutes: https://docs.aws.amazon.com/lambda/latest/dg/with-msk-configure.html. Retries, halving, partial
+    // answers and an age in provisioned mode alone:
+    // https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html
+    for (const { stack, id, resource } of all("AWS::Lambda::EventSourceMapping")) {
+      const { Properties: mapping } = resource;
+      if (mapping["Topics"] === undefined) continue;
+      const { Ref } = mapping["FunctionName"] as { Ref: string };
+      const timeout = platform.templates[stack]!.Resources[Ref]!.Properties["Timeout"];
+      expect([id, Number(timeout) <= 14 * 60]).toEqual([id, true]);
+      expect([id, Number(mapping["BatchSize"]) <= 10_000]).toEqual([id, true]);
+      expect([id, Number(mapping["MaximumBatchingWindowInSeconds"] ?? 0) <= 300]).toEqual([id, true]);
+      const poller = mapping["ProvisionedPollerConfig"] as { MinimumPollers: number } | undefined;
+      expect([id, poller?.MinimumPollers]).toEqual([id, 1]);
+    }
+  });
+
+  test("answer a request before API Gateway gives up", () => {
+    // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html: 29 s
+    // of an integration, and 10 s of a Lambda authorizer's answer are what a client waits for at most.
+    const called = new Set(
+      all("AWS::ApiGateway::Method", "AWS::ApiGatewayV2::Integration", "AWS::ApiGateway::Authorizer").flatMap(
+        ({ stack, resource }) =>
+          [...JSON.stringify(resource.Properties).matchAll(/"(Function[a-z]+Function[0-9A-F]{8})"/g)].map(
+            ([, id]) => `${stack} ${id}`,
+          ),
+      ),
+    );
+    expect(called.size).toBeGreaterThan(8);
+    for (const name of called) {
+      const [stack = "", id = ""] = name.split(" ");
+      const { Timeout } = platform.templates[stack]!.Resources[id]!.Properties;
+      expect([name, Number(Timeout) < 29]).toEqual([name, true]);
+    }
+  });
+
+  test("reach the database as DocumentDB wants it", () => {
+    // https://docs.aws.amazon.com/documentdb/latest/developerguide/connect_programmatically.html: TLS, the replica set
+    // rs0, no retryable writes; https://docs.aws.amazon.com/documentdb/latest/developerguide/docdb-serverless.html:
+    // engine 5.0.0 or later, instances of db.serverless.
+    const [cluster] = all("AWS::DocDB::DBCluster");
+    const { EngineVersion, ServerlessV2ScalingConfiguration } = cluster!.resource.Properties;
+    expect([EngineVersion, ServerlessV2ScalingConfiguration]).toEqual([
+      "5.0.0",
+      { MinCapacity: config.documents.minCapacity, MaxCapacity: config.documents.maxCapacity },
+    ]);
+    const variables = [
+      ...all("AWS::Lambda::Function").map(
+        ({ resource }) =>
+          (resource.Properties["Environment"] as { Variables?: Record<string, unknown> } | undefined)?.Variables ?? {},
+      ),
+      ...all("AWS::ECS::TaskDefinition").map(({ resource }) => {
+        const [container] = resource.Properties["ContainerDefinitions"] as {
+          Environment?: { Name: string; Value: unknown }[];
+        }[];
+        return Object.fromEntries((container?.Environment ?? []).map(({ Name, Value }) => [Name, Value]));
+      }),
+    ].filter((of) => of["MONGODB_URI"] !== undefined);
+    expect(variables.length).toBeGreaterThan(7);
+    for (const of of variables) {
+      expect(JSON.stringify(of["MONGODB_URI"])).toMatch(/tls=true&replicaSet=rs0&.*retryWrites=false/);
+      expect([typeof of["MONGODB_CA_FILE"], of["MONGODB_SECRET_ARN"] !== undefined]).toEqual(["string", true]);
+    }
+  });
+
   test("change the database's password when there is an instance to log in to", () => {
     // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html: RotateImmediately is the
     // default, and the function connects to the database.

@@ -229,6 +229,12 @@ describe("an environment's config", () => {
       { lake: { ...prod.lake, glacierAfterDays: 30, expireAfterDays: 119 } },
       "lake.expireAfterDays: 119, less than 90 days after glacierAfterDays (30)",
     ],
+    [
+      "delivery streams of a market that does not run",
+      { lake: { ...prod.lake, streams: { raw: 2, market_raw: 2 } } },
+      "lake.streams.market_raw: the pipeline of this table does not run",
+    ],
+    ["delivery streams of a table that is none", { lake: { ...prod.lake, streams: { row: 2 } } }, "lake.streams"],
     // https://docs.aws.amazon.com/global-infrastructure/latest/regions/az-ids.html
     [
       "names of zones",

@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { environment } from "../../config/environments/index.ts";
+import { estimate, totalDollars } from "../../lib/cost/estimate.ts";
+import { inventoryOf } from "../../lib/cost/inventory.ts";
 import { prices, PRICES_AS_OF, sources } from "../../lib/cost/prices.ts";
 import { ACCEPTED_FINDINGS_FILE, type AcceptedFinding } from "../../lib/platform/checks.ts";
 import { environments, root, synthesised } from "./synthesised.ts";
@@ -83,6 +85,52 @@ test("docs/deployment.md says what the environments' configs say", () => {
   );
   expect(documented["logs"]).toEqual(configs.map(({ logRetentionDays }) => `${logRetentionDays} days`));
 });
+
+test(
+  "docs/deployment.md says of each step to the first reading what it costs, and how it fails",
+  async () => {
+    const text = page("deployment.md");
+    const section = text.slice(text.indexOf("## First reading"), text.indexOf("## The stacks"));
+    const steps = [...section.matchAll(/^(\d+)\. /gm)].map(([, step]) => step!);
+    expect(steps.length).toBeGreaterThan(7);
+    const told = rows(section, /^(\d+|end)$/);
+    expect(told.map(([step]) => step)).toEqual([...steps, "end"]);
+    for (const [step, , costs, fails, then] of told)
+      expect([step, costs === "", fails === "", then === ""]).toEqual([step, false, false, false]);
+    // The hour of the estimate, and that its month is below what the budget warns at.
+    const config = environment("dev");
+    const { templates } = await synthesised("dev");
+    const resources = Object.values(templates).flatMap(({ Resources }) => Object.values(Resources));
+    const load = {
+      sensors: 1,
+      rateHz: 200,
+      batchMs: 1_000,
+      format: "packed",
+      viewers: 10,
+      requestsPerSecond: 1,
+    } as const;
+    const month = totalDollars(estimate(inventoryOf(resources, config), config, { ...load, trades: 0, symbols: 100 }));
+    const hour = Number(/\$([\d.]+) an hour/.exec(told.find(([step]) => step === "5")![2]!)?.[1]);
+    expect(Math.abs(hour - month / 730)).toBeLessThan(0.15);
+  },
+  LIMIT_MS,
+);
+
+// A budget that is spent by what an environment costs without any load keeps it from being deployed.
+test.each(environments)(
+  "the budget of %s is above what it costs when nothing happens, and does not warn of that",
+  async (env) => {
+    const config = environment(env);
+    const { templates } = await synthesised(env);
+    const resources = Object.values(templates).flatMap(({ Resources }) => Object.values(Resources));
+    const none = { sensors: 0, rateHz: 0, batchMs: 1_000, format: "packed", viewers: 0 } as const;
+    const load = { ...none, requestsPerSecond: 0, trades: 0, symbols: 0 };
+    const month = totalDollars(estimate(inventoryOf(resources, config), config, load));
+    expect(month).toBeGreaterThan(500);
+    expect(config.budget!.monthlyDollars * 0.8).toBeGreaterThan(month);
+  },
+  LIMIT_MS,
+);
 
 test("every price has a source, and all have a date", () => {
   expect(PRICES_AS_OF).toMatch(/^\d{4}-\d{2}$/);

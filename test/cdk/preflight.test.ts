@@ -228,6 +228,9 @@ test("says how many sensors Firehose takes in the region", () => {
   expect(inRegion("us-east-1")).toContain("millrace-prod-raw reaches it at 734 sensors");
   expect(inRegion("eu-west-1")).toContain("reaches it at 734 sensors");
   expect(inRegion("eu-central-1")).toContain("millrace-prod-raw reaches it at 146 sensors");
+  // 3 × 1,048,576 / 7,137 = 440.8
+  const several = { ...prod, region: "eu-central-1", lake: { ...prod.lake, streams: { raw: 3 } } };
+  expect(toLookAt(several).join("\n")).toContain("the 3 streams of millrace-prod-raw reach it at 440 sensors");
 });
 
 test("takes the row of a message of a second at 200 Hz to have the bytes that the function writes", () => {

@@ -3,6 +3,7 @@ import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { backoffMs, Packer, split } from "../../lambda/write-lake/batches.ts";
 import { deliver } from "../../lambda/write-lake/deliver.ts";
+import { readStreams, streamOf } from "../../lambda/write-lake/streams.ts";
 
 test("groups keep the order and the limits, and are as few as these allow", () => {
   fc.assert(
@@ -23,6 +24,26 @@ test("groups keep the order and the limits, and are as few as these allow", () =
       },
     ),
   );
+});
+
+test("the number of a table's streams is read from the setting, and another form is refused", () => {
+  expect([...readStreams("raw=4,aggregated=2")]).toEqual([
+    ["raw", 4],
+    ["aggregated", 2],
+  ]);
+  expect([readStreams(undefined).size, readStreams("").size]).toEqual([0, 0]);
+  for (const wrong of ["raw", "raw=0", "raw=-1", "raw=4,", "raw=4 aggregated=2", "raw=100"])
+    expect(() => readStreams(wrong)).toThrow("LAKE_STREAMS: ");
+});
+
+test("the records of an event are spread evenly over the streams, and one that comes again goes to the same", () => {
+  const records = [0, 1, 2, 3, 4].flatMap((partition) =>
+    Array.from({ length: 40 }, (_, n) => ({ partition, offset: 1_000 * partition + n })),
+  );
+  const counts = Map.groupBy(records, (record) => streamOf(record, 4));
+  expect([...counts.keys()].toSorted()).toEqual([1, 2, 3, 4]);
+  for (const [, of] of counts) expect(of.length).toBe(50);
+  expect(records.map((record) => streamOf(record, 1))).toEqual(records.map(() => 1));
 });
 
 test("the wait doubles, times a factor from a half to one", () => {
