@@ -93,9 +93,9 @@ test(
     const section = text.slice(text.indexOf("## First reading"), text.indexOf("## The stacks"));
     const steps = [...section.matchAll(/^(\d+)\. /gm)].map(([, step]) => step!);
     expect(steps.length).toBeGreaterThan(7);
-    const told = rows(section, /^(\d+|end)$/);
-    expect(told.map(([step]) => step)).toEqual([...steps, "end"]);
-    for (const [step, , costs, fails, then] of told)
+    const found = rows(section, /^(\d+|end)$/);
+    expect(found.map(([step]) => step)).toEqual([...steps, "end"]);
+    for (const [step, , costs, fails, then] of found)
       expect([step, costs === "", fails === "", then === ""]).toEqual([step, false, false, false]);
     // The hour of the estimate, and that its month is below what the budget warns at.
     const config = environment("dev");
@@ -110,7 +110,7 @@ test(
       requestsPerSecond: 1,
     } as const;
     const month = totalDollars(estimate(inventoryOf(resources, config), config, { ...load, trades: 0, symbols: 100 }));
-    const hour = Number(/\$([\d.]+) an hour/.exec(told.find(([step]) => step === "5")![2]!)?.[1]);
+    const hour = Number(/\$([\d.]+) an hour/.exec(found.find(([step]) => step === "5")![2]!)?.[1]);
     expect(Math.abs(hour - month / 730)).toBeLessThan(0.15);
   },
   LIMIT_MS,
