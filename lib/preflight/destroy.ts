@@ -55,6 +55,10 @@ function ofNoStack(config: Environment): string[] {
     "a system backup of each table that is deleted, for 35 days: point-in-time recovery was on",
     // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-container-insights.html
     `the log group /aws/ecs/containerinsights/${resourceName(config, "cluster")}/performance: made by its service`,
+    // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html
+    `log groups that services made, without an end: /aws/lambda/${resourceName(config, "")}… of the CDK's own ` +
+      "functions, that of the password's rotation, API-Gateway-Execution-Logs_…, AWSIotLogsV2: aws logs " +
+      "describe-log-groups",
     // https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html
     ...(retainData ? [] : ["the keys, for 7 days: KMS deletes none at once (aws kms cancel-key-deletion)"]),
     ...(lake.replica === null ? [] : [`the replica ${lake.replica.bucketArn} and its key: made beforehand, by you`]),

@@ -274,5 +274,7 @@ test("says what stays of an environment, by the templates' policies and by what 
   expect(stays.join("\n")).not.toContain("AWS::S3::B");
   const ofDev = whatStays(dev, [{ Type: "AWS::KMS::Key", DeletionPolicy: "Delete" }]).join("\n");
   expect(ofDev).toContain("the keys, for 7 days");
+  // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html
+  expect(ofDev).toContain("/aws/lambda/millrace-dev-… of the CDK's own functions");
   expect(ofDev).not.toMatch(/termination protection|deletion policy|replica/);
 });

@@ -41,7 +41,7 @@ test("the records of an event are spread evenly over the streams, and one that c
     Array.from({ length: 40 }, (_, n) => ({ partition, offset: 1_000 * partition + n })),
   );
   const counts = Map.groupBy(records, (record) => streamOf(record, 4));
-  expect([...counts.keys()].toSorted()).toEqual([1, 2, 3, 4]);
+  expect([...counts.keys()].toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4]);
   for (const [, of] of counts) expect(of.length).toBe(50);
   expect(records.map((record) => streamOf(record, 1))).toEqual(records.map(() => 1));
 });
