@@ -29,7 +29,7 @@ export interface ContainerServiceProps extends Omit<ContainerTaskProps, "contain
    * @default "rolling"
    */
   readonly deployment?: "rolling" | "restart";
-  /** Port on which the program answers `GET /health` with 200 while it works. Nothing outside of the task reaches it. */
+  /** Port on which the program answers `GET /health` with 200 while it works. Nothing but its own task reaches it. */
   readonly healthPort: number;
   /**
    * How long a task may take to end when it is asked to. Fargate's longest is 120 s.
