@@ -3,9 +3,10 @@ import { randomUUID } from "node:crypto";
 import { choice, parseCommandLine, text } from "../adapters/command-line.ts";
 import { runCommand } from "../adapters/run-command.ts";
 import { environment, environmentNames } from "../config/environments/index.ts";
-import { checkFeatures, checkHealth, checkLive, checkSession, checkTransactions } from "../lib/smoke/checks.ts";
+import { checkHealth, checkLive, checkSession, checkTransactions } from "../lib/smoke/checks.ts";
 import { type Deployment, findDeployment, takeRoles } from "../lib/smoke/deployment.ts";
 import { type Device, publishReadings } from "../lib/smoke/device.ts";
+import { checkFeatures, checkOfflineFeatures } from "../lib/smoke/features.ts";
 import { checkLake } from "../lib/smoke/lake.ts";
 import { checkMarket } from "../lib/smoke/market.ts";
 import { checkPromotion } from "../lib/smoke/model.ts";
@@ -16,8 +17,9 @@ import { signsInItself, smokeUserOf } from "../lib/smoke/user.ts";
 const USAGE = `npm run smoke -- --env ${environmentNames.join("|")} [--token JWT]
 Lets a device provision itself, promotes by on-aws the model that is promoted already, publishes a second of readings
 as the device, waits for them over WebSocket and REST, looks for their features, puts a trade on the event bus and waits
-for its position where the market runs, tries a Kafka transaction, waits for the readings in the lake, and takes the
-device away again. At the end a table says what holds, what failed, and what was not tried.
+for its position where the market runs, tries a Kafka transaction, waits for the readings in the lake and for their
+features in the offline store (up to 20 minutes), and takes the device away again. At the end a table says what holds,
+what failed, and what was not tried.
 The caller may take the roles smoke, on-call and analyst of the environment, by sts:AssumeRole.
 --token is needed where the config names an issuer; of a user pool without a second factor the test makes a user of its
 own, and removes it. The exit code is 1 when a check fails.`;
@@ -61,7 +63,7 @@ async function tryDeployment(deployment: Deployment): Promise<void> {
       published();
       return await checkSession(deployment, id);
     });
-    await check("feature store", async () => {
+    await check("feature store online", async () => {
       published();
       return await checkFeatures(deployment, id);
     });
@@ -69,6 +71,7 @@ async function tryDeployment(deployment: Deployment): Promise<void> {
       await check("PutEvents → position over REST", () => checkMarket(deployment, id));
     await check("Kafka transactions", () => checkTransactions(deployment));
     await check("the lake, by Athena", async () => checkLake(deployment, id, published()));
+    await check("feature store offline", async () => checkOfflineFeatures(deployment, id, published()));
   } finally {
     await check("the device is taken away", async () => {
       await removeDevice(deployment, id);

@@ -1,5 +1,6 @@
 import { windowChannels } from "./imu.ts";
 import type { OfPipeline } from "./pipelines.ts";
+import { MINUTE, type Milliseconds } from "./time.ts";
 
 /** A feature of a feature group. */
 export interface FeatureSpec {
@@ -19,6 +20,12 @@ export interface FeatureGroupSpec extends OfPipeline {
 
 /** Window end + revision × 1 µs, in epoch seconds: a correction replaces what it corrects, and nothing newer. */
 export const EVENT_TIME_FEATURE = "event_time";
+/**
+ * The service writes a record to the offline store within 15 minutes; after this time it is missed.
+ * https://docs.aws.amazon.com/sagemaker/latest/dg/feature-store-offline.html
+ */
+export const OFFLINE_LIMIT_MS: Milliseconds = 20 * MINUTE;
+
 export const featureStatistics = ["mean", "std", "min", "max", "rms"] as const;
 
 const eventTime: FeatureSpec = {

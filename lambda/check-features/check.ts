@@ -1,13 +1,10 @@
-import { EVENT_TIME_FEATURE, type FeatureGroupSpec } from "../../domain/features.ts";
+import { EVENT_TIME_FEATURE, type FeatureGroupSpec, OFFLINE_LIMIT_MS } from "../../domain/features.ts";
 import { MINUTE, SECOND, type EpochMs, type Milliseconds } from "../../domain/time.ts";
 
 /** Identifier of the record that the check writes. No sensor or symbol can have it, as neither has a `#`. */
 export const CANARY = "#millrace-check";
 /** The feature of the check's record that says since when the check has run, epoch ms. Every group has it. */
 const SINCE_FEATURE = "window_start";
-
-/** The service writes a record to the offline store within 15 minutes; after this time the check misses it. */
-export const OFFLINE_LIMIT_MS: Milliseconds = 20 * MINUTE;
 
 /** Features by name, as the online store gives them. */
 export type Features = readonly { FeatureName?: string | undefined; ValueAsString?: string | undefined }[];
@@ -65,6 +62,12 @@ export interface Newest {
   readonly offline: number | null;
   /** Whether its newest row in the offline store says that it was deleted. */
   readonly isDeleted: boolean;
+}
+
+/** Whether the offline store has every record that the online store has, or a newer one; false where that has none. */
+export function isOffline(newest: readonly Newest[]): boolean {
+  const records = newest.flatMap(({ online, offline }) => (online === null ? [] : [{ online, offline }]));
+  return records.length > 0 && records.every(({ online, offline }) => offline !== null && offline >= online);
 }
 
 export interface GroupFindings {

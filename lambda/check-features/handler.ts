@@ -16,7 +16,16 @@ import { existingWhere } from "../../domain/pipelines.ts";
 import { DAY, type EpochMs } from "../../domain/time.ts";
 import { featureStoreClient } from "../shared/feature-store.ts";
 import { OfflineStores, type OfflineRow } from "../shared/offline-stores.ts";
-import { CANARY, canaryRecord, differences, earlierRun, eventTimeText, verdict, type Features } from "./check.ts";
+import {
+  CANARY,
+  canaryRecord,
+  differences,
+  earlierRun,
+  eventTimeText,
+  isOffline,
+  verdict,
+  type Features,
+} from "./check.ts";
 
 const settings = readSettings("checkFeatures", process.env);
 const logger = createLogger("check-features", settings.logLevel);
@@ -55,6 +64,8 @@ export interface CheckedFeatures {
     readonly group: string;
     /** A sentence for each thing that was found. */
     readonly found: readonly string[];
+    /** Whether the offline store has the newest record online of each identifier. */
+    readonly isOffline: boolean;
     readonly reads: number;
     /** Milliseconds that a read took. */
     readonly readMs: Percentiles;
@@ -113,7 +124,7 @@ async function checkGroup(
     nowMs,
   });
   const timed = await timeReads(group, Math.min(reads, MAX_READS));
-  return { about: { group: group.group, found, ...timed }, missing };
+  return { about: { group: group.group, found, isOffline: isOffline(newest), ...timed }, missing };
 }
 
 /** Writes the check's record, reads it back, and appends its deletion to the offline store. */

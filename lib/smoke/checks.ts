@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import { WebSocket } from "ws";
-import { resourceName } from "../names.ts";
 import { authorization, type Deployment } from "./deployment.ts";
+import { invoke } from "./invoke.ts";
 import { deliveryVerdict, type Consumed, type Produced } from "./verdict.ts";
 
 /** Functions start cold: the first results take longer than any after them. */
@@ -107,26 +106,6 @@ export async function checkSession({ restUrl, token }: Deployment, sensorId: str
     await sleep(1_000);
   }
   throw new Error(`no ended session of ${sensorId} within ${SESSION_LIMIT_MS} ms; last answer: ${last.slice(0, 300)}`);
-}
-
-/**
- * Lets the function that checks the feature store look for the sensor's features, online and offline. The offline store
- * may lack them: it is written within 15 minutes.
- */
-export async function checkFeatures(deployment: Deployment, sensorId: string): Promise<string> {
-  const request = { identifiers: { sensorWindows: [sensorId] }, reads: 200 };
-  return (await invoke<{ text: string }>(deployment, "check-features", request)).text;
-}
-
-/** Calls a function of the environment, and gives its answer. */
-async function invoke<T>({ config, roles }: Deployment, name: string, request: object): Promise<T> {
-  const client = new LambdaClient({ region: config.region, credentials: roles.smoke });
-  const { Payload, FunctionError } = await client.send(
-    new InvokeCommand({ FunctionName: resourceName(config, name), Payload: Buffer.from(JSON.stringify(request)) }),
-  );
-  const answer = Buffer.from(Payload ?? []).toString();
-  if (FunctionError) throw new Error(`${name}: ${answer}`);
-  return JSON.parse(answer) as T;
 }
 
 /** Lets the functions inside the VPC try a transaction. Fails when the config's `delivery` does not hold. */

@@ -96,10 +96,11 @@ test("the command takes its roles, ends with a table, and with 1 where a check f
     "FAILED | a model's promotion by on-aws | ecs is denied",
     "not tried | MQTT publish → WebSocket | no device has provisioned itself",
     "not tried | session over REST | no readings were published",
-    "not tried | feature store | no readings were published",
+    "not tried | feature store online | no readings were published",
     "FAILED | PutEvents → position over REST | events is denied",
     "FAILED | Kafka transactions | lambda is denied",
     "not tried | the lake, by Athena | no readings were published",
+    "not tried | feature store offline | no readings were published",
     "FAILED | the device is taken away | iot is denied",
   ]);
   expect([...asked].toSorted()).toEqual([

@@ -44,6 +44,7 @@ afterAll(async () => {
 interface Group {
   readonly group: string;
   readonly found: readonly string[];
+  readonly isOffline: boolean;
   readonly reads: number;
 }
 const run = (request: object = {}): Promise<{ groups: Group[]; text: string }> => check.invoke(request);
@@ -100,7 +101,9 @@ test(
     );
     expect(text).toMatch(/AAPL\|tumbling-60000 of .* s old; the offline store has it; 20 reads took p50 .* ms/);
     // Of those that are asked for, whatever is newer.
-    expect((await run({ identifiers: { sensorWindows: ["o'neil"] } })).text).toContain("online is o'neil of");
+    const asked = await run({ identifiers: { sensorWindows: ["o'neil"] } });
+    expect(asked.text).toContain("online is o'neil of");
+    expect(asked.groups[0]!.isOffline).toBe(true);
     await expect(run({ identifiers: { sensorWindows: ["nobody"] } })).rejects.toThrow("neither store has a record");
   },
   LIMIT_MS,
@@ -114,6 +117,9 @@ test(
     await expect(run(request("online-only"))).rejects.toThrow(
       /online is online-only of .*, 25\.0 min old; the offline store has none of it/,
     );
+    // Until then it may come.
+    await put(SENSORS, ["sensor_id", "just-online"], now(), ["OnlineStore"]);
+    expect((await run(request("just-online"))).groups[0]!.isOffline).toBe(false);
     await put(SENSORS, ["sensor_id", "offline-only"], now(), ["OfflineStore"]);
     await expect(run()).rejects.toThrow("the online store lacks offline-only");
     // A deletion is in both stores: the record is expected in none.

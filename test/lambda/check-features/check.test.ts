@@ -4,6 +4,7 @@ import {
   canaryRecord,
   differences,
   earlierRun,
+  isOffline,
   verdict,
   type GroupFindings,
   type Newest,
@@ -55,6 +56,15 @@ describe("the verdict", () => {
     offline: SECONDS - 2,
     isDeleted: false,
     ...more,
+  });
+
+  test("says whether the offline store has all that is online", () => {
+    expect(isOffline([newest(), newest({ offline: SECONDS })])).toBe(true);
+    expect(isOffline([newest(), newest({ offline: SECONDS - 3 })])).toBe(false);
+    expect(isOffline([newest({ offline: null })])).toBe(false);
+    // A record that was deleted online is nothing to look for.
+    expect(isOffline([newest({ online: null })])).toBe(false);
+    expect(isOffline([])).toBe(false);
   });
 
   test("finds the newest record in both stores", () => {
