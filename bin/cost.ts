@@ -11,12 +11,12 @@ import { synthesisedResources } from "../lib/cost/synthesised.ts";
 import type { Workload } from "../lib/cost/workload.ts";
 
 const USAGE = `npm run cost -- --env ${environmentNames.join("|")} --sensors N --rate HZ [--batch MS]
-  [--format json|packed] [--viewers N] [--requests PER_SECOND] [--trades PER_SECOND] [--symbols N]
-  [--with ${environmentNames.join("|")}] [--json]
+  [--format json|packed] [--viewers N] [--requests PER_SECOND] [--users N] [--trades PER_SECOND]
+  [--symbols N] [--with ${environmentNames.join("|")}] [--json]
 Estimates an environment's monthly bill in US dollars; --with compares it with another's under the same load.
 --rate is readings a second and sensor; --batch is the milliseconds in a message, 100 to 1,000 (default 1,000).
 --format is the form of the messages (default packed); --viewers is open WebSocket connections (default 10);
---requests is REST requests a second (default 1).
+--requests is REST requests a second (default 1); --users is people who sign in in a month (default 10).
 --trades is trades a second (default 0, and 0 where the market does not run); --symbols is how many are traded in each
 minute (default 100). --json prints the estimate for a program.`;
 
@@ -76,6 +76,7 @@ function readArguments(args: readonly string[]): {
       format: choice(["json", "packed"]),
       viewers: amount,
       requests: amount,
+      users: amount,
       trades: amount,
       symbols: amount,
       json: flag,
@@ -89,6 +90,7 @@ function readArguments(args: readonly string[]): {
     format: values.format ?? "packed",
     viewers: values.viewers ?? 10,
     requestsPerSecond: values.requests ?? 1,
+    users: values.users ?? 10,
     trades: values.trades ?? 0,
     symbols: values.symbols ?? 100,
   };

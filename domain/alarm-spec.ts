@@ -43,6 +43,7 @@ export const serviceMetrics = {
   "failure-queue": "`AWS/SQS` `ApproximateNumberOfMessagesVisible` of each on-failure queue",
   "lake-failures": "per cent: 1 less `AWS/Firehose` `DeliveryToS3.Success` of each stream",
   "lake-freshness": "in buffers of the stream: `AWS/Firehose` `DeliveryToS3.DataFreshness`",
+  "lake-compactions": "lines of the operators' task's log that sum up a run of `npm run compact`, by a metric filter",
   "feature-check-errors": "`AWS/Lambda` `Errors` of `check-features`",
   "device-admission-errors": "`AWS/Lambda` `Errors` of the pre-provisioning hook",
   "rest-errors": "`AWS/ApiGateway` `5XXError`",

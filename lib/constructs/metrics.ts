@@ -93,6 +93,32 @@ export function alarmLines(scope: Construct, log: logs.ILogGroup, alarm: string,
   });
 }
 
+/**
+ * Runs of `npm run compact` that ended well: each prints what it has done, as JSON. The filter that counts them is a
+ * child of the scope.
+ */
+export function compactions(
+  scope: Construct,
+  log: logs.ILogGroup,
+  environment: string,
+  period: Duration,
+): cloudwatch.Metric {
+  const metricName = `lake-compactions-${environment}`;
+  const metricNamespace = "Millrace/Logs";
+  new logs.MetricFilter(scope, "Compactions", {
+    logGroup: log,
+    filterPattern: logs.FilterPattern.numberValue("$.merged", ">=", 0),
+    metricNamespace,
+    metricName,
+  });
+  return new cloudwatch.Metric({
+    namespace: metricNamespace,
+    metricName,
+    statistic: cloudwatch.Stats.SUM,
+    period,
+  });
+}
+
 /** Id of a metric in an expression: unique in a graph where the name is. */
 export function expressionId(name: string): string {
   return `m_${name.replaceAll(/[^A-Za-z0-9]/g, "_")}`;

@@ -15,6 +15,8 @@ export const assumptions = [
     "jq takes a millisecond a row",
   "the lake's objects spend their first days in S3 Standard and then in Glacier Instant Retrieval; " +
     "Parquet is a third of JSON; one month of data",
+  "a schedule starts a task for the lake's small files each hour, which takes three minutes, and six requests a " +
+    "table; who signs in is one active user of Cognito in the month, and so is the user of each smoke test",
   "the document database runs at its least capacity plus 1 DCU for every 500 windows, bars or positions written a " +
     "second",
   "each partition of an input gets a tick a second; " +

@@ -5,7 +5,7 @@ import { barWindows } from "../../domain/market.ts";
 import { functions, type FunctionName } from "../../domain/routes.ts";
 import { topics } from "../../domain/topics.ts";
 import { consumersOf, newestOnly, type Consumer } from "./consumers.ts";
-import type { Inventory } from "./inventory.ts";
+import { FREE_DISK_GB, type Inventory } from "./inventory.ts";
 import { customMetrics, metricsBytesPerSecond } from "./metrics.ts";
 import { prices, type PriceName } from "./prices.ts";
 import { flowOf, sizes, type Flow, type Workload } from "./workload.ts";
@@ -34,6 +34,11 @@ const RECORD_SECONDS = 0.000_4;
 /** Seconds that jq takes to read a row's partition. */
 const JQ_SECONDS = 0.001;
 
+/** How long a run of compaction takes, from the start of its task. */
+const COMPACTION_HOURS = 3 / 60;
+/** Requests of a run for each table. */
+const COMPACTION_REQUESTS = 6;
+
 /** What the lines are computed from. */
 interface Basis {
   readonly config: Environment;
@@ -54,6 +59,7 @@ const services: Readonly<Record<string, (basis: Basis) => readonly Item[]>> = {
   Lambda: lambda,
   Firehose: firehose,
   S3: lake,
+  "Lake's small files": compaction,
   "Feature Store": features,
   DocumentDB: documents,
   DynamoDB: snapshots,
@@ -62,6 +68,7 @@ const services: Readonly<Record<string, (basis: Basis) => readonly Item[]>> = {
     ["WebSocket messages", "webSocketMessage", (viewers * 10 * SECONDS) / MILLION],
     ["WebSocket connections", "webSocketMinute", (viewers * HOURS * 60) / MILLION],
   ],
+  Cognito: ({ inventory: { userPools }, load: { users } }) => [["users who sign in", "activeUser", userPools * users]],
   WAF: ({ inventory: { webAcls, webAclRules } }) => [
     ["web ACL", "webAcl", webAcls],
     ["rules", "webAclRule", webAclRules],
@@ -155,6 +162,17 @@ function fargate({ config, flow: { readings }, inventory }: Basis): Item[] {
   return [
     ["vCPUs", "fargateVcpu", (inventory.vcpus + extraTasks) * HOURS],
     ["memory", "fargateMemory", (inventory.memoryGb + extraGb) * HOURS],
+  ];
+}
+
+/** A task in each hour: for each table it lists two days, and writes a note and a joined file of one hour. */
+function compaction({ inventory: { hourlyTask, deliveryStreams } }: Basis): Item[] {
+  const hours = HOURS * COMPACTION_HOURS;
+  return [
+    ["vCPUs", "fargateVcpu", hourlyTask.vcpus * hours],
+    ["memory", "fargateMemory", hourlyTask.memoryGb * hours],
+    ["disk", "fargateStorage", (hourlyTask.diskGb - FREE_DISK_GB) * hours],
+    ["requests", "s3Request", (HOURS * deliveryStreams * COMPACTION_REQUESTS) / 1_000],
   ];
 }
 

@@ -1,7 +1,11 @@
+import { OPS_TASK } from "../../config/operator-commands.ts";
 import { runningPipelines } from "../../config/pipelines.ts";
 import type { Environment } from "../../config/schema.ts";
 import { environmentTopics } from "../../config/topics.ts";
 import { resourceName } from "../names.ts";
+
+/** Disk of a task on Fargate that costs nothing, GB. */
+export const FREE_DISK_GB = 20;
 
 /** A resource of a template, as far as a bill depends on it. */
 export interface BilledResource {
@@ -16,6 +20,9 @@ export interface Inventory {
   readonly vcpus: number;
   readonly memoryGb: number;
   readonly publicTasks: number;
+  /** Of the task that a schedule starts each hour. */
+  readonly hourlyTask: { readonly vcpus: number; readonly memoryGb: number; readonly diskGb: number };
+  readonly userPools: number;
   readonly partitions: number;
   readonly natGateways: number;
   /** Interface endpoints times their zones. */
@@ -58,6 +65,8 @@ export function inventoryOf(resources: readonly BilledResource[], config: Enviro
       memory: Number(task?.["Memory"]) / 1024,
     };
   });
+  const hourly = tasks.find(({ Family }) => Family === resourceName(config, OPS_TASK));
+  const disk = hourly?.["EphemeralStorage"] as { SizeInGiB: number } | undefined;
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
   const webAcls = of("AWS::WAFv2::WebACL");
   const endpoints = of("AWS::EC2::VPCEndpoint").filter(({ VpcEndpointType }) => VpcEndpointType === "Interface");
@@ -70,6 +79,12 @@ export function inventoryOf(resources: readonly BilledResource[], config: Enviro
         .filter((service) => JSON.stringify(service["NetworkConfiguration"]).includes('"AssignPublicIp":"ENABLED"'))
         .map(countOf),
     ),
+    hourlyTask: {
+      vcpus: Number(hourly?.["Cpu"]) / 1024,
+      memoryGb: Number(hourly?.["Memory"]) / 1024,
+      diskGb: disk?.SizeInGiB ?? FREE_DISK_GB,
+    },
+    userPools: of("AWS::Cognito::UserPool").length,
     partitions: sum(environmentTopics(config).map(({ partitions }) => partitions)),
     natGateways: of("AWS::EC2::NatGateway").length,
     endpointZones: sum(endpoints.map(({ SubnetIds }) => (SubnetIds as unknown[]).length)),

@@ -14,6 +14,8 @@ export interface Workload {
   readonly viewers: number;
   /** REST requests a second, on average. */
   readonly requestsPerSecond: number;
+  /** People who sign in in a month, where the environment has a user pool. */
+  readonly users: number;
   /** Trades a second that producers put on the event bus. */
   readonly trades: number;
   /** Symbols that are traded in each minute. */

@@ -8,6 +8,7 @@ import { existingWhere } from "../../domain/pipelines.ts";
 import { topics } from "../../domain/topics.ts";
 import {
   alarmLines,
+  compactions,
   deliveryFreshness,
   deliverySuccess,
   expressionId,
@@ -24,6 +25,7 @@ import type { FeaturesStack } from "../stacks/features.ts";
 import type { IngestionStack } from "../stacks/ingestion.ts";
 import type { LakeStack } from "../stacks/lake.ts";
 import type { MarketStack } from "../stacks/market.ts";
+import type { OperationsStack } from "../stacks/operations.ts";
 import type { ProcessingStack } from "../stacks/processing.ts";
 import type { ServingStack } from "../stacks/serving.ts";
 import type { StreamingStack } from "../stacks/streaming.ts";
@@ -32,6 +34,7 @@ export interface MonitoredStacks {
   readonly streaming: StreamingStack;
   readonly ingestion: IngestionStack;
   readonly processing: ProcessingStack;
+  readonly operations: OperationsStack;
   readonly lake: LakeStack;
   readonly delivery: DeliveryStack;
   readonly features: FeaturesStack;
@@ -164,6 +167,9 @@ const services: Readonly<Record<ServiceMetric, (context: Context) => ResourceMet
       of,
       metric: calculated(deliveryFreshness(name, { period }), (m) => `${m} / ${config.lake.bufferSeconds}`, of, period),
     })),
+  "lake-compactions": ({ config, stacks: { operations }, period }) => [
+    { metric: compactions(operations, operations.task.log, config.name, period) },
+  ],
   "feature-check-errors": ({ stacks, period }) => [
     { metric: stacks.features.checkFeatures.function.metricErrors({ period, statistic: SUM }) },
   ],

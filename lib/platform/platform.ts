@@ -67,6 +67,7 @@ export function buildPlatform(app: App, config: Environment): MillraceStack[] {
     streaming,
     ingestion,
     processing,
+    operations,
     lake,
     delivery,
     features,

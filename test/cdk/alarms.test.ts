@@ -5,6 +5,7 @@ import { alarms as table } from "../../domain/alarms.ts";
 import { dashboards, type Graph } from "../../domain/dashboards.ts";
 import { metrics } from "../../domain/metrics.ts";
 import { existingWhere } from "../../domain/pipelines.ts";
+import type { Compacted } from "../../processor/commands/compact/compact.ts";
 import { resourcesOf, synthesised, type Synthesised } from "./synthesised.ts";
 
 const LIMIT_MS = 300_000;
@@ -161,6 +162,33 @@ describe.each(["dev", "staging", "prod"] as const)("the alarms of %s", (env) => 
     for (const { AlarmName, Period, EvaluationPeriods } of own)
       if (Period !== undefined)
         expect([AlarmName, Period % 60, Period * EvaluationPeriods <= 86_400]).toEqual([AlarmName, 0, true]);
+  });
+
+  test("of the lake's small files counts what the command prints", () => {
+    const alarm = own.find(({ AlarmName }) => AlarmName === `${prefix}lake-not-compacted`)!;
+    expect(alarm).toMatchObject({
+      Period: 3_600,
+      EvaluationPeriods: 3,
+      Threshold: 1,
+      Statistic: "Sum",
+      ComparisonOperator: "LessThanThreshold",
+      TreatMissingData: "breaching",
+    });
+    const filter = resourcesOf(platform, "AWS::Logs::MetricFilter").find(({ resource: { Properties } }) =>
+      JSON.stringify(Properties["MetricTransformations"]).includes(`"${alarm.MetricName}"`),
+    )!;
+    const task = resourcesOf(platform, "AWS::ECS::TaskDefinition").find(
+      ({ resource: { Properties } }) => Properties["Family"] === `${prefix}ops`,
+    )!;
+    // The log that the task writes to, and a line such as {"merged":2,"sources":24,"deleted":0,"undone":0}.
+    const { Ref: log } = filter.resource.Properties["LogGroupName"] as { Ref: string };
+    expect(JSON.stringify(task.resource.Properties["ContainerDefinitions"])).toContain(
+      `"awslogs-group":{"Ref":"${log}"}`,
+    );
+    // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html: numbers in JSON.
+    const none = { merged: 0, sources: 0, deleted: 0, undone: 0 } satisfies Compacted;
+    const [, field, least] = /^\{ \$\.(\w+) >= (\d+) \}$/.exec(String(filter.resource.Properties["FilterPattern"]))!;
+    expect([field! in none, Number(least)]).toEqual([true, 0]);
   });
 
   test("are drawn in four dashboards, whose graphs say what good looks like", () => {

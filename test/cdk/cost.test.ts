@@ -15,6 +15,7 @@ const idle: Workload = {
   format: "packed",
   viewers: 0,
   requestsPerSecond: 0,
+  users: 0,
   trades: 0,
   symbols: 100,
 };
@@ -60,6 +61,20 @@ describe("the cost of dev", () => {
     expect(dollars(idle, "MSK Serverless")).toBeCloseTo(547.5 + 154.395, 6);
     expect(dollars(idle, "Fargate")).toBeCloseTo(94.5496 + 20.7904, 6);
     expect(dollars(idle, "Network")).toBeCloseTo(16 * HOURS * 0.01 + 2 * HOURS * 0.005, 6);
+  });
+
+  test("of the lake's small files is that of a task of three minutes in each hour", () => {
+    expect(inventory.hourlyTask).toEqual({ vcpus: 1, memoryGb: 8, diskGb: 200 });
+    // 36.5 hours a month; 180 GB are beyond the 20 that cost nothing. 730 runs × 9 tables × 6 requests.
+    const task = 36.5 * (0.03238 + 8 * 0.00356 + 180 * 0.000111);
+    expect(dollars(idle, "Lake's small files")).toBeCloseTo(task + 39.42 * 0.005, 6);
+  });
+
+  test("of Cognito is that of who signs in, where there is a user pool", () => {
+    expect(dollars({ ...idle, users: 40 }, "Cognito")).toBeCloseTo(0.6, 6);
+    expect(estimate({ ...inventory, userPools: 0 }, config, { ...idle, users: 40 })).toEqual(
+      estimate({ ...inventory, userPools: 0 }, config, idle),
+    );
   });
 
   test("of IoT Core is that of three metered messages in units of 5 KB, by tiers", () => {

@@ -107,6 +107,7 @@ test(
       batchMs: 1_000,
       format: "packed",
       viewers: 10,
+      users: 10,
       requestsPerSecond: 1,
     } as const;
     const month = totalDollars(estimate(inventoryOf(resources, config), config, { ...load, trades: 0, symbols: 100 }));
@@ -123,7 +124,7 @@ test.each(environments)(
     const config = environment(env);
     const { templates } = await synthesised(env);
     const resources = Object.values(templates).flatMap(({ Resources }) => Object.values(Resources));
-    const none = { sensors: 0, rateHz: 0, batchMs: 1_000, format: "packed", viewers: 0 } as const;
+    const none = { sensors: 0, rateHz: 0, batchMs: 1_000, format: "packed", viewers: 0, users: 0 } as const;
     const load = { ...none, requestsPerSecond: 0, trades: 0, symbols: 0 };
     const month = totalDollars(estimate(inventoryOf(resources, config), config, load));
     expect(month).toBeGreaterThan(500);
