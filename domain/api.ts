@@ -455,9 +455,9 @@ export const TICKET_PARAMETER = "ticket";
 /** Subscriptions of one connection, at most, of each kind. */
 export const MAX_SUBSCRIPTIONS = 1_000;
 
-/** Bytes of a client's message, and of one of `samples`, at most: a little under API Gateway's 32 KB. */
+/** Bytes of messages that share a frame, at most: a little under API Gateway's 32 KB. */
 export const MAX_FRAME_BYTES = 32_000;
-/** Bytes of a message, and of messages that are sent together, at most. API Gateway sends more than 32 KB in frames. */
+/** Bytes of a message, at most. API Gateway sends one above 32 KB in several frames. */
 export const MAX_MESSAGE_BYTES = 128 * 1_024;
 
 // ---- Kafka event source mapping ----

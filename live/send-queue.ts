@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { MAX_MESSAGE_BYTES } from "../domain/api.ts";
+import { MAX_FRAME_BYTES } from "../domain/api.ts";
 import { droppedText, omittedMessage, type Message, type Subject } from "./messages.ts";
 
 /** Bounds of the messages that wait for one connection. */
@@ -65,7 +65,7 @@ export class SendQueue {
 
   /** Whether more waits than fits into a frame. */
   get hasFullFrame(): boolean {
-    return this.bytes >= MAX_MESSAGE_BYTES;
+    return this.bytes >= MAX_FRAME_BYTES;
   }
 
   get isEmpty(): boolean {
@@ -123,7 +123,7 @@ export class SendQueue {
     let bytes = 2;
     let count = 0;
     const fits = (more: number): boolean => {
-      if (count > 0 && bytes + more + 1 > MAX_MESSAGE_BYTES) return false;
+      if (count > 0 && bytes + more + 1 > MAX_FRAME_BYTES) return false;
       bytes += more + 1;
       count++;
       return true;

@@ -5,7 +5,6 @@ import { programs } from "../../config/settings.ts";
 import {
   functions,
   MAX_FRAME_BYTES,
-  MAX_MESSAGE_BYTES,
   MAX_SUBSCRIPTIONS,
   pageLimits,
   problems,
@@ -52,7 +51,6 @@ test("docs/api.md has the limits of the code", () => {
     `${pageLimits.max.toLocaleString("en")}, ${pageLimits.default} when absent`,
     `at most ${MAX_SUBSCRIPTIONS.toLocaleString("en")} sensors`,
     `at most ${MAX_FRAME_BYTES.toLocaleString("en")} bytes`,
-    `together at most ${MAX_MESSAGE_BYTES / 1024} KB`,
     `${sendQueueLimits.droppableBytes / 1024} KB of samples and trades`,
     `${sendQueueLimits.otherBytes / 1024 / 1024} MB of them`,
     `${replayLimits.offsets.toLocaleString("en")} offsets or ${replayLimits.bytes / 1024 / 1024} MB`,

@@ -165,7 +165,7 @@ test("what fills a frame does not wait for more, and frames fall on multiples of
   pacer.nowMs = 1_034;
   port.posts[0]!.end("sent");
   await eventually(() => expect(pacer.pauses.map(({ ms }) => ms)).toEqual([66]));
-  const large = { ...message("2"), bytes: 80_000 };
+  const large = { ...message("2"), bytes: 20_000 };
   fanOut.send("a", [large, large, large, large]);
   pacer.nowMs = 1_103;
   pacer.pauses[0]!.end();

@@ -398,7 +398,7 @@ test("a connection over its limit gets its frames later, in order", async () => 
   expect(refused).toBe(3);
 });
 
-test("a slow client loses samples, learns how many, and gets every window; no post is over 128 KB", async () => {
+test("a slow client loses samples, learns how many, and gets every window; no frame is over 32 KB", async () => {
   const sensor = uniqueName("slow");
   await subscribe("five", "sensors", sensor);
   let release = (): void => undefined;
@@ -439,9 +439,7 @@ test("a slow client loses samples, learns how many, and gets every window; no po
   const [samples, dropped] = [samplesOf(messages), droppedOf(messages)];
   expect(dropped).toBeGreaterThan(0);
   expect(samples + dropped).toBe(100_000);
-  const bytes = gateway.frames.get("five")!.map((frame) => Buffer.byteLength(frame));
-  expect(Math.max(...bytes)).toBeGreaterThan(32 * 1024);
-  expect(Math.max(...bytes)).toBeLessThanOrEqual(128 * 1024);
+  expect(Math.max(...gateway.frames.get("five")!.map((frame) => Buffer.byteLength(frame)))).toBeLessThan(32 * 1024);
 });
 
 test("started again, live continues at the end of the log", async () => {
