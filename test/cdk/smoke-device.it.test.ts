@@ -11,9 +11,7 @@ import {
 } from "@aws-sdk/client-iot";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import mqtt, { type MqttClient } from "mqtt";
-import { environment } from "../../config/environments/index.ts";
-import { publishReadings } from "../../lib/smoke/device.ts";
-import { deviceName, provisionDevice, removeDevice } from "../../lib/smoke/provisioning.ts";
+import { deviceName } from "../../lib/smoke/provisioning.ts";
 import { eventually } from "../support/eventually.ts";
 import { sharedServers, uniqueName } from "../support/servers.ts";
 import { IOT_HOST, IotCoreStandIn } from "./iot-core-standin.ts";
@@ -23,7 +21,6 @@ import { root } from "./synthesised.ts";
 const LIMIT_MS = 120_000;
 const tools = pythonTools();
 const described = tools === undefined ? describe.skip : describe;
-const config = environment("dev");
 const TABLE = "millrace-dev-devices";
 const credentials = { accessKeyId: "id", secretAccessKey: "secret" };
 
@@ -33,11 +30,26 @@ described("a device of the smoke test", () => {
   let dynamodb: DynamoDBClient;
   let watcher: MqttClient;
   const heard: { topic: string; type: string | undefined; seq: number; boot: string }[] = [];
-  const fleet = () => ({
-    config,
-    iotEndpoint: { host: IOT_HOST, port: standIn.port, authority: standIn.authority },
-    roles: { smoke: () => Promise.resolve(credentials) },
-  });
+  /** Called before the hook. */
+  let beforeHook: (serialNumber: string) => Promise<unknown> = () => Promise.resolve();
+  /**
+   * Does something with the smoke test's device in a process of its own, as `npm run smoke` is one: aws-crt keeps a
+   * process alive whose client was refused once.
+   */
+  const inProcess = async (program: string): Promise<string> => {
+    const iotEndpoint = { host: IOT_HOST, port: standIn.port, authority: standIn.authority };
+    const code = `
+      const { connected, publishReadings } = await import("./lib/smoke/device.ts");
+      const { provisionDevice, removeDevice } = await import("./lib/smoke/provisioning.ts");
+      const { environment } = await import("./config/environments/index.ts");
+      const roles = { smoke: async () => (${JSON.stringify(credentials)}) };
+      const fleet = { config: environment("dev"), iotEndpoint: ${JSON.stringify(iotEndpoint)}, roles };
+      const run = async () => { ${program} };
+      console.log(await run().catch(({ message }) => message));
+      process.exit();`;
+    const args = ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", code];
+    return (await promisify(execFile)(process.execPath, args, { cwd: root, env: { ...process.env } })).stdout.trim();
+  };
   const before = { ...process.env };
 
   beforeAll(async () => {
@@ -48,7 +60,10 @@ described("a device of the smoke test", () => {
       template: "millrace-dev-sensor",
       policy: "millrace-dev-sensor",
       // The function of the template, on the stand-in's table.
-      hook: async (event) => (await import("../../lambda/admit-device/handler.ts")).handler(event),
+      hook: async (event) => {
+        await beforeHook(event.parameters["SerialNumber"]!);
+        return (await import("../../lambda/admit-device/handler.ts")).handler(event);
+      },
     });
     await standIn.start();
     Object.assign(process.env, {
@@ -101,14 +116,14 @@ described("a device of the smoke test", () => {
     "provisions itself, publishes with its own certificate, and is gone afterwards",
     async () => {
       const name = deviceName(uniqueName("holds"));
-      const device = await provisionDevice(fleet(), name);
+      const device = await inProcess(`return JSON.stringify(await provisionDevice(fleet, "${name}"));`);
       expect((await iot.send(new DescribeThingCommand({ thingName: name }))).thingName).toBe(name);
       const { principals = [] } = await iot.send(new ListThingPrincipalsCommand({ thingName: name }));
       const { policies } = await iot.send(new ListAttachedPoliciesCommand({ target: principals[0] }));
       expect(policies?.map(({ policyName }) => policyName)).toEqual(["millrace-dev-sensor"]);
       // The hook has marked the serial number.
       expect(Number((await item(name))?.["usedAt"]?.N)).toBeGreaterThan(1_700_000_000);
-      await publishReadings(fleet(), device);
+      expect(await inProcess(`await publishReadings(fleet, ${device}); return "published";`)).toBe("published");
       await eventually(() => expect(heard).toHaveLength(10));
       expect(new Set(heard.map(({ topic, type }) => [topic, type].join()))).toEqual(
         new Set([`dev/imu/${name},application/json`]),
@@ -116,7 +131,7 @@ described("a device of the smoke test", () => {
       expect(heard.map(({ seq }) => seq)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
       // A claim connects under the prefix of claims, a device as itself.
       expect(standIn.letIn.slice(-2)).toEqual([`millrace-dev-claim-${name}`, name]);
-      await removeDevice(fleet(), name);
+      expect(await inProcess(`await removeDevice(fleet, "${name}"); return "removed";`)).toBe("removed");
       expect(await left()).toEqual({ things: 0, certificates: 0 });
       expect(await item(name)).toBeUndefined();
     },
@@ -127,24 +142,20 @@ described("a device of the smoke test", () => {
     "that the hook refuses gets no thing, and IoT Core's words are told",
     async () => {
       const name = deviceName(uniqueName("used"));
-      const used = { TableName: TABLE, Key: { serialNumber: { S: name } } };
-      const provisioned = provisionDevice(
-        {
-          ...fleet(),
-          roles: {
-            // Somebody uses the serial number while the claim is made.
-            smoke: async () => {
-              const values = { ":now": { N: "1" } };
-              const set = { UpdateExpression: "SET usedAt = :now", ExpressionAttributeValues: values };
-              if (await item(name)) await dynamodb.send(new UpdateItemCommand({ ...used, ...set }));
-              return credentials;
-            },
-          },
-        },
-        name,
+      // Somebody uses the serial number while the device asks.
+      beforeHook = async (serialNumber) =>
+        await dynamodb.send(
+          new UpdateItemCommand({
+            TableName: TABLE,
+            Key: { serialNumber: { S: serialNumber } },
+            UpdateExpression: "SET usedAt = :now",
+            ExpressionAttributeValues: { ":now": { N: "1" } },
+          }),
+        );
+      expect(await inProcess(`await provisionDevice(fleet, "${name}");`)).toMatch(
+        /^RegisterThing: AccessDenied: Pre-provisioning hook denied/,
       );
-      await expect(provisioned).rejects.toThrow("RegisterThing: AccessDenied: Pre-provisioning hook denied");
-      await removeDevice(fleet(), name);
+      expect(await inProcess(`await removeDevice(fleet, "${name}"); return "removed";`)).toBe("removed");
       await expect(iot.send(new DescribeThingCommand({ thingName: name }))).rejects.toThrow();
       expect(await item(name)).toBeUndefined();
     },
@@ -155,17 +166,9 @@ described("a device of the smoke test", () => {
     "does not publish with a certificate that is not its own",
     async () => {
       const name = deviceName(uniqueName("stranger"));
-      // A process of its own: aws-crt keeps one alive whose client was refused.
-      const program = `
-        const { connected } = await import("./lib/smoke/device.ts");
-        const connection = connected(...JSON.parse(process.env.GIVEN), () => "let in", 3_000);
-        console.log(await connection.catch(({ message }) => message));
-        process.exit();`;
-      const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program], {
-        cwd: root,
-        env: { ...process.env, GIVEN: JSON.stringify([fleet().iotEndpoint, name, standIn.stranger()]) },
-      });
-      expect(stdout).toMatch(/^no connection to IoT Core within 3000 ms: .*AWS_IO_SOCKET_CLOSED/);
+      const identity = JSON.stringify(standIn.stranger());
+      const connects = `return await connected(fleet.iotEndpoint, "${name}", ${identity}, () => "let in", 3_000);`;
+      expect(await inProcess(connects)).toMatch(/^no connection to IoT Core within 3000 ms: .*AWS_IO_SOCKET_CLOSED/);
       expect(standIn.refused).toContain(name);
       expect(heard).toEqual([]);
     },
