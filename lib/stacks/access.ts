@@ -126,6 +126,9 @@ export class AccessStack extends MillraceStack {
         this.#arn("dynamodb", "table", dynamoTableName(config.name, name)),
       ),
     );
+    allow(role, ["events:DescribeRule"], [this.#arn("events", "rule", resourceName(config, "compact"))]);
+    const lake = `${resourceName(config, "lake")}/*`;
+    allow(role, ["cloudformation:DescribeStacks"], [this.#arn("cloudformation", "stack", lake)]);
     if (config.processor.market !== null)
       allow(role, ["events:DescribeEventBus"], [this.#arn("events", "event-bus", eventBusName(config.name))]);
     allow(
@@ -164,6 +167,7 @@ export class AccessStack extends MillraceStack {
       [`:log-group:${logGroupName(config, "*")}`]: "every log of this environment, and no other",
       [`${resourceName(config, "cluster")}/*`]: "every service and task of this environment's cluster",
       [`:${resourceName(config, "*")}`]: "every queue of this environment",
+      [`:stack/${lake}`]: "the lake's stack, whose ARN ends in an id that CloudFormation makes up",
     });
     return role;
   }

@@ -239,7 +239,8 @@ test("takes the row of a message of a second at 200 Hz to have the bytes that th
   const value = Buffer.alloc(60 + 200 * 24, 200);
   const record = {
     ...{ topic: "imu-data-all", partition: 3, offset: 123_456_789, timestamp: 1_657_533_977_813, headers: {} },
-    ...{ keyBytes: Buffer.from("s01-sw"), value },
+    ...{ keyBytes: Buffer.from("s01-sw"), keyBase64: Buffer.from("s01-sw").toString("base64") },
+    ...{ value, valueBase64: value.toString("base64") },
     recordHeaders: [
       header("content-type", "application/x-millrace-imu"),
       header("ingest-ms", "1657533977813"),

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "../..");
@@ -9,14 +10,15 @@ const root = join(import.meta.dirname, "../..");
  * others are named), installed on first use. `undefined` with the reason on standard error where there is no Python, or
  * the tools can't be had.
  *
- * @param name Of their folder in `.millrace`.
+ * @param name Begins the name of their folder in `.millrace`.
  * @param requirements What they are, a file as pip reads it.
  */
 export function pythonTools(name = "python", requirements = "test/cdk/standin/requirements.txt"): string | undefined {
-  const folder = join(root, ".millrace", name);
-  const stamp = join(folder, "requirements.txt");
-  const wanted = readFileSync(join(root, requirements), "utf8");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return join(folder, "bin");
+  const wanted = createHash("sha256")
+    .update(readFileSync(join(root, requirements)))
+    .digest("hex");
+  const folder = join(root, ".millrace", `${name}-${wanted.slice(0, 8)}`);
+  if (existsSync(folder)) return join(folder, "bin");
   const making = `${folder}-${process.pid}`;
   mkdirSync(join(root, ".millrace"), { recursive: true });
   const run = (command: string, ...args: string[]): string | undefined => {
@@ -40,9 +42,13 @@ export function pythonTools(name = "python", requirements = "test/cdk/standin/re
     process.stderr.write(`the checks that ${requirements} names are left out: ${problem}\n`);
     return undefined;
   }
-  rmSync(folder, { recursive: true, force: true });
-  // Programs are run by their Python (`python -m …`), so the folder may move.
-  renameSync(making, folder);
-  writeFileSync(stamp, wanted);
+  try {
+    // Programs are run by their Python (`python -m …`), so the folder may move.
+    renameSync(making, folder);
+  } catch (error) {
+    // Another process has installed them meanwhile, and may be using them.
+    rmSync(making, { recursive: true, force: true });
+    if (!existsSync(folder)) throw error;
+  }
   return join(folder, "bin");
 }

@@ -26,6 +26,12 @@ export const accessWildcards: readonly AllowedWildcard[] = [
   },
   {
     stacks,
+    actions: ["cloudformation:DescribeStacks"],
+    resource: /:stack\/millrace-[a-z]+-lake\/\*$/,
+    reason: "on-call: the lake's stack, whose ARN ends in an id that CloudFormation makes up",
+  },
+  {
+    stacks,
     actions: ["iot:DeleteThing", "iot:ListThingPrincipals"],
     resource: /:thing\/smoke-\*$/,
     reason: "smoke test: it makes up a device, and takes it away again",
