@@ -51,7 +51,7 @@ interface JestRun {
   readonly workers: readonly string[];
   /** Whether the suites share servers, which are started for them. */
   readonly sharesServers: boolean;
-  /** Added to the process's niceness: one with 5 gets a quarter of what one with 0 gets of a busy core. */
+  /** Added to the process's niceness: one with 10 gets a tenth of what one with 0 gets of a busy core. */
   readonly niceness: number;
 }
 
@@ -64,7 +64,9 @@ async function runProject(project: Project): Promise<Counts[]> {
 /** Suites that share servers run one after the other. */
 function jestRuns(project: Project): readonly JestRun[] {
   if (project === "pure")
-    return [{ name: "pure", workers: ["--maxWorkers=2"], sharesServers: false, niceness: projects.length > 1 ? 5 : 0 }];
+    return [
+      { name: "pure", workers: ["--maxWorkers=2"], sharesServers: false, niceness: projects.length > 1 ? 10 : 0 },
+    ];
   return [
     { name: "servers", workers: ["--runInBand"], sharesServers: true, niceness: 0 },
     { name: "platforms", workers: ["--maxWorkers=2"], sharesServers: false, niceness: 0 },
