@@ -2,6 +2,7 @@ import type { Admin, Cluster } from "kafkajs";
 import { fetchRecords } from "../../adapters/kafka-records.ts";
 import { createTopics } from "../../adapters/kafka-topics.ts";
 import { topics } from "../../domain/topics.ts";
+import type { OutputRecord } from "../runtime/machine.ts";
 import type { WrittenRecord } from "./backend.ts";
 
 /**
@@ -45,10 +46,10 @@ export class DriverTopics {
   }
 
   /** The same records, addressed to the topics on the brokers. Creates topics that are missing. */
-  async address<R extends { readonly topic: string }>(outputs: readonly R[]): Promise<R[]> {
+  async address(outputs: readonly OutputRecord[]): Promise<OutputRecord[]> {
     await this.create(outputs.map(({ topic }) => topic));
     for (const { topic } of outputs) this.#unread.add(topic);
-    return outputs.map((output) => ({ ...output, topic: this.nameOf(output.topic) }));
+    return outputs.map(({ topic, key, value, headers }) => ({ topic: this.nameOf(topic), key, value, headers }));
   }
 
   /** The records that were committed since the last call. Waits for open transactions to end. */

@@ -34,7 +34,7 @@ import {
 import type { Message, Rejection } from "./message.ts";
 import type { StepContext } from "./operator.ts";
 import { hasSettings, PartitionState } from "./partition-state.ts";
-import type { PartitionPipeline, Pipeline, Topology } from "./pipeline.ts";
+import type { PartitionPipeline, Pipeline } from "./pipeline.ts";
 
 /** Characters of a letter's name, `<topic>/<partition>/<offset>`; Kafka's topics have at most 249. */
 const MAX_LETTER_NAME = 300;
@@ -365,7 +365,7 @@ export class PartitionMachine implements StateMachine {
     const { topology } = this.#state.regime;
     const { message, deduplication } = topology;
     const key = keyOf(record);
-    const rejection = decode(topology, key, record);
+    const rejection = topology.decode(key, record.value ?? NO_BYTES, record.headers, message);
     if (rejection) return this.#reject(record, rejection);
     const known = this.#state.keys.get(key) ?? null;
     const watermark = known === null ? -Infinity : this.#state.watermark(known);
@@ -533,14 +533,4 @@ function keyOf(record: InputRecord): string {
   const { memory, keyFrom = -1 } = record;
   if (memory !== undefined) return keyFrom < 0 ? "" : keyTextIn(memory, keyFrom, record.keyTo!);
   return record.key === null ? "" : keyText(record.key);
-}
-
-/** Decodes a record's value into the topology's message. */
-function decode(topology: Topology, key: string, record: InputRecord): Rejection | null {
-  const { memory, headers } = record;
-  const { message } = topology;
-  if (memory !== undefined && record.valueFrom! >= 0)
-    return topology.decode(key, memory, headers, message, record.valueFrom!, record.valueTo!);
-  const value = record.value ?? NO_BYTES;
-  return topology.decode(key, value, headers, message, 0, value.length);
 }

@@ -35,18 +35,8 @@ export interface PartitionPipeline<M extends Message = Message> {
 export interface Topology<M extends Message = Message> {
   /** The one message that `decode` fills anew for each record. */
   readonly message: M;
-  /**
-   * Reads a record's value, the bytes [from, to), into `message`, key and all fields. Gives null when it was taken,
-   * otherwise the reason.
-   */
-  decode(
-    key: string,
-    bytes: Uint8Array,
-    headers: Readonly<Record<string, string>>,
-    message: M,
-    from: number,
-    to: number,
-  ): Rejection | null;
+  /** Reads a record's value into `message`, key and all fields. Gives null when it was taken, otherwise the reason. */
+  decode(key: string, value: Uint8Array, headers: Readonly<Record<string, string>>, message: M): Rejection | null;
   /** Keys in a partition's state, and tombstones beside them, at most. */
   readonly maxKeys: number;
   readonly deduplication: Deduplication<unknown, M>;

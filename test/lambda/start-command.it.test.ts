@@ -64,7 +64,7 @@ test("a promotion is a command of the operators' task, asked of ECS once for a k
     body: {
       lines: [
         expect.stringContaining("npm run model -- promote activity 1.0.0 --stage shadow begins in a minute"),
-        "its log stream is ops/processor/0123456789abcdef",
+        "its log stream is ops/processor/0123456789abcde1",
       ],
     },
   });

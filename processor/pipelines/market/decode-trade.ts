@@ -27,30 +27,26 @@ type Received = { readonly [K in keyof typeof fieldReaders | "symbol" | "ticker"
 type ReadField = (value: unknown, message: TradeMessage, bytes: Uint8Array) => Rejection | null;
 
 /**
- * Decodes and validates a trade: the bytes [from, to). It takes all of it or nothing, and tells everything that is
- * wrong at once. Figures that are not given are derived where two of the three are there.
+ * Decodes and validates a trade. It takes all of it or nothing, and tells everything that is wrong at once. Figures
+ * that are not given are derived where two of the three are there.
  */
 export function decodeTrade(
   key: string,
   bytes: Uint8Array,
   headers: Readonly<Record<string, string>>,
   message: TradeMessage,
-  from = 0,
-  to = bytes.length,
 ): Rejection | null {
   message.known = null;
   message.key = key;
   message.rows = 1;
   message.bytes = bytes;
-  message.from = from;
-  message.to = to;
   const contentType = headers[headerNames.contentType];
   const isUsual =
     (contentType === undefined || contentType === contentTypes.json) &&
-    to - from <= tradeLimits.payloadBytes &&
+    bytes.length <= tradeLimits.payloadBytes &&
     Buffer.isBuffer(bytes) &&
-    scanTrade(key, bytes, message, from, to);
-  const problems = isUsual ? [] : readThoroughly(key, message.receivedBytes, contentType, message);
+    scanTrade(key, bytes, message);
+  const problems = isUsual ? [] : readThoroughly(key, bytes, contentType, message);
   if (problems.length === 0) derive(message, problems);
   return problems.length === 0 ? null : allOf(problems);
 }
@@ -216,8 +212,7 @@ function derive(message: TradeMessage, problems: Rejection[]): void {
   } else if (hasPrice && hasQuantity && hasAmount) {
     const product = price * quantity;
     if (Math.abs(product - amount) <= tradeLimits.agreement * Math.max(product, amount)) return;
-    const received = (name: "price" | "quantity" | "amount"): string =>
-      written(message.receivedBytes, message[name], name);
+    const received = (name: "price" | "quantity" | "amount"): string => written(message.bytes, message[name], name);
     problems.push(
       invalid(
         `amount is ${received("amount")}, and price × quantity is ${received("price")} × ${received("quantity")} = ` +

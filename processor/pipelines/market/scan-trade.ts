@@ -53,11 +53,11 @@ function skipSpace(bytes: Buffer, at: number): number {
 }
 
 /**
- * Reads a usual trade from the bytes [from, to) straight into the message, without an object in between. Gives false
- * for everything unusual (unknown or repeated fields, escapes, other types, any error): then the caller takes the slow
- * way, which knows every reason. A figure that is not given is NaN; none is derived.
+ * Reads a usual trade from its bytes straight into the message, without an object in between. Gives false for
+ * everything unusual (unknown or repeated fields, escapes, other types, any error): then the caller takes the slow way,
+ * which knows every reason. A figure that is not given is NaN; none is derived.
  */
-export function scanTrade(key: string, bytes: Buffer, message: TradeMessage, from: number, to: number): boolean {
+export function scanTrade(key: string, bytes: Buffer, message: TradeMessage): boolean {
   message.price = NaN;
   message.quantity = NaN;
   message.amount = NaN;
@@ -65,7 +65,7 @@ export function scanTrade(key: string, bytes: Buffer, message: TradeMessage, fro
   message.side = null;
   message.account = null;
   message.status = "executed";
-  let p = skipSpace(bytes, from);
+  let p = skipSpace(bytes, 0);
   if (bytes[p++] !== OPEN_OBJECT) return false;
   let seen = 0;
   for (;;) {
@@ -84,7 +84,7 @@ export function scanTrade(key: string, bytes: Buffer, message: TradeMessage, fro
     if (next !== CLOSE_OBJECT) return false;
     break;
   }
-  return (seen & REQUIRED) === REQUIRED && skipSpace(bytes, p) === to; // beyond, it has read what is not the trade's
+  return (seen & REQUIRED) === REQUIRED && skipSpace(bytes, p) === bytes.length;
 }
 
 /** The number of the field whose name begins at `p`, behind a quote; -1 for another. */

@@ -19,10 +19,8 @@ export class TradeMessage extends Message {
   side: TradeSide | null = null;
   account: string | null = null;
   status: TradeStatus = "executed";
-  /** The trade as it was received, JSON: [from, to) of these. Lent. */
+  /** The JSON of the trade as it was received. Lent. */
   bytes: Uint8Array = new Uint8Array(0);
-  from = 0;
-  to = 0;
 
   /** What the book has of this id, found by the deduplication; null for a new one. */
   known: BookedTrade | null = null;
@@ -48,12 +46,7 @@ export class TradeMessage extends Message {
 
   /** The trade as it was received. */
   get received(): object {
-    return JSON.parse(utf8.decode(this.receivedBytes)) as object;
-  }
-
-  /** The JSON of the trade as it was received. Lent. */
-  get receivedBytes(): Uint8Array {
-    return this.bytes.subarray(this.from, this.to);
+    return JSON.parse(utf8.decode(this.bytes)) as object;
   }
 
   /** Whether this message makes its trade executed. */

@@ -17,16 +17,13 @@ const likely = { from: 1e12, to: 1e13 };
 const acceleration = { limit: imuLimits.acceleration, unit: "m/s² (1 g is 9.80665 m/s²)" };
 const angularRate = { limit: imuLimits.angularRate, unit: "rad/s (1 rad/s is 57.3 deg/s)" };
 
-/** Decodes and validates an IMU message in either form: the bytes [from, to). It takes all of a message or nothing. */
+/** Decodes and validates an IMU message in either form. It takes all of a message or nothing. */
 export function decodeImu(
   key: string,
-  bytes: Uint8Array,
+  value: Uint8Array,
   headers: Readonly<Record<string, string>>,
   message: SequencedMessage,
-  from = 0,
-  to = bytes.length,
 ): Rejection | null {
-  const value = to - from === bytes.length ? bytes : bytes.subarray(from, to);
   if (!SENSOR_ID.test(key)) {
     const received = JSON.stringify(key.slice(0, 200));
     const problem = `the key ${received} is no sensor id: 1 to 128 of A-Z a-z 0-9 : _ -`;

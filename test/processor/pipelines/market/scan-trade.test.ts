@@ -17,11 +17,7 @@ const given = {
   status: '"executed"',
 };
 
-/** Scans a trade that lies among other bytes, which would continue it. */
-const scans = (text: string, key = "AAPL", behind = '"}'): boolean => {
-  const bytes = Buffer.from(`{"${text}${behind}`);
-  return scanTrade(key, bytes, new TradeMessage(), 2, bytes.length - behind.length);
-};
+const scans = (text: string, key = "AAPL"): boolean => scanTrade(key, Buffer.from(text), new TradeMessage());
 
 const json = (fields: Readonly<Record<string, string>>): string =>
   `{${Object.entries(fields)
