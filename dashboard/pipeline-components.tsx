@@ -1,5 +1,5 @@
-import { time } from "./format.ts";
 /** Components of the pipeline with their figures, and the alarms that are on. */
+import { time } from "./format.ts";
 import type { ComponentOverview, ComponentsOverview, RaisedAlarm } from "./ops.ts";
 import { measure } from "./units.ts";
 

@@ -1,5 +1,5 @@
-import { amount, NOTHING } from "./format.ts";
 /** Consumer groups with the lag of each partition. */
+import { amount, NOTHING } from "./format.ts";
 import type { GroupOverview } from "./ops.ts";
 import { topicAddress } from "./pipeline-topics.tsx";
 

@@ -1,5 +1,5 @@
-import { amount, NOTHING } from "./format.ts";
 /** Topics of Kafka's, and the last records of one. */
+import { amount, NOTHING } from "./format.ts";
 import type { Readable, RecordPreview, RecordsOverview, TopicOverview } from "./ops.ts";
 import { storyAddress } from "./story.ts";
 import { measure } from "./units.ts";

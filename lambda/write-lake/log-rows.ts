@@ -1,3 +1,4 @@
+import { jsonBytes } from "../../adapters/json-length.ts";
 import { deliveryLimits } from "../../domain/delivery-processors.ts";
 import { logName } from "../../domain/names.ts";
 import { utf8Text, type RecordHeaders } from "../../domain/record-headers.ts";
@@ -17,8 +18,6 @@ const PIECE_CHARS = 128 * 1_024;
 /** Characters of a header's name that stay together: JSON may need twelve bytes for one. */
 const NAME_CHARS = 16_384;
 const NAME_PIECES = /.{1,16384}/gsu;
-/** Text that JSON writes as it is. */
-const PLAIN = /^[ !#-[\]-~]*$/;
 /** Bytes of a header in a row besides its name and value, at most. */
 const ENTRY_BYTES = 40;
 
@@ -134,11 +133,6 @@ function headerEntries([name, value]: RecordHeaders[number]): HeaderEntry[] {
 /** Bytes of a header in a row's JSON, at most. */
 function entryBytes({ name, value }: HeaderEntry): number {
   return ENTRY_BYTES + jsonBytes(name) + (value?.length ?? 0);
-}
-
-/** Bytes of a text in JSON, with its quotes. */
-function jsonBytes(text: string): number {
-  return PLAIN.test(text) ? text.length + 2 : Buffer.byteLength(JSON.stringify(text));
 }
 
 /** Readable copies of what a record holds, as many as fit. */

@@ -1,4 +1,5 @@
 import type { MSKEvent, MSKRecord } from "aws-lambda";
+import { jsonBytes } from "../../adapters/json-length.ts";
 import type { BatchResponse } from "../../domain/api.ts";
 import type { RecordHeaders } from "../../domain/record-headers.ts";
 
@@ -46,9 +47,6 @@ function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 }
 
-/** Text that JSON writes as it is. */
-const PLAIN = /^[ !#-[\]-~]*$/;
-
 /** Bytes of a record's fixed fields in the event's JSON, rounded up. */
 const RECORD_OVERHEAD = 160;
 
@@ -60,14 +58,7 @@ export function eventBytes({ topic, key, value, headers }: KafkaRecord): number 
     topic.length +
     base64Bytes(key) +
     base64Bytes(value) +
-    headers.reduce(
-      (sum, [name, bytes]) =>
-        sum +
-        (PLAIN.test(name) ? name.length + 2 : Buffer.byteLength(JSON.stringify(name))) +
-        8 +
-        (bytes?.length ?? 0) * 4,
-      0,
-    )
+    headers.reduce((sum, [name, bytes]) => sum + jsonBytes(name) + 8 + (bytes?.length ?? 0) * 4, 0)
   );
 }
 

@@ -11,14 +11,14 @@ export interface InputRecord {
   /** Header values as UTF-8 text, see `textHeaders`; empty when the record has none. */
   readonly headers: Readonly<Record<string, string>>;
   /**
-   * Holds the record, and others: the key is [keyFrom, keyTo) of it, or null where that is -1; likewise the value. They
-   * save those who read many records a view of each. @default there are `key` and `value` alone
+   * Holds the record, and others: the key is [keyFrom, keyTo) of it. It is null where `keyFrom` is -1, and the value
+   * where `valueFrom` is. They save those who read many records a view of each key. @default there are `key` and
+   * `value` alone
    */
   readonly memory?: Buffer;
   readonly keyFrom?: number;
   readonly keyTo?: number;
   readonly valueFrom?: number;
-  readonly valueTo?: number;
 }
 
 /** One record to be written, to the partition number of its input. */
